@@ -1,0 +1,43 @@
+namespace RevenueAspire.EventLog;
+
+/// <summary>Records that are appended as one atomic unit; built by <see cref="AppendGroupBuilder"/>.</summary>
+public sealed class AppendGroup
+{
+    internal AppendGroup() { }
+
+    /// <summary>Records in the group, at least 1.</summary>
+    public int Count { get; internal init; }
+
+    /// <summary>Lines of the request that were no events, remembered with the key so that a repeat gets the same counts.</summary>
+    public int RejectedCount { get; internal init; }
+
+    /// <summary>The client's key, or null.</summary>
+    public string? IdempotencyKey { get; internal init; }
+}
+
+/// <summary>How an append ended.</summary>
+public enum AppendStatus
+{
+    /// <summary>On disk (fsynced) and below the durable mark.</summary>
+    Appended,
+
+    /// <summary>The key is known with the same body: nothing was appended, the first answer is returned.</summary>
+    Repeated,
+
+    /// <summary>The key is known with another body.</summary>
+    KeyConflict,
+
+    /// <summary>The queue is full: try again later.</summary>
+    QueueFull,
+
+    /// <summary>The disk refused, or the writer stopped or is recovering: nothing was appended.</summary>
+    Unavailable,
+}
+
+/// <summary>The outcome of an append.</summary>
+/// <param name="Status">What happened.</param>
+/// <param name="Receipt">The group's last record; default unless Appended or Repeated.</param>
+/// <param name="Accepted">Records in the group (of the first attempt, when repeated).</param>
+/// <param name="RejectedCount">Rejected lines beside them (of the first attempt, when repeated).</param>
+/// <param name="Error">Why it is unavailable, for people; else null.</param>
+public readonly record struct AppendResult(AppendStatus Status, Receipt Receipt, int Accepted, int RejectedCount, string? Error = null);

@@ -1,0 +1,31 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace RevenueAspire.EventLog;
+
+/// <summary>Settings of the log (section <c>EventLog</c>).</summary>
+public sealed class EventLogOptions
+{
+    /// <summary>Folder of the log; made when missing. The services fill it from <c>Data:Directory</c> when it is not set.</summary>
+    [Required]
+    public string Directory { get; set; } = "";
+
+    /// <summary>Bytes at which a segment is sealed and the next one begins (a group is never split, so a segment may be larger by one group).</summary>
+    [Range(1 << 16, 1L << 40)]
+    public long SegmentBytes { get; set; } = 256L << 20;
+
+    /// <summary>Groups waiting for the writer at most; beyond it appends are refused (503).</summary>
+    [Range(1, 1 << 20)]
+    public int QueueCapacity { get; set; } = 8192;
+
+    /// <summary>Bytes of waiting groups at most; beyond it appends are refused (503).</summary>
+    [Range(1 << 16, 1L << 34)]
+    public long QueueBytes { get; set; } = 256L << 20;
+
+    /// <summary>Bytes that one group commit gathers at most (one larger group is still written whole).</summary>
+    [Range(1 << 12, 1 << 30)]
+    public int CommitBytes { get; set; } = 8 << 20;
+
+    /// <summary>Idempotency keys remembered: those of the last so many keyed records of the log.</summary>
+    [Range(0, 100_000_000)]
+    public int KeyWindow { get; set; } = 1_000_000;
+}

@@ -1,0 +1,62 @@
+using System.Buffers;
+
+namespace RevenueAspire.Events;
+
+/// <summary>What became of a line.</summary>
+public enum ParseOutcome
+{
+    /// <summary>A valid event.</summary>
+    Event,
+
+    /// <summary>Only white space (or a lone byte order mark): neither an event nor an error.</summary>
+    Blank,
+
+    /// <summary>Not an event; see <see cref="ParsedEvent.Reason"/>.</summary>
+    Rejected,
+}
+
+/// <summary>A parsed line. The spans live until the parser's next call or until the line's buffer changes.</summary>
+public readonly ref struct ParsedEvent
+{
+    /// <summary>1 to 256 bytes of valid UTF-8 without U+0000, unescaped.</summary>
+    public ReadOnlySpan<byte> UserId { get; init; }
+
+    /// <summary>The value as sent.</summary>
+    public long Value { get; init; }
+
+    /// <summary>1 or -1, from <see cref="EventTypes"/>.</summary>
+    public int Sign { get; init; }
+
+    /// <summary>What the event adds to its user's revenue: sign times value, which may not fit in 64 bits.</summary>
+    public Int128 Delta => Sign < 0 ? -(Int128)Value : Value;
+
+    /// <summary><see cref="RejectReason.None"/> unless rejected.</summary>
+    public RejectReason Reason { get; init; }
+}
+
+/// <summary>Parses one line of JSON to an event, with full validation. Not thread-safe: one instance a thread (it owns scratch memory).</summary>
+/// <remarks>JSON as RFC 8259 has it, no comments, no trailing commas, at most <see cref="MaxDepth"/> levels; the line must be valid UTF-8.
+/// A byte order mark before the line, CR after it and white space around tokens are skipped. Unknown fields are ignored, also duplicate ones;
+/// a duplicate <c>userId</c>, <c>name</c> or <c>value</c> is rejected. A plain line takes a fast path with the same answer.</remarks>
+public sealed class EventParser(EventTypes types)
+{
+    /// <summary>Raised whenever the same bytes may parse to another answer; part of <see cref="EventTypes.Fingerprint"/>.</summary>
+    public const int Version = 1;
+
+    /// <summary>Levels of nesting, as System.Text.Json counts them by default.</summary>
+    public const int MaxDepth = 64;
+
+    /// <summary>Bytes of an unescaped user id.</summary>
+    public const int MaxUserIdBytes = 256;
+
+    /// <summary>The event names that this parser knows.</summary>
+    public EventTypes Types { get; } = types;
+
+    /// <summary>Parses a line without its newline. Never throws on input, whatever the bytes.</summary>
+    public ParseOutcome Parse(ReadOnlySpan<byte> line, out ParsedEvent parsed) => throw new NotImplementedException();
+
+    /// <summary>Parses as <see cref="Parse"/>, and for a valid event also writes it compactly <em>without its closing brace</em>, on one line:
+    /// white space between tokens dropped, top-level fields that belong to the server (<see cref="ServerFields"/>) dropped, everything else byte for byte
+    /// as sent. Nothing is written for other outcomes.</summary>
+    public ParseOutcome ParseAndCompact(ReadOnlySpan<byte> line, IBufferWriter<byte> compact, out ParsedEvent parsed) => throw new NotImplementedException();
+}

@@ -1,0 +1,7 @@
+namespace RevenueAspire.EventLog.Tests;
+
+public sealed class SmokeTests
+{
+    [Fact]
+    public void Runs() => Assert.NotEmpty(AppContext.BaseDirectory);
+}

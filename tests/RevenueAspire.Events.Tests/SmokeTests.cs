@@ -1,0 +1,7 @@
+namespace RevenueAspire.Events.Tests;
+
+public sealed class SmokeTests
+{
+    [Fact]
+    public void Runs() => Assert.NotEmpty(AppContext.BaseDirectory);
+}

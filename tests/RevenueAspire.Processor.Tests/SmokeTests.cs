@@ -1,0 +1,7 @@
+namespace RevenueAspire.Processor.Tests;
+
+public sealed class SmokeTests
+{
+    [Fact]
+    public void Runs() => Assert.NotEmpty(AppContext.BaseDirectory);
+}
