@@ -1,0 +1,61 @@
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace RevenueAspire.ServiceDefaults;
+
+public static partial class Extensions
+{
+    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an error only when it is first resolved.</summary>
+    public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    {
+        var connectionString = WithDefaults(builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName);
+#if ASPIRE
+        // The API's own check calls an absent database Degraded; Aspire's would call it Unhealthy. Telemetry listens to Npgsql's sources already.
+        builder.AddNpgsqlDataSource(DatabaseName, settings =>
+        {
+            settings.ConnectionString = connectionString;
+            settings.DisableHealthChecks = true;
+            settings.DisableTracing = true;
+            settings.DisableMetrics = true;
+        });
+#else
+        builder.Services.AddSingleton(services =>
+        {
+            var source = new NpgsqlDataSourceBuilder(connectionString
+                ?? throw new InvalidOperationException($"ConnectionStrings:{DatabaseName} is not set: give the database as ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\"."));
+            return source.UseLoggerFactory(services.GetRequiredService<ILoggerFactory>()).Build();
+        });
+#endif
+        return builder;
+    }
+
+    /// <summary>Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead peer within a minute.</summary>
+    internal static string? WithDefaults(string? connectionString, string applicationName)
+    {
+        if (string.IsNullOrWhiteSpace(connectionString))
+        {
+            return null;
+        }
+
+        var builder = new NpgsqlConnectionStringBuilder(connectionString);
+        if (!builder.ShouldSerialize("Maximum Pool Size"))
+        {
+            builder.MaxPoolSize = Math.Max(24, builder.MinPoolSize);
+        }
+
+        if (!builder.ShouldSerialize("Application Name"))
+        {
+            builder.ApplicationName = applicationName;
+        }
+
+        if (!builder.ShouldSerialize("Keepalive"))
+        {
+            builder.KeepAlive = 30;
+        }
+
+        return builder.ConnectionString;
+    }
+}

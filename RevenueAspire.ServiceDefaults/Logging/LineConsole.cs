@@ -1,0 +1,30 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Console;
+
+namespace RevenueAspire.ServiceDefaults.Logging;
+
+/// <summary>Readable console logs, and quiet libraries, unless the configuration says otherwise.</summary>
+internal static class LineConsole
+{
+    /// <summary>These log each request or command at Information: too much beside logs that speak per batch.</summary>
+    private static readonly string[] Chatty = ["Microsoft.AspNetCore", "System.Net.Http.HttpClient", "Npgsql"];
+
+    public static void AddLineConsole(this IHostApplicationBuilder builder)
+    {
+        foreach (var category in Chatty)
+        {
+            if (builder.Configuration["Logging:LogLevel:" + category] is null)
+            {
+                builder.Logging.AddFilter(category, LogLevel.Warning);
+            }
+        }
+
+        if (builder.Configuration["Logging:Console:FormatterName"] is null)
+        {
+            builder.Logging.AddConsoleFormatter<LineConsoleFormatter, ConsoleFormatterOptions>();
+            builder.Logging.AddConsole(console => console.FormatterName = LineConsoleFormatter.FormatterName);
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using OpenTelemetry;
+using OpenTelemetry.Logs;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
+
+namespace RevenueAspire.ServiceDefaults.Telemetry;
+
+/// <summary>OpenTelemetry to the collector in <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. Without that setting nothing listens: no activity, no measurement is made.</summary>
+/// <remarks>The exporters send in batches from bounded queues on threads of their own and drop what a collector does not take, so that a dead one costs no event.</remarks>
+internal static class TelemetrySetup
+{
+    /// <summary>Share of requests that is traced when neither the caller nor <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
+    public const double DefaultSamplingRatio = 0.01;
+
+    public static readonly string[] Sources = ["Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "RevenueAspire.*"];
+
+    public static readonly string[] Meters = ["Microsoft.AspNetCore.*", "System.Net.Http", "System.Runtime", "Npgsql", "RevenueAspire.*"];
+
+    public static void AddTelemetry(this IHostApplicationBuilder builder)
+    {
+        if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        {
+            return;
+        }
+
+        var resource = Resource(builder.Environment.ApplicationName);
+        builder.Logging.AddOpenTelemetry(logs =>
+        {
+            logs.IncludeFormattedMessage = true;
+            logs.IncludeScopes = true;
+            logs.SetResourceBuilder(resource).AddOtlpExporter();
+        });
+        builder.Services.AddSingleton<IStartupFilter, RequestSpanFilter>();
+        builder.Services.AddHostedService(services => new TelemetryService(() => Traces(builder.Configuration, resource), () => Metrics(builder.Configuration, resource)));
+    }
+
+    private static TracerProvider Traces(IConfiguration configuration, ResourceBuilder resource)
+    {
+        var traces = Sdk.CreateTracerProviderBuilder()
+            .ConfigureServices(services => services.AddSingleton(configuration))
+            .SetResourceBuilder(resource)
+            .AddSource(Sources)
+            .AddOtlpExporter();
+        if (string.IsNullOrWhiteSpace(configuration["OTEL_TRACES_SAMPLER"]))
+        {
+            // A sampler set here would win over the variable, which the SDK reads by itself.
+            traces.SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(DefaultSamplingRatio)));
+        }
+
+        return traces.Build();
+    }
+
+    private static MeterProvider Metrics(IConfiguration configuration, ResourceBuilder resource) =>
+        Sdk.CreateMeterProviderBuilder()
+            .ConfigureServices(services => services.AddSingleton(configuration))
+            .SetResourceBuilder(resource)
+            .AddMeter(Meters)
+            .AddOtlpExporter()
+            .Build();
+
+    /// <summary>Names the service and its instance; OTEL_SERVICE_NAME and OTEL_RESOURCE_ATTRIBUTES, added last, win.</summary>
+    private static ResourceBuilder Resource(string applicationName) =>
+        ResourceBuilder.CreateEmpty().AddTelemetrySdk().AddService(applicationName).AddEnvironmentVariableDetector();
+}
