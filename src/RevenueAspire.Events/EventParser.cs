@@ -49,14 +49,59 @@ public sealed class EventParser(EventTypes types)
     /// <summary>Bytes of an unescaped user id.</summary>
     public const int MaxUserIdBytes = 256;
 
+    private readonly byte[] _scratch = new byte[Math.Max(MaxUserIdBytes, EventTypes.MaxNameBytes)];
+
     /// <summary>The event names that this parser knows.</summary>
     public EventTypes Types { get; } = types;
 
     /// <summary>Parses a line without its newline. Never throws on input, whatever the bytes.</summary>
-    public ParseOutcome Parse(ReadOnlySpan<byte> line, out ParsedEvent parsed) => throw new NotImplementedException();
+    public ParseOutcome Parse(ReadOnlySpan<byte> line, out ParsedEvent parsed) =>
+        PlainLine.TryParse(line, Types, out parsed, out _) ? ParseOutcome.Event : ParseGeneral(line, out parsed, out _);
 
     /// <summary>Parses as <see cref="Parse"/>, and for a valid event also writes it compactly <em>without its closing brace</em>, on one line:
     /// white space between tokens dropped, top-level fields that belong to the server (<see cref="ServerFields"/>) dropped, everything else byte for byte
-    /// as sent. Nothing is written for other outcomes.</summary>
-    public ParseOutcome ParseAndCompact(ReadOnlySpan<byte> line, IBufferWriter<byte> compact, out ParsedEvent parsed) => throw new NotImplementedException();
+    /// as sent. Nothing is written for other outcomes. At most the line's length is asked of the buffer writer.</summary>
+    public ParseOutcome ParseAndCompact(ReadOnlySpan<byte> line, IBufferWriter<byte> compact, out ParsedEvent parsed)
+    {
+        ArgumentNullException.ThrowIfNull(compact);
+        if (PlainLine.TryParse(line, Types, out parsed, out var compactLength))
+        {
+            if (compactLength > 0)
+            {
+                compact.Write(line[..compactLength]);
+            }
+            else
+            {
+                CompactForm.Write(TrimWhiteSpace(line), compact);
+            }
+
+            return ParseOutcome.Event;
+        }
+
+        var outcome = ParseGeneral(line, out parsed, out var text);
+        if (outcome == ParseOutcome.Event)
+        {
+            CompactForm.Write(text, compact);
+        }
+
+        return outcome;
+    }
+
+    /// <summary>Parses any line without the fast path. For a valid event, <paramref name="text"/> is its object without what stands around it.</summary>
+    internal ParseOutcome ParseGeneral(ReadOnlySpan<byte> line, out ParsedEvent parsed, out ReadOnlySpan<byte> text)
+    {
+        text = TrimWhiteSpace(line.StartsWith(ByteOrderMark) ? line[ByteOrderMark.Length..] : line);
+        if (text.IsEmpty)
+        {
+            parsed = default;
+            return ParseOutcome.Blank;
+        }
+
+        return GeneralLine.Parse(text, Types, _scratch, out parsed);
+    }
+
+    /// <summary>White space as JSON has it. A newline cannot stand in a line, but it can in a request's body that is parsed as one.</summary>
+    internal static ReadOnlySpan<byte> TrimWhiteSpace(ReadOnlySpan<byte> text) => text.Trim(" \t\r\n"u8);
+
+    private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 }

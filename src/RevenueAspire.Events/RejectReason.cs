@@ -31,13 +31,3 @@ public enum RejectReason
     /// <summary>A last line without newline that is not a valid event: it may still be completed.</summary>
     Unfinished,
 }
-
-/// <summary>Texts of <see cref="RejectReason"/> for people: one sentence that names the field.</summary>
-public static class RejectReasons
-{
-    /// <summary>For example <c>value: must be an integer without fraction or exponent</c>.</summary>
-    public static string Describe(this RejectReason reason) => throw new NotImplementedException();
-
-    /// <summary><c>userId</c>, <c>name</c>, <c>value</c>, or null where the line as a whole is at fault.</summary>
-    public static string? Field(this RejectReason reason) => throw new NotImplementedException();
-}

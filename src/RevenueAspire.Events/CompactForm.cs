@@ -1,0 +1,103 @@
+using System.Buffers;
+
+namespace RevenueAspire.Events;
+
+/// <summary>Writes a valid event compactly: no white space between tokens, no top-level fields of the server, no closing brace.</summary>
+internal static class CompactForm
+{
+    private static readonly SearchValues<byte> QuoteOrEscape = SearchValues.Create("\"\\"u8);
+
+    /// <summary>Writes the compact form.</summary>
+    /// <param name="text">A JSON object that the parser has accepted, without white space around it. Nothing is checked again.</param>
+    /// <param name="compact">Receives at most as many bytes as <paramref name="text"/> has.</param>
+    internal static void Write(ReadOnlySpan<byte> text, IBufferWriter<byte> compact)
+    {
+        var target = compact.GetSpan(text.Length);
+        target[0] = (byte)'{';
+        var written = 1;
+        var at = SkipWhiteSpace(text, 1);
+        while (text[at] != '}')
+        {
+            // Each field starts at its name, and is written with the comma that belongs before it; a server's field is then taken back.
+            var start = written;
+            if (written > 1)
+            {
+                target[written++] = (byte)',';
+            }
+
+            var name = text[(at + 1)..(StringEnd(text, at) - 1)];
+            CopyField(text, ref at, target, ref written);
+            if (ServerFields.Contains(name))
+            {
+                written = start;
+            }
+
+            if (text[at] == ',')
+            {
+                at = SkipWhiteSpace(text, at + 1);
+            }
+        }
+
+        compact.Advance(written);
+    }
+
+    /// <summary>Copies without white space up to the comma or brace that ends the field, which is not copied.</summary>
+    private static void CopyField(ReadOnlySpan<byte> text, ref int at, Span<byte> target, ref int written)
+    {
+        for (var depth = 0; ;)
+        {
+            var current = text[at];
+            switch (current)
+            {
+                case (byte)'"':
+                    var end = StringEnd(text, at);
+                    text[at..end].CopyTo(target[written..]);
+                    written += end - at;
+                    at = end;
+                    continue;
+                case (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n':
+                    at++;
+                    continue;
+                case (byte)'{' or (byte)'[':
+                    depth++;
+                    break;
+                case (byte)',' or (byte)'}' when depth == 0:
+                    return;
+                case (byte)'}' or (byte)']':
+                    depth--;
+                    break;
+                default:
+                    break;
+            }
+
+            target[written++] = current;
+            at++;
+        }
+    }
+
+    private static int SkipWhiteSpace(ReadOnlySpan<byte> text, int at)
+    {
+        while (text[at] is (byte)' ' or (byte)'\t' or (byte)'\r' or (byte)'\n')
+        {
+            at++;
+        }
+
+        return at;
+    }
+
+    /// <summary>The position behind the closing quote of the string that opens at <paramref name="at"/>.</summary>
+    private static int StringEnd(ReadOnlySpan<byte> text, int at)
+    {
+        at++;
+        while (true)
+        {
+            at += text[at..].IndexOfAny(QuoteOrEscape);
+            if (text[at] == '"')
+            {
+                return at + 1;
+            }
+
+            at += 2;
+        }
+    }
+}

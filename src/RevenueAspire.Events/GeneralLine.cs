@@ -1,0 +1,199 @@
+using System.Buffers.Text;
+using System.Text.Json;
+using System.Text.Unicode;
+
+namespace RevenueAspire.Events;
+
+/// <summary>The general path: any JSON at all, through <see cref="Utf8JsonReader"/>. Its answer is the answer; <see cref="PlainLine"/> only gives it sooner.</summary>
+/// <remarks>The reason of a line with several faults follows a fixed order, outermost first: UTF-8, grammar and depth (whichever comes first), object,
+/// then <c>userId</c>, <c>name</c>, <c>value</c>, for each: twice, missing, kind, content. Fields are looked at only in a line that is whole JSON:
+/// what a cut-off line lacks says nothing.</remarks>
+internal static class GeneralLine
+{
+    // One level more than is allowed, so that the level too many is seen as a token rather than as an exception.
+    private static readonly JsonReaderOptions Strict = new()
+    {
+        AllowTrailingCommas = false,
+        CommentHandling = JsonCommentHandling.Disallow,
+        MaxDepth = EventParser.MaxDepth + 1,
+    };
+
+    /// <summary>Parses a line that is not blank, without byte order mark and surrounding white space.</summary>
+    /// <param name="text">The line.</param>
+    /// <param name="types">The known names.</param>
+    /// <param name="scratch">At least <see cref="EventParser.MaxUserIdBytes"/> and <see cref="EventTypes.MaxNameBytes"/>; holds an unescaped user id afterwards.</param>
+    /// <param name="parsed">The event, or the reason.</param>
+    internal static ParseOutcome Parse(ReadOnlySpan<byte> text, EventTypes types, Span<byte> scratch, out ParsedEvent parsed)
+    {
+        var fields = default(KnownFields);
+        var reason = Utf8.IsValid(text) ? Read(text, ref fields) : RejectReason.InvalidUtf8;
+        ReadOnlySpan<byte> userId = default;
+        var sign = 0;
+        var value = 0L;
+        if (reason == RejectReason.None)
+        {
+            // The name goes first through the scratch memory, since the user id stays there; the user id's reason still goes first.
+            var nameReason = ReadName(fields.Name, types, scratch, out sign);
+            reason = ReadUserId(fields.UserId, scratch, out userId);
+            reason = reason != RejectReason.None ? reason : nameReason;
+            reason = reason != RejectReason.None ? reason : ReadValue(fields.Value, out value);
+        }
+
+        parsed = reason == RejectReason.None
+            ? new ParsedEvent { UserId = userId, Value = value, Sign = sign }
+            : new ParsedEvent { Reason = reason };
+        return reason == RejectReason.None ? ParseOutcome.Event : ParseOutcome.Rejected;
+    }
+
+    private static RejectReason Read(ReadOnlySpan<byte> text, ref KnownFields fields)
+    {
+        var reader = new Utf8JsonReader(text, Strict);
+        var isObject = false;
+        try
+        {
+            while (reader.Read())
+            {
+                switch (reader.TokenType)
+                {
+                    case JsonTokenType.StartObject or JsonTokenType.StartArray:
+                        if (reader.CurrentDepth >= EventParser.MaxDepth)
+                        {
+                            return RejectReason.TooDeep;
+                        }
+
+                        isObject |= reader.CurrentDepth == 0 && reader.TokenType == JsonTokenType.StartObject;
+                        break;
+                    case JsonTokenType.PropertyName when reader.CurrentDepth == 1:
+                        ReadField(ref reader, ref fields);
+                        break;
+                    default:
+                        break;
+                }
+            }
+        }
+        catch (JsonException)
+        {
+            return RejectReason.InvalidJson;
+        }
+
+        return isObject ? RejectReason.None : RejectReason.NotAnObject;
+    }
+
+    private static void ReadField(ref Utf8JsonReader reader, ref KnownFields fields)
+    {
+        var name = reader.ValueSpan;
+        if (JsonStrings.TextEquals(name, "userId"u8))
+        {
+            fields.UserId.Read(ref reader);
+        }
+        else if (JsonStrings.TextEquals(name, "name"u8))
+        {
+            fields.Name.Read(ref reader);
+        }
+        else if (JsonStrings.TextEquals(name, "value"u8))
+        {
+            fields.Value.Read(ref reader);
+        }
+    }
+
+    private static RejectReason ReadUserId(Field field, Span<byte> scratch, out ReadOnlySpan<byte> userId)
+    {
+        userId = default;
+        if (field.Count != 1)
+        {
+            return field.Count == 0 ? RejectReason.UserIdMissing : RejectReason.UserIdDuplicate;
+        }
+
+        if (field.Kind != JsonTokenType.String)
+        {
+            return RejectReason.UserIdNotAString;
+        }
+
+        userId = field.Raw;
+        var traits = userId.Length > EventParser.MaxUserIdBytes ? TextTraits.TooLong : TextTraits.None;
+        if (field.IsEscaped)
+        {
+            traits = JsonStrings.Unescape(field.Raw, scratch[..EventParser.MaxUserIdBytes], out var written);
+            userId = scratch[..written];
+        }
+
+        return traits switch
+        {
+            _ when traits.HasFlag(TextTraits.LoneSurrogate) => RejectReason.UserIdHasLoneSurrogate,
+            _ when traits.HasFlag(TextTraits.Nul) => RejectReason.UserIdHasNul,
+            _ when traits.HasFlag(TextTraits.TooLong) => RejectReason.UserIdTooLong,
+            _ => userId.IsEmpty ? RejectReason.UserIdEmpty : RejectReason.None,
+        };
+    }
+
+    private static RejectReason ReadName(Field field, EventTypes types, Span<byte> scratch, out int sign)
+    {
+        sign = 0;
+        if (field.Count != 1)
+        {
+            return field.Count == 0 ? RejectReason.NameMissing : RejectReason.NameDuplicate;
+        }
+
+        if (field.Kind != JsonTokenType.String)
+        {
+            return RejectReason.NameNotAString;
+        }
+
+        var name = field.Raw;
+        if (field.IsEscaped)
+        {
+            var traits = JsonStrings.Unescape(field.Raw, scratch[..EventTypes.MaxNameBytes], out var written);
+            if ((traits & (TextTraits.LoneSurrogate | TextTraits.TooLong)) != 0)
+            {
+                return RejectReason.NameUnknown;
+            }
+
+            name = scratch[..written];
+        }
+
+        return types.TryGetSign(name, out sign) ? RejectReason.None : RejectReason.NameUnknown;
+    }
+
+    private static RejectReason ReadValue(Field field, out long value)
+    {
+        value = 0;
+        if (field.Count != 1)
+        {
+            return field.Count == 0 ? RejectReason.ValueMissing : RejectReason.ValueDuplicate;
+        }
+
+        // The grammar is known to hold, so that a number without these characters is an integer, however long.
+        if (field.Kind != JsonTokenType.Number || field.Raw.ContainsAny(".eE"u8))
+        {
+            return RejectReason.ValueNotAnInteger;
+        }
+
+        return Utf8Parser.TryParse(field.Raw, out value, out _) ? RejectReason.None : RejectReason.ValueOutOfRange;
+    }
+
+    private ref struct KnownFields
+    {
+        public Field UserId;
+        public Field Name;
+        public Field Value;
+    }
+
+    /// <summary>What stands in the line for a known field.</summary>
+    private ref struct Field
+    {
+        public int Count;
+        public JsonTokenType Kind;
+        public bool IsEscaped;
+        public ReadOnlySpan<byte> Raw;
+
+        /// <summary>Moves the reader on to the field's value. A container's inside is read, and checked, by the caller's loop.</summary>
+        public void Read(ref Utf8JsonReader reader)
+        {
+            reader.Read();
+            Count++;
+            Kind = reader.TokenType;
+            IsEscaped = reader.ValueIsEscaped;
+            Raw = reader.ValueSpan;
+        }
+    }
+}
