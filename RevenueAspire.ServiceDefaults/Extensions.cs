@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
@@ -27,6 +28,11 @@ public static partial class Extensions
         builder.AddTelemetry();
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy("the process answers"), [LiveTag]);
         builder.Services.AddHttpServiceDiscovery();
+        if (builder.Configuration.GetValue<bool>(StopWithInput.Setting))
+        {
+            builder.Services.AddHostedService<StopWithInput>();
+        }
+
         return builder;
     }
 

@@ -1,0 +1,67 @@
+using System.Globalization;
+
+namespace RevenueAspire.AppHost.Ports;
+
+/// <summary>Which process listens on a port: from /proc, so on Linux only, and only processes that this user may look into.</summary>
+internal static class PortOwner
+{
+    private const string Listening = "0A";
+
+    /// <summary><c>process 4711 (dotnet RevenueAspire.Api.dll)</c>, or null when it cannot be known.</summary>
+    public static string? Find(int port)
+    {
+        if (!OperatingSystem.IsLinux())
+        {
+            return null;
+        }
+
+        try
+        {
+            var sockets = ((string[])["/proc/net/tcp", "/proc/net/tcp6"]).Where(File.Exists).SelectMany(table => ListeningSockets(table, port)).ToHashSet();
+            return sockets.Count == 0 ? null : Directory.EnumerateDirectories("/proc").Where(d => Owns(d, sockets)).Select(Describe).FirstOrDefault();
+        }
+        catch (IOException)
+        {
+            // A process that ends while it is looked at; its name was only an extra.
+            return null;
+        }
+    }
+
+    private static IEnumerable<string> ListeningSockets(string table, int port)
+    {
+        var suffix = ":" + port.ToString("X4", CultureInfo.InvariantCulture);
+        foreach (var line in File.ReadLines(table).Skip(1))
+        {
+            // sl local_address rem_address st tx:rx tr:when retrnsmt uid timeout inode
+            var fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+            if (fields.Length > 9 && fields[3] == Listening && fields[1].EndsWith(suffix, StringComparison.Ordinal))
+            {
+                yield return $"socket:[{fields[9]}]";
+            }
+        }
+    }
+
+    private static bool Owns(string process, HashSet<string> sockets)
+    {
+        if (!int.TryParse(Path.GetFileName(process), out _))
+        {
+            return false;
+        }
+
+        try
+        {
+            return Directory.EnumerateFileSystemEntries(Path.Combine(process, "fd")).Any(fd => new FileInfo(fd).LinkTarget is { } target && sockets.Contains(target));
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+
+    private static string Describe(string process)
+    {
+        var arguments = File.ReadAllText(Path.Combine(process, "cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
+        var command = string.Join(' ', arguments.Take(2).Select(Path.GetFileName));
+        return $"process {Path.GetFileName(process)} ({command})";
+    }
+}

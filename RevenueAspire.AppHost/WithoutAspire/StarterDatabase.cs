@@ -1,0 +1,76 @@
+using System.Security.Cryptography;
+using RevenueAspire.AppHost.Output;
+using RevenueAspire.LocalPostgres;
+using RevenueAspire.ServiceDefaults;
+
+namespace RevenueAspire.AppHost;
+
+/// <summary>The database: the user's own when a connection string is set, else a local Postgres that runs as long as the starter.</summary>
+internal sealed class StarterDatabase : IAsyncDisposable
+{
+    private readonly LocalPostgresServer? _server;
+
+    private StarterDatabase(LocalPostgresServer? server, string connectionString, string description)
+    {
+        _server = server;
+        ConnectionString = connectionString;
+        Description = description;
+    }
+
+    public string ConnectionString { get; }
+
+    /// <summary>For people: how to look into it.</summary>
+    public string Description { get; }
+
+    /// <summary>Completes when a local server has ended; never for the user's own.</summary>
+    public Task Ended => _server?.Exited ?? new TaskCompletionSource().Task;
+
+    /// <exception cref="LocalPostgresException">No server can be had.</exception>
+    public static async Task<StarterDatabase> StartAsync(StarterSettings settings, PrefixedConsole console, CancellationToken cancellationToken)
+    {
+        if (settings.ConnectionString is { } given)
+        {
+            return new StarterDatabase(null, given, $"the one given as ConnectionStrings:{Extensions.DatabaseName}");
+        }
+
+        var passwordFile = Path.Combine(settings.DataDirectory, "pgpass");
+        var server = await LocalPostgresServer.StartAsync(
+            new LocalPostgresOptions
+            {
+                DataDirectory = Path.Combine(settings.DataDirectory, "postgres"),
+                Port = settings.PostgresPort,
+                Password = ReadOrCreatePassword(passwordFile),
+                Log = line => console.Write("postgres", line),
+            },
+            cancellationToken);
+        await server.EnsureDatabaseAsync(Extensions.DatabaseName, cancellationToken);
+        return new StarterDatabase(
+            server,
+            server.ConnectionString(Extensions.DatabaseName),
+            $"PGPASSFILE={passwordFile} psql -h 127.0.0.1 -p {server.Port} -U postgres {Extensions.DatabaseName}");
+    }
+
+    public Task StopAsync(CancellationToken immediate) => _server?.StopAsync(immediate) ?? Task.CompletedTask;
+
+    public ValueTask DisposeAsync() => _server?.DisposeAsync() ?? ValueTask.CompletedTask;
+
+    /// <summary>One password for the life of the data directory, in a file that psql reads as well (and only if nobody else may).</summary>
+    private static string ReadOrCreatePassword(string file)
+    {
+        if (File.Exists(file) && File.ReadAllText(file).Trim().Split(':') is [.., { Length: > 0 } kept])
+        {
+            return kept;
+        }
+
+        var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        using var writer = new StreamWriter(file, options);
+        writer.WriteLine($"127.0.0.1:*:*:postgres:{password}");
+        return password;
+    }
+}
