@@ -97,7 +97,7 @@ internal sealed class Starter(StarterSettings settings, PrefixedConsole console,
         await database.Ended;
         if (!stop.Orderly.IsCancellationRequested)
         {
-            console.Say("postgres has ended by itself. It is not restarted; the API goes on accepting events. Ctrl+C stops the rest.");
+            console.Say("postgres has ended by itself. It is not restarted; the API goes on accepting events.");
         }
     }
 }

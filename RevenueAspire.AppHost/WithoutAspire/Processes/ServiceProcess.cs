@@ -81,7 +81,7 @@ internal sealed class ServiceProcess : IDisposable
     {
         await Task.WhenAll(CopyAsync(_process.StandardOutput), CopyAsync(_process.StandardError), _process.WaitForExitAsync());
         var code = _process.ExitCode;
-        _console.Say(_stopping ? $"{Name} has stopped (exit code {code})." : $"{Name} has ended by itself with exit code {code}. It is not restarted; Ctrl+C stops the rest.");
+        _console.Say(_stopping ? $"{Name} has stopped (exit code {code})." : $"{Name} has ended by itself with exit code {code}. It is not restarted.");
         return code;
     }
 
