@@ -15,6 +15,7 @@ internal sealed class Starter(StarterSettings settings, PrefixedConsole console,
     private DataDirectoryLock? _lock;
     private StarterDatabase? _database;
     private ServiceProcess? _api;
+    private volatile bool _stopping;
 
     /// <summary>Runs until a stop is asked for, or nothing runs any more.</summary>
     /// <returns>0 after a stop that was asked for, 1 when every service had ended by itself.</returns>
@@ -36,6 +37,7 @@ internal sealed class Starter(StarterSettings settings, PrefixedConsole console,
 
     public async ValueTask DisposeAsync()
     {
+        _stopping = true;
         if (_database is not null)
         {
             console.Say("Stopping: client and processors, then the API, then Postgres. A second Ctrl+C kills what is left.");
@@ -95,7 +97,7 @@ internal sealed class Starter(StarterSettings settings, PrefixedConsole console,
     private async Task SayWhenEndedAsync(StarterDatabase database)
     {
         await database.Ended;
-        if (!stop.Orderly.IsCancellationRequested)
+        if (!_stopping)
         {
             console.Say("postgres has ended by itself. It is not restarted; the API goes on accepting events.");
         }

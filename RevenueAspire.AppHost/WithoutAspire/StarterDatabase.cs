@@ -40,6 +40,7 @@ internal sealed class StarterDatabase : IAsyncDisposable
                 DataDirectory = Path.Combine(settings.DataDirectory, "postgres"),
                 Port = settings.PostgresPort,
                 Password = ReadOrCreatePassword(passwordFile),
+                StopWithParent = true,
                 Log = line => console.Write("postgres", line),
             },
             cancellationToken);
