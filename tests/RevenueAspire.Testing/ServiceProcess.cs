@@ -1,0 +1,253 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using System.Text;
+
+namespace RevenueAspire.Testing;
+
+/// <summary>One of the built executables as a process of its own, with its output. Killed when disposed. Thread-safe.</summary>
+public sealed partial class ServiceProcess : IAsyncDisposable
+{
+    // What the shell or the test run may have set would decide about ports, environments and databases of the services under test.
+    private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__", "OTEL_", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
+
+    private readonly Process _process;
+    private readonly List<string> _lines = [];
+    private readonly Task _output;
+    private readonly string _name;
+
+    private ServiceProcess(Process process, string name)
+    {
+        (_process, _name) = (process, name);
+        Id = process.Id;
+        process.StandardInput.Close();
+        _output = Task.WhenAll(PumpAsync(process.StandardOutput, Lines), PumpAsync(process.StandardError, ErrorLines));
+    }
+
+    /// <summary>Process id.</summary>
+    public int Id { get; }
+
+    public bool HasExited => _process.HasExited;
+
+    /// <summary>All lines so far, of both streams, as they came.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_lines)
+            {
+                return string.Join('\n', _lines);
+            }
+        }
+    }
+
+    /// <summary>Lines of standard output alone; a copy.</summary>
+    public IReadOnlyList<string> StandardOutput => Copy(Lines);
+
+    /// <summary>Lines of standard error alone; a copy.</summary>
+    public IReadOnlyList<string> StandardError => Copy(ErrorLines);
+
+    private List<string> Lines { get; } = [];
+
+    private List<string> ErrorLines { get; } = [];
+
+    /// <summary>Starts <c>dotnet PROJECT.dll ARGUMENTS</c> of a project below src, from a folder that is not the project's (or <paramref name="workingDirectory"/>).</summary>
+    /// <param name="project">Project name (<c>RevenueAspire.Api</c>), or the full path of a dll.</param>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="environment">Set on top of the inherited environment, from which settings of the services are removed; a null value removes.</param>
+    /// <param name="workingDirectory">Current directory of the process; the temporary folder by default.</param>
+    public static ServiceProcess Start(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null)
+    {
+        var dll = project.EndsWith(".dll", StringComparison.Ordinal) ? project : Repository.Executable(project);
+        if (!File.Exists(dll))
+        {
+            throw new FileNotFoundException($"{dll} is not built: run dotnet build first.", dll);
+        }
+
+        var start = new ProcessStartInfo(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet", [dll, .. arguments])
+        {
+            WorkingDirectory = workingDirectory ?? Path.GetTempPath(),
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
+        };
+        foreach (var name in start.Environment.Keys.Where(name => NotInherited.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))).ToArray())
+        {
+            start.Environment.Remove(name);
+        }
+
+        foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+        {
+            start.Environment[name] = value;
+        }
+
+        return new ServiceProcess(Process.Start(start)!, Path.GetFileNameWithoutExtension(dll));
+    }
+
+    /// <summary>Runs to the end and returns the finished process; its exit code is <see cref="ExitCode"/>.</summary>
+    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, TimeSpan? limit = null)
+    {
+        var process = Start(project, arguments, environment, workingDirectory);
+        try
+        {
+            await process.WaitForExitAsync(limit);
+            return process;
+        }
+        catch
+        {
+            await process.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>The exit code of a process that has ended; 128 plus the signal's number after a signal.</summary>
+    public int ExitCode => _process.ExitCode;
+
+    /// <summary>Waits for a line (of either stream) that contains <paramref name="text"/>, and returns it. Fails early when the process ends without it.</summary>
+    public Task<string> WaitForLineAsync(string text, TimeSpan? limit = null) =>
+        WaitAsync(
+            () =>
+            {
+                lock (_lines)
+                {
+                    return Task.FromResult(_lines.FirstOrDefault(line => line.Contains(text, StringComparison.Ordinal)));
+                }
+            },
+            limit,
+            $"a line with '{text}'");
+
+    /// <summary>Waits until a GET of <paramref name="url"/> succeeds, and returns the body. Fails early when the process ends first.</summary>
+    public async Task<string> WaitForUrlAsync(string url, TimeSpan? limit = null)
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+        return await WaitAsync(
+            async () =>
+            {
+                using var response = await http.GetAsync(new Uri(url));
+                return response.IsSuccessStatusCode ? await response.Content.ReadAsStringAsync() : null;
+            },
+            limit,
+            $"success of {url}");
+    }
+
+    /// <summary>Waits for the end, output included, and returns the exit code.</summary>
+    /// <exception cref="TimeoutException">It still ran after the limit (20 s by default); the message holds the output.</exception>
+    public async Task<int> WaitForExitAsync(TimeSpan? limit = null)
+    {
+        using var timeout = new CancellationTokenSource(limit ?? Eventually.DefaultLimit);
+        try
+        {
+            await _process.WaitForExitAsync(timeout.Token);
+            await _output.WaitAsync(timeout.Token);
+            return _process.ExitCode;
+        }
+        catch (OperationCanceledException)
+        {
+            throw new TimeoutException($"{_name} did not end within {(limit ?? Eventually.DefaultLimit).TotalSeconds:0.#} s. Its output:\n{Output}");
+        }
+    }
+
+    /// <summary>Asks it to end (SIGTERM; on Windows a kill), and returns the exit code.</summary>
+    public async Task<int> TerminateAsync(TimeSpan? limit = null)
+    {
+        Send(Signal.Terminate);
+        return await WaitForExitAsync(limit);
+    }
+
+    /// <summary>Ends it without a chance to tidy up (SIGKILL), and returns when it is gone.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+    }
+
+    /// <summary>Sends a signal. A process that has ended is left alone.</summary>
+    public void Send(Signal signal)
+    {
+        if (_process.HasExited)
+        {
+            return;
+        }
+
+        if (!OperatingSystem.IsWindows())
+        {
+            if (Kill(Id, Number(signal)) != 0 && !_process.HasExited)
+            {
+                throw new IOException($"{signal} could not be sent to {_name}: {Marshal.GetLastPInvokeErrorMessage()}");
+            }
+        }
+        else if (signal is Signal.Terminate or Signal.Kill or Signal.Interrupt)
+        {
+            _process.Kill();
+        }
+        else
+        {
+            throw new PlatformNotSupportedException($"Windows has no {signal}.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync();
+        }
+
+        _process.Dispose();
+    }
+
+    private async Task<string> WaitAsync(Func<Task<string?>> question, TimeSpan? limit, string what)
+    {
+        try
+        {
+            return await Eventually.GetAsync(
+                async () =>
+                {
+                    var ended = _process.HasExited && _output.IsCompleted;
+                    return await question() ?? (ended ? throw new InvalidOperationException($"{_name} ended with code {_process.ExitCode} before {what}. Its output:\n{Output}") : null);
+                },
+                limit,
+                what);
+        }
+        catch (TimeoutException exception)
+        {
+            throw new TimeoutException($"{_name}: {exception.Message} Its output:\n{Output}", exception.InnerException);
+        }
+    }
+
+    private async Task PumpAsync(StreamReader reader, List<string> stream)
+    {
+        while (await reader.ReadLineAsync() is { } line)
+        {
+            lock (_lines)
+            {
+                _lines.Add(line);
+                stream.Add(line);
+            }
+        }
+    }
+
+    private List<string> Copy(List<string> lines)
+    {
+        lock (_lines)
+        {
+            return [.. lines];
+        }
+    }
+
+    private static int Number(Signal signal) => signal switch
+    {
+        Signal.Interrupt => 2,
+        Signal.Kill => 9,
+        Signal.Terminate => 15,
+        Signal.Stop => OperatingSystem.IsMacOS() ? 17 : 19,
+        Signal.Continue => OperatingSystem.IsMacOS() ? 19 : 18,
+        _ => throw new ArgumentOutOfRangeException(nameof(signal)),
+    };
+
+    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
+    private static partial int Kill(int processId, int signal);
+}
