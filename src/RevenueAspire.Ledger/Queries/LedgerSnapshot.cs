@@ -1,0 +1,91 @@
+using System.Data;
+using System.Globalization;
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Sources, open ranges and balances as of one moment: a REPEATABLE READ transaction (rule M13). Not thread-safe.</summary>
+/// <remarks>It holds no lock that a merge waits for. Dispose it soon: an open snapshot keeps Postgres from cleaning old row versions.</remarks>
+public sealed class LedgerSnapshot : IAsyncDisposable
+{
+    private readonly NpgsqlConnection _connection;
+    private readonly NpgsqlTransaction _transaction;
+
+    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyList<EventRange> ranges) =>
+        (_connection, _transaction, Sources, FrozenRanges) = (connection, transaction, sources, ranges);
+
+    /// <summary>All sources.</summary>
+    public IReadOnlyList<EventSource> Sources { get; }
+
+    /// <summary>Frozen ranges that are not folded: users up to each part's watermark are in the balances.</summary>
+    public IReadOnlyList<EventRange> FrozenRanges { get; }
+
+    /// <summary>Opens the snapshot on a connection of its own.</summary>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    public static async Task<LedgerSnapshot> OpenAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            // The first query fixes the moment for all that follow.
+            var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
+            var sources = await ReadSourcesAsync(connection, cancellationToken).ConfigureAwait(false);
+            var ranges = await ReadFrozenRangesAsync(connection, cancellationToken).ConfigureAwait(false);
+            return new LedgerSnapshot(connection, transaction, sources, ranges);
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Streams all balances in order of user id bytes: (UTF-8 user id, revenue as decimal digits).</summary>
+    /// <remarks>One enumeration at a time; memory does not grow with the number of users.</remarks>
+    /// <exception cref="LedgerException">A revenue is no integer: somebody wrote to the table by hand.</exception>
+    public async IAsyncEnumerable<(byte[] UserId, BigInteger Revenue)> ReadBalancesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        // As text: it is exact at any size. No time-out: the whole table may take long, and each row is progress.
+        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue order by user_id", _connection) { CommandTimeout = 0 };
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            var text = rows.GetString(1);
+            if (!BigInteger.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revenue))
+            {
+                throw new LedgerException($"users_revenue holds a revenue that is no integer ({text}): somebody else writes to this table");
+            }
+
+            yield return (rows.GetFieldValue<byte[]>(0), revenue);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _transaction.DisposeAsync().ConfigureAwait(false);
+        await _connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    private static async Task<List<EventSource>> ReadSourcesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"select {SourceRows.Columns} from event_source order by name, generation, source_id", connection);
+        return await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<List<EventRange>> ReadFrozenRangesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"{RangeRows.Select} where r.end_fixed is not null order by r.source_id, r.from_offset", connection);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var ranges = new List<EventRange>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            ranges.Add(RangeRows.Read(rows));
+        }
+
+        return ranges;
+    }
+}

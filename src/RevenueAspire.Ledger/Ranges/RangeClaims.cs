@@ -1,0 +1,90 @@
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Claims and leases of ranges (M3). A lease saves work; only compare-and-set protects.</summary>
+internal static class RangeClaims
+{
+    // The source's row is locked: what is counted here cannot change before the commit.
+    private const string Claim =
+        """
+        with moved as (
+          update event_source set claimed_through = $3
+          where source_id = $1 and claimed_through = $2 and (select count(*) from event_range where source_id = $1) < $7
+          returning source_id
+        ), made as (
+          insert into event_range (range_id, source_id, from_offset, claimed_end, lease_owner, lease_until)
+          select $4, moved.source_id, $2, $3, $5, clock_timestamp() + $6 from moved
+        )
+        select exists (select from moved)
+        """;
+
+    private const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
+
+    // Touches one row of event_range and nothing else, so it needs no lock on the source; one that somebody is just taking is skipped. Writes nothing when none is free.
+    private const string TakeOver =
+        $"""
+        update event_range u set lease_owner = $2, lease_until = clock_timestamp() + $3
+        from (select r.range_id from event_range r where r.source_id = $1 and {Free} and not {RangeRows.Finished}
+              order by r.from_offset limit 1 for update of r skip locked) as free
+        where u.range_id = free.range_id
+        returning u.range_id
+        """;
+
+    public static async Task<EventRange?> TryClaimAsync(
+        NpgsqlDataSource database, Guid sourceId, long from, long to, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(from);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(to, from);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);
+        var range = new EventRange(Guid.NewGuid(), sourceId, from, to, null);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using var batch = WriteBatch.Create(connection, lockedSource: sourceId);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(Claim)
+        {
+            Parameters =
+            {
+                WriteBatch.Parameter(sourceId), WriteBatch.Parameter(from), WriteBatch.Parameter(to), WriteBatch.Parameter(range.Id),
+                WriteBatch.Parameter(owner), WriteBatch.Parameter(lease), WriteBatch.Parameter(RangeStore.MaxOpenRanges),
+            },
+        });
+        return await WriteBatch.ExecuteAsync(batch, cancellationToken).ConfigureAwait(false) ? range : null;
+    }
+
+    public static async Task<EventRange?> TryTakeOverAsync(
+        NpgsqlDataSource database, Guid sourceId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using var take = new NpgsqlCommand(TakeOver, connection)
+        {
+            Parameters = { WriteBatch.Parameter(sourceId), WriteBatch.Parameter(owner), WriteBatch.Parameter(lease) },
+        };
+        if (await take.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is not Guid taken)
+        {
+            return null;
+        }
+
+        // Read behind the take-over: its watermarks may have moved until then, and the range may even be folded by now.
+        await using var find = new NpgsqlCommand($"{RangeRows.Select} where r.range_id = $1", connection) { Parameters = { WriteBatch.Parameter(taken) } };
+        return await RangeRows.SingleAsync(find, cancellationToken).ConfigureAwait(false);
+    }
+
+    public static async Task<bool> TryRenewAsync(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);
+        await using var renew = database.CreateCommand("update event_range set lease_until = clock_timestamp() + $3 where range_id = $1 and lease_owner = $2");
+        renew.Parameters.Add(WriteBatch.Parameter(rangeId));
+        renew.Parameters.Add(WriteBatch.Parameter(owner));
+        renew.Parameters.Add(WriteBatch.Parameter(lease));
+        return await renew.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
+    }
+
+    public static async Task ReleaseAsync(NpgsqlDataSource database, Guid rangeId, Guid owner, CancellationToken cancellationToken)
+    {
+        await using var release = database.CreateCommand("update event_range set lease_owner = null, lease_until = null where range_id = $1 and lease_owner = $2");
+        release.Parameters.Add(WriteBatch.Parameter(rangeId));
+        release.Parameters.Add(WriteBatch.Parameter(owner));
+        await release.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,44 @@
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Reads rows of event_range with their parts.</summary>
+internal static class RangeRows
+{
+    // One row a range, its parts as parallel arrays in order: a range is read whole by one statement, hence in one snapshot.
+    public const string Select =
+        """
+        select r.range_id, r.source_id, r.from_offset, coalesce(r.end_fixed, r.claimed_end), r.end_fixed is not null, r.bytes_hash, r.types_hash,
+          r.lines, r.events, r.rejects, r.last_reject_offset, r.rejects_merged_through,
+          array(select p.upper_key from event_part p where p.range_id = r.range_id order by p.part_index),
+          array(select p.merged_through from event_part p where p.range_id = r.range_id order by p.part_index)
+        from event_range r
+        """;
+
+    /// <summary>True in SQL for a range <c>r</c> of which everything is merged: it only waits for its fold.</summary>
+    public const string Finished =
+        """
+        (r.end_fixed is not null and r.rejects_merged_through >= r.last_reject_offset
+          and not exists (select from event_part p where p.range_id = r.range_id and p.merged_through <> p.upper_key))
+        """;
+
+    public static EventRange Read(NpgsqlDataReader row) => new(
+        row.GetGuid(0), row.GetGuid(1), row.GetInt64(2), row.GetInt64(3), row.GetBoolean(4) ? ReadFrozen(row) : null);
+
+    private static FrozenRange ReadFrozen(NpgsqlDataReader row)
+    {
+        // text as bytes: user ids never become strings here.
+        var upperKeys = row.GetFieldValue<byte[][]>(12);
+        var mergedThrough = row.GetFieldValue<byte[][]>(13);
+        return new FrozenRange(
+            row.GetInt64(3), row.GetFieldValue<byte[]>(5), row.GetFieldValue<byte[]>(6), row.GetInt64(7), row.GetInt64(8), row.GetInt64(9),
+            row.GetInt64(10), row.GetInt64(11),
+            [.. upperKeys.Zip(mergedThrough, (upper, merged) => (upper, merged)).Select((part, index) => new RangePart(index, part.upper, part.merged))]);
+    }
+
+    public static async Task<EventRange?> SingleAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        return await rows.ReadAsync(cancellationToken).ConfigureAwait(false) ? Read(rows) : null;
+    }
+}

@@ -1,0 +1,98 @@
+using System.Diagnostics;
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Merges the rejected lines of a frozen range, like a part whose watermark is an offset (M8).</summary>
+internal static class RejectMerge
+{
+    /// <summary>Lines a statement: about half a megabyte at most.</summary>
+    internal const int BatchLines = 1000;
+
+    // Answers whether the watermark moved; a batch that claims to be the last must end at the frozen last reject.
+    private const string Merge =
+        """
+        with moved as (
+          update event_range set rejects_merged_through = $3
+          where range_id = $1 and source_id = $9 and end_fixed is not null and rejects_merged_through = $2
+            and ($3 = last_reject_offset) = $4
+          returning range_id, source_id
+        ), stored as (
+          insert into rejected_event (source_id, "offset", line, range_id, reason, beginning)
+          select moved.source_id, l."offset", l.line, moved.range_id, l.reason, l.beginning
+          from moved, unnest($5::bigint[], $6::bigint[], $7::text[], $8::text[]) as l ("offset", line, reason, beginning)
+          order by l."offset"
+        )
+        select exists (select from moved)
+        """;
+
+    private const string Read = "select rejects_merged_through, last_reject_offset from event_range where range_id = $1 and source_id = $2 and end_fixed is not null";
+
+    public static async Task<bool> MergeAsync(
+        NpgsqlDataSource database, Guid sourceId, Guid rangeId, long mergedThrough, IReadOnlyList<RejectedLine> rejects, CancellationToken cancellationToken)
+    {
+        RejectColumns.Validate(rejects);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        var start = 0;
+        while (start < rejects.Count && rejects[start].Offset <= mergedThrough)
+        {
+            start++;
+        }
+
+        while (start < rejects.Count)
+        {
+            var end = Math.Min(rejects.Count, start + BatchLines);
+            var began = Stopwatch.GetTimestamp();
+            await using var batch = WriteBatch.Create(connection);
+            batch.BatchCommands.Add(Command(sourceId, rangeId, mergedThrough, rejects, start, end));
+            if (!await WriteBatch.ExecuteAsync(batch, cancellationToken).ConfigureAwait(false))
+            {
+                break;
+            }
+
+            LedgerTelemetry.RecordMerge(began, "rejects");
+            mergedThrough = rejects[end - 1].Offset;
+            start = end;
+        }
+
+        return await IsMergedAsync(connection, sourceId, rangeId, mergedThrough, complete: start == rejects.Count, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static NpgsqlBatchCommand Command(Guid sourceId, Guid rangeId, long mergedThrough, IReadOnlyList<RejectedLine> rejects, int start, int end)
+    {
+        var command = new NpgsqlBatchCommand(Merge)
+        {
+            Parameters =
+            {
+                WriteBatch.Parameter(rangeId), WriteBatch.Parameter(mergedThrough), WriteBatch.Parameter(rejects[end - 1].Offset),
+                WriteBatch.Parameter(end == rejects.Count),
+            },
+        };
+        RejectColumns.Add(command.Parameters, rejects, start, end);
+        command.Parameters.Add(WriteBatch.Parameter(sourceId));
+        return command;
+    }
+
+    /// <summary>What the database says at the end: everything merged, somebody else at work, or lines that are not the frozen ones.</summary>
+    private static async Task<bool> IsMergedAsync(
+        NpgsqlConnection connection, Guid sourceId, Guid rangeId, long mergedThrough, bool complete, CancellationToken cancellationToken)
+    {
+        await using var read = new NpgsqlCommand(Read, connection) { Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(sourceId) } };
+        await using var rows = await read.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            return false;
+        }
+
+        var (stored, last) = (rows.GetInt64(0), rows.GetInt64(1));
+        if (complete && stored == last)
+        {
+            return true;
+        }
+
+        // Where the caller last saw the watermark, and yet it did not move, or not to the end: then its lines are not those of the frozen range.
+        return stored == mergedThrough
+            ? throw new InvalidOperationException("The rejected lines are not those that the range was frozen with.")
+            : false;
+    }
+}

@@ -1,0 +1,62 @@
+using Npgsql;
+using NpgsqlTypes;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>A short write: its statements go out together and are one transaction, in one round trip.</summary>
+/// <remarks>
+/// The first statement bounds the wait for locks (M12). Where a write touches ranges as well as their source, the next one locks the source:
+/// event_source is always locked before event_range, and what follows then sees all that the last holder of the lock committed.
+/// The last statement's first column answers.
+/// </remarks>
+internal static class WriteBatch
+{
+    /// <summary>How long a write waits for a row lock before it fails with 55P03, which is retried. Locks are held for one short transaction; longer means that something is stuck.</summary>
+    public const string LockTimeout = "10s";
+
+    private const string BoundLockWait = $"select set_config('lock_timeout', '{LockTimeout}', true)";
+
+    private const string LockSource = "select from event_source where source_id = $1 for no key update";
+
+    /// <summary>Makes a batch of the statements before the writing one; <paramref name="lockedSource"/> is the source to lock, if any.</summary>
+    public static NpgsqlBatch Create(NpgsqlConnection connection, Guid? lockedSource = null)
+    {
+        var batch = new NpgsqlBatch(connection);
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(BoundLockWait));
+        if (lockedSource is { } source)
+        {
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(LockSource) { Parameters = { Parameter(source) } });
+        }
+
+        return batch;
+    }
+
+    /// <summary>Runs the batch and returns the last statement's first column.</summary>
+    public static async Task<bool> ExecuteAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
+    {
+        await using var results = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var moved = false;
+        do
+        {
+            // Each result is read to its end: an error of a later statement must not be missed.
+            while (await results.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                moved = results.FieldCount == 1 && results.GetDataTypeName(0) == "boolean" && results.GetBoolean(0);
+            }
+        }
+        while (await results.NextResultAsync(cancellationToken).ConfigureAwait(false));
+
+        return moved;
+    }
+
+    public static NpgsqlParameter<T> Parameter<T>(T value) => new() { TypedValue = value };
+
+    /// <summary>Text given as UTF-8, without a detour over strings.</summary>
+    public static NpgsqlParameter<ReadOnlyMemory<byte>> Text(ReadOnlyMemory<byte> utf8) => new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Text };
+
+    /// <summary>Texts given as UTF-8, without a detour over strings.</summary>
+    public static NpgsqlParameter<ReadOnlyMemory<byte>[]> Texts(ReadOnlyMemory<byte>[] utf8) =>
+        new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Text };
+
+    public static NpgsqlParameter<ReadOnlyMemory<byte>> Bytes(ReadOnlyMemory<byte> bytes) => new() { TypedValue = bytes, NpgsqlDbType = NpgsqlDbType.Bytea };
+}

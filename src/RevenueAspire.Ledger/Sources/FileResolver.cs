@@ -1,0 +1,199 @@
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Knows files by their content (rule M10). Each call is one transaction under one advisory lock, so that two processors never create one content twice.</summary>
+internal sealed class FileResolver(NpgsqlDataSource database)
+{
+    // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql uses another.
+    private const string Lock = "select pg_advisory_xact_lock(5641763209170222)";
+
+    /// <summary>A known pair that the file's digests match; the primary key of event_source_digest makes it belong to one content.</summary>
+    private readonly record struct Match(Guid ContentId, long Length, long NewestLength);
+
+    public async Task<FileResolution> ResolveAsync(string name, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken)
+    {
+        Validate(name, digests);
+        var whole = digests.MaxBy(digest => digest.Length);
+        return await InTransactionAsync(
+            async connection =>
+            {
+                if (await MissingLengthsAsync(connection, digests, whole.Length, cancellationToken).ConfigureAwait(false) is { Count: > 0 } missing)
+                {
+                    return new FileResolution(FileMatch.New, [], null, missing);
+                }
+
+                if (await LongestMatchAsync(connection, digests, cancellationToken).ConfigureAwait(false) is not { } match)
+                {
+                    var source = await CreateAsync(connection, name, whole, cancellationToken).ConfigureAwait(false);
+                    return new FileResolution(FileMatch.New, [source], null);
+                }
+
+                if (match.Length < whole.Length && match.Length < match.NewestLength)
+                {
+                    return new FileResolution(FileMatch.Fork, [], await NameAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false));
+                }
+
+                var grown = match.Length < whole.Length;
+                if (grown)
+                {
+                    await GrowAsync(connection, match.ContentId, whole, cancellationToken).ConfigureAwait(false);
+                }
+
+                if (whole.Length >= match.NewestLength)
+                {
+                    await RenameAsync(connection, match.ContentId, name, cancellationToken).ConfigureAwait(false);
+                }
+
+                var generations = await GenerationsAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false);
+                return new FileResolution(grown ? FileMatch.Grown : FileMatch.Known, generations, null);
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task<EventSource> StartNextGenerationAsync(Guid id, string name, FileDigest digest, CancellationToken cancellationToken)
+    {
+        Validate(name, [digest]);
+        return await InTransactionAsync(
+            async connection =>
+            {
+                await using var start = new NpgsqlCommand(
+                    $"""
+                    insert into event_source (source_id, kind, name, content_id, generation, length)
+                    select $1, 'file', $2, d.content_id, (select max(s.generation) + 1 from event_source s where s.content_id = d.content_id), d.length
+                    from event_source_digest d where d.length = $3 and d.sha256 = $4
+                    on conflict (source_id) do update set name = excluded.name
+                    returning {SourceRows.Columns}
+                    """,
+                    connection)
+                {
+                    Parameters = { new() { Value = id }, new() { Value = name }, new() { Value = digest.Length }, new() { Value = digest.Sha256 } },
+                };
+                return (await SourceRows.ListAsync(start, cancellationToken).ConfigureAwait(false)).SingleOrDefault()
+                    ?? throw new InvalidOperationException($"{name} is not known with this content: resolve it first.");
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    private static void Validate(string name, IReadOnlyList<FileDigest> digests)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(name);
+        ArgumentNullException.ThrowIfNull(digests);
+        if (digests.Count == 0 || digests.Any(digest => digest.Length <= 0 || digest.Sha256.Length != 32)
+            || digests.Select(digest => digest.Length).Distinct().Count() != digests.Count)
+        {
+            throw new ArgumentException("Digests must be of distinct lengths above 0, and of 32 bytes each.", nameof(digests));
+        }
+    }
+
+    private async Task<T> InTransactionAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+        await using (var wait = new NpgsqlCommand(Lock, connection))
+        {
+            await wait.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        // Read committed: the queries that follow the wait see what its last holder committed.
+        var result = await work(connection).ConfigureAwait(false);
+        await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        return result;
+    }
+
+    private static async Task<List<long>> MissingLengthsAsync(
+        NpgsqlConnection connection, IReadOnlyList<FileDigest> digests, long length, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            "select distinct length from event_source_digest where length < $1 and length <> all ($2) order by length", connection)
+        {
+            Parameters = { new() { Value = length }, new() { Value = digests.Select(digest => digest.Length).ToArray() } },
+        };
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var missing = new List<long>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            missing.Add(rows.GetInt64(0));
+        }
+
+        return missing;
+    }
+
+    private static async Task<Match?> LongestMatchAsync(NpgsqlConnection connection, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            """
+            select d.content_id, d.length, (select max(n.length) from event_source_digest n where n.content_id = d.content_id)
+            from unnest($1, $2) as file (length, sha256) join event_source_digest d using (length, sha256)
+            order by d.length desc limit 1
+            """,
+            connection)
+        {
+            Parameters =
+            {
+                new() { Value = digests.Select(digest => digest.Length).ToArray() },
+                new() { Value = digests.Select(digest => digest.Sha256.ToArray()).ToArray() },
+            },
+        };
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        return await rows.ReadAsync(cancellationToken).ConfigureAwait(false) ? new Match(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2)) : null;
+    }
+
+    private static async Task<EventSource> CreateAsync(NpgsqlConnection connection, string name, FileDigest whole, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            $"""
+            with digest as (insert into event_source_digest (content_id, length, sha256) values ($1, $3, $4))
+            insert into event_source (source_id, kind, name, content_id, generation, length) values ($1, 'file', $2, $1, 1, $3)
+            returning {SourceRows.Columns}
+            """,
+            connection)
+        {
+            Parameters = { new() { Value = Guid.NewGuid() }, new() { Value = name }, new() { Value = whole.Length }, new() { Value = whole.Sha256 } },
+        };
+        return (await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false)).Single();
+    }
+
+    /// <summary>Only generation 1 grows: a later one counts what the content was when it was started, once more.</summary>
+    private static async Task GrowAsync(NpgsqlConnection connection, Guid contentId, FileDigest whole, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            """
+            with digest as (insert into event_source_digest (content_id, length, sha256) values ($1, $2, $3))
+            update event_source set length = $2 where source_id = $1
+            """,
+            connection)
+        {
+            Parameters = { new() { Value = contentId }, new() { Value = whole.Length }, new() { Value = whole.Sha256 } },
+        };
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task RenameAsync(NpgsqlConnection connection, Guid contentId, string name, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("update event_source set name = $2 where content_id = $1 and name <> $2", connection)
+        {
+            Parameters = { new() { Value = contentId }, new() { Value = name } },
+        };
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<string> NameAsync(NpgsqlConnection connection, Guid contentId, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select name from event_source where source_id = $1", connection)
+        {
+            Parameters = { new() { Value = contentId } },
+        };
+        return (string)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+    }
+
+    private static async Task<List<EventSource>> GenerationsAsync(NpgsqlConnection connection, Guid contentId, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            $"select {SourceRows.Columns} from event_source where content_id = $1 order by generation", connection)
+        {
+            Parameters = { new() { Value = contentId } },
+        };
+        return await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false);
+    }
+}

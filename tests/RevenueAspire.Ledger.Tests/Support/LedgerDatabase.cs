@@ -1,0 +1,103 @@
+using System.Numerics;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Ledger.Tests;
+
+/// <summary>A database of its own with the schema, and what tests do with it.</summary>
+public sealed class LedgerDatabase : IAsyncDisposable
+{
+    public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
+
+    private LedgerDatabase(string connectionString)
+    {
+        ConnectionString = connectionString;
+        Source = NpgsqlDataSource.Create(connectionString);
+        (Registry, Ranges, Queries) = (new SourceRegistry(Source), new RangeStore(Source), new LedgerQueries(Source));
+    }
+
+    public string ConnectionString { get; }
+
+    public NpgsqlDataSource Source { get; }
+
+    public SourceRegistry Registry { get; }
+
+    public RangeStore Ranges { get; }
+
+    public LedgerQueries Queries { get; }
+
+    public static async Task<LedgerDatabase> CreateAsync()
+    {
+        var database = new LedgerDatabase(await TestPostgres.CreateDatabaseAsync());
+        await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
+        return database;
+    }
+
+    /// <summary>A log's source.</summary>
+    public Task<EventSource> OpenLogAsync() => Registry.OpenLogAsync(Guid.NewGuid(), "/logs/a", CancellationToken.None);
+
+    /// <summary>A range [0, length) of a new log, frozen with the users in so many parts.</summary>
+    public async Task<EventRange> FreezeAsync(TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long length = 1000)
+    {
+        var source = await OpenLogAsync();
+        var range = await Ranges.TryClaimAsync(source.Id, 0, length, Guid.NewGuid(), Lease, CancellationToken.None);
+        return (await Ranges.TryFreezeAsync(range!, Frozen(range!, deltas, parts, rejects), CancellationToken.None))!;
+    }
+
+    public static FrozenRange Frozen(EventRange range, TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long? end = null, long lines = 10)
+    {
+        rejects ??= [];
+        return new FrozenRange(
+            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count, rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts));
+    }
+
+    public Task<FoldResult> FoldAsync(Guid sourceId) => Ranges.FoldAsync(sourceId, TailHash, CancellationToken.None);
+
+    public static ReadOnlyMemory<byte> TailHash(long offset) => System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(offset));
+
+    /// <summary>Merges a part however often it takes, as a processor does: errors that a retry can heal and moved watermarks end in reading the range again.</summary>
+    public static async Task MergeStubbornlyAsync(RangeStore ranges, Guid rangeId, int index, TestDeltas deltas, int batchRows)
+    {
+        while (true)
+        {
+            try
+            {
+                if (await ranges.FindAsync(rangeId, CancellationToken.None) is not { } range
+                    || await ranges.MergePartAsync(rangeId, range.Frozen!.Parts[index], deltas, batchRows, CancellationToken.None))
+                {
+                    return;
+                }
+            }
+            catch (Exception error) when (LedgerErrors.IsTransient(error))
+            {
+                await Task.Delay(5);
+            }
+        }
+    }
+
+    public async Task<SortedDictionary<string, BigInteger>> BalancesAsync()
+    {
+        var balances = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
+        await using var snapshot = await LedgerSnapshot.OpenAsync(Source, CancellationToken.None);
+        await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(CancellationToken.None))
+        {
+            balances.Add(System.Text.Encoding.UTF8.GetString(user), revenue);
+        }
+
+        return balances;
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql)
+    {
+        await using var command = Source.CreateCommand(sql);
+        return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    public async Task<int> ExecuteAsync(string sql)
+    {
+        await using var command = Source.CreateCommand(sql);
+        return await command.ExecuteNonQueryAsync();
+    }
+
+    public async ValueTask DisposeAsync() => await Source.DisposeAsync();
+}

@@ -1,0 +1,43 @@
+using System.Numerics;
+using System.Text;
+
+namespace RevenueAspire.Ledger.Tests;
+
+/// <summary>Users and sums, sorted by bytes.</summary>
+public sealed class TestDeltas : ISortedDeltas
+{
+    private readonly (byte[] Id, Int128 Delta)[] _users;
+
+    public TestDeltas(params IEnumerable<(string User, Int128 Delta)> users)
+    {
+        _users = [.. users.Select(user => (Encoding.UTF8.GetBytes(user.User), user.Delta))];
+        Array.Sort(_users, (a, b) => a.Id.AsSpan().SequenceCompareTo(b.Id));
+    }
+
+    /// <summary>user000000, user000001, ... with a sum each.</summary>
+    public static TestDeltas Numbered(int count, Func<int, Int128> delta) => new(Enumerable.Range(0, count).Select(i => ($"user{i:d6}", delta(i))));
+
+    public int Count => _users.Length;
+
+    public ReadOnlySpan<byte> UserId(int index) => _users[index].Id;
+
+    public Int128 Delta(int index) => _users[index].Delta;
+
+    public string User(int index) => Encoding.UTF8.GetString(_users[index].Id);
+
+    /// <summary>Contiguous slices of about the same size.</summary>
+    public IReadOnlyList<RangePart> Split(int parts) =>
+    [
+        .. Enumerable.Range(1, parts).Select(i => (int)((long)Count * i / parts)).Where(end => end > 0).Distinct()
+            .Select((end, index) => new RangePart(index, _users[end - 1].Id, ReadOnlyMemory<byte>.Empty)),
+    ];
+
+    public void AddTo(IDictionary<string, BigInteger> balances)
+    {
+        foreach (var (id, delta) in _users)
+        {
+            var user = Encoding.UTF8.GetString(id);
+            balances[user] = (balances.TryGetValue(user, out var sum) ? sum : 0) + delta;
+        }
+    }
+}
