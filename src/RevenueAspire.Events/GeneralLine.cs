@@ -119,9 +119,9 @@ internal static class GeneralLine
 
         return traits switch
         {
-            _ when traits.HasFlag(TextTraits.LoneSurrogate) => RejectReason.UserIdHasLoneSurrogate,
-            _ when traits.HasFlag(TextTraits.Nul) => RejectReason.UserIdHasNul,
-            _ when traits.HasFlag(TextTraits.TooLong) => RejectReason.UserIdTooLong,
+            _ when (traits & TextTraits.LoneSurrogate) != 0 => RejectReason.UserIdHasLoneSurrogate,
+            _ when (traits & TextTraits.Nul) != 0 => RejectReason.UserIdHasNul,
+            _ when (traits & TextTraits.TooLong) != 0 => RejectReason.UserIdTooLong,
             _ => userId.IsEmpty ? RejectReason.UserIdEmpty : RejectReason.None,
         };
     }

@@ -1,12 +1,8 @@
-using System.Text;
-
 namespace RevenueAspire.Events.Tests;
 
 /// <summary>The fast path, the general path and an independent oracle give one answer to every line.</summary>
 public sealed class OracleTests(ITestOutputHelper output)
 {
-    private readonly EventParser _parser = new(EventTypes.Default);
-
     [Fact]
     public void Generated_lines_get_the_oracles_answer()
     {
@@ -38,32 +34,11 @@ public sealed class OracleTests(ITestOutputHelper output)
         var random = new Random(seed);
         for (var n = 0; n < count; n++)
         {
-            var reason = Check(next(generator, random), $"TEST_SEED={seed}, line {n}");
+            var reason = EveryPath.Judge(next(generator, random), which: $"TEST_SEED={seed}, line {n}").Reason;
             tally[reason] = tally.GetValueOrDefault(reason) + 1;
         }
 
         output.WriteLine(string.Join(", ", tally.OrderBy(pair => pair.Key).Select(pair => $"{pair.Key} {pair.Value}")));
         return tally;
-    }
-
-    private RejectReason Check(byte[] line, string which)
-    {
-        var expected = Oracle.Judge(line, EventTypes.Default.Signs);
-        var parsed = Answer.FromParse(_parser, line);
-        var general = Answer.FromGeneralPath(_parser, line);
-        var compact = Answer.FromCompact(_parser, line);
-        var said = $"{which}: {Encoding.Latin1.GetString(line)}";
-        Assert.True(expected with { Compact = null } == general, $"general path: {general}, oracle: {expected}, {said}");
-        Assert.True(expected with { Compact = null } == parsed, $"Parse: {parsed}, oracle: {expected}, {said}");
-        Assert.True(expected == compact, $"ParseAndCompact: {compact}, oracle: {expected}, {said}");
-        if (expected.Outcome == ParseOutcome.Event)
-        {
-            var again = Encoding.Latin1.GetBytes(compact.Compact + "}");
-            Assert.DoesNotContain((byte)'\n', again);
-            Assert.True(Answer.FromCompact(_parser, again) == compact, $"The compact form has another answer or form: {said}");
-            Assert.True(Answer.FromGeneralPath(_parser, again) == parsed, $"The compact form is another event to the general path: {said}");
-        }
-
-        return expected.Reason;
     }
 }
