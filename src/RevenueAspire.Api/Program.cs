@@ -1,1 +1,53 @@
-Console.WriteLine("RevenueAspire.Api");
+using RevenueAspire.Api.Configuration;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Health;
+using RevenueAspire.Api.Hosting;
+using RevenueAspire.Api.Ingest;
+using RevenueAspire.Api.OpenApi;
+using RevenueAspire.Api.Reads;
+using RevenueAspire.ServiceDefaults;
+
+namespace RevenueAspire.Api;
+
+/// <summary>The API's wiring.</summary>
+public static class Program
+{
+    /// <summary>Runs until SIGTERM or Ctrl+C: answers what is in flight, then closes the log.</summary>
+    /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>
+    /// <returns>0 stopped as asked, 1 could not start, 2 wrong usage.</returns>
+    public static async Task<int> Main(string[] args) =>
+        CommandLine.Answer(args, Console.Out, Console.Error) ?? await StartupErrors.RunAsync(
+            async () =>
+            {
+                await using var app = Build(args);
+                await app.RunAsync();
+            },
+            StartupFailure.Describe);
+
+    /// <summary>Builds the API with its log opened; it is not listening yet.</summary>
+    /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>
+    /// <param name="configure">Changes to the wiring, before the API is built.</param>
+    public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
+    {
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory, ApplicationName = typeof(Program).Assembly.GetName().Name });
+        builder.AddServiceDefaults();
+        builder.AddRevenueDatabase();
+        builder.AddSettings();
+        builder.AddWebServer();
+        builder.AddEventLog();
+        builder.AddIngest();
+        builder.AddReads();
+        builder.AddHealth();
+        builder.AddContract();
+        configure?.Invoke(builder);
+
+        var app = builder.Build();
+        app.UseErrorResponses();
+        app.OpenEventLog();
+        app.MapIngest();
+        app.MapReads();
+        app.MapContract();
+        app.MapDefaultEndpoints();
+        return app;
+    }
+}

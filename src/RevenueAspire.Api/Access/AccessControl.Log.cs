@@ -1,0 +1,7 @@
+namespace RevenueAspire.Api.Access;
+
+internal sealed partial class AccessControl
+{
+    [LoggerMessage(2010, LogLevel.Error, "The reloaded settings are not used, the former secrets stay in force: {Errors}")]
+    private partial void LogReloadRefused(string errors);
+}

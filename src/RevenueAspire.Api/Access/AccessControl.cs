@@ -1,0 +1,53 @@
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+using RevenueAspire.Api.Configuration;
+
+namespace RevenueAspire.Api.Access;
+
+/// <summary>Decides who may send and who may read. Thread-safe; follows reloads of the configuration.</summary>
+/// <remarks>A reload with unusable settings keeps the secrets that were in force: a slip of the pen in a rotation must neither lock everybody out nor let everybody in.</remarks>
+internal sealed partial class AccessControl : IDisposable
+{
+    private readonly ILogger<AccessControl> _logger;
+    private readonly IDisposable _reloads;
+    private volatile SecretSet _ingest;
+    private volatile SecretSet _reads;
+
+    /// <exception cref="OptionsValidationException">No secret, or one that no header can carry.</exception>
+    public AccessControl(IConfiguration configuration, IHostEnvironment environment, ILogger<AccessControl> logger)
+    {
+        _logger = logger;
+        var options = IngestOptions.Read(configuration, environment);
+        string[] errors = [.. options.FindErrors()];
+        if (errors.Length > 0)
+        {
+            throw new OptionsValidationException(IngestOptions.Section, typeof(IngestOptions), errors);
+        }
+
+        _ingest = new SecretSet(options.Secrets);
+        _reads = new SecretSet(options.ReadSecrets);
+        _reloads = ChangeToken.OnChange(configuration.GetReloadToken, () => Reload(IngestOptions.Read(configuration, environment)));
+    }
+
+    /// <summary>Whether the Authorization header allows to send events.</summary>
+    public bool MayIngest(StringValues authorization) => _ingest.Matches(authorization);
+
+    /// <summary>Whether the Authorization header allows to read; always where no secret guards the reads.</summary>
+    public bool MayRead(StringValues authorization) => _reads is { IsEmpty: true } || _reads.Matches(authorization);
+
+    /// <inheritdoc/>
+    public void Dispose() => _reloads.Dispose();
+
+    private void Reload(IngestOptions options)
+    {
+        string[] errors = [.. options.FindErrors()];
+        if (errors.Length > 0)
+        {
+            LogReloadRefused(string.Join(" ", errors));
+            return;
+        }
+
+        _ingest = new SecretSet(options.Secrets);
+        _reads = new SecretSet(options.ReadSecrets);
+    }
+}

@@ -1,0 +1,57 @@
+using System.Buffers;
+using System.Security.Cryptography;
+using System.Text;
+using Microsoft.Extensions.Primitives;
+
+namespace RevenueAspire.Api.Access;
+
+/// <summary>Secrets of which each opens. Immutable and thread-safe.</summary>
+internal sealed class SecretSet
+{
+    /// <summary>Characters of a secret, at most.</summary>
+    public const int MaxLength = 256;
+
+    /// <summary>Each secret in a block of <see cref="MaxLength"/> bytes, filled up with zeros: comparing whole blocks takes the same time for every secret, also for one of another length.</summary>
+    private readonly byte[][] _blocks;
+
+    /// <param name="secrets">Each <see cref="IsUsable"/>.</param>
+    public SecretSet(IEnumerable<string> secrets) => _blocks = [.. secrets.Select(ToBlock)];
+
+    /// <summary>True when there is no secret at all.</summary>
+    public bool IsEmpty => _blocks.Length == 0;
+
+    /// <summary>Whether a header can carry the secret unchanged.</summary>
+    public static bool IsUsable(string secret) =>
+        secret.Length is > 0 and <= MaxLength && secret.All(character => character is >= ' ' and <= '~') && secret[0] != ' ' && secret[^1] != ' ';
+
+    /// <summary>True when the header is given once and equals one of the secrets. The time taken tells nothing about them.</summary>
+    public bool Matches(StringValues header)
+    {
+        if (header.Count != 1 || header[0] is not { Length: > 0 and <= MaxLength } given)
+        {
+            return false;
+        }
+
+        Span<byte> block = stackalloc byte[MaxLength];
+        block.Clear();
+        if (Ascii.FromUtf16(given, block, out _) != OperationStatus.Done)
+        {
+            return false;
+        }
+
+        var matches = false;
+        foreach (var secret in _blocks)
+        {
+            matches |= CryptographicOperations.FixedTimeEquals(block, secret);
+        }
+
+        return matches;
+    }
+
+    private static byte[] ToBlock(string secret)
+    {
+        var block = new byte[MaxLength];
+        Encoding.ASCII.GetBytes(secret, block);
+        return block;
+    }
+}

@@ -1,0 +1,43 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace RevenueAspire.Api.Configuration;
+
+/// <summary>Settings of the API itself (section <c>Api</c>).</summary>
+internal sealed class ApiOptions : IValidatableObject
+{
+    public const string Section = "Api";
+
+    /// <summary>How long <c>?after=</c> waits for a receipt to reach the ledger, as hh:mm:ss.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:05:00", ErrorMessage = "must be a time between 00:00:00 and 00:05:00, written hh:mm:ss.")]
+    public TimeSpan ReadAfterTimeout { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>Bytes of a single event, and of one line of a batch, at most.</summary>
+    [Range(256, 1 << 20)]
+    public int MaxEventBytes { get; set; } = 64 << 10;
+
+    /// <summary>Bytes of a batch after inflation, at most.</summary>
+    [Range(1 << 10, 1 << 30)]
+    public int MaxBatchBytes { get; set; } = 32 << 20;
+
+    /// <summary>Bytes of memory for batches that are being received and written, all together. A batch waits for its share, then is refused.</summary>
+    [Range(1 << 20, 1L << 40)]
+    public long BatchMemoryBytes { get; set; } = 256L << 20;
+
+    /// <summary>How long a batch waits for its share of memory before it is refused with 503, as hh:mm:ss.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ErrorMessage = "must be a time between 00:00:00 and 00:01:00, written hh:mm:ss.")]
+    public TimeSpan BatchWait { get; set; } = TimeSpan.FromSeconds(5);
+
+    /// <summary>How long a batch's body may take to arrive, as hh:mm:ss: a slow client must not hold memory that others wait for.</summary>
+    [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "must be a time between 00:00:01 and 01:00:00, written hh:mm:ss.")]
+    public TimeSpan BatchBodyTimeout { get; set; } = TimeSpan.FromMinutes(1);
+
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (BatchMemoryBytes < Ingest.BatchMemory.Largest(MaxBatchBytes))
+        {
+            yield return new ValidationResult(
+                $"must be at least {Ingest.BatchMemory.Largest(MaxBatchBytes)}, or a batch of MaxBatchBytes ({MaxBatchBytes}) could never be taken.", [nameof(BatchMemoryBytes)]);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Routing;
+
+namespace RevenueAspire.Api.Errors;
+
+/// <summary>Gives a problem to the answers that no handler of ours makes: unknown paths, wrong methods, bugs.</summary>
+internal static class ErrorResponses
+{
+    /// <summary>Call it before anything is mapped.</summary>
+    public static WebApplication UseErrorResponses(this WebApplication app)
+    {
+        app.UseExceptionHandler(handler => handler.Run(AnswerExceptionAsync));
+        app.Use(next => context => context.GetEndpoint() is RouteEndpoint ? next(context) : AnswerUnroutedAsync(context, next));
+        return app;
+    }
+
+    /// <summary>Routing has found nothing, or its own endpoint for a wrong method, which sets the status code and Allow.</summary>
+    private static async Task AnswerUnroutedAsync(HttpContext context, RequestDelegate next)
+    {
+        await next(context);
+        if (context.Response.HasStarted)
+        {
+            return;
+        }
+
+        await (context.Response.StatusCode switch
+        {
+            StatusCodes.Status404NotFound => Problems.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing is at this path; /openapi/v1.json lists what there is."),
+            StatusCodes.Status405MethodNotAllowed => Problems.WriteAsync(
+                context, StatusCodes.Status405MethodNotAllowed, $"This path does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
+            _ => Task.CompletedTask,
+        });
+    }
+
+    /// <summary>The exception is logged by the middleware; the caller learns no internals.</summary>
+    private static Task AnswerExceptionAsync(HttpContext context) =>
+        context.Features.Get<IExceptionHandlerFeature>()?.Error is BadHttpRequestException bad
+            ? Problems.WriteAsync(context, bad.StatusCode, bad.Message)
+            : Problems.WriteAsync(context, StatusCodes.Status500InternalServerError, "The server made a mistake; its log says more.");
+}

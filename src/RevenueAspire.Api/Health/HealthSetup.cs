@@ -1,0 +1,12 @@
+namespace RevenueAspire.Api.Health;
+
+/// <summary>What <c>/health</c> checks.</summary>
+internal static class HealthSetup
+{
+    public static WebApplicationBuilder AddHealth(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<LogStorage>();
+        builder.Services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<DatabaseHealthCheck>("database");
+        return builder;
+    }
+}

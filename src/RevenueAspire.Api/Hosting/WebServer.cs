@@ -1,0 +1,29 @@
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+
+namespace RevenueAspire.Api.Hosting;
+
+/// <summary>Kestrel's limits. Sizes of bodies are the endpoints' affair: each knows its own.</summary>
+internal static class WebServer
+{
+    /// <summary>A body that trickles slower than this, after the grace, ends in 408: a slow client cannot hold a connection for long.</summary>
+    private const double MinBodyBytesPerSecond = 1024;
+
+    private static readonly TimeSpan BodyGrace = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
+
+    /// <summary>What a connection whose body nobody reads yet may hold in memory. Smaller than Kestrel's own 1 MB: a hundred large batches may be waiting.</summary>
+    private const int MaxConnectionBufferBytes = 256 << 10;
+
+    public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = null;
+            kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(MinBodyBytesPerSecond, BodyGrace);
+            kestrel.Limits.RequestHeadersTimeout = HeadersTimeout;
+            kestrel.Limits.MaxRequestBufferSize = MaxConnectionBufferBytes;
+        });
+        return builder;
+    }
+}

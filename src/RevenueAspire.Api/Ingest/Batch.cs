@@ -1,0 +1,148 @@
+using Microsoft.Extensions.Options;
+using RevenueAspire.Api.Access;
+using RevenueAspire.Api.Configuration;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Requests;
+using RevenueAspire.EventLog;
+using RevenueAspire.Events;
+
+namespace RevenueAspire.Api.Ingest;
+
+/// <summary><c>POST /liveEvents</c>: many events as JSON Lines, appended as one atomic group.</summary>
+internal sealed class Batch(
+    EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
+{
+    /// <summary>A guess at what gzip makes of events; the share grows where it is wrong.</summary>
+    private const int TypicalGzipRatio = 8;
+
+    /// <summary>First share of a body that does not tell its length.</summary>
+    private const int UnknownBodyBytes = 1 << 20;
+
+    /// <summary>When memory runs out, other batches are being written: a matter of seconds.</summary>
+    private const int NoMemoryRetrySeconds = 2;
+
+    private readonly ApiOptions _options = options.Value;
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        var gzip = ContentTypes.IsGzip(context.Request.Headers.ContentEncoding);
+        if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context, gzip)) is { } refusal)
+        {
+            await refusal;
+            return;
+        }
+
+        using var share = await memory.TakeAsync(BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
+        if (share is null)
+        {
+            await RefuseNoMemory(context);
+            return;
+        }
+
+        var builder = new AppendGroupBuilder(types, time);
+        using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null);
+        if (!await TryReadAsync(context, gzip, lines, share))
+        {
+            return;
+        }
+
+        metrics.CountBytes(lines.Length);
+        metrics.CountRejected(lines.RejectedCount);
+        if (builder.Count == 0)
+        {
+            await Problems.WriteAsync(context, NothingValid(lines));
+            return;
+        }
+
+        var group = builder.Build(key, lines.Hash(), IngestRequest.TraceParent(), lines.RejectedCount);
+        var result = await log.AppendAsync(group, CancellationToken.None);
+        if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
+        {
+            await IngestRequest.AnswerFailureAsync(context, metrics, result, group.Count);
+            return;
+        }
+
+        if (result.Status == AppendStatus.Appended)
+        {
+            metrics.CountAccepted(result.Accepted);
+        }
+        else
+        {
+            metrics.CountRepeated(result.Accepted);
+        }
+
+        // Counts are those of the first attempt. Its list is not kept; the same body gives the same list again.
+        context.Response.StatusCode = StatusCodes.Status202Accepted;
+        await context.Response.WriteAsJsonAsync(
+            new BatchAnswer(result.Receipt.ToString(), result.Accepted, result.RejectedCount, lines.Rejected), ApiJson.Of<BatchAnswer>(), ContentTypes.Json, CancellationToken.None);
+    }
+
+    /// <summary>Reads the body, or answers why it could not be read.</summary>
+    private async Task<bool> TryReadAsync(HttpContext context, bool gzip, BatchLines lines, BatchMemory.Share share)
+    {
+        using var timeout = new CancellationTokenSource(_options.BatchBodyTimeout, time);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, context.RequestAborted);
+        BatchRead read;
+        try
+        {
+            read = await BatchBody.ReadAsync(context.Request, gzip, lines, share, _options.MaxBatchBytes, limit.Token);
+        }
+        catch (BadHttpRequestException exception)
+        {
+            await IngestRequest.RefuseAsync(context, metrics, exception.StatusCode, exception.Message, field: null);
+            return false;
+        }
+        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
+        {
+            await IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status408RequestTimeout,
+                $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null);
+            return false;
+        }
+
+        lines.Complete();
+        await (read switch
+        {
+            BatchRead.TooLarge => RefuseTooLarge(context),
+            BatchRead.NoMemory => RefuseNoMemory(context),
+            BatchRead.BadGzip => IngestRequest.RefuseAsync(
+                context, metrics, StatusCodes.Status400BadRequest, "Content-Encoding: the body is not valid gzip, or is cut off. Nothing was appended.", "Content-Encoding"),
+            _ => Task.CompletedTask,
+        });
+        return read == BatchRead.Complete;
+    }
+
+    private Task? RefuseBody(HttpContext context, bool gzip)
+    {
+        var request = context.Request;
+        if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.JsonLines, ContentTypes.NdJson))
+        {
+            return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType,
+                "Content-Type: must be application/jsonl or application/x-ndjson in UTF-8, or absent. With curl add: -H 'Content-Type: application/jsonl', and send the file with --data-binary @FILE.",
+                "Content-Type");
+        }
+
+        if (!gzip && !ContentTypes.IsIdentity(request.Headers.ContentEncoding))
+        {
+            context.Response.Headers.AcceptEncoding = "gzip";
+            return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: only gzip is taken, once.", "Content-Encoding");
+        }
+
+        // What is compressed is no smaller inflated, but for the few bytes that gzip adds; the exact limit is kept while inflating.
+        var maxLength = gzip ? _options.MaxBatchBytes + (_options.MaxBatchBytes / 1024L) + 1024 : _options.MaxBatchBytes;
+        return request.ContentLength > maxLength ? RefuseTooLarge(context) : null;
+    }
+
+    private Task RefuseTooLarge(HttpContext context) => IngestRequest.RefuseAsync(
+        context, metrics, StatusCodes.Status413PayloadTooLarge, $"The body is larger than {_options.MaxBatchBytes} bytes after inflation, the limit of a batch. Nothing was appended.", field: null);
+
+    private Task RefuseNoMemory(HttpContext context) => IngestRequest.RefuseAsync(
+        context, metrics, StatusCodes.Status503ServiceUnavailable, "Too many batches are being written. Nothing was appended; try again.", field: null, NoMemoryRetrySeconds);
+
+    private long ExpectedBytes(long? contentLength, bool gzip) =>
+        Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);
+
+    private static Problem NothingValid(BatchLines lines) => new(
+        StatusCodes.Status400BadRequest, "Bad Request",
+        lines.RejectedCount == 0 ? "The body holds no lines: send one event a line as JSON." : "None of the lines is an event. Nothing was appended.",
+        Field: null, lines.RejectedCount, lines.Rejected);
+}

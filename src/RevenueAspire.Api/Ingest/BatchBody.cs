@@ -1,0 +1,95 @@
+using System.Buffers;
+using System.IO.Compression;
+
+namespace RevenueAspire.Api.Ingest;
+
+/// <summary>Why the reading of a batch ended.</summary>
+internal enum BatchRead
+{
+    /// <summary>With the end of the body.</summary>
+    Complete,
+
+    /// <summary>Inflated, it is larger than a batch may be.</summary>
+    TooLarge,
+
+    /// <summary>The memory for batches is used up.</summary>
+    NoMemory,
+
+    /// <summary>The compressed data is damaged, or cut off.</summary>
+    BadGzip,
+}
+
+/// <summary>Reads a batch's body piece by piece: never the whole of it is in memory, and never more than the limit is inflated.</summary>
+internal static class BatchBody
+{
+    private const int InflateBufferBytes = 64 << 10;
+
+    /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework, before the first inflation.</summary>
+    static BatchBody() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
+
+    /// <summary>Reads the request's body into lines.</summary>
+    /// <param name="request">Its body has not been read.</param>
+    /// <param name="gzip">Whether to inflate.</param>
+    /// <param name="lines">Receives the bytes.</param>
+    /// <param name="share">Grows with the body.</param>
+    /// <param name="maxBytes">Limit of the inflated body.</param>
+    /// <param name="cancellationToken">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
+    public static Task<BatchRead> ReadAsync(HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken cancellationToken) =>
+        gzip ? InflateAsync(request, lines, share, maxBytes, cancellationToken) : ReadPlainAsync(request, lines, share, maxBytes, cancellationToken);
+
+    private static async Task<BatchRead> ReadPlainAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var read = await request.BodyReader.ReadAsync(cancellationToken);
+            if (Check(lines.Length + read.Buffer.Length, share, maxBytes) is { } end)
+            {
+                request.BodyReader.AdvanceTo(read.Buffer.End);
+                return end;
+            }
+
+            foreach (var segment in read.Buffer)
+            {
+                lines.Add(segment.Span);
+            }
+
+            request.BodyReader.AdvanceTo(read.Buffer.End);
+            if (read.IsCompleted)
+            {
+                return BatchRead.Complete;
+            }
+        }
+    }
+
+    private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken cancellationToken)
+    {
+        await using var inflated = new GZipStream(request.BodyReader.AsStream(leaveOpen: true), CompressionMode.Decompress);
+        var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
+        try
+        {
+            int count;
+            while ((count = await inflated.ReadAsync(buffer, cancellationToken)) > 0)
+            {
+                if (Check(lines.Length + count, share, maxBytes) is { } end)
+                {
+                    return end;
+                }
+
+                lines.Add(buffer.AsSpan(0, count));
+            }
+
+            return BatchRead.Complete;
+        }
+        catch (InvalidDataException)
+        {
+            return BatchRead.BadGzip;
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private static BatchRead? Check(long length, BatchMemory.Share share, int maxBytes) =>
+        length > maxBytes ? BatchRead.TooLarge : share.TryGrowTo(length) ? null : BatchRead.NoMemory;
+}

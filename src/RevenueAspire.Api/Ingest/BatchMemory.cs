@@ -1,0 +1,146 @@
+using Microsoft.Extensions.Options;
+using RevenueAspire.Api.Configuration;
+
+namespace RevenueAspire.Api.Ingest;
+
+/// <summary>The memory that batches in flight may take together, in bytes. Thread-safe; who waits is served in order.</summary>
+/// <remarks>A batch takes its share before its body is read, so that a hundred large ones queue up as idle connections and not as buffers.</remarks>
+internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider time)
+{
+    /// <summary>A record is its line plus timestamp; short lines double at most.</summary>
+    private const int RecordBytesPerBodyByte = 2;
+
+    /// <summary>Buffers of a request besides its records.</summary>
+    private const int FixedBytes = 256 << 10;
+
+    private readonly Lock _lock = new();
+    private readonly LinkedList<Waiter> _waiters = new();
+    private long _free = options.Value.BatchMemoryBytes;
+
+    /// <summary>Bytes of memory for a body of so many bytes.</summary>
+    public static long For(long bodyBytes) => FixedBytes + (bodyBytes * RecordBytesPerBodyByte);
+
+    /// <summary>What one batch needs at most.</summary>
+    public static long Largest(int maxBatchBytes) => For(maxBatchBytes);
+
+    /// <summary>Takes a share at once, or waits for one.</summary>
+    /// <param name="bytes">At most the whole.</param>
+    /// <param name="wait">How long.</param>
+    /// <param name="cancellationToken">Stops the waiting; nothing is taken then.</param>
+    /// <returns>The share, to be disposed; null when there was none in time.</returns>
+    public async ValueTask<Share?> TakeAsync(long bytes, TimeSpan wait, CancellationToken cancellationToken)
+    {
+        Waiter waiter;
+        lock (_lock)
+        {
+            if (_waiters.Count == 0 && _free >= bytes)
+            {
+                _free -= bytes;
+                return new Share(this, bytes);
+            }
+
+            waiter = new Waiter(bytes);
+            _waiters.AddLast(waiter);
+        }
+
+        try
+        {
+            await waiter.Served.Task.WaitAsync(wait, time, cancellationToken);
+        }
+        catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
+        {
+            if (TryLeave(waiter))
+            {
+                return exception is TimeoutException ? null : throw new OperationCanceledException(cancellationToken);
+            }
+
+            // It was served just now; who has gone away will dispose of it at once.
+        }
+
+        return new Share(this, bytes);
+    }
+
+    private bool TryLeave(Waiter waiter)
+    {
+        lock (_lock)
+        {
+            if (!_waiters.Remove(waiter))
+            {
+                return false;
+            }
+
+            // Others may have waited only behind this one.
+            Serve();
+            return true;
+        }
+    }
+
+    private bool TryTake(long bytes)
+    {
+        lock (_lock)
+        {
+            if (_free < bytes)
+            {
+                return false;
+            }
+
+            _free -= bytes;
+            return true;
+        }
+    }
+
+    private void GiveBack(long bytes)
+    {
+        lock (_lock)
+        {
+            _free += bytes;
+            Serve();
+        }
+    }
+
+    private void Serve()
+    {
+        while (_waiters.First is { } first && first.Value.Bytes <= _free)
+        {
+            _free -= first.Value.Bytes;
+            _waiters.RemoveFirst();
+            first.Value.Served.SetResult();
+        }
+    }
+
+    private sealed record Waiter(long Bytes)
+    {
+        public TaskCompletionSource Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    }
+
+    /// <summary>What one batch holds. Not thread-safe.</summary>
+    public sealed class Share(BatchMemory memory, long bytes) : IDisposable
+    {
+        private long _bytes = bytes;
+
+        /// <summary>Enlarges the share to what a body of so many bytes needs, without waiting: who holds memory never waits for more, so that nobody waits for ever.</summary>
+        public bool TryGrowTo(long bodyBytes)
+        {
+            var missing = For(bodyBytes) - _bytes;
+            if (missing <= 0)
+            {
+                return true;
+            }
+
+            if (!memory.TryTake(missing))
+            {
+                return false;
+            }
+
+            _bytes += missing;
+            return true;
+        }
+
+        /// <inheritdoc/>
+        public void Dispose()
+        {
+            memory.GiveBack(_bytes);
+            _bytes = 0;
+        }
+    }
+}

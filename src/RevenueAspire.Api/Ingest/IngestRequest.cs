@@ -1,0 +1,76 @@
+using System.Diagnostics;
+using RevenueAspire.Api.Access;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Requests;
+using RevenueAspire.EventLog;
+
+namespace RevenueAspire.Api.Ingest;
+
+/// <summary>What both POST calls have in common: the checks before the body is read, and the answers.</summary>
+internal static class IngestRequest
+{
+    /// <summary>The queue drains in milliseconds.</summary>
+    private const int QueueFullRetrySeconds = 1;
+
+    /// <summary>A disk takes longer to come back.</summary>
+    private const int UnavailableRetrySeconds = 5;
+
+    /// <summary>Bodies up to here are cheaper to drain than a connection is to make anew.</summary>
+    private const int CheapToDrainBytes = 64 << 10;
+
+    /// <summary>Checks secret and key.</summary>
+    /// <returns>Null when the body may be read, else the refusal under way.</returns>
+    public static Task? Refuse(HttpContext context, AccessControl access, IngestMetrics metrics, out string? key)
+    {
+        key = null;
+        if (!access.MayIngest(context.Request.Headers.Authorization))
+        {
+            metrics.CountRefused(1);
+            CloseUnlessCheap(context);
+            return Problems.UnauthorizedAsync(context);
+        }
+
+        return IdempotencyKey.TryRead(context.Request.Headers, out key)
+            ? null
+            : RefuseAsync(context, metrics, StatusCodes.Status400BadRequest, $"{IdempotencyKey.Header}: must be given once, as 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
+    }
+
+    /// <summary>Refuses a request whose body has not been read, or not to its end.</summary>
+    public static Task RefuseAsync(HttpContext context, IngestMetrics metrics, int status, string detail, string? field, int? retryAfterSeconds = null)
+    {
+        metrics.CountRefused(1);
+        CloseUnlessCheap(context);
+        return Problems.WriteAsync(context, status, detail, field, retryAfterSeconds);
+    }
+
+    /// <summary>The W3C id of the request's span when it is sampled, else null: a trace that nobody keeps is not worth its bytes in the log.</summary>
+    public static string? TraceParent() => Activity.Current is { Recorded: true, IdFormat: ActivityIdFormat.W3C } span ? span.Id : null;
+
+    /// <summary>Answers an append that did not succeed.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="metrics">Counts the refusal.</param>
+    /// <param name="result">Neither Appended nor Repeated.</param>
+    /// <param name="events">Events in the group.</param>
+    public static Task AnswerFailureAsync(HttpContext context, IngestMetrics metrics, AppendResult result, int events)
+    {
+        metrics.CountRefused(events);
+        return result.Status switch
+        {
+            AppendStatus.KeyConflict => Problems.WriteAsync(
+                context, StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.Header}: this key was used with another body. Nothing was appended.", IdempotencyKey.Header),
+            AppendStatus.QueueFull => Problems.WriteAsync(
+                context, StatusCodes.Status503ServiceUnavailable, "Too many events are waiting for the disk. Nothing was appended; try again.", retryAfterSeconds: QueueFullRetrySeconds),
+            AppendStatus.Unavailable => Problems.WriteAsync(
+                context, StatusCodes.Status503ServiceUnavailable, "The log cannot be written at present. Nothing was appended; try again.", retryAfterSeconds: UnavailableRetrySeconds),
+            _ => throw new UnreachableException($"{result.Status} is no failure."),
+        };
+    }
+
+    private static void CloseUnlessCheap(HttpContext context)
+    {
+        if (context.Request.ContentLength is null or > CheapToDrainBytes)
+        {
+            context.Response.Headers.Connection = "close";
+        }
+    }
+}

@@ -1,0 +1,148 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Options;
+using RevenueAspire.Api.Access;
+using RevenueAspire.Api.Configuration;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Requests;
+using RevenueAspire.EventLog;
+using RevenueAspire.Events;
+
+namespace RevenueAspire.Api.Ingest;
+
+/// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no log line.</summary>
+internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics)
+{
+    /// <summary>A builder a thread: between its first and last use for a request nothing is awaited.</summary>
+    [ThreadStatic]
+    private static (SingleEvent Owner, AppendGroupBuilder Builder) _perThread;
+
+    private readonly int _maxBytes = options.Value.MaxEventBytes;
+
+    public async Task HandleAsync(HttpContext context)
+    {
+        if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
+        {
+            await refusal;
+            return;
+        }
+
+        ReadOnlySequence<byte> body;
+        var reader = context.Request.BodyReader;
+        try
+        {
+            // The event must lie in the pipe as a whole; its size is limited, so that the pipe's memory is.
+            ReadResult read;
+            while (!(read = await reader.ReadAsync()).IsCompleted && read.Buffer.Length <= _maxBytes)
+            {
+                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+            }
+
+            body = read.Buffer;
+        }
+        catch (BadHttpRequestException exception)
+        {
+            // Too slow, cut off, or malformed chunks.
+            await IngestRequest.RefuseAsync(context, metrics, exception.StatusCode, exception.Message, field: null);
+            return;
+        }
+
+        if (body.Length > _maxBytes)
+        {
+            reader.AdvanceTo(body.End);
+            await RefuseTooLarge(context);
+            return;
+        }
+
+        metrics.CountBytes(body.Length);
+        var group = TryBuild(body, key, out var reason);
+        reader.AdvanceTo(body.End);
+        if (group is null)
+        {
+            metrics.CountRejected(1);
+            await (reason == RejectReason.None
+                ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
+                : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, reason.Describe(), reason.Field()));
+            return;
+        }
+
+        // Not cancelled by the client's going away: the wait is one fsync, and the write happens all the same.
+        var result = await log.AppendAsync(group, CancellationToken.None);
+        if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
+        {
+            await IngestRequest.AnswerFailureAsync(context, metrics, result, events: 1);
+            return;
+        }
+
+        if (result.Status == AppendStatus.Appended)
+        {
+            metrics.CountAccepted(1);
+        }
+        else
+        {
+            metrics.CountRepeated(1);
+        }
+
+        ReceiptWriter.Write(context.Response, result.Receipt);
+    }
+
+    private Task? RefuseBody(HttpContext context)
+    {
+        var request = context.Request;
+        if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.Json))
+        {
+            return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType,
+                "Content-Type: must be application/json in UTF-8, or absent. With curl add: -H 'Content-Type: application/json' (curl -d sends form encoding otherwise).", "Content-Type");
+        }
+
+        if (!ContentTypes.IsIdentity(request.Headers.ContentEncoding))
+        {
+            context.Response.Headers.AcceptEncoding = "identity";
+            return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: a single event is sent uncompressed.", "Content-Encoding");
+        }
+
+        return request.ContentLength > _maxBytes ? RefuseTooLarge(context) : null;
+    }
+
+    private Task RefuseTooLarge(HttpContext context) =>
+        IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status413PayloadTooLarge, $"The body is larger than {_maxBytes} bytes, the limit of a single event.", field: null);
+
+    private AppendGroup? TryBuild(in ReadOnlySequence<byte> body, string? key, out RejectReason reason)
+    {
+        if (body.IsSingleSegment)
+        {
+            return TryBuild(body.FirstSpan, key, out reason);
+        }
+
+        var length = (int)body.Length;
+        var copy = ArrayPool<byte>.Shared.Rent(length);
+        body.CopyTo(copy);
+        var group = TryBuild(copy.AsSpan(0, length), key, out reason);
+        ArrayPool<byte>.Shared.Return(copy);
+        return group;
+    }
+
+    private AppendGroup? TryBuild(ReadOnlySpan<byte> body, string? key, out RejectReason reason)
+    {
+        if (!ReferenceEquals(_perThread.Owner, this))
+        {
+            _perThread = (this, new AppendGroupBuilder(types, time));
+        }
+
+        var builder = _perThread.Builder;
+        if (builder.Add(body, out reason) != ParseOutcome.Event)
+        {
+            return null;
+        }
+
+        if (key is null)
+        {
+            return builder.Build(traceParent: IngestRequest.TraceParent());
+        }
+
+        Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
+        SHA256.HashData(body, hash);
+        return builder.Build(key, hash, IngestRequest.TraceParent());
+    }
+}

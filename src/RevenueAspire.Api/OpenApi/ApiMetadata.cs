@@ -1,0 +1,71 @@
+using Microsoft.OpenApi;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Requests;
+
+namespace RevenueAspire.Api.OpenApi;
+
+/// <summary>A parameter of a call, for the contract: handlers read the request themselves, so that nothing can be inferred.</summary>
+internal sealed record ApiParameter(string Name, ParameterLocation In, string Description, string Example, bool Required = false)
+{
+    public static readonly ApiParameter IdempotencyKey = new(
+        Requests.IdempotencyKey.Header, ParameterLocation.Header, "1 to 128 visible ASCII characters. A repeat with the same key and body gets the first answer; with another body 422.", "order-4711");
+
+    public static readonly ApiParameter ContentEncoding = new("Content-Encoding", ParameterLocation.Header, "gzip, when the body is compressed.", "gzip");
+
+    public static readonly ApiParameter UserIdInPath = new("userid", ParameterLocation.Path, "The user's id, percent-encoded once as UTF-8.", "user1", Required: true);
+
+    public static readonly ApiParameter UserIdInQuery = new("userId", ParameterLocation.Query, "The user's id, percent-encoded once as UTF-8; + is a space.", "user1", Required: true);
+
+    public static readonly ApiParameter After = new("after", ParameterLocation.Query, "A receipt: the answer waits until its event is in the ledger (503 when not in time).", ExampleReceipt);
+
+    public static readonly ApiParameter ReceiptInPath = new("receipt", ParameterLocation.Path, "A receipt, as POST answered it.", ExampleReceipt, Required: true);
+
+    private const string ExampleReceipt = "0f8fad5bd9cb469fa16570867728950e:1042";
+}
+
+/// <summary>The body of a call, for the contract.</summary>
+internal sealed record ApiBody(string Description, string Example, params string[] ContentTypes)
+{
+    private const string ExampleEvent = """{"userId":"user1","name":"add_revenue","value":98}""";
+
+    public static readonly ApiBody Event = new("One event, at most 64 KB.", ExampleEvent, Requests.ContentTypes.Json);
+
+    public static readonly ApiBody EventLines = new(
+        "One event a line, at most 64 KB each and 32 MB together after inflation.", ExampleEvent + "\n" + """{"userId":"user2","name":"subtract_revenue","value":12}""" + "\n",
+        Requests.ContentTypes.JsonLines, Requests.ContentTypes.NdJson);
+}
+
+/// <summary>That a call asks for a secret: always, or only where reads are guarded.</summary>
+internal sealed record ApiSecret(bool Optional)
+{
+    public static readonly ApiSecret Required = new(Optional: false);
+
+    public static readonly ApiSecret WhereReadsAreGuarded = new(Optional: true);
+}
+
+/// <summary>Describes a call whose handler is a plain request delegate.</summary>
+internal static class EndpointDescriptions
+{
+    /// <param name="endpoint">The endpoint.</param>
+    /// <param name="handler">Its handler: the API explorer passes over endpoints that do not name their method.</param>
+    /// <param name="name">Operation id.</param>
+    /// <param name="summary">A few words.</param>
+    /// <param name="description">The promise, in sentences.</param>
+    public static IEndpointConventionBuilder Describe(this IEndpointConventionBuilder endpoint, RequestDelegate handler, string name, string summary, string description) =>
+        endpoint.WithMetadata(handler.Method).WithName(name).WithSummary(summary).WithDescription(description);
+
+    /// <summary>The answer in the good case.</summary>
+    public static IEndpointConventionBuilder Answers<T>(this IEndpointConventionBuilder endpoint, int status) =>
+        endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(T), [ContentTypes.Json]));
+
+    /// <summary>The answers in the bad cases, all problem details.</summary>
+    public static IEndpointConventionBuilder AnswersProblems(this IEndpointConventionBuilder endpoint, params ReadOnlySpan<int> statuses)
+    {
+        foreach (var status in statuses)
+        {
+            endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(Problem), [Problems.ContentType]));
+        }
+
+        return endpoint;
+    }
+}

@@ -1,0 +1,144 @@
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+using RevenueAspire.Api.Reads;
+using RevenueAspire.Api.Requests;
+
+namespace RevenueAspire.Api.OpenApi;
+
+/// <summary>Puts into the contract what the endpoints' metadata says, and the health calls, which have none.</summary>
+internal static class ContractTransformers
+{
+    private const string SecretScheme = "secret";
+
+    /// <summary>A sum is a JSON integer, though it is kept as text.</summary>
+    public static Task DescribeDigits(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+    {
+        if (context.JsonPropertyInfo?.CustomConverter is DigitsConverter)
+        {
+            schema.Type = JsonSchemaType.Integer;
+            schema.Description = "Of any length.";
+            schema.Examples = [JsonValue.Create(68)];
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Parameters, body and secret of a call.</summary>
+    public static Task DescribeRequest(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        operation.Parameters = [.. metadata.OfType<ApiParameter>().Select(ToParameter)];
+        operation.RequestBody = metadata.OfType<ApiBody>().Select(ToBody).SingleOrDefault();
+        foreach (var secret in metadata.OfType<ApiSecret>())
+        {
+            var requirement = new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(SecretScheme, context.Document)] = [] };
+            operation.Security = secret.Optional ? [[], requirement] : [requirement];
+        }
+
+        if (operation.Responses is { } responses && responses.TryGetValue("503", out var unavailable) && unavailable is OpenApiResponse response)
+        {
+            response.Headers = new Dictionary<string, IOpenApiHeader>
+            {
+                ["Retry-After"] = new OpenApiHeader { Description = "Seconds.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer } },
+            };
+        }
+
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Title, secret, health.</summary>
+    public static Task DescribeDocument(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
+    {
+        document.Info = new OpenApiInfo
+        {
+            Title = "RevenueAspire API",
+            Version = "v1",
+            Description = "Takes revenue events and keeps them: acknowledged means on disk. Reads back what each user has. Errors are problem details (RFC 9457) that name the field.",
+        };
+        // Where the service listens is known to who asks.
+        document.Servers = [];
+        document.Components ??= new OpenApiComponents();
+        document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
+        {
+            [SecretScheme] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.ApiKey,
+                In = ParameterLocation.Header,
+                Name = "Authorization",
+                Description = "The secret is the header's whole value.",
+            },
+        };
+        document.Paths.Add("/health", Health("health", "Readiness", "Healthy or Degraded (the database is away, events are accepted).", "The log cannot be written."));
+        document.Paths.Add("/alive", Health("alive", "Liveness", "The process answers.", "The process should be restarted."));
+        return Task.CompletedTask;
+    }
+
+    private static OpenApiParameter ToParameter(ApiParameter parameter) => new()
+    {
+        Name = parameter.Name,
+        In = parameter.In,
+        Description = parameter.Description,
+        Required = parameter.Required,
+        Example = JsonValue.Create(parameter.Example),
+        Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+    };
+
+    private static OpenApiRequestBody ToBody(ApiBody body) => new()
+    {
+        Required = true,
+        Description = body.Description,
+        Content = body.ContentTypes.ToDictionary(type => type, type => new OpenApiMediaType
+        {
+            Schema = type == ContentTypes.Json ? EventSchema() : new OpenApiSchema { Type = JsonSchemaType.String, Description = "One event a line." },
+            Example = type == ContentTypes.Json ? JsonNode.Parse(body.Example) : JsonValue.Create(body.Example),
+        }),
+    };
+
+    private static OpenApiSchema EventSchema() => new()
+    {
+        Type = JsonSchemaType.Object,
+        Required = new HashSet<string> { "userId", "name", "value" },
+        Properties = new Dictionary<string, IOpenApiSchema>
+        {
+            ["userId"] = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, Description = "1 to 256 bytes of UTF-8 without U+0000." },
+            ["name"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "add_revenue or subtract_revenue, or what the section EventTypes says." },
+            ["value"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "Without fraction and exponent; may be negative." },
+        },
+        AdditionalPropertiesAllowed = true,
+        Description = "Further fields are kept in the log.",
+    };
+
+    private static OpenApiPathItem Health(string name, string summary, string good, string bad) => new()
+    {
+        Operations = new Dictionary<HttpMethod, OpenApiOperation>
+        {
+            [HttpMethod.Get] = new()
+            {
+                OperationId = name,
+                Summary = summary,
+                Responses = new OpenApiResponses { ["200"] = HealthResponse(good), ["503"] = HealthResponse(bad) },
+            },
+        },
+    };
+
+    private static OpenApiResponse HealthResponse(string description) => new()
+    {
+        Description = description,
+        Content = new Dictionary<string, OpenApiMediaType>
+        {
+            [ContentTypes.Json] = new OpenApiMediaType
+            {
+                Schema = new OpenApiSchema
+                {
+                    Type = JsonSchemaType.Object,
+                    Properties = new Dictionary<string, IOpenApiSchema>
+                    {
+                        ["status"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [JsonValue.Create("Healthy"), JsonValue.Create("Degraded"), JsonValue.Create("Unhealthy")] },
+                        ["checks"] = new OpenApiSchema { Type = JsonSchemaType.Object, Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom." },
+                    },
+                },
+            },
+        },
+    };
+}

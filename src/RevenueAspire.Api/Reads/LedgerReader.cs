@@ -1,0 +1,92 @@
+using Npgsql;
+using RevenueAspire.Ledger;
+using RevenueAspire.ServiceDefaults;
+
+namespace RevenueAspire.Api.Reads;
+
+/// <summary>Reads the ledger for the API, and knows whether the database is there. Thread-safe; every read has a limit of time.</summary>
+internal sealed partial class LedgerReader(IServiceProvider services, IConfiguration configuration, ILogger<LedgerReader> logger)
+{
+    /// <summary>How long a read may take, waiting for a connection included.</summary>
+    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
+
+    /// <summary>0 not known yet, 1 there, 2 away.</summary>
+    private int _state;
+
+    /// <inheritdoc cref="LedgerQueries.FindRevenueAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<string?> FindRevenueAsync(string userId, CancellationToken cancellationToken) =>
+        ReadAsync((queries, cancellation) => queries.FindRevenueAsync(userId, cancellation), cancellationToken);
+
+    /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) =>
+        ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, cancellation), cancellationToken);
+
+    /// <inheritdoc cref="LedgerQueries.FindRejectReasonAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<string?> FindRejectReasonAsync(Guid logId, long offset, CancellationToken cancellationToken) =>
+        ReadAsync((queries, cancellation) => queries.FindRejectReasonAsync(logId, offset, cancellation), cancellationToken);
+
+    /// <summary>Applies the schema.</summary>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="LedgerException">The database holds something else.</exception>
+    public Task ApplySchemaAsync(CancellationToken cancellationToken) =>
+        UseAsync(
+            async cancellation =>
+            {
+                await LedgerSchema.ApplyAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation);
+                return true;
+            },
+            Timeout.InfiniteTimeSpan, cancellationToken);
+
+    private Task<T> ReadAsync<T>(Func<LedgerQueries, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
+        UseAsync(cancellation => read(services.GetRequiredService<LedgerQueries>(), cancellation), ReadTimeout, cancellationToken);
+
+    private async Task<T> UseAsync<T>(Func<CancellationToken, Task<T>> use, TimeSpan timeout, CancellationToken cancellationToken)
+    {
+        if (string.IsNullOrWhiteSpace(configuration.GetConnectionString(Extensions.DatabaseName)))
+        {
+            throw Away($"ConnectionStrings:{Extensions.DatabaseName} is not set.", null);
+        }
+
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(timeout);
+        try
+        {
+            var result = await use(limit.Token);
+            Back();
+            return result;
+        }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw Away($"It did not answer within {timeout.TotalSeconds} s.", exception);
+        }
+        catch (NpgsqlException exception)
+        {
+            throw Away(LedgerErrors.Describe(exception), exception);
+        }
+    }
+
+    /// <summary>One log line when the database goes, one when it comes back.</summary>
+    private LedgerUnavailableException Away(string reason, Exception? exception)
+    {
+        if (Interlocked.Exchange(ref _state, 2) != 2)
+        {
+            LogAway(logger, reason);
+        }
+
+        return new LedgerUnavailableException(reason, exception);
+    }
+
+    private void Back()
+    {
+        if (Volatile.Read(ref _state) != 1 && Interlocked.Exchange(ref _state, 1) == 2)
+        {
+            LogBack(logger);
+        }
+    }
+}
+
+/// <summary>The database cannot be asked now; a retry may help.</summary>
+internal sealed class LedgerUnavailableException(string message, Exception? inner) : Exception(message, inner);

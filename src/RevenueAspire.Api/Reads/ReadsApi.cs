@@ -1,0 +1,43 @@
+using Npgsql;
+using RevenueAspire.Api.OpenApi;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.Reads;
+
+/// <summary>The calls that read the ledger.</summary>
+internal static class ReadsApi
+{
+    public static WebApplicationBuilder AddReads(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(services => new LedgerQueries(services.GetRequiredService<NpgsqlDataSource>()));
+        builder.Services.AddSingleton<LedgerReader>().AddSingleton<AppliedOffset>().AddSingleton<UserEvents>().AddSingleton<Receipts>();
+        builder.Services.AddHostedService<SchemaSetup>();
+        return builder;
+    }
+
+    public static WebApplication MapReads(this WebApplication app)
+    {
+        var users = app.Services.GetRequiredService<UserEvents>();
+        var receipts = app.Services.GetRequiredService<Receipts>();
+
+        app.MapGet("/userEvents/{userid}", users.HandlePathAsync)
+            .Describe(users.HandlePathAsync, "userEvents", "Read a user's revenue", "With after= the answer waits until that receipt is in the ledger: read your own writes.")
+            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.UserIdInPath, ApiParameter.After)
+            .Answers<UserRevenue>(StatusCodes.Status200OK)
+            .AnswersProblems(400, 401, 404, 503);
+
+        app.MapGet("/userEvents", users.HandleQueryAsync)
+            .Describe(users.HandleQueryAsync, "userEventsByQuery", "Read a user's revenue, any id", "The same, with the id as a query parameter: the only way for the ids . and ..")
+            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.UserIdInQuery, ApiParameter.After)
+            .Answers<UserRevenue>(StatusCodes.Status200OK)
+            .AnswersProblems(400, 401, 404, 503);
+
+        app.MapGet("/receipts/{receipt}", receipts.HandleAsync)
+            .Describe(receipts.HandleAsync, "receipts", "Follow an event", "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is durable.")
+            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.ReceiptInPath)
+            .Answers<ReceiptState>(StatusCodes.Status200OK)
+            .AnswersProblems(400, 401, 404);
+
+        return app;
+    }
+}

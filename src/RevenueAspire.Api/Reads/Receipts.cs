@@ -1,0 +1,42 @@
+using RevenueAspire.Api.Access;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Requests;
+using RevenueAspire.EventLog;
+
+namespace RevenueAspire.Api.Reads;
+
+/// <summary><c>GET /receipts/{receipt}</c>: how far an event has come.</summary>
+internal sealed class Receipts(LedgerReader ledger, EventLogWriter log, AccessControl access)
+{
+    public async Task HandleAsync(HttpContext context)
+    {
+        if (!access.MayRead(context.Request.Headers.Authorization))
+        {
+            await Problems.UnauthorizedAsync(context);
+            return;
+        }
+
+        var problem = ReceiptParameter.Check(RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, out var receipt);
+        await (problem is null
+            ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)
+            : Problems.WriteAsync(context, problem));
+    }
+
+    private async Task<ReceiptState> FindStateAsync(Receipt receipt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (await ledger.FindAppliedThroughAsync(receipt.LogId, cancellationToken) is not { } applied || applied <= receipt.Offset)
+            {
+                return ReceiptState.Durable;
+            }
+
+            return await ledger.FindRejectReasonAsync(receipt.LogId, receipt.Offset, cancellationToken) is { } reason ? ReceiptState.Rejected(reason) : ReceiptState.Applied;
+        }
+        catch (LedgerUnavailableException)
+        {
+            // The record is on disk, and that is what can be said for sure; a database crash may take 'applied' back to it as well.
+            return ReceiptState.Durable;
+        }
+    }
+}

@@ -1,0 +1,39 @@
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.Reads;
+
+/// <summary>Applies the schema as soon as the database is there. The API does not wait for it.</summary>
+internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time, ILogger<SchemaSetup> logger) : BackgroundService
+{
+    private static readonly TimeSpan RetryMin = TimeSpan.FromSeconds(0.5);
+    private static readonly TimeSpan RetryMax = TimeSpan.FromSeconds(10);
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        string? reported = null;
+        for (var wait = RetryMin; ; wait = TimeSpan.FromTicks(Math.Min(wait.Ticks * 2, RetryMax.Ticks)))
+        {
+            try
+            {
+                await ledger.ApplySchemaAsync(stoppingToken);
+                LogReady(logger);
+                return;
+            }
+            catch (LedgerUnavailableException)
+            {
+                // Logged by the reader, once.
+            }
+            catch (LedgerException exception) when (exception.Message != reported)
+            {
+                reported = exception.Message;
+                LogUnusable(logger, exception.Message);
+            }
+            catch (LedgerException)
+            {
+                // The same as before: somebody has to act, and the line is in the log.
+            }
+
+            await Task.Delay(wait, time, stoppingToken);
+        }
+    }
+}

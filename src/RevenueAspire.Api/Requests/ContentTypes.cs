@@ -1,0 +1,45 @@
+using System.Net.Http.Headers;
+using Microsoft.Extensions.Primitives;
+
+namespace RevenueAspire.Api.Requests;
+
+/// <summary>Which bodies the calls take.</summary>
+internal static class ContentTypes
+{
+    public const string Json = "application/json";
+    public const string JsonLines = "application/jsonl";
+    public const string NdJson = "application/x-ndjson";
+
+    /// <summary>True when the header is absent or names one of the types, in UTF-8.</summary>
+    public static bool IsOneOf(string? contentType, params ReadOnlySpan<string> types)
+    {
+        if (string.IsNullOrEmpty(contentType) || types.Contains(contentType))
+        {
+            return true;
+        }
+
+        if (!MediaTypeHeaderValue.TryParse(contentType, out var parsed)
+            || (parsed.CharSet is { } charset && !charset.Trim('"').Equals("utf-8", StringComparison.OrdinalIgnoreCase)))
+        {
+            return false;
+        }
+
+        foreach (var type in types)
+        {
+            if (string.Equals(parsed.MediaType, type, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>True when the body is sent as it is.</summary>
+    public static bool IsIdentity(StringValues contentEncoding) =>
+        contentEncoding.Count == 0 || (contentEncoding.Count == 1 && contentEncoding[0] is null or "" or "identity");
+
+    /// <summary>True when the body is compressed with gzip, once.</summary>
+    public static bool IsGzip(StringValues contentEncoding) =>
+        contentEncoding.Count == 1 && (string.Equals(contentEncoding[0], "gzip", StringComparison.OrdinalIgnoreCase) || string.Equals(contentEncoding[0], "x-gzip", StringComparison.OrdinalIgnoreCase));
+}

@@ -1,0 +1,19 @@
+namespace RevenueAspire.Api.Requests;
+
+/// <summary>The header <c>Idempotency-Key</c>.</summary>
+internal static class IdempotencyKey
+{
+    public const string Header = "Idempotency-Key";
+
+    /// <summary>Characters of a key, at most.</summary>
+    public const int MaxLength = 128;
+
+    /// <summary>Reads the key.</summary>
+    /// <returns>False when it is given more than once, empty, too long, or holds anything but visible ASCII; true with null when there is none.</returns>
+    public static bool TryRead(IHeaderDictionary headers, out string? key)
+    {
+        var values = headers[Header];
+        key = values.Count == 0 ? null : values[0] ?? "";
+        return key is null || (values.Count == 1 && key.Length is > 0 and <= MaxLength && !key.AsSpan().ContainsAnyExceptInRange('!', '~'));
+    }
+}

@@ -1,0 +1,101 @@
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace RevenueAspire.Api.Requests;
+
+/// <summary>Reads ids from the request target as it came over the wire, percent-decoded exactly once.</summary>
+/// <remarks>The server's own path is of no use for that: it leaves <c>%2F</c> as it is but decodes <c>%25</c>, so that <c>a%2Fb</c> and <c>a%252Fb</c> become the same.</remarks>
+internal static class RawTarget
+{
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>The second and last segment of a path like <c>/userEvents/user1</c>, still encoded; null when the path as sent has another form (dot segments that the server resolved).</summary>
+    public static string? FindLastSegment(HttpContext context)
+    {
+        var path = PathOf(context).TrimEnd('/').TrimStart('/');
+        var slash = path.IndexOf('/');
+        return slash < 0 || path[(slash + 1)..].Contains('/') ? null : path[(slash + 1)..].ToString();
+    }
+
+    /// <summary>All values of a query parameter, still encoded, in order. Names are compared without regard to case.</summary>
+    public static List<string> FindParameters(HttpContext context, string name)
+    {
+        var values = new List<string>();
+        var query = context.Request.QueryString.Value.AsSpan().TrimStart('?');
+        foreach (var range in query.Split('&'))
+        {
+            var pair = query[range];
+            var equals = pair.IndexOf('=');
+            if ((equals < 0 ? pair : pair[..equals]).Equals(name, StringComparison.OrdinalIgnoreCase))
+            {
+                values.Add(equals < 0 ? "" : pair[(equals + 1)..].ToString());
+            }
+        }
+
+        return values;
+    }
+
+    /// <summary>Decodes percent escapes once.</summary>
+    /// <param name="encoded">As sent.</param>
+    /// <param name="plusIsSpace">In a query a plus sign is a space, as every form encoder writes it; in a path it is itself.</param>
+    /// <param name="decoded">The text, or empty.</param>
+    /// <returns>False for an escape that is none, and for bytes that are not UTF-8.</returns>
+    public static bool TryDecode(ReadOnlySpan<char> encoded, bool plusIsSpace, out string decoded)
+    {
+        decoded = "";
+        var bytes = new byte[StrictUtf8.GetMaxByteCount(encoded.Length)];
+        var count = 0;
+        while (!encoded.IsEmpty)
+        {
+            if (encoded[0] == '%')
+            {
+                if (encoded.Length < 3 || !char.IsAsciiHexDigit(encoded[1]) || !char.IsAsciiHexDigit(encoded[2]))
+                {
+                    return false;
+                }
+
+                bytes[count++] = Convert.FromHexString(encoded.Slice(1, 2))[0];
+                encoded = encoded[3..];
+                continue;
+            }
+
+            if (encoded[0] == '+' && plusIsSpace)
+            {
+                bytes[count++] = (byte)' ';
+                encoded = encoded[1..];
+                continue;
+            }
+
+            var plain = encoded.IndexOfAny('%', plusIsSpace ? '+' : '%');
+            plain = plain < 0 ? encoded.Length : plain;
+            count += Encoding.UTF8.GetBytes(encoded[..plain], bytes.AsSpan(count));
+            encoded = encoded[plain..];
+        }
+
+        try
+        {
+            decoded = StrictUtf8.GetString(bytes, 0, count);
+            return true;
+        }
+        catch (DecoderFallbackException)
+        {
+            return false;
+        }
+    }
+
+    private static ReadOnlySpan<char> PathOf(HttpContext context)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.AsSpan();
+        var end = target.IndexOfAny('?', '#');
+        target = end < 0 ? target : target[..end];
+        if (target.StartsWith('/'))
+        {
+            return target;
+        }
+
+        // The absolute form, as sent through a proxy: http://host/path.
+        var authority = target.IndexOf("://", StringComparison.Ordinal);
+        var path = authority < 0 ? -1 : target[(authority + 3)..].IndexOf('/');
+        return path < 0 ? "/" : target[(authority + 3 + path)..];
+    }
+}
