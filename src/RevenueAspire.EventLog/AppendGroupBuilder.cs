@@ -1,33 +1,186 @@
+using System.Buffers;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using RevenueAspire.EventLog.Format;
 using RevenueAspire.Events;
 
 namespace RevenueAspire.EventLog;
 
 /// <summary>Turns request lines into a group of records (rule L3): validated, compact, with the server's fields. Not thread-safe; reusable after <see cref="Build"/>.</summary>
 /// <remarks>A record is <c>{...what the client sent...,"timestamp":"2026-01-31T12:34:56.789Z"[,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.
-/// The first record of a batch of two or more carries <c>"batch":{}</c>, its last one <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>,
-/// so that recovery can tell a torn batch from single records. The key, its body hash and the trace stand on the last record only.</remarks>
+/// Every record of a batch but the last carries <c>"batch":{}</c>, its last one <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>,
+/// so that recovery can tell any part of a torn batch from single records. The key, its body hash and the trace stand on the last record only.
+/// A lone record has no <c>batch</c> unless lines were rejected beside it.</remarks>
 public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 {
-    /// <summary>Parses one line (without newline) and adds it when it is an event.</summary>
-    /// <param name="line">The line; copied.</param>
-    /// <param name="reason">Why it was rejected, else None.</param>
-    public ParseOutcome Add(ReadOnlySpan<byte> line, out RejectReason reason) => throw new NotImplementedException();
+    /// <summary>Characters of an idempotency key at most.</summary>
+    public const int MaxKeyLength = 128;
+
+    /// <summary>Leaves room for the server's fields in the largest record that recovery reads.</summary>
+    private const int MaxLineBytes = RecordFields.MaxRecordBytes - 1024;
+
+    private readonly EventParser _parser = new(types);
+    private readonly RecordBuffer _buffer = new();
+    private int _lastRecord;
 
     /// <summary>Events added so far.</summary>
-    public int Count => throw new NotImplementedException();
+    public int Count { get; private set; }
+
+    /// <summary>Names the parser's event types.</summary>
+    public EventTypes Types { get; } = types;
+
+    internal TimeProvider Time { get; } = time;
+
+    /// <summary>Parses one line (without newline) and adds it when it is an event.</summary>
+    /// <param name="line">The line; copied. Up to 16 MB less the server's fields.</param>
+    /// <param name="reason">Why it was rejected, else None.</param>
+    public ParseOutcome Add(ReadOnlySpan<byte> line, out RejectReason reason)
+    {
+        if (line.Length > MaxLineBytes)
+        {
+            reason = RejectReason.TooLong;
+            return ParseOutcome.Rejected;
+        }
+
+        var before = _buffer.Length;
+        if (Count > 0)
+        {
+            // The record before turns out not to be the last one.
+            _buffer.Append(""","batch":{}}"""u8);
+            _buffer.Append("\n"u8);
+        }
+
+        var record = _buffer.Length;
+        var outcome = _parser.ParseAndCompact(line, _buffer, out var parsed);
+        reason = parsed.Reason;
+        if (outcome != ParseOutcome.Event)
+        {
+            _buffer.Length = before;
+            return outcome;
+        }
+
+        AppendTimestamp();
+        _lastRecord = record;
+        Count++;
+        return outcome;
+    }
 
     /// <summary>Completes the group and empties the builder. At least one event must have been added.</summary>
     /// <param name="idempotencyKey">1 to 128 visible ASCII characters, or null.</param>
     /// <param name="bodyHash">SHA-256 of the inflated body (32 bytes); needed with a key, else empty.</param>
     /// <param name="traceParent">W3C traceparent of the request, or null.</param>
     /// <param name="rejectedCount">Lines rejected beside the events.</param>
-    public AppendGroup Build(string? idempotencyKey = null, ReadOnlySpan<byte> bodyHash = default, string? traceParent = null, int rejectedCount = 0) => throw new NotImplementedException();
+    /// <exception cref="ArgumentException">The key, the hash or the trace is not as said.</exception>
+    /// <exception cref="InvalidOperationException">No event was added.</exception>
+    public AppendGroup Build(string? idempotencyKey = null, ReadOnlySpan<byte> bodyHash = default, string? traceParent = null, int rejectedCount = 0)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(rejectedCount);
+        if (Count == 0)
+        {
+            throw new InvalidOperationException("a group needs at least one event");
+        }
+
+        CheckArguments(idempotencyKey, bodyHash, traceParent);
+        UInt128 keyHash = default, shortBodyHash = default;
+        if (idempotencyKey is not null)
+        {
+            (keyHash, shortBodyHash) = AppendKey(idempotencyKey, bodyHash);
+        }
+
+        if (traceParent is not null)
+        {
+            _buffer.Append(""","traceparent":"""u8);
+            AppendVisibleAscii(traceParent);
+        }
+
+        var hasClosing = Count > 1 || rejectedCount > 0;
+        var crc = hasClosing ? Crc32C.Compute(_buffer.Written) : 0;
+        if (!hasClosing)
+        {
+            _buffer.Append("}\n"u8);
+        }
+
+        var (bytes, length) = _buffer.Detach();
+        var group = new AppendGroup(bytes, length, _lastRecord, hasClosing, crc)
+        {
+            Count = Count,
+            RejectedCount = rejectedCount,
+            IdempotencyKey = idempotencyKey,
+            KeyHash = keyHash,
+            BodyHash = shortBodyHash,
+        };
+        Count = 0;
+        return group;
+    }
 
     /// <summary>Drops what was added.</summary>
-    public void Clear() => throw new NotImplementedException();
+    public void Clear()
+    {
+        _buffer.Length = 0;
+        Count = 0;
+    }
 
-    /// <summary>Names the parser's event types.</summary>
-    public EventTypes Types { get; } = types;
+    private static void CheckArguments(string? key, ReadOnlySpan<byte> bodyHash, string? traceParent)
+    {
+        if (key is not null && (key.Length is 0 or > MaxKeyLength || !IsVisibleAscii(key)))
+        {
+            throw new ArgumentException($"an idempotency key has 1 to {MaxKeyLength} visible ASCII characters", nameof(key));
+        }
 
-    internal TimeProvider Time { get; } = time;
+        if (key is not null && bodyHash.Length != SHA256.HashSizeInBytes)
+        {
+            throw new ArgumentException("a key needs the SHA-256 of the body", nameof(bodyHash));
+        }
+
+        if (traceParent is not null && !IsVisibleAscii(traceParent))
+        {
+            throw new ArgumentException("a traceparent has visible ASCII characters only", nameof(traceParent));
+        }
+    }
+
+    private static bool IsVisibleAscii(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('!', '~');
+
+    private void AppendTimestamp()
+    {
+        const string Format = "yyyy-MM-ddTHH:mm:ss.fffZ";
+        _buffer.Append(""","timestamp":" """u8[..^1]);
+        var utc = Time.GetUtcNow().UtcDateTime;
+        utc.TryFormat(_buffer.GetSpan(Format.Length), out var written, Format, CultureInfo.InvariantCulture);
+        _buffer.Advance(written);
+        _buffer.Append("\""u8);
+    }
+
+    private (UInt128 Key, UInt128 Body) AppendKey(string key, ReadOnlySpan<byte> bodyHash)
+    {
+        _buffer.Append(""","idempotencyKey":"""u8);
+        AppendVisibleAscii(key);
+        _buffer.Append(""","bodyHash":" """u8[..^1]);
+        Convert.TryToHexStringLower(bodyHash, _buffer.GetSpan(2 * bodyHash.Length), out var written);
+        _buffer.Advance(written);
+        _buffer.Append("\""u8);
+        Span<byte> plain = stackalloc byte[MaxKeyLength];
+        var length = Encoding.ASCII.GetBytes(key, plain);
+        return (RecordFields.HashKey(plain[..length]), RecordFields.ShortenHash(bodyHash));
+    }
+
+    /// <summary>Writes a JSON string of visible ASCII, of which only the quote and the backslash need an escape.</summary>
+    private void AppendVisibleAscii(string text)
+    {
+        var span = _buffer.GetSpan((2 * text.Length) + 2);
+        var length = 0;
+        span[length++] = (byte)'"';
+        foreach (var character in text)
+        {
+            if (character is '"' or '\\')
+            {
+                span[length++] = (byte)'\\';
+            }
+
+            span[length++] = (byte)character;
+        }
+
+        span[length++] = (byte)'"';
+        _buffer.Advance(length);
+    }
 }

@@ -1,64 +1,278 @@
+using System.Diagnostics;
 using Microsoft.Extensions.Logging;
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Recovery;
+using RevenueAspire.EventLog.Storage;
+using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog;
 
 /// <summary>Whether the writer accepts appends.</summary>
 public enum WriterState
 {
+    /// <summary>Appends are accepted.</summary>
     Running,
 
     /// <summary>A write or fsync failed; recovery is tried again by itself.</summary>
     Failed,
+
+    /// <summary>Disposed.</summary>
     Stopped,
 }
 
 /// <summary>The one writer of a log directory: group commit, durable mark, idempotency keys. Thread-safe.</summary>
-public sealed class EventLogWriter : IAsyncDisposable
+/// <remarks>Callers enqueue under one short lock; a thread of its own does everything that touches the disk. Cancellation of an append ends the wait, never the write.</remarks>
+public sealed partial class EventLogWriter : IAsyncDisposable
 {
-    private EventLogWriter() { }
+    private readonly EventLogOptions _options;
+    private readonly IFileSystem _files;
+    private readonly ILogger<EventLogWriter> _logger;
+    private readonly IDisposable _directoryLock;
+    private readonly WriterMetrics _metrics;
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly RetryDelay _retry = new();
 
-    /// <summary>Takes the directory's lock, recovers the log (rule L6), rebuilds the keys (L9) and starts the writer.</summary>
-    /// <exception cref="EventLogException">Another writer holds the directory, segments without log.json, unreadable or unwritable directory...; the message names the path and what to do.</exception>
-    public static EventLogWriter Open(EventLogOptions options, TimeProvider time, ILogger<EventLogWriter> logger) => throw new NotImplementedException();
+    // Guards the queue, the keys, the appends in flight and the state; never held during a disk operation.
+    private readonly object _gate = new();
+    private readonly AppendQueue _queue;
+    private readonly Dictionary<UInt128, PendingAppend> _inFlight = [];
+    private KeyIndex _keys;
+    private WriterState _state = WriterState.Running;
+    private string? _error;
+    private bool _stopping;
+
+    // Of the writer's thread alone.
+    private readonly List<PendingAppend> _taken = [];
+    private SegmentedLog? _log;
+    private bool _needsRecovery;
+
+    private long _durableMark;
+    private EventLogReader? _reader;
+
+    private EventLogWriter(EventLogOptions options, IFileSystem files, ILogger<EventLogWriter> logger, IDisposable directoryLock, Guid logId, RecoveredLog recovered)
+    {
+        _options = options;
+        _files = files;
+        _logger = logger;
+        _directoryLock = directoryLock;
+        LogId = logId;
+        Directory = Path.GetFullPath(options.Directory);
+        _queue = new AppendQueue(options.QueueCapacity, options.QueueBytes);
+        _log = new SegmentedLog(files, Directory, logId, options.SegmentBytes, recovered);
+        _keys = _log.Keys;
+        _durableMark = _log.End;
+        LastRecovery = recovered.Report;
+        _metrics = new WriterMetrics(() => QueueDepth);
+        Report(recovered.Report);
+        try
+        {
+            OpeningFsync = _log.Probe();
+        }
+        catch (CommitException e)
+        {
+            // A full disk does not keep the service from starting: it reports itself unhealthy and goes on by itself once there is room.
+            Fail(e, e.NeedsRecovery);
+        }
+    }
 
     /// <summary>The log's id, from log.json.</summary>
-    public Guid LogId => throw new NotImplementedException();
+    public Guid LogId { get; }
+
+    /// <summary>Full path of the folder.</summary>
+    public string Directory { get; }
 
     /// <summary>Everything before this offset is on disk.</summary>
-    public long DurableMark => throw new NotImplementedException();
+    public long DurableMark => Volatile.Read(ref _durableMark);
 
     /// <summary>Keys of records at or behind this offset are remembered (0 while none was forgotten).</summary>
-    public long KeysFrom => throw new NotImplementedException();
+    public long KeysFrom
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _keys.KeysFrom;
+            }
+        }
+    }
 
     /// <summary>Whether appends are accepted.</summary>
-    public WriterState State => throw new NotImplementedException();
+    public WriterState State
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _state;
+            }
+        }
+    }
 
     /// <summary>Why <see cref="State"/> is Failed, for people; else null.</summary>
-    public string? Error => throw new NotImplementedException();
+    public string? Error
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _error;
+            }
+        }
+    }
 
-    /// <summary>Groups waiting now.</summary>
-    public int QueueDepth => throw new NotImplementedException();
+    /// <summary>Groups waiting now: queued, being written, or waiting for the first attempt with their key.</summary>
+    public int QueueDepth
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queue.Depth;
+            }
+        }
+    }
 
-    /// <summary>Duration of the fsync measured when the log was opened.</summary>
-    public TimeSpan OpeningFsync => throw new NotImplementedException();
+    /// <summary>Duration of the fsync measured when the log was opened; zero when the disk refused it.</summary>
+    public TimeSpan OpeningFsync { get; }
+
+    /// <summary>What the last recovery found: that of the start, or a later one after a disk error.</summary>
+    public RecoveryReport LastRecovery { get; private set; }
+
+    /// <summary>Takes the directory's lock, recovers the log (rule L6), rebuilds the keys (L9) and starts the writer.</summary>
+    /// <param name="options">Validated settings.</param>
+    /// <param name="time">Stamps a new log.</param>
+    /// <param name="logger">Gets what recovery found and each failure and return of the disk.</param>
+    /// <exception cref="EventLogException">Another writer holds the directory, segments without log.json, unreadable or unwritable directory...; the message names the path and what to do.</exception>
+    public static EventLogWriter Open(EventLogOptions options, TimeProvider time, ILogger<EventLogWriter> logger)
+    {
+        var writer = Open(options, time, logger, PhysicalFileSystem.Instance);
+        new Thread(writer.Run) { IsBackground = true, Name = "event log writer" }.Start();
+        return writer;
+    }
+
+    /// <summary>Opens without the thread: the caller drives <see cref="Step"/>.</summary>
+    internal static EventLogWriter Open(EventLogOptions options, TimeProvider time, ILogger<EventLogWriter> logger, IFileSystem files)
+    {
+        var directory = Path.GetFullPath(options.Directory);
+        var directoryLock = LogDirectory.Lock(files, directory);
+        try
+        {
+            var identity = LogDirectory.ReadOrCreateIdentity(files, directory, time);
+            var recovered = new LogRecovery(files, directory, identity.Id, options.KeyWindow).Run(knownMark: null);
+            return new EventLogWriter(options, files, logger, directoryLock, identity.Id, recovered);
+        }
+        catch (Exception e)
+        {
+            directoryLock.Dispose();
+            if (SegmentedLog.IsDiskError(e))
+            {
+                throw new EventLogException($"{directory}: the log cannot be opened: {e.Message} Check that the folder can be read and written", e);
+            }
+
+            throw;
+        }
+    }
 
     /// <summary>Appends a group atomically and completes once it is on disk: data fsynced, then the mark moved, then the key known, then this.</summary>
     /// <param name="group">Used once.</param>
     /// <param name="cancellationToken">Stops the waiting, never the write: once enqueued the group is written (and its key known) all the same.</param>
     /// <returns>The outcome; disk errors are outcomes (<see cref="AppendStatus.Unavailable"/>), not exceptions.</returns>
-    public ValueTask<AppendResult> AppendAsync(AppendGroup group, CancellationToken cancellationToken) => throw new NotImplementedException();
+    public ValueTask<AppendResult> AppendAsync(AppendGroup group, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(group);
+        if (cancellationToken.IsCancellationRequested)
+        {
+            group.Release();
+            return ValueTask.FromCanceled<AppendResult>(cancellationToken);
+        }
 
-    /// <summary>True when a record begins at this offset, below the mark, in a retained segment.</summary>
-    public bool IsRecord(long offset) => throw new NotImplementedException();
+        PendingAppend? pending;
+        AppendResult refused;
+        lock (_gate)
+        {
+            pending = TryEnqueue(group, out refused);
+        }
+
+        if (pending is null)
+        {
+            group.Release();
+            return ValueTask.FromResult(refused);
+        }
+
+        return pending.WaitAsync(cancellationToken);
+    }
+
+    /// <summary>True when a record begins at this offset, below the mark, in a retained segment. Reads from disk.</summary>
+    public bool IsRecord(long offset)
+    {
+        if (offset < 0 || offset >= DurableMark)
+        {
+            return false;
+        }
+
+        var reader = LazyInitializer.EnsureInitialized(ref _reader, () => EventLogReader.Open(Directory, _files));
+        return reader.IsRecord(offset);
+    }
 
     /// <summary>Refuses new appends, writes and acknowledges what is queued, releases the directory.</summary>
-    public ValueTask DisposeAsync() => throw new NotImplementedException();
-}
+    public async ValueTask DisposeAsync()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_gate);
+        }
 
-/// <summary>The log cannot be opened or read; the message is one line for people and names the path.</summary>
-public sealed class EventLogException : Exception
-{
-    public EventLogException(string message) : base(message) { }
+        await _ended.Task.ConfigureAwait(false);
+    }
 
-    public EventLogException(string message, Exception inner) : base(message, inner) { }
+    private PendingAppend? TryEnqueue(AppendGroup group, out AppendResult refused)
+    {
+        refused = default;
+        if (_stopping)
+        {
+            refused = Unavailable("the log is being closed");
+            return null;
+        }
+
+        if (group.HasKey && _keys.TryGet(group.KeyHash, out var known))
+        {
+            refused = Repeat(known, group);
+            return null;
+        }
+
+        if (_state != WriterState.Running)
+        {
+            refused = Unavailable(_error);
+            return null;
+        }
+
+        if (!_queue.TryAdmit(group))
+        {
+            refused = new AppendResult(AppendStatus.QueueFull, default, 0, 0);
+            return null;
+        }
+
+        var pending = PendingAppend.Rent(group);
+        if (group.HasKey && !_inFlight.TryAdd(group.KeyHash, pending))
+        {
+            // What the repeat gets depends on whether the first attempt reaches the disk: wait for that.
+            (_inFlight[group.KeyHash].Repeats ??= []).Add(pending);
+            return pending;
+        }
+
+        if (_queue.IsEmpty)
+        {
+            Monitor.Pulse(_gate);
+        }
+
+        _queue.Enqueue(pending);
+        return pending;
+    }
+
+    private static AppendResult Unavailable(string? error) => new(AppendStatus.Unavailable, default, 0, 0, error);
+
+    private AppendResult Repeat(in KeyedRecord first, AppendGroup group) => first.Body == group.BodyHash
+        ? new AppendResult(AppendStatus.Repeated, new Receipt(LogId, first.Offset), first.Count, first.RejectedCount)
+        : new AppendResult(AppendStatus.KeyConflict, default, 0, 0);
 }

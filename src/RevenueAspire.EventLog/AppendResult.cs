@@ -1,20 +1,5 @@
 namespace RevenueAspire.EventLog;
 
-/// <summary>Records that are appended as one atomic unit; built by <see cref="AppendGroupBuilder"/>.</summary>
-public sealed class AppendGroup
-{
-    internal AppendGroup() { }
-
-    /// <summary>Records in the group, at least 1.</summary>
-    public int Count { get; internal init; }
-
-    /// <summary>Lines of the request that were no events, remembered with the key so that a repeat gets the same counts.</summary>
-    public int RejectedCount { get; internal init; }
-
-    /// <summary>The client's key, or null.</summary>
-    public string? IdempotencyKey { get; internal init; }
-}
-
 /// <summary>How an append ended.</summary>
 public enum AppendStatus
 {

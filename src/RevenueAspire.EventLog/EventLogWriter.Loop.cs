@@ -1,0 +1,261 @@
+using System.Diagnostics;
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Recovery;
+using RevenueAspire.EventLog.Storage;
+using RevenueAspire.EventLog.Writing;
+
+namespace RevenueAspire.EventLog;
+
+/// <content>What the writer's thread does: commit, acknowledge, fail, recover.</content>
+public sealed partial class EventLogWriter
+{
+    private void Run()
+    {
+        while (WaitForWork())
+        {
+            Step();
+        }
+
+        Close();
+    }
+
+    /// <summary>Blocks until there is something to do. False: stopping, and everything queued is answered.</summary>
+    private bool WaitForWork()
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                if (!_queue.IsEmpty)
+                {
+                    return true;
+                }
+
+                if (_stopping)
+                {
+                    return false;
+                }
+
+                if (_state == WriterState.Running)
+                {
+                    Monitor.Wait(_gate);
+                }
+                else if (_retry.Remaining is { Ticks: > 0 } remaining)
+                {
+                    Monitor.Wait(_gate, remaining);
+                }
+                else
+                {
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// <summary>One commit of what is queued, or one attempt to recover. Only the writer's thread (or a test that stands for it) calls this.</summary>
+    internal void Step()
+    {
+        if (State == WriterState.Failed)
+        {
+            TryRecover();
+            return;
+        }
+
+        lock (_gate)
+        {
+            _queue.Take(_taken, _options.CommitBytes);
+        }
+
+        if (_taken.Count == 0)
+        {
+            return;
+        }
+
+        var from = _log!.End;
+        var started = Stopwatch.GetTimestamp();
+        Exception? markError;
+        try
+        {
+            markError = _log.Commit(_taken);
+        }
+        catch (Exception e)
+        {
+            // Also what is no disk error: whoever waits gets an answer, and the log is recovered rather than trusted.
+            Fail(e, e is not CommitException { NeedsRecovery: false });
+            return;
+        }
+
+        _metrics.Committed(Stopwatch.GetElapsedTime(started), _log.End - from);
+        Acknowledge();
+        if (markError is not null)
+        {
+            // Acknowledged all the same: the bytes are fsynced and recovery keeps them. Readers wait until the mark can be moved.
+            Fail(markError, needsRecovery: true);
+        }
+    }
+
+    /// <summary>Makes the keys of a finished commit known, then answers everybody who waited for it.</summary>
+    private void Acknowledge()
+    {
+        lock (_gate)
+        {
+            Volatile.Write(ref _durableMark, _log!.End);
+            foreach (var pending in _taken)
+            {
+                var group = pending.Group;
+                _queue.Leave(group);
+                if (!group.HasKey)
+                {
+                    continue;
+                }
+
+                _keys.Add(RecordOf(pending));
+                _inFlight.Remove(group.KeyHash);
+                foreach (var repeat in pending.Repeats ?? [])
+                {
+                    _queue.Leave(repeat.Group);
+                }
+            }
+        }
+
+        // From here on nobody else can reach these: their keys are no longer in flight.
+        foreach (var pending in _taken)
+        {
+            var group = pending.Group;
+            if (pending.Repeats is { } repeats)
+            {
+                var first = RecordOf(pending);
+                foreach (var repeat in repeats)
+                {
+                    repeat.Complete(Repeat(first, repeat.Group));
+                }
+            }
+
+            pending.Complete(new AppendResult(AppendStatus.Appended, new Receipt(LogId, pending.LastRecord), group.Count, group.RejectedCount));
+        }
+
+        _taken.Clear();
+    }
+
+    private static KeyedRecord RecordOf(PendingAppend pending) =>
+        new(pending.Group.KeyHash, pending.Group.BodyHash, pending.LastRecord, pending.Group.Count, pending.Group.RejectedCount);
+
+    /// <summary>Stops accepting and answers everybody who waits, repeats too: a repeat's own retry is then a first attempt.</summary>
+    private void Fail(Exception cause, bool needsRecovery)
+    {
+        _needsRecovery |= needsRecovery;
+        List<PendingAppend> refused;
+        string error;
+        lock (_gate)
+        {
+            _queue.Take(_taken, long.MaxValue);
+            refused = [.. _taken.Concat(_taken.SelectMany(pending => pending.Repeats ?? []))];
+            _taken.Clear();
+            foreach (var pending in refused)
+            {
+                _queue.Leave(pending.Group);
+            }
+
+            _inFlight.Clear();
+            _error = error = $"{Directory}: {cause.Message}";
+            _state = WriterState.Failed;
+        }
+
+        _retry.Reset();
+        LogFailed(_logger, Directory, refused.Count, cause);
+        foreach (var pending in refused)
+        {
+            pending.Complete(Unavailable(error));
+        }
+    }
+
+    private void TryRecover()
+    {
+        try
+        {
+            if (_needsRecovery)
+            {
+                Recover();
+            }
+
+            _log!.Probe();
+        }
+        catch (Exception e)
+        {
+            // Nobody waits for this: it is tried again after a pause, and health shows it until then.
+            _needsRecovery |= e is not CommitException { NeedsRecovery: false };
+            _retry.Next();
+            lock (_gate)
+            {
+                _error = $"{Directory}: {e.Message}";
+            }
+
+            LogStillFailing(_logger, Directory, _retry.Remaining.TotalMilliseconds, e);
+            return;
+        }
+
+        lock (_gate)
+        {
+            _keys = _log.Keys;
+            _error = null;
+            _state = WriterState.Running;
+        }
+
+        LogRunningAgain(_logger, Directory, DurableMark);
+    }
+
+    /// <summary>Opens everything anew (rule L7). This writer knows its mark and that nobody was told of anything above it, so that is cut off: a repeat of what failed,
+    /// keyed or not, is appended once. Should the process end before that, the start keeps what the disk then holds together with its keys, so that a keyed repeat finds it.</summary>
+    private void Recover()
+    {
+        _log?.Dispose();
+        _log = null;
+        if (LogIdentity.Read(_files, Directory)?.Id != LogId)
+        {
+            throw new EventLogException($"{Directory}: log.json is gone or names another log than {LogId:N}; restore the folder, or start the service anew for a new log");
+        }
+
+        var recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark);
+        _log = new SegmentedLog(_files, Directory, LogId, _options.SegmentBytes, recovered);
+        _needsRecovery = false;
+        LastRecovery = recovered.Report;
+        Volatile.Write(ref _durableMark, _log.End);
+        Report(recovered.Report);
+    }
+
+    /// <summary>The end of the writer's thread.</summary>
+    internal void Close()
+    {
+        lock (_gate)
+        {
+            _state = WriterState.Stopped;
+        }
+
+        try
+        {
+            _log?.FlushMark();
+        }
+        catch (Exception e) when (SegmentedLog.IsDiskError(e))
+        {
+            // Everything acknowledged is on disk; the next start only has more to look at.
+            LogMarkNotFlushed(_logger, Directory, e);
+        }
+
+        _log?.Dispose();
+        _reader?.Dispose();
+        _metrics.Dispose();
+        _directoryLock.Dispose();
+        _ended.TrySetResult();
+    }
+
+    private void Report(RecoveryReport report)
+    {
+        if (report.HasLoss || report.SealsMade.Count > 0)
+        {
+            LogRecoveredWithLoss(
+                _logger, Directory, report.Case, report.Mark, string.Join(", ", report.Damaged), string.Join(", ", report.Gaps), string.Join(", ", report.SealsMade));
+        }
+
+        LogRecovered(_logger, Directory, report.Case, report.Mark, report.Kept.Length, report.Dropped.Length, report.Keys);
+    }
+}

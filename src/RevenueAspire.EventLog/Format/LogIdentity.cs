@@ -1,0 +1,53 @@
+using System.Text.Json;
+using RevenueAspire.EventLog.Storage;
+
+namespace RevenueAspire.EventLog.Format;
+
+/// <summary>Contents of <c>log.json</c> (rule L1): <c>{"id":"&lt;guid&gt;","version":1,"created":"..."}</c>.</summary>
+internal sealed record LogIdentity(Guid Id, int Version, DateTimeOffset Created)
+{
+    public const int CurrentVersion = 1;
+
+    /// <summary>Writes a new log's identity; when this returns it survives a power cut.</summary>
+    public static LogIdentity Create(IFileSystem files, string directory, Guid id, DateTimeOffset now)
+    {
+        var identity = new LogIdentity(id, CurrentVersion, now);
+        using var stream = new MemoryStream();
+        using (var json = new Utf8JsonWriter(stream))
+        {
+            json.WriteStartObject();
+            json.WriteString("id", identity.Id);
+            json.WriteNumber("version", identity.Version);
+            json.WriteString("created", identity.Created.UtcDateTime);
+            json.WriteEndObject();
+        }
+
+        files.WriteAtomically(directory, LogFiles.Identity, stream.ToArray());
+        return identity;
+    }
+
+    /// <summary>Reads the identity, or null when there is none.</summary>
+    /// <exception cref="EventLogException">log.json is damaged or of another version.</exception>
+    public static LogIdentity? Read(IFileSystem files, string directory)
+    {
+        var path = Path.Combine(directory, LogFiles.Identity);
+        if (files.ReadWhole(path) is not { } contents)
+        {
+            return null;
+        }
+
+        try
+        {
+            using var document = JsonDocument.Parse(contents);
+            var root = document.RootElement;
+            var identity = new LogIdentity(root.GetProperty("id").GetGuid(), root.GetProperty("version").GetInt32(), root.GetProperty("created").GetDateTimeOffset());
+            return identity.Version == CurrentVersion
+                ? identity
+                : throw new EventLogException($"{path}: version {identity.Version} is not known to this program (it writes {CurrentVersion})");
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
+        {
+            throw new EventLogException($"{path} is damaged: {e.Message} Restore it from a copy, or move the whole folder away to start a new log", e);
+        }
+    }
+}

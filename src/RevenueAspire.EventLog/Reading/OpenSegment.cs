@@ -1,0 +1,121 @@
+using System.Buffers;
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Storage;
+
+namespace RevenueAspire.EventLog.Reading;
+
+/// <summary>An open segment and what is known of its checksums. Reads are thread-safe; <see cref="Take"/> and <see cref="Drop"/> belong under the table's lock.</summary>
+internal sealed class OpenSegment(IFileSystem files, string directory, long start, Guid logId)
+{
+    private const byte Unknown = 0;
+    private const byte Good = 1;
+    private const byte Bad = 2;
+    private readonly ILogFile _file = files.Open(Path.Combine(directory, LogFiles.Segment(start)), OpenKind.Read);
+    private int _users = 1;
+    private volatile Verified? _verified;
+
+    /// <summary>Log offset of its first byte.</summary>
+    public long Start { get; } = start;
+
+    /// <summary>Log offset behind its last byte as far as it is there now.</summary>
+    public long End => Start + Math.Min(_file.Length, _verified?.Seal.Length ?? long.MaxValue);
+
+    public void Take() => _users++;
+
+    /// <summary>Lets go; the last one closes the file.</summary>
+    public void Drop()
+    {
+        if (--_users == 0)
+        {
+            _file.Dispose();
+        }
+    }
+
+    /// <summary>A segment becomes sealed while it is read. Looked for before each read of an unsealed one, after the mark was read: recovery seals what it found damaged before the mark moves over it.</summary>
+    public void LookForSeal()
+    {
+        if (_verified is null && SegmentSeal.Read(files, directory, Start, logId, withKeys: false) is { } seal)
+        {
+            // Two threads may both come here; what one of them verified twice is only time.
+            _verified = new Verified(seal, new byte[seal.BlockCrcs.Length]);
+        }
+    }
+
+    /// <summary>Reads bytes that are there, up to the first damage.</summary>
+    public LogRead Read(long offset, Span<byte> destination)
+    {
+        var verified = _verified;
+        if (verified is null)
+        {
+            return new LogRead(_file.Read(destination, offset - Start), 0, null);
+        }
+
+        foreach (var range in verified.Seal.Damaged)
+        {
+            if (offset >= range.From && offset < range.To)
+            {
+                return new LogRead(0, range.To, $"{directory}: bytes {offset} to {range.To} of the log were found damaged by recovery");
+            }
+
+            if (range.From > offset)
+            {
+                destination = destination[..(int)Math.Min(destination.Length, range.From - offset)];
+                break;
+            }
+        }
+
+        return ReadVerified(verified, offset, destination);
+    }
+
+    private LogRead ReadVerified(Verified verified, long offset, Span<byte> destination)
+    {
+        var from = offset - Start;
+        var count = _file.Read(destination, from);
+        var bytes = destination[..count];
+        for (var block = (int)(from / SegmentSeal.BlockBytes); (long)block * SegmentSeal.BlockBytes < from + count; block++)
+        {
+            var blockAt = (long)block * SegmentSeal.BlockBytes;
+            if (IsGood(verified, block, blockAt, from, bytes))
+            {
+                continue;
+            }
+
+            if (blockAt > from)
+            {
+                return new LogRead((int)(blockAt - from), 0, null);
+            }
+
+            var through = Start + Math.Min(blockAt + SegmentSeal.BlockBytes, verified.Seal.Length);
+            return new LogRead(0, through, $"{directory}: bytes {Start + blockAt} to {through} of the log do not have the checksum that they were written with");
+        }
+
+        return new LogRead(count, 0, null);
+    }
+
+    private bool IsGood(Verified verified, int block, long blockAt, long from, ReadOnlySpan<byte> bytes)
+    {
+        var state = Volatile.Read(ref verified.Blocks[block]);
+        if (state == Unknown)
+        {
+            var length = (int)Math.Min(SegmentSeal.BlockBytes, verified.Seal.Length - blockAt);
+            var isWhole = blockAt >= from && blockAt + length <= from + bytes.Length;
+            var crc = isWhole ? Crc32C.Compute(bytes.Slice((int)(blockAt - from), length)) : ComputeFromFile(blockAt, length);
+            state = crc == verified.Seal.BlockCrcs[block] ? Good : Bad;
+            Volatile.Write(ref verified.Blocks[block], state);
+        }
+
+        return state == Good;
+    }
+
+    private uint ComputeFromFile(long blockAt, int length)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(length);
+        var count = _file.Read(buffer.AsSpan(0, length), blockAt);
+        var crc = Crc32C.Compute(buffer.AsSpan(0, count));
+        ArrayPool<byte>.Shared.Return(buffer);
+        return crc;
+    }
+
+    /// <summary>A seal and the state of each block: checked once, then remembered while the segment is open.</summary>
+    private sealed record Verified(SegmentSeal Seal, byte[] Blocks);
+}

@@ -1,0 +1,182 @@
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Storage;
+
+namespace RevenueAspire.EventLog.Reading;
+
+/// <summary>Finds the segment of an offset, keeps a few of them open, and tells a gap from data that is yet to come. Thread-safe.</summary>
+internal sealed class SegmentTable : IDisposable
+{
+    private const int MaxOpen = 16;
+    private readonly IFileSystem _files;
+    private readonly string _directory;
+    private readonly Guid _logId;
+    private readonly object _gate = new();
+    private readonly LinkedList<OpenSegment> _open = [];
+    private List<long> _starts;
+    private bool _disposed;
+
+    public SegmentTable(IFileSystem files, string directory, Guid logId)
+    {
+        _files = files;
+        _directory = directory;
+        _logId = logId;
+        _starts = LogFiles.Segments(files.List(directory));
+    }
+
+    /// <summary>Log offset of the first segment; 0 when there is none.</summary>
+    public long FirstOffset
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _starts.Count == 0 ? Refresh() : _starts[0];
+            }
+        }
+    }
+
+    public bool IsStart(long offset)
+    {
+        lock (_gate)
+        {
+            return _starts.BinarySearch(offset) >= 0;
+        }
+    }
+
+    /// <summary>Reads below a mark that was read before.</summary>
+    public LogRead Read(long offset, long mark, Span<byte> destination)
+    {
+        var segment = Acquire(offset, out var next);
+        if (segment is null)
+        {
+            return default;
+        }
+
+        try
+        {
+            segment.LookForSeal();
+            var end = segment.End;
+            if (offset >= end && next is null)
+            {
+                // The mark is ahead of what this segment holds: the next one may have come since the folder was listed.
+                lock (_gate)
+                {
+                    Refresh();
+                    next = NextOf(segment.Start);
+                }
+            }
+
+            end = Math.Min(end, next ?? long.MaxValue);
+            if (offset < end)
+            {
+                var room = Math.Min(Math.Min(mark, end) - offset, destination.Length);
+                var read = segment.Read(offset, destination[..(int)room]);
+                return read with { DamagedThrough = Math.Min(read.DamagedThrough, mark) };
+            }
+
+            if (next is not { } begin)
+            {
+                // Rule L5: fewer bytes than the mark says: wait. Either they are about to be seen, or the writer's next start reports the gap.
+                return default;
+            }
+
+            if (begin > offset)
+            {
+                var through = Math.Min(begin, mark);
+                return new LogRead(0, through, $"{_directory}: bytes {offset} to {through} of the log are missing");
+            }
+        }
+        finally
+        {
+            Release(segment);
+        }
+
+        return Read(offset, mark, destination);
+    }
+
+    public void Dispose()
+    {
+        lock (_gate)
+        {
+            _disposed = true;
+            foreach (var segment in _open)
+            {
+                segment.Drop();
+            }
+
+            _open.Clear();
+        }
+    }
+
+    private OpenSegment? Acquire(long offset, out long? next)
+    {
+        lock (_gate)
+        {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            next = null;
+            var index = IndexOf(offset);
+            if (index < 0)
+            {
+                Refresh();
+                index = IndexOf(offset);
+            }
+
+            if (index < 0)
+            {
+                return null;
+            }
+
+            var start = _starts[index];
+            next = NextOf(start);
+            var node = _open.First;
+            while (node is not null && node.Value.Start != start)
+            {
+                node = node.Next;
+            }
+
+            if (node is null)
+            {
+                node = new LinkedListNode<OpenSegment>(new OpenSegment(_files, _directory, start, _logId));
+                if (_open.Count == MaxOpen)
+                {
+                    _open.Last!.Value.Drop();
+                    _open.RemoveLast();
+                }
+            }
+            else
+            {
+                _open.Remove(node);
+            }
+
+            _open.AddFirst(node);
+            node.Value.Take();
+            return node.Value;
+        }
+    }
+
+    private void Release(OpenSegment segment)
+    {
+        lock (_gate)
+        {
+            segment.Drop();
+        }
+    }
+
+    private int IndexOf(long offset)
+    {
+        var index = _starts.BinarySearch(offset);
+        return index >= 0 ? index : ~index - 1;
+    }
+
+    private long? NextOf(long start)
+    {
+        var index = _starts.BinarySearch(start);
+        return index >= 0 && index + 1 < _starts.Count ? _starts[index + 1] : null;
+    }
+
+    private long Refresh()
+    {
+        _starts = LogFiles.Segments(_files.List(_directory));
+        return _starts.Count == 0 ? 0 : _starts[0];
+    }
+}

@@ -1,0 +1,282 @@
+using System.Buffers;
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Storage;
+using RevenueAspire.EventLog.Writing;
+
+namespace RevenueAspire.EventLog.Recovery;
+
+/// <summary>Carries out the recovery table (rule L6) on a folder whose lock is held. May be run again after any failure or crash in the middle of it.</summary>
+internal sealed class LogRecovery(IFileSystem files, string directory, Guid logId, int keyWindow)
+{
+    /// <summary>A disk writes at least this much at once: bytes in front of the mark that share a block with what failed are written again with it.</summary>
+    private const int DiskBlockBytes = 4096;
+
+    private const int CopyBytes = 1 << 20;
+    private readonly List<long> _sealsMade = [];
+    private readonly List<LogRange> _gaps = [];
+
+    /// <summary>Recovers.</summary>
+    /// <param name="knownMark">When a running writer recovers: its own mark. Nobody was told that anything above it was appended, so that is undone, and a repeat of it is
+    /// a first attempt. Null at a start: what stands above the mark on disk may have been acknowledged.</param>
+    public RecoveredLog Run(long? knownMark)
+    {
+        var names = files.List(directory);
+        foreach (var name in names.Where(name => name.EndsWith(LogFiles.TemporarySuffix, StringComparison.Ordinal)))
+        {
+            files.Delete(Path.Combine(directory, name));
+        }
+
+        var segments = LogFiles.Segments(names);
+        var markFile = OpenMark();
+        ILogFile? last = null;
+        try
+        {
+            var found = knownMark ?? DurableMark.Read(markFile);
+            for (var i = 0; i < segments.Count - 1; i++)
+            {
+                CheckSealed(segments[i], segments[i + 1], names);
+            }
+
+            last = segments.Count == 0 ? null : files.Open(PathOf(LogFiles.Segment(segments[^1])), OpenKind.Write);
+            if (last is not null && knownMark is { } known && known >= segments[^1] && segments[^1] + last.Length > known)
+            {
+                last.Truncate(known - segments[^1]);
+                last.Flush();
+            }
+
+            var seal = last is null ? null : SegmentSeal.Read(files, directory, segments[^1], logId, withKeys: true);
+            if (seal is { Length: 0 } && (found ?? 0) <= seal.Start)
+            {
+                // A seal over nothing, and nothing is missing: the segment is simply new.
+                seal = null;
+            }
+
+            var scan = last is null || seal is not null ? null : SegmentScan.Run(last, segments[^1]);
+            var facts = last is null
+                ? new RecoveryFacts(found, HasSegment: false, 0, false, 0, 0, false)
+                : new RecoveryFacts(found, HasSegment: true, segments[^1], seal is not null, scan?.ValidEnd ?? seal!.End, scan?.FileEnd ?? seal!.End, scan is { Damaged.Count: > 0 });
+            var decision = RecoveryTable.Decide(facts);
+            List<LogRange> damaged = [.. scan?.Damaged ?? [], .. NonEmpty(decision.TailDamage)];
+            _gaps.AddRange(NonEmpty(decision.Gap));
+            var keys = RebuildKeys(segments, seal, scan);
+            if (scan is not null)
+            {
+                KeepLast(last!, facts, decision);
+                if (decision.Seal)
+                {
+                    WriteSeal(last!, scan, decision.KeepTo, damaged);
+                }
+            }
+
+            var report = new RecoveryReport
+            {
+                Case = decision.Case,
+                FoundMark = found,
+                Mark = decision.End,
+                Kept = scan is null ? default : new LogRange(decision.KeptFrom, decision.KeepTo),
+                Dropped = new LogRange(decision.KeepTo, facts.FileEnd),
+                Damaged = damaged,
+                Gaps = _gaps,
+                SealsMade = _sealsMade,
+                Keys = keys.Count,
+            };
+            var (segment, start) = OpenCurrent(last, facts, decision);
+            last = segment;
+            var checksums = new BlockChecksums();
+            Read(segment, 0, segment.Length, (bytes, _) => checksums.Append(bytes));
+
+            // Everything below the new mark is on disk now. The mark itself is flushed here (and at a clean stop) only so that the next start has less to look at.
+            DurableMark.Write(markFile, decision.End);
+            markFile.Flush();
+            return new RecoveredLog(markFile, segment, start, checksums, keys, report);
+        }
+        catch
+        {
+            last?.Dispose();
+            markFile.Dispose();
+            throw;
+        }
+    }
+
+    private static LogRange[] NonEmpty(LogRange range) => range.Length > 0 ? [range] : [];
+
+    private string PathOf(string name) => Path.Combine(directory, name);
+
+    private ILogFile OpenMark()
+    {
+        var path = PathOf(LogFiles.Mark);
+        if (files.FileExists(path))
+        {
+            return files.Open(path, OpenKind.Write);
+        }
+
+        var file = files.Open(path, OpenKind.CreateNew);
+        files.FlushDirectory(directory);
+        return file;
+    }
+
+    /// <summary>A segment that has a successor was whole and fsynced when that began: it only needs its seal, which is made again when it is missing.</summary>
+    private void CheckSealed(long start, long next, IReadOnlyList<string> names)
+    {
+        var end = names.Contains(LogFiles.Seal(start)) && SegmentSeal.Read(files, directory, start, logId, withKeys: false) is { } seal ? seal.End : MakeSeal(start, next).End;
+        if (end < next)
+        {
+            _gaps.Add(new LogRange(end, next));
+        }
+    }
+
+    private SegmentSeal MakeSeal(long start, long next)
+    {
+        _sealsMade.Add(start);
+        using var file = files.Open(PathOf(LogFiles.Segment(start)), OpenKind.Read);
+        var scan = SegmentScan.Run(file, start, next);
+        List<LogRange> damaged = [.. scan.Damaged, .. NonEmpty(new LogRange(scan.ValidEnd, scan.FileEnd))];
+        return WriteSeal(file, scan, scan.FileEnd, damaged);
+    }
+
+    private SegmentSeal WriteSeal(ILogFile file, SegmentScan scan, long end, List<LogRange> damaged)
+    {
+        var checksums = new BlockChecksums();
+        Read(file, 0, end - scan.Start, (bytes, _) => checksums.Append(bytes));
+        var seal = new SegmentSeal
+        {
+            LogId = logId,
+            Start = scan.Start,
+            Length = checksums.Length,
+            KeysFrom = scan.Start,
+            BlockCrcs = checksums.ToArray(),
+            Damaged = [.. damaged],
+            Keys = [.. scan.Keys],
+        };
+        seal.Write(files, directory);
+        return seal;
+    }
+
+    /// <summary>Cuts the torn tail off and writes what is kept above the mark again, with the disk block that the mark lies in.</summary>
+    private static void KeepLast(ILogFile last, in RecoveryFacts facts, in RecoveryDecision decision)
+    {
+        if (decision.KeepTo < facts.FileEnd)
+        {
+            last.Truncate(decision.KeepTo - facts.Start);
+        }
+
+        var from = decision.KeptFrom - facts.Start;
+        Read(last, from - (from % DiskBlockBytes), decision.KeepTo - facts.Start, last.Write);
+
+        // From here on the last segment is on disk up to KeepTo, and nothing stands behind it.
+        last.Flush();
+    }
+
+    private (ILogFile Segment, long Start) OpenCurrent(ILogFile? last, in RecoveryFacts facts, in RecoveryDecision decision)
+    {
+        if (last is not null && !facts.IsSealed && !decision.Seal)
+        {
+            if (decision.KeepTo > facts.Start)
+            {
+                return (last, facts.Start);
+            }
+
+            // Nothing durable is in it, so nobody reads it. It is made again, since the flush of its directory entry may be what failed.
+            last.Dispose();
+            files.Delete(PathOf(LogFiles.Segment(facts.Start)));
+            if (files.FileExists(PathOf(LogFiles.Seal(facts.Start))))
+            {
+                files.Delete(PathOf(LogFiles.Seal(facts.Start)));
+            }
+        }
+        else
+        {
+            last?.Dispose();
+        }
+
+        var segment = files.Open(PathOf(LogFiles.Segment(decision.End)), OpenKind.CreateNew);
+        try
+        {
+            files.FlushDirectory(directory);
+            return (segment, decision.End);
+        }
+        catch
+        {
+            segment.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The window of rule L9, from the newest seals that can fill it and the scan of the last segment.</summary>
+    private KeyIndex RebuildKeys(List<long> segments, SegmentSeal? lastSeal, SegmentScan? scan)
+    {
+        var seals = new Stack<SegmentSeal>();
+        long count = scan?.Keys.Count ?? 0;
+        if (lastSeal is not null)
+        {
+            seals.Push(lastSeal);
+            count += lastSeal.Keys.Length;
+        }
+
+        for (var i = segments.Count - 2; i >= 0 && count <= keyWindow; i--)
+        {
+            var seal = SegmentSeal.Read(files, directory, segments[i], logId, withKeys: true);
+            if (seal is null)
+            {
+                MakeSeal(segments[i], segments[i + 1]);
+                seal = SegmentSeal.Read(files, directory, segments[i], logId, withKeys: true)
+                    ?? throw new IOException($"{PathOf(LogFiles.Seal(segments[i]))} was just written and cannot be read");
+            }
+
+            seals.Push(seal);
+            count += seal.Keys.Length;
+        }
+
+        var keys = new KeyIndex(keyWindow);
+        if (segments.Count > 0)
+        {
+            keys.ForgetBefore(segments[0]);
+        }
+
+        foreach (var seal in seals)
+        {
+            if (seal.KeysFrom > seal.Start)
+            {
+                keys.ForgetBefore(seal.KeysFrom);
+            }
+
+            foreach (var record in seal.Keys)
+            {
+                keys.Add(record);
+            }
+        }
+
+        foreach (var record in scan?.Keys ?? [])
+        {
+            keys.Add(record);
+        }
+
+        return keys;
+    }
+
+    private delegate void Chunk(ReadOnlySpan<byte> bytes, long position);
+
+    /// <summary>Hands out a file's bytes [from, to) in pieces.</summary>
+    private static void Read(ILogFile file, long from, long to, Chunk take)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);
+        try
+        {
+            while (from < to)
+            {
+                var count = file.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, to - from)), from);
+                if (count == 0)
+                {
+                    return;
+                }
+
+                take(buffer.AsSpan(0, count), from);
+                from += count;
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+}

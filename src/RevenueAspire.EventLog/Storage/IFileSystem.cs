@@ -1,0 +1,61 @@
+namespace RevenueAspire.EventLog.Storage;
+
+/// <summary>How a file is opened.</summary>
+internal enum OpenKind
+{
+    /// <summary>An existing file, for reading.</summary>
+    Read,
+
+    /// <summary>An existing file, for reading and writing.</summary>
+    Write,
+
+    /// <summary>A new file, for reading and writing; an existing one is an error.</summary>
+    CreateNew,
+}
+
+/// <summary>The seam between the log and the disk: everything the log asks of a file system, so that tests can cut the power and break the disk at each step.
+/// Paths are full paths. Every failure is an <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.</summary>
+internal interface IFileSystem
+{
+    /// <summary>Makes the folder and those above it, durably.</summary>
+    void CreateDirectory(string directory);
+
+    /// <summary>Holds a file for this process alone until disposed; made when missing.</summary>
+    /// <exception cref="IOException">Another process holds it.</exception>
+    IDisposable Lock(string path);
+
+    bool FileExists(string path);
+
+    bool DirectoryExists(string directory);
+
+    /// <summary>Names (without folder) of the files directly in a folder, in any order.</summary>
+    IReadOnlyList<string> List(string directory);
+
+    ILogFile Open(string path, OpenKind kind);
+
+    /// <summary>Renames over an existing file; durable after <see cref="FlushDirectory"/>.</summary>
+    void Rename(string from, string to);
+
+    /// <summary>Deletes a file; durable after <see cref="FlushDirectory"/>.</summary>
+    void Delete(string path);
+
+    /// <summary>Makes creations, renames and deletions in a folder durable.</summary>
+    void FlushDirectory(string directory);
+}
+
+/// <summary>An open file. Reads may run beside one another and beside one writer.</summary>
+internal interface ILogFile : IDisposable
+{
+    long Length { get; }
+
+    /// <summary>Reads at an offset; fewer bytes than asked for only at the end of the file.</summary>
+    int Read(Span<byte> destination, long offset);
+
+    /// <summary>Writes all bytes at an offset, or throws (some may have been written then).</summary>
+    void Write(ReadOnlySpan<byte> bytes, long offset);
+
+    void Truncate(long length);
+
+    /// <summary>Makes contents and length durable. After a failure the operating system may show bytes that the disk does not have: never just call it again.</summary>
+    void Flush();
+}

@@ -1,0 +1,149 @@
+using RevenueAspire.EventLog.Format;
+
+namespace RevenueAspire.EventLog.Writing;
+
+/// <summary>The keys of the last N keyed records of the log (rule L9): a ring in log order and an open-addressing table into it. Not thread-safe.</summary>
+/// <remarks>48 bytes a key in the ring and 8 to 16 in the table (4 a slot, at most half full); both double as they fill, up to the window.</remarks>
+internal sealed class KeyIndex(int window)
+{
+    private const int InitialCapacity = 1024;
+    private KeyedRecord[] _ring = new KeyedRecord[Math.Min(window, InitialCapacity)];
+    private int[] _slots = new int[2 * InitialCapacity];
+    private int _first;
+
+    /// <summary>Keyed records remembered.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>Keys of records at or behind this offset are remembered; 0 while none was forgotten.</summary>
+    public long KeysFrom { get; private set; }
+
+    /// <summary>Says that nothing is known of keys before an offset (a missing or damaged part of the log).</summary>
+    public void ForgetBefore(long offset) => KeysFrom = Math.Max(KeysFrom, offset);
+
+    public bool TryGet(UInt128 key, out KeyedRecord record)
+    {
+        for (var slot = Home(key); _slots[slot] != 0; slot = Next(slot))
+        {
+            if (_ring[_slots[slot] - 1].Key == key)
+            {
+                record = _ring[_slots[slot] - 1];
+                return true;
+            }
+        }
+
+        record = default;
+        return false;
+    }
+
+    /// <summary>Adds the log's next keyed record; beyond the window the oldest is forgotten. A key that is there twice (its first record was outside a smaller window) means its last record.</summary>
+    public void Add(in KeyedRecord record)
+    {
+        if (window == 0)
+        {
+            ForgetBefore(record.Offset + 1);
+            return;
+        }
+
+        if (Count == window)
+        {
+            ForgetOldest();
+        }
+        else if (Count == _ring.Length)
+        {
+            Grow();
+        }
+
+        var place = (_first + Count) % _ring.Length;
+        _ring[place] = record;
+        Count++;
+        Link(place);
+    }
+
+    /// <summary>The remembered records at or behind an offset, in log order.</summary>
+    public KeyedRecord[] Since(long offset)
+    {
+        var from = Count;
+        while (from > 0 && At(from - 1).Offset >= offset)
+        {
+            from--;
+        }
+
+        var records = new KeyedRecord[Count - from];
+        for (var i = 0; i < records.Length; i++)
+        {
+            records[i] = At(from + i);
+        }
+
+        return records;
+    }
+
+    private ref KeyedRecord At(int position) => ref _ring[(_first + position) % _ring.Length];
+
+    // The key is a cryptographic hash: its low bits are as good as any.
+    private int Home(UInt128 key) => (int)((ulong)key & (ulong)(_slots.Length - 1));
+
+    private int Next(int slot) => (slot + 1) & (_slots.Length - 1);
+
+    private void Link(int place)
+    {
+        var slot = Home(_ring[place].Key);
+        while (_slots[slot] != 0 && _ring[_slots[slot] - 1].Key != _ring[place].Key)
+        {
+            slot = Next(slot);
+        }
+
+        _slots[slot] = place + 1;
+    }
+
+    private void ForgetOldest()
+    {
+        var oldest = _ring[_first];
+        var slot = Home(oldest.Key);
+        while (_slots[slot] != 0 && _ring[_slots[slot] - 1].Key != oldest.Key)
+        {
+            slot = Next(slot);
+        }
+
+        if (_slots[slot] == _first + 1)
+        {
+            Unlink(slot);
+        }
+
+        _first = (_first + 1) % _ring.Length;
+        Count--;
+        ForgetBefore(oldest.Offset + 1);
+    }
+
+    /// <summary>Empties a slot and moves later entries of the same run up, so that no search breaks off at the hole.</summary>
+    private void Unlink(int hole)
+    {
+        for (var slot = Next(hole); _slots[slot] != 0; slot = Next(slot))
+        {
+            var home = Home(_ring[_slots[slot] - 1].Key);
+            if (((slot - home) & (_slots.Length - 1)) >= ((slot - hole) & (_slots.Length - 1)))
+            {
+                _slots[hole] = _slots[slot];
+                hole = slot;
+            }
+        }
+
+        _slots[hole] = 0;
+    }
+
+    private void Grow()
+    {
+        var ring = new KeyedRecord[(int)Math.Min(window, 2L * _ring.Length)];
+        for (var i = 0; i < Count; i++)
+        {
+            ring[i] = At(i);
+        }
+
+        _ring = ring;
+        _first = 0;
+        _slots = new int[System.Numerics.BitOperations.RoundUpToPowerOf2((uint)(2 * ring.Length))];
+        for (var i = 0; i < Count; i++)
+        {
+            Link(i);
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.Threading.Tasks.Sources;
+using Microsoft.Extensions.ObjectPool;
+
+namespace RevenueAspire.EventLog.Writing;
+
+/// <summary>A group that waits for its outcome: pooled, awaited once.</summary>
+/// <remarks>Two own it: who awaits it and the writer. It goes back to the pool when both are done with it, so a cancelled wait never lets a later request share it.
+/// Continuations run on the thread pool: the writer's thread is held up by nobody.</remarks>
+internal sealed class PendingAppend : IValueTaskSource<AppendResult>
+{
+    private const int Owners = 2;
+    private static readonly ObjectPool<PendingAppend> Pool = new DefaultObjectPool<PendingAppend>(new DefaultPooledObjectPolicy<PendingAppend>(), maximumRetained: 4096);
+
+    private ManualResetValueTaskSourceCore<AppendResult> _core = new() { RunContinuationsAsynchronously = true };
+    private CancellationTokenRegistration _registration;
+    private CancellationToken _cancellationToken;
+    private int _owners;
+    private int _completed;
+
+    /// <summary>What is to be appended.</summary>
+    public AppendGroup Group { get; private set; } = null!;
+
+    /// <summary>Log offset of the group's last record, once written.</summary>
+    public long LastRecord { get; set; }
+
+    /// <summary>Repeats of the same key that arrived while this one is in flight, in order of arrival; null while there is none.</summary>
+    public List<PendingAppend>? Repeats { get; set; }
+
+    public static PendingAppend Rent(AppendGroup group)
+    {
+        var pending = Pool.Get();
+        pending.Group = group;
+        pending._owners = Owners;
+        pending._completed = 0;
+        return pending;
+    }
+
+    /// <summary>What the caller awaits, once. Cancellation ends the wait only.</summary>
+    public ValueTask<AppendResult> WaitAsync(CancellationToken cancellationToken)
+    {
+        var version = _core.Version;
+        if (cancellationToken.CanBeCanceled)
+        {
+            _cancellationToken = cancellationToken;
+            _registration = cancellationToken.UnsafeRegister(static state => ((PendingAppend)state!).Cancel(), this);
+        }
+
+        return new ValueTask<AppendResult>(this, version);
+    }
+
+    /// <summary>Gives the outcome and lets go; called once, by the writer's side.</summary>
+    public void Complete(in AppendResult result)
+    {
+        Group.Release();
+        if (Interlocked.Exchange(ref _completed, 1) == 0)
+        {
+            _core.SetResult(result);
+        }
+
+        LetGo();
+    }
+
+    public AppendResult GetResult(short token)
+    {
+        // Waits for a cancellation that is just running, so that it cannot meet this object's next use.
+        _registration.Dispose();
+        try
+        {
+            return _core.GetResult(token);
+        }
+        finally
+        {
+            LetGo();
+        }
+    }
+
+    public ValueTaskSourceStatus GetStatus(short token) => _core.GetStatus(token);
+
+    public void OnCompleted(Action<object?> continuation, object? state, short token, ValueTaskSourceOnCompletedFlags flags) =>
+        _core.OnCompleted(continuation, state, token, flags);
+
+    private void Cancel()
+    {
+        if (Interlocked.Exchange(ref _completed, 1) == 0)
+        {
+            _core.SetException(new OperationCanceledException(_cancellationToken));
+        }
+    }
+
+    private void LetGo()
+    {
+        if (Interlocked.Decrement(ref _owners) > 0)
+        {
+            return;
+        }
+
+        _core.Reset();
+        _registration = default;
+        _cancellationToken = default;
+        Group = null!;
+        Repeats = null;
+        LastRecord = 0;
+        Pool.Return(this);
+    }
+}

@@ -1,0 +1,25 @@
+namespace RevenueAspire.EventLog.Writing;
+
+/// <summary>When recovery is tried again: at once, then after 50 ms, doubling up to 2 s.</summary>
+internal sealed class RetryDelay
+{
+    private static readonly TimeSpan First = TimeSpan.FromMilliseconds(50);
+    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
+    private TimeSpan _delay;
+    private long _dueMilliseconds;
+
+    /// <summary>Time until the next attempt; zero or less when it is due.</summary>
+    public TimeSpan Remaining => TimeSpan.FromMilliseconds(_dueMilliseconds - Environment.TickCount64);
+
+    public void Reset()
+    {
+        _delay = TimeSpan.Zero;
+        _dueMilliseconds = Environment.TickCount64;
+    }
+
+    public void Next()
+    {
+        _delay = _delay == TimeSpan.Zero ? First : TimeSpan.FromTicks(Math.Min(2 * _delay.Ticks, Longest.Ticks));
+        _dueMilliseconds = Environment.TickCount64 + (long)_delay.TotalMilliseconds;
+    }
+}
