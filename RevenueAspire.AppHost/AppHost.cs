@@ -1,0 +1,46 @@
+using RevenueAspire.AppHost.Model;
+using RevenueAspire.ServiceDefaults;
+
+return await StartupErrors.RunAsync(
+    async () =>
+    {
+        var builder = DistributedApplication.CreateBuilder(args);
+
+        var secret = builder.AddSecret("ingest-secret", inRunMode: "secret");
+        var revenuedb = await builder.AddRevenueDatabaseAsync();
+
+        var api = builder.AddProject<Projects.RevenueAspire_Api>("api", launchProfileName: null)
+            .WithHttpEndpoint(port: builder.LocalPort("Ports:Api", 8000), isProxied: false)
+            .WithHttpHealthCheck("/health")
+            .WithReference(revenuedb).WaitFor(revenuedb)
+            .WithEnvironment("Ingest__Secrets__0", secret)
+            .WithSharedFolders()
+            .WithNamedUrls(("/openapi/v1.json", "API reference"), ("/health", "API health"))
+            .WithIconName("MoneyHand");
+
+        builder.AddProject<Projects.RevenueAspire_Client>("client", launchProfileName: null)
+            .WithHttpEndpoint(port: builder.LocalPort("Ports:Client", 3000), isProxied: false)
+            .WithHttpHealthCheck("/health")
+            .WithReference(api).WaitFor(api)
+            .WithEnvironment("Client__Url", "https+http://api")
+            .WithEnvironment("Client__Secret", secret)
+            .WithEnvironment("Client__SendOnStart", "true")
+            .WithSharedFolders()
+            .WithNamedUrls(("/health", "Client health"))
+            .WithHttpCommand("/generateEvents", "Send events.jsonl", commandOptions: new() { IconName = "Send", IsHighlighted = true, ResultMode = HttpCommandResultMode.Json })
+            .WithIconName("DocumentArrowRight");
+
+        builder.AddProject<Projects.RevenueAspire_Processor>("processor", launchProfileName: null)
+            .WithReplicas(builder.Number("Processor:Replicas", otherwise: 2, least: 1, most: 16))
+            .WithReference(revenuedb).WaitFor(revenuedb).WaitFor(api)
+            .WithSharedFolders()
+            .WithIconName("Calculator");
+
+        if (builder.ExecutionContext.IsPublishMode)
+        {
+            api.WithExternalHttpEndpoints().WithEnvironment("Ingest__ReadSecrets__0", builder.AddParameter("read-secret", secret: true));
+        }
+
+        await builder.Build().RunAsync();
+    },
+    ModelErrors.Describe);

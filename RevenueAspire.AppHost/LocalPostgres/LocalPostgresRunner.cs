@@ -1,0 +1,105 @@
+using Npgsql;
+using RevenueAspire.LocalPostgres;
+
+namespace RevenueAspire.AppHost.LocalPostgres;
+
+/// <summary>Runs the servers of the model, and says in the dashboard how they are. Disposed with the AppHost's services, so after the orchestrator has stopped the clients.</summary>
+internal sealed partial class LocalPostgresRunner(ResourceNotificationService notifications) : IAsyncDisposable
+{
+    private static readonly TimeSpan PatienceWithClients = TimeSpan.FromSeconds(8);
+
+    private readonly List<LocalPostgresServer> _servers = [];
+
+    /// <summary>Starts the server, creates its databases, and publishes all as running: only containers do this for their children.</summary>
+    public async Task StartAsync(LocalPostgresServerResource resource, InitializeResourceEvent initialize, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await initialize.Eventing.PublishAsync(new BeforeResourceStartedEvent(resource, initialize.Services), cancellationToken);
+            await PublishAsync(resource, KnownResourceStates.Starting);
+            var server = await LocalPostgresServer.StartAsync(
+                new LocalPostgresOptions
+                {
+                    DataDirectory = resource.DataDirectory,
+                    Port = resource.Port,
+                    Password = await resource.Password.GetValueAsync(cancellationToken) ?? "",
+                    StopWithParent = true,
+                    Log = line => LogServerLine(initialize.Logger, line),
+                },
+                cancellationToken);
+            lock (_servers)
+            {
+                _servers.Add(server);
+            }
+
+            foreach (var database in resource.Databases)
+            {
+                await server.EnsureDatabaseAsync(database.Name, cancellationToken);
+            }
+
+            _ = PublishEndAsync(resource, server);
+            foreach (var running in WithDatabases(resource))
+            {
+                await initialize.Eventing.PublishAsync(new ConnectionStringAvailableEvent(running, initialize.Services), cancellationToken);
+            }
+
+            await PublishAsync(resource, KnownResourceStates.Running);
+        }
+        catch (LocalPostgresException exception)
+        {
+            // In the dashboard, and for those who look at the console only.
+            LogNotStarted(initialize.Logger, exception.Message);
+            await Console.Error.WriteLineAsync($"{resource.Name}: {exception.Message}");
+            await PublishAsync(resource, KnownResourceStates.FailedToStart);
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var server in _servers)
+        {
+            await WaitForClientsAsync(server);
+            await server.DisposeAsync();
+        }
+    }
+
+    /// <summary>The services are stopped by another process: the server goes when the last of them has let go of it.</summary>
+    private static async Task WaitForClientsAsync(LocalPostgresServer server)
+    {
+        try
+        {
+            await using var connection = new NpgsqlConnection(server.ConnectionString() + ";Pooling=false");
+            await connection.OpenAsync();
+            await using var clients = new NpgsqlCommand("select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()", connection);
+            for (var deadline = DateTime.UtcNow + PatienceWithClients; DateTime.UtcNow < deadline && (long)(await clients.ExecuteScalarAsync())! > 0;)
+            {
+                await Task.Delay(100);
+            }
+        }
+        catch (NpgsqlException)
+        {
+            // It does not answer, so nobody waits for it.
+        }
+    }
+
+    private async Task PublishEndAsync(LocalPostgresServerResource resource, LocalPostgresServer server)
+    {
+        await server.Exited;
+        await PublishAsync(resource, KnownResourceStates.Exited);
+    }
+
+    private async Task PublishAsync(LocalPostgresServerResource resource, string state)
+    {
+        foreach (var one in WithDatabases(resource))
+        {
+            await notifications.PublishUpdateAsync(one, snapshot => snapshot with
+            {
+                State = state,
+                StartTimeStamp = state == KnownResourceStates.Running ? DateTime.UtcNow : snapshot.StartTimeStamp,
+                StopTimeStamp = state == KnownResourceStates.Exited ? DateTime.UtcNow : snapshot.StopTimeStamp,
+            });
+        }
+    }
+
+    private static IEnumerable<IResource> WithDatabases(LocalPostgresServerResource resource) => [resource, .. resource.Databases];
+}

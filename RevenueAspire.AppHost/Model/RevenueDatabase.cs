@@ -1,0 +1,49 @@
+using Microsoft.Extensions.Configuration;
+using RevenueAspire.AppHost.LocalPostgres;
+using RevenueAspire.ServiceDefaults;
+
+namespace RevenueAspire.AppHost.Model;
+
+/// <summary>The database, interchangeable for the rest of the model.</summary>
+internal static class RevenueDatabase
+{
+    /// <summary>Pinned: a floating tag would one day open the volume with another major version.</summary>
+    private const string PostgresTag = "17.6";
+
+    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: always Postgres as such.
+    /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
+    public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
+    {
+        if (builder.ExecutionContext.IsRunMode && !string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Extensions.DatabaseName)))
+        {
+            return builder.AddConnectionString(Extensions.DatabaseName);
+        }
+
+        // One password for the life of the data: it is kept in the user secrets, since a new one would not open an old volume.
+        var password = builder.AddParameter("postgres-password", new GenerateParameterDefault { MinLength = 24, Special = false }, secret: true, persist: true);
+        if (builder.ExecutionContext.IsPublishMode)
+        {
+            return builder.AddPostgres("postgres", password: password).AddDatabase(Extensions.DatabaseName);
+        }
+
+        var port = builder.Number("Ports:Postgres", otherwise: 0, least: 0, most: 65535);
+        if (await UsesContainerAsync(builder.Configuration["Postgres:Mode"]))
+        {
+            return builder.AddPostgres("postgres", password: password, port: port == 0 ? null : port)
+                .WithImageTag(PostgresTag)
+                .WithDataVolume()
+                .AddDatabase(Extensions.DatabaseName);
+        }
+
+        return builder.AddLocalPostgres("postgres", password, Path.Combine(DataDirectory.Resolve(builder.Configuration), "postgres"), port)
+            .AddDatabase(Extensions.DatabaseName);
+    }
+
+    private static async Task<bool> UsesContainerAsync(string? mode) => mode switch
+    {
+        null or "" => await ContainerEngine.AnswersAsync(),
+        "container" => true,
+        "local" => false,
+        _ => throw new ModelException($"Postgres:Mode is '{mode}': it must be 'container' or 'local', or not set."),
+    };
+}

@@ -1,0 +1,37 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+
+namespace RevenueAspire.AppHost.Model;
+
+/// <summary>The AppHost's own settings: on the command line (<c>--Ports:Api=8001</c>), in the environment (<c>Ports__Api</c>), or in user secrets.</summary>
+internal static class Settings
+{
+    /// <summary>A parameter from <c>Parameters:name</c>; on this machine it has a value without anybody's doing, published it has none.</summary>
+    public static IResourceBuilder<ParameterResource> AddSecret(this IDistributedApplicationBuilder builder, string name, string inRunMode)
+    {
+        if (builder.ExecutionContext.IsRunMode && string.IsNullOrEmpty(builder.Configuration["Parameters:" + name]))
+        {
+            builder.Configuration.AddInMemoryCollection([new("Parameters:" + name, inRunMode)]);
+        }
+
+        return builder.AddParameter(name, secret: true);
+    }
+
+    /// <summary>The port on this machine; null when published, where the platform chooses.</summary>
+    public static int? LocalPort(this IDistributedApplicationBuilder builder, string setting, int otherwise) =>
+        builder.ExecutionContext.IsRunMode ? builder.Number(setting, otherwise, least: 0, most: 65535) : null;
+
+    /// <exception cref="ModelException">Not a number, or outside of the limits.</exception>
+    public static int Number(this IDistributedApplicationBuilder builder, string setting, int otherwise, int least, int most)
+    {
+        var text = builder.Configuration[setting];
+        if (string.IsNullOrWhiteSpace(text))
+        {
+            return otherwise;
+        }
+
+        return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
+            ? number
+            : throw new ModelException($"{setting} is '{text}': it must be a whole number from {least} to {most}.");
+    }
+}
