@@ -5,7 +5,23 @@ namespace RevenueAspire.Events;
 /// <summary>Writes a valid event compactly: no white space between tokens, no top-level fields of the server, no closing brace.</summary>
 internal static class CompactForm
 {
+    /// <summary>Bytes of the template's fixed pieces.</summary>
+    private const int TemplateBytes = 11 + 10 + 10;
+
     private static readonly SearchValues<byte> QuoteOrEscape = SearchValues.Create("\"\\"u8);
+
+    /// <summary>Writes a line that follows the template, with or without its spaces.</summary>
+    internal static void Write(PlainLine.TemplateParts template, IBufferWriter<byte> compact)
+    {
+        var rest = compact.GetSpan(TemplateBytes + template.UserId.Length + template.Name.Length + template.Value.Length);
+        Put("{\"userId\":\""u8, ref rest);
+        Put(template.UserId, ref rest);
+        Put("\",\"name\":\""u8, ref rest);
+        Put(template.Name, ref rest);
+        Put("\",\"value\":"u8, ref rest);
+        Put(template.Value, ref rest);
+        compact.Advance(TemplateBytes + template.UserId.Length + template.Name.Length + template.Value.Length);
+    }
 
     /// <summary>Writes the compact form.</summary>
     /// <param name="text">A JSON object that the parser has accepted, without white space around it. Nothing is checked again.</param>
@@ -39,6 +55,12 @@ internal static class CompactForm
         }
 
         compact.Advance(written);
+    }
+
+    private static void Put(ReadOnlySpan<byte> bytes, ref Span<byte> rest)
+    {
+        bytes.CopyTo(rest);
+        rest = rest[bytes.Length..];
     }
 
     /// <summary>Copies without white space up to the comma or brace that ends the field, which is not copied.</summary>

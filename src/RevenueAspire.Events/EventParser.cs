@@ -64,11 +64,11 @@ public sealed class EventParser(EventTypes types)
     public ParseOutcome ParseAndCompact(ReadOnlySpan<byte> line, IBufferWriter<byte> compact, out ParsedEvent parsed)
     {
         ArgumentNullException.ThrowIfNull(compact);
-        if (PlainLine.TryParse(line, Types, out parsed, out var compactLength))
+        if (PlainLine.TryParse(line, Types, out parsed, out var template))
         {
-            if (compactLength > 0)
+            if (template.IsPresent)
             {
-                compact.Write(line[..compactLength]);
+                CompactForm.Write(template, compact);
             }
             else
             {
@@ -101,7 +101,7 @@ public sealed class EventParser(EventTypes types)
     }
 
     /// <summary>White space as JSON has it. A newline cannot stand in a line, but it can in a request's body that is parsed as one.</summary>
-    internal static ReadOnlySpan<byte> TrimWhiteSpace(ReadOnlySpan<byte> text) => text.Trim(" \t\r\n"u8);
+    private static ReadOnlySpan<byte> TrimWhiteSpace(ReadOnlySpan<byte> text) => text.Trim(" \t\r\n"u8);
 
     private static ReadOnlySpan<byte> ByteOrderMark => [0xEF, 0xBB, 0xBF];
 }

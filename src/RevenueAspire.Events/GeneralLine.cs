@@ -5,17 +5,16 @@ using System.Text.Unicode;
 namespace RevenueAspire.Events;
 
 /// <summary>The general path: any JSON at all, through <see cref="Utf8JsonReader"/>. Its answer is the answer; <see cref="PlainLine"/> only gives it sooner.</summary>
-/// <remarks>The reason of a line with several faults follows a fixed order, outermost first: UTF-8, grammar and depth (whichever comes first), object,
+/// <remarks><see cref="JsonGrammar"/> goes before the reader, so that no line costs an exception. The reason of a line with several faults follows a fixed order, outermost first: UTF-8, grammar and depth (whichever comes first), object,
 /// then <c>userId</c>, <c>name</c>, <c>value</c>, for each: twice, missing, kind, content. Fields are looked at only in a line that is whole JSON:
 /// what a cut-off line lacks says nothing.</remarks>
 internal static class GeneralLine
 {
-    // One level more than is allowed, so that the level too many is seen as a token rather than as an exception.
     private static readonly JsonReaderOptions Strict = new()
     {
         AllowTrailingCommas = false,
         CommentHandling = JsonCommentHandling.Disallow,
-        MaxDepth = EventParser.MaxDepth + 1,
+        MaxDepth = EventParser.MaxDepth,
     };
 
     /// <summary>Parses a line that is not blank, without byte order mark and surrounding white space.</summary>
@@ -47,36 +46,30 @@ internal static class GeneralLine
 
     private static RejectReason Read(ReadOnlySpan<byte> text, ref KnownFields fields)
     {
+        var fault = JsonGrammar.Check(text);
+        if (fault != RejectReason.None || text[0] != '{')
+        {
+            return fault != RejectReason.None ? fault : RejectReason.NotAnObject;
+        }
+
         var reader = new Utf8JsonReader(text, Strict);
-        var isObject = false;
         try
         {
             while (reader.Read())
             {
-                switch (reader.TokenType)
+                if (reader.TokenType == JsonTokenType.PropertyName && reader.CurrentDepth == 1)
                 {
-                    case JsonTokenType.StartObject or JsonTokenType.StartArray:
-                        if (reader.CurrentDepth >= EventParser.MaxDepth)
-                        {
-                            return RejectReason.TooDeep;
-                        }
-
-                        isObject |= reader.CurrentDepth == 0 && reader.TokenType == JsonTokenType.StartObject;
-                        break;
-                    case JsonTokenType.PropertyName when reader.CurrentDepth == 1:
-                        ReadField(ref reader, ref fields);
-                        break;
-                    default:
-                        break;
+                    ReadField(ref reader, ref fields);
                 }
             }
         }
         catch (JsonException)
         {
+            // Not expected behind the check. Should the two ever disagree, then a line counts only if both accept it.
             return RejectReason.InvalidJson;
         }
 
-        return isObject ? RejectReason.None : RejectReason.NotAnObject;
+        return RejectReason.None;
     }
 
     private static void ReadField(ref Utf8JsonReader reader, ref KnownFields fields)
