@@ -2,8 +2,8 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Generates lines from a seed: mostly events, in every spelling that JSON allows, and everything that goes wrong with them.</summary>
-internal sealed class LineGenerator(int seed)
+/// <summary>Generates lines: mostly events, in every spelling that JSON allows, and everything that goes wrong with them.</summary>
+internal sealed class LineGenerator(Random random)
 {
     private static readonly string[] KnownNames = ["add_revenue", "subtract_revenue"];
 
@@ -20,13 +20,11 @@ internal sealed class LineGenerator(int seed)
     private static readonly string[] Texts =
         ["", "a", "user1", "é", "😀", "\\ud83d\\ude00", "\\ud800", "\\udc00\\ud800", "\\u0000", "\\u0041", "\\n", "\\\"", "\\\\", "\\/", "ÿ\uFFFF", "\\uFEFF", "{\\\"userId\\\":1}"];
 
-    private readonly Random _random = new(seed);
-
     /// <summary>A line: an event in most cases.</summary>
-    public byte[] Next() => Encoding.UTF8.GetBytes(_random.Next(10) switch
+    public byte[] Next() => Encoding.UTF8.GetBytes(random.Next(10) switch
     {
         0 or 1 or 2 => PlainLine(),
-        3 => Surround(Value(_random.Next(3))),
+        3 => Surround(Value(random.Next(3))),
         _ => Surround(Object()),
     });
 
@@ -34,29 +32,29 @@ internal sealed class LineGenerator(int seed)
     public byte[] Mutate(byte[] line)
     {
         var bytes = line.ToList();
-        for (var n = _random.Next(1, 4); n > 0 && bytes.Count > 0; n--)
+        for (var n = random.Next(1, 4); n > 0 && bytes.Count > 0; n--)
         {
-            var at = _random.Next(bytes.Count);
-            switch (_random.Next(7))
+            var at = random.Next(bytes.Count);
+            switch (random.Next(7))
             {
                 case 0:
-                    bytes[at] ^= (byte)(1 << _random.Next(8));
+                    bytes[at] ^= (byte)(1 << random.Next(8));
                     break;
                 case 1:
                     bytes.RemoveAt(at);
                     break;
                 case 2:
-                    bytes.Insert(at, (byte)_random.Next(256));
+                    bytes.Insert(at, (byte)random.Next(256));
                     break;
                 case 3:
                     bytes.RemoveRange(at, bytes.Count - at);
                     break;
                 case 4:
-                    bytes[at] = (byte)"\"\\{}[]:,0-.eu \t\r\n\0\u007F"[_random.Next(19)];
+                    bytes[at] = (byte)"\"\\{}[]:,0-.eu \t\r\n\0\u007F"[random.Next(19)];
                     break;
                 case 5:
                     // A piece of the line once more: duplicate fields, doubled quotes, two objects.
-                    bytes.InsertRange(at, bytes.GetRange(at, _random.Next(bytes.Count - at + 1)));
+                    bytes.InsertRange(at, bytes.GetRange(at, random.Next(bytes.Count - at + 1)));
                     break;
                 default:
                     // Bytes that no UTF-8 has: overlong, surrogate, too large, a lone continuation.
@@ -71,17 +69,17 @@ internal sealed class LineGenerator(int seed)
     private string PlainLine()
     {
         var (open, colon, comma, close) = Pick<(string, string, string, string)>([("{", ":", ",", "}"), ("{ ", ": ", ", ", " }"), ("{", ": ", ", ", "}"), ("{", ":", ", ", "}")]);
-        var user = _random.Next(6) switch
+        var user = random.Next(6) switch
         {
-            0 => new string('x', _random.Next(250, 260)),
-            1 => string.Concat(Enumerable.Repeat("é😀", _random.Next(1, 45))),
+            0 => new string('x', random.Next(250, 260)),
+            1 => string.Concat(Enumerable.Repeat("é😀", random.Next(1, 45))),
             2 => Text(),
-            _ => "user" + _random.Next(1_000_000),
+            _ => "user" + random.Next(1_000_000),
         };
-        var line = $"{open}\"userId\"{colon}\"{user}\"{comma}\"name\"{colon}\"{Name()}\"{comma}\"value\"{colon}{(_random.Next(3) == 0 ? Pick(Numbers) : _random.Next(-5, 1000))}";
-        for (var n = _random.Next(8) - 4; n > 0; n--)
+        var line = $"{open}\"userId\"{colon}\"{user}\"{comma}\"name\"{colon}\"{Name()}\"{comma}\"value\"{colon}{(random.Next(3) == 0 ? Pick(Numbers) : random.Next(-5, 1000))}";
+        for (var n = random.Next(8) - 4; n > 0; n--)
         {
-            line += $"{comma}\"{FieldName()}\"{colon}{(_random.Next(2) == 0 ? $"\"{Text()}\"" : Value(2))}";
+            line += $"{comma}\"{FieldName()}\"{colon}{(random.Next(2) == 0 ? $"\"{Text()}\"" : Value(2))}";
         }
 
         return line + close + Pick(["", "", "", "\r", " ", "x"]);
@@ -89,25 +87,25 @@ internal sealed class LineGenerator(int seed)
 
     private string Object()
     {
-        var fields = new List<string> { Field("userId", $"\"{(_random.Next(3) == 0 ? Text() : "u" + _random.Next(9))}\""), Field("name", $"\"{Name()}\""), Field("value", Number()) };
-        if (_random.Next(6) == 0)
+        var fields = new List<string> { Field("userId", $"\"{(random.Next(3) == 0 ? Text() : "u" + random.Next(9))}\""), Field("name", $"\"{Name()}\""), Field("value", Number()) };
+        if (random.Next(6) == 0)
         {
-            fields.RemoveAt(_random.Next(fields.Count));
+            fields.RemoveAt(random.Next(fields.Count));
         }
 
-        for (var n = _random.Next(4); n > 0; n--)
+        for (var n = random.Next(4); n > 0; n--)
         {
             fields.Add(Field(FieldName(), Value(3)));
         }
 
         var shuffled = fields.ToArray();
-        _random.Shuffle(shuffled);
+        random.Shuffle(shuffled);
         return "{" + Space() + string.Join(Space() + "," + Space(), shuffled) + Space() + "}";
     }
 
-    private string Field(string name, string value) => $"\"{(_random.Next(4) == 0 ? Escape(name) : name)}\"{Space()}:{Space()}{(_random.Next(25) == 0 ? Value(2) : value)}";
+    private string Field(string name, string value) => $"\"{(random.Next(4) == 0 ? Escape(name) : name)}\"{Space()}:{Space()}{(random.Next(25) == 0 ? Value(2) : value)}";
 
-    private string FieldName() => _random.Next(8) switch
+    private string FieldName() => random.Next(8) switch
     {
         0 or 1 or 2 => Pick(ServerNames),
         3 => Pick(["userId", "name", "value"]),
@@ -115,37 +113,37 @@ internal sealed class LineGenerator(int seed)
         _ => Text(),
     };
 
-    private string Name() => _random.Next(12) switch
+    private string Name() => random.Next(12) switch
     {
         0 => Escape(Pick(KnownNames)),
         1 => Pick(["", "add_revenu", "add_revenue ", "Add_revenue", "refund", "\\ud800", "add_revenue\\u0000", "é", new string('n', 200), "subtract_revenue\\"]),
         _ => Pick(KnownNames),
     };
 
-    private string Number() => _random.Next(12) == 0 ? new string('9', _random.Next(1, 60)) : _random.Next(3) == 0 ? Pick(Numbers) : _random.Next(-100, 100_000).ToString(System.Globalization.CultureInfo.InvariantCulture);
+    private string Number() => random.Next(12) == 0 ? new string('9', random.Next(1, 60)) : random.Next(3) == 0 ? Pick(Numbers) : random.Next(-100, 100_000).ToString(System.Globalization.CultureInfo.InvariantCulture);
 
-    private string Value(int depth) => _random.Next(12) switch
+    private string Value(int depth) => random.Next(12) switch
     {
         0 => Pick(["true", "false", "null"]),
-        1 => _random.Next(4) == 0 ? Pick(NotJson) : "\"\"",
-        2 => _random.Next(6) == 0 ? Nested(_random.Next(60, 68)) : "[]",
-        3 or 4 when depth > 0 => "[" + Space() + string.Join(Space() + "," + Space(), Enumerable.Range(0, _random.Next(4)).Select(_ => Value(depth - 1))) + Space() + "]",
-        5 or 6 when depth > 0 => "{" + Space() + string.Join(",", Enumerable.Range(0, _random.Next(4)).Select(_ => Field(FieldName(), Value(depth - 1)))) + Space() + "}",
+        1 => random.Next(4) == 0 ? Pick(NotJson) : "\"\"",
+        2 => random.Next(6) == 0 ? Nested(random.Next(60, 68)) : "[]",
+        3 or 4 when depth > 0 => "[" + Space() + string.Join(Space() + "," + Space(), Enumerable.Range(0, random.Next(4)).Select(_ => Value(depth - 1))) + Space() + "]",
+        5 or 6 when depth > 0 => "{" + Space() + string.Join(",", Enumerable.Range(0, random.Next(4)).Select(_ => Field(FieldName(), Value(depth - 1)))) + Space() + "}",
         7 or 8 => Number(),
         _ => $"\"{Text()}\"",
     };
 
-    private string Nested(int levels) => _random.Next(3) == 0
+    private string Nested(int levels) => random.Next(3) == 0
         ? string.Concat(Enumerable.Repeat("{\"a\":", levels)) + "1" + new string('}', levels)
-        : new string('[', levels) + new string(']', levels - (_random.Next(8) == 0 ? 1 : 0));
+        : new string('[', levels) + new string(']', levels - (random.Next(8) == 0 ? 1 : 0));
 
-    private string Text() => string.Concat(Enumerable.Range(0, _random.Next(3)).Select(_ => Pick(Texts)));
+    private string Text() => string.Concat(Enumerable.Range(0, random.Next(3)).Select(_ => Pick(Texts)));
 
-    private string Escape(string text) => string.Concat(text.Select(c => _random.Next(3) == 0 ? $"\\u{(int)c:x4}" : _random.Next(5) == 0 ? $"\\u{(int)c:X4}" : c.ToString()));
+    private string Escape(string text) => string.Concat(text.Select(c => random.Next(3) == 0 ? $"\\u{(int)c:x4}" : random.Next(5) == 0 ? $"\\u{(int)c:X4}" : c.ToString()));
 
-    private string Space() => _random.Next(4) == 0 ? Pick([" ", "  ", "\t", "\r", "\n", "\r\n "]) : "";
+    private string Space() => random.Next(4) == 0 ? Pick([" ", "  ", "\t", "\r", "\n", "\r\n "]) : "";
 
     private string Surround(string text) => Pick(["", "", "", "\uFEFF", "\uFEFF\uFEFF", " "]) + Space() + text + Space() + Pick(["", "", "", "\r", ",", "{}", "\0"]);
 
-    private T Pick<T>(T[] choices) => choices[_random.Next(choices.Length)];
+    private T Pick<T>(T[] choices) => choices[random.Next(choices.Length)];
 }
