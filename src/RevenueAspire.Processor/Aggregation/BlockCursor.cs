@@ -1,0 +1,218 @@
+using System.Security.Cryptography;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>Cuts a range into blocks of whole lines, in order, for any number of workers: whoever is free takes the next one. Thread-safe.</summary>
+/// <remarks>Reading and hashing happen under one lock, parsing outside of it. Memory is a buffer a worker plus the piece of a line that is carried from one block to the next.</remarks>
+internal sealed class BlockCursor : IDisposable
+{
+    private const int BeginningBytes = 256;
+    private readonly Lock _lock = new();
+    private readonly ISourceReader _source;
+    private readonly IncrementalHash? _hash;
+    private readonly int _blockBytes;
+    private readonly long _end;
+    private byte[] _carry = [];
+    private int _carried;
+    private long _position;
+    private int _blocks;
+    private bool _continuesLine;
+    private bool _afterDamage;
+    private bool _stopped;
+
+    /// <param name="source">Where to read.</param>
+    /// <param name="from">The beginning of a line (or, in a file, what follows a last line that was counted without newline).</param>
+    /// <param name="end">The beginning of a line, or the source's end.</param>
+    /// <param name="blockBytes">Bytes of a block.</param>
+    /// <param name="hash">Whether the bytes are hashed.</param>
+    public BlockCursor(ISourceReader source, long from, long end, int blockBytes, bool hash)
+    {
+        _source = source;
+        _position = from;
+        _end = end;
+        _blockBytes = blockBytes;
+        _hash = hash ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+        if (source.Kind == SourceKind.File && from > 0)
+        {
+            Span<byte> before = stackalloc byte[1];
+            SourceScan.Fill(source, from - 1, before);
+            _continuesLine = before[0] != (byte)'\n';
+        }
+    }
+
+    /// <summary>Everything before this offset was handed out.</summary>
+    public long HandedOut
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _position - _carried;
+            }
+        }
+    }
+
+    /// <summary>Blocks handed out.</summary>
+    public int Blocks
+    {
+        get
+        {
+            lock (_lock)
+            {
+                return _blocks;
+            }
+        }
+    }
+
+    /// <summary>SHA-256 of everything handed out; to be called once, at the end.</summary>
+    public byte[] Hash() => _hash?.GetHashAndReset() ?? [];
+
+    /// <summary>Hands out nothing more: the range ends at <see cref="HandedOut"/>.</summary>
+    public void Stop()
+    {
+        lock (_lock)
+        {
+            _stopped = true;
+        }
+    }
+
+    /// <summary>Reads the next block.</summary>
+    /// <param name="buffer">The worker's own; replaced by a larger one when a line needs it.</param>
+    /// <param name="block">What was read.</param>
+    /// <returns>False at the end, or after <see cref="Stop"/>.</returns>
+    public bool TryNext(ref byte[] buffer, out Block block)
+    {
+        lock (_lock)
+        {
+            block = default;
+            if (_stopped || (_position >= _end && _carried == 0))
+            {
+                return false;
+            }
+
+            if (buffer.Length < Math.Max(_carried, (int)Math.Min(_blockBytes, _end - _position + _carried)))
+            {
+                buffer = GC.AllocateUninitializedArray<byte>(Math.Max(_carried, _blockBytes));
+            }
+
+            var offset = _position - _carried;
+            _carry.AsSpan(0, _carried).CopyTo(buffer);
+            var filled = _carried;
+            var searched = 0;
+            _carried = 0;
+            while (true)
+            {
+                var damage = Fill(buffer, ref filled);
+                var newline = buffer.AsSpan(searched, filled - searched).LastIndexOf((byte)'\n');
+                if (newline >= 0)
+                {
+                    var count = searched + newline + 1;
+                    Carry(buffer.AsSpan(count, filled - count));
+                    block = HandOut(BlockKind.Lines, buffer, offset, count, null);
+                    return true;
+                }
+
+                if (damage is { } gap)
+                {
+                    // The line that the damage cuts is lost with it: one reject, at the line's beginning.
+                    block = HandOut(BlockKind.Damaged, buffer, offset, filled, gap.Damage ?? "these bytes of the log cannot be read");
+                    Skip(gap.DamagedThrough);
+                    return true;
+                }
+
+                if (filled > _source.MaxLineBytes)
+                {
+                    var skipped = _afterDamage;
+                    block = HandOut(skipped ? BlockKind.Skipped : BlockKind.TooLong, buffer, offset, filled, null) with { Count = Math.Min(filled, BeginningBytes) };
+                    PassLine(buffer);
+                    return true;
+                }
+
+                if (_position >= _end)
+                {
+                    block = HandOut(BlockKind.Lines, buffer, offset, filled, null);
+                    return true;
+                }
+
+                searched = filled;
+                Array.Resize(ref buffer, (int)Math.Min(Math.Max(buffer.Length * 2L, BeginningBytes), Math.Max(_source.MaxLineBytes + 1L, _blockBytes)));
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _hash?.Dispose();
+
+    private SourceRead? Fill(byte[] buffer, ref int filled)
+    {
+        while (filled < buffer.Length && _position < _end)
+        {
+            var read = _source.Read(_position, buffer.AsSpan(filled, (int)Math.Min(buffer.Length - filled, _end - _position)));
+            if (read.Count == 0)
+            {
+                return read with { DamagedThrough = Math.Min(read.DamagedThrough, _end) };
+            }
+
+            filled += read.Count;
+            _position += read.Count;
+        }
+
+        return null;
+    }
+
+    private Block HandOut(BlockKind kind, byte[] buffer, long offset, int count, string? damage)
+    {
+        _hash?.AppendData(buffer.AsSpan(0, count));
+        var block = new Block(kind, _blocks++, offset, count, _continuesLine, _afterDamage, damage);
+        _continuesLine = false;
+        _afterDamage = false;
+        return block;
+    }
+
+    private void Carry(ReadOnlySpan<byte> rest)
+    {
+        if (_carry.Length < rest.Length)
+        {
+            _carry = new byte[Math.Max(rest.Length, _carry.Length * 2)];
+        }
+
+        rest.CopyTo(_carry);
+        _carried = rest.Length;
+    }
+
+    private void Skip(long through)
+    {
+        if (_hash is not null)
+        {
+            SourceScan.AppendDamage(_hash, _position, through);
+        }
+
+        _position = through;
+        _afterDamage = true;
+    }
+
+    /// <summary>Passes over the rest of a line without holding it; the beginning in the buffer stays.</summary>
+    private void PassLine(byte[] buffer)
+    {
+        var window = buffer.AsSpan(Math.Min(BeginningBytes, buffer.Length / 2));
+        while (_position < _end)
+        {
+            var read = _source.Read(_position, window[..(int)Math.Min(window.Length, _end - _position)]);
+            if (read.Count == 0)
+            {
+                return;
+            }
+
+            var newline = window[..read.Count].IndexOf((byte)'\n');
+            var passed = newline < 0 ? read.Count : newline + 1;
+            _hash?.AppendData(window[..passed]);
+            _position += passed;
+            if (newline >= 0)
+            {
+                return;
+            }
+        }
+    }
+}

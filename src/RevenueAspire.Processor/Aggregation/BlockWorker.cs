@@ -1,0 +1,129 @@
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>One thread's share of a range: its buffer, its parser, its users.</summary>
+internal sealed class BlockWorker(EventTypes types)
+{
+    private const int BeginningBytes = 256;
+    private readonly EventParser _parser = new(types);
+
+    /// <summary>Holds the block that is being parsed.</summary>
+    public byte[] Buffer = [];
+
+    /// <summary>Bytes folded since the worker was made.</summary>
+    public long BytesFolded;
+
+    /// <summary>What the users count against the limit, as of the last block.</summary>
+    public int Weight;
+
+    /// <summary>Rejected lines of this range.</summary>
+    public int RejectCount;
+
+    public UserSums Users { get; } = new();
+
+    public long Events { get; private set; }
+
+    public long? UnknownNameAt { get; private set; }
+
+    public List<(int Block, long Lines)> LinesOfBlocks { get; } = [];
+
+    /// <summary>Rejects, their lines counted from the beginning of their block.</summary>
+    public List<(int Block, RejectedLine Line)> Rejects { get; } = [];
+
+    /// <summary>Starts a range; the users stay.</summary>
+    public void Begin()
+    {
+        Events = 0;
+        UnknownNameAt = null;
+        RejectCount = 0;
+        Weight = Users.Weight;
+        LinesOfBlocks.Clear();
+        Rejects.Clear();
+    }
+
+    /// <summary>Folds one block.</summary>
+    public void Fold(ISourceReader source, in Block block)
+    {
+        var lines = block.Kind switch
+        {
+            BlockKind.Lines => FoldLines(source, block),
+            BlockKind.Skipped => 0,
+            BlockKind.TooLong => Reject(block, RejectReason.TooLong.Describe()),
+            _ => Reject(block, block.Damage!),
+        };
+        LinesOfBlocks.Add((block.Index, lines));
+        Volatile.Write(ref Weight, Users.Weight);
+        Volatile.Write(ref BytesFolded, BytesFolded + block.Count);
+    }
+
+    private long FoldLines(ISourceReader source, in Block block)
+    {
+        var rest = Buffer.AsSpan(0, block.Count);
+        var offset = block.Offset;
+        long line = 0;
+        var first = true;
+        while (rest.Length > 0)
+        {
+            var newline = rest.IndexOf((byte)'\n');
+            var content = newline < 0 ? rest : rest[..newline];
+            var length = newline < 0 ? rest.Length : newline + 1;
+            var reason = RejectReason.TooLong;
+            var outcome = content.Length > source.MaxLineBytes ? ParseOutcome.Rejected : Count(content, out reason);
+            if (outcome == ParseOutcome.Rejected && first && block.AfterDamage)
+            {
+                // The rest of a record that damage cut: no suffix of a valid record is itself one, so it counts only where a record begins here.
+                line--;
+            }
+            else if (outcome == ParseOutcome.Rejected)
+            {
+                if (reason == RejectReason.NameUnknown && source.Kind == SourceKind.Log)
+                {
+                    UnknownNameAt ??= offset;
+                    return line;
+                }
+
+                AddReject(block.Index, offset, line, reason.Describe(), content);
+            }
+            else if (outcome == ParseOutcome.Blank && first && block.ContinuesLine)
+            {
+                // Only the newline of a line that was counted before it had one.
+                line--;
+            }
+
+            first = false;
+            line++;
+            offset += length;
+            rest = rest[length..];
+        }
+
+        return line;
+    }
+
+    private ParseOutcome Count(ReadOnlySpan<byte> content, out RejectReason reason)
+    {
+        var outcome = _parser.Parse(content, out var parsed);
+        if (outcome == ParseOutcome.Event)
+        {
+            Users.Add(parsed.UserId, parsed.Delta);
+            Events++;
+        }
+
+        reason = parsed.Reason;
+        return outcome;
+    }
+
+    private long Reject(in Block block, string reason)
+    {
+        AddReject(block.Index, block.Offset, 0, reason, Buffer.AsSpan(0, block.Count));
+        return 1;
+    }
+
+    private void AddReject(int block, long offset, long line, string reason, ReadOnlySpan<byte> content)
+    {
+        Rejects.Add((block, new RejectedLine(offset, line, reason, content[..Math.Min(content.Length, BeginningBytes)].ToArray())));
+        Volatile.Write(ref RejectCount, Rejects.Count);
+    }
+}

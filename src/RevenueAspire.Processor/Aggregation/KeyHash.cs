@@ -1,0 +1,56 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>A fast hash of user ids: 8 bytes at a time, multiply and fold (the construction of wyhash), with secrets drawn at each start, so that nobody can prepare ids that collide.</summary>
+internal static class KeyHash
+{
+    private static readonly ulong Secret1 = NextSecret();
+    private static readonly ulong Secret2 = NextSecret();
+
+    /// <summary>32 well-mixed bits of a key of at least 1 byte.</summary>
+    public static uint Compute(ReadOnlySpan<byte> key)
+    {
+        var length = key.Length;
+        ulong first;
+        ulong last;
+        var state = Secret2;
+        if (length > 16)
+        {
+            for (var at = 0; at + 16 < length; at += 16)
+            {
+                state = Mix(BinaryPrimitives.ReadUInt64LittleEndian(key[at..]) ^ Secret1, BinaryPrimitives.ReadUInt64LittleEndian(key[(at + 8)..]) ^ state);
+            }
+
+            first = BinaryPrimitives.ReadUInt64LittleEndian(key[(length - 16)..]);
+            last = BinaryPrimitives.ReadUInt64LittleEndian(key[(length - 8)..]);
+        }
+        else if (length >= 8)
+        {
+            first = BinaryPrimitives.ReadUInt64LittleEndian(key);
+            last = BinaryPrimitives.ReadUInt64LittleEndian(key[(length - 8)..]);
+        }
+        else if (length >= 4)
+        {
+            first = BinaryPrimitives.ReadUInt32LittleEndian(key);
+            last = BinaryPrimitives.ReadUInt32LittleEndian(key[(length - 4)..]);
+        }
+        else
+        {
+            first = key[0] | (ulong)key[length >> 1] << 8 | (ulong)key[length - 1] << 16;
+            last = 0;
+        }
+
+        var mixed = Mix(first ^ Secret1 ^ (ulong)length, last ^ state);
+        return (uint)(mixed ^ mixed >> 32);
+    }
+
+    private static ulong Mix(ulong left, ulong right)
+    {
+        var high = Math.BigMul(left, right, out var low);
+        return high ^ low;
+    }
+
+    private static ulong NextSecret() => BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(8)) | 1;
+}

@@ -1,0 +1,34 @@
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>The fold of a range: sums per user, rejected lines, counts. Lives until its aggregator runs again.</summary>
+internal sealed class RangeAggregate
+{
+    /// <summary>First byte of the range.</summary>
+    public required long From { get; init; }
+
+    /// <summary>Exclusive end: the asked one, or an earlier beginning of a line where a limit was reached.</summary>
+    public required long End { get; init; }
+
+    /// <summary>SHA-256 of the bytes; empty when it was not asked for.</summary>
+    public required ReadOnlyMemory<byte> BytesHash { get; init; }
+
+    /// <summary>Lines, blank ones included.</summary>
+    public required long Lines { get; init; }
+
+    /// <summary>Valid events.</summary>
+    public required long Events { get; init; }
+
+    /// <summary>Rejected lines in order of offset.</summary>
+    public required IReadOnlyList<RejectedLine> Rejects { get; init; }
+
+    /// <summary>Log only: the record whose event name is unknown here (rule M9); the aggregate must then not be used. Else null.</summary>
+    public required long? UnknownNameAt { get; init; }
+
+    /// <summary>The users of each worker; a user may be in several.</summary>
+    public required IReadOnlyList<UserSums> Tables { get; init; }
+
+    /// <summary>Sorts the users by bytes and adds up those of several workers. To be called once.</summary>
+    public SortedUsers Sort() => UserSort.Sort(Tables);
+}

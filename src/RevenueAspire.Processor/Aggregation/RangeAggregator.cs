@@ -1,0 +1,143 @@
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>Folds ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. Not thread-safe; reusable, and keeps its memory.</summary>
+internal sealed class RangeAggregator
+{
+    private readonly ProcessorOptions _options;
+    private readonly BlockWorker[] _workers;
+
+    /// <param name="types">The event names that count.</param>
+    /// <param name="options">Limits and block size.</param>
+    /// <param name="workers">Threads to use, at least 1.</param>
+    public RangeAggregator(EventTypes types, ProcessorOptions options, int workers)
+    {
+        _options = options;
+        _workers = new BlockWorker[workers];
+        for (var index = 0; index < workers; index++)
+        {
+            _workers[index] = new BlockWorker(types);
+        }
+    }
+
+    /// <summary>The tables, which keep their users until <see cref="Clear"/>.</summary>
+    public IReadOnlyList<UserSums> Tables => Array.ConvertAll(_workers, worker => worker.Users);
+
+    /// <summary>Bytes folded since the aggregator was made; may be read from any thread, for progress.</summary>
+    public long BytesFolded => _workers.Sum(worker => Volatile.Read(ref worker.BytesFolded));
+
+    /// <summary>Forgets all users; their memory is used again.</summary>
+    public void Clear()
+    {
+        foreach (var worker in _workers)
+        {
+            worker.Users.Clear();
+        }
+    }
+
+    /// <summary>Folds [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call <see cref="Clear"/> before a range of its own.</summary>
+    /// <param name="source">Where to read.</param>
+    /// <param name="from">The beginning of a line.</param>
+    /// <param name="to">The beginning of a line, or the source's end.</param>
+    /// <param name="limited">False where the end is fixed already.</param>
+    /// <param name="hashed">Whether the bytes' hash is wanted.</param>
+    /// <param name="cancellationToken">Checked between blocks.</param>
+    /// <exception cref="SourceStoppedException">The source cannot be read.</exception>
+    /// <exception cref="IOException">The disk failed.</exception>
+    public RangeAggregate Aggregate(ISourceReader source, long from, long to, bool limited, bool hashed, CancellationToken cancellationToken)
+    {
+        using var cursor = new BlockCursor(source, from, to, _options.BlockBytes, hashed);
+        Array.ForEach(_workers, worker => worker.Begin());
+        var workers = Math.Min(_workers.Length, (int)Math.Min((to - from) / _options.BlockBytes + 1, int.MaxValue));
+        var helpers = new Task[workers - 1];
+        for (var index = 0; index < helpers.Length; index++)
+        {
+            var worker = _workers[index + 1];
+            helpers[index] = Task.Run(() => Work(worker, source, cursor, limited, cancellationToken), CancellationToken.None);
+        }
+
+        try
+        {
+            Work(_workers[0], source, cursor, limited, cancellationToken);
+        }
+        finally
+        {
+            // No worker may touch the cursor after this method; a helper's own error is thrown below.
+            Task.WhenAll(helpers).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Wait(CancellationToken.None);
+        }
+
+        foreach (var helper in helpers)
+        {
+            helper.GetAwaiter().GetResult();
+        }
+
+        return Assemble(cursor, from);
+    }
+
+    private void Work(BlockWorker worker, ISourceReader source, BlockCursor cursor, bool limited, CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (cursor.TryNext(ref worker.Buffer, out var block))
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                worker.Fold(source, block);
+                if (worker.UnknownNameAt is not null || (limited && IsFull()))
+                {
+                    cursor.Stop();
+                }
+            }
+        }
+        catch
+        {
+            // The others need not go on for a range that failed.
+            cursor.Stop();
+            throw;
+        }
+    }
+
+    private bool IsFull()
+    {
+        // Read without a lock: a worker's counts only grow, and being a block late only moves the end by a block.
+        long users = 0;
+        long rejects = 0;
+        foreach (var worker in _workers)
+        {
+            users += Volatile.Read(ref worker.Weight);
+            rejects += Volatile.Read(ref worker.RejectCount);
+        }
+
+        return users >= _options.MaxUsersPerRange || rejects >= _options.MaxRejectsPerRange;
+    }
+
+    private RangeAggregate Assemble(BlockCursor cursor, long from)
+    {
+        var firstLines = new long[cursor.Blocks + 1];
+        foreach (var (index, lines) in _workers.SelectMany(worker => worker.LinesOfBlocks))
+        {
+            firstLines[index + 1] = lines;
+        }
+
+        for (var index = 1; index < firstLines.Length; index++)
+        {
+            firstLines[index] += firstLines[index - 1];
+        }
+
+        var rejects = _workers.SelectMany(worker => worker.Rejects, (_, reject) => reject.Line with { Line = firstLines[reject.Block] + reject.Line.Line }).ToArray();
+        Array.Sort(rejects, static (left, right) => left.Offset.CompareTo(right.Offset));
+        return new RangeAggregate
+        {
+            From = from,
+            End = cursor.HandedOut,
+            BytesHash = cursor.Hash(),
+            Lines = firstLines[^1],
+            Events = _workers.Sum(worker => worker.Events),
+            Rejects = rejects,
+            UnknownNameAt = _workers.Min(worker => worker.UnknownNameAt),
+            Tables = Tables,
+        };
+    }
+}

@@ -1,0 +1,207 @@
+using System.Buffers.Binary;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>Sums per user: a hash table with open addressing over the UTF-8 bytes of user ids. Not thread-safe; one a thread, merged afterwards.</summary>
+/// <remarks>A slot is 8 bytes: 32 bits of the hash and the place of a record. A record lies in an arena, aligned to 8 bytes: the sum (8 bytes), the id's length less one (1), a flag (1),
+/// the id. A user therefore costs about 40 bytes, a look-up two cache misses, and nothing of it is an object for the garbage collector to visit.
+/// A sum that leaves 64 bits is carried on in 128 bits beside the table.</remarks>
+internal sealed class UserSums
+{
+    private const int ChunkBits = 20;
+    private const int ChunkBytes = 1 << ChunkBits;
+    private const int KeyAt = 10;
+    private const int SmallestSlots = 1 << 10;
+    private readonly List<byte[]> _chunks = [];
+    private readonly List<int> _chunkEnds = [];
+    private ulong[] _slots = new ulong[SmallestSlots];
+    private Dictionary<uint, Int128>? _wide;
+    private int _chunk = -1;
+    private int _chunkUsed = ChunkBytes;
+    private int _growAt = SmallestSlots / 10 * 7;
+
+    /// <summary>Users in the table.</summary>
+    public int Count { get; private set; }
+
+    /// <summary>What counts against a limit of users: those with a 128-bit sum cost twice.</summary>
+    public int Weight => Count + (_wide?.Count ?? 0);
+
+    /// <summary>Adds to a user's sum.</summary>
+    /// <param name="userId">1 to 256 bytes; copied when the user is new.</param>
+    /// <param name="delta">Any sum of events.</param>
+    public void Add(ReadOnlySpan<byte> userId, Int128 delta) => Add(userId, KeyHash.Compute(userId), delta);
+
+    /// <summary>As <see cref="Add(ReadOnlySpan{byte}, Int128)"/>, with the id's hash at hand.</summary>
+    public void Add(ReadOnlySpan<byte> userId, uint hash, Int128 delta) => AddAt(FindOrInsert(userId, hash), delta);
+
+    /// <summary>Adds to the sum of a record.</summary>
+    public void AddAt(uint record, Int128 delta)
+    {
+        var bytes = Bytes(record);
+        var sum = BinaryPrimitives.ReadInt64LittleEndian(bytes);
+        var next = sum + delta;
+        if (next >= long.MinValue && next <= long.MaxValue)
+        {
+            BinaryPrimitives.WriteInt64LittleEndian(bytes, (long)next);
+            return;
+        }
+
+        _wide ??= [];
+        _wide[record] = _wide.GetValueOrDefault(record) + next;
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, 0);
+    }
+
+    /// <summary>Finds a user's record.</summary>
+    public bool TryFind(ReadOnlySpan<byte> userId, out uint record)
+    {
+        var hash = KeyHash.Compute(userId);
+        var mask = (uint)_slots.Length - 1;
+        for (var slot = hash & mask; ; slot = (slot + 1) & mask)
+        {
+            var entry = _slots[slot];
+            record = (uint)entry - 1;
+            if (entry == 0)
+            {
+                return false;
+            }
+
+            if ((uint)(entry >> 32) == hash && UserId(record).SequenceEqual(userId))
+            {
+                return true;
+            }
+        }
+    }
+
+    /// <summary>The id in a record; lives until <see cref="Clear"/>.</summary>
+    public ReadOnlySpan<byte> UserId(uint record)
+    {
+        var bytes = Bytes(record);
+        return bytes.Slice(KeyAt, bytes[8] + 1);
+    }
+
+    /// <summary>The sum in a record.</summary>
+    public Int128 Sum(uint record)
+    {
+        Int128 sum = BinaryPrimitives.ReadInt64LittleEndian(Bytes(record));
+        return _wide is not null && _wide.TryGetValue(record, out var wide) ? sum + wide : sum;
+    }
+
+    /// <summary>A flag for the caller's own use; false until set.</summary>
+    public bool IsMarked(uint record) => Bytes(record)[9] != 0;
+
+    /// <summary>Sets the flag.</summary>
+    public void Mark(uint record) => Bytes(record)[9] = 1;
+
+    /// <summary>Writes all records, in the order of their insertion.</summary>
+    /// <param name="records">At least <see cref="Count"/> long.</param>
+    public void CopyRecords(Span<uint> records)
+    {
+        var count = 0;
+        for (var chunk = 0; chunk <= _chunk; chunk++)
+        {
+            var bytes = _chunks[chunk];
+            var end = chunk < _chunk ? _chunkEnds[chunk] : _chunkUsed;
+            for (var at = 0; at < end; at += RecordBytes(bytes[at + 8] + 1))
+            {
+                records[count++] = (uint)((long)chunk << ChunkBits >> 3) + (uint)(at >> 3);
+            }
+        }
+    }
+
+    /// <summary>Forgets all users and keeps the memory for the next range.</summary>
+    public void Clear()
+    {
+        Array.Clear(_slots);
+        _wide = null;
+        Count = 0;
+        _chunk = -1;
+        _chunkUsed = ChunkBytes;
+        _chunkEnds.Clear();
+    }
+
+    private uint FindOrInsert(ReadOnlySpan<byte> userId, uint hash)
+    {
+        var mask = (uint)_slots.Length - 1;
+        for (var slot = hash & mask; ; slot = (slot + 1) & mask)
+        {
+            var entry = _slots[slot];
+            if (entry == 0)
+            {
+                var inserted = Insert(userId);
+                _slots[slot] = (ulong)hash << 32 | (inserted + 1);
+                if (++Count >= _growAt)
+                {
+                    Grow();
+                }
+
+                return inserted;
+            }
+
+            var record = (uint)entry - 1;
+            if ((uint)(entry >> 32) == hash && UserId(record).SequenceEqual(userId))
+            {
+                return record;
+            }
+        }
+    }
+
+    private uint Insert(ReadOnlySpan<byte> userId)
+    {
+        var size = RecordBytes(userId.Length);
+        if (_chunkUsed + size > ChunkBytes)
+        {
+            if (_chunk >= 0)
+            {
+                _chunkEnds.Add(_chunkUsed);
+            }
+
+            _chunk++;
+            _chunkUsed = 0;
+            if (_chunk == _chunks.Count)
+            {
+                _chunks.Add(GC.AllocateUninitializedArray<byte>(ChunkBytes));
+            }
+        }
+
+        var bytes = _chunks[_chunk].AsSpan(_chunkUsed, size);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, 0);
+        bytes[8] = (byte)(userId.Length - 1);
+        bytes[9] = 0;
+        userId.CopyTo(bytes[KeyAt..]);
+        var record = (uint)((long)_chunk << ChunkBits >> 3) + (uint)(_chunkUsed >> 3);
+        _chunkUsed += size;
+        return record;
+    }
+
+    private void Grow()
+    {
+        var slots = new ulong[_slots.Length * 2];
+        var mask = (uint)slots.Length - 1;
+        foreach (var entry in _slots)
+        {
+            if (entry == 0)
+            {
+                continue;
+            }
+
+            var slot = (uint)(entry >> 32) & mask;
+            while (slots[slot] != 0)
+            {
+                slot = (slot + 1) & mask;
+            }
+
+            slots[slot] = entry;
+        }
+
+        _slots = slots;
+        _growAt = (int)(slots.Length * 7L / 10);
+    }
+
+    private static int RecordBytes(int userIdBytes) => (KeyAt + userIdBytes + 7) & ~7;
+
+    private Span<byte> Bytes(uint record)
+    {
+        var place = (long)record << 3;
+        return _chunks[(int)(place >> ChunkBits)].AsSpan((int)(place & (ChunkBytes - 1)));
+    }
+}

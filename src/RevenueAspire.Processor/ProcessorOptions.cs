@@ -1,0 +1,59 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace RevenueAspire.Processor;
+
+/// <summary>Settings of the processor (section <c>Processor</c>). Processors with different settings work together on one source; only <see cref="MaxLineBytes"/> must agree while one is unfinished.</summary>
+public sealed class ProcessorOptions
+{
+    /// <summary>Bytes of a large source that are claimed, aggregated and merged as one range. Larger ranges touch fewer rows twice; smaller ones are shared better.</summary>
+    [Range(1, 1L << 40)]
+    public long RangeBytes { get; set; } = 128L << 20;
+
+    /// <summary>Bytes that live traffic applies in one statement at most; a longer backlog is claimed in ranges, so that all processors help.</summary>
+    [Range(1, 64 << 20)]
+    public int LiveRangeBytes { get; set; } = 2 << 20;
+
+    /// <summary>Bytes of a range that one thread reads and parses at a time.</summary>
+    [Range(16, 64 << 20)]
+    public int BlockBytes { get; set; } = 1 << 20;
+
+    /// <summary>Threads that parse a range; 0 means one a core, at most 8.</summary>
+    [Range(0, 64)]
+    public int Workers { get; set; }
+
+    /// <summary>Users in memory at which a range ends early (about 100 bytes a user; two ranges may be in memory at once). The blocks being parsed are still finished.</summary>
+    [Range(1, 1 << 28)]
+    public int MaxUsersPerRange { get; set; } = 2_000_000;
+
+    /// <summary>Rejected lines in memory at which a range ends early. The blocks being parsed are still finished.</summary>
+    [Range(1, 1 << 24)]
+    public int MaxRejectsPerRange { get; set; } = 100_000;
+
+    /// <summary>Users that one merging statement takes.</summary>
+    [Range(1, 1 << 20)]
+    public int MergeBatchRows { get; set; } = 5_000;
+
+    /// <summary>Database connections that merge a range, a contiguous slice of its users each.</summary>
+    [Range(1, 64)]
+    public int Connections { get; set; } = 2;
+
+    /// <summary>Seconds without a sign of life after which another processor takes over.</summary>
+    [Range(1, 3600)]
+    public int LeaseSeconds { get; set; } = 15;
+
+    /// <summary>Milliseconds between two looks at a log's durable mark (16 bytes of a file, no database).</summary>
+    [Range(1, 10_000)]
+    public int PollMilliseconds { get; set; } = 5;
+
+    /// <summary>Bytes of the longest line of a file, without its newline; longer ones are rejected without being held.</summary>
+    [Range(16, 64 << 20)]
+    public int MaxLineBytes { get; set; } = 64 << 10;
+
+    /// <summary>Seconds for which <c>process</c> and <c>verify</c> try again when the database goes away in the middle. The service never gives up.</summary>
+    [Range(0, 86_400)]
+    public int RetrySeconds { get; set; } = 60;
+
+    internal int WorkerCount => Workers > 0 ? Workers : Math.Clamp(Environment.ProcessorCount, 1, 8);
+
+    internal TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
+}

@@ -1,0 +1,85 @@
+using Microsoft.Win32.SafeHandles;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Reading;
+
+/// <summary>A file, read up to the length that was fixed when processing began (rule M10), whatever is appended meanwhile.</summary>
+internal sealed class FileSourceReader : ISourceReader
+{
+    private readonly SafeFileHandle _file;
+    private readonly long _length;
+    private readonly bool _owner;
+
+    private FileSourceReader(string path, SafeFileHandle file, long length, int maxLineBytes, bool owner)
+    {
+        Name = path;
+        _file = file;
+        _length = length;
+        MaxLineBytes = maxLineBytes;
+        _owner = owner;
+    }
+
+    /// <summary>Opens a file and fixes its length.</summary>
+    /// <exception cref="UserErrorException">Missing, a directory, unreadable, or not a regular file.</exception>
+    public static FileSourceReader Open(string path, int maxLineBytes)
+    {
+        try
+        {
+            var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
+            try
+            {
+                return new FileSourceReader(Path.GetFullPath(path), file, RandomAccess.GetLength(file), maxLineBytes, owner: true);
+            }
+            catch (NotSupportedException)
+            {
+                file.Dispose();
+                throw new UserErrorException($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file first");
+            }
+        }
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new UserErrorException($"{path}: no such file", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ArgumentException)
+        {
+            throw new UserErrorException($"{path}: cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    /// <summary>The same file, ending earlier. Shares the open file: dispose of the original only.</summary>
+    public FileSourceReader EndingAt(long length) => new(Name, _file, Math.Min(length, _length), MaxLineBytes, owner: false);
+
+    /// <inheritdoc/>
+    public SourceKind Kind => SourceKind.File;
+
+    /// <inheritdoc/>
+    public string Name { get; }
+
+    /// <inheritdoc/>
+    public int MaxLineBytes { get; }
+
+    /// <inheritdoc/>
+    public long FirstOffset => 0;
+
+    /// <inheritdoc/>
+    public long ReadEnd() => _length;
+
+    /// <inheritdoc/>
+    public SourceRead Read(long offset, Span<byte> destination)
+    {
+        var wanted = (int)Math.Min(destination.Length, _length - offset);
+        var count = wanted > 0 ? RandomAccess.Read(_file, destination[..wanted], offset) : 0;
+        return count > 0
+            ? new SourceRead(count, 0, null)
+            : throw new SourceStoppedException($"{Name}: ends at byte {RandomAccess.GetLength(_file)}, but had {_length} bytes when its processing began; it was cut, so nothing more of it is counted");
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        if (_owner)
+        {
+            _file.Dispose();
+        }
+    }
+}

@@ -1,0 +1,35 @@
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Reading;
+
+/// <summary>What a read found.</summary>
+/// <param name="Count">Bytes copied; 0 only before damage.</param>
+/// <param name="DamagedThrough">When Count is 0: the bytes up to here cannot be had; reading goes on there.</param>
+/// <param name="Damage">What is wrong with them, for people; else null.</param>
+internal readonly record struct SourceRead(int Count, long DamagedThrough, string? Damage);
+
+/// <summary>The bytes of a source: a file of a fixed length, or a log that grows. Thread-safe. All that the processor knows of where events are kept.</summary>
+internal interface ISourceReader : IDisposable
+{
+    /// <summary>Log or file.</summary>
+    SourceKind Kind { get; }
+
+    /// <summary>Full path, for people.</summary>
+    string Name { get; }
+
+    /// <summary>Bytes of the longest line that is parsed; longer ones are rejected without being held.</summary>
+    int MaxLineBytes { get; }
+
+    /// <summary>First offset that is still kept.</summary>
+    long FirstOffset { get; }
+
+    /// <summary>Offset up to which may be read now: a log's durable mark, or the file's length as it was fixed at the beginning.</summary>
+    long ReadEnd();
+
+    /// <summary>Copies bytes from an offset on.</summary>
+    /// <param name="offset">From <see cref="FirstOffset"/> to before the end.</param>
+    /// <param name="destination">At least 1 byte; filled as far as possible at once, which may be less than its length.</param>
+    /// <exception cref="SourceStoppedException">The bytes are gone: the file was truncated, the log was replaced...</exception>
+    /// <exception cref="IOException">The disk failed.</exception>
+    SourceRead Read(long offset, Span<byte> destination);
+}

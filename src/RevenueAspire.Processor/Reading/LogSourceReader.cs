@@ -1,0 +1,55 @@
+using RevenueAspire.EventLog;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Reading;
+
+/// <summary>A log, read up to its durable mark.</summary>
+internal sealed class LogSourceReader : ISourceReader
+{
+    /// <summary>The API has accepted what stands in a log, so a line there is never too long for a setting of ours: the limit is above the largest batch.</summary>
+    private const int MaxRecordBytes = 64 << 20;
+
+    private readonly EventLogReader _log;
+
+    private LogSourceReader(EventLogReader log) => _log = log;
+
+    /// <exception cref="EventLogException">No log there, or a damaged log.json.</exception>
+    public static LogSourceReader Open(string directory) => new(EventLogReader.Open(directory));
+
+    /// <summary>The log's id, which is its source's id.</summary>
+    public Guid LogId => _log.LogId;
+
+    /// <inheritdoc/>
+    public SourceKind Kind => SourceKind.Log;
+
+    /// <inheritdoc/>
+    public string Name => _log.Directory;
+
+    /// <inheritdoc/>
+    public int MaxLineBytes => MaxRecordBytes;
+
+    /// <inheritdoc/>
+    public long FirstOffset => _log.FirstOffset;
+
+    /// <inheritdoc/>
+    public long ReadEnd() => _log.ReadDurableMark();
+
+    /// <inheritdoc/>
+    public SourceRead Read(long offset, Span<byte> destination)
+    {
+        try
+        {
+            var read = _log.Read(offset, destination);
+            return read.Count > 0 || read.DamagedThrough > offset
+                ? new SourceRead(read.Count, read.DamagedThrough, read.Damage)
+                : throw new SourceStoppedException($"{Name}: nothing can be read at offset {offset}, although the durable mark is behind it; restore the log's directory as it was");
+        }
+        catch (EventLogException exception)
+        {
+            throw new SourceStoppedException(exception.Message, exception);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _log.Dispose();
+}
