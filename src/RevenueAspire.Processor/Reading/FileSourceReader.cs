@@ -62,6 +62,9 @@ internal sealed class FileSourceReader : ISourceReader
     public long FirstOffset => 0;
 
     /// <inheritdoc/>
+    public ISourceReader Whole => new FileSourceReader(Name, _file, RandomAccess.GetLength(_file), MaxLineBytes, owner: false);
+
+    /// <inheritdoc/>
     public long ReadEnd() => _length;
 
     /// <inheritdoc/>

@@ -23,6 +23,9 @@ internal interface ISourceReader : IDisposable
     /// <summary>First offset that is still kept.</summary>
     long FirstOffset { get; }
 
+    /// <summary>The same source without a fixed end, for looks at what others have applied. Shares what this one holds: not to be disposed of.</summary>
+    ISourceReader Whole { get; }
+
     /// <summary>Offset up to which may be read now: a log's durable mark, or the file's length as it was fixed at the beginning.</summary>
     long ReadEnd();
 

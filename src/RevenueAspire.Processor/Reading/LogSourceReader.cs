@@ -32,6 +32,9 @@ internal sealed class LogSourceReader : ISourceReader
     public long FirstOffset => _log.FirstOffset;
 
     /// <inheritdoc/>
+    public ISourceReader Whole => this;
+
+    /// <inheritdoc/>
     public long ReadEnd() => _log.ReadDurableMark();
 
     /// <inheritdoc/>

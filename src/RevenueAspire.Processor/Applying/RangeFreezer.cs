@@ -1,0 +1,97 @@
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>Aggregates a held range and freezes it, or checks it against what another has frozen (rule M4). Thread-safe.</summary>
+internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, ProcessorOptions options, ProcessorMetrics metrics)
+{
+    /// <summary>Aggregates a range.</summary>
+    /// <param name="range">As claimed or taken over.</param>
+    /// <param name="reader">Its source.</param>
+    /// <param name="fingerprint">How this processor folds.</param>
+    /// <param name="aggregator">Free for use; the result lives in its memory.</param>
+    /// <param name="lease">The range's lease.</param>
+    /// <returns>What to merge, or null when the range now is somebody else's affair.</returns>
+    /// <exception cref="SourceStoppedException">Rule M4 or M9: the frozen range cannot be reproduced, or a record's event name is unknown.</exception>
+    public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator, RangeLease lease)
+    {
+        if (range.Frozen is { } frozen)
+        {
+            var again = Reproduce(range, frozen, reader, fingerprint, aggregator, lease.Work);
+            return new RangeWork(range, again.Sort(), again.Rejects, lease);
+        }
+
+        aggregator.Clear();
+        var aggregate = aggregator.Aggregate(reader, range.From, range.To, limited: true, hashed: true, lease.Work);
+        if (aggregate.UnknownNameAt is { } unknown)
+        {
+            if (unknown == range.From)
+            {
+                throw UnknownName(reader, unknown);
+            }
+
+            // Everything before the unknown event counts; the rest becomes a range of its own, which stops the source.
+            aggregator.Clear();
+            aggregate = aggregator.Aggregate(reader, range.From, unknown, limited: true, hashed: true, lease.Work);
+        }
+
+        var users = aggregate.Sort();
+        var mine = new FrozenRange(
+            aggregate.End, aggregate.BytesHash, fingerprint, aggregate.Lines, aggregate.Events, aggregate.Rejects.Count,
+            aggregate.Rejects.Count == 0 ? -1 : aggregate.Rejects[^1].Offset, -1, Slice(users));
+        var held = await FreezeAsync(range, mine, lease).ConfigureAwait(false);
+        return held is null ? null : new RangeWork(held, users, aggregate.Rejects, lease);
+    }
+
+    /// <summary>Rule M9, as an error for people.</summary>
+    public static SourceStoppedException UnknownName(ISourceReader reader, long offset) => new(
+        $"{reader.Name}: the record at offset {offset} has an event name that this processor does not know, though the API accepted it. "
+        + "Give the processor the EventTypes settings of the API and start it again; until then nothing behind it is applied.");
+
+    private static RangeAggregate Reproduce(
+        EventRange range, FrozenRange frozen, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator, CancellationToken cancellationToken)
+    {
+        if (!frozen.TypesHash.Span.SequenceEqual(fingerprint.Span))
+        {
+            throw new SourceStoppedException(
+                $"{reader.Name}: bytes {range.From} to {frozen.End} were begun with other EventTypes, another Processor:MaxLineBytes or another version. Finish them with the same settings first.");
+        }
+
+        aggregator.Clear();
+        var aggregate = aggregator.Aggregate(reader, range.From, frozen.End, limited: false, hashed: true, cancellationToken);
+        return aggregate.BytesHash.Span.SequenceEqual(frozen.BytesHash.Span)
+            ? aggregate
+            : throw new SourceStoppedException($"{reader.Name}: bytes {range.From} to {frozen.End} have changed since their merge began. Put the original back.");
+    }
+
+    private async Task<EventRange?> FreezeAsync(EventRange range, FrozenRange mine, RangeLease lease)
+    {
+        if (await retry.RunAsync(token => ranges.TryFreezeAsync(range, mine, token), lease.Work).ConfigureAwait(false) is { } frozen)
+        {
+            metrics.CountEvents(mine.Events, mine.Rejects);
+            return frozen;
+        }
+
+        // Another was faster, or our own answer was lost on the way: if what is frozen is this very aggregate and the range is still ours, it is as good.
+        var found = await retry.RunAsync(token => ranges.FindAsync(range.Id, token), lease.Work).ConfigureAwait(false);
+        return found?.Frozen is { } theirs && theirs.End == mine.End && theirs.BytesHash.Span.SequenceEqual(mine.BytesHash.Span) && theirs.TypesHash.Span.SequenceEqual(mine.TypesHash.Span)
+            && await retry.RunAsync(token => lease.IsHeldAsync(options.Lease, token), lease.Work).ConfigureAwait(false)
+            ? found
+            : null;
+    }
+
+    private List<RangePart> Slice(SortedUsers users)
+    {
+        var count = Math.Min(options.Connections, (users.Count + options.MergeBatchRows - 1) / options.MergeBatchRows);
+        var parts = new List<RangePart>(count);
+        for (var index = 0; index < count; index++)
+        {
+            var last = (int)((index + 1L) * users.Count / count) - 1;
+            parts.Add(new RangePart(index, users.UserId(last).ToArray(), default));
+        }
+
+        return parts;
+    }
+}

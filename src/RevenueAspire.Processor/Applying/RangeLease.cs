@@ -1,0 +1,95 @@
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>Keeps the lease of a range while it is worked on, and cancels the work when the lease is lost: it would be done twice, though never counted twice (rule M3).</summary>
+internal sealed class RangeLease : IAsyncDisposable
+{
+    private static readonly TimeSpan ReleaseWait = TimeSpan.FromSeconds(2);
+    private readonly RangeStore _ranges;
+    private readonly Guid _rangeId;
+    private readonly Guid _owner;
+    private readonly CancellationTokenSource _work;
+    private readonly CancellationTokenSource _renewing = new();
+    private readonly Task _renewal;
+
+    private RangeLease(RangeStore ranges, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        (_ranges, _rangeId, _owner) = (ranges, rangeId, owner);
+        _work = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _renewal = RenewAsync(lease);
+    }
+
+    /// <summary>Begins to renew a lease that was just taken, at a third of its length.</summary>
+    public static RangeLease Keep(RangeStore ranges, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
+        new(ranges, rangeId, owner, lease, cancellationToken);
+
+    /// <summary>Cancelled when the lease is lost, or with the caller's token.</summary>
+    public CancellationToken Work => _work.Token;
+
+    /// <summary>Somebody else has the range now.</summary>
+    public bool IsLost { get; private set; }
+
+    /// <summary>Set when nothing is left to give back.</summary>
+    public bool IsFinished { get; set; }
+
+    /// <summary>Asks whether the range is still ours; stops the work when it is not.</summary>
+    public async Task<bool> IsHeldAsync(TimeSpan lease, CancellationToken cancellationToken)
+    {
+        if (!IsLost && !await _ranges.TryRenewAsync(_rangeId, _owner, lease, cancellationToken).ConfigureAwait(false))
+        {
+            IsLost = true;
+            await _work.CancelAsync().ConfigureAwait(false);
+        }
+
+        return !IsLost;
+    }
+
+    /// <summary>Stops renewing, and gives an unfinished range back so that another may take it at once.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await _renewing.CancelAsync().ConfigureAwait(false);
+        await _renewal.ConfigureAwait(false);
+        if (!IsFinished && !IsLost)
+        {
+            using var wait = new CancellationTokenSource(ReleaseWait);
+            try
+            {
+                await _ranges.ReleaseAsync(_rangeId, _owner, wait.Token).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is OperationCanceledException || LedgerErrors.IsTransient(exception))
+            {
+                // A courtesy only: the lease ends by itself.
+            }
+        }
+
+        _renewing.Dispose();
+        _work.Dispose();
+    }
+
+    private async Task RenewAsync(TimeSpan lease)
+    {
+        using var timer = new PeriodicTimer(lease / 3);
+        try
+        {
+            while (await timer.WaitForNextTickAsync(_renewing.Token).ConfigureAwait(false))
+            {
+                try
+                {
+                    if (!await IsHeldAsync(lease, _renewing.Token).ConfigureAwait(false))
+                    {
+                        return;
+                    }
+                }
+                catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+                {
+                    // The next tick asks again; should the lease end meanwhile, compare-and-set still protects the sums.
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The work is over.
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>Merges the parts and the rejects of a frozen range, a connection each (rules M5, M6, M8). Thread-safe.</summary>
+internal sealed class RangeMerger(RangeStore ranges, DatabaseRetry retry, ProcessorOptions options)
+{
+    /// <summary>Merges what is not merged yet. Returns when everything is, whoever did it.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled, or the lease was lost.</exception>
+    public async Task MergeAsync(EventRange range, ISortedDeltas users, IReadOnlyList<RejectedLine> rejects, RangeLease lease)
+    {
+        // The first failure stops the other parts between two statements, so that the range is given back at once.
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(lease.Work);
+        var parts = range.Frozen!.Parts.Select(part => StopOthersAsync(MergePartAsync(range, part.Index, users, lease, stop.Token), stop));
+        await Task.WhenAll([.. parts, StopOthersAsync(MergeRejectsAsync(range, rejects, lease, stop.Token), stop)]).ConfigureAwait(false);
+    }
+
+    private static async Task StopOthersAsync(Task merging, CancellationTokenSource stop)
+    {
+        try
+        {
+            await merging.ConfigureAwait(false);
+        }
+        catch
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private Task MergePartAsync(EventRange range, int index, ISortedDeltas users, RangeLease lease, CancellationToken cancellationToken) =>
+        UntilMergedAsync(
+            range,
+            async (frozen, token) =>
+            {
+                var part = frozen.Parts[index];
+                return part.MergedThrough.Span.SequenceEqual(part.UpperKey.Span)
+                    || await ranges.MergePartAsync(range.Id, part, users, options.MergeBatchRows, token).ConfigureAwait(false);
+            },
+            lease,
+            cancellationToken);
+
+    private Task MergeRejectsAsync(EventRange range, IReadOnlyList<RejectedLine> rejects, RangeLease lease, CancellationToken cancellationToken) =>
+        UntilMergedAsync(
+            range,
+            async (frozen, token) => frozen.RejectsMergedThrough >= frozen.LastRejectOffset
+                || await ranges.MergeRejectsAsync(range.SourceId, range.Id, frozen.RejectsMergedThrough, rejects, token).ConfigureAwait(false),
+            lease,
+            cancellationToken);
+
+    /// <summary>Merges from the watermark as it was read; after an error, or when the watermark was moved by somebody else, from the one that the database has now (M6).</summary>
+    private async Task UntilMergedAsync(EventRange range, Func<FrozenRange, CancellationToken, Task<bool>> merge, RangeLease lease, CancellationToken cancellationToken)
+    {
+        var frozen = range.Frozen;
+        var merged = false;
+        while (!merged)
+        {
+            merged = await retry.RunAsync(
+                async token =>
+                {
+                    var from = frozen ?? (await ranges.FindAsync(range.Id, token).ConfigureAwait(false))?.Frozen;
+                    frozen = null;
+
+                    // A range that is gone was folded, which needs all its parts merged.
+                    return from is null || await merge(from, token).ConfigureAwait(false);
+                },
+                cancellationToken).ConfigureAwait(false);
+            if (!merged && !await retry.RunAsync(token => lease.IsHeldAsync(options.Lease, token), cancellationToken).ConfigureAwait(false))
+            {
+                throw new OperationCanceledException(lease.Work);
+            }
+        }
+    }
+}

@@ -1,0 +1,36 @@
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>What a run does, for progress and the closing table. Written by the run, read by anyone.</summary>
+internal sealed class RunCounters
+{
+    private long _appliedThrough;
+    private long _users;
+    private int _ranges;
+    private Func<long>? _inFlight;
+
+    /// <summary>Offset through which the source is applied, by anyone.</summary>
+    public long AppliedThrough
+    {
+        get => Volatile.Read(ref _appliedThrough);
+        set => Volatile.Write(ref _appliedThrough, value);
+    }
+
+    /// <summary>Bytes aggregated by this process, applied or not.</summary>
+    public long BytesFolded => _inFlight?.Invoke() ?? 0;
+
+    /// <summary>Users of the ranges that this process merged, added up: a user in two ranges counts twice.</summary>
+    public long Users => Volatile.Read(ref _users);
+
+    /// <summary>Ranges that this process merged.</summary>
+    public int Ranges => Volatile.Read(ref _ranges);
+
+    /// <summary>Sets where <see cref="BytesFolded"/> comes from.</summary>
+    public void ObserveFolding(Func<long> bytes) => _inFlight = bytes;
+
+    /// <summary>Adds a merged range.</summary>
+    public void AddRange(int users)
+    {
+        Interlocked.Add(ref _users, users);
+        Interlocked.Increment(ref _ranges);
+    }
+}

@@ -1,0 +1,34 @@
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>Rule M11: what lies before a source's applied offset must be what was applied.</summary>
+internal static class SourceCheck
+{
+    /// <summary>Compares the source's bytes with what the ledger remembers of them.</summary>
+    /// <exception cref="SourceStoppedException">They are not the same: a restored, cloned, cut or replaced source.</exception>
+    public static void Verify(ISourceReader reader, EventSource source)
+    {
+        if (source.AppliedThrough < reader.FirstOffset)
+        {
+            throw new SourceStoppedException(
+                $"{reader.Name}: kept from offset {reader.FirstOffset} on, but applied only through {source.AppliedThrough}: what lies between is missing. Put the removed segments back.");
+        }
+
+        if (source.AppliedThrough > reader.ReadEnd())
+        {
+            throw new SourceStoppedException(
+                $"{reader.Name}: ends at offset {reader.ReadEnd()}, but the ledger has applied it through {source.AppliedThrough}: an older copy was restored. "
+                + "Put the newer one back, or start over with an empty database.");
+        }
+
+        var tail = SourceScan.TailHash(reader, source.AppliedThrough);
+        if (tail.Length > 0 && source.TailHash.Length > 0 && !source.TailHash.Span.SequenceEqual(tail))
+        {
+            throw new SourceStoppedException(
+                $"{reader.Name}: the bytes before offset {source.AppliedThrough} are not the ones that the ledger has applied: this is another state of the source "
+                + "(restored, cloned or changed). Put the applied one back, or start over with an empty database.");
+        }
+    }
+}

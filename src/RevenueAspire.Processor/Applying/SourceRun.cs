@@ -1,0 +1,235 @@
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>Brings a source into the ledger through an offset, together with whoever else works on it (rules M3 to M8). One use.</summary>
+/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory.
+/// A lane that finds nothing to do waits for the others' ranges, folds what they finished, and takes over what they left.</remarks>
+internal sealed class SourceRun : IDisposable
+{
+    private const int Lanes = 2;
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(500);
+    private readonly ApplyServices _services;
+    private readonly ISourceReader _reader;
+    private readonly Guid _sourceId;
+    private readonly long _through;
+    private readonly RunCounters _counters;
+    private readonly Guid _owner = Guid.NewGuid();
+    private readonly ReadOnlyMemory<byte> _fingerprint;
+    private readonly SemaphoreSlim _aggregating = new(1);
+    private readonly SemaphoreSlim _merging = new(1);
+    private readonly RangeAggregator?[] _aggregators = new RangeAggregator?[Lanes];
+    private volatile bool _stopped;
+    private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <param name="services">Ledger and settings.</param>
+    /// <param name="reader">The source's bytes.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="through">The beginning of a line, or the source's end.</param>
+    /// <param name="counters">Told what is done.</param>
+    public SourceRun(ApplyServices services, ISourceReader reader, Guid sourceId, long through, RunCounters counters)
+    {
+        (_services, _reader, _sourceId, _through, _counters) = (services, reader, sourceId, through, counters);
+        _fingerprint = FoldFingerprint.Compute(services.Types, reader);
+        var before = counters.BytesFolded;
+        counters.ObserveFolding(() => before + _aggregators.Sum(aggregator => aggregator?.BytesFolded ?? 0));
+    }
+
+    /// <summary>Completes once the source is applied through the offset, by a synchronous commit (rule M7), whoever applied it.</summary>
+    /// <returns>The source as it is then.</returns>
+    /// <exception cref="SourceStoppedException">The source cannot go on.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; ranges that were held are given back.</exception>
+    public async Task<EventSource> RunAsync(CancellationToken cancellationToken)
+    {
+        SourceCheck.Verify(_reader, await FindAsync(cancellationToken).ConfigureAwait(false));
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var lanes = Enumerable.Range(0, Lanes).Select(lane => Task.Run(() => StopOthersAsync(RunLaneAsync(lane, stop.Token), stop), CancellationToken.None)).ToArray();
+        var sources = await Task.WhenAll(lanes).ConfigureAwait(false);
+        return sources[0];
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _aggregating.Dispose();
+        _merging.Dispose();
+    }
+
+    private async Task<EventSource> StopOthersAsync(Task<EventSource> lane, CancellationTokenSource stop)
+    {
+        try
+        {
+            return await lane.ConfigureAwait(false);
+        }
+        catch (SourceStoppedException)
+        {
+            // What comes before the place that stops the source still counts: the other lane finishes the range that it has.
+            _stopped = true;
+            throw;
+        }
+        catch
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<EventSource> RunLaneAsync(int lane, CancellationToken cancellationToken)
+    {
+        var wait = ShortestWait;
+        while (true)
+        {
+            if (_stopped)
+            {
+                throw new OperationCanceledException();
+            }
+
+            var progress = Volatile.Read(ref _progress).Task;
+            var source = await FindAsync(cancellationToken).ConfigureAwait(false);
+            _counters.AppliedThrough = source.AppliedThrough;
+            if (source.AppliedThrough >= _through)
+            {
+                return source;
+            }
+
+            if (await WorkAsync(lane, cancellationToken).ConfigureAwait(false))
+            {
+                wait = ShortestWait;
+                continue;
+            }
+
+            // All that is left is in other hands. A range that was merged, but whose processor died before the fold, is folded here.
+            if (source.ClaimedThrough > source.AppliedThrough)
+            {
+                await FoldAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            await Task.WhenAny(progress, Task.Delay(wait, cancellationToken)).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+            wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
+        }
+    }
+
+    /// <summary>Takes one range from claim to fold; false when there was none to have.</summary>
+    private async Task<bool> WorkAsync(int lane, CancellationToken cancellationToken)
+    {
+        RangeLease? lease = null;
+        try
+        {
+            RangeWork? work;
+            await _aggregating.WaitAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if (await TakeAsync(cancellationToken).ConfigureAwait(false) is not { } range)
+                {
+                    return false;
+                }
+
+                lease = RangeLease.Keep(_services.Ranges, range.Id, _owner, _services.Options.Lease, cancellationToken);
+                RefuseBeyondEnd(range);
+                var aggregator = _aggregators[lane] ??= new RangeAggregator(_services.Types, _services.Options, _services.Options.WorkerCount);
+                work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease).ConfigureAwait(false);
+            }
+            finally
+            {
+                _aggregating.Release();
+            }
+
+            if (work is not null)
+            {
+                await _merging.WaitAsync(lease.Work).ConfigureAwait(false);
+                try
+                {
+                    await _services.Merger.MergeAsync(work.Range, work.Users, work.Rejects, lease).ConfigureAwait(false);
+                    lease.IsFinished = true;
+                }
+                finally
+                {
+                    _merging.Release();
+                }
+
+                _counters.AddRange(work.Users.Count);
+                await FoldAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            return true;
+        }
+        catch (OperationCanceledException) when (lease is { IsLost: true } && !cancellationToken.IsCancellationRequested)
+        {
+            // The range has another owner now: look for other work.
+            return true;
+        }
+        finally
+        {
+            if (lease is not null)
+            {
+                await lease.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Takes over what others left, else claims the next piece of the source.</summary>
+    private async Task<EventRange?> TakeAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var source = await FindAsync(cancellationToken).ConfigureAwait(false);
+            if (source.ClaimedThrough > source.AppliedThrough
+                && await _services.Retry.RunAsync(token => _services.Ranges.TryTakeOverAsync(_sourceId, _owner, _services.Options.Lease, token), cancellationToken).ConfigureAwait(false) is { } left)
+            {
+                if (left.From < _reader.ReadEnd())
+                {
+                    return left;
+                }
+
+                // A later state of the file, which this process has not opened.
+                await _services.Ranges.ReleaseAsync(left.Id, _owner, cancellationToken).ConfigureAwait(false);
+            }
+
+            if (source.ClaimedThrough >= _through)
+            {
+                return null;
+            }
+
+            var from = source.ClaimedThrough;
+            var target = Math.Min(_services.Options.RangeBytes, _through - from) + from;
+            var to = target < _through ? SourceScan.NextLineStart(_reader, target, _through) : _through;
+            var claimed = await _services.Retry.RunAsync(
+                token => _services.Ranges.TryClaimAsync(_sourceId, from, to, _owner, _services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
+            if (claimed is not null)
+            {
+                return claimed;
+            }
+
+            if ((await FindAsync(cancellationToken).ConfigureAwait(false)).ClaimedThrough == from)
+            {
+                // As many ranges are open as may be: first some must be folded.
+                return null;
+            }
+        }
+    }
+
+    private void RefuseBeyondEnd(EventRange range)
+    {
+        if (range.To > _reader.ReadEnd())
+        {
+            throw new SourceStoppedException(
+                $"{_reader.Name}: an earlier state of a file that has grown to at least {range.To} bytes, and whose processing is not finished. Process the longer one.");
+        }
+    }
+
+    private async Task FoldAsync(CancellationToken cancellationToken)
+    {
+        var fold = await _services.Retry.RunAsync(
+            token => _services.Ranges.FoldAsync(_sourceId, through => SourceScan.TailHash(_reader.Whole, through), token), cancellationToken).ConfigureAwait(false);
+        _counters.AppliedThrough = fold.AppliedThrough;
+        Interlocked.Exchange(ref _progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+    }
+
+    private async Task<EventSource> FindAsync(CancellationToken cancellationToken) =>
+        await _services.Retry.RunAsync(token => _services.Sources.FindAsync(_sourceId, token), cancellationToken).ConfigureAwait(false)
+        ?? throw new SourceStoppedException($"{_reader.Name}: the ledger no longer knows this source: its database was replaced. Start again.");
+}

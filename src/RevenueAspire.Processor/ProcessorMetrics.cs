@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.Metrics;
+
+namespace RevenueAspire.Processor;
+
+/// <summary>Meter <c>RevenueAspire.Processor</c>. Thread-safe.</summary>
+internal sealed class ProcessorMetrics : IDisposable
+{
+    public const string MeterName = "RevenueAspire.Processor";
+    private static readonly KeyValuePair<string, object?> Accepted = new("outcome", "accepted");
+    private static readonly KeyValuePair<string, object?> Rejected = new("outcome", "rejected");
+    private readonly ConcurrentDictionary<Guid, Func<long>> _lags = new();
+    private readonly Meter _meter;
+    private readonly Counter<long> _events;
+
+    public ProcessorMetrics(IMeterFactory factory)
+    {
+        _meter = factory.Create(MeterName);
+        _events = _meter.CreateCounter<long>("revenue.processor.events", "{event}", "Lines that this processor aggregated and committed to merge, by outcome.");
+        _meter.CreateObservableGauge("revenue.processor.lag", ObserveLags, "By", "Bytes between a log's durable mark and what is applied of it.");
+    }
+
+    /// <summary>Counts the lines of a range, once it is certain that it will be merged.</summary>
+    public void CountEvents(long events, long rejects)
+    {
+        _events.Add(events, Accepted);
+        if (rejects > 0)
+        {
+            _events.Add(rejects, Rejected);
+        }
+    }
+
+    /// <summary>Shows a log's lag for as long as it is followed.</summary>
+    public void ObserveLag(Guid logId, Func<long> lag) => _lags[logId] = lag;
+
+    /// <summary>Ends <see cref="ObserveLag"/>.</summary>
+    public void ForgetLag(Guid logId) => _lags.TryRemove(logId, out _);
+
+    /// <inheritdoc/>
+    public void Dispose() => _meter.Dispose();
+
+    private IEnumerable<Measurement<long>> ObserveLags() =>
+        _lags.Select(lag => new Measurement<long>(lag.Value(), new KeyValuePair<string, object?>("log", lag.Key.ToString("N"))));
+}
