@@ -1,1 +1,3 @@
-Console.WriteLine("RevenueAspire.Processor");
+using RevenueAspire.Processor.CommandLine;
+
+return await ProcessorCommandLine.RunAsync(args);

@@ -24,6 +24,9 @@ internal sealed class BlockWorker(EventTypes types)
 
     public UserSums Users { get; } = new();
 
+    /// <summary>How often each event counts, and of whom.</summary>
+    public FoldScope Scope { get; set; } = FoldScope.Everything;
+
     public long Events { get; private set; }
 
     public long? UnknownNameAt { get; private set; }
@@ -72,7 +75,7 @@ internal sealed class BlockWorker(EventTypes types)
             var length = newline < 0 ? rest.Length : newline + 1;
             var reason = RejectReason.TooLong;
             var outcome = content.Length > source.MaxLineBytes ? ParseOutcome.Rejected : Count(content, out reason);
-            if (outcome == ParseOutcome.Rejected && first && block.AfterDamage)
+            if (outcome == ParseOutcome.Rejected && first && block.AfterDamage && reason != RejectReason.NameUnknown)
             {
                 // The rest of a record that damage cut: no suffix of a valid record is itself one, so it counts only where a record begins here.
                 line--;
@@ -107,8 +110,12 @@ internal sealed class BlockWorker(EventTypes types)
         var outcome = _parser.Parse(content, out var parsed);
         if (outcome == ParseOutcome.Event)
         {
-            Users.Add(parsed.UserId, parsed.Delta);
             Events++;
+            var hash = KeyHash.Compute(parsed.UserId);
+            if (Scope.Contains(hash))
+            {
+                Users.Add(parsed.UserId, hash, Scope.Times == 1 ? parsed.Delta : parsed.Delta * Scope.Times);
+            }
         }
 
         reason = parsed.Reason;

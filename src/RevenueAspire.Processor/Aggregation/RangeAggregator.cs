@@ -29,6 +29,34 @@ internal sealed class RangeAggregator
     /// <summary>Bytes folded since the aggregator was made; may be read from any thread, for progress.</summary>
     public long BytesFolded => _workers.Sum(worker => Volatile.Read(ref worker.BytesFolded));
 
+    /// <summary>What the next folds take.</summary>
+    public FoldScope Scope
+    {
+        set => Array.ForEach(_workers, worker => worker.Scope = value);
+    }
+
+    /// <summary>What the users count against the limit.</summary>
+    public long Weight => _workers.Sum(worker => (long)worker.Users.Weight);
+
+    /// <summary>Moves all users into one table.</summary>
+    public UserSums Combine()
+    {
+        var all = _workers[0].Users;
+        foreach (var table in _workers.Skip(1).Select(worker => worker.Users))
+        {
+            var records = new uint[table.Count];
+            table.CopyRecords(records);
+            foreach (var record in records)
+            {
+                all.Add(table.UserId(record), table.Sum(record));
+            }
+
+            table.Clear();
+        }
+
+        return all;
+    }
+
     /// <summary>Forgets all users; their memory is used again.</summary>
     public void Clear()
     {

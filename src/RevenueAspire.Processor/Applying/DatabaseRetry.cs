@@ -35,11 +35,8 @@ internal sealed partial class DatabaseRetry
                 {
                     // The first attempts are the daily bread of concurrent processors; what lasts is worth a line.
                     var level = arguments.AttemptNumber < 4 ? LogLevel.Debug : LogLevel.Warning;
-                    if (logger.IsEnabled(level))
-                    {
-                        LogRetry(logger, level, LedgerErrors.Describe(arguments.Outcome.Exception!), arguments.RetryDelay.TotalSeconds);
-                    }
-
+                    var problem = LedgerErrors.Describe(arguments.Outcome.Exception!);
+                    LogRetry(logger, level, problem, arguments.RetryDelay.TotalSeconds);
                     return default;
                 },
             })

@@ -44,7 +44,13 @@ internal sealed class SourceRun : IDisposable
     /// <exception cref="OperationCanceledException">Cancelled; ranges that were held are given back.</exception>
     public async Task<EventSource> RunAsync(CancellationToken cancellationToken)
     {
-        SourceCheck.Verify(_reader, await FindAsync(cancellationToken).ConfigureAwait(false));
+        var before = await FindAsync(cancellationToken).ConfigureAwait(false);
+        if (before.AppliedThrough >= _through)
+        {
+            return before;
+        }
+
+        SourceCheck.Verify(_reader, before);
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var lanes = Enumerable.Range(0, Lanes).Select(lane => Task.Run(() => StopOthersAsync(RunLaneAsync(lane, stop.Token), stop), CancellationToken.None)).ToArray();
         var sources = await Task.WhenAll(lanes).ConfigureAwait(false);

@@ -1,0 +1,40 @@
+using System.Net.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Applying;
+
+namespace RevenueAspire.Processor.CommandLine;
+
+/// <summary>The database at the beginning of a command: what a person must mend is said at once, instead of being tried again for a minute.</summary>
+internal static class CommandDatabase
+{
+    /// <summary>Connects, and applies the schema.</summary>
+    /// <exception cref="UserErrorException">Not configured, down, or refusing.</exception>
+    /// <exception cref="LedgerException">A database that cannot hold the ledger.</exception>
+    public static async Task OpenAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var database = services.Database();
+        await services.GetRequiredService<DatabaseRetry>().RunAsync(
+            async token =>
+            {
+                try
+                {
+                    await LedgerSchema.ApplyAsync(database, token).ConfigureAwait(false);
+                }
+                catch (Exception exception) when (NeedsAPerson(exception))
+                {
+                    throw new UserErrorException(LedgerErrors.Describe(exception), exception);
+                }
+            },
+            cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Nobody listens there, or the login (28), the database's name (3D) or a right (42) is wrong. A server that is starting or full is only asked again.</summary>
+    private static bool NeedsAPerson(Exception exception) => exception switch
+    {
+        PostgresException postgres => postgres.SqlState[..2] is "28" or "3D" or "42",
+        NpgsqlException { InnerException: SocketException or TimeoutException } or SocketException or TimeoutException => true,
+        _ => false,
+    };
+}

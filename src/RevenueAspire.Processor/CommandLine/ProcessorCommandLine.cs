@@ -1,0 +1,129 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using RevenueAspire.EventLog;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Following;
+using RevenueAspire.ServiceDefaults;
+
+namespace RevenueAspire.Processor.CommandLine;
+
+/// <summary>The command line: what there is to say, and which exit code says it.</summary>
+internal static class ProcessorCommandLine
+{
+    private const string Examples =
+        """
+        Examples:
+          RevenueAspire.Processor                                  follow the logs of EventLog:Directory
+          RevenueAspire.Processor process events.jsonl             count a file, once
+          RevenueAspire.Processor process *.jsonl --dry-run        only read and validate; needs no database
+          RevenueAspire.Processor process events.jsonl --again     count it once more, on purpose
+          RevenueAspire.Processor verify                           compare the table with logs and files
+
+        Exit codes:
+          0  done, every line counted (or counted before); verify: all balances are right
+          1  not done; verify: could not check
+          2  wrong usage
+          3  done, but some lines were rejected; verify: balances differ
+
+        The database is ConnectionStrings__revenuedb in the environment, for example
+          ConnectionStrings__revenuedb="Host=localhost;Username=postgres;Password=...;Database=revenuedb"
+
+        """;
+
+    /// <summary>Runs the program and returns its exit code.</summary>
+    public static Task<int> RunAsync(string[] arguments)
+    {
+        var parsed = Build().Parse(arguments);
+        if (parsed.Action is ParseErrorAction)
+        {
+            foreach (var error in parsed.Errors)
+            {
+                Console.Error.WriteLine(error.Message);
+            }
+
+            Console.Error.WriteLine("Try --help.");
+            return Task.FromResult(ExitCodes.WrongUsage);
+        }
+
+        // The commands end by themselves when they are asked to; nobody cuts them off after two seconds.
+        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        return StartupErrors.RunAsync(() => parsed.InvokeAsync(invocation), Describe);
+    }
+
+    private static RootCommand Build()
+    {
+        var root = new RootCommand("Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service that follows the logs of EventLog:Directory.")
+        {
+            BuildProcess(),
+            BuildVerify(),
+        };
+        root.SetAction((_, _) => RunServiceAsync());
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        return root;
+    }
+
+    /// <summary>Runs until the host is asked to stop (Ctrl+C, SIGTERM).</summary>
+    private static async Task<int> RunServiceAsync()
+    {
+        using var host = Composition.BuildService();
+        host.Services.Database();
+        var follower = host.Services.GetRequiredService<FollowerService>();
+        await host.RunAsync(CancellationToken.None).ConfigureAwait(false);
+        return follower.Refusal is null ? ExitCodes.Done : throw follower.Refusal;
+    }
+
+    private static Command BuildProcess()
+    {
+        var files = new Argument<string[]>("FILE") { Arity = ArgumentArity.OneOrMore, Description = "Files of events, one JSON object a line; or the folder of a log." };
+        var again = new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
+        var dryRun = new Option<bool>("--dry-run") { Description = "Read, validate and aggregate only; needs no database and changes nothing." };
+        var command = new Command("process", "Count files, once each. A file is known by its content: the same again, under whatever name, changes nothing; one that has grown goes on where it ended.")
+        {
+            files, again, dryRun,
+        };
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(again) && result.GetValue(dryRun))
+            {
+                result.AddError("--again and --dry-run exclude each other.");
+            }
+        });
+        command.SetAction((parsed, _) => Termination.RunAsync(
+            token => ProcessCommand.RunAsync(parsed.GetRequiredValue(files), parsed.GetValue(again), parsed.GetValue(dryRun), token)));
+        return command;
+    }
+
+    private static Command BuildVerify()
+    {
+        var command = new Command("verify", "Compute all balances again from the logs and files that were counted, and print each user that differs.");
+        command.SetAction((_, _) => Termination.RunAsync(VerifyCommand.RunAsync));
+        return command;
+    }
+
+    /// <summary>One line for people, or null for a bug.</summary>
+    public static string? Describe(Exception exception) => exception switch
+    {
+        UserErrorException or SourceStoppedException or EventLogException or LedgerException => exception.Message,
+        OperationCanceledException => "Stopped. What was counted stays counted: run the same again to go on.",
+        IOException or UnauthorizedAccessException => exception.Message,
+        _ when LedgerErrors.IsTransient(exception) || exception is System.Data.Common.DbException => LedgerErrors.Describe(exception),
+        _ => null,
+    };
+
+    /// <summary>System.CommandLine's help, and below it what it cannot know.</summary>
+    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var code = help.Invoke(parseResult);
+            parseResult.InvocationConfiguration.Output.WriteLine(Examples);
+            return code;
+        }
+    }
+}

@@ -1,0 +1,79 @@
+using System.Diagnostics;
+using System.Globalization;
+using RevenueAspire.Processor.Processing;
+using Spectre.Console;
+
+namespace RevenueAspire.Processor.CommandLine;
+
+/// <summary>Shows progress on standard error: a bar on a terminal, a line every few seconds elsewhere.</summary>
+internal sealed class ProgressDisplay : IAsyncDisposable
+{
+    private static readonly TimeSpan LinePause = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan BarPause = TimeSpan.FromMilliseconds(100);
+    private readonly CancellationTokenSource _done = new();
+    private readonly Task _shown;
+
+    private ProgressDisplay(RunProgress progress) => _shown = Console.IsErrorRedirected ? WriteLinesAsync(progress) : ShowBarAsync(progress);
+
+    /// <summary>Shows a run until disposed.</summary>
+    public static ProgressDisplay Start(RunProgress progress) => new(progress);
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _done.CancelAsync().ConfigureAwait(false);
+        await _shown.ConfigureAwait(false);
+        _done.Dispose();
+    }
+
+    private async Task WriteLinesAsync(RunProgress progress)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (await PauseAsync(LinePause).ConfigureAwait(false))
+        {
+            var (done, total) = (progress.DoneBytes, progress.TotalBytes);
+            var rate = done / Stopwatch.GetElapsedTime(started).TotalSeconds;
+            await Console.Error.WriteLineAsync(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{progress.Name}: {progress.Phase}, {done / 1e6:N0} of {total / 1e6:N0} MB ({(total == 0 ? 0 : 100.0 * done / total):0} %), {rate / 1e6:0.0} MB/s")).ConfigureAwait(false);
+        }
+    }
+
+    private async Task ShowBarAsync(RunProgress progress)
+    {
+        // A short run shows nothing: a bar that only flashes up would be noise.
+        if (!await PauseAsync(BarPause * 3).ConfigureAwait(false))
+        {
+            return;
+        }
+
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        await console.Progress()
+            .AutoClear(true)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+            .StartAsync(async context =>
+            {
+                var task = context.AddTask(Markup.Escape(progress.Name));
+                do
+                {
+                    task.Description = Markup.Escape($"{progress.Name} {progress.Phase}");
+                    task.MaxValue = Math.Max(1, progress.TotalBytes);
+                    task.Value = progress.DoneBytes;
+                }
+                while (await PauseAsync(BarPause).ConfigureAwait(false));
+            }).ConfigureAwait(false);
+    }
+
+    private async Task<bool> PauseAsync(TimeSpan pause)
+    {
+        try
+        {
+            await Task.Delay(pause, _done.Token).ConfigureAwait(false);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+}

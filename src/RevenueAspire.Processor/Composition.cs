@@ -1,0 +1,117 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Applying;
+using RevenueAspire.Processor.Following;
+using RevenueAspire.Processor.Verifying;
+using RevenueAspire.ServiceDefaults;
+
+namespace RevenueAspire.Processor;
+
+/// <summary>Puts the program together: once as a service, once for a command.</summary>
+internal static class Composition
+{
+    private const string ApplicationName = "RevenueAspire.Processor";
+
+    /// <summary>The service that follows logs.</summary>
+    public static IHost BuildService()
+    {
+        var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory, ApplicationName = ApplicationName });
+        builder.AddServiceDefaults();
+        builder.AddProcessor(retryLimit: _ => null);
+        builder.Services.AddSingleton<FollowerService>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<FollowerService>());
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
+        return builder.Build();
+    }
+
+    /// <summary>What a command needs: the same settings, warnings on standard error, nothing on standard output.</summary>
+    public static IHost BuildCommand()
+    {
+        var environment = Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings
+        {
+            DisableDefaults = true,
+            ContentRootPath = AppContext.BaseDirectory,
+            ApplicationName = ApplicationName,
+            EnvironmentName = environment,
+        });
+        builder.Configuration
+            .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
+            .AddJsonFile($"appsettings.{environment}.json", optional: true, reloadOnChange: false)
+            .AddEnvironmentVariables();
+        builder.Services.AddMetrics();
+        builder.Logging.SetMinimumLevel(LogLevel.Warning);
+        builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
+        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
+        builder.AddProcessor(retryLimit: options => TimeSpan.FromSeconds(options.RetrySeconds));
+        return builder.Build();
+    }
+
+    /// <summary>The event types in the section <c>EventTypes</c> (name: 1 or -1), or the default ones where it is absent.</summary>
+    /// <exception cref="OptionsValidationException">A name or a sign that cannot be.</exception>
+    public static EventTypes ReadEventTypes(IConfiguration configuration)
+    {
+        var entries = configuration.GetSection("EventTypes").GetChildren().ToArray();
+        if (entries.Length == 0)
+        {
+            return EventTypes.Default;
+        }
+
+        try
+        {
+            return EventTypes.Create(entries.Select(entry => new KeyValuePair<string, int>(
+                entry.Key,
+                int.TryParse(entry.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var sign)
+                    ? sign
+                    : throw new ArgumentException($"EventTypes:{entry.Key} must be 1 or -1, not '{entry.Value}'."))));
+        }
+        catch (ArgumentException exception)
+        {
+            throw new OptionsValidationException("EventTypes", typeof(EventTypes), [exception.Message]);
+        }
+    }
+
+    private static void AddProcessor(this HostApplicationBuilder builder, Func<ProcessorOptions, TimeSpan?> retryLimit)
+    {
+        try
+        {
+            builder.AddRevenueDatabase();
+        }
+        catch (ArgumentException exception)
+        {
+            throw new UserErrorException($"ConnectionStrings:{Extensions.DatabaseName} is not a connection string: {exception.Message}", exception);
+        }
+
+        builder.Services.AddOptions<ProcessorOptions>().BindConfiguration("Processor").ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddSingleton(services => services.GetRequiredService<IOptions<ProcessorOptions>>().Value);
+        builder.Services.AddSingleton(ReadEventTypes(builder.Configuration));
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<ProcessorMetrics>();
+        builder.Services.AddSingleton<SourceRegistry>();
+        builder.Services.AddSingleton<RangeStore>();
+        builder.Services.AddSingleton(services => new DatabaseRetry(
+            retryLimit(services.GetRequiredService<ProcessorOptions>()), TimeProvider.System, services.GetRequiredService<ILogger<DatabaseRetry>>()));
+        builder.Services.AddSingleton<ApplyServices>();
+        builder.Services.AddSingleton<LedgerVerifier>();
+    }
+
+    /// <summary>The database, or an error for people when it is not configured.</summary>
+    public static NpgsqlDataSource Database(this IServiceProvider services)
+    {
+        try
+        {
+            return services.GetRequiredService<NpgsqlDataSource>();
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new UserErrorException(exception.Message, exception);
+        }
+    }
+}

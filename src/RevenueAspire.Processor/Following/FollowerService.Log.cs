@@ -1,0 +1,15 @@
+using Microsoft.Extensions.Logging;
+
+namespace RevenueAspire.Processor.Following;
+
+internal sealed partial class FollowerService
+{
+    [LoggerMessage(3010, LogLevel.Information, "Following the logs in {Directory} and its subfolders.")]
+    private partial void LogFollowing(string directory);
+
+    [LoggerMessage(3011, LogLevel.Warning, "{Directory} cannot be opened as a log yet: {Problem}")]
+    private partial void LogUnreadable(string directory, string problem);
+
+    [LoggerMessage(3012, LogLevel.Warning, "{Directory} now holds another log ({LogId}); it is followed from its beginning.")]
+    private partial void LogReplaced(string directory, Guid logId);
+}

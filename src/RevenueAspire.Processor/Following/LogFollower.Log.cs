@@ -1,0 +1,21 @@
+using Microsoft.Extensions.Logging;
+
+namespace RevenueAspire.Processor.Following;
+
+internal sealed partial class LogFollower
+{
+    [LoggerMessage(3020, LogLevel.Information, "{Directory}: followed from offset {Offset}.")]
+    private partial void LogFollows(string directory, long offset);
+
+    [LoggerMessage(3021, LogLevel.Information, "{Directory}: this processor applies it now.")]
+    private partial void LogLeased(string directory);
+
+    [LoggerMessage(3022, LogLevel.Information, "{Directory}: catching up from offset {From} to {Through}.")]
+    private partial void LogCatchesUp(string directory, long from, long through);
+
+    [LoggerMessage(3023, LogLevel.Critical, "{Directory}: STOPPED, nothing behind this is applied: {Reason}")]
+    private partial void LogStopped(string directory, string reason);
+
+    [LoggerMessage(3024, LogLevel.Warning, "{Directory}: cannot be read now, trying again: {Problem}")]
+    private partial void LogUnreadable(string directory, string problem);
+}

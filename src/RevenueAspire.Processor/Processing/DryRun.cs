@@ -1,0 +1,65 @@
+using System.Diagnostics;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Applying;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Processing;
+
+/// <summary>Parses, validates and aggregates without a database. Not thread-safe.</summary>
+internal sealed class DryRun(EventTypes types, ProcessorOptions options)
+{
+    private const int ListedRejects = 20;
+    private readonly RangeAggregator _aggregator = new(types, options, options.WorkerCount);
+
+    /// <summary>Reads a source once.</summary>
+    public ProcessOutcome Run(ISourceReader source, string name, RunProgress progress, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var end = source is FileSourceReader file ? FileEnd.Find(file, types) : new FileEnd(source.ReadEnd(), RejectReason.None);
+        var (notes, from) = (new List<string>(), source.FirstOffset);
+        var first = from;
+        progress.Begin(from, end.Length);
+        progress.Phase = "reading";
+        progress.Counters.ObserveFolding(() => _aggregator.BytesFolded);
+        _aggregator.Clear();
+        var exact = true;
+        long events = 0, rejected = 0, lines = 0, users = 0;
+        while (from < end.Length)
+        {
+            var range = _aggregator.Aggregate(source, from, end.Length, limited: true, hashed: false, cancellationToken);
+            if (range.UnknownNameAt is { } unknown)
+            {
+                throw RangeFreezer.UnknownName(source, unknown);
+            }
+
+            notes.AddRange(range.Rejects.Take(ListedRejects - notes.Count).Select(reject => $"{name}:{lines + reject.Line + 1}: {reject.Reason}"));
+            events += range.Events;
+            rejected += range.Rejects.Count;
+            lines += range.Lines;
+            from = range.End;
+            if (from < end.Length)
+            {
+                // The limit of memory: from here on a user may be counted twice.
+                users += _aggregator.Combine().Count;
+                exact = false;
+                _aggregator.Clear();
+            }
+        }
+
+        users += _aggregator.Combine().Count;
+        if (rejected > notes.Count)
+        {
+            notes.Add($"{name}: and {rejected - notes.Count} more");
+        }
+
+        if (end.Unfinished != RejectReason.None)
+        {
+            notes.Add($"{name}:{lines + 1}: the last line has no newline and would not be counted yet ({end.Unfinished.Describe()})");
+        }
+
+        var result = end.Length == first ? "empty, nothing to count" : "read, nothing counted (dry run)";
+        return new ProcessOutcome(name, result, events, users, exact, rejected, end.Length - first, Stopwatch.GetElapsedTime(started), notes, end.Unfinished != RejectReason.None);
+    }
+}

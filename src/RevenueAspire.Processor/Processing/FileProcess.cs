@@ -1,0 +1,124 @@
+using System.Diagnostics;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Applying;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Processing;
+
+/// <summary>Counts a file once, whatever it is called (rule M10). Thread-safe.</summary>
+internal sealed class FileProcess(ApplyServices services)
+{
+    /// <summary>Processes a file, together with whoever else does.</summary>
+    /// <param name="file">The file; its length is fixed.</param>
+    /// <param name="name">As it was given, for messages.</param>
+    /// <param name="again">Count it once more on purpose.</param>
+    /// <param name="progress">Told where the work stands.</param>
+    /// <param name="cancellationToken">Stops between statements.</param>
+    /// <exception cref="UserErrorException">A fork: the file continues known content differently.</exception>
+    /// <exception cref="SourceStoppedException">The file changed, or cannot go on.</exception>
+    public async Task<ProcessOutcome> RunAsync(FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var end = FileEnd.Find(file, services.Types);
+        var tally = new FileTally(name, end.Unfinished);
+        if (end.Length == 0)
+        {
+            return tally.Complete("empty, nothing to count", progress.Counters, Stopwatch.GetElapsedTime(started));
+        }
+
+        var counted = file.EndingAt(end.Length);
+        var (resolution, digest) = await ResolveAsync(counted, end.Length, progress, cancellationToken).ConfigureAwait(false);
+        if (resolution.Match == FileMatch.Fork)
+        {
+            throw new UserErrorException(
+                $"{name}: begins like {resolution.ForkOf}, which is counted, but goes on differently; nothing of it was counted. Put its new lines into a file of their own, and process that");
+        }
+
+        // Later generations are complete before another one begins, so that a killed --again is finished rather than forgotten.
+        var unfinished = resolution.Sources.Where(source => source.AppliedThrough < Math.Min(source.Length, end.Length)).ToArray();
+        foreach (var source in unfinished)
+        {
+            await ApplyAsync(counted, source, resolution.Match, tally, progress, cancellationToken).ConfigureAwait(false);
+        }
+
+        var result = (resolution.Match, unfinished.Length) switch
+        {
+            (FileMatch.Known, 0) => "already counted",
+            (FileMatch.Known, _) => "completed",
+            (FileMatch.Grown, _) => "counted what was new",
+            _ => "counted",
+        };
+
+        // "Once more" for a file that was never counted is once.
+        if (again && resolution.Match != FileMatch.New)
+        {
+            var generation = Guid.NewGuid();
+            var next = await services.Retry.RunAsync(token => services.Sources.StartNextGenerationAsync(generation, file.Name, digest, token), cancellationToken).ConfigureAwait(false);
+            await ApplyAsync(counted, next, FileMatch.New, tally, progress, cancellationToken).ConfigureAwait(false);
+            result = $"counted again (generation {next.Generation})";
+        }
+
+        return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));
+    }
+
+    private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(FileSourceReader file, long length, RunProgress progress, CancellationToken cancellationToken)
+    {
+        progress.Begin(0, length);
+        progress.Phase = "hashing";
+        IEnumerable<long> lengths = await services.Retry.RunAsync(token => services.Sources.KnownLengthsAsync(length, token), cancellationToken).ConfigureAwait(false);
+        while (true)
+        {
+            lengths = lengths.Append(length).Distinct().ToArray();
+            var asked = lengths;
+            var digests = await Task.Run(() => FileDigests.Compute(file, asked, progress.Hashed, cancellationToken), cancellationToken).ConfigureAwait(false);
+            var resolution = await services.Retry.RunAsync(token => services.Sources.ResolveFileAsync(file.Name, digests, token), cancellationToken).ConfigureAwait(false);
+            if (resolution.MissingLengths is not { } missing)
+            {
+                return (resolution, digests[^1]);
+            }
+
+            // Another file became known meanwhile; each turn needs a new one.
+            lengths = lengths.Concat(missing.Where(known => known <= length));
+        }
+    }
+
+    private async Task ApplyAsync(FileSourceReader file, EventSource source, FileMatch match, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
+    {
+        var through = Math.Min(source.Length, file.ReadEnd());
+        progress.Begin(source.AppliedThrough, through);
+        progress.Phase = "counting";
+        using var run = new SourceRun(services, file, source.Id, through, progress.Counters);
+        var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
+
+        // What was rejected before this run in a source that it only completes is told as well: nobody else has reported the file as done.
+        tally.Add(source, after, rejectsBefore: match == FileMatch.Grown ? source.RejectsThrough : 0);
+    }
+
+    /// <summary>Adds up the generations of one file.</summary>
+    private sealed class FileTally(string name, RejectReason unfinished)
+    {
+        private readonly List<string> _notes = unfinished == RejectReason.None
+            ? []
+            : [$"{name}: the last line has no newline and is not counted yet ({unfinished.Describe()}); complete it and process the file again"];
+
+        private long _events;
+        private long _rejected;
+        private long _bytes;
+
+        public void Add(EventSource before, EventSource after, long rejectsBefore)
+        {
+            _events += after.EventsThrough - before.EventsThrough;
+            _bytes += after.AppliedThrough - before.AppliedThrough;
+            var rejected = after.RejectsThrough - rejectsBefore;
+            _rejected += rejected;
+            if (rejected > 0)
+            {
+                _notes.Add($"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = '{after.Id}' order by line");
+            }
+        }
+
+        public ProcessOutcome Complete(string result, RunCounters counters, TimeSpan elapsed) =>
+            new(name, result, _events, counters.Users, counters.Ranges <= 1, _rejected, _bytes, elapsed, _notes, unfinished != RejectReason.None);
+    }
+}

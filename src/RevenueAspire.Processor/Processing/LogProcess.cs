@@ -1,0 +1,35 @@
+using System.Diagnostics;
+using RevenueAspire.Processor.Applying;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Processing;
+
+/// <summary>Brings a log into the ledger up to its durable mark as it is now. Thread-safe.</summary>
+internal sealed class LogProcess(ApplyServices services)
+{
+    /// <summary>Processes a log, together with whoever else does.</summary>
+    /// <exception cref="SourceStoppedException">The log is another than the one that was applied, or has an unknown event.</exception>
+    public async Task<ProcessOutcome> RunAsync(LogSourceReader log, string name, RunProgress progress, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        var source = await services.Retry.RunAsync(token => services.Sources.OpenLogAsync(log.LogId, log.Name, token), cancellationToken).ConfigureAwait(false);
+        SourceCheck.Verify(log, source);
+        var through = log.ReadEnd();
+        progress.Begin(source.AppliedThrough, through);
+        progress.Phase = "counting";
+        using var run = new SourceRun(services, log, source.Id, through, progress.Counters);
+        var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
+        var rejected = after.RejectsThrough - source.RejectsThrough;
+        var counters = progress.Counters;
+        return new ProcessOutcome(
+            name,
+            source.AppliedThrough >= through ? "already counted" : "counted",
+            after.EventsThrough - source.EventsThrough,
+            counters.Users,
+            counters.Ranges <= 1,
+            rejected,
+            after.AppliedThrough - source.AppliedThrough,
+            Stopwatch.GetElapsedTime(started),
+            rejected == 0 ? [] : [$"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = '{source.Id}' order by line"]);
+    }
+}

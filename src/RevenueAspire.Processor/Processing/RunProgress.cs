@@ -1,0 +1,51 @@
+using RevenueAspire.Processor.Applying;
+
+namespace RevenueAspire.Processor.Processing;
+
+/// <summary>Where the work on one path stands. Written by the work, read by the display.</summary>
+internal sealed class RunProgress(string name)
+{
+    private volatile string _phase = "opening";
+    private long _total;
+    private long _from;
+    private long _hashed;
+
+    /// <summary>The path, as it was given.</summary>
+    public string Name { get; } = name;
+
+    /// <summary>What is being done, one word.</summary>
+    public string Phase
+    {
+        get => _phase;
+        set => _phase = value;
+    }
+
+    /// <summary>What the run does.</summary>
+    public RunCounters Counters { get; } = new();
+
+    /// <summary>Bytes to do.</summary>
+    public long TotalBytes => Volatile.Read(ref _total);
+
+    /// <summary>Bytes done: applied ones whole; those that are aggregated or hashed only count for a part of their work.</summary>
+    public long DoneBytes
+    {
+        get
+        {
+            var total = TotalBytes;
+            var applied = Math.Max(0, Counters.AppliedThrough - Volatile.Read(ref _from));
+            var folded = Math.Min(Counters.BytesFolded, total);
+            return Math.Min(total, Math.Max(applied, Math.Max(folded / 2, Volatile.Read(ref _hashed) / 10)));
+        }
+    }
+
+    /// <summary>Sets the stretch that is to be applied.</summary>
+    public void Begin(long from, long through)
+    {
+        Volatile.Write(ref _from, from);
+        Volatile.Write(ref _total, through - from);
+        Counters.AppliedThrough = from;
+    }
+
+    /// <summary>Sets how much is hashed.</summary>
+    public void Hashed(long bytes) => Volatile.Write(ref _hashed, bytes);
+}

@@ -1,0 +1,34 @@
+using RevenueAspire.Events;
+
+namespace RevenueAspire.Processor.Reading;
+
+/// <summary>How much of a file counts (rule M9): a last line without newline counts when it is an event, else it is left for the time when it is completed.</summary>
+/// <param name="Length">Bytes that count.</param>
+/// <param name="Unfinished">Why the last line does not count, or <see cref="RejectReason.None"/>.</param>
+internal readonly record struct FileEnd(long Length, RejectReason Unfinished)
+{
+    /// <summary>Looks at the end of a file.</summary>
+    public static FileEnd Find(FileSourceReader file, EventTypes types)
+    {
+        var end = file.ReadEnd();
+        var start = SourceScan.LastLineStart(file, end);
+        if (start == end)
+        {
+            return new FileEnd(end, RejectReason.None);
+        }
+
+        if (end - start > file.MaxLineBytes)
+        {
+            return new FileEnd(start, RejectReason.TooLong);
+        }
+
+        var line = new byte[end - start];
+        SourceScan.Fill(file, start, line);
+        return new EventParser(types).Parse(line, out var parsed) switch
+        {
+            ParseOutcome.Event => new FileEnd(end, RejectReason.None),
+            ParseOutcome.Blank => new FileEnd(start, RejectReason.None),
+            _ => new FileEnd(start, parsed.Reason),
+        };
+    }
+}

@@ -1,0 +1,161 @@
+using System.Numerics;
+using Npgsql;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
+
+namespace RevenueAspire.Processor.Verifying;
+
+/// <summary>Folds everything that the ledger says it has applied once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides what is folded.</summary>
+/// <remarks>Bounded memory: when the users do not fit, they are cut into partitions by their hash, and logs, files and table are passed over once a partition.</remarks>
+internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
+{
+    private const int MaxPartitionBits = 16;
+    private readonly RangeAggregator _fold = new(types, options, options.WorkerCount);
+    private readonly RangeAggregator _range = new(types, options, options.WorkerCount);
+
+    /// <summary>Compares all balances. Not to be called twice at once.</summary>
+    /// <param name="report">Told each user that differs, in no particular order.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <exception cref="UserErrorException">It cannot be checked: a source is gone or changed.</exception>
+    public async Task<VerifyResult> RunAsync(Action<LedgerDifference> report, CancellationToken cancellationToken)
+    {
+        var snapshot = await LedgerSnapshot.OpenAsync(database, cancellationToken).ConfigureAwait(false);
+        await using (snapshot.ConfigureAwait(false))
+        {
+            var sources = VerifiedSource.OpenAll(snapshot, options.MaxLineBytes);
+            try
+            {
+                return await RunAsync(snapshot, sources, report, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                sources.ForEach(source => source.Dispose());
+            }
+        }
+    }
+
+    private async Task<VerifyResult> RunAsync(LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
+    {
+        var (users, differences) = (0L, 0L);
+        var bits = 0;
+        for (uint partition = 0; partition < 1u << bits;)
+        {
+            if (!await Task.Run(() => TryFold(sources, bits, partition, cancellationToken), cancellationToken).ConfigureAwait(false))
+            {
+                // The partitions before this one are those before its lower half now.
+                bits++;
+                partition *= 2;
+                continue;
+            }
+
+            var compared = await CompareAsync(snapshot, _fold.Combine(), new FoldScope(1, bits, partition), report, cancellationToken).ConfigureAwait(false);
+            users += compared.Users;
+            differences += compared.Differences;
+            partition++;
+        }
+
+        return new VerifyResult(users, sources.Sum(source => source.Times), differences);
+    }
+
+    /// <summary>False when the users of the partition do not fit into memory.</summary>
+    private bool TryFold(List<VerifiedSource> sources, int bits, uint partition, CancellationToken cancellationToken)
+    {
+        _fold.Clear();
+        foreach (var source in sources)
+        {
+            _fold.Scope = new FoldScope(source.Times, bits, partition);
+            for (long from = 0; from < source.Through;)
+            {
+                from = _fold.Aggregate(source.Reader, from, source.Through, limited: true, hashed: false, cancellationToken).End;
+                if (IsTooMuch(bits))
+                {
+                    return false;
+                }
+            }
+
+            foreach (var range in source.Ranges)
+            {
+                AddMerged(source, range, new FoldScope(1, bits, partition), cancellationToken);
+                if (IsTooMuch(bits))
+                {
+                    return false;
+                }
+            }
+        }
+
+        return true;
+    }
+
+    private bool IsTooMuch(int bits) => _fold.Weight >= options.MaxUsersPerRange && bits < MaxPartitionBits;
+
+    /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
+    private void AddMerged(VerifiedSource source, EventRange range, FoldScope scope, CancellationToken cancellationToken)
+    {
+        _range.Clear();
+        _range.Scope = scope;
+        _range.Aggregate(source.Reader, range.From, range.Frozen!.End, limited: false, hashed: false, cancellationToken);
+        var merged = _range.Combine();
+        var records = new uint[merged.Count];
+        merged.CopyRecords(records);
+        foreach (var record in records)
+        {
+            var userId = merged.UserId(record);
+            if (IsMerged(range.Frozen, userId))
+            {
+                _fold.Tables[0].Add(userId, merged.Sum(record));
+            }
+        }
+    }
+
+    private static bool IsMerged(FrozenRange frozen, ReadOnlySpan<byte> userId)
+    {
+        foreach (var part in frozen.Parts)
+        {
+            if (userId.SequenceCompareTo(part.UpperKey.Span) <= 0)
+            {
+                return userId.SequenceCompareTo(part.MergedThrough.Span) <= 0;
+            }
+        }
+
+        return false;
+    }
+
+    private static async Task<(long Users, long Differences)> CompareAsync(
+        LedgerSnapshot snapshot, UserSums sums, FoldScope scope, Action<LedgerDifference> report, CancellationToken cancellationToken)
+    {
+        var (users, differences) = ((long)sums.Count, 0L);
+        await foreach (var (userId, revenue) in snapshot.ReadBalancesAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (!scope.Contains(userId))
+            {
+                continue;
+            }
+
+            if (!sums.TryFind(userId, out var record))
+            {
+                users++;
+                differences++;
+                report(new LedgerDifference(userId, revenue, null));
+                continue;
+            }
+
+            sums.Mark(record);
+            if ((BigInteger)sums.Sum(record) is var sum && revenue != sum)
+            {
+                differences++;
+                report(new LedgerDifference(userId, revenue, sum));
+            }
+        }
+
+        var records = new uint[sums.Count];
+        sums.CopyRecords(records);
+        foreach (var record in records.Where(record => !sums.IsMarked(record)))
+        {
+            differences++;
+            report(new LedgerDifference(sums.UserId(record).ToArray(), null, sums.Sum(record)));
+        }
+
+        return (users, differences);
+    }
+}
