@@ -1,1 +1,7 @@
-Console.WriteLine("RevenueAspire.Client");
+using RevenueAspire.Client.CommandLine;
+using RevenueAspire.Client.Service;
+using RevenueAspire.ServiceDefaults;
+
+return await StartupErrors.RunAsync(
+    () => ClientCommandLine.RunAsync(args, service: ClientService.RunAsync, send: SendProgram.RunAsync),
+    describe: exception => exception is InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } ? exception.Message : null);

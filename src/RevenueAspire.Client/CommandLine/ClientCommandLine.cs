@@ -1,0 +1,127 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using RevenueAspire.Client.Sending;
+
+namespace RevenueAspire.Client.CommandLine;
+
+/// <summary>What the user asked <c>send</c> to do; null where an option is not given.</summary>
+internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume);
+
+/// <summary>The command line: without arguments the service, with <c>send</c> the tool.</summary>
+internal static class ClientCommandLine
+{
+    private const string Program = "RevenueAspire.Client";
+
+    private const string ExitCodesHelp =
+        """
+        Exit codes:
+          0  every line is counted
+          1  not done, or not to the end: what to do is said on stderr
+          2  wrong usage
+          3  done, but some lines were rejected: see FILE.rejected.jsonl
+
+        """;
+
+    private const string SendHelp =
+        $$"""
+        Examples:
+          {{Program}} send events.jsonl
+          {{Program}} send big.jsonl --batch 1000 --url http://localhost:8000
+          {{Program}} send big.jsonl --resume          go on after Ctrl+C, a kill or a power cut
+
+        A line that is no event is named on stderr and written to FILE.rejected.jsonl; the others are sent.
+        Without --url and --secret the settings Client:Url and Client:Secret hold (environment: Client__Url, Client__Secret).
+
+        """ + ExitCodesHelp;
+
+    private const string RootHelp =
+        $$"""
+        Without a command it is a service on http://localhost:3000: POST /generateEvents sends the configured file.
+
+        Examples:
+          {{Program}}
+          {{Program}} send events.jsonl
+
+        """ + ExitCodesHelp;
+
+    /// <summary>Parses the arguments and runs what they ask for.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(string[] args, Func<Task<int>> service, Func<SendArguments, Task<int>> send)
+    {
+        // A file may be called @x; stopping is wired in SendCommand, without a limit of two seconds.
+        var parsed = Build(service, send).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (parsed.Action is ParseErrorAction)
+        {
+            foreach (var error in parsed.Errors)
+            {
+                await Console.Error.WriteLineAsync(error.Message);
+            }
+
+            var command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
+            await Console.Error.WriteLineAsync($"See {Program} {command}--help.");
+            return ExitCodes.Usage;
+        }
+
+        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+    }
+
+    private static RootCommand Build(Func<Task<int>> service, Func<SendArguments, Task<int>> send)
+    {
+        var files = new Argument<string[]>("FILE") { Description = "File of events, one JSON object a line.", Arity = ArgumentArity.OneOrMore };
+        var url = new Option<string?>("--url") { Description = "Address of the API. [default: http://localhost:8000]", HelpName = "URL" };
+        var secret = new Option<string?>("--secret") { Description = "The API's secret. Other users of the machine can see it here; Client__Secret in the environment they cannot. [default: secret]", HelpName = "S" };
+        var concurrency = new Option<int?>("--concurrency") { Description = "Requests in flight at most. [default: 64]", HelpName = "N" };
+        var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };
+        var resume = new Option<bool>("--resume") { Description = "Go on where an earlier send of the same files to the same address was stopped." };
+        url.Validators.Add(result => AddError(result, url, ClientOptions.UrlProblem));
+        secret.Validators.Add(result => AddError(result, secret, ClientOptions.SecretProblem));
+        concurrency.Validators.Add(result => AddRangeError(result, concurrency, SendLimits.Concurrency));
+        batch.Validators.Add(result => AddRangeError(result, batch, SendLimits.BatchLines));
+        files.Validators.Add(result =>
+        {
+            var paths = result.Tokens.Select(token => token.Value).ToList();
+            if (paths.Any(string.IsNullOrWhiteSpace))
+            {
+                result.AddError("FILE is empty.");
+            }
+            else if (paths.Select(Path.GetFullPath).GroupBy(path => path).FirstOrDefault(same => same.Count() > 1) is { } twice)
+            {
+                result.AddError($"{twice.Key} is named twice.");
+            }
+        });
+
+        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, resume };
+        sendCommand.SetAction(parsed => send(new SendArguments(
+            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume))));
+
+        var root = new RootCommand("Sends events to the RevenueAspire API.") { sendCommand };
+        root.SetAction(_ => service());
+        var help = root.Options.OfType<HelpOption>().Single();
+        help.Action = new HelpWithExamples((HelpAction)help.Action!, new Dictionary<Command, string> { [root] = RootHelp, [sendCommand] = SendHelp });
+        return root;
+    }
+
+    private static void AddError(OptionResult result, Option<string?> option, Func<string, string?> problem)
+    {
+        if (problem(result.GetValueOrDefault<string?>() ?? "") is { } text)
+        {
+            result.AddError($"{option.Name}: {text}");
+        }
+    }
+
+    private static void AddRangeError(OptionResult result, Option<int?> option, int max)
+    {
+        // What is no number has its own message.
+        if (result.Errors.Any() || result.Tokens.Count != 1)
+        {
+            return;
+        }
+
+        if (!int.TryParse(result.Tokens[0].Value, System.Globalization.CultureInfo.InvariantCulture, out var value) || value < 1 || value > max)
+        {
+            result.AddError($"{option.Name} must be a number from 1 to {max}.");
+        }
+    }
+}

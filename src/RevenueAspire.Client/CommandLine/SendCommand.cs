@@ -1,0 +1,221 @@
+using System.Text;
+using Microsoft.Extensions.Options;
+using RevenueAspire.Client.Http;
+using RevenueAspire.Client.Input;
+using RevenueAspire.Client.Journal;
+using RevenueAspire.Client.Sending;
+using Spectre.Console;
+
+namespace RevenueAspire.Client.CommandLine;
+
+/// <summary><c>send FILE...</c>: opens all files, puts all runs on disk, and then sends one after the other.</summary>
+internal sealed class SendCommand(SendArguments arguments, ClientOptions options, HttpClient http, string journalDirectory, TimeProvider time)
+{
+    private readonly ApiConnection _api = new(http, new Uri(arguments.Url ?? options.Url), arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
+
+    private readonly SendDisplay _display = new(
+        AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Out = new AnsiConsoleOutput(Console.Error),
+            Interactive = Console.IsErrorRedirected ? InteractionSupport.No : InteractionSupport.Detect,
+            Ansi = Console.IsErrorRedirected ? AnsiSupport.No : AnsiSupport.Detect,
+        }),
+        time);
+
+    private readonly SendSettings _settings = new()
+    {
+        Concurrency = arguments.Concurrency ?? options.Concurrency,
+        Batch = arguments.Batch ?? 0,
+        RequestTimeout = TimeSpan.FromSeconds(options.RequestTimeoutSeconds),
+        GiveUpAfter = TimeSpan.FromSeconds(options.GiveUpAfterSeconds),
+        StartPatience = TimeSpan.FromSeconds(options.GiveUpAfterSeconds),
+    };
+
+    /// <summary>Runs the command.</summary>
+    /// <returns>The exit code.</returns>
+    public async Task<int> RunAsync(CancellationToken stop)
+    {
+        var jobs = new List<SendJob>();
+        SendJob? current = null;
+        try
+        {
+            await OpenAsync(jobs, stop);
+            var log = await LogStateQuery.WaitAsync(_api, _settings, _display, time, stop);
+            if (log is null)
+            {
+                _display.Warning($"the health of {_api.Url} does not tell which keys it remembers: this run cannot be resumed after a kill.");
+            }
+
+            foreach (var job in jobs)
+            {
+                job.Begin(log);
+            }
+
+            var anyRejected = false;
+            foreach (var job in jobs)
+            {
+                current = job;
+                anyRejected |= await SendAsync(job, stop);
+                current = null;
+            }
+
+            return anyRejected ? ExitCodes.Rejected : ExitCodes.Done;
+        }
+        catch (SendException failure)
+        {
+            await Console.Error.WriteLineAsync(failure.Message + Advice(failure));
+            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), failure.Failure);
+            return ExitCodes.NotDone;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync("Stopped.");
+            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
+            return ExitCodes.NotDone;
+        }
+        finally
+        {
+            jobs.ForEach(job => job.Dispose());
+        }
+    }
+
+    /// <summary>Opens every file and journal, so that what cannot be sent is said before anything is.</summary>
+    private async Task OpenAsync(List<SendJob> jobs, CancellationToken stop)
+    {
+        var inputs = new Queue<InputFile>();
+        try
+        {
+            foreach (var file in arguments.Files)
+            {
+                inputs.Enqueue(InputFile.Open(file));
+            }
+
+            while (inputs.TryPeek(out var input))
+            {
+                if (await OpenAsync(input, stop) is { } job)
+                {
+                    jobs.Add(job);
+                }
+                else
+                {
+                    input.Dispose();
+                }
+
+                inputs.Dequeue();
+            }
+        }
+        finally
+        {
+            foreach (var input in inputs)
+            {
+                input.Dispose();
+            }
+        }
+
+        if (jobs.Count == 0)
+        {
+            throw new SendException(SendFailure.NothingToResume, $"Nothing to resume: {string.Join(", ", arguments.Files)} was sent to the end.");
+        }
+    }
+
+    /// <summary>A new run, or the one to resume; null when there was one and it came to its end.</summary>
+    private async Task<SendJob?> OpenAsync(InputFile input, CancellationToken stop)
+    {
+        var journal = RunJournal.Open(journalDirectory, "send", input.FullPath, _api.Url.AbsoluteUri);
+        SendJob? job = null;
+        try
+        {
+            if (!arguments.Resume)
+            {
+                job = SendJob.Create(input, journal, _api.Url, _settings.Batch, time.GetUtcNow());
+                if (job.Replaced is { } replaced)
+                {
+                    _display.Warning($"an earlier send of {input.GivenPath} was stopped after line {replaced.LinesThrough}; this one begins anew and counts those lines again (--resume would have gone on).");
+                }
+
+                return job;
+            }
+
+            var entry = journal.Load()
+                ?? throw new SendException(SendFailure.NothingToResume, $"Nothing to resume: no send of {input.GivenPath} to {_api.Url} was begun. Leave --resume out.");
+            if (entry.Finished)
+            {
+                return null;
+            }
+
+            return job = await SendJob.ResumeAsync(input, journal, entry, arguments.Batch, stop);
+        }
+        finally
+        {
+            if (job is null)
+            {
+                journal.Dispose();
+            }
+        }
+    }
+
+    /// <summary>Sends one file and says how it ended.</summary>
+    /// <returns>Whether lines were rejected.</returns>
+    private async Task<bool> SendAsync(SendJob job, CancellationToken stop)
+    {
+        var file = job.Input.GivenPath;
+        if (job.IsResumed && job.Entry.OpenThrough > 0)
+        {
+            await Console.Error.WriteLineAsync($"{file}: going on after line {SendDisplay.Number(job.Entry.LinesThrough)}");
+        }
+
+        var start = time.GetTimestamp();
+        using var run = new SendRun(job, _api, _settings, _display, time);
+        try
+        {
+            await _display.ShowAsync(file, job.Entry.Length, job.Entry.SentThrough, run, () => run.RunAsync(stop));
+        }
+        finally
+        {
+            _display.EndFile(file);
+        }
+
+        await Console.Out.WriteLineAsync(Summary(job, run, time.GetElapsedTime(start)));
+        return job.Entry.Rejected > 0;
+    }
+
+    private static string Summary(SendJob job, SendRun run, TimeSpan elapsed)
+    {
+        var entry = job.Entry;
+        var text = new StringBuilder($"{job.Input.GivenPath}: {SendDisplay.Number(entry.Accepted + entry.Rejected)} lines sent, {SendDisplay.Number(entry.Accepted)} accepted, {SendDisplay.Number(entry.Rejected)} rejected");
+        text.Append(System.Globalization.CultureInfo.InvariantCulture, $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(run.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
+        if (entry.Rejected > 0)
+        {
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"; the rejected lines are in {run.RejectedPath}");
+        }
+        else if (File.Exists(run.RejectedPath))
+        {
+            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"; {run.RejectedPath} is from an earlier run");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Advice(SendException failure) => failure.Failure == SendFailure.Unauthorized ? " Set --secret or Client:Secret." : "";
+
+    /// <summary>Names the command that goes on, when some of the run may have been sent.</summary>
+    private async Task SayHowToGoOnAsync(SendJob? job, SendFailure? failure)
+    {
+        if (job is null || job.Entry.OpenThrough == 0 || failure is SendFailure.CannotResume or SendFailure.NothingToResume)
+        {
+            return;
+        }
+
+        var command = new StringBuilder("RevenueAspire.Client send");
+        command.AppendJoin("", arguments.Files.Select(file => " " + Quoted(file)));
+        if (arguments.Url is { } url)
+        {
+            command.Append(" --url ").Append(url);
+        }
+
+        await Console.Error.WriteLineAsync(
+            $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}. Go on with: {command} --resume");
+    }
+
+    private static string Quoted(string file) => file.Any(c => !char.IsAsciiLetterOrDigit(c) && !"/\\:._-+@".Contains(c)) ? $"'{file}'" : file;
+}

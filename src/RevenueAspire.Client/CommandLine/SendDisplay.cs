@@ -1,0 +1,129 @@
+using System.Globalization;
+using RevenueAspire.Client.Sending;
+using Spectre.Console;
+using Spectre.Console.Rendering;
+
+namespace RevenueAspire.Client.CommandLine;
+
+/// <summary>Shows a run on stderr: a bar on a terminal, a line every few seconds elsewhere, and the first bad lines. Thread-safe.</summary>
+internal sealed class SendDisplay(IAnsiConsole console, TimeProvider time) : ISendObserver
+{
+    /// <summary>Bad lines that are named; the rest is counted, and all are in the file.</summary>
+    private const int NamedLines = 10;
+
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan WaitingInterval = TimeSpan.FromSeconds(5);
+
+    private readonly Lock _gate = new();
+    private long _named;
+    private long _lastWaiting;
+
+    public void Rejected(string file, RejectedLine line)
+    {
+        lock (_gate)
+        {
+            if (_named++ < NamedLines)
+            {
+                Write($"{file}:{line.Line}: {line.Reason}");
+            }
+        }
+    }
+
+    public void Waiting(string reason)
+    {
+        lock (_gate)
+        {
+            var now = time.GetTimestamp();
+            if (_lastWaiting == 0 || time.GetElapsedTime(_lastWaiting, now) >= WaitingInterval)
+            {
+                _lastWaiting = now;
+                Write($"waiting for {reason}");
+            }
+        }
+    }
+
+    public void Warning(string text)
+    {
+        lock (_gate)
+        {
+            Write("warning: " + text);
+        }
+    }
+
+    /// <summary>Says how many bad lines were not named, and begins anew for the next file.</summary>
+    public void EndFile(string file)
+    {
+        lock (_gate)
+        {
+            if (_named > NamedLines)
+            {
+                Write($"{file}: and {Number(_named - NamedLines)} more rejected lines");
+            }
+
+            _named = 0;
+        }
+    }
+
+    /// <summary>Shows a run's progress until it ends.</summary>
+    /// <param name="file">For the label.</param>
+    /// <param name="length">Bytes of the file.</param>
+    /// <param name="before">Bytes that an earlier process had sent.</param>
+    /// <param name="run">What is shown.</param>
+    /// <param name="work">The run's task; its exception passes through.</param>
+    public async Task ShowAsync(string file, long length, long before, SendRun run, Func<Task> work)
+    {
+        if (!console.Profile.Capabilities.Interactive)
+        {
+            await ShowLinesAsync(file, length, before, run, work());
+            return;
+        }
+
+        await console.Progress()
+            .HideCompleted(false)
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RateColumn(run, time), new RemainingTimeColumn())
+            .StartAsync(async context =>
+            {
+                var bar = context.AddTask(Markup.Escape(Path.GetFileName(file)), maxValue: Math.Max(length, 1));
+                var task = work();
+                while (!task.IsCompleted)
+                {
+                    bar.Value = before + run.AnsweredBytes;
+                    await Task.WhenAny(task, Task.Delay(100));
+                }
+
+                bar.Value = task.IsCompletedSuccessfully ? bar.MaxValue : before + run.AnsweredBytes;
+                await task;
+            });
+    }
+
+    /// <summary>A number with thousands separators.</summary>
+    public static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
+
+    private async Task ShowLinesAsync(string file, long length, long before, SendRun run, Task task)
+    {
+        var start = time.GetTimestamp();
+        while (await Task.WhenAny(task, Task.Delay(LineInterval, time)) != task)
+        {
+            var seconds = Math.Max(time.GetElapsedTime(start).TotalSeconds, 0.001);
+            var sent = run.AnsweredBytes;
+            var left = sent == 0 ? "" : $", {TimeSpan.FromSeconds((length - before - sent) * seconds / sent):hh\\:mm\\:ss} left";
+            lock (_gate)
+            {
+                Write($"{file}: {100 * (before + sent) / Math.Max(length, 1)} %, {Number(run.AnsweredLines)} lines, {Number((long)(run.AnsweredLines / seconds))} lines/s{left}");
+            }
+        }
+
+        await task;
+    }
+
+    /// <summary>A plain line, whatever the width of the terminal; above the bar when there is one.</summary>
+    private void Write(string text) => console.Write(new Paragraph(text + Environment.NewLine) { Overflow = Overflow.Fold });
+
+    private sealed class RateColumn(SendRun run, TimeProvider time) : ProgressColumn
+    {
+        private readonly long _start = time.GetTimestamp();
+
+        public override IRenderable Render(RenderOptions options, ProgressTask task, TimeSpan deltaTime) =>
+            new Text($"{Number((long)(run.AnsweredLines / Math.Max(time.GetElapsedTime(_start).TotalSeconds, 0.001)))} lines/s");
+    }
+}

@@ -1,0 +1,53 @@
+namespace RevenueAspire.Client.Http;
+
+/// <summary>What an answer of the API means for a request.</summary>
+internal enum AnswerKind
+{
+    /// <summary>202: at least one line is on disk there; <see cref="Answer.Rejected"/> lists the others.</summary>
+    Accepted,
+
+    /// <summary>400: nothing in it is an event, and nothing was appended.</summary>
+    Rejected,
+
+    /// <summary>408, 429, 5xx, no connection, a broken one, or a time-out: send it again with the same key.</summary>
+    TryAgain,
+
+    /// <summary>401 or 403.</summary>
+    Unauthorized,
+
+    /// <summary>413: the body is too large.</summary>
+    TooLarge,
+
+    /// <summary>422: the key is known with another body.</summary>
+    KeyConflict,
+
+    /// <summary>Anything else: not the API that was expected.</summary>
+    Unexpected,
+}
+
+/// <summary>A line of a batch that is no event.</summary>
+/// <param name="Line">Number in the body, from 1.</param>
+/// <param name="Reason">Why, for people.</param>
+internal readonly record struct BatchReject(int Line, string Reason);
+
+/// <summary>The outcome of one attempt.</summary>
+internal sealed record Answer(AnswerKind Kind)
+{
+    /// <summary>Shared by the most frequent answer, which has nothing else to say.</summary>
+    public static readonly Answer OneAccepted = new(AnswerKind.Accepted) { Accepted = 1 };
+
+    /// <summary>Lines that were appended.</summary>
+    public int Accepted { get; init; }
+
+    /// <summary>Lines that were not; may be more than are listed.</summary>
+    public int RejectedCount { get; init; }
+
+    /// <summary>The first of them.</summary>
+    public IReadOnlyList<BatchReject> Rejected { get; init; } = [];
+
+    /// <summary>What the API, or the connection, says about it.</summary>
+    public string Detail { get; init; } = "";
+
+    /// <summary>How long the API asks to wait.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+}

@@ -1,0 +1,165 @@
+using System.Buffers;
+using System.Net;
+using System.Net.Http.Headers;
+
+namespace RevenueAspire.Client.Http;
+
+/// <summary>One attempt at one request. Knows HTTP and the API's answers, not the file, and does not retry. Thread-safe.</summary>
+/// <param name="http">Without a time-out of its own.</param>
+/// <param name="url">The API's base address.</param>
+/// <param name="secret">Goes into the Authorization header as it is.</param>
+internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
+{
+    /// <summary>Bytes of an answer that are read at most; what the API says about 100 rejected lines is far smaller.</summary>
+    private const int MaxAnswerBytes = 1 << 20;
+
+    private static readonly MediaTypeHeaderValue Json = new("application/json");
+    private static readonly MediaTypeHeaderValue JsonLines = new("application/jsonl");
+
+    private readonly Uri _event = new(WithSlash(url), "liveEvent");
+    private readonly Uri _events = new(WithSlash(url), "liveEvents");
+    private readonly Uri _health = new(WithSlash(url), "health");
+
+    /// <summary>The API's base address, ending in a slash.</summary>
+    public Uri Url { get; } = WithSlash(url);
+
+    /// <summary>The log behind the API, from its receipts.</summary>
+    public LogPosition Log { get; } = new();
+
+    /// <summary>Sends one event, or JSON Lines.</summary>
+    /// <param name="isBatch">Whether the body goes to <c>/liveEvents</c>.</param>
+    /// <param name="key">The Idempotency-Key.</param>
+    /// <param name="body">Must stay unchanged until the call returns, and after an <see cref="AnswerKind.TryAgain"/> without a status for good: a broken connection may still read it.</param>
+    /// <param name="cancellationToken">Breaks the attempt off.</param>
+    /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
+    /// <exception cref="IOException">The answer broke off.</exception>
+    public async Task<Answer> PostAsync(bool isBatch, string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    {
+        using var content = new ReadOnlyMemoryContent(body);
+        content.Headers.ContentType = isBatch ? JsonLines : Json;
+        using var request = new HttpRequestMessage(HttpMethod.Post, isBatch ? _events : _event) { Content = content };
+        request.Headers.TryAddWithoutValidation("Authorization", secret);
+        request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
+        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        return await ReadAsync(response, isBatch, cancellationToken);
+    }
+
+    /// <summary>Asks for the state of the log.</summary>
+    /// <returns>The state, null when this API's health does not tell, or the reason why it did not answer yet.</returns>
+    /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
+    /// <exception cref="IOException">The answer broke off.</exception>
+    public async Task<(LogState? State, string? Unavailable)> GetLogStateAsync(CancellationToken cancellationToken)
+    {
+        using var response = await http.GetAsync(_health, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        var buffer = ArrayPool<byte>.Shared.Rent(4096);
+        try
+        {
+            var body = await ReadBodyAsync(response, buffer, cancellationToken);
+            // An API whose log cannot be written answers 503, but tells its state all the same.
+            var state = LogState.Parse(body);
+            var isTransient = IsTransient(response.StatusCode);
+            return (state, state is null && isTransient ? $"it answers {(int)response.StatusCode}" : null);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async Task<Answer> ReadAsync(HttpResponseMessage response, bool isBatch, CancellationToken cancellationToken)
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(4096);
+        try
+        {
+            var body = await ReadBodyAsync(response, buffer, cancellationToken);
+            return Judge(response, isBatch, AnswerBody.Parse(body.Span));
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private Answer Judge(HttpResponseMessage response, bool isBatch, AnswerBody? body)
+    {
+        var status = response.StatusCode;
+        var detail = OneLine(body?.Detail ?? body?.Title ?? "");
+        return status switch
+        {
+            HttpStatusCode.Accepted => Accepted(isBatch, body),
+            HttpStatusCode.BadRequest when body is { Rejected: { } rejected } && isBatch =>
+                new Answer(AnswerKind.Rejected) { RejectedCount = body.RejectedCount ?? rejected.Count, Rejected = rejected, Detail = detail },
+            HttpStatusCode.BadRequest when detail.Length > 0 && !isBatch => new Answer(AnswerKind.Rejected) { RejectedCount = 1, Detail = detail },
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new Answer(AnswerKind.Unauthorized) { Detail = detail },
+            HttpStatusCode.RequestEntityTooLarge => new Answer(AnswerKind.TooLarge) { Detail = detail },
+            HttpStatusCode.UnprocessableEntity => new Answer(AnswerKind.KeyConflict) { Detail = detail },
+            _ when IsTransient(status) => new Answer(AnswerKind.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfter(response.Headers.RetryAfter) },
+            _ => new Answer(AnswerKind.Unexpected) { Detail = Describe(status, detail) },
+        };
+    }
+
+    private Answer Accepted(bool isBatch, AnswerBody? body)
+    {
+        // Any web server can say 202; only a receipt says that the events are on disk.
+        if (body is not { ReceiptOffset: >= 0 } || (isBatch && body is not { Accepted: > 0, RejectedCount: >= 0 }))
+        {
+            return new Answer(AnswerKind.Unexpected) { Detail = "202 without a receipt" };
+        }
+
+        if (!Log.Advance(body.LogId, body.ReceiptOffset))
+        {
+            return new Answer(AnswerKind.Unexpected) { Detail = $"a receipt of the log {body.LogId:N}, while the run began with the log {Log.Id:N}: its data was replaced meanwhile" };
+        }
+
+        return isBatch
+            ? new Answer(AnswerKind.Accepted) { Accepted = body.Accepted!.Value, RejectedCount = body.RejectedCount!.Value, Rejected = body.Rejected ?? [] }
+            : Answer.OneAccepted;
+    }
+
+    /// <summary>Reads the whole body, so that its connection can be used again, into the buffer, or a larger one where it does not fit.</summary>
+    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpResponseMessage response, byte[] buffer, CancellationToken cancellationToken)
+    {
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        var length = 0;
+        while (true)
+        {
+            var read = await stream.ReadAsync(buffer.AsMemory(length), cancellationToken);
+            length += read;
+            if (read == 0 || length > MaxAnswerBytes)
+            {
+                // What is longer is no answer of the API's, and cut off it is no JSON either.
+                return buffer.AsMemory(0, length);
+            }
+
+            if (length == buffer.Length)
+            {
+                var larger = new byte[buffer.Length * 2];
+                buffer.CopyTo(larger, 0);
+                buffer = larger;
+            }
+        }
+    }
+
+    private static bool IsTransient(HttpStatusCode status) =>
+        status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
+
+    private static TimeSpan? RetryAfter(RetryConditionHeaderValue? header) =>
+        header?.Delta ?? (header?.Date - DateTimeOffset.UtcNow is { } until ? until > TimeSpan.Zero ? until : TimeSpan.Zero : null);
+
+    private static string Describe(HttpStatusCode status, string detail) => detail.Length == 0 ? $"{(int)status}" : $"{(int)status}: {detail}";
+
+    /// <summary>Text of another machine goes to a terminal: no control characters, and no page of it.</summary>
+    private static string OneLine(string text)
+    {
+        var line = string.Create(Math.Min(text.Length, 500), text, static (span, source) =>
+        {
+            for (var i = 0; i < span.Length; i++)
+            {
+                span[i] = char.IsControl(source[i]) ? ' ' : source[i];
+            }
+        });
+        return line.Trim();
+    }
+
+    private static Uri WithSlash(Uri url) => url.AbsoluteUri.EndsWith('/') ? url : new Uri(url.AbsoluteUri + "/");
+}

@@ -1,0 +1,28 @@
+namespace RevenueAspire.Client.Http;
+
+/// <summary>The HttpClient for the API: many parallel requests over HTTP/1.1, and nothing that a request does not need.</summary>
+internal static class ApiHttpClient
+{
+    public const string Name = "api";
+
+    /// <summary>Registers the client under <see cref="Name"/>.</summary>
+    /// <param name="services">Where service discovery is already registered.</param>
+    /// <param name="concurrency">Connections at most.</param>
+    public static void AddApiHttpClient(this IServiceCollection services, Func<IServiceProvider, int> concurrency) =>
+        services.AddHttpClient(Name)
+            .ConfigureHttpClient(http => http.Timeout = Timeout.InfiniteTimeSpan)
+            .UseSocketsHttpHandler((handler, provider) =>
+            {
+                handler.MaxConnectionsPerServer = concurrency(provider);
+                handler.ConnectTimeout = TimeSpan.FromSeconds(5);
+                // Below the time after which servers close idle connections; also the longest that a changed DNS entry goes unseen.
+                handler.PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60);
+                handler.PooledConnectionLifetime = TimeSpan.FromMinutes(10);
+                // A redirected POST would arrive as a GET; a wrong address is better said than followed.
+                handler.AllowAutoRedirect = false;
+                handler.UseCookies = false;
+                handler.UseProxy = false;
+            })
+            .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
+            .RemoveAllLoggers();
+}

@@ -1,0 +1,32 @@
+using System.Text.Json;
+
+namespace RevenueAspire.Client.Http;
+
+/// <summary>What the API's <c>/health</c> says of its log.</summary>
+/// <param name="Id">The log's id.</param>
+/// <param name="DurableMark">Offset up to which it is on disk.</param>
+/// <param name="KeysFrom">Offset from which on it remembers every idempotency key.</param>
+internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom)
+{
+    /// <summary>Reads <c>checks.log.data</c>; null when the body has none.</summary>
+    public static LogState? Parse(ReadOnlyMemory<byte> json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json);
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("checks", out var checks)
+                && checks.TryGetProperty("log", out var log)
+                && log.TryGetProperty("data", out var data)
+                && data.TryGetProperty("id", out var id) && Guid.TryParse(id.GetString(), out var logId)
+                && data.TryGetProperty("durableMark", out var mark) && mark.TryGetInt64(out var durableMark)
+                && data.TryGetProperty("keysFrom", out var keys) && keys.TryGetInt64(out var keysFrom)
+                ? new LogState(logId, durableMark, keysFrom)
+                : null;
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+}

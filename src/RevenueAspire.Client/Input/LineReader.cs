@@ -1,0 +1,136 @@
+using System.Buffers;
+using RevenueAspire.Client.Sending;
+
+namespace RevenueAspire.Client.Input;
+
+/// <summary>A line of the file.</summary>
+/// <param name="Number">From 1.</param>
+/// <param name="Offset">Byte offset of its first byte.</param>
+/// <param name="Length">Bytes without the newline.</param>
+/// <param name="End">Byte offset after its newline, or of the end of the file.</param>
+internal readonly record struct FileLine(long Number, long Offset, long Length, long End)
+{
+    /// <summary>Too long to be an event, and not held in memory. A carriage return before the newline belongs to the line's end.</summary>
+    public bool IsTooLong(byte lastByte) => Length - (lastByte == '\r' ? 1 : 0) > SendLimits.LineBytes;
+}
+
+/// <summary>Reads a file line by line in bounded memory, whatever the length of a line. For one thread.</summary>
+/// <param name="file">Read up to the length that it had when opened.</param>
+/// <param name="offset">Where to start: the beginning of a line.</param>
+/// <param name="linesBefore">Lines before that offset.</param>
+internal sealed class LineReader(InputFile file, long offset, long linesBefore) : IDisposable
+{
+    private const int BufferBytes = 256 * 1024;
+
+    private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+    private long _bufferOffset = offset;
+    private int _start;
+    private int _end;
+    private long _lines = linesBefore;
+
+    /// <summary>The bytes of the line that was read last; empty when it is too long. Valid until the next read.</summary>
+    public ReadOnlyMemory<byte> Current { get; private set; }
+
+    /// <summary>The next line that is not blank, or null at the end.</summary>
+    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    public async ValueTask<FileLine?> ReadAsync(CancellationToken cancellationToken)
+    {
+        while (await ReadAnyAsync(cancellationToken) is { } line)
+        {
+            if (line.Length > Current.Length || !IsBlank(Current.Span, line.Offset == 0))
+            {
+                return line;
+            }
+        }
+
+        return null;
+    }
+
+    public void Dispose()
+    {
+        ArrayPool<byte>.Shared.Return(_buffer);
+        _buffer = [];
+    }
+
+    private async ValueTask<FileLine?> ReadAnyAsync(CancellationToken cancellationToken)
+    {
+        var searched = 0;
+        while (true)
+        {
+            var newline = _buffer.AsSpan(_start + searched, _end - _start - searched).IndexOf((byte)'\n');
+            if (newline >= 0)
+            {
+                return Take(searched + newline, hasNewline: true);
+            }
+
+            searched = _end - _start;
+            if (searched > SendLimits.LineBytes + 1)
+            {
+                return await SkipLongLineAsync(cancellationToken);
+            }
+
+            if (!await FillAsync(cancellationToken))
+            {
+                return searched == 0 ? null : Take(searched, hasNewline: false);
+            }
+        }
+    }
+
+    private FileLine Take(int length, bool hasNewline)
+    {
+        var begin = _bufferOffset + _start;
+        var line = new FileLine(++_lines, begin, length, begin + length + (hasNewline ? 1 : 0));
+        Current = line.IsTooLong(length == 0 ? (byte)0 : _buffer[_start + length - 1]) ? default : _buffer.AsMemory(_start, length);
+        _start += (int)(line.End - begin);
+        return line;
+    }
+
+    private async ValueTask<FileLine> SkipLongLineAsync(CancellationToken cancellationToken)
+    {
+        var begin = _bufferOffset + _start;
+        Current = default;
+        while (true)
+        {
+            var newline = _buffer.AsSpan(_start, _end - _start).IndexOf((byte)'\n');
+            if (newline >= 0)
+            {
+                var end = _bufferOffset + _start + newline;
+                _start += newline + 1;
+                return new FileLine(++_lines, begin, end - begin, end + 1);
+            }
+
+            _start = _end;
+            if (!await FillAsync(cancellationToken))
+            {
+                var end = _bufferOffset + _end;
+                return new FileLine(++_lines, begin, end - begin, end);
+            }
+        }
+    }
+
+    /// <summary>Reads more behind what is unread; false at the end of the file.</summary>
+    private async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
+    {
+        if (_start > 0)
+        {
+            _buffer.AsSpan(_start, _end - _start).CopyTo(_buffer);
+            _bufferOffset += _start;
+            _end -= _start;
+            _start = 0;
+        }
+
+        var read = await file.ReadAsync(_bufferOffset + _end, _buffer.AsMemory(_end), cancellationToken);
+        _end += read;
+        return read > 0;
+    }
+
+    private static bool IsBlank(ReadOnlySpan<byte> line, bool isFirst)
+    {
+        if (isFirst && line.StartsWith("\uFEFF"u8))
+        {
+            line = line[3..];
+        }
+
+        return line.IndexOfAnyExcept((byte)' ', (byte)'\t', (byte)'\r') < 0;
+    }
+}

@@ -1,0 +1,66 @@
+using System.Text.Json.Serialization;
+
+namespace RevenueAspire.Client.Journal;
+
+/// <summary>A run as the disk remembers it. Saved before the first request, and then about every second.</summary>
+/// <remarks>
+/// Everything before <see cref="SentThrough"/> is answered. Requests that begin between it and <see cref="OpenThrough"/> may have been sent; they
+/// follow from the file, <see cref="Batch"/> and the limits alone; a resumed run sends them again with the same keys.
+/// </remarks>
+internal sealed record JournalEntry
+{
+    /// <summary>Changes with the meaning of the members, and with the way in which a file is cut into requests.</summary>
+    public const int CurrentVersion = 1;
+
+    public int Version { get; init; } = CurrentVersion;
+
+    /// <summary>32 hex digits; each request's key is this, a dash and the byte offset of its first line.</summary>
+    public required string RunId { get; init; }
+
+    public required string File { get; init; }
+
+    public required string Url { get; init; }
+
+    /// <summary>Bytes of the file when the run began; what is appended later belongs to another run.</summary>
+    public required long Length { get; init; }
+
+    /// <summary>Lines a request, 0 for single events.</summary>
+    public required int Batch { get; init; }
+
+    /// <summary>The API's log, or null when its health did not tell: then the run cannot be resumed.</summary>
+    public Guid? LogId { get; init; }
+
+    /// <summary>Each request at or behind <see cref="SentThrough"/> was first sent after this offset of the log was seen.</summary>
+    public long AsOf { get; init; }
+
+    /// <summary>Byte offset before which every line is answered.</summary>
+    public long SentThrough { get; init; }
+
+    /// <summary>Lines before that offset.</summary>
+    public long LinesThrough { get; init; }
+
+    /// <summary>SHA-256 of the bytes before that offset, in hex.</summary>
+    public string Digest { get; init; } = "";
+
+    /// <summary>No request that begins at or behind this byte offset has been sent; 0 before the first request.</summary>
+    public long OpenThrough { get; init; }
+
+    /// <summary>Lines before <see cref="SentThrough"/> that the API took.</summary>
+    public long Accepted { get; init; }
+
+    /// <summary>Lines before <see cref="SentThrough"/> that are no events.</summary>
+    public long Rejected { get; init; }
+
+    /// <summary>Bytes of the file of rejected lines that belong to them.</summary>
+    public long RejectedBytes { get; init; }
+
+    public bool Finished { get; init; }
+
+    public DateTimeOffset StartedAt { get; init; }
+
+    public DateTimeOffset SavedAt { get; init; }
+}
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, WriteIndented = true)]
+[JsonSerializable(typeof(JournalEntry))]
+internal sealed partial class JournalJson : JsonSerializerContext;

@@ -1,0 +1,34 @@
+using System.Security.Cryptography;
+using RevenueAspire.Client.Input;
+
+namespace RevenueAspire.Client.Journal;
+
+/// <summary>SHA-256 of the file's first n bytes, for growing n. For one thread at a time.</summary>
+/// <remarks>Reads the bytes a second time, out of the page cache: that is far cheaper than the requests for them.</remarks>
+internal sealed class SentDigest(InputFile file) : IDisposable
+{
+    private readonly IncrementalHash _hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private readonly byte[] _buffer = new byte[64 * 1024];
+    private long _through;
+
+    /// <summary>The digest of the bytes before an offset, which must not lie before the one of the last call.</summary>
+    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    public async ValueTask<string> ThroughAsync(long offset, CancellationToken cancellationToken)
+    {
+        while (_through < offset)
+        {
+            var read = await file.ReadAsync(_through, _buffer.AsMemory(0, (int)Math.Min(_buffer.Length, offset - _through)), cancellationToken);
+            if (read == 0)
+            {
+                throw new InputFileException($"{file.GivenPath} is shorter than what was sent of it.");
+            }
+
+            _hash.AppendData(_buffer, 0, read);
+            _through += read;
+        }
+
+        return Convert.ToHexStringLower(_hash.GetCurrentHash());
+    }
+
+    public void Dispose() => _hash.Dispose();
+}

@@ -1,0 +1,48 @@
+using RevenueAspire.Client.Http;
+
+namespace RevenueAspire.Client.Sending;
+
+/// <summary>Waits for the API, and asks for its log.</summary>
+internal static class LogStateQuery
+{
+    /// <returns>The state, or null when this API's health does not tell.</returns>
+    /// <exception cref="SendException">No answer in time.</exception>
+    /// <exception cref="OperationCanceledException">Stopped.</exception>
+    public static async Task<LogState?> WaitAsync(ApiConnection api, SendSettings settings, ISendObserver observer, TimeProvider time, CancellationToken stop)
+    {
+        LogState? state = null;
+        var retries = new RetryPolicy(settings.StartPatience, answer => observer.Waiting($"{api.Url}: {answer.Detail}"), time);
+        var answer = await retries.ExecuteAsync(
+            async _ =>
+            {
+                using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stop);
+                timeout.CancelAfter(settings.RequestTimeout);
+                try
+                {
+                    (state, var unavailable) = await api.GetLogStateAsync(timeout.Token);
+                    return unavailable is null ? Answer.OneAccepted : new Answer(AnswerKind.TryAgain) { Detail = unavailable };
+                }
+                catch (Exception exception) when (exception is HttpRequestException or IOException)
+                {
+                    return new Answer(AnswerKind.TryAgain) { Detail = ConnectionErrors.Describe(exception) };
+                }
+                catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+                {
+                    return new Answer(AnswerKind.TryAgain) { Detail = $"no answer within {settings.RequestTimeout.TotalSeconds:0} s" };
+                }
+            },
+            0,
+            stop);
+        if (answer.Kind == AnswerKind.TryAgain)
+        {
+            throw new SendException(SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
+        }
+
+        if (state is { } known)
+        {
+            api.Log.Advance(known.Id, known.DurableMark);
+        }
+
+        return state;
+    }
+}

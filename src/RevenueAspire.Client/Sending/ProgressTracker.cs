@@ -1,0 +1,118 @@
+namespace RevenueAspire.Client.Sending;
+
+/// <summary>How far a run is without a gap, and what has come together since the last <see cref="ProgressTracker.Take"/>.</summary>
+internal sealed record Progress(long SentThrough, long LinesThrough, long AsOf, long Accepted, long Rejected, IReadOnlyList<RejectedLine> NewRejected);
+
+/// <summary>Requests are answered in any order; this knows up to where all of them are. Thread-safe.</summary>
+/// <param name="sentThrough">Where the run starts in the file.</param>
+/// <param name="linesThrough">Lines before that.</param>
+/// <param name="highestReceipt">The highest receipt known so far; asked while nothing is open.</param>
+internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<long> highestReceipt)
+{
+    private readonly Lock _gate = new();
+    private readonly Queue<OutboundRequest> _open = new();
+    private readonly HashSet<OutboundRequest> _answered = [];
+    private List<RejectedLine> _rejected = [];
+    private TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private long _sentThrough = sentThrough;
+    private long _linesThrough = linesThrough;
+    private long _accepted;
+    private long _rejectedCount;
+    private long _answeredBytes;
+    private long _answeredLines;
+
+    /// <summary>Bytes of the file that are answered, with or without gaps before them.</summary>
+    public long AnsweredBytes => Volatile.Read(ref _answeredBytes);
+
+    /// <summary>Lines that are answered.</summary>
+    public long AnsweredLines => Volatile.Read(ref _answeredLines);
+
+    /// <summary>Whether no request is open.</summary>
+    public bool IsEmpty
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _open.Count == 0;
+            }
+        }
+    }
+
+    /// <summary>Adds the next request of the file, before it is sent.</summary>
+    public void Add(OutboundRequest request)
+    {
+        request.AsOf = highestReceipt();
+        lock (_gate)
+        {
+            _open.Enqueue(request);
+        }
+    }
+
+    /// <summary>Notes a request as answered.</summary>
+    public void Complete(OutboundRequest request)
+    {
+        lock (_gate)
+        {
+            _answered.Add(request);
+            Volatile.Write(ref _answeredBytes, _answeredBytes + request.End - request.Offset);
+            Volatile.Write(ref _answeredLines, _answeredLines + request.Accepted + (request.Rejected?.Count ?? 0));
+            var before = _sentThrough;
+            while (_open.TryPeek(out var oldest) && _answered.Remove(oldest))
+            {
+                _open.Dequeue();
+                Pass(oldest);
+            }
+
+            if (_sentThrough != before)
+            {
+                _advanced.SetResult();
+                _advanced = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+            }
+        }
+    }
+
+    /// <summary>Completes once the end of what is answered without a gap lies behind an offset, or less than so many requests are open.</summary>
+    public async Task WaitAsync(long offset, int openRequests, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            Task advanced;
+            lock (_gate)
+            {
+                if (_sentThrough > offset || _open.Count < openRequests)
+                {
+                    return;
+                }
+
+                advanced = _advanced.Task;
+            }
+
+            await advanced.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>The progress; hands the rejected lines over.</summary>
+    public Progress Take()
+    {
+        lock (_gate)
+        {
+            var rejected = _rejected;
+            _rejected = [];
+            var asOf = _open.TryPeek(out var oldest) ? oldest.AsOf : highestReceipt();
+            return new Progress(_sentThrough, _linesThrough, asOf, _accepted, _rejectedCount, rejected);
+        }
+    }
+
+    private void Pass(OutboundRequest request)
+    {
+        _sentThrough = request.End;
+        _linesThrough = request.LastLine;
+        _accepted += request.Accepted;
+        if (request.Rejected is { } lines)
+        {
+            _rejected.AddRange(lines);
+            _rejectedCount += lines.Count;
+        }
+    }
+}

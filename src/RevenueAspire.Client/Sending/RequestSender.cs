@@ -1,0 +1,232 @@
+using System.Diagnostics.Metrics;
+using RevenueAspire.Client.Http;
+
+namespace RevenueAspire.Client.Sending;
+
+/// <summary>How a run talks to the API.</summary>
+internal sealed record SendSettings
+{
+    /// <summary>Requests in flight at most.</summary>
+    public required int Concurrency { get; init; }
+
+    /// <summary>Lines a request; 0 for single events.</summary>
+    public int Batch { get; init; }
+
+    /// <summary>Time after which one attempt counts as failed.</summary>
+    public required TimeSpan RequestTimeout { get; init; }
+
+    /// <summary>Time that the API may be away before the run gives up.</summary>
+    public required TimeSpan GiveUpAfter { get; init; }
+
+    /// <summary>The same for the time before the first request.</summary>
+    public required TimeSpan StartPatience { get; init; }
+}
+
+/// <summary>Brings one request to its final answer: with retries, splits and the search for rejected lines. Thread-safe.</summary>
+internal sealed class RequestSender
+{
+    private static readonly Meter Meter = new("RevenueAspire.Client");
+    private static readonly Counter<long> Requests =
+        Meter.CreateCounter<long>("revenue.client.requests", "{request}", "Attempts to send a request, by outcome.");
+
+    private readonly ApiConnection _api;
+    private readonly RetryPolicy _retries;
+    private readonly TimeSpan _requestTimeout;
+    private readonly bool _isBatch;
+    private readonly CancellationToken _stop;
+    private readonly CancellationToken _abort;
+
+    /// <param name="api">Where requests go.</param>
+    /// <param name="settings">How.</param>
+    /// <param name="onRetry">Hears of each wait.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="stop">Ends waiting between attempts.</param>
+    /// <param name="abort">Breaks attempts off.</param>
+    public RequestSender(ApiConnection api, SendSettings settings, Action<Answer> onRetry, TimeProvider time, CancellationToken stop, CancellationToken abort)
+    {
+        _api = api;
+        _retries = new RetryPolicy(settings.GiveUpAfter, onRetry, time);
+        _requestTimeout = settings.RequestTimeout;
+        _isBatch = settings.Batch > 0;
+        _stop = stop;
+        _abort = abort;
+    }
+
+    /// <summary>Sends a request until each of its lines is known to be accepted or rejected.</summary>
+    /// <param name="runId">The first part of the key.</param>
+    /// <param name="request">Gets the outcome.</param>
+    /// <exception cref="SendException">The run cannot go on.</exception>
+    /// <exception cref="OperationCanceledException">Stopped; the request is open.</exception>
+    public async Task SendAsync(string runId, OutboundRequest request)
+    {
+        if (_isBatch)
+        {
+            await SendPieceAsync(runId, request, 0, request.Lines, request.Body);
+            return;
+        }
+
+        var answer = await PostAsync(request, false, $"{runId}-{request.Offset}", WithoutLineEnd(request.Body));
+        if (answer.Kind == AnswerKind.Accepted)
+        {
+            request.Accepted = 1;
+            return;
+        }
+
+        // What is too large for this API by itself is as bad as any other line that it refuses.
+        Reject(request, 0, WithoutNewline(request.Body), RejectedBy(answer, request));
+    }
+
+    private async Task SendPieceAsync(string runId, OutboundRequest request, int firstLine, int lines, ReadOnlyMemory<byte> body)
+    {
+        // Two pieces of one request begin at different lines. The first has the key of the whole, which the API refused and so does not know.
+        var key = firstLine == 0 ? $"{runId}-{request.Offset}" : $"{runId}-{request.Offset}-{firstLine}";
+        var answer = await PostAsync(request, true, key, body);
+        switch (answer.Kind)
+        {
+            case AnswerKind.TooLarge when lines > 1:
+                var half = BodyLines.Skip(body, lines / 2);
+                await SendPieceAsync(runId, request, firstLine, lines / 2, body[..half]);
+                await SendPieceAsync(runId, request, firstLine + (lines / 2), lines - (lines / 2), body[half..]);
+                break;
+            case AnswerKind.Accepted:
+                request.Accepted += answer.Accepted;
+                await RejectListedAsync(request, key, firstLine, lines, body, answer);
+                break;
+            default:
+                // Nothing in it is an event: the list names the first reasons.
+                var reasons = answer.Rejected.ToDictionary(reject => reject.Line, reject => reject.Reason);
+                var general = RejectedBy(answer, request);
+                foreach (var line in BodyLines.Of(body))
+                {
+                    Reject(request, firstLine + line.Index, body.Slice(line.Start, line.Length), reasons.GetValueOrDefault(line.Index + 1, general));
+                }
+
+                break;
+        }
+    }
+
+    /// <summary>Takes the rejected lines from the answer's list; where the API lists fewer than it counts, finds the others.</summary>
+    private async Task RejectListedAsync(OutboundRequest request, string key, int firstLine, int lines, ReadOnlyMemory<byte> body, Answer answer)
+    {
+        if (answer.Accepted + answer.RejectedCount != lines)
+        {
+            throw Refused(request, $"the API counted {answer.Accepted} + {answer.RejectedCount} of {lines} lines");
+        }
+
+        if (answer.RejectedCount == 0)
+        {
+            return;
+        }
+
+        var reasons = answer.Rejected.ToDictionary(reject => reject.Line, reject => reject.Reason);
+        // The list is in order: before its end every line that it does not name was accepted.
+        var listedThrough = answer.Rejected.Count == 0 ? 0 : answer.Rejected.Max(reject => reject.Line);
+        var found = 0;
+        foreach (var line in BodyLines.Of(body))
+        {
+            var bytes = body.Slice(line.Start, line.Length);
+            if (!reasons.TryGetValue(line.Index + 1, out var reason) && line.Index + 1 > listedThrough && found < answer.RejectedCount)
+            {
+                reason = await FindReasonAsync(request, key, bytes);
+            }
+
+            if (reason is not null)
+            {
+                Reject(request, firstLine + line.Index, bytes, reason);
+                found++;
+            }
+        }
+
+        if (found != answer.RejectedCount)
+        {
+            throw Refused(request, $"the API rejected {answer.RejectedCount} lines, but names only {found}");
+        }
+    }
+
+    /// <summary>Asks about one line of a batch that was answered: why it was rejected, or null when it was accepted.</summary>
+    /// <remarks>The line is sent alone with the batch's key. The API looks at the lines first (400: no event) and then at the key, which it knows with another body (422), so that nothing
+    /// can be appended twice.</remarks>
+    private async Task<string?> FindReasonAsync(OutboundRequest request, string key, ReadOnlyMemory<byte> line)
+    {
+        var answer = await AttemptAsync(request, true, key, line);
+        return answer.Kind switch
+        {
+            AnswerKind.KeyConflict => null,
+            AnswerKind.Rejected => answer.Rejected.Count == 0 ? answer.Detail : answer.Rejected[0].Reason,
+            AnswerKind.Accepted => throw Refused(request, "the API took a line again under the key of its batch: it does not remember keys (EventLog:KeyWindow), and that line counts twice"),
+            _ => throw Failure(answer, request),
+        };
+    }
+
+    private async Task<Answer> PostAsync(OutboundRequest request, bool isBatch, string key, ReadOnlyMemory<byte> body)
+    {
+        var answer = await AttemptAsync(request, isBatch, key, body);
+        return answer.Kind is AnswerKind.Accepted or AnswerKind.Rejected or AnswerKind.TooLarge ? answer : throw Failure(answer, request);
+    }
+
+    private ValueTask<Answer> AttemptAsync(OutboundRequest request, bool isBatch, string key, ReadOnlyMemory<byte> body) =>
+        _retries.ExecuteAsync(static arguments => arguments.self.AttemptOnceAsync(arguments.request, arguments.isBatch, arguments.key, arguments.body), (self: this, request, isBatch, key, body), _stop);
+
+    private async ValueTask<Answer> AttemptOnceAsync(OutboundRequest request, bool isBatch, string key, ReadOnlyMemory<byte> body)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_abort);
+        timeout.CancelAfter(_requestTimeout);
+        Answer answer;
+        try
+        {
+            answer = await _api.PostAsync(isBatch, key, body, timeout.Token);
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            request.MayReuseBuffer = false;
+            answer = new Answer(AnswerKind.TryAgain) { Detail = ConnectionErrors.Describe(exception) };
+        }
+        catch (OperationCanceledException) when (!_abort.IsCancellationRequested)
+        {
+            request.MayReuseBuffer = false;
+            answer = new Answer(AnswerKind.TryAgain) { Detail = $"no answer within {_requestTimeout.TotalSeconds:0} s" };
+        }
+        catch (OperationCanceledException)
+        {
+            request.MayReuseBuffer = false;
+            throw;
+        }
+
+        Requests.Add(1, new KeyValuePair<string, object?>("outcome", Outcome(answer.Kind)));
+        return answer;
+    }
+
+    private SendException Failure(Answer answer, OutboundRequest request) => answer.Kind switch
+    {
+        AnswerKind.Unauthorized => new SendException(SendFailure.Unauthorized, $"The API at {_api.Url} refuses the secret (401)."),
+        AnswerKind.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was away for too long ({answer.Detail})."),
+        AnswerKind.KeyConflict => Refused(request, "the API knows its key with another content (422): the file was changed after it had been sent"),
+        _ => Refused(request, $"the address {_api.Url} answers {answer.Detail}, which is not the API's way; check the address"),
+    };
+
+    private static SendException Refused(OutboundRequest request, string reason) =>
+        new(SendFailure.Refused, $"Sending stopped at line {request.LineNumber(0)}: {reason}.");
+
+    private static string RejectedBy(Answer answer, OutboundRequest request) => answer switch
+    {
+        { Detail.Length: > 0 } => answer.Detail,
+        { Kind: AnswerKind.TooLarge } => "too large for the API",
+        { Kind: AnswerKind.Rejected } => "not an event",
+        _ => throw Refused(request, $"unexpected {answer.Kind}"),
+    };
+
+    private static void Reject(OutboundRequest request, int index, ReadOnlyMemory<byte> line, string reason) =>
+        (request.Rejected ??= []).Add(new RejectedLine(request.LineNumber(index), reason, line.ToArray()));
+
+    private static ReadOnlyMemory<byte> WithoutNewline(ReadOnlyMemory<byte> line) => line[..^1];
+
+    private static ReadOnlyMemory<byte> WithoutLineEnd(ReadOnlyMemory<byte> line) => line.Span is [.., (byte)'\r', _] ? line[..^2] : line[..^1];
+
+    private static string Outcome(AnswerKind kind) => kind switch
+    {
+        AnswerKind.Accepted => "accepted",
+        AnswerKind.Rejected or AnswerKind.TooLarge => "rejected",
+        AnswerKind.TryAgain => "retried",
+        _ => "failed",
+    };
+}

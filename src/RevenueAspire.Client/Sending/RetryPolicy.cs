@@ -1,0 +1,74 @@
+using Polly;
+using Polly.Retry;
+using RevenueAspire.Client.Http;
+
+namespace RevenueAspire.Client.Sending;
+
+/// <summary>Repeats an attempt while the answer is <see cref="AnswerKind.TryAgain"/>: exponential waits with jitter, 5 s at most, or as long as the API asks; ends a fixed time after the first failure.</summary>
+internal sealed class RetryPolicy
+{
+    private static readonly ResiliencePropertyKey<long> FirstFailure = new("first-failure");
+    private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
+
+    private readonly ResiliencePipeline<Answer> _pipeline;
+
+    /// <param name="giveUpAfter">Time from a request's first failure to the last attempt; infinite with <see cref="Timeout.InfiniteTimeSpan"/>.</param>
+    /// <param name="onRetry">Hears of each wait.</param>
+    /// <param name="time">The clock.</param>
+    public RetryPolicy(TimeSpan giveUpAfter, Action<Answer> onRetry, TimeProvider time)
+    {
+        var builder = new ResiliencePipelineBuilder<Answer> { TimeProvider = time };
+        builder.AddRetry(new RetryStrategyOptions<Answer>
+        {
+            MaxRetryAttempts = int.MaxValue,
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = FirstDelay,
+            MaxDelay = MaxDelay,
+            ShouldHandle = arguments => ValueTask.FromResult(MayRetry(arguments, giveUpAfter, time)),
+            DelayGenerator = arguments => ValueTask.FromResult(arguments.Outcome.Result!.RetryAfter),
+            OnRetry = arguments =>
+            {
+                onRetry(arguments.Outcome.Result!);
+                return ValueTask.CompletedTask;
+            },
+        });
+        _pipeline = builder.Build();
+    }
+
+    /// <summary>Runs an attempt until its answer is final, or the time is up: then the answer is still <see cref="AnswerKind.TryAgain"/>.</summary>
+    /// <param name="attempt">One attempt.</param>
+    /// <param name="state">Passed to it.</param>
+    /// <param name="cancellationToken">Ends the waiting between attempts; an attempt under way is finished.</param>
+    /// <exception cref="OperationCanceledException">Cancelled between attempts.</exception>
+    public async ValueTask<Answer> ExecuteAsync<TState>(Func<TState, ValueTask<Answer>> attempt, TState state, CancellationToken cancellationToken)
+    {
+        var context = ResilienceContextPool.Shared.Get(cancellationToken);
+        try
+        {
+            return await _pipeline.ExecuteAsync(static (_, arguments) => arguments.attempt(arguments.state), context, (attempt, state));
+        }
+        finally
+        {
+            ResilienceContextPool.Shared.Return(context);
+        }
+    }
+
+    private static bool MayRetry(RetryPredicateArguments<Answer> arguments, TimeSpan giveUpAfter, TimeProvider time)
+    {
+        if (arguments.Outcome.Result is not { Kind: AnswerKind.TryAgain } answer)
+        {
+            return false;
+        }
+
+        var now = time.GetTimestamp();
+        if (!arguments.Context.Properties.TryGetValue(FirstFailure, out var first))
+        {
+            first = now;
+            arguments.Context.Properties.Set(FirstFailure, first);
+        }
+
+        return giveUpAfter == Timeout.InfiniteTimeSpan || time.GetElapsedTime(first, now) + (answer.RetryAfter ?? TimeSpan.Zero) < giveUpAfter;
+    }
+}

@@ -1,0 +1,29 @@
+namespace RevenueAspire.Client.Sending;
+
+/// <summary>Why a run ended before the end of the file.</summary>
+internal enum SendFailure
+{
+    /// <summary>The API did not answer, or answered "later", for too long.</summary>
+    ApiAway,
+
+    /// <summary>The API refuses the secret.</summary>
+    Unauthorized,
+
+    /// <summary>The address answers, but not as the API does; or the API knows a key with another body.</summary>
+    Refused,
+
+    /// <summary>The run cannot be resumed without the danger of counting lines twice.</summary>
+    CannotResume,
+
+    /// <summary>There is no unfinished run.</summary>
+    NothingToResume,
+
+    /// <summary>The input, the journal or the file of rejected lines cannot be read or written.</summary>
+    LocalFile,
+}
+
+/// <summary>Ends a run; the message is one line for people that says what to do.</summary>
+internal class SendException(SendFailure failure, string message, Exception? innerException = null) : Exception(message, innerException)
+{
+    public SendFailure Failure { get; } = failure;
+}

@@ -1,0 +1,220 @@
+using System.Threading.Channels;
+using RevenueAspire.Client.Http;
+using RevenueAspire.Client.Input;
+
+namespace RevenueAspire.Client.Sending;
+
+/// <summary>Sends one file: a reader, so many workers, and a saver.</summary>
+/// <remarks>
+/// What a kill at any moment leaves behind: the journal says up to where every line is answered, and beyond which offset nothing was sent. In between a resumed run sends the
+/// same requests with the same keys. Rejected lines are on disk before the journal passes them.
+/// </remarks>
+internal sealed class SendRun : IDisposable
+{
+    private readonly SendJob _job;
+    private readonly ApiConnection _api;
+    private readonly SendSettings _settings;
+    private readonly ISendObserver _observer;
+    private readonly TimeProvider _time;
+    private readonly ProgressTracker _tracker;
+    private readonly RejectedFile _rejected;
+    private readonly SemaphoreSlim _saving = new(1, 1);
+    private readonly long _carryThrough;
+    private readonly long _carryAsOf;
+    private readonly long _acceptedBefore;
+    private readonly long _rejectedBefore;
+    private SendException? _failure;
+    private bool _canSave = true;
+
+    /// <param name="job">After <see cref="SendJob.Begin"/>.</param>
+    /// <param name="api">Where it goes.</param>
+    /// <param name="settings">How; the batch size is the job's.</param>
+    /// <param name="observer">Hears what happens.</param>
+    /// <param name="time">The clock.</param>
+    public SendRun(SendJob job, ApiConnection api, SendSettings settings, ISendObserver observer, TimeProvider time)
+    {
+        _job = job;
+        _api = api;
+        _settings = settings with { Batch = job.Entry.Batch };
+        _observer = observer;
+        _time = time;
+        _tracker = new ProgressTracker(job.Entry.SentThrough, job.Entry.LinesThrough, () => Math.Max(api.Log.Highest, 0));
+        _rejected = new RejectedFile(job.Input, job.Entry.RejectedBytes);
+        // What an earlier process may have sent is as old as it said, whatever this process has seen since.
+        _carryThrough = job.Entry.OpenThrough;
+        _carryAsOf = job.Entry.AsOf;
+        _acceptedBefore = job.Entry.Accepted;
+        _rejectedBefore = job.Entry.Rejected;
+    }
+
+    /// <summary>Bytes of the file that are answered; any thread.</summary>
+    public long AnsweredBytes => _tracker.AnsweredBytes;
+
+    /// <summary>Lines that this process brought to an answer; any thread.</summary>
+    public long AnsweredLines => _tracker.AnsweredLines;
+
+    /// <summary>The file of rejected lines, which may not exist.</summary>
+    public string RejectedPath => _rejected.FilePath;
+
+    /// <summary>Sends the file to its end. The totals are in the job's entry afterwards, whatever the outcome.</summary>
+    /// <param name="stop">Stops cleanly: requests in flight get a few seconds, progress is saved.</param>
+    /// <exception cref="SendException">The run ended early; progress is saved where the disk allows it.</exception>
+    /// <exception cref="OperationCanceledException">Stopped; progress is saved.</exception>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        using var halt = CancellationTokenSource.CreateLinkedTokenSource(stop);
+        using var abort = new CancellationTokenSource();
+        await using var graceful = halt.Token.Register(() => abort.CancelAfter(SendLimits.StopGrace));
+        using var savingEnds = new CancellationTokenSource();
+        using var lines = new LineReader(_job.Input, _job.Entry.SentThrough, _job.Entry.LinesThrough);
+
+        var requests = Channel.CreateBounded<OutboundRequest>(new BoundedChannelOptions(_settings.Concurrency) { SingleWriter = true });
+        var sender = new RequestSender(_api, _settings, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
+        var workers = Enumerable.Range(0, _settings.Concurrency).Select(_ => GuardAsync(() => WorkAsync(requests.Reader, sender, halt.Token), halt)).ToList();
+        var saver = GuardAsync(() => SaveRegularlyAsync(savingEnds.Token), halt);
+        try
+        {
+            await GuardAsync(() => ReadAsync(new RequestReader(lines, _settings.Batch), requests.Writer, halt.Token), halt);
+        }
+        finally
+        {
+            requests.Writer.Complete();
+            await Task.WhenAll(workers);
+            await savingEnds.CancelAsync();
+            await saver;
+        }
+
+        var isComplete = _failure is null && !stop.IsCancellationRequested && !halt.IsCancellationRequested;
+        await GuardAsync(() => SaveAsync(isComplete), halt);
+        if (_failure is { } failure)
+        {
+            throw failure;
+        }
+
+        if (!isComplete)
+        {
+            throw new OperationCanceledException(stop);
+        }
+    }
+
+    public void Dispose()
+    {
+        _rejected.Dispose();
+        _saving.Dispose();
+    }
+
+    private async Task ReadAsync(RequestReader reader, ChannelWriter<OutboundRequest> requests, CancellationToken halt)
+    {
+        await SaveAsync(isComplete: false);
+        while (await reader.ReadAsync(halt) is { } request)
+        {
+            if (request.IsAnswered)
+            {
+                _tracker.Add(request);
+                _tracker.Complete(request);
+                continue;
+            }
+
+            await OpenWindowAsync(request.Offset, halt);
+            _tracker.Add(request);
+            await requests.WriteAsync(request, halt);
+        }
+    }
+
+    /// <summary>Waits until the journal on disk says that a request that begins at an offset may have been sent.</summary>
+    private async Task OpenWindowAsync(long offset, CancellationToken halt)
+    {
+        await _tracker.WaitAsync(long.MaxValue, SendLimits.OutstandingRequests, halt);
+        while (offset >= _job.Entry.OpenThrough)
+        {
+            // A save per request would be slow: wait until it opens a good part of the window, or until nothing is open.
+            var worthASave = _job.Entry.SentThrough + (SendLimits.WindowBytes(_settings.Batch) / 16);
+            await _tracker.WaitAsync(worthASave, 1, halt);
+            await SaveAsync(isComplete: false, openAtLeast: _tracker.IsEmpty ? offset + 1 : 0);
+        }
+    }
+
+    private async Task WorkAsync(ChannelReader<OutboundRequest> requests, RequestSender sender, CancellationToken halt)
+    {
+        await foreach (var request in requests.ReadAllAsync(halt))
+        {
+            await sender.SendAsync(_job.Entry.RunId, request);
+            request.Release();
+            _tracker.Complete(request);
+        }
+    }
+
+    private async Task SaveRegularlyAsync(CancellationToken end)
+    {
+        using var timer = new PeriodicTimer(SendLimits.SaveInterval, _time);
+        while (await timer.WaitForNextTickAsync(end))
+        {
+            await SaveAsync(isComplete: false);
+        }
+    }
+
+    /// <summary>Puts progress on disk: first the rejected lines, then the journal that counts them.</summary>
+    private async Task SaveAsync(bool isComplete, long openAtLeast = 0)
+    {
+        await _saving.WaitAsync();
+        try
+        {
+            if (!_canSave)
+            {
+                return;
+            }
+
+            // A save that fails takes its rejected lines with it: no later one may pass them.
+            _canSave = false;
+            var progress = _tracker.Take();
+            await _rejected.AppendAsync(progress.NewRejected, CancellationToken.None);
+            foreach (var line in progress.NewRejected)
+            {
+                _observer.Rejected(_job.Input.GivenPath, line);
+            }
+
+            var window = Math.Min(progress.SentThrough + SendLimits.WindowBytes(_settings.Batch), _job.Entry.Length);
+            _job.Save(_job.Entry with
+            {
+                SentThrough = progress.SentThrough,
+                LinesThrough = progress.LinesThrough,
+                Digest = await _job.Digest.ThroughAsync(progress.SentThrough, CancellationToken.None),
+                AsOf = progress.SentThrough < _carryThrough ? _carryAsOf : progress.AsOf,
+                OpenThrough = Math.Max(Math.Max(_job.Entry.OpenThrough, window), openAtLeast),
+                Accepted = _acceptedBefore + progress.Accepted,
+                Rejected = _rejectedBefore + progress.Rejected,
+                RejectedBytes = _rejected.Length,
+                Finished = isComplete,
+                SavedAt = _time.GetUtcNow(),
+            });
+            _canSave = true;
+        }
+        finally
+        {
+            _saving.Release();
+        }
+    }
+
+    /// <summary>The first failure of any part stops all parts.</summary>
+    private async Task GuardAsync(Func<Task> part, CancellationTokenSource halt)
+    {
+        try
+        {
+            await part();
+        }
+        catch (SendException failure)
+        {
+            Interlocked.CompareExchange(ref _failure, failure, null);
+            await halt.CancelAsync();
+        }
+        catch (OperationCanceledException)
+        {
+            // Stopped from outside, or by another part's failure; the parent looks at which.
+        }
+        catch (IOException exception)
+        {
+            Interlocked.CompareExchange(ref _failure, new SendException(SendFailure.LocalFile, $"{_job.Input.GivenPath}: {exception.Message}", exception), null);
+            await halt.CancelAsync();
+        }
+    }
+}

@@ -1,0 +1,46 @@
+using Microsoft.Extensions.Options;
+using RevenueAspire.Client.Http;
+using RevenueAspire.ServiceDefaults;
+
+namespace RevenueAspire.Client.Service;
+
+/// <summary>The web service: wiring only.</summary>
+internal static class ClientService
+{
+    private const int DefaultPort = 3000;
+
+    /// <summary>Runs until it is told to stop.</summary>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync()
+    {
+        // The command line takes no settings: a mistyped option must not go unseen.
+        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
+        builder.AddServiceDefaults();
+        builder.Services.AddClientOptions();
+        builder.Services.AddServiceSecret(builder.Environment);
+        builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency);
+        builder.Services.AddProblemDetails();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton(new JournalDirectory(Path.Combine(DataDirectory.Resolve(builder.Configuration), "client")));
+        builder.Services.AddSingleton<FileSender>();
+        builder.Services.AddHostedService<SendOnStart>();
+        if (!HasOwnAddress(builder.Configuration))
+        {
+            builder.WebHost.UseUrls($"http://localhost:{DefaultPort}");
+        }
+
+        await using var app = builder.Build();
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.MapDefaultEndpoints();
+        app.MapGenerateEvents();
+        await app.RunAsync();
+        return 0;
+    }
+
+    private static bool HasOwnAddress(ConfigurationManager configuration) =>
+        configuration["urls"] is { Length: > 0 }
+        || configuration["http_ports"] is { Length: > 0 }
+        || configuration["https_ports"] is { Length: > 0 }
+        || configuration.GetSection("Kestrel:Endpoints").GetChildren().Any();
+}

@@ -1,0 +1,40 @@
+using RevenueAspire.Client.Sending;
+
+namespace RevenueAspire.Client.Service;
+
+/// <summary>Puts what happens in a run into the log, at a bounded rate. Rejected lines are counted at the end, not logged one by one. Thread-safe.</summary>
+internal sealed partial class LogObserver(ILogger logger, TimeProvider time) : ISendObserver
+{
+    private static readonly TimeSpan WaitingInterval = TimeSpan.FromSeconds(10);
+
+    private readonly Lock _gate = new();
+    private long _lastWaiting;
+
+    public void Rejected(string file, RejectedLine line)
+    {
+    }
+
+    public void Waiting(string reason)
+    {
+        lock (_gate)
+        {
+            var now = time.GetTimestamp();
+            if (_lastWaiting != 0 && time.GetElapsedTime(_lastWaiting, now) < WaitingInterval)
+            {
+                return;
+            }
+
+            _lastWaiting = now;
+        }
+
+        LogWaiting(reason);
+    }
+
+    public void Warning(string text) => LogWarning(text);
+
+    [LoggerMessage(5010, LogLevel.Information, "Waiting for {Reason}")]
+    private partial void LogWaiting(string reason);
+
+    [LoggerMessage(5011, LogLevel.Warning, "{Text}")]
+    private partial void LogWarning(string text);
+}
