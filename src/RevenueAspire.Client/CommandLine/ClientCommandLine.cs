@@ -16,6 +16,7 @@ internal static class ClientCommandLine
 
     private const string ExitCodesHelp =
         """
+
         Exit codes:
           0  every line is counted
           1  not done, or not to the end: what to do is said on stderr
@@ -33,8 +34,7 @@ internal static class ClientCommandLine
 
         A line that is no event is named on stderr and written to FILE.rejected.jsonl; the others are sent.
         Without --url and --secret the settings Client:Url and Client:Secret hold (environment: Client__Url, Client__Secret).
-
-        """ + ExitCodesHelp;
+        """ + "\n" + ExitCodesHelp;
 
     private const string RootHelp =
         $$"""
@@ -43,12 +43,11 @@ internal static class ClientCommandLine
         Examples:
           {{Program}}
           {{Program}} send events.jsonl
-
-        """ + ExitCodesHelp;
+        """ + "\n" + ExitCodesHelp;
 
     /// <summary>Parses the arguments and runs what they ask for.</summary>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(string[] args, Func<Task<int>> service, Func<SendArguments, Task<int>> send)
+    public static async Task<int> RunAsync(string[] args, Terminal terminal, Func<Task<int>> service, Func<SendArguments, Task<int>> send)
     {
         // A file may be called @x; stopping is wired in SendCommand, without a limit of two seconds.
         var parsed = Build(service, send).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -56,15 +55,15 @@ internal static class ClientCommandLine
         {
             foreach (var error in parsed.Errors)
             {
-                await Console.Error.WriteLineAsync(error.Message);
+                await terminal.Error.WriteLineAsync(error.Message);
             }
 
             var command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
-            await Console.Error.WriteLineAsync($"See {Program} {command}--help.");
+            await terminal.Error.WriteLineAsync($"See {Program} {command}--help.");
             return ExitCodes.Usage;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null });
+        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = terminal.Out, Error = terminal.Error });
     }
 
     private static RootCommand Build(Func<Task<int>> service, Func<SendArguments, Task<int>> send)
@@ -85,6 +84,11 @@ internal static class ClientCommandLine
             if (paths.Any(string.IsNullOrWhiteSpace))
             {
                 result.AddError("FILE is empty.");
+            }
+            else if (paths.Find(path => path.StartsWith('-')) is { } option)
+            {
+                // The library takes an option that it does not know for one more file.
+                result.AddError($"Unrecognized option '{option}'. A file of that name is written ./{option}.");
             }
             else if (paths.Select(Path.GetFullPath).GroupBy(path => path).FirstOrDefault(same => same.Count() > 1) is { } twice)
             {

@@ -1,26 +1,17 @@
 using System.Text;
-using Microsoft.Extensions.Options;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
-using Spectre.Console;
 
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary><c>send FILE...</c>: opens all files, puts all runs on disk, and then sends one after the other.</summary>
-internal sealed class SendCommand(SendArguments arguments, ClientOptions options, HttpClient http, string journalDirectory, TimeProvider time)
+internal sealed class SendCommand(SendArguments arguments, ClientOptions options, HttpClient http, string journalDirectory, Terminal terminal, TimeProvider time)
 {
     private readonly ApiConnection _api = new(http, new Uri(arguments.Url ?? options.Url), arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
 
-    private readonly SendDisplay _display = new(
-        AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Out = new AnsiConsoleOutput(Console.Error),
-            Interactive = Console.IsErrorRedirected ? InteractionSupport.No : InteractionSupport.Detect,
-            Ansi = Console.IsErrorRedirected ? AnsiSupport.No : AnsiSupport.Detect,
-        }),
-        time);
+    private readonly SendDisplay _display = new(terminal, time);
 
     private readonly SendSettings _settings = new()
     {
@@ -63,13 +54,13 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         }
         catch (SendException failure)
         {
-            await Console.Error.WriteLineAsync(failure.Message + Advice(failure));
+            await terminal.Error.WriteLineAsync(failure.Message + Advice(failure));
             await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), failure.Failure);
             return ExitCodes.NotDone;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync("Stopped.");
+            await terminal.Error.WriteLineAsync("Stopped.");
             await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
             return ExitCodes.NotDone;
         }
@@ -161,7 +152,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         var file = job.Input.GivenPath;
         if (job.IsResumed && job.Entry.OpenThrough > 0)
         {
-            await Console.Error.WriteLineAsync($"{file}: going on after line {SendDisplay.Number(job.Entry.LinesThrough)}");
+            await terminal.Error.WriteLineAsync($"{file}: going on after line {SendDisplay.Number(job.Entry.LinesThrough)}");
         }
 
         var start = time.GetTimestamp();
@@ -175,7 +166,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             _display.EndFile(file);
         }
 
-        await Console.Out.WriteLineAsync(Summary(job, run, time.GetElapsedTime(start)));
+        await terminal.Out.WriteLineAsync(Summary(job, run, time.GetElapsedTime(start)));
         return job.Entry.Rejected > 0;
     }
 
@@ -213,7 +204,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             command.Append(" --url ").Append(url);
         }
 
-        await Console.Error.WriteLineAsync(
+        await terminal.Error.WriteLineAsync(
             $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}. Go on with: {command} --resume");
     }
 

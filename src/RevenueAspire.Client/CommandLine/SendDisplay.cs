@@ -6,7 +6,7 @@ using Spectre.Console.Rendering;
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary>Shows a run on stderr: a bar on a terminal, a line every few seconds elsewhere, and the first bad lines. Thread-safe.</summary>
-internal sealed class SendDisplay(IAnsiConsole console, TimeProvider time) : ISendObserver
+internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendObserver
 {
     /// <summary>Bad lines that are named; the rest is counted, and all are in the file.</summary>
     private const int NamedLines = 10;
@@ -14,6 +14,7 @@ internal sealed class SendDisplay(IAnsiConsole console, TimeProvider time) : ISe
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan WaitingInterval = TimeSpan.FromSeconds(5);
 
+    private readonly IAnsiConsole? _console = terminal.IsInteractive ? AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(terminal.Error) }) : null;
     private readonly Lock _gate = new();
     private long _named;
     private long _lastWaiting;
@@ -72,13 +73,13 @@ internal sealed class SendDisplay(IAnsiConsole console, TimeProvider time) : ISe
     /// <param name="work">The run's task; its exception passes through.</param>
     public async Task ShowAsync(string file, long length, long before, SendRun run, Func<Task> work)
     {
-        if (!console.Profile.Capabilities.Interactive)
+        if (_console is null)
         {
             await ShowLinesAsync(file, length, before, run, work());
             return;
         }
 
-        await console.Progress()
+        await _console.Progress()
             .HideCompleted(false)
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RateColumn(run, time), new RemainingTimeColumn())
             .StartAsync(async context =>
@@ -116,8 +117,18 @@ internal sealed class SendDisplay(IAnsiConsole console, TimeProvider time) : ISe
         await task;
     }
 
-    /// <summary>A plain line, whatever the width of the terminal; above the bar when there is one.</summary>
-    private void Write(string text) => console.Write(new Paragraph(text + Environment.NewLine) { Overflow = Overflow.Fold });
+    /// <summary>A line of its own; above the bar when there is one.</summary>
+    private void Write(string text)
+    {
+        if (_console is null)
+        {
+            terminal.Error.WriteLine(text);
+        }
+        else
+        {
+            _console.Write(new Text(text + Environment.NewLine) { Overflow = Overflow.Fold });
+        }
+    }
 
     private sealed class RateColumn(SendRun run, TimeProvider time) : ProgressColumn
     {

@@ -27,6 +27,7 @@ internal static class SendProgram
                 host.Services.GetRequiredService<IOptions<ClientOptions>>().Value,
                 host.Services.GetRequiredService<IHttpClientFactory>().CreateClient(ApiHttpClient.Name),
                 Path.Combine(DataDirectory.Resolve(builder.Configuration), "client"),
+                Terminal.Console,
                 TimeProvider.System);
             return await command.RunAsync(signals.Token);
         }

@@ -1,0 +1,182 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>An API that behaves as the contract says, and can be told to fail: what a real one cannot be made to do at a given request. Thread-safe.</summary>
+internal sealed class FakeApi : IAsyncDisposable
+{
+    public const string Secret = "secret";
+
+    private readonly WebApplication _app;
+    private readonly Lock _gate = new();
+    private readonly Dictionary<string, (string Hash, int Status, string Answer)> _keys = [];
+    private int _inFlight;
+    private int _requests;
+
+    private FakeApi(WebApplication app) => _app = app;
+
+    public Uri Url => new(_app.Urls.Single());
+
+    /// <summary>What is in the log, one event a line, in the order of appending.</summary>
+    public List<string> Records { get; } = [];
+
+    /// <summary>The keys of all POSTs, in order of arrival.</summary>
+    public ConcurrentQueue<string> Keys { get; } = [];
+
+    /// <summary>The bodies of all POSTs, in order of arrival.</summary>
+    public ConcurrentQueue<string> Bodies { get; } = [];
+
+    public Guid LogId { get; set; } = Guid.NewGuid();
+
+    public long Offset { get; set; } = 1000;
+
+    public long KeysFrom { get; set; }
+
+    /// <summary>Whether /health tells of the log.</summary>
+    public bool TellsLog { get; set; } = true;
+
+    public int MaxInFlight { get; private set; }
+
+    public int MaxBatchBytes { get; set; } = 32 << 20;
+
+    public TimeSpan Delay { get; set; }
+
+    /// <summary>Called with the number of the POST, from 1, before it is handled; true when it was answered there.</summary>
+    public Func<HttpContext, int, Task<bool>> Before { get; set; } = (_, _) => Task.FromResult(false);
+
+    /// <summary>Called after a POST was handled, before it is answered; true when the answer must not be sent.</summary>
+    public Func<HttpContext, int, bool> LosesAnswer { get; set; } = (_, _) => false;
+
+    public static async Task<FakeApi> StartAsync(int port = 0)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        var app = builder.Build();
+        var api = new FakeApi(app);
+        app.MapGet("/health", api.HealthAsync);
+        app.MapPost("/liveEvent", context => api.PostAsync(context, isBatch: false));
+        app.MapPost("/liveEvents", context => api.PostAsync(context, isBatch: true));
+        await app.StartAsync();
+        return api;
+    }
+
+    public static Task Answer(HttpContext context, int status, string? retryAfter = null)
+    {
+        context.Response.StatusCode = status;
+        if (retryAfter is not null)
+        {
+            context.Response.Headers.RetryAfter = retryAfter;
+        }
+
+        return context.Response.WriteAsync($$"""{"title":"status {{status}}","status":{{status}},"detail":"provoked {{status}}"}""");
+    }
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+
+    private Task HealthAsync(HttpContext context)
+    {
+        lock (_gate)
+        {
+            return context.Response.WriteAsync(TellsLog
+                ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom } } } })
+                : """{"status":"Healthy"}""");
+        }
+    }
+
+    private async Task PostAsync(HttpContext context, bool isBatch)
+    {
+        var number = Interlocked.Increment(ref _requests);
+        lock (_gate)
+        {
+            MaxInFlight = Math.Max(MaxInFlight, ++_inFlight);
+        }
+
+        try
+        {
+            Keys.Enqueue(context.Request.Headers["Idempotency-Key"].ToString());
+            using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
+            var body = await reader.ReadToEndAsync();
+            Bodies.Enqueue(body);
+            if (await Before(context, number))
+            {
+                return;
+            }
+
+            await Task.Delay(Delay);
+            var (status, answer) = context.Request.Headers.Authorization == Secret ? Handle(context, isBatch, body) : (401, """{"detail":"wrong secret"}""");
+            if (LosesAnswer(context, number))
+            {
+                context.Abort();
+                return;
+            }
+
+            context.Response.StatusCode = status;
+            await context.Response.WriteAsync(answer);
+        }
+        finally
+        {
+            lock (_gate)
+            {
+                _inFlight--;
+            }
+        }
+    }
+
+    private (int Status, string Answer) Handle(HttpContext context, bool isBatch, string body)
+    {
+        if (isBatch && Encoding.UTF8.GetByteCount(body) > MaxBatchBytes)
+        {
+            return (413, """{"detail":"too large"}""");
+        }
+
+        var lines = isBatch ? body.Split('\n', StringSplitOptions.RemoveEmptyEntries) : [body];
+        var good = lines.Where(line => Problem(line) is null).ToList();
+        var rejected = lines.Select((line, index) => (Line: index + 1, Reason: Problem(line))).Where(line => line.Reason is not null).ToList();
+        var list = JsonSerializer.Serialize(rejected.Take(100).Select(reject => new { line = reject.Line, reason = reject.Reason }));
+        if (good.Count == 0)
+        {
+            return (400, isBatch ? $$"""{"detail":"no events","rejectedCount":{{rejected.Count}},"rejected":{{list}}}""" : JsonSerializer.Serialize(new { detail = rejected[0].Reason }));
+        }
+
+        var key = context.Request.Headers["Idempotency-Key"].ToString();
+        var hash = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(body)));
+        lock (_gate)
+        {
+            if (_keys.TryGetValue(key, out var known))
+            {
+                return known.Hash == hash ? (known.Status, known.Answer) : (422, """{"detail":"the key is known with another body"}""");
+            }
+
+            Records.AddRange(good.Select(line => line.TrimEnd('\r')));
+            Offset += 100;
+            var receipt = string.Create(CultureInfo.InvariantCulture, $"{LogId:N}:{Offset - 100}");
+            var answer = isBatch ? $$"""{"receipt":"{{receipt}}","accepted":{{good.Count}},"rejectedCount":{{rejected.Count}},"rejected":{{list}}}""" : $$"""{"receipt":"{{receipt}}"}""";
+            _keys[key] = (hash, 202, answer);
+            return (202, answer);
+        }
+    }
+
+    private static string? Problem(string line)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(line);
+            return document.RootElement.TryGetProperty("userId", out _) ? null : "userId is missing";
+        }
+        catch (Exception exception) when (exception is JsonException or InvalidOperationException)
+        {
+            return "not JSON";
+        }
+    }
+}

@@ -1,0 +1,271 @@
+using RevenueAspire.Client.CommandLine;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>Journals: what a stopped run leaves behind, and when it may be taken up.</summary>
+public sealed class ResumeTests : IDisposable
+{
+    private readonly SendHarness _client = new();
+
+    public void Dispose() => _client.Dispose();
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("3")]
+    public async Task Ctrl_C_stops_cleanly_and_resume_goes_on(string? batch)
+    {
+        await using var api = await FakeApi.StartAsync();
+        string[] options = batch is null ? [] : ["--batch", batch];
+        string[] lines = [.. Enumerable.Range(1, 60).Select(i => i % 10 == 0 ? $"bad {i}" : SendHarness.Event(i))];
+        var file = _client.Write("a.jsonl", lines);
+        await StopAtAsync(api, 12, () => _client.SendAsync(api, file, [.. options, "--concurrency", "2"]));
+        Assert.Contains("Stopped.", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("--resume", _client.Error, StringComparison.Ordinal);
+        Assert.InRange(api.Records.Count, 1, 50);
+
+        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Equal(lines.Where(line => line[0] == '{').Order(), api.Records.Order());
+        Assert.Equal(lines.Where(line => line[0] != '{'), SendHarness.Rejected(file)!);
+        Assert.Contains("60 lines sent, 54 accepted, 6 rejected", _client.Out, StringComparison.Ordinal);
+        Assert.Contains("going on after line", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Nothing_is_sent_before_the_journal_is_on_disk()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var found = 0;
+        api.Before = (_, _) =>
+        {
+            found = Directory.GetFiles(_client.JournalDirectory, "send-*.json").Length;
+            return Task.FromResult(false);
+        };
+
+        await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1)));
+
+        Assert.Equal(1, found);
+    }
+
+    [Fact]
+    public async Task Without_a_run_there_is_nothing_to_resume()
+    {
+        await using var api = await FakeApi.StartAsync();
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1)), "--resume"));
+
+        Assert.Contains("Nothing to resume", _client.Error, StringComparison.Ordinal);
+        Assert.Empty(api.Keys);
+    }
+
+    [Fact]
+    public async Task A_finished_run_leaves_nothing_to_resume()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(4));
+        await _client.SendAsync(api, file);
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Contains("Nothing to resume", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(4, api.Records.Count);
+    }
+
+    [Fact]
+    public async Task A_new_send_beside_an_unfinished_one_warns_and_sends_all()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 10, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        var before = api.Records.Count;
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file));
+
+        Assert.Contains("warning: an earlier send of", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(before + 40, api.Records.Count);
+    }
+
+    [Fact]
+    public async Task Of_several_files_resume_sends_what_is_left()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var (a, b, c) = (_client.Write("a.jsonl", SendHarness.Events(10)), _client.Write("b.jsonl", SendHarness.Events(20)), _client.Write("c.jsonl", SendHarness.Events(30)));
+        string[] args = ["send", a, b, c, "--url", api.Url.ToString(), "--concurrency", "1"];
+        await StopAtAsync(api, 15, () => _client.RunAsync(args));
+
+        Assert.Equal(ExitCodes.Done, await _client.RunAsync([.. args, "--resume"]));
+
+        Assert.Equal(60, api.Records.Count);
+    }
+
+    [Fact]
+    public async Task A_file_that_was_changed_where_it_is_sent_is_refused()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        var bytes = File.ReadAllBytes(file);
+        bytes[12] ^= 1;
+        File.WriteAllBytes(file, bytes);
+        var sent = api.Keys.Count;
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Contains("has been changed since", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(sent, api.Keys.Count);
+    }
+
+    [Fact]
+    public async Task A_file_that_was_cut_is_refused()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        _client.Write("a.jsonl", SendHarness.Events(30));
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Contains("is shorter", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_was_appended_to_the_file_belongs_to_a_later_run()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        File.AppendAllText(file, SendHarness.Event(41) + "\n");
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Equal(SendHarness.Events(40).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task Another_batch_size_is_refused()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 5, () => _client.SendAsync(api, file, "--concurrency", "1", "--batch", "3"));
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume", "--batch", "4"));
+        Assert.Contains("--batch 3", _client.Error, StringComparison.Ordinal);
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume", "--batch", "3"));
+        Assert.Equal(SendHarness.Events(40).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task Another_log_is_refused()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        api.LogId = Guid.NewGuid();
+        var sent = api.Keys.Count;
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Contains("keeps another log", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(sent, api.Keys.Count);
+    }
+
+    [Fact]
+    public async Task Open_requests_older_than_the_remembered_keys_are_refused()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        var sent = api.Keys.Count;
+        api.KeysFrom = api.Offset;
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+        Assert.Contains("its open requests are older than the API remembers keys", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(sent, api.Keys.Count);
+
+        // Requests are read ahead of the answers by a few, so the oldest open one is as old as a receipt a few before the last.
+        api.KeysFrom = api.Offset - 800;
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
+    }
+
+    [Fact]
+    public async Task The_age_of_open_requests_is_that_of_the_first_process()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        var first = api.Offset;
+        api.Offset += 100_000;
+        // The second process is stopped while the requests that the first may have sent are still open.
+        await StopAtAsync(api, 5, () => _client.SendAsync(api, file, "--concurrency", "1", "--resume"));
+        api.KeysFrom = first + 50_000;
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Contains("older than the API remembers keys", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task An_api_whose_health_does_not_tell_is_sent_to_but_not_resumed()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.TellsLog = false;
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        Assert.Contains("cannot be resumed after a kill", _client.Error, StringComparison.Ordinal);
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+        Assert.Contains("does not tell which keys it remembers", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_second_process_for_the_same_file_is_refused()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(4));
+        using var other = Journal.RunJournal.Open(_client.JournalDirectory, "send", file, api.Url.AbsoluteUri);
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
+
+        Assert.Contains("by another process", _client.Error, StringComparison.Ordinal);
+        Assert.Empty(api.Keys);
+    }
+
+    [Fact]
+    public async Task A_damaged_journal_is_named_and_a_new_send_replaces_it()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(4));
+        await _client.SendAsync(api, file);
+        File.WriteAllText(Directory.GetFiles(_client.JournalDirectory, "send-*.json").Single(), "{");
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+        Assert.Contains("cannot be read", _client.Error, StringComparison.Ordinal);
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file));
+    }
+
+    /// <summary>Runs a command and stops it when it has sent so many requests.</summary>
+    private async Task StopAtAsync(FakeApi api, int requests, Func<Task<int>> run)
+    {
+        var sent = 0;
+        var stop = _client.Stop;
+        api.Delay = TimeSpan.FromMilliseconds(5);
+        api.Before = (_, _) =>
+        {
+            if (Interlocked.Increment(ref sent) == requests)
+            {
+                stop.Cancel();
+            }
+
+            return Task.FromResult(false);
+        };
+        Assert.Equal(ExitCodes.NotDone, await run());
+        Assert.InRange(sent, requests, requests + 8);
+        api.Before = (_, _) => Task.FromResult(false);
+        api.Delay = TimeSpan.Zero;
+        _client.Stop = new CancellationTokenSource();
+        stop.Dispose();
+    }
+}

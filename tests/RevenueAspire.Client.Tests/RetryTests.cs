@@ -1,0 +1,219 @@
+using System.Diagnostics;
+using RevenueAspire.Client.CommandLine;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>What is repeated, with which key, and when the client gives up.</summary>
+public sealed class RetryTests : IDisposable
+{
+    private readonly SendHarness _client = new();
+
+    public void Dispose() => _client.Dispose();
+
+    [Theory]
+    [InlineData(408)]
+    [InlineData(429)]
+    [InlineData(500)]
+    [InlineData(502)]
+    [InlineData(503)]
+    [InlineData(504)]
+    public async Task A_passing_failure_is_retried_with_the_same_key(int status)
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Before = async (context, number) =>
+        {
+            if (number > 6 && number != 8)
+            {
+                return false;
+            }
+
+            await FakeApi.Answer(context, status);
+            return true;
+        };
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(6)), "--concurrency", "6"));
+
+        Assert.Equal(SendHarness.Events(6).Order(), api.Records.Order());
+        Assert.Equal(6, api.Keys.Distinct().Count());
+        Assert.Equal(13, api.Keys.Count);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("7")]
+    public async Task A_connection_cut_before_or_after_the_append_counts_each_line_once(string? batch)
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Before = (context, number) =>
+        {
+            if (number % 5 == 1)
+            {
+                context.Abort();
+                return Task.FromResult(true);
+            }
+
+            return Task.FromResult(false);
+        };
+        api.LosesAnswer = (_, number) => number % 5 == 2;
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(100)), batch is null ? [] : ["--batch", batch]));
+
+        Assert.Equal(SendHarness.Events(100).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task An_attempt_without_an_answer_is_repeated()
+    {
+        await using var api = await FakeApi.StartAsync();
+        _client.Options.RequestTimeoutSeconds = 1;
+        api.Before = async (context, number) =>
+        {
+            if (number == 1)
+            {
+                await Task.Delay(TimeSpan.FromSeconds(30), context.RequestAborted).ContinueWith(_ => { }, TaskScheduler.Default);
+                return true;
+            }
+
+            return false;
+        };
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(3)), "--concurrency", "1"));
+
+        Assert.Equal(SendHarness.Events(3), api.Records);
+        Assert.Equal(4, api.Keys.Count);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Retry_After_is_honoured(bool asDate)
+    {
+        await using var api = await FakeApi.StartAsync();
+        var first = 0L;
+        var second = 0L;
+        api.Before = async (context, number) =>
+        {
+            if (number == 1)
+            {
+                first = Stopwatch.GetTimestamp();
+                // A date has whole seconds: three of them are at least two.
+                await FakeApi.Answer(context, 503, asDate ? DateTimeOffset.UtcNow.AddSeconds(3).ToString("R") : "2");
+                return true;
+            }
+
+            second = second == 0 ? Stopwatch.GetTimestamp() : second;
+            return false;
+        };
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1))));
+
+        Assert.InRange(Stopwatch.GetElapsedTime(first, second).TotalSeconds, 1.9, 8);
+        Assert.Contains("provoked 503", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_wait_longer_than_its_patience_ends_the_run_at_once()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Before = async (context, _) =>
+        {
+            await FakeApi.Answer(context, 503, "3600");
+            return true;
+        };
+        var start = Stopwatch.GetTimestamp();
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1))));
+
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 8);
+    }
+
+    [Fact]
+    public async Task It_gives_up_after_a_bounded_time_and_says_how_to_go_on()
+    {
+        await using var api = await FakeApi.StartAsync();
+        _client.Options.GiveUpAfterSeconds = 1;
+        var file = _client.Write("a.jsonl", SendHarness.Events(30));
+        var isAway = true;
+        api.Before = async (context, number) =>
+        {
+            if (number <= 10 || !isAway)
+            {
+                return false;
+            }
+
+            await FakeApi.Answer(context, 503);
+            return true;
+        };
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "2"));
+        Assert.Contains("was away for too long (503: provoked 503)", _client.Error, StringComparison.Ordinal);
+        Assert.Contains($"10 lines accepted, 0 rejected, sent without a gap to line 10. Go on with: RevenueAspire.Client send {file} --url {api.Url} --resume", _client.Error, StringComparison.Ordinal);
+
+        isAway = false;
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
+        Assert.Equal(SendHarness.Events(30).Order(), api.Records.Order());
+        Assert.Contains("30 lines sent, 30 accepted", _client.Out, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_wrong_secret_stops_at_once_with_one_line()
+    {
+        await using var api = await FakeApi.StartAsync();
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1000)), "--secret", "wrong", "--concurrency", "4"));
+
+        Assert.Contains($"The API at {api.Url} refuses the secret (401). Set --secret or Client:Secret.", _client.Error, StringComparison.Ordinal);
+        Assert.InRange(api.Keys.Count, 1, 8);
+        Assert.Empty(api.Records);
+    }
+
+    [Theory]
+    [InlineData(302)]
+    [InlineData(404)]
+    [InlineData(415)]
+    [InlineData(200)]
+    public async Task An_answer_that_is_not_the_apis_stops_the_run(int status)
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Before = async (context, _) =>
+        {
+            await FakeApi.Answer(context, status);
+            return true;
+        };
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1))));
+
+        Assert.Contains($"answers {status}", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("check the address", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_202_without_a_receipt_is_not_believed()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Before = async (context, _) =>
+        {
+            await FakeApi.Answer(context, 202);
+            return true;
+        };
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1))));
+
+        Assert.Contains("202 without a receipt", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Another_log_behind_the_api_stops_the_run()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Before = (_, number) =>
+        {
+            api.LogId = number == 3 ? Guid.NewGuid() : api.LogId;
+            return Task.FromResult(false);
+        };
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(10)), "--concurrency", "1"));
+
+        Assert.Contains("its data was replaced meanwhile", _client.Error, StringComparison.Ordinal);
+    }
+}

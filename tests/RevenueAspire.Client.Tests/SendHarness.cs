@@ -1,0 +1,71 @@
+using System.Globalization;
+using System.Text;
+using RevenueAspire.Client.CommandLine;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>Runs the command line in this process, with files and journals in a folder of its own.</summary>
+internal sealed class SendHarness : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    public ClientOptions Options { get; } = new() { GiveUpAfterSeconds = 10, RequestTimeoutSeconds = 10 };
+
+    public string JournalDirectory => _directory.File("client");
+
+    /// <summary>Cancels like Ctrl+C.</summary>
+    public CancellationTokenSource Stop { get; set; } = new();
+
+    /// <summary>What the last command wrote to stdout.</summary>
+    public string Out { get; private set; } = "";
+
+    /// <summary>What the last command wrote to stderr.</summary>
+    public string Error { get; private set; } = "";
+
+    public string Path(string name) => _directory.File(name);
+
+    /// <summary>Writes a file of lines, each with a newline.</summary>
+    public string Write(string name, params IEnumerable<string> lines)
+    {
+        File.WriteAllText(Path(name), string.Concat(lines.Select(line => line + "\n")));
+        return Path(name);
+    }
+
+    public static string Event(int number) => string.Create(CultureInfo.InvariantCulture, $$"""{"userId":"user{{number % 7}}","name":"add_revenue","value":{{number}}}""");
+
+    public static string[] Events(int count) => [.. Enumerable.Range(1, count).Select(Event)];
+
+    /// <summary>Lines of FILE.rejected.jsonl; null when there is no such file.</summary>
+    public static string[]? Rejected(string file) => File.Exists(file + ".rejected.jsonl") ? File.ReadAllLines(file + ".rejected.jsonl") : null;
+
+    public Task<int> SendAsync(FakeApi api, string file, params string[] options) => RunAsync(["send", file, "--url", api.Url.ToString(), .. options]);
+
+    /// <summary>Runs a command line; returns its exit code.</summary>
+    public async Task<int> RunAsync(params string[] args)
+    {
+        using var handler = new SocketsHttpHandler { UseProxy = false };
+        using var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        using var output = new StringWriter();
+        using var error = new StringWriter();
+        var terminal = new Terminal(output, TextWriter.Synchronized(error), IsInteractive: false);
+        try
+        {
+            return await ClientCommandLine.RunAsync(
+                args,
+                terminal,
+                service: () => Task.FromResult(-1),
+                send: arguments => new SendCommand(arguments, Options, http, JournalDirectory, terminal, TimeProvider.System).RunAsync(Stop.Token));
+        }
+        finally
+        {
+            (Out, Error) = (output.ToString(), error.ToString());
+        }
+    }
+
+    public void Dispose()
+    {
+        Stop.Dispose();
+        _directory.Dispose();
+    }
+}
