@@ -36,7 +36,7 @@ public readonly ref struct ParsedEvent
 
 /// <summary>Parses one line of JSON to an event, with full validation. Not thread-safe: one instance a thread (it owns scratch memory).</summary>
 /// <remarks>JSON as RFC 8259 has it, no comments, no trailing commas, at most <see cref="MaxDepth"/> levels; the line must be valid UTF-8.
-/// A byte order mark before the line, CR after it and white space around tokens are skipped. Unknown fields are ignored, also duplicate ones;
+/// A byte order mark before the line, CR after it and white space around tokens (also newlines, for a request's body that is parsed as one line) are skipped. Unknown fields are ignored, also duplicate ones;
 /// a duplicate <c>userId</c>, <c>name</c> or <c>value</c> is rejected. A plain line takes a fast path with the same answer.</remarks>
 public sealed class EventParser(EventTypes types)
 {
@@ -54,7 +54,9 @@ public sealed class EventParser(EventTypes types)
     /// <summary>The event names that this parser knows.</summary>
     public EventTypes Types { get; } = types;
 
-    /// <summary>Parses a line without its newline. Never throws on input, whatever the bytes.</summary>
+    /// <summary>Parses a line without its newline. Never throws on input, whatever the bytes; allocates nothing; takes time in proportion to the line's length.</summary>
+    /// <param name="line">The line, of any length: a limit is the caller's to set.</param>
+    /// <param name="parsed">The event; for a rejected line only its reason; for a blank one, default.</param>
     public ParseOutcome Parse(ReadOnlySpan<byte> line, out ParsedEvent parsed) =>
         PlainLine.TryParse(line, Types, out parsed, out _) ? ParseOutcome.Event : ParseGeneral(line, out parsed, out _);
 

@@ -82,7 +82,11 @@ public sealed class LimitTests
     [InlineData("{\"userId\":\"usér\",\"name\":\"subtract_revenue\",\"value\":9,\"timestamp\":\"2026-01-31T12:34:56.789Z\"}")]
     [InlineData("{\"value\":98,\"user\\u0049d\":\"\\u0075\",\"name\":\"add_revenue\",\"x\":[{}]}")]
     [InlineData("{\"value\":98,\"userId\":\"\",\"name\":\"add_revenue\"}")]
-    public void Judging_a_line_allocates_nothing(string text)
+    [InlineData("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":98")]
+    [InlineData("{\"x\":{\"y\":[1,2,}}}")]
+    [InlineData("x")]
+    [InlineData("\uFEFF")]
+    public void Judging_a_line_allocates_nothing_and_so_throws_and_catches_nothing(string text)
     {
         var line = Encoding.UTF8.GetBytes(text);
         var parser = new EventParser(EventTypes.Default);
