@@ -45,11 +45,12 @@ begin
   end if;
 end $$;
 
--- The ledger itself. numeric never overflows; collate "C" orders keys by their bytes, as the processor does.
+-- The ledger itself. numeric never overflows; collate "C" orders keys by their bytes, as the processor does. Pages are filled by half: a merge updates
+-- the users of a page together, and their new versions then fit beside the old ones without an entry in the index, which halves the time of an update.
 create table if not exists users_revenue (
   user_id text collate "C" primary key,
   revenue numeric not null
-);
+) with (fillfactor = 50);
 
 -- No foreign keys below: each would lock a row of event_source after one of event_range, against the one order of locks
 -- (event_source, event_range, event_part, users_revenue), and all rows are written by statements that check their parents themselves.

@@ -20,6 +20,7 @@ internal sealed class DeltaBatch
     public ReadOnlyMemory<byte> LastUser { get; private set; }
 
     /// <summary>Copies users from start (inclusive) to end (exclusive).</summary>
+    /// <exception cref="ArgumentException">The users do not ascend: a watermark would pass users that were never added.</exception>
     public void Fill(ISortedDeltas deltas, int start, int end)
     {
         var count = end - start;
@@ -34,6 +35,11 @@ internal sealed class DeltaBatch
         for (var i = 0; i < count; i++)
         {
             var id = deltas.UserId(start + i);
+            if (start + i > 0 && id.SequenceCompareTo(deltas.UserId(start + i - 1)) <= 0)
+            {
+                throw new ArgumentException("Users must come in ascending order of the bytes of their ids, each once.", nameof(deltas));
+            }
+
             if (_ids.Length - used < id.Length)
             {
                 Array.Resize(ref _ids, Math.Max(used + id.Length, Math.Max(2 * _ids.Length, count * 32)));

@@ -1,0 +1,117 @@
+namespace RevenueAspire.Ledger.Tests;
+
+public sealed class RangeFoldTests
+{
+    private static readonly TimeSpan Lease = LedgerDatabase.Lease;
+
+    [Fact]
+    public async Task M7_M8_FoldAsync_folds_the_contiguous_finished_ranges_and_makes_lines_absolute()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var source = await database.OpenLogAsync();
+
+        // Ten lines applied live before: line numbers go on behind them.
+        await database.Ranges.TryApplyAsync(source.Id, 0, 100, new TestDeltas(), [], 10, 10, default, CancellationToken.None);
+        var ranges = new List<EventRange>();
+        for (var i = 1; i <= 4; i++)
+        {
+            var range = (await database.Ranges.TryClaimAsync(source.Id, i * 100, (i * 100) + 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
+            RejectedLine[] rejects = [new((i * 100) + 5, 2, "bad", default), new((i * 100) + 9, 4, "bad", default)];
+            ranges.Add((await database.Ranges.TryFreezeAsync(range, LedgerDatabase.Frozen(range, new TestDeltas(($"user{i}", i)), 1, rejects, lines: 5 + i), CancellationToken.None))!);
+        }
+
+        // The third is merged first, by somebody who died before the fold; the fourth keeps its rejects for later.
+        await FinishAsync(2);
+        Assert.Equal(new FoldResult(100, 4), await database.FoldAsync(source.Id));
+        Assert.True(await database.Ranges.MergePartAsync(ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, CancellationToken.None));
+        await FinishAsync(0);
+        Assert.Equal(new FoldResult(200, 3), await database.FoldAsync(source.Id));
+        await FinishAsync(1);
+        Assert.Equal(new FoldResult(400, 1), await database.FoldAsync(source.Id));
+        var now = (await database.Registry.FindAsync(source.Id, CancellationToken.None))!;
+        Assert.Equal((500, 400, 10 + 6 + 7 + 8, 10 + 4 + 5 + 6, 6), (now.ClaimedThrough, now.AppliedThrough, now.LinesThrough, now.EventsThrough, now.RejectsThrough));
+        Assert.Equal(LedgerDatabase.TailHash(400).ToArray(), now.TailHash.ToArray());
+
+        await MergeRejectsAsync(3);
+        Assert.Equal(new FoldResult(500, 0), await database.FoldAsync(source.Id));
+        Assert.Equal(new FoldResult(500, 0), await database.FoldAsync(source.Id));
+
+        // From 1: ten lines, then line 2 (from 0) of the range is the 13th.
+        Assert.Equal("105:13 109:15 205:19 209:21 305:26 309:28 405:34 409:36",
+            await database.ScalarAsync<string>("""select string_agg("offset" || ':' || line, ' ' order by "offset") from rejected_event where range_id is null"""));
+        Assert.Equal(0L, await database.ScalarAsync<long>("select (select count(*) from event_range) + (select count(*) from event_part)"));
+
+        async Task FinishAsync(int index)
+        {
+            var deltas = new TestDeltas(($"user{index + 1}", index + 1));
+            Assert.True(await database.Ranges.MergePartAsync(ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+            await MergeRejectsAsync(index);
+        }
+
+        async Task MergeRejectsAsync(int index)
+        {
+            var from = ranges[index].From;
+            Assert.True(await database.Ranges.MergeRejectsAsync(
+                source.Id, ranges[index].Id, -1, [new(from + 5, 2, "bad", default), new(from + 9, 4, "bad", default)], CancellationToken.None));
+        }
+    }
+
+    [Fact]
+    public async Task M7_concurrent_folds_count_each_range_once()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var source = await database.OpenLogAsync();
+        var deltas = new TestDeltas(("user1", 1));
+        for (var i = 0; i < 40; i++)
+        {
+            var claimed = (await database.Ranges.TryClaimAsync(source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None))!;
+            var range = (await database.Ranges.TryFreezeAsync(claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
+            var merge = database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None);
+            await Task.WhenAll([merge, .. Enumerable.Range(0, 3).Select(_ => database.FoldAsync(source.Id))]);
+        }
+
+        Assert.Equal(new FoldResult(400, 0), await database.FoldAsync(source.Id));
+        var now = (await database.Registry.FindAsync(source.Id, CancellationToken.None))!;
+        Assert.Equal((120, 120), (now.LinesThrough, now.EventsThrough));
+        Assert.Equal("40", await database.Queries.FindRevenueAsync("user1", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task M7_a_range_without_users_and_rejects_folds_at_once()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var range = await database.FreezeAsync(new TestDeltas(), parts: 1);
+        Assert.Empty(range.Frozen!.Parts);
+        Assert.True(await database.Ranges.MergeRejectsAsync(range.SourceId, range.Id, -1, [], CancellationToken.None));
+        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+    }
+
+    [Fact]
+    public async Task M7_a_watermark_that_a_crash_took_back_between_look_and_fold_is_not_folded()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = TestDeltas.Numbered(4, i => i);
+        var range = await database.FreezeAsync(deltas, parts: 1);
+        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        var looks = 0;
+        var result = await database.Ranges.FoldAsync(
+            range.SourceId,
+            offset =>
+            {
+                // Called between the look and the fold.
+                looks++;
+                database.ExecuteAsync("update event_part set merged_through = ''").GetAwaiter().GetResult();
+                return LedgerDatabase.TailHash(offset);
+            },
+            CancellationToken.None);
+        Assert.Equal((new FoldResult(0, 1), 1), (result, looks));
+        Assert.NotNull(await database.Ranges.FindAsync(range.Id, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task FoldAsync_of_an_unknown_source_says_so()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await Assert.ThrowsAsync<InvalidOperationException>(() => database.FoldAsync(Guid.NewGuid()));
+    }
+}

@@ -1,0 +1,193 @@
+using System.Diagnostics;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Ledger.Tests;
+
+public sealed class LedgerSchemaTests
+{
+    private const string Tables =
+        """
+        select string_agg(table_name || '.' || column_name || ' ' || data_type, ', ' order by table_name, ordinal_position)
+        from information_schema.columns where table_schema = 'public'
+        """;
+
+    [Fact]
+    public async Task ApplyAsync_by_eight_processes_at_once_makes_one_schema()
+    {
+        var connectionString = await TestPostgres.CreateDatabaseAsync();
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            // A data source each, so that no connection is shared.
+            await using var source = NpgsqlDataSource.Create(connectionString);
+            await LedgerSchema.ApplyAsync(source, CancellationToken.None);
+        }));
+
+        await using var database = NpgsqlDataSource.Create(connectionString);
+        Assert.Equal("user_id text, revenue numeric", await ScalarAsync(database,
+            "select string_agg(column_name || ' ' || data_type, ', ' order by ordinal_position) from information_schema.columns where table_name = 'users_revenue'"));
+        Assert.Equal("C", await ScalarAsync(database, "select collation_name from information_schema.columns where table_name = 'users_revenue' and column_name = 'user_id'"));
+    }
+
+    [Fact]
+    public async Task ApplyAsync_again_changes_nothing_and_needs_no_right_to_create_tables()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("insert into users_revenue values ('user1', 27)");
+        var role = "r" + Guid.NewGuid().ToString("N");
+        await database.ExecuteAsync($"create role {role} login password 'x'");
+        await database.ExecuteAsync("revoke create on schema public from public");
+        try
+        {
+            var before = await database.ScalarAsync<string>(Tables);
+            await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
+            await using var limited = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = "x" }.ConnectionString);
+            await LedgerSchema.ApplyAsync(limited, CancellationToken.None);
+            Assert.Equal(before, await database.ScalarAsync<string>(Tables));
+            Assert.Equal("27", await database.Queries.FindRevenueAsync("user1", CancellationToken.None));
+        }
+        finally
+        {
+            await database.ExecuteAsync($"drop role {role}");
+        }
+    }
+
+    [Fact]
+    public async Task The_script_leaves_the_version_that_ApplyAsync_looks_for()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        Assert.Equal(LedgerSchema.Version, await database.ScalarAsync<string>("select obj_description('event_source'::regclass, 'pg_class')"));
+    }
+
+    [Fact]
+    public async Task Psql_applies_the_script_to_an_empty_and_to_an_existing_database()
+    {
+        var psql = FindPsql();
+        Assert.SkipWhen(psql is null, "psql is not installed here");
+        var connectionString = await TestPostgres.CreateDatabaseAsync();
+        await using var database = NpgsqlDataSource.Create(connectionString);
+        Assert.Equal((0, ""), await RunPsqlAsync(psql, connectionString));
+        var tables = await ScalarAsync(database, Tables);
+        Assert.Contains("users_revenue.revenue numeric", tables, StringComparison.Ordinal);
+        Assert.Equal((0, ""), await RunPsqlAsync(psql, connectionString));
+        await LedgerSchema.ApplyAsync(database, CancellationToken.None);
+        Assert.Equal(tables, await ScalarAsync(database, Tables));
+    }
+
+    [Fact]
+    public async Task Psql_shows_why_a_database_is_refused()
+    {
+        var psql = FindPsql();
+        Assert.SkipWhen(psql is null, "psql is not installed here");
+        var connectionString = await TestPostgres.CreateDatabaseAsync();
+        await using var database = NpgsqlDataSource.Create(connectionString);
+        await ExecuteAsync(database, "create table users_revenue (user_id varchar(50) primary key, revenue integer)");
+        var (exitCode, errors) = await RunPsqlAsync(psql, connectionString);
+        Assert.Equal(3, exitCode);
+        Assert.Contains("users_revenue exists already", errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("user_id varchar(50) primary key, revenue integer")]
+    [InlineData("user_id text primary key, revenue bigint not null")]
+    [InlineData("user_id text collate \"C\" primary key, revenue text not null")]
+    [InlineData("user_id text primary key, revenue numeric not null")]
+    [InlineData("user_id text collate \"C\" primary key, revenue numeric(10,2) not null")]
+    [InlineData("user_id text collate \"C\" primary key, revenue numeric")]
+    [InlineData("user_id text collate \"C\" not null, revenue numeric not null")]
+    [InlineData("user_id text collate \"C\", revenue numeric not null, primary key (user_id, revenue)")]
+    [InlineData("user_id text collate \"C\" primary key, revenue numeric not null, name text")]
+    public async Task ApplyAsync_refuses_a_users_revenue_of_another_shape_and_says_what_to_do(string columns)
+    {
+        await using var database = NpgsqlDataSource.Create(await TestPostgres.CreateDatabaseAsync());
+        await ExecuteAsync(database, $"create table users_revenue ({columns})");
+        var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database, CancellationToken.None));
+        Assert.Contains("alter table users_revenue rename to users_revenue_old", refusal.Message, StringComparison.Ordinal);
+        Assert.False(LedgerErrors.IsTransient(refusal));
+
+        // Nothing was half done, and the advice works.
+        Assert.Equal("", await ScalarAsync(database, "select coalesce(to_regclass('event_source')::text, '')"));
+        await ExecuteAsync(database, "alter table users_revenue rename to users_revenue_old");
+        await LedgerSchema.ApplyAsync(database, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task ApplyAsync_takes_an_empty_table_that_somebody_made_in_the_right_shape()
+    {
+        await using var database = NpgsqlDataSource.Create(await TestPostgres.CreateDatabaseAsync());
+        await ExecuteAsync(database, "create table users_revenue (user_id text collate \"C\" primary key, revenue numeric not null)");
+        await LedgerSchema.ApplyAsync(database, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task ApplyAsync_refuses_a_missing_users_revenue_where_events_were_counted()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var source = await database.OpenLogAsync();
+        await database.ExecuteAsync("drop table users_revenue");
+        await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
+        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 1)), [], 1, 1, default, CancellationToken.None));
+
+        await database.ExecuteAsync("drop table users_revenue");
+        var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database.Source, CancellationToken.None));
+        Assert.Contains("users_revenue is missing", refusal.Message, StringComparison.Ordinal);
+        await database.ExecuteAsync("drop table event_source, event_source_digest, event_range, event_part, rejected_event");
+        await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
+    }
+
+    [Fact]
+    public async Task ApplyAsync_refuses_a_database_that_is_not_UTF8()
+    {
+        var given = await TestPostgres.CreateDatabaseAsync();
+        var name = "t" + Guid.NewGuid().ToString("N");
+        await using (var server = NpgsqlDataSource.Create(given))
+        {
+            await ExecuteAsync(server, $"create database {name} template template0 encoding 'LATIN1' lc_collate 'C' lc_ctype 'C'");
+        }
+
+        await using var database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(given) { Database = name }.ConnectionString);
+        var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database, CancellationToken.None));
+        Assert.Contains("LATIN1", refusal.Message, StringComparison.Ordinal);
+        Assert.Contains("create database", refusal.Message, StringComparison.Ordinal);
+    }
+
+    private static string? FindPsql() =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Where(folder => folder.Length > 0)
+            .Concat(Directory.Exists("/usr/lib/postgresql") ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin")) : [])
+            .SelectMany(folder => new[] { Path.Combine(folder, "psql"), Path.Combine(folder, "psql.exe") })
+            .FirstOrDefault(File.Exists);
+
+    private static async Task<(int ExitCode, string Errors)> RunPsqlAsync(string psql, string connectionString)
+    {
+        var target = new NpgsqlConnectionStringBuilder(connectionString);
+        var start = new ProcessStartInfo(psql) { RedirectStandardError = true, RedirectStandardOutput = true };
+        foreach (var argument in (string[])["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", target.Host!, "-p", $"{target.Port}", "-U", target.Username!, "-d", target.Database!,
+            "-f", Path.Combine(Repository.Root, "src/RevenueAspire.Ledger/db.sql")])
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        start.Environment["PGPASSWORD"] = target.Password;
+
+        // The second time every table is there already: those notices are not errors.
+        start.Environment["PGOPTIONS"] = "-c client_min_messages=warning";
+        using var process = Process.Start(start)!;
+        var output = process.StandardOutput.ReadToEndAsync();
+        var errors = await process.StandardError.ReadToEndAsync();
+        Assert.Equal("", await output);
+        await process.WaitForExitAsync();
+        return (process.ExitCode, errors);
+    }
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+
+    private static async Task<string> ScalarAsync(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        return (string)(await command.ExecuteScalarAsync())!;
+    }
+}
