@@ -1,4 +1,6 @@
 using System.Numerics;
+using System.Text;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
@@ -21,14 +23,162 @@ public sealed class PartMergeTests
             Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, batchRows, CancellationToken.None));
         }
 
-        var expected = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
-        deltas.AddTo(expected);
-        Assert.Equal(expected, await database.BalancesAsync());
+        Assert.Equal(deltas.Sums(), await database.BalancesAsync());
         var read = await database.Ranges.FindAsync(range.Id, CancellationToken.None);
         Assert.All(read!.Frozen!.Parts, part => Assert.True(part.MergedThrough.Span.SequenceEqual(part.UpperKey.Span)));
 
-        var folded = await database.FoldAsync(range.SourceId);
-        Assert.Equal(new FoldResult(1000, 0), folded);
+        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
         Assert.Null(await database.Ranges.FindAsync(range.Id, CancellationToken.None));
+        Assert.Equal(deltas.Sums(), await database.BalancesAsync());
+    }
+
+    [Fact]
+    public async Task M5_a_merge_goes_on_behind_the_watermark_and_a_stale_one_changes_nothing()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = TestDeltas.Numbered(100, _ => 1);
+        var range = await database.FreezeAsync(deltas, parts: 2);
+        var stale = range.Frozen!.Parts[1];
+
+        // As after a death behind the batch that ends at user000069 (the second part begins at user000050).
+        await database.ExecuteAsync("update event_part set merged_through = 'user000069' where part_index = 1");
+        Assert.False(await database.Ranges.MergePartAsync(range.Id, stale, deltas, 10, CancellationToken.None));
+        Assert.Empty(await database.BalancesAsync());
+        var now = (await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen!.Parts[1];
+        Assert.True(await database.Ranges.MergePartAsync(range.Id, now, deltas, 7, CancellationToken.None));
+        Assert.Equal(Enumerable.Range(70, 30).Select(i => $"user{i:d6}"), (await database.BalancesAsync()).Keys);
+
+        // Merged to the end: again is true, and adds nothing.
+        now = (await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen!.Parts[1];
+        Assert.True(await database.Ranges.MergePartAsync(range.Id, now, deltas, 7, CancellationToken.None));
+        Assert.All((await database.BalancesAsync()).Values, revenue => Assert.Equal(1, revenue));
+        Assert.False(await database.Ranges.MergePartAsync(Guid.NewGuid(), now, deltas, 7, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task M5_users_that_are_not_the_frozen_ones_are_refused_before_anything_is_added()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = TestDeltas.Numbered(10, _ => 1);
+        var range = await database.FreezeAsync(deltas, parts: 2);
+        var part = range.Frozen!.Parts[1];
+        var others = new TestDeltas(("a", 1), ("user000004", 1), ("user000009x", 1));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => database.Ranges.MergePartAsync(range.Id, part, others, 10, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => database.Ranges.MergePartAsync(range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => database.Ranges.MergePartAsync(range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => database.Ranges.MergePartAsync(range.Id, part, new Unsorted(), 10, CancellationToken.None));
+        Assert.Empty(await database.BalancesAsync());
+        Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, 10, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task M5_cancelled_between_batches_the_part_stands_at_its_watermark()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = TestDeltas.Numbered(5000, _ => 1);
+        var range = await database.FreezeAsync(deltas, parts: 1);
+        using var cancel = new CancellationTokenSource();
+        var watched = new CancelsAt(deltas, 2500, cancel);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], watched, 10, cancel.Token));
+        var stands = Encoding.UTF8.GetString((await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen!.Parts[0].MergedThrough.Span);
+        Assert.NotEqual("", stands);
+        Assert.Equal(stands, (await database.BalancesAsync()).Keys.Last());
+        await LedgerDatabase.MergeStubbornlyAsync(database.Ranges, range.Id, 0, deltas, 1000);
+        Assert.Equal(deltas.Sums(), await database.BalancesAsync());
+    }
+
+    [Fact]
+    public async Task Sums_beyond_64_bits_are_exact()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var wide = new TestDeltas(
+            ("a", long.MaxValue), ("b", (Int128)long.MaxValue + 1), ("c", Int128.MinValue), ("d", Int128.MaxValue), ("e", -1), ("f", (Int128)long.MinValue - 1), ("g", 0), ("h", 1_000_000));
+        var narrow = new TestDeltas(("a", long.MaxValue), ("c", long.MinValue), ("g", 0));
+        var range = await database.FreezeAsync(wide, parts: 2);
+        foreach (var part in range.Frozen!.Parts)
+        {
+            Assert.True(await database.Ranges.MergePartAsync(range.Id, part, wide, 3, CancellationToken.None));
+        }
+
+        await database.FoldAsync(range.SourceId);
+        Assert.True(await database.Ranges.TryApplyAsync(range.SourceId, 1000, 1100, narrow, [], 1, 1, default, CancellationToken.None));
+        Assert.True(await database.Ranges.TryApplyAsync(range.SourceId, 1100, 1200, wide, [], 1, 1, default, CancellationToken.None));
+        var expected = wide.Sums();
+        narrow.AddTo(expected);
+        wide.AddTo(expected);
+        Assert.Equal(expected, await database.BalancesAsync());
+        Assert.Equal(((2 * (BigInteger)Int128.MinValue) + long.MinValue).ToString(System.Globalization.CultureInfo.InvariantCulture),
+            await database.Queries.FindRevenueAsync("c", CancellationToken.None));
+        Assert.Equal("0", await database.Queries.FindRevenueAsync("g", CancellationToken.None));
+        Assert.Equal("2000000", await database.Queries.FindRevenueAsync("h", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var random = Seed.Random(nameof(M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes));
+
+        // U+FF5E and U+FFFD come after U+1F600 in UTF-16, whose surrogates begin with D8, and before it in bytes.
+        string[] alphabet = ["a", "Z", "0", " ", "%", "/", "'", "\"", "\\", "{", "}", ",", "\u0001", "\n", "\u007f", "\u0080", "\u00e9", "e\u0301", "\u07ff", "\u0800", "\ud7ff", "\ue000",
+            "\uff5e", "\ufffd", "\uffff", "\U00010000", "\U0001f600", "\U0010ffff", "NULL", "."];
+        var users = new HashSet<string>(alphabet, StringComparer.Ordinal) { new('x', 256), string.Concat(Enumerable.Repeat("\U0001f600", 64)) };
+        while (users.Count < 800)
+        {
+            users.Add(string.Concat(Enumerable.Range(0, random.Next(1, 6)).Select(_ => alphabet[random.Next(alphabet.Length)])));
+        }
+
+        var deltas = new TestDeltas(users.Select(user => (user, (Int128)random.Next(-1000, 1000))));
+        Assert.NotEqual(users.Order(StringComparer.Ordinal), Enumerable.Range(0, deltas.Count).Select(deltas.User));
+        var range = await database.FreezeAsync(deltas, parts: 4);
+        foreach (var part in range.Frozen!.Parts)
+        {
+            Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, 17, CancellationToken.None), Seed.Hint);
+        }
+
+        Assert.Equal(deltas.Sums(), await database.BalancesAsync());
+
+        // The database's order is the processor's: as stored (ctid: the order of the inserts within a part), by key, and in the snapshot.
+        await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
+        var read = new List<string>();
+        await foreach (var (user, _) in snapshot.ReadBalancesAsync(CancellationToken.None))
+        {
+            read.Add(Encoding.UTF8.GetString(user));
+        }
+
+        Assert.Equal(Enumerable.Range(0, deltas.Count).Select(deltas.User), read);
+        Assert.Equal(read, await database.ScalarAsync<string[]>("select array_agg(user_id order by ctid) from users_revenue"));
+        foreach (var user in users.Where((_, i) => i % 40 == 0))
+        {
+            Assert.Equal(deltas.Sums()[user].ToString(System.Globalization.CultureInfo.InvariantCulture), await database.Queries.FindRevenueAsync(user, CancellationToken.None));
+        }
+    }
+
+    private sealed class Unsorted : ISortedDeltas
+    {
+        public int Count => 4;
+
+        public ReadOnlySpan<byte> UserId(int index) => index switch { 0 => "user000004"u8, 1 => "user000007"u8, 2 => "user000006"u8, _ => "user000009"u8 };
+
+        public Int128 Delta(int index) => 1;
+    }
+
+    private sealed class CancelsAt(ISortedDeltas deltas, int index, CancellationTokenSource cancel) : ISortedDeltas
+    {
+        public int Count => deltas.Count;
+
+        public ReadOnlySpan<byte> UserId(int i) => deltas.UserId(i);
+
+        public Int128 Delta(int i)
+        {
+            if (i == index)
+            {
+                cancel.Cancel();
+            }
+
+            return deltas.Delta(i);
+        }
     }
 }

@@ -56,8 +56,10 @@ public sealed class LedgerDatabase : IAsyncDisposable
     public static ReadOnlyMemory<byte> TailHash(long offset) => System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(offset));
 
     /// <summary>Merges a part however often it takes, as a processor does: errors that a retry can heal and moved watermarks end in reading the range again.</summary>
-    public static async Task MergeStubbornlyAsync(RangeStore ranges, Guid rangeId, int index, TestDeltas deltas, int batchRows)
+    /// <returns>The errors on the way.</returns>
+    public static async Task<List<Exception>> MergeStubbornlyAsync(RangeStore ranges, Guid rangeId, int index, TestDeltas deltas, int batchRows)
     {
+        var errors = new List<Exception>();
         while (true)
         {
             try
@@ -65,11 +67,12 @@ public sealed class LedgerDatabase : IAsyncDisposable
                 if (await ranges.FindAsync(rangeId, CancellationToken.None) is not { } range
                     || await ranges.MergePartAsync(rangeId, range.Frozen!.Parts[index], deltas, batchRows, CancellationToken.None))
                 {
-                    return;
+                    return errors;
                 }
             }
             catch (Exception error) when (LedgerErrors.IsTransient(error))
             {
+                errors.Add(error);
                 await Task.Delay(5);
             }
         }

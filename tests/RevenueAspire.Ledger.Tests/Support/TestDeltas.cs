@@ -32,6 +32,13 @@ public sealed class TestDeltas : ISortedDeltas
             .Select((end, index) => new RangePart(index, _users[end - 1].Id, ReadOnlyMemory<byte>.Empty)),
     ];
 
+    public SortedDictionary<string, BigInteger> Sums()
+    {
+        var sums = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
+        AddTo(sums);
+        return sums;
+    }
+
     public void AddTo(IDictionary<string, BigInteger> balances)
     {
         foreach (var (id, delta) in _users)

@@ -1,0 +1,225 @@
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Ledger.Tests;
+
+/// <summary>Rule M12, with errors that a real Postgres gives wherever it can be brought to give them.</summary>
+public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<SharedLedger>
+{
+    private const string Password = "s3cret-p4ssword";
+
+    [Theory]
+    [InlineData("select convert_from('\\xff', 'UTF8')", "22021", false)]
+    [InlineData("select 1 / 0", "22012", false)]
+    [InlineData("insert into users_revenue values ('a', 1), ('a', 2)", "23505", false)]
+    [InlineData("insert into users_revenue values ('a', null)", "23502", false)]
+    [InlineData("select * from no_such_table", "42P01", false)]
+    [InlineData("selec 1", "42601", false)]
+    [InlineData("begin read only; insert into users_revenue values ('a', 1)", "25006", true)]
+    [InlineData("set statement_timeout = '10ms'; select pg_sleep(5)", "57014", true)]
+    [InlineData("select pg_terminate_backend(pg_backend_pid())", "57P01", true)]
+    public async Task M12_what_a_statement_may_fail_with(string sql, string sqlState, bool transient)
+    {
+        var error = await Assert.ThrowsAsync<PostgresException>(() => ledger.Database.ExecuteAsync(sql));
+        Assert.Equal((sqlState, transient), (error.SqlState, LedgerErrors.IsTransient(error)));
+        AssertOneLine(LedgerErrors.Describe(error));
+    }
+
+    [Fact]
+    public async Task M12_deadlocks_and_serialization_failures_are_transient()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("insert into users_revenue values ('a', 1), ('b', 1)");
+        foreach (var (isolation, expected) in ((string, string)[])[("read committed", "40P01"), ("serializable", "40001")])
+        {
+            await using var one = await BeginAsync();
+            await using var two = await BeginAsync();
+            await RunAsync(one, "update users_revenue set revenue = 2 where user_id = 'a'");
+            await RunAsync(two, "update users_revenue set revenue = 2 where user_id = 'b'");
+            var first = RunAsync(one, "update users_revenue set revenue = 2 where user_id = 'b'; commit");
+            var error = await Assert.ThrowsAsync<PostgresException>(async () =>
+            {
+                if (isolation == "serializable")
+                {
+                    // The other one waits for b; it fails when b's writer commits.
+                    await RunAsync(two, "commit");
+                }
+
+                await Task.WhenAll(first, RunAsync(two, "update users_revenue set revenue = 2 where user_id = 'a'; commit"));
+            });
+            Assert.Equal((expected, true), (error.SqlState, LedgerErrors.IsTransient(error)));
+
+            async Task<NpgsqlConnection> BeginAsync()
+            {
+                var connection = await database.Source.OpenConnectionAsync();
+                await RunAsync(connection, $"begin isolation level {isolation}; select from users_revenue");
+                return connection;
+            }
+        }
+
+        static async Task RunAsync(NpgsqlConnection connection, string sql)
+        {
+            await using var command = new NpgsqlCommand(sql, connection);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+
+    [Fact]
+    public async Task M12_every_write_gives_up_waiting_for_a_lock_and_may_be_tried_again()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = new TestDeltas(("a", 1));
+        RejectedLine[] rejects = [new(1, 1, "bad", default)];
+        var range = await database.FreezeAsync(deltas, parts: 1, rejects);
+        var unfrozen = await database.Ranges.TryClaimAsync(range.SourceId, 1000, 1100, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
+
+        // Two, since the second to wait for the same row gets twice the time: first for its turn, then for the row.
+        var (live, other) = (await database.OpenLogAsync(), await database.OpenLogAsync());
+        await database.ExecuteAsync("insert into users_revenue values ('a', 1)");
+
+        await using var holder = await database.Source.OpenConnectionAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await using (var hold = new NpgsqlCommand("select from users_revenue for update; select from event_source for update; select from event_range for update", holder))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        var errors = await Task.WhenAll(
+            new Func<Task>[]
+            {
+                () => database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None),
+                () => database.Ranges.MergeRejectsAsync(range.SourceId, range.Id, -1, rejects, CancellationToken.None),
+                () => database.Ranges.TryApplyAsync(live.Id, 0, 10, deltas, [], 1, 1, default, CancellationToken.None),
+                () => database.Ranges.TryClaimAsync(other.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None),
+                () => database.Ranges.TryFreezeAsync(unfrozen!, LedgerDatabase.Frozen(unfrozen!, deltas, 1), CancellationToken.None),
+            }.Select(write => Task.Run(() => Assert.ThrowsAsync<PostgresException>(write))));
+
+        Assert.All(errors, error => Assert.Equal((PostgresErrorCodes.LockNotAvailable, true), (error.SqlState, LedgerErrors.IsTransient(error))));
+        await transaction.RollbackAsync();
+        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await database.Ranges.MergeRejectsAsync(range.SourceId, range.Id, -1, rejects, CancellationToken.None));
+        Assert.Equal("2", await database.Queries.FindRevenueAsync("a", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Nothing_listening_is_transient_and_says_so()
+    {
+        using var taken = new TcpListener(IPAddress.Loopback, 0);
+        taken.Start();
+        var port = ((IPEndPoint)taken.LocalEndpoint).Port;
+        taken.Stop();
+        await AssertConnectAsync($"Host=127.0.0.1;Port={port}", "connection refused", "start Postgres");
+    }
+
+    [Fact]
+    public Task An_unknown_host_is_transient_and_says_so() => AssertConnectAsync("Host=no-such-host.invalid", "host");
+
+    [Fact]
+    public async Task A_server_that_never_answers_is_transient_and_says_so()
+    {
+        using var silent = new TcpListener(IPAddress.Loopback, 0);
+        silent.Start();
+        await AssertConnectAsync($"Host=127.0.0.1;Port={((IPEndPoint)silent.LocalEndpoint).Port};Timeout=1", "did not answer in time");
+    }
+
+    [Fact]
+    public async Task A_connection_that_breaks_off_is_transient_and_says_so()
+    {
+        using var rude = new TcpListener(IPAddress.Loopback, 0);
+        rude.Start();
+        var refusing = Task.Run(async () =>
+        {
+            using var client = await rude.AcceptTcpClientAsync();
+            client.LingerState = new LingerOption(true, 0);
+        });
+        await AssertConnectAsync($"Host=127.0.0.1;Port={((IPEndPoint)rude.LocalEndpoint).Port};SSL Mode=Disable", "connection to the database broke");
+        await refusing;
+    }
+
+    [Fact]
+    public async Task A_missing_database_is_transient_and_named()
+    {
+        var server = new NpgsqlConnectionStringBuilder(await TestPostgres.CreateDatabaseAsync()) { Database = "no_such_database" };
+        var error = await Assert.ThrowsAsync<PostgresException>(() => ConnectAsync(server.ConnectionString));
+        Assert.Equal(("3D000", true), (error.SqlState, LedgerErrors.IsTransient(error)));
+        AssertOneLine(LedgerErrors.Describe(error), "no_such_database", "create it");
+    }
+
+    [Fact]
+    public async Task A_role_without_a_free_connection_is_transient_and_says_so()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var role = "r" + Guid.NewGuid().ToString("N");
+        await database.ExecuteAsync($"create role {role} login password '{Password}' connection limit 0");
+        try
+        {
+            var limited = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = Password };
+            var error = await Assert.ThrowsAsync<PostgresException>(() => ConnectAsync(limited.ConnectionString));
+            Assert.Equal(("53300", true), (error.SqlState, LedgerErrors.IsTransient(error)));
+            AssertOneLine(LedgerErrors.Describe(error), "no free connection");
+        }
+        finally
+        {
+            await database.ExecuteAsync($"drop role {role}");
+        }
+    }
+
+    [Fact]
+    public async Task A_missing_right_stops_and_says_so()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var role = "r" + Guid.NewGuid().ToString("N");
+        await database.ExecuteAsync($"create role {role}");
+        var error = await Assert.ThrowsAsync<PostgresException>(() => database.ExecuteAsync($"set role {role}; select from users_revenue"));
+        await database.ExecuteAsync($"drop role {role}");
+        Assert.Equal(("42501", false), (error.SqlState, LedgerErrors.IsTransient(error)));
+        AssertOneLine(LedgerErrors.Describe(error), "lacks a right");
+    }
+
+    // These the test's server may not be brought to give: it may trust everybody, and its disk is not to be filled.
+    [Theory]
+    [InlineData("28P01", "password authentication failed for user \"revenue\"", "Password")]
+    [InlineData("28000", "role \"revenue\" does not exist", "Username")]
+    [InlineData("53100", "could not extend file", "no disk space")]
+    [InlineData("57P03", "the database system is starting up", "not ready")]
+    [InlineData("XX000", "first line\nsecond line", "first line second line")]
+    public void Errors_of_a_server_in_trouble_are_transient_and_say_what_to_do(string sqlState, string message, string expected)
+    {
+        var error = new PostgresException(message, "FATAL", "FATAL", sqlState);
+        Assert.True(LedgerErrors.IsTransient(error));
+        AssertOneLine(LedgerErrors.Describe(error), expected);
+        Assert.True(LedgerErrors.IsTransient(new AggregateException(error)));
+        Assert.Equal(LedgerErrors.Describe(error), LedgerErrors.Describe(new AggregateException(error)));
+    }
+
+    [Fact]
+    public void Errors_that_are_none_of_the_database_are_not_transient()
+    {
+        Assert.All(
+            (Exception[])[new InvalidOperationException("a bug"), new OperationCanceledException(), new IOException("a file"), new LedgerException("a foreign table"), new ArgumentException("a bug")],
+            error => Assert.False(LedgerErrors.IsTransient(error)));
+        Assert.Equal("a foreign table", LedgerErrors.Describe(new LedgerException("a foreign table")));
+    }
+
+    private static async Task AssertConnectAsync(string connectionString, params string[] expected)
+    {
+        var error = await Assert.ThrowsAnyAsync<Exception>(() => ConnectAsync($"{connectionString};Username=revenue;Password={Password};Database=revenue"));
+        Assert.True(LedgerErrors.IsTransient(error), error.ToString());
+        AssertOneLine(LedgerErrors.Describe(error), expected);
+    }
+
+    private static async Task ConnectAsync(string connectionString)
+    {
+        await using var source = NpgsqlDataSource.Create(connectionString);
+        await using var connection = await source.OpenConnectionAsync();
+    }
+
+    private static void AssertOneLine(string text, params string[] expected)
+    {
+        Assert.DoesNotContain('\n', text);
+        Assert.DoesNotContain(Password, text, StringComparison.Ordinal);
+        Assert.All(expected, part => Assert.Contains(part, text, StringComparison.OrdinalIgnoreCase));
+    }
+}

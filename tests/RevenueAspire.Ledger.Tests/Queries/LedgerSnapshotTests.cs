@@ -1,0 +1,89 @@
+using System.Numerics;
+using System.Text;
+
+namespace RevenueAspire.Ledger.Tests;
+
+public sealed class LedgerSnapshotTests
+{
+    [Fact]
+    public async Task M13_a_snapshot_shows_sources_ranges_and_balances_of_one_moment()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = TestDeltas.Numbered(100, i => i);
+        var range = await database.FreezeAsync(deltas, parts: 2);
+        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+
+        await using (var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None))
+        {
+            // Everything moves on, before the first balance is read.
+            Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen.Parts[1], deltas, 10, CancellationToken.None));
+            await database.FoldAsync(range.SourceId);
+            await database.Ranges.TryApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1, default, CancellationToken.None);
+            await database.OpenLogAsync();
+
+            var source = Assert.Single(snapshot.Sources);
+            Assert.Equal((range.SourceId, 0, 1000), (source.Id, source.AppliedThrough, source.ClaimedThrough));
+            var frozen = Assert.Single(snapshot.FrozenRanges);
+            Assert.Equal((range.Id, 1000), (frozen.Id, frozen.Frozen!.End));
+            Assert.Equal(["user000049", ""], frozen.Frozen.Parts.Select(part => Encoding.UTF8.GetString(part.MergedThrough.Span)));
+            for (var twice = 0; twice < 2; twice++)
+            {
+                Assert.Equal(deltas.Sums().Take(50), await ReadAsync(snapshot));
+            }
+        }
+
+        await using var later = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
+        Assert.Equal(2, later.Sources.Count);
+        Assert.Empty(later.FrozenRanges);
+        Assert.Equal(deltas.Sums().Select(sum => KeyValuePair.Create(sum.Key, 2 * sum.Value)), await ReadAsync(later));
+    }
+
+    [Fact]
+    public async Task M13_ranges_that_are_only_claimed_are_not_in_the_balances_and_not_listed()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var source = await database.OpenLogAsync();
+        await database.Ranges.TryClaimAsync(source.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
+        await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
+        Assert.Empty(snapshot.FrozenRanges);
+        Assert.Empty(await ReadAsync(snapshot));
+    }
+
+    [Fact]
+    public async Task Reading_the_balances_may_stop_halfway()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("insert into users_revenue select 'user' || i, i from generate_series(1, 50000) i");
+        await using (var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None))
+        {
+            await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(CancellationToken.None))
+            {
+                Assert.Equal(("user1", 1), (Encoding.UTF8.GetString(user), revenue));
+                break;
+            }
+        }
+
+        Assert.Equal("7", await database.Queries.FindRevenueAsync("user7", CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task A_revenue_that_is_no_integer_is_reported()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("insert into users_revenue values ('user1', 1.5)");
+        await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
+        var error = await Assert.ThrowsAsync<LedgerException>(() => ReadAsync(snapshot));
+        Assert.Contains("1.5", error.Message, StringComparison.Ordinal);
+    }
+
+    private static async Task<List<KeyValuePair<string, BigInteger>>> ReadAsync(LedgerSnapshot snapshot)
+    {
+        var balances = new List<KeyValuePair<string, BigInteger>>();
+        await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(CancellationToken.None))
+        {
+            balances.Add(KeyValuePair.Create(Encoding.UTF8.GetString(user), revenue));
+        }
+
+        return balances;
+    }
+}

@@ -1,0 +1,160 @@
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Ledger.Tests;
+
+public sealed class InDoubtTests
+{
+    [Fact]
+    public async Task M6_merges_whose_answers_are_lost_count_once_after_reading_the_watermark_again()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var random = Seed.Random(nameof(M6_merges_whose_answers_are_lost_count_once_after_reading_the_watermark_again));
+        var deltas = TestDeltas.Numbered(3000, i => random.Next(-1000, 1000));
+        var range = await database.FreezeAsync(deltas, parts: 2);
+        await using var proxy = Proxy(database, random, cuts: 60);
+        await using var through = Through(database, proxy);
+        var store = new RangeStore(through);
+
+        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(store, range.Id, i, deltas, 10)))).SelectMany(all => all).ToList();
+
+        Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), Seed.Hint);
+        Assert.True(proxy.CutsLeft <= 0 && errors.Count > 20 && proxy.LostAnswers > 0,
+            $"{Seed.Hint}: {proxy.CutsLeft} cuts left, {errors.Count} errors, {proxy.LostAnswers} lost answers");
+    }
+
+    [Fact]
+    public async Task M6_live_ranges_whose_answers_are_lost_count_once_after_reading_the_source_again()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var random = Seed.Random(nameof(M6_live_ranges_whose_answers_are_lost_count_once_after_reading_the_source_again));
+        var source = await database.OpenLogAsync();
+        await using var proxy = Proxy(database, random, cuts: 40);
+        await using var through = Through(database, proxy);
+        var (store, registry) = (new RangeStore(through), new SourceRegistry(through));
+        const int Ranges = 200;
+        var errors = 0;
+        for (var applied = 0L; applied < Ranges * 10;)
+        {
+            try
+            {
+                var deltas = new TestDeltas(("a", 1), ($"b{applied / 10 % 7}", applied));
+                if (await store.TryApplyAsync(source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, CancellationToken.None))
+                {
+                    applied += 10;
+                    continue;
+                }
+            }
+            catch (Exception error) when (LedgerErrors.IsTransient(error))
+            {
+                errors++;
+            }
+
+            applied = (await UntilHeardAsync(() => registry.FindAsync(source.Id, CancellationToken.None)))!.AppliedThrough;
+        }
+
+        var now = (await database.Registry.FindAsync(source.Id, CancellationToken.None))!;
+        Assert.Equal((Ranges * 10, Ranges * 2, Ranges, Ranges), (now.AppliedThrough, now.LinesThrough, now.EventsThrough, now.RejectsThrough));
+        var balances = await database.BalancesAsync();
+        Assert.Equal(Ranges, balances["a"]);
+        Assert.Equal(Enumerable.Range(0, Ranges).Sum(i => i * 10), balances.Where(balance => balance.Key != "a").Sum(balance => (long)balance.Value));
+        Assert.Equal("1 399 200", await database.ScalarAsync<string>("select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event"));
+        Assert.True(errors > 10, $"{Seed.Hint}: only {errors} errors");
+    }
+
+    [Fact]
+    public async Task M6_claims_freezes_rejects_and_folds_may_be_repeated_when_their_answers_are_lost()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_folds_may_be_repeated_when_their_answers_are_lost));
+        var source = await database.OpenLogAsync();
+        await using var proxy = Proxy(database, random, cuts: 60);
+        await using var through = Through(database, proxy);
+        var (store, registry) = (new RangeStore(through), new SourceRegistry(through));
+        var deltas = new TestDeltas(("a", 1), ("b", 2));
+        var lease = TimeSpan.FromMilliseconds(50);
+        const int End = 300;
+        while ((await UntilHeardAsync(() => registry.FindAsync(source.Id, CancellationToken.None)))!.AppliedThrough < End)
+        {
+            try
+            {
+                await WorkAsync();
+            }
+            catch (Exception error) when (LedgerErrors.IsTransient(error))
+            {
+                // As a processor does: whatever was in doubt is read again, a lost claim is taken over when its lease ends.
+                await Task.Delay(5);
+            }
+        }
+
+        var now = (await database.Registry.FindAsync(source.Id, CancellationToken.None))!;
+        Assert.True(proxy.CutsLeft <= 0, $"{Seed.Hint}: {proxy.CutsLeft} cuts left");
+        Assert.Equal((End, End, 30 * 3, 30 * 2, 30), (now.ClaimedThrough, now.AppliedThrough, now.LinesThrough, now.EventsThrough, now.RejectsThrough));
+        Assert.Equal("30", await database.Queries.FindRevenueAsync("a", CancellationToken.None));
+        Assert.Equal("60", await database.Queries.FindRevenueAsync("b", CancellationToken.None));
+        Assert.Equal("3 90 30", await database.ScalarAsync<string>("select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event where range_id is null"));
+
+        async Task WorkAsync()
+        {
+            var owner = Guid.NewGuid();
+            var claimed = (await registry.FindAsync(source.Id, CancellationToken.None))!.ClaimedThrough;
+            var range = await store.TryTakeOverAsync(source.Id, owner, lease, CancellationToken.None)
+                ?? (claimed < End ? await store.TryClaimAsync(source.Id, claimed, claimed + 10, owner, lease, CancellationToken.None) : null);
+            if (range is not null)
+            {
+                RejectedLine[] rejects = [new(range.From + 5, 2, "bad", default)];
+                range = range.Frozen is null
+                    ? await store.TryFreezeAsync(range, LedgerDatabase.Frozen(range, deltas, 2, rejects, lines: 3), CancellationToken.None)
+                    : range;
+                foreach (var part in range?.Frozen!.Parts ?? [])
+                {
+                    await store.MergePartAsync(range!.Id, part, deltas, 1, CancellationToken.None);
+                }
+
+                if (range is not null)
+                {
+                    await store.MergeRejectsAsync(source.Id, range.Id, range.Frozen!.RejectsMergedThrough, rejects, CancellationToken.None);
+                }
+            }
+
+            await store.FoldAsync(source.Id, LedgerDatabase.TailHash, CancellationToken.None);
+        }
+    }
+
+    [Fact]
+    public async Task M10_a_generation_whose_answer_is_lost_is_started_once_with_its_id()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var digest = new FileDigest(10, new byte[32]);
+        await database.Registry.ResolveFileAsync("/f", [digest], CancellationToken.None);
+        var id = Guid.NewGuid();
+        var first = await database.Registry.StartNextGenerationAsync(id, "/f", digest, CancellationToken.None);
+        var again = await database.Registry.StartNextGenerationAsync(id, "/f", digest, CancellationToken.None);
+        Assert.Equal((id, 2, id, 2), (first.Id, first.Generation, again.Id, again.Generation));
+        Assert.Equal(2L, await database.ScalarAsync<long>("select count(*) from event_source"));
+    }
+
+    private static CuttingProxy Proxy(LedgerDatabase database, Random random, int cuts)
+    {
+        var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        return new CuttingProxy(server.Host!, server.Port, random, cuts);
+    }
+
+    private static NpgsqlDataSource Through(LedgerDatabase database, CuttingProxy proxy) =>
+        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+
+    private static async Task<T> UntilHeardAsync<T>(Func<Task<T>> read)
+    {
+        while (true)
+        {
+            try
+            {
+                return await read();
+            }
+            catch (Exception error) when (LedgerErrors.IsTransient(error))
+            {
+                await Task.Delay(5);
+            }
+        }
+    }
+}

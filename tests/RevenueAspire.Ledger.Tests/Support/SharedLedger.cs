@@ -1,0 +1,11 @@
+namespace RevenueAspire.Ledger.Tests;
+
+/// <summary>One database for the many small cases of a class, which run one after the other.</summary>
+public sealed class SharedLedger : IAsyncLifetime
+{
+    public LedgerDatabase Database { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync() => Database = await LedgerDatabase.CreateAsync();
+
+    public ValueTask DisposeAsync() => Database.DisposeAsync();
+}
