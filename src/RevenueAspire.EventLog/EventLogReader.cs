@@ -21,10 +21,11 @@ public sealed class EventLogReader : IDisposable
     private readonly IFileSystem _files;
     private readonly SegmentTable _segments;
 
-    // Guards the mark's file and the time of the last identity check.
+    // Guards the mark and the time of the last identity check.
     private readonly object _gate = new();
     private ILogFile? _markFile;
     private long _checkedAt = Stopwatch.GetTimestamp();
+    private long _lastMark;
     private bool _disposed;
 
     private EventLogReader(IFileSystem files, string directory, Guid logId)
@@ -57,7 +58,8 @@ public sealed class EventLogReader : IDisposable
         return new EventLogReader(files, directory, ReadIdentity(files, directory));
     }
 
-    /// <summary>Reads the durable mark: cheap (16 bytes), meant to be polled. <see cref="FirstOffset"/> while the mark file is missing (nothing may be read).</summary>
+    /// <summary>Reads the durable mark: cheap (16 bytes), meant to be polled. While the mark file is missing or damaged: what this reader read last (that stays durable),
+    /// or <see cref="FirstOffset"/> when it never read one (nothing may be read).</summary>
     /// <exception cref="EventLogException">log.json is gone or names another log (looked at once a second).</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
     public long ReadDurableMark()
@@ -71,7 +73,12 @@ public sealed class EventLogReader : IDisposable
             }
 
             _markFile ??= OpenMark();
-            return (_markFile is null ? null : Format.DurableMark.Read(_markFile)) is { } mark ? Math.Max(mark, FirstOffset) : FirstOffset;
+            if (_markFile is not null && Format.DurableMark.Read(_markFile) is { } mark)
+            {
+                _lastMark = mark;
+            }
+
+            return Math.Max(_lastMark, FirstOffset);
         }
     }
 
@@ -113,13 +120,8 @@ public sealed class EventLogReader : IDisposable
             return false;
         }
 
-        Span<byte> bytes = stackalloc byte[2];
-        if (_segments.IsStart(offset))
-        {
-            return Read(offset, bytes[..1]).Count == 1;
-        }
-
-        return Read(offset - 1, bytes).Count == 2 && bytes[0] == (byte)'\n';
+        Span<byte> first = stackalloc byte[1];
+        return (_segments.IsStart(offset) || _segments.IsNewline(offset - 1)) && Read(offset, first).Count == 1;
     }
 
     private static Guid ReadIdentity(IFileSystem files, string directory)

@@ -8,22 +8,20 @@ internal sealed record LogIdentity(Guid Id, int Version, DateTimeOffset Created)
 {
     public const int CurrentVersion = 1;
 
-    /// <summary>Writes a new log's identity; when this returns it survives a power cut.</summary>
-    public static LogIdentity Create(IFileSystem files, string directory, Guid id, DateTimeOffset now)
+    /// <summary>Writes log.json; when this returns it survives a power cut.</summary>
+    public void Write(IFileSystem files, string directory)
     {
-        var identity = new LogIdentity(id, CurrentVersion, now);
         using var stream = new MemoryStream();
         using (var json = new Utf8JsonWriter(stream))
         {
             json.WriteStartObject();
-            json.WriteString("id", identity.Id);
-            json.WriteNumber("version", identity.Version);
-            json.WriteString("created", identity.Created.UtcDateTime);
+            json.WriteString("id", Id);
+            json.WriteNumber("version", Version);
+            json.WriteString("created", Created.UtcDateTime);
             json.WriteEndObject();
         }
 
         files.WriteAtomically(directory, LogFiles.Identity, stream.ToArray());
-        return identity;
     }
 
     /// <summary>Reads the identity, or null when there is none.</summary>

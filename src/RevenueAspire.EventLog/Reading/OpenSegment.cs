@@ -41,6 +41,13 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
         }
     }
 
+    /// <summary>One byte as it is; null where there is none.</summary>
+    public byte? ReadUnverified(long offset)
+    {
+        Span<byte> single = stackalloc byte[1];
+        return _file.Read(single, offset - Start) == 1 ? single[0] : null;
+    }
+
     /// <summary>Reads bytes that are there, up to the first damage.</summary>
     public LogRead Read(long offset, Span<byte> destination)
     {

@@ -43,6 +43,24 @@ internal sealed class SegmentTable : IDisposable
         }
     }
 
+    /// <summary>Whether the byte at an offset is a newline, be it in a damaged range or not: a trusted record may follow one.</summary>
+    public bool IsNewline(long offset)
+    {
+        if (Acquire(offset, out _) is not { } segment)
+        {
+            return false;
+        }
+
+        try
+        {
+            return segment.ReadUnverified(offset) == '\n';
+        }
+        finally
+        {
+            Release(segment);
+        }
+    }
+
     /// <summary>Reads below a mark that was read before.</summary>
     public LogRead Read(long offset, long mark, Span<byte> destination)
     {

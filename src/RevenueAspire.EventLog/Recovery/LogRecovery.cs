@@ -11,7 +11,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
     /// <summary>A disk writes at least this much at once: bytes in front of the mark that share a block with what failed are written again with it.</summary>
     private const int DiskBlockBytes = 4096;
 
-    private const int CopyBytes = 1 << 20;
+    private const int CopyBytes = 256 * 1024;
     private readonly List<long> _sealsMade = [];
     private readonly List<LogRange> _gaps = [];
 

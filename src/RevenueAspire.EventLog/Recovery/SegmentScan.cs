@@ -9,7 +9,7 @@ namespace RevenueAspire.EventLog.Recovery;
 /// Every other byte is damage when a whole group follows, and the tail when none does.</remarks>
 internal sealed class SegmentScan
 {
-    private const int InitialBuffer = 1 << 20;
+    private const int InitialBuffer = 256 * 1024;
     private readonly ILogFile _file;
     private readonly List<long> _open = [];
 

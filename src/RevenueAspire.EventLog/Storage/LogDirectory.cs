@@ -36,16 +36,28 @@ internal static class LogDirectory
     /// <exception cref="EventLogException">Parts of a log are there without log.json, or that is damaged.</exception>
     public static LogIdentity ReadOrCreateIdentity(IFileSystem files, string directory, TimeProvider time)
     {
+        var names = files.List(directory);
         if (LogIdentity.Read(files, directory) is { } identity)
         {
+            if (LogFiles.Segments(names).Count == 0)
+            {
+                // The first start may have failed at the flush that makes log.json durable: it is written again while nothing depends on it.
+                identity.Write(files, directory);
+            }
+
             return identity;
         }
 
         // log.json is durable before anything else is made, so no crash leaves this behind: somebody removed it.
-        var orphan = files.List(directory).FirstOrDefault(name =>
-            name == LogFiles.Mark || LogFiles.TryParseSegment(name, out _) || LogFiles.TryParseSeal(name, out _));
-        return orphan is null
-            ? LogIdentity.Create(files, directory, Guid.NewGuid(), time.GetUtcNow())
-            : throw new EventLogException($"{directory}: {orphan} is there without log.json, so it is not known whose it is; restore log.json, or move the folder away to start a new log");
+        var orphan = names.FirstOrDefault(name => name == LogFiles.Mark || LogFiles.TryParseSegment(name, out _) || LogFiles.TryParseSeal(name, out _));
+        if (orphan is not null)
+        {
+            throw new EventLogException(
+                $"{directory}: {orphan} is there without log.json, so it is not known whose it is; restore log.json, or move the folder away to start a new log");
+        }
+
+        var created = new LogIdentity(Guid.NewGuid(), LogIdentity.CurrentVersion, time.GetUtcNow());
+        created.Write(files, directory);
+        return created;
     }
 }

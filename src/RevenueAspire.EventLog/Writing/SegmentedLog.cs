@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Diagnostics;
 using RevenueAspire.EventLog.Format;
 using RevenueAspire.EventLog.Recovery;
@@ -9,8 +10,8 @@ namespace RevenueAspire.EventLog.Writing;
 internal sealed class SegmentedLog : IDisposable
 {
     /// <summary>Groups below this size are gathered into one write; larger ones are written from their own buffer.</summary>
-    private const int GatherBytes = 1 << 20;
-    private const int DirectBytes = 256 * 1024;
+    private const int GatherBytes = 256 * 1024;
+    private const int DirectBytes = 64 * 1024;
     private const int ProbeBytes = 64 * 1024;
 
     private readonly IFileSystem _files;
@@ -18,7 +19,7 @@ internal sealed class SegmentedLog : IDisposable
     private readonly Guid _logId;
     private readonly long _segmentBytes;
     private readonly ILogFile _markFile;
-    private readonly byte[] _gathered = new byte[GatherBytes];
+    private readonly byte[] _gathered = ArrayPool<byte>.Shared.Rent(GatherBytes);
     private ILogFile _segment;
     private long _segmentStart;
     private BlockChecksums _checksums;
@@ -105,6 +106,7 @@ internal sealed class SegmentedLog : IDisposable
     {
         _segment.Dispose();
         _markFile.Dispose();
+        ArrayPool<byte>.Shared.Return(_gathered);
     }
 
     internal static bool IsDiskError(Exception e) => e is IOException or UnauthorizedAccessException;

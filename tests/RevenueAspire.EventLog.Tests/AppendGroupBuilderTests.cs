@@ -1,0 +1,140 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.Events;
+
+namespace RevenueAspire.EventLog.Tests;
+
+/// <summary>Rule L3: the bytes of a record.</summary>
+public sealed class AppendGroupBuilderTests
+{
+    private const string Stamp = "\"timestamp\":\"2026-01-31T12:34:56.789Z\"";
+    private static readonly byte[] Hash = [.. Enumerable.Range(0, 32).Select(i => (byte)i)];
+    private readonly AppendGroupBuilder _builder = new(EventTypes.Default, new FixedTime());
+
+    [Fact]
+    public void L3_a_single_event_is_what_was_sent_with_the_time() =>
+        Assert.Equal($$"""{"userId":"a","name":"add_revenue","value":1,"x":[1, 2],{{Stamp}}}""".Replace(", 2", ",2", StringComparison.Ordinal) + "\n", Render(Built(""" {"userId": "a", "name":"add_revenue", "value":1, "x":[1, 2]} """)));
+
+    [Fact]
+    public void L3_fields_that_belong_to_the_server_are_replaced()
+    {
+        var line = """{"timestamp":"no","userId":"a","batch":{"from":1},"name":"add_revenue","idempotencyKey":"k","value":1,"bodyHash":"h","traceparent":"t"}""";
+
+        Assert.Equal($$"""{"userId":"a","name":"add_revenue","value":1,{{Stamp}}}""" + "\n", Render(Built(line)));
+    }
+
+    [Fact]
+    public void L3_key_body_hash_and_trace_stand_on_the_last_record_and_are_escaped()
+    {
+        Add(TestLog.Event("a", 1));
+        Add(TestLog.Event("b", 2));
+        var lines = TestLog.Lines(Render(_builder.Build("k\"\\~!", Hash, "00-ab-cd-01")));
+        var last = JsonDocument.Parse(lines[1]).RootElement;
+
+        Assert.Equal($$$"""{"userId":"a","name":"add_revenue","value":1,{{{Stamp}}},"batch":{}}""", lines[0]);
+        Assert.Equal("k\"\\~!", last.GetProperty("idempotencyKey").GetString());
+        Assert.Equal(Convert.ToHexStringLower(Hash), last.GetProperty("bodyHash").GetString());
+        Assert.Equal("00-ab-cd-01", last.GetProperty("traceparent").GetString());
+    }
+
+    [Fact]
+    public void L3_a_batch_ends_with_where_it_began_its_counts_and_the_checksum_of_all_bytes_before()
+    {
+        Add(TestLog.Event("a", 1));
+        Add(TestLog.Event("b", 2));
+        Add(TestLog.Event("c", 3));
+        var text = Render(_builder.Build(rejectedCount: 7), from: 4711);
+        var marker = text.LastIndexOf(",\"batch\":", StringComparison.Ordinal);
+        var crc = Crc32C.Compute(Encoding.UTF8.GetBytes(text[..marker]));
+
+        Assert.Equal($$$""","batch":{"from":4711,"count":3,"rejected":7,"crc":"{{{crc:x8}}}"}}""" + "\n", text[marker..]);
+        Assert.Equal(2, text.Split(""","batch":{}}""").Length - 1);
+    }
+
+    [Fact]
+    public void L3_one_event_beside_rejected_lines_carries_only_the_closing()
+    {
+        Add(TestLog.Event("a", 1));
+        var text = Render(_builder.Build(rejectedCount: 1));
+
+        Assert.Contains("""
+            "batch":{"from":0,"count":1,"rejected":1,"crc":"
+            """, text, StringComparison.Ordinal);
+        Assert.DoesNotContain("{}", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_rejected_or_blank_line_between_leaves_no_trace()
+    {
+        Add(TestLog.Event("a", 1));
+        Assert.Equal(ParseOutcome.Rejected, _builder.Add("nonsense"u8, out var reason));
+        Assert.Equal(RejectReason.InvalidJson, reason);
+        Assert.Equal(ParseOutcome.Blank, _builder.Add("  "u8, out _));
+        Assert.Equal(1, _builder.Count);
+
+        Assert.Equal($$"""{"userId":"a","name":"add_revenue","value":1,{{Stamp}}}""" + "\n", Render(_builder.Build()));
+    }
+
+    [Fact]
+    public void The_builder_is_empty_after_Build_and_after_Clear()
+    {
+        Add(TestLog.Event("a", 1));
+        _builder.Clear();
+        Assert.Throws<InvalidOperationException>(() => _builder.Build());
+        Add(TestLog.Event("b", 1));
+        _builder.Build();
+        Assert.Equal(0, _builder.Count);
+        Assert.Contains("\"c\"", Render(Built(TestLog.Event("c", 1))), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Build_with_a_bad_argument_throws_and_can_be_called_again()
+    {
+        Add(TestLog.Event("a", 1));
+        Assert.Throws<ArgumentException>(() => _builder.Build("", Hash));
+        Assert.Throws<ArgumentException>(() => _builder.Build(new string('k', 129), Hash));
+        Assert.Throws<ArgumentException>(() => _builder.Build("a b", Hash));
+        Assert.Throws<ArgumentException>(() => _builder.Build("é", Hash));
+        Assert.Throws<ArgumentException>(() => _builder.Build("k"));
+        Assert.Throws<ArgumentException>(() => _builder.Build(traceParent: "a\nb"));
+
+        Assert.Single(TestLog.Lines(Render(_builder.Build(new string('k', 128), Hash))));
+    }
+
+    [Fact]
+    public void What_the_builder_writes_recovery_reads()
+    {
+        Add(TestLog.Event("a", 1));
+        Add(TestLog.Event("b", 1));
+        var group = _builder.Build("k\"\\", Hash, rejectedCount: 3);
+        var (key, body) = (group.KeyHash, group.BodyHash);
+        var lines = TestLog.Lines(Render(group));
+
+        Assert.True(RecordFields.TryRead(Encoding.UTF8.GetBytes(lines[0]), out var first));
+        Assert.True(RecordFields.TryRead(Encoding.UTF8.GetBytes(lines[1]), out var last));
+        Assert.Equal((RecordRole.Open, RecordRole.Closing), (first.Role, last.Role));
+        Assert.Equal((true, key, body, 2, 3), (last.HasKey, last.Key, last.Body, last.Count, last.RejectedCount));
+    }
+
+    private void Add(string line) => Assert.Equal(ParseOutcome.Event, _builder.Add(Encoding.UTF8.GetBytes(line), out _));
+
+    private AppendGroup Built(string line)
+    {
+        Add(line);
+        return _builder.Build();
+    }
+
+    private static string Render(AppendGroup group, long from = 0)
+    {
+        Span<byte> closing = stackalloc byte[AppendGroup.MaxClosingBytes];
+        var length = group.HasClosing ? group.WriteClosing(closing, from) : 0;
+        return Encoding.UTF8.GetString(group.Bytes) + Encoding.UTF8.GetString(closing[..length]);
+    }
+
+    private sealed class FixedTime : TimeProvider
+    {
+        public override DateTimeOffset GetUtcNow() => DateTimeOffset.Parse("2026-01-31T12:34:56.7891Z", CultureInfo.InvariantCulture);
+    }
+}

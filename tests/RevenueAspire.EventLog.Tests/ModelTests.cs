@@ -1,0 +1,346 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.Json;
+using Microsoft.Extensions.Logging.Abstractions;
+using RevenueAspire.EventLog.Tests.Simulation;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.EventLog.Tests;
+
+/// <summary>Random schedules of appends, repeats, power cuts, kills and disk errors against a simulated disk. After each crash the log must be what was promised.</summary>
+public sealed class ModelTests
+{
+    [Fact]
+    public void L1_to_L9_power_cuts_and_kills_lose_no_acknowledged_group_and_double_no_keyed_one() => RunSchedules(nameof(SimulatedDisk.CutPower), 800, faults: false);
+
+    [Fact]
+    public void L7_disk_errors_with_power_cuts_lose_no_acknowledged_group_and_double_no_keyed_one() => RunSchedules(nameof(SimulatedDisk.Fails), 800, faults: true);
+
+    private static void RunSchedules(string name, int count, bool faults)
+    {
+        var seeds = Seed.Random(name);
+        for (var i = 0; i < count; i++)
+        {
+            var seed = seeds.Next();
+            var schedule = new ModelSchedule(seed, faults);
+            try
+            {
+                schedule.Run();
+            }
+            catch (Exception e)
+            {
+                throw new InvalidOperationException($"schedule {i} (its own seed {seed}), {Seed.Hint}\n{string.Join('\n', schedule.History.TakeLast(60))}", e);
+            }
+        }
+    }
+}
+
+/// <summary>One schedule: a client that repeats what was not acknowledged, a reader that keeps what it read (a ledger), and a machine that fails.</summary>
+internal sealed class ModelSchedule
+{
+    private const string Folder = "/log";
+    private readonly Random _random;
+    private readonly SimulatedDisk _disk;
+    private readonly bool _faults;
+    private readonly EventLogOptions _options;
+    private readonly List<ModelGroup> _groups = [];
+    private readonly List<(ModelGroup Group, ValueTask<AppendResult> Task)> _waiting = [];
+
+    // What the reader has counted; it survives every crash, like a database on another machine.
+    private readonly List<string> _ledger = [];
+    private long _applied;
+    private EventLogWriter? _writer;
+    private int _events;
+
+    public ModelSchedule(int seed, bool faults)
+    {
+        _random = new Random(seed);
+        _disk = new SimulatedDisk(new Random(seed + 1));
+        _faults = faults;
+        _options = TestLog.Options(Folder, options =>
+        {
+            options.SegmentBytes = _random.Next(300, 6000);
+            options.CommitBytes = _random.Next(200, 4000);
+        });
+    }
+
+    public List<string> History { get; } = [];
+
+    public void Run()
+    {
+        var steps = _random.Next(5, 40);
+        for (var i = 0; i < steps; i++)
+        {
+            Act();
+        }
+
+        _disk.Fails = (_, _) => false;
+        Crash();
+        Reopen();
+        RepeatUntilAcknowledged();
+        Check();
+        Crash();
+        Reopen();
+        Check();
+    }
+
+    private void Act()
+    {
+        if (_writer is null)
+        {
+            Reopen();
+            return;
+        }
+
+        switch (_random.Next(10))
+        {
+            case < 5:
+                Append(NewGroup());
+                break;
+            case 5:
+                Repeat();
+                break;
+            case < 8:
+                Step();
+                break;
+            case 8:
+                ReadOn();
+                break;
+            case 9 when _random.Next(3) == 0:
+                Crash();
+                break;
+            case 9 when _random.Next(2) == 0:
+                // The power goes at some step of what comes next, be it a commit, a roll, or a recovery.
+                _disk.CutAt = _disk.Operations + _random.Next(1, 12);
+                break;
+        }
+    }
+
+    private ModelGroup NewGroup()
+    {
+        var users = new string[_random.Next(3) == 0 ? _random.Next(2, 30) : 1];
+        for (var i = 0; i < users.Length; i++)
+        {
+            users[i] = "u" + _events++;
+        }
+
+        var group = new ModelGroup(users, _random.Next(2) == 0 ? "key\"\\" + _events : null, _random.Next(4) == 0 ? _random.Next(5) : 0);
+        _groups.Add(group);
+        return group;
+    }
+
+    private void Repeat()
+    {
+        if (_groups.Where(group => group.Key is not null).ToArray() is { Length: > 0 } keyed)
+        {
+            Append(keyed[_random.Next(keyed.Length)]);
+        }
+    }
+
+    [SuppressMessage("Reliability", "CA2012", Justification = "Each is looked at until it is completed, and consumed once; awaiting would leave the order of events to the thread pool.")]
+    private void Append(ModelGroup group) =>
+        _waiting.Add((group, _writer!.AppendAsync(TestLog.Group(group.Users, group.Key, group.Rejected), CancellationToken.None)));
+
+    private void Step()
+    {
+        _disk.Fails = _faults && _random.Next(3) == 0 ? (_, _) => _random.Next(6) == 0 : (_, _) => false;
+        _writer!.Step();
+        _disk.Fails = (_, _) => false;
+        TakeResults();
+        History.Add($"step: {_writer.State} {_writer.DurableMark} {_writer.Error}");
+        if (_disk.Running!.IsDead)
+        {
+            Crash();
+        }
+    }
+
+    private void TakeResults()
+    {
+        foreach (var (group, task) in _waiting.Where(waiting => waiting.Task.IsCompleted).ToArray())
+        {
+            _waiting.RemoveAll(waiting => waiting.Group == group && waiting.Task == task);
+            var result = task.GetAwaiter().GetResult();
+            if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
+            {
+                Assert.Equal(AppendStatus.Unavailable, result.Status);
+                continue;
+            }
+
+            History.Add($"{result.Status} {group.Users[0]} {result.Receipt.Offset}");
+            Assert.Equal((group.Users.Length, group.Rejected), (result.Accepted, result.RejectedCount));
+            group.Receipt ??= result.Receipt;
+            Assert.Equal(group.Receipt, result.Receipt);
+        }
+    }
+
+    private void Crash()
+    {
+        var kill = _random.Next(2) == 0;
+        History.Add(kill ? "kill" : "power cut");
+        if (kill)
+        {
+            _disk.Kill();
+        }
+        else
+        {
+            _disk.CutPower();
+        }
+
+        _waiting.Clear();
+        _writer = null;
+    }
+
+    private void Reopen()
+    {
+        _disk.Fails = (_, _) => false;
+        var files = _disk.Start();
+        if (_random.Next(4) == 0)
+        {
+            _disk.CutAt = _disk.Operations + _random.Next(1, 12);
+        }
+
+        _disk.Fails = _faults && _random.Next(3) == 0 ? (_, _) => _random.Next(8) == 0 : (_, _) => false;
+        while (true)
+        {
+            try
+            {
+                _writer = EventLogWriter.Open(_options, TimeProvider.System, NullLogger<EventLogWriter>.Instance, files);
+                break;
+            }
+            catch (PowerCutException)
+            {
+                _disk.CutPower();
+                files = _disk.Start();
+            }
+            catch (EventLogException e) when (e.InnerException is IOException)
+            {
+                History.Add("open failed: " + e.Message);
+                _disk.Fails = (_, _) => false;
+            }
+        }
+
+        _disk.Fails = (_, _) => false;
+        var report = _writer.LastRecovery;
+        History.Add($"open: {report.Case}, mark {report.FoundMark} to {report.Mark}, kept {report.Kept}, dropped {report.Dropped}, damaged {string.Join(' ', report.Damaged)}");
+        Assert.Empty(_writer.LastRecovery.Gaps);
+        if (!_disk.Running!.IsDead)
+        {
+            Check();
+        }
+    }
+
+    /// <summary>What every client does with a key: go on until there is an answer.</summary>
+    private void RepeatUntilAcknowledged()
+    {
+        while (_groups.Where(group => group.Key is not null && group.Receipt is null).ToArray() is { Length: > 0 } open)
+        {
+            foreach (var group in open)
+            {
+                Append(group);
+            }
+
+            for (var i = 0; i < 50 && _waiting.Count > 0; i++)
+            {
+                _writer!.Step();
+                TakeResults();
+            }
+
+            if (_disk.Running!.IsDead)
+            {
+                Crash();
+                Reopen();
+            }
+        }
+    }
+
+    private void ReadOn()
+    {
+        if (_disk.Running!.IsDead)
+        {
+            return;
+        }
+
+        using var reader = EventLogReader.Open(Folder, _disk.Running);
+        var mark = reader.ReadDurableMark();
+        if (_writer!.State == WriterState.Failed && mark == 0)
+        {
+            // A mark that was torn by a failed write says nothing until recovery has written it again.
+            return;
+        }
+
+        Assert.True(_applied <= mark, $"what was read up to {_applied} is beyond the mark {mark}");
+        var bytes = new byte[mark - _applied];
+        var length = 0;
+        var buffer = new byte[_random.Next(100, 5000)];
+        while (_applied < mark)
+        {
+            var read = reader.Read(_applied, buffer);
+            Assert.True(read.Count > 0 || read.DamagedThrough > _applied, $"stuck at {_applied} of {mark}");
+            buffer.AsSpan(0, read.Count).CopyTo(bytes.AsSpan(length));
+            length += read.Count;
+            _applied = read.Count > 0 ? _applied + read.Count : read.DamagedThrough;
+        }
+
+        _ledger.AddRange(ModelGroup.UsersIn(bytes.AsSpan(0, length)));
+    }
+
+    private void Check()
+    {
+        ReadOn();
+        using var reader = EventLogReader.Open(Folder, _disk.Running!);
+        Assert.Equal(_writer!.DurableMark, reader.ReadDurableMark());
+        var (text, _) = TestLog.ReadAll(reader);
+        var users = ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(text));
+
+        // The invariant: the ledger equals a fold over the durable log.
+        Assert.Equal(_ledger, users);
+        var places = users.Select((user, i) => (user, i)).ToDictionary(pair => pair.user, pair => pair.i);
+        foreach (var group in _groups)
+        {
+            var found = group.Users.Where(places.ContainsKey).ToArray();
+            Assert.True(found.Length == 0 || found.Length == group.Users.Length, $"half a batch: {found.Length} of {group.Users.Length} from {group.Users[0]}");
+            Assert.True(found.Length > 0 || group.Receipt is null, $"acknowledged and gone: {group.Users[0]}");
+            if (found.Length > 0)
+            {
+                Assert.Equal(Enumerable.Range(places[group.Users[0]], group.Users.Length), group.Users.Select(user => places[user]));
+            }
+
+            if (group.Receipt is { } receipt)
+            {
+                Assert.True(reader.IsRecord(receipt.Offset));
+            }
+        }
+    }
+}
+
+/// <summary>A request of the model's client.</summary>
+internal sealed record ModelGroup(string[] Users, string? Key, int Rejected)
+{
+    /// <summary>Set once acknowledged.</summary>
+    public Receipt? Receipt { get; set; }
+
+    public bool Equals(ModelGroup? other) => ReferenceEquals(this, other);
+
+    public override int GetHashCode() => Users[0].GetHashCode(StringComparison.Ordinal);
+
+    public static List<string> UsersIn(ReadOnlySpan<byte> log)
+    {
+        var users = new List<string>();
+        while (log.IndexOf((byte)'\n') is >= 0 and var newline)
+        {
+            var json = new Utf8JsonReader(log[..newline]);
+            while (json.Read())
+            {
+                if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("userId"u8))
+                {
+                    json.Read();
+                    users.Add(json.GetString()!);
+                }
+            }
+
+            log = log[(newline + 1)..];
+        }
+
+        Assert.True(log.IsEmpty, "the log ends in the middle of a line");
+        return users;
+    }
+}

@@ -1,0 +1,374 @@
+using System.Text;
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Recovery;
+using RevenueAspire.EventLog.Storage;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.EventLog.Tests;
+
+/// <summary>Rule L6: each row of the recovery table, on files as a crash or a broken disk leaves them.</summary>
+public sealed class RecoveryTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+    private readonly List<long> _ends = [];
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task L6_Empty_a_new_log_begins_at_0() => await OpenAsync(RecoveryCase.Empty, mark: 0);
+
+    [Fact]
+    public async Task L6_Clean_nothing_is_changed()
+    {
+        var before = await MakeAsync("a", "b");
+
+        await OpenAsync(RecoveryCase.Clean, _ends[1]);
+        Assert.Equal(before, Read("a", "b"));
+    }
+
+    [Fact]
+    public async Task L6_AheadOfMark_whole_groups_above_the_mark_are_kept()
+    {
+        await MakeAsync("a", "b", "c");
+        SetMark(_ends[0]);
+
+        var report = await OpenAsync(RecoveryCase.AheadOfMark, _ends[2]);
+        Assert.Equal(new LogRange(_ends[0], _ends[2]), report.Kept);
+        Read("a", "b", "c");
+    }
+
+    [Theory]
+    [InlineData("missing")]
+    [InlineData("short")]
+    [InlineData("unequal")]
+    public async Task L6_without_a_mark_the_last_segment_is_kept_as_far_as_it_is_whole(string what)
+    {
+        await MakeAsync("a", "b");
+        Append("{\"userId\":\"torn");
+        switch (what)
+        {
+            case "missing":
+                File.Delete(_directory.File("durable.mark"));
+                break;
+            case "short":
+                File.WriteAllBytes(_directory.File("durable.mark"), new byte[7]);
+                break;
+            case "unequal":
+                File.WriteAllBytes(_directory.File("durable.mark"), new byte[16]);
+                break;
+        }
+
+        var report = await OpenAsync(RecoveryCase.TornTail, _ends[1]);
+        Assert.Null(report.FoundMark);
+        Read("a", "b");
+    }
+
+    [Theory]
+    [InlineData("{\"userId\":\"torn")]
+    [InlineData("nonsense\n")]
+    [InlineData("{\"userId\":\"no time\"}\n")]
+    [InlineData("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")]
+    [InlineData("\n")]
+    public async Task L6_TornTail_what_is_no_group_is_dropped(string tail)
+    {
+        var before = await MakeAsync("a", "b");
+        SetMark(_ends[0]);
+        Append(tail);
+
+        var report = await OpenAsync(RecoveryCase.TornTail, _ends[1]);
+        Assert.Equal(tail.Length, report.Dropped.Length);
+        Assert.Equal(before, Read("a", "b"));
+    }
+
+    [Fact]
+    public async Task L6_TornTail_a_tail_of_zeros_longer_than_any_record_is_dropped()
+    {
+        await MakeAsync("a");
+        using (var file = PhysicalFileSystem.Instance.Open(Segment(0), OpenKind.Write))
+        {
+            file.Truncate(_ends[0] + RecordFields.MaxRecordBytes + 5_000_000);
+        }
+
+        await OpenAsync(RecoveryCase.TornTail, _ends[0]);
+        Read("a");
+    }
+
+    [Fact]
+    public async Task L6_TornTail_a_batch_is_dropped_whole_wherever_it_is_torn()
+    {
+        await MakeAsync("a", "b+c+d");
+        var whole = File.ReadAllBytes(Segment(0));
+        for (var length = (int)_ends[0] + 1; length < whole.Length; length++)
+        {
+            File.WriteAllBytes(Segment(0), whole[..length]);
+            SetMark(_ends[0]);
+            var report = await OpenAsync(RecoveryCase.TornTail, _ends[0]);
+            Assert.Equal(new LogRange(_ends[0], length), report.Dropped);
+        }
+
+        Read("a");
+    }
+
+    [Fact]
+    public async Task L6_TornTail_a_batch_with_any_byte_missing_in_its_middle_is_dropped_whole()
+    {
+        await MakeAsync("a", "b+c+d");
+        var whole = File.ReadAllBytes(Segment(0));
+        for (var position = (int)_ends[0]; position < whole.Length; position += 3)
+        {
+            var torn = whole.ToArray();
+            torn[position] = 0;
+            File.WriteAllBytes(Segment(0), torn);
+            SetMark(_ends[0]);
+            await OpenAsync(RecoveryCase.TornTail, _ends[0]);
+        }
+
+        Read("a");
+    }
+
+    [Fact]
+    public async Task L6_a_torn_batch_before_a_whole_group_is_kept_reported_and_never_read()
+    {
+        await MakeAsync("a", "b+c+d", "e");
+        var bytes = File.ReadAllBytes(Segment(0));
+
+        // The page with the first record is lost; those in the middle look whole.
+        bytes.AsSpan((int)_ends[0], 20).Clear();
+        File.WriteAllBytes(Segment(0), bytes);
+        SetMark(_ends[0]);
+
+        var report = await OpenAsync(RecoveryCase.AheadOfMark, _ends[2]);
+        Assert.Equal([new LogRange(_ends[0], _ends[1])], report.Damaged);
+        Assert.True(report.HasLoss);
+        Assert.Equal(bytes, File.ReadAllBytes(Segment(0)));
+        Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a", "e"));
+
+        // It stays reported: the seal remembers it, and the next start goes on behind it.
+        await OpenAsync(RecoveryCase.Clean, _ends[2]);
+        Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a", "e"));
+    }
+
+    [Fact]
+    public async Task L6_DamagedBelowMark_bytes_below_the_mark_are_never_cut_off()
+    {
+        await MakeAsync("a", "b", "c");
+        Overwrite(_ends[1] + 5, "\0\0\0");
+        Append("torn");
+
+        var report = await OpenAsync(RecoveryCase.DamagedBelowMark, _ends[2]);
+        Assert.Equal([new LogRange(_ends[1], _ends[2])], report.Damaged);
+        Assert.Equal(4, report.Dropped.Length);
+        Assert.Equal(_ends[2], new FileInfo(Segment(0)).Length);
+        Assert.Equal([(_ends[1], _ends[2])], ReadWithDamage("a", "b"));
+    }
+
+    [Fact]
+    public async Task L6_damage_below_the_mark_before_whole_groups_is_reported_and_kept()
+    {
+        await MakeAsync("a", "b", "c");
+        Overwrite(_ends[0] + 5, "\0\0\0");
+
+        var report = await OpenAsync(RecoveryCase.Clean, _ends[2]);
+        Assert.Equal([new LogRange(_ends[0], _ends[1])], report.Damaged);
+        Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a", "c"));
+    }
+
+    [Fact]
+    public async Task L6_EndsBeforeMark_the_gap_is_reported_and_the_next_segment_begins_at_the_mark()
+    {
+        await MakeAsync("a", "b", "c");
+        using (var file = PhysicalFileSystem.Instance.Open(Segment(0), OpenKind.Write))
+        {
+            file.Truncate(_ends[1] + 10);
+        }
+
+        var report = await OpenAsync(RecoveryCase.EndsBeforeMark, _ends[2]);
+        Assert.Equal([new LogRange(_ends[1] + 10, _ends[2])], report.Gaps);
+        Assert.Equal([new LogRange(_ends[1], _ends[1] + 10)], report.Damaged);
+        Assert.True(File.Exists(Segment(_ends[2])));
+        Assert.Equal([(_ends[1], _ends[1] + 10), (_ends[1] + 10, _ends[2])], ReadWithDamage("a", "b"));
+    }
+
+    [Fact]
+    public async Task L6_EndsBeforeMark_an_empty_last_segment_is_a_gap_up_to_the_mark()
+    {
+        await MakeAsync("a");
+        File.WriteAllBytes(Segment(0), []);
+
+        await OpenAsync(RecoveryCase.EndsBeforeMark, _ends[0]);
+        Assert.Equal([(0, _ends[0])], ReadWithDamage());
+    }
+
+    [Fact]
+    public async Task L6_SegmentsMissing_the_log_goes_on_at_the_mark()
+    {
+        await MakeAsync("a", "b");
+        File.Delete(Segment(0));
+
+        var report = await OpenAsync(RecoveryCase.SegmentsMissing, _ends[1]);
+        Assert.Equal([new LogRange(0, _ends[1])], report.Gaps);
+        using var reader = EventLogReader.Open(_directory.Path);
+        Assert.Equal(_ends[1], reader.FirstOffset);
+    }
+
+    [Fact]
+    public async Task L6_Sealed_the_next_segment_begins_where_the_last_one_ends()
+    {
+        await MakeAsync(rollEach: true, "a", "b");
+        File.Delete(Segment(_ends[0]));
+        SetMark(_ends[0]);
+
+        await OpenAsync(RecoveryCase.Sealed, _ends[0]);
+        Read("a");
+    }
+
+    [Fact]
+    public async Task L6_Sealed_a_last_segment_that_is_missing_is_a_gap()
+    {
+        await MakeAsync(rollEach: true, "a", "b");
+        File.Delete(Segment(_ends[0]));
+
+        var report = await OpenAsync(RecoveryCase.Sealed, _ends[1]);
+        Assert.Equal([new LogRange(_ends[0], _ends[1])], report.Gaps);
+        Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a"));
+    }
+
+    [Fact]
+    public async Task L6_a_segment_missing_in_the_middle_is_a_gap()
+    {
+        await MakeAsync(rollEach: true, "a", "b", "c");
+        File.Delete(Segment(_ends[0]));
+
+        var report = await OpenAsync(RecoveryCase.Clean, _ends[2]);
+        Assert.Equal([new LogRange(_ends[0], _ends[1])], report.Gaps);
+        Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a", "c"));
+    }
+
+    [Fact]
+    public async Task L6_a_mark_in_an_older_segment_counts_as_the_last_ones_beginning()
+    {
+        await MakeAsync(rollEach: true, "a", "b", "c");
+        SetMark(_ends[0]);
+
+        await OpenAsync(RecoveryCase.AheadOfMark, _ends[2]);
+        Read("a", "b", "c");
+    }
+
+    [Fact]
+    public async Task L6_a_seal_that_was_written_before_its_successor_was_made_is_taken_up()
+    {
+        await MakeAsync(rollEach: true, "a", "b");
+        File.WriteAllBytes(Segment(_ends[0]), []);
+        SetMark(_ends[0]);
+
+        await OpenAsync(RecoveryCase.Clean, _ends[0]);
+        Read("a");
+    }
+
+    /// <summary>The promises that hold in every row, over all combinations of small facts.</summary>
+    [Fact]
+    public void L6_no_row_cuts_below_the_mark_or_moves_it_back_or_drops_a_whole_group()
+    {
+        var rows = new HashSet<RecoveryCase>();
+        long?[] marks = [null, 0, 5, 10, 15, 20, 25];
+        foreach (var mark in marks)
+        {
+            foreach (var start in new long[] { 0, 10 })
+            {
+                foreach (var valid in new long[] { 0, 5, 10 })
+                {
+                    foreach (var tail in new long[] { 0, 3, 20 })
+                    {
+                        foreach (var (hasSegment, isSealed, damage) in new[] { (true, false, false), (true, false, true), (true, true, false), (false, false, false) })
+                        {
+                            var facts = new RecoveryFacts(mark, hasSegment, start, isSealed, start + valid, start + valid + (isSealed ? 0 : tail), damage);
+                            var decision = RecoveryTable.Decide(facts);
+                            rows.Add(decision.Case);
+                            Assert.True(decision.End >= (mark ?? 0), $"{facts}: the mark moves back");
+                            if (!hasSegment)
+                            {
+                                continue;
+                            }
+
+                            Assert.True(decision.KeepTo >= Math.Min(facts.FileEnd, mark ?? 0), $"{facts}: cut below the mark");
+                            Assert.True(decision.KeepTo >= facts.ValidEnd, $"{facts}: a whole group is dropped");
+                            Assert.True(decision.KeepTo <= facts.FileEnd, $"{facts}: more than there is");
+                            Assert.Equal(decision.End - Math.Max(decision.KeepTo, 0), decision.Gap.Length);
+                            Assert.True(decision.Gap.Length == 0 || decision.Seal || isSealed, $"{facts}: readers cannot see the gap");
+                        }
+                    }
+                }
+            }
+        }
+
+        Assert.Equal(Enum.GetValues<RecoveryCase>().Order(), rows.Order());
+    }
+
+    private Task<byte[]> MakeAsync(params string[] groups) => MakeAsync(rollEach: false, groups);
+
+    /// <summary>A cleanly stopped log; a group <c>b+c</c> is a batch.</summary>
+    private async Task<byte[]> MakeAsync(bool rollEach, params string[] groups)
+    {
+        await using var writer = TestLog.Open(TestLog.Options(_directory.Path, options => options.SegmentBytes = rollEach ? 1 : 1 << 20));
+        foreach (var group in groups)
+        {
+            await TestLog.AppendAsync(writer, TestLog.Group(group.Split('+')));
+            _ends.Add(writer.DurableMark);
+        }
+
+        return File.ReadAllBytes(Segment(0));
+    }
+
+    /// <summary>Recovers, checks the row and the mark, and that an append goes where the mark is. What was appended is taken away again.</summary>
+    private async Task<RecoveryReport> OpenAsync(RecoveryCase expected, long mark)
+    {
+        RecoveryReport report;
+        await using (var writer = TestLog.Open(_directory.Path))
+        {
+            report = writer.LastRecovery;
+            Assert.Equal(mark, writer.DurableMark);
+            var result = await TestLog.AppendAsync(writer, TestLog.Single("next"));
+            Assert.Equal(mark, result.Receipt.Offset);
+        }
+
+        Assert.Equal(expected, report.Case);
+        var last = Directory.GetFiles(_directory.Path, "*.jsonl").Max(StringComparer.Ordinal)!;
+        using (var file = PhysicalFileSystem.Instance.Open(last, OpenKind.Write))
+        {
+            file.Truncate(mark - long.Parse(Path.GetFileNameWithoutExtension(last), System.Globalization.CultureInfo.InvariantCulture));
+        }
+
+        SetMark(mark);
+        return report;
+    }
+
+    private byte[] Read(params string[] users)
+    {
+        Assert.Empty(ReadWithDamage(users));
+        return File.ReadAllBytes(Segment(0));
+    }
+
+    private List<(long From, long To)> ReadWithDamage(params string[] users)
+    {
+        using var reader = EventLogReader.Open(_directory.Path);
+        var (text, damage) = TestLog.ReadAll(reader);
+        Assert.Equal(users, ModelGroup.UsersIn(Encoding.UTF8.GetBytes(text)));
+        return damage;
+    }
+
+    private string Segment(long start) => _directory.File(LogFiles.Segment(start));
+
+    private void SetMark(long mark)
+    {
+        using var file = PhysicalFileSystem.Instance.Open(_directory.File("durable.mark"), OpenKind.Write);
+        DurableMark.Write(file, mark);
+    }
+
+    private void Append(string text) => File.AppendAllText(Segment(0), text);
+
+    private void Overwrite(long position, string text)
+    {
+        using var file = PhysicalFileSystem.Instance.Open(Segment(0), OpenKind.Write);
+        file.Write(Encoding.UTF8.GetBytes(text), position);
+    }
+}
