@@ -1,0 +1,49 @@
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+using RevenueAspire.ServiceDefaults;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.AppHost.Tests.Defaults;
+
+public sealed class RevenueDatabaseTests
+{
+    [Fact]
+    public async Task AddRevenueDatabase_connects_under_the_services_name()
+    {
+        using var host = Host("Reader", await TestPostgres.CreateDatabaseAsync());
+        var source = host.Services.GetRequiredService<NpgsqlDataSource>();
+
+        await using var command = source.CreateCommand("select current_setting('application_name')");
+
+        Assert.Equal("Reader", await command.ExecuteScalarAsync());
+    }
+
+    [Fact]
+    public void AddRevenueDatabase_without_a_connection_string_fails_only_when_it_is_used()
+    {
+        using var host = Host("Reader", null);
+
+        var error = Assert.ThrowsAny<Exception>(() => host.Services.GetRequiredService<NpgsqlDataSource>());
+
+        Assert.Contains("revenuedb", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void WithDefaults_leaves_alone_what_the_user_says()
+    {
+        var given = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h;Maximum Pool Size=7;Application Name=mine;Keepalive=0", "Reader"));
+        var plain = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h", "Reader"));
+
+        Assert.Equal((7, "mine", 0), (given.MaxPoolSize, given.ApplicationName, given.KeepAlive));
+        Assert.Equal((24, "Reader", 30), (plain.MaxPoolSize, plain.ApplicationName, plain.KeepAlive));
+    }
+
+    private static IHost Host(string name, string? connectionString)
+    {
+        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true, ApplicationName = name });
+        builder.Configuration["ConnectionStrings:" + Extensions.DatabaseName] = connectionString;
+        builder.AddRevenueDatabase();
+        return builder.Build();
+    }
+}

@@ -1,0 +1,92 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.AppHost.Tests.Defaults;
+
+public sealed class TelemetryTests
+{
+    [Fact]
+    public async Task Without_a_collector_nothing_listens()
+    {
+        using var source = new ActivitySource("RevenueAspire.TelemetryTests.Off");
+        using var meter = new Meter("RevenueAspire.TelemetryTests.Off");
+        var counter = meter.CreateCounter<long>("events");
+
+        await using var app = await TestServer.StartAsync();
+
+        Assert.False(source.HasListeners());
+        Assert.False(counter.Enabled);
+    }
+
+    [Fact]
+    public async Task With_a_collector_it_gets_spans_by_route_and_metrics_and_logs_and_never_a_user_id()
+    {
+        var received = new ConcurrentQueue<(string Path, string Text)>();
+        await using var collector = await TestServer.StartAsync(map: app => app.MapPost("/v1/{signal}", async (string signal, HttpRequest request) =>
+        {
+            using var body = new MemoryStream();
+            await request.Body.CopyToAsync(body);
+            // Strings stand in protobuf as they are.
+            received.Enqueue((signal, Encoding.UTF8.GetString(body.ToArray())));
+        }));
+        using var source = new ActivitySource("RevenueAspire.TelemetryTests.On");
+        using var meter = new Meter("RevenueAspire.TelemetryTests.On");
+        var counter = meter.CreateCounter<long>("telemetry.tests.events");
+
+        await using (var app = await TestServer.StartAsync(map: app => app.MapGet("/userEvents/{userId}", (string userId) => userId), settings: Exporting(collector.Url())))
+        {
+            using var http = new HttpClient();
+            await http.GetStringAsync(app.Url() + "/userEvents/anna");
+            await http.GetStringAsync(app.Url() + "/health");
+            source.StartActivity("merge")!.Dispose();
+            counter.Add(1);
+            await app.StopAsync();
+        }
+
+        var traces = string.Concat(received.Where(r => r.Path == "traces").Select(r => r.Text));
+        Assert.Contains("GET /userEvents/{userId}", traces, StringComparison.Ordinal);
+        Assert.Contains("merge", traces, StringComparison.Ordinal);
+        Assert.Contains("telemetry-test", traces, StringComparison.Ordinal);
+        Assert.DoesNotContain("GET /health", traces, StringComparison.Ordinal);
+        Assert.Contains("telemetry.tests.events", string.Concat(received.Where(r => r.Path == "metrics").Select(r => r.Text)), StringComparison.Ordinal);
+        Assert.All(received.Where(r => r.Path == "traces"), r => Assert.DoesNotContain("GET /userEvents/anna", r.Text, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_collector_that_refuses_or_hangs_costs_neither_a_request_nor_the_stop()
+    {
+        // Takes connections, and never answers.
+        using var hanging = new TcpListener(IPAddress.Loopback, 0);
+        hanging.Start();
+        string[] collectors = [$"http://127.0.0.1:{FreePort.Next()}", $"http://{hanging.LocalEndpoint}"];
+        foreach (var collector in collectors)
+        {
+            var app = await TestServer.StartAsync(map: app => app.MapGet("/x", () => "fine"), settings: Exporting(collector));
+            using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+            for (var i = 0; i < 20; i++)
+            {
+                Assert.Equal("fine", await http.GetStringAsync(app.Url() + "/x"));
+            }
+
+            var stop = Stopwatch.StartNew();
+            await app.StopAsync();
+            await app.DisposeAsync();
+            Assert.True(stop.Elapsed < TimeSpan.FromSeconds(9), $"The stop with the collector {collector} took {stop.Elapsed}.");
+        }
+    }
+
+    private static (string, string)[] Exporting(string collector) =>
+    [
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", collector),
+        ("OTEL_EXPORTER_OTLP_PROTOCOL", "http/protobuf"),
+        ("OTEL_TRACES_SAMPLER", "always_on"),
+        ("OTEL_SERVICE_NAME", "telemetry-test"),
+    ];
+}
