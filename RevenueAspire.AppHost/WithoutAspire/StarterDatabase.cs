@@ -41,6 +41,8 @@ internal sealed class StarterDatabase : IAsyncDisposable
                 Port = settings.PostgresPort,
                 Password = ReadOrCreatePassword(passwordFile),
                 StopWithParent = true,
+                // A line a checkpoint says nothing to the person at the terminal.
+                Settings = new Dictionary<string, string> { ["log_checkpoints"] = "off" },
                 Log = line => console.Write("postgres", line),
             },
             cancellationToken);

@@ -8,16 +8,22 @@ namespace RevenueAspire.ServiceDefaults.Logging;
 /// <summary>Readable console logs, and quiet libraries, unless the configuration says otherwise.</summary>
 internal static class LineConsole
 {
-    /// <summary>These log each request or command at Information: too much beside logs that speak per batch.</summary>
-    private static readonly string[] Chatty = ["Microsoft.AspNetCore", "System.Net.Http.HttpClient", "Npgsql"];
+    /// <summary>These log each request, command or degraded answer: too much beside logs that speak per batch.</summary>
+    private static readonly (string Category, LogLevel From)[] Chatty =
+    [
+        ("Microsoft.AspNetCore", LogLevel.Warning),
+        ("Microsoft.Extensions.Diagnostics.HealthChecks", LogLevel.Error),
+        ("System.Net.Http.HttpClient", LogLevel.Warning),
+        ("Npgsql", LogLevel.Warning),
+    ];
 
     public static void AddLineConsole(this IHostApplicationBuilder builder)
     {
-        foreach (var category in Chatty)
+        foreach (var (category, from) in Chatty)
         {
             if (builder.Configuration["Logging:LogLevel:" + category] is null)
             {
-                builder.Logging.AddFilter(category, LogLevel.Warning);
+                builder.Logging.AddFilter(category, from);
             }
         }
 

@@ -2,6 +2,7 @@ using System.ComponentModel.DataAnnotations;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using Microsoft.Extensions.Logging;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.AppHost.Tests.Defaults;
@@ -13,6 +14,7 @@ public sealed class StartupErrorsTests
     {
         await using var first = await TestServer.StartAsync();
         var second = WebApplication.CreateSlimBuilder();
+        second.Logging.ClearProviders();
         await using var app = second.Build();
         app.Urls.Add(first.Url());
 
