@@ -1,0 +1,300 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+
+namespace RevenueAspire.Api.Tests.Ingest;
+
+public sealed class BatchTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task All_valid_lines_are_appended_and_the_others_listed_with_their_numbers()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        var body = $"{Events.Add("a", 1)}\r\n\n   \nnot json\n{Events.Add("b", 2)}\n{{\"userId\":\"c\",\"name\":\"add_revenue\"}}\n{Events.Add("d", 3)}";
+
+        var answer = (await api.PostEventsAsync(body)).Expect(HttpStatusCode.Accepted);
+
+        Assert.Equal(["receipt", "accepted", "rejectedCount", "rejected"], answer.Json.EnumerateObject().Select(member => member.Name));
+        Assert.Equal(3, answer.Json.GetProperty("accepted").GetInt32());
+        Assert.Equal(2, answer.Json.GetProperty("rejectedCount").GetInt32());
+        var rejected = answer.Json.GetProperty("rejected").EnumerateArray().ToList();
+        Assert.Equal([4, 6], rejected.Select(line => line.GetProperty("line").GetInt32()));
+        Assert.Contains("value", rejected[1].GetProperty("reason").GetString(), StringComparison.Ordinal);
+        Assert.Equal(["line", "reason"], rejected[0].EnumerateObject().Select(member => member.Name));
+        Assert.Equal(["a", "b", "d"], api.Records().Select(record => record.GetProperty("userId").GetString()));
+    }
+
+    [Fact]
+    public async Task The_receipt_is_the_last_record_s()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.PostEventsAsync($"{Events.Add("a", 1)}\n{Events.Add("b", 2)}\n")).Expect(HttpStatusCode.Accepted);
+
+        var lines = File.ReadAllText(Directory.GetFiles(api.LogDirectory, "*.jsonl").Concat(Directory.GetFiles(api.LogDirectory, "0000*")).First()).Split('\n');
+        Assert.Equal($"{api.Log.LogId:N}:{Encoding.UTF8.GetByteCount(lines[0]) + 1}", answer.Receipt);
+        Assert.Equal(2, api.Records()[1].GetProperty("batch").GetProperty("count").GetInt32());
+    }
+
+    [Fact]
+    public async Task Nothing_valid_is_400_with_the_same_list_of_100_lines_at_most()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.PostEventsAsync(string.Concat(Enumerable.Repeat("{}\n", 250)))).ExpectProblem(400, null);
+
+        Assert.Equal(250, answer.Json.GetProperty("rejectedCount").GetInt32());
+        Assert.Equal(Enumerable.Range(1, 100), answer.Json.GetProperty("rejected").EnumerateArray().Select(line => line.GetProperty("line").GetInt32()));
+        Assert.Empty(api.Records());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("\n\r\n \n")]
+    public async Task A_body_without_lines_is_400(string body)
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.PostEventsAsync(body)).ExpectProblem(400, null);
+
+        Assert.Equal(0, answer.Json.GetProperty("rejectedCount").GetInt32());
+        Assert.Equal(0, answer.Json.GetProperty("rejected").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task All_rejected_lines_are_counted_and_100_listed()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.PostEventsAsync(string.Concat(Enumerable.Repeat("x\n", 101)) + Events.Plain)).Expect(HttpStatusCode.Accepted);
+
+        Assert.Equal(101, answer.Json.GetProperty("rejectedCount").GetInt32());
+        Assert.Equal(100, answer.Json.GetProperty("rejected").GetArrayLength());
+    }
+
+    [Fact]
+    public async Task A_line_of_65536_bytes_is_taken_and_a_longer_one_rejected_without_the_others()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.PostEventsAsync($"{Events.OfLength(65536)}\n{Events.OfLength(65537)}\n{Events.OfLength(500_000)}\n{Events.Plain}\n{Events.OfLength(65537)}")).Expect(HttpStatusCode.Accepted);
+
+        Assert.Equal(2, answer.Json.GetProperty("accepted").GetInt32());
+        Assert.Equal([2, 3, 5], answer.Json.GetProperty("rejected").EnumerateArray().Select(line => line.GetProperty("line").GetInt32()));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_batch_of_32_MB_is_taken_and_one_byte_more_is_413(bool gzip)
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        var body = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(Events.OfLength(65535) + "\n", 511)) + Events.OfLength(65535) + "\n\n");
+        Assert.Equal((32 << 20) + 1, body.Length);
+        (string, string?)[] headers = gzip ? [("Content-Encoding", "gzip")] : [];
+        byte[] Encode(byte[] plain) => gzip ? Gzip.Compress(plain) : plain;
+
+        (await api.PostEventsAsync(Encode(body), headers)).ExpectProblem(413, null);
+        Assert.Empty(api.Records());
+
+        var answer = (await api.PostEventsAsync(Encode(body[..^1]), headers)).Expect(HttpStatusCode.Accepted);
+        Assert.Equal(512, answer.Json.GetProperty("accepted").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_batch_that_does_not_tell_its_length_has_the_same_limit()
+    {
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=4096");
+        using var connection = await api.ConnectAsync();
+        await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1001\r\n{Events.OfLength(4096)}\n\r\n0\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 413", await connection.ReadToEndAsync(), StringComparison.Ordinal);
+        Assert.Empty(api.Records());
+    }
+
+    [Fact]
+    public async Task A_gzip_bomb_is_413_long_before_it_is_inflated()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        using var bomb = new MemoryStream();
+        await using (var gzip = new System.IO.Compression.GZipStream(bomb, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        {
+            var zeros = new byte[1 << 20];
+            for (var megabyte = 0; megabyte < 1024; megabyte++)
+            {
+                gzip.Write(zeros);
+            }
+        }
+
+        var before = GC.GetTotalAllocatedBytes();
+        (await api.PostEventsAsync(bomb.ToArray(), ("Content-Encoding", "gzip"))).ExpectProblem(413, null);
+
+        Assert.InRange(GC.GetTotalAllocatedBytes() - before, 0, 64L << 20);
+        Assert.Empty(api.Records());
+    }
+
+    [Theory]
+    [InlineData("half")]
+    [InlineData("without its trailer")]
+    [InlineData("one byte short")]
+    [InlineData("one bit flipped in the checksum")]
+    [InlineData("not gzip at all")]
+    [InlineData("empty")]
+    [InlineData("a second member that is cut off")]
+    public async Task Damaged_or_cut_off_gzip_is_400_and_appends_nothing(string damage)
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        var whole = Gzip.Compress(string.Concat(Enumerable.Range(0, 2000).Select(number => Events.Add("user" + number, number * 7919) + "\n")));
+        var flipped = (byte[])whole.Clone();
+        flipped[^6] ^= 1;
+        var body = damage switch
+        {
+            "half" => whole[..(whole.Length / 2)],
+            "without its trailer" => whole[..^8],
+            "one byte short" => whole[..^1],
+            "one bit flipped in the checksum" => flipped,
+            "not gzip at all" => Encoding.UTF8.GetBytes(Events.Plain),
+            "empty" => [],
+            _ => [.. whole, .. whole[..(whole.Length / 2)]],
+        };
+
+        (await api.PostEventsAsync(body, ("Content-Encoding", "gzip"))).ExpectProblem(400, "Content-Encoding");
+
+        Assert.Empty(api.Records());
+    }
+
+    [Fact]
+    public async Task Gzip_of_several_members_is_one_body()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.PostEventsAsync([.. Gzip.Compress(Events.Add("a", 1) + "\n{\"userId\":"), .. Gzip.Compress("\"b\",\"name\":\"add_revenue\",\"value\":2}")], ("Content-Encoding", "gzip")))
+            .Expect(HttpStatusCode.Accepted);
+
+        Assert.Equal(2, answer.Json.GetProperty("accepted").GetInt32());
+    }
+
+    [Theory]
+    [InlineData("application/jsonl", 202)]
+    [InlineData("application/x-ndjson; charset=UTF-8", 202)]
+    [InlineData(null, 202)]
+    [InlineData("application/json", 415)]
+    [InlineData("application/x-www-form-urlencoded", 415)]
+    public async Task Json_lines_are_taken_under_both_names(string? contentType, int status)
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = await api.SendAsync(HttpMethod.Post, "/liveEvents", ApiHost.Body(Events.Plain, contentType));
+
+        Assert.Equal(status, answer.Status);
+        if (status == 415)
+        {
+            answer.ExpectProblem(415, "Content-Type");
+            Assert.Contains("-H 'Content-Type: application/jsonl'", answer.Body, StringComparison.Ordinal);
+        }
+    }
+
+    [Theory]
+    [InlineData("br")]
+    [InlineData("gzip, gzip")]
+    [InlineData("deflate")]
+    public async Task Another_content_encoding_is_415_and_names_gzip(string encoding)
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.PostEventsAsync(Events.Plain, ("Content-Encoding", encoding))).ExpectProblem(415, "Content-Encoding");
+
+        Assert.Equal("gzip", answer.Header("Accept-Encoding"));
+    }
+
+    [Fact]
+    public async Task A_keyed_batch_carries_key_and_hash_of_the_inflated_body_on_its_last_record()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        var body = $"{Events.Add("a", 1)}\n{Events.Add("b", 2)}\n";
+
+        (await api.PostEventsAsync(Gzip.Compress(body), ("Idempotency-Key", "k1"), ("Content-Encoding", "gzip"))).Expect(HttpStatusCode.Accepted);
+
+        var records = api.Records();
+        Assert.False(records[0].TryGetProperty("idempotencyKey", out _));
+        Assert.Equal("k1", records[1].GetProperty("idempotencyKey").GetString());
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(body));
+        var written = records[1].GetProperty("bodyHash").GetString()!;
+        Assert.True(written.Equals(Convert.ToHexString(hash), StringComparison.OrdinalIgnoreCase) || written == Convert.ToBase64String(hash), written);
+    }
+
+    [Fact]
+    public async Task Batches_beyond_the_memory_for_them_are_refused_and_nothing_of_them_is_appended()
+    {
+        // Room for one batch of the largest size.
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:00.1");
+        using var holder = await api.ConnectAsync();
+        await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n{Events.Add("slow", 1)}\n");
+        await Task.Delay(200);
+
+        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Plain + "\n", 15_000)))).ExpectProblem(503, null);
+        Assert.Empty(api.Records());
+
+        await holder.SendAsync(new string('\n', 1000000 - Events.Add("slow", 1).Length - 1));
+        Assert.StartsWith("HTTP/1.1 202", await holder.ReadToEndAsync(), StringComparison.Ordinal);
+        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Plain + "\n", 15_000)))).Expect(HttpStatusCode.Accepted);
+    }
+
+    [Fact]
+    public async Task A_batch_that_arrives_too_slowly_gives_its_memory_back()
+    {
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:10", "Api:BatchBodyTimeout=00:00:01");
+        using var holder = await api.ConnectAsync();
+        await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n\r\n{Events.Plain}\n");
+        await Task.Delay(200);
+
+        var waiting = api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Plain + "\n", 15_000)));
+
+        Assert.StartsWith("HTTP/1.1 408", await holder.ReadSomeAsync(), StringComparison.Ordinal);
+        (await waiting).Expect(HttpStatusCode.Accepted);
+        Assert.Equal(15_000, api.Records().Count);
+    }
+
+    [Fact]
+    public async Task A_client_that_goes_away_in_the_middle_of_a_batch_gives_its_memory_back_and_appends_nothing()
+    {
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144");
+        for (var round = 0; round < 5; round++)
+        {
+            using var connection = await api.ConnectAsync();
+            await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n\r\n{Events.Plain}\n");
+            await Task.Delay(20);
+        }
+
+        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Add("whole", 1) + "\n", 15_000)))).Expect(HttpStatusCode.Accepted);
+
+        Assert.All(api.Records(), record => Assert.Equal("whole", record.GetProperty("userId").GetString()));
+    }
+
+    [Fact]
+    public async Task Batches_and_single_events_at_once_stay_whole()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        var random = Seed.Random(nameof(Batches_and_single_events_at_once_stay_whole));
+        var sizes = Enumerable.Range(0, 60).Select(_ => random.Next(1, 400)).ToList();
+
+        var answers = await Task.WhenAll(sizes.Select((size, number) => size == 1
+            ? api.PostEventAsync(Events.Add("s" + number, 1))
+            : api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Add("b" + number, 1) + "\n", size)))));
+
+        Assert.All(answers, answer => answer.Expect(HttpStatusCode.Accepted));
+        var runs = new List<(string User, int Count)>();
+        foreach (var user in api.Records().Select(record => record.GetProperty("userId").GetString()!))
+        {
+            runs = runs is [.., var last] && last.User == user ? [.. runs[..^1], (user, last.Count + 1)] : [.. runs, (user, 1)];
+        }
+
+        Assert.True(sizes.Count == runs.Count, $"a batch was split; {Seed.Hint}");
+        Assert.All(runs, run => Assert.True(sizes[int.Parse(run.User[1..])] == run.Count, $"{run}; {Seed.Hint}"));
+    }
+}

@@ -1,7 +1,0 @@
-namespace RevenueAspire.Api.Tests;
-
-public sealed class SmokeTests
-{
-    [Fact]
-    public void Runs() => Assert.NotEmpty(AppContext.BaseDirectory);
-}

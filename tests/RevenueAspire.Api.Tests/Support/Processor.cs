@@ -1,0 +1,65 @@
+using System.Security.Cryptography;
+using System.Text;
+using Npgsql;
+using RevenueAspire.EventLog;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.Tests.Support;
+
+/// <summary>Brings a log into the ledger as a processor does, one range at a time, when a test says so.</summary>
+internal static class Processor
+{
+    /// <summary>Applies everything that is durable and not applied yet.</summary>
+    /// <param name="logDirectory">The log.</param>
+    /// <param name="database">Connection string.</param>
+    /// <param name="rejectWhere">Records to put among the rejects instead.</param>
+    public static async Task ApplyAsync(string logDirectory, string database, Func<string, bool>? rejectWhere = null)
+    {
+        await using var source = NpgsqlDataSource.Create(database);
+        await LedgerSchema.ApplyAsync(source, CancellationToken.None);
+        using var reader = EventLogReader.Open(logDirectory);
+        var known = await new SourceRegistry(source).OpenLogAsync(reader.LogId, logDirectory, CancellationToken.None);
+        var bytes = new byte[reader.ReadDurableMark() - known.AppliedThrough];
+        for (var read = 0; read < bytes.Length;)
+        {
+            read += reader.Read(known.AppliedThrough + read, bytes.AsSpan(read)).Count;
+        }
+
+        var sums = new SortedDictionary<string, Int128>(StringComparer.Ordinal);
+        var rejects = new List<RejectedLine>();
+        var lines = Encoding.UTF8.GetString(bytes).Split('\n')[..^1];
+        var offset = known.AppliedThrough;
+        for (var line = 0; line < lines.Length; line++)
+        {
+            var raw = Encoding.UTF8.GetBytes(lines[line]);
+            Assert.Equal(ParseOutcome.Event, new EventParser(EventTypes.Default).Parse(raw, out var parsed));
+            if (rejectWhere?.Invoke(lines[line]) == true)
+            {
+                rejects.Add(new RejectedLine(offset, line, "made up by a test", raw));
+            }
+            else
+            {
+                var userId = Encoding.UTF8.GetString(parsed.UserId);
+                sums[userId] = sums.GetValueOrDefault(userId) + parsed.Delta;
+            }
+
+            offset += raw.Length + 1;
+        }
+
+        var tail = SHA256.HashData(bytes.AsSpan(Math.Max(0, bytes.Length - 4096)));
+        Assert.True(await new RangeStore(source).TryApplyAsync(
+            known.Id, known.AppliedThrough, offset, new Deltas(sums), rejects, lines.Length, lines.Length - rejects.Count, tail, CancellationToken.None));
+    }
+
+    private sealed class Deltas(SortedDictionary<string, Int128> sums) : ISortedDeltas
+    {
+        private readonly (byte[] UserId, Int128 Delta)[] _rows = [.. sums.Select(sum => (Encoding.UTF8.GetBytes(sum.Key), sum.Value)).OrderBy(row => row.Item1, Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b)))];
+
+        public int Count => _rows.Length;
+
+        public ReadOnlySpan<byte> UserId(int index) => _rows[index].UserId;
+
+        public Int128 Delta(int index) => _rows[index].Delta;
+    }
+}
