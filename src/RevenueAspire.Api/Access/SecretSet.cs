@@ -27,7 +27,8 @@ internal sealed class SecretSet
     /// <summary>True when the header is given once and equals one of the secrets. The time taken tells nothing about them.</summary>
     public bool Matches(StringValues header)
     {
-        if (header.Count != 1 || header[0] is not { Length: > 0 and <= MaxLength } given)
+        // A zero would look like the filling of a block.
+        if (header.Count != 1 || header[0] is not { Length: > 0 and <= MaxLength } given || given.Contains('\0'))
         {
             return false;
         }

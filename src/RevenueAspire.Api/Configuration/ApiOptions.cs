@@ -21,7 +21,7 @@ internal sealed class ApiOptions : IValidatableObject
 
     /// <summary>Bytes of memory for batches that are being received and written, all together. A batch waits for its share, then is refused.</summary>
     [Range(1 << 20, 1L << 40)]
-    public long BatchMemoryBytes { get; set; } = 256L << 20;
+    public long BatchMemoryBytes { get; set; } = 512L << 20;
 
     /// <summary>How long a batch waits for its share of memory before it is refused with 503, as hh:mm:ss.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ErrorMessage = "must be a time between 00:00:00 and 00:01:00, written hh:mm:ss.")]

@@ -81,21 +81,14 @@ internal sealed class Batch(
     private async Task<bool> TryReadAsync(HttpContext context, bool gzip, BatchLines lines, BatchMemory.Share share)
     {
         using var timeout = new CancellationTokenSource(_options.BatchBodyTimeout, time);
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(timeout.Token, context.RequestAborted);
         BatchRead read;
         try
         {
-            read = await BatchBody.ReadAsync(context.Request, gzip, lines, share, _options.MaxBatchBytes, limit.Token);
+            read = await BatchBody.ReadAsync(context.Request, gzip, lines, share, _options.MaxBatchBytes, timeout.Token);
         }
         catch (BadHttpRequestException exception)
         {
             await IngestRequest.RefuseAsync(context, metrics, exception.StatusCode, exception.Message, field: null);
-            return false;
-        }
-        catch (OperationCanceledException) when (!context.RequestAborted.IsCancellationRequested)
-        {
-            await IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status408RequestTimeout,
-                $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null);
             return false;
         }
 
@@ -104,6 +97,8 @@ internal sealed class Batch(
         {
             BatchRead.TooLarge => RefuseTooLarge(context),
             BatchRead.NoMemory => RefuseNoMemory(context),
+            BatchRead.TooSlow => IngestRequest.RefuseAsync(
+                context, metrics, StatusCodes.Status408RequestTimeout, $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null),
             BatchRead.BadGzip => IngestRequest.RefuseAsync(
                 context, metrics, StatusCodes.Status400BadRequest, "Content-Encoding: the body is not valid gzip, or is cut off. Nothing was appended.", "Content-Encoding"),
             _ => Task.CompletedTask,

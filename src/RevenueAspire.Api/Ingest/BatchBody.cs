@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Compression;
+using System.IO.Pipelines;
 
 namespace RevenueAspire.Api.Ingest;
 
@@ -17,6 +18,9 @@ internal enum BatchRead
 
     /// <summary>The compressed data is damaged, or cut off.</summary>
     BadGzip,
+
+    /// <summary>It did not arrive in time.</summary>
+    TooSlow,
 }
 
 /// <summary>Reads a batch's body piece by piece: never the whole of it is in memory, and never more than the limit is inflated.</summary>
@@ -33,15 +37,26 @@ internal static class BatchBody
     /// <param name="lines">Receives the bytes.</param>
     /// <param name="share">Grows with the body.</param>
     /// <param name="maxBytes">Limit of the inflated body.</param>
-    /// <param name="cancellationToken">Ends the reading with an <see cref="OperationCanceledException"/>.</param>
-    public static Task<BatchRead> ReadAsync(HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken cancellationToken) =>
-        gzip ? InflateAsync(request, lines, share, maxBytes, cancellationToken) : ReadPlainAsync(request, lines, share, maxBytes, cancellationToken);
+    /// <param name="timeout">Ends the reading as too slow.</param>
+    /// <exception cref="BadHttpRequestException">The body is cut off or malformed.</exception>
+    public static async Task<BatchRead> ReadAsync(HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken timeout)
+    {
+        // A token given to ReadAsync itself would leave the pipe in the middle of a read, and the server could not drain it. When the client goes away the read ends by itself.
+        await using var registration = timeout.Register(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
+        return await (gzip ? InflateAsync(request, lines, share, maxBytes) : ReadPlainAsync(request, lines, share, maxBytes));
+    }
 
-    private static async Task<BatchRead> ReadPlainAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken cancellationToken)
+    private static async Task<BatchRead> ReadPlainAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
     {
         while (true)
         {
-            var read = await request.BodyReader.ReadAsync(cancellationToken);
+            var read = await request.BodyReader.ReadAsync();
+            if (read.IsCanceled)
+            {
+                request.BodyReader.AdvanceTo(read.Buffer.End);
+                return BatchRead.TooSlow;
+            }
+
             if (Check(lines.Length + read.Buffer.Length, share, maxBytes) is { } end)
             {
                 request.BodyReader.AdvanceTo(read.Buffer.End);
@@ -61,14 +76,14 @@ internal static class BatchBody
         }
     }
 
-    private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken cancellationToken)
+    private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
     {
         await using var inflated = new GZipStream(request.BodyReader.AsStream(leaveOpen: true), CompressionMode.Decompress);
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
         try
         {
             int count;
-            while ((count = await inflated.ReadAsync(buffer, cancellationToken)) > 0)
+            while ((count = await inflated.ReadAsync(buffer)) > 0)
             {
                 if (Check(lines.Length + count, share, maxBytes) is { } end)
                 {
@@ -83,6 +98,11 @@ internal static class BatchBody
         catch (InvalidDataException)
         {
             return BatchRead.BadGzip;
+        }
+        catch (OperationCanceledException)
+        {
+            // That is how the stream over the pipe says that the pending read was cancelled.
+            return BatchRead.TooSlow;
         }
         finally
         {

@@ -7,8 +7,8 @@ namespace RevenueAspire.Api.Ingest;
 /// <remarks>A batch takes its share before its body is read, so that a hundred large ones queue up as idle connections and not as buffers.</remarks>
 internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider time)
 {
-    /// <summary>A record is its line plus timestamp; short lines double at most.</summary>
-    private const int RecordBytesPerBodyByte = 2;
+    /// <summary>A short line doubles when it becomes a record, and the buffer that the records grow in is up to twice their size.</summary>
+    private const int MemoryPerBodyByte = 4;
 
     /// <summary>Buffers of a request besides its records.</summary>
     private const int FixedBytes = 256 << 10;
@@ -18,7 +18,7 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
     private long _free = options.Value.BatchMemoryBytes;
 
     /// <summary>Bytes of memory for a body of so many bytes.</summary>
-    public static long For(long bodyBytes) => FixedBytes + (bodyBytes * RecordBytesPerBodyByte);
+    public static long For(long bodyBytes) => FixedBytes + (bodyBytes * MemoryPerBodyByte);
 
     /// <summary>What one batch needs at most.</summary>
     public static long Largest(int maxBatchBytes) => For(maxBatchBytes);

@@ -4,8 +4,8 @@ namespace RevenueAspire.Api.Reads;
 
 /// <summary>Waits until the ledger has reached an offset of this log. Thread-safe.</summary>
 /// <remarks>However many wait, one loop asks the database, and only while somebody waits. What it read last is not remembered for later callers:
-/// a database that was restored or failed over may have gone back.</remarks>
-internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter log, TimeProvider time, ILogger<AppliedOffset> logger)
+/// a database that was restored or failed over may have gone back. A stop of the API ends all waiting: what is in flight is to be answered soon.</remarks>
+internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter log, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AppliedOffset> logger)
 {
     /// <summary>Callers that wait at once; more are refused as if their time were up.</summary>
     public const int MaxWaiting = 10_000;
@@ -21,13 +21,13 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter 
     /// <param name="offset">Offset of a record of this log.</param>
     /// <param name="timeout">How long, at most.</param>
     /// <param name="cancellationToken">Stops the waiting.</param>
-    /// <returns>False when the time was up.</returns>
+    /// <returns>False when the time was up, or the API is stopping.</returns>
     public async Task<bool> WaitAsync(long offset, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var waiter = new Waiter(offset);
         lock (_lock)
         {
-            if (_waiters.Count >= MaxWaiting)
+            if (_waiters.Count >= MaxWaiting || lifetime.ApplicationStopping.IsCancellationRequested)
             {
                 return false;
             }
@@ -42,8 +42,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter 
 
         try
         {
-            await waiter.Reached.Task.WaitAsync(timeout, time, cancellationToken);
-            return true;
+            return await waiter.Reached.Task.WaitAsync(timeout, time, cancellationToken);
         }
         catch (TimeoutException)
         {
@@ -76,20 +75,29 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter 
                     }
                 }
 
-                await Task.Delay(interval, time);
+                await Task.Delay(interval, time, lifetime.ApplicationStopping);
             }
+        }
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
+        {
+            End(waiter => waiter.Reached.TrySetResult(false));
         }
         catch (Exception exception)
         {
             // Nothing awaits this loop: who waits must learn of the bug, and the next one must be able to start it again.
             LogPollFailed(logger, exception);
-            lock (_lock)
+            End(waiter => waiter.Reached.TrySetException(exception));
+        }
+    }
+
+    private void End(Action<Waiter> tell)
+    {
+        lock (_lock)
+        {
+            _polling = false;
+            foreach (var waiter in _waiters)
             {
-                _polling = false;
-                foreach (var waiter in _waiters)
-                {
-                    waiter.Reached.TrySetException(exception);
-                }
+                tell(waiter);
             }
         }
     }
@@ -99,7 +107,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter 
         try
         {
             // A log that the ledger does not know yet has nothing applied.
-            return (await ledger.FindAppliedThroughAsync(log.LogId, CancellationToken.None) ?? 0, PollInterval);
+            return (await ledger.FindAppliedThroughAsync(log.LogId, lifetime.ApplicationStopping) ?? 0, PollInterval);
         }
         catch (LedgerUnavailableException)
         {
@@ -110,8 +118,8 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter 
 
     private sealed class Waiter(long offset)
     {
-        public TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        public TaskCompletionSource<bool> Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public bool TryReach(long applied) => applied > offset && Reached.TrySetResult();
+        public bool TryReach(long applied) => applied > offset && Reached.TrySetResult(true);
     }
 }

@@ -25,7 +25,7 @@ public sealed class SecretTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        foreach (var answer in new[] { await api.PostEventAsync(Events.Plain, ("Authorization", authorization)), await api.PostEventsAsync(Events.Plain, ("Authorization", authorization)) })
+        foreach (var answer in new[] { await api.PostEventAsync(Sample.Plain, ("Authorization", authorization)), await api.PostEventsAsync(Sample.Plain, ("Authorization", authorization)) })
         {
             answer.ExpectProblem(401, "Authorization");
             Assert.NotNull(answer.Header("WWW-Authenticate"));
@@ -41,7 +41,7 @@ public sealed class SecretTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
 
         var answer = await api.SendRawAsync(
-            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nAuthorization: s3cret\r\nContent-Length: {Events.Plain.Length}\r\nConnection: close\r\n\r\n{Events.Plain}");
+            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith("HTTP/1.1 401", answer, StringComparison.Ordinal);
     }
@@ -62,9 +62,9 @@ public sealed class SecretTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Ingest:Secrets=", "Ingest:Secrets:0=old secret", "Ingest:Secrets:1=new");
 
-        (await api.PostEventAsync(Events.Plain, ("Authorization", "old secret"))).Expect(HttpStatusCode.Accepted);
-        (await api.PostEventAsync(Events.Plain, ("Authorization", "new"))).Expect(HttpStatusCode.Accepted);
-        (await api.PostEventAsync(Events.Plain, ("Authorization", "secret"))).ExpectProblem(401, "Authorization");
+        (await api.PostEventAsync(Sample.Plain, ("Authorization", "old secret"))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain, ("Authorization", "new"))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain, ("Authorization", "secret"))).ExpectProblem(401, "Authorization");
     }
 
     [Fact]
@@ -72,13 +72,13 @@ public sealed class SecretTests : IDisposable
     {
         await using (var api = await ApiHost.StartAsync(_directory, null, "environment=Development", "Ingest:Secrets="))
         {
-            (await api.PostEventAsync(Events.Plain, ("Authorization", "secret"))).Expect(HttpStatusCode.Accepted);
+            (await api.PostEventAsync(Sample.Plain, ("Authorization", "secret"))).Expect(HttpStatusCode.Accepted);
         }
 
         await using (var api = await ApiHost.StartAsync(_directory, null, "environment=Development", "Ingest:Secrets=own"))
         {
-            (await api.PostEventAsync(Events.Plain, ("Authorization", "secret"))).ExpectProblem(401, "Authorization");
-            (await api.PostEventAsync(Events.Plain, ("Authorization", "own"))).Expect(HttpStatusCode.Accepted);
+            (await api.PostEventAsync(Sample.Plain, ("Authorization", "secret"))).ExpectProblem(401, "Authorization");
+            (await api.PostEventAsync(Sample.Plain, ("Authorization", "own"))).Expect(HttpStatusCode.Accepted);
         }
     }
 
@@ -89,12 +89,12 @@ public sealed class SecretTests : IDisposable
         IConfigurationRoot? configuration = null;
         void Configure(WebApplicationBuilder builder)
         {
-            builder.Configuration.Add(new ReloadableSource(settings));
+            ((IConfigurationBuilder)builder.Configuration).Add(new ReloadableSource(settings));
             configuration = builder.Configuration;
         }
 
         await using var api = await ApiHost.StartAsync(_directory, null, Configure);
-        async Task<int> StatusAsync(string secret) => (await api.PostEventAsync(Events.Plain, ("Authorization", secret))).Status;
+        async Task<int> StatusAsync(string secret) => (await api.PostEventAsync(Sample.Plain, ("Authorization", secret))).Status;
         Assert.Equal((202, 401), (await StatusAsync("first"), await StatusAsync("second")));
 
         settings["Ingest:Secrets"] = "second";
@@ -112,7 +112,7 @@ public sealed class SecretTests : IDisposable
         string receipt;
         await using (var api = await ApiHost.StartAsync(_directory))
         {
-            receipt = (await api.PostEventAsync(Events.Plain)).Receipt!;
+            receipt = (await api.PostEventAsync(Sample.Plain)).Receipt!;
             (await api.GetAsync("/receipts/" + receipt, ("Authorization", null))).Expect(HttpStatusCode.OK);
         }
 
@@ -125,7 +125,7 @@ public sealed class SecretTests : IDisposable
             }
 
             (await api.GetAsync("/receipts/" + receipt, ("Authorization", "reader"))).Expect(HttpStatusCode.OK);
-            (await api.PostEventAsync(Events.Plain, ("Authorization", "reader"))).ExpectProblem(401, "Authorization");
+            (await api.PostEventAsync(Sample.Plain, ("Authorization", "reader"))).ExpectProblem(401, "Authorization");
             (await api.GetAsync("/alive", ("Authorization", null))).Expect(HttpStatusCode.OK);
         }
     }

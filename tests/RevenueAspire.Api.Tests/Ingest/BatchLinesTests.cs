@@ -78,9 +78,9 @@ public sealed class BatchLinesTests
         0 => "",
         1 => " \r",
         2 => "garbage",
-        3 => Events.OfLength(MaxLine + random.Next(0, 2)),
+        3 => Sample.OfLength(MaxLine + random.Next(0, 2)),
         4 => new string('y', random.Next(1, 1000)),
         5 => "{\"userId\":\"a\"}",
-        _ => Events.Add("user" + random.Next(100), random.Next()),
+        _ => Sample.Add("user" + random.Next(100), random.Next()),
     };
 }

@@ -15,7 +15,7 @@ public sealed class BatchTests : IDisposable
     public async Task All_valid_lines_are_appended_and_the_others_listed_with_their_numbers()
     {
         await using var api = await ApiHost.StartAsync(_directory);
-        var body = $"{Events.Add("a", 1)}\r\n\n   \nnot json\n{Events.Add("b", 2)}\n{{\"userId\":\"c\",\"name\":\"add_revenue\"}}\n{Events.Add("d", 3)}";
+        var body = $"{Sample.Add("a", 1)}\r\n\n   \nnot json\n{Sample.Add("b", 2)}\n{{\"userId\":\"c\",\"name\":\"add_revenue\"}}\n{Sample.Add("d", 3)}";
 
         var answer = (await api.PostEventsAsync(body)).Expect(HttpStatusCode.Accepted);
 
@@ -34,7 +34,7 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync($"{Events.Add("a", 1)}\n{Events.Add("b", 2)}\n")).Expect(HttpStatusCode.Accepted);
+        var answer = (await api.PostEventsAsync($"{Sample.Add("a", 1)}\n{Sample.Add("b", 2)}\n")).Expect(HttpStatusCode.Accepted);
 
         var lines = File.ReadAllText(Directory.GetFiles(api.LogDirectory, "*.jsonl").Concat(Directory.GetFiles(api.LogDirectory, "0000*")).First()).Split('\n');
         Assert.Equal($"{api.Log.LogId:N}:{Encoding.UTF8.GetByteCount(lines[0]) + 1}", answer.Receipt);
@@ -71,7 +71,7 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync(string.Concat(Enumerable.Repeat("x\n", 101)) + Events.Plain)).Expect(HttpStatusCode.Accepted);
+        var answer = (await api.PostEventsAsync(string.Concat(Enumerable.Repeat("x\n", 101)) + Sample.Plain)).Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(101, answer.Json.GetProperty("rejectedCount").GetInt32());
         Assert.Equal(100, answer.Json.GetProperty("rejected").GetArrayLength());
@@ -82,7 +82,7 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync($"{Events.OfLength(65536)}\n{Events.OfLength(65537)}\n{Events.OfLength(500_000)}\n{Events.Plain}\n{Events.OfLength(65537)}")).Expect(HttpStatusCode.Accepted);
+        var answer = (await api.PostEventsAsync($"{Sample.OfLength(65536)}\n{Sample.OfLength(65537)}\n{Sample.OfLength(500_000)}\n{Sample.Plain}\n{Sample.OfLength(65537)}")).Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(2, answer.Json.GetProperty("accepted").GetInt32());
         Assert.Equal([2, 3, 5], answer.Json.GetProperty("rejected").EnumerateArray().Select(line => line.GetProperty("line").GetInt32()));
@@ -94,7 +94,7 @@ public sealed class BatchTests : IDisposable
     public async Task A_batch_of_32_MB_is_taken_and_one_byte_more_is_413(bool gzip)
     {
         await using var api = await ApiHost.StartAsync(_directory);
-        var body = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(Events.OfLength(65535) + "\n", 511)) + Events.OfLength(65535) + "\n\n");
+        var body = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(Sample.OfLength(65535) + "\n", 511)) + Sample.OfLength(65535) + "\n\n");
         Assert.Equal((32 << 20) + 1, body.Length);
         (string, string?)[] headers = gzip ? [("Content-Encoding", "gzip")] : [];
         byte[] Encode(byte[] plain) => gzip ? Gzip.Compress(plain) : plain;
@@ -111,7 +111,7 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=4096");
         using var connection = await api.ConnectAsync();
-        await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1001\r\n{Events.OfLength(4096)}\n\r\n0\r\n\r\n");
+        await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1001\r\n{Sample.OfLength(4096)}\n\r\n0\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 413", await connection.ReadToEndAsync(), StringComparison.Ordinal);
         Assert.Empty(api.Records());
@@ -144,12 +144,11 @@ public sealed class BatchTests : IDisposable
     [InlineData("one byte short")]
     [InlineData("one bit flipped in the checksum")]
     [InlineData("not gzip at all")]
-    [InlineData("empty")]
     [InlineData("a second member that is cut off")]
     public async Task Damaged_or_cut_off_gzip_is_400_and_appends_nothing(string damage)
     {
         await using var api = await ApiHost.StartAsync(_directory);
-        var whole = Gzip.Compress(string.Concat(Enumerable.Range(0, 2000).Select(number => Events.Add("user" + number, number * 7919) + "\n")));
+        var whole = Gzip.Compress(string.Concat(Enumerable.Range(0, 2000).Select(number => Sample.Add("user" + number, number * 7919) + "\n")));
         var flipped = (byte[])whole.Clone();
         flipped[^6] ^= 1;
         var body = damage switch
@@ -158,8 +157,7 @@ public sealed class BatchTests : IDisposable
             "without its trailer" => whole[..^8],
             "one byte short" => whole[..^1],
             "one bit flipped in the checksum" => flipped,
-            "not gzip at all" => Encoding.UTF8.GetBytes(Events.Plain),
-            "empty" => [],
+            "not gzip at all" => Encoding.UTF8.GetBytes(Sample.Plain),
             _ => [.. whole, .. whole[..(whole.Length / 2)]],
         };
 
@@ -173,7 +171,7 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync([.. Gzip.Compress(Events.Add("a", 1) + "\n{\"userId\":"), .. Gzip.Compress("\"b\",\"name\":\"add_revenue\",\"value\":2}")], ("Content-Encoding", "gzip")))
+        var answer = (await api.PostEventsAsync([.. Gzip.Compress(Sample.Add("a", 1) + "\n{\"userId\":"), .. Gzip.Compress("\"b\",\"name\":\"add_revenue\",\"value\":2}")], ("Content-Encoding", "gzip")))
             .Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(2, answer.Json.GetProperty("accepted").GetInt32());
@@ -189,7 +187,7 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = await api.SendAsync(HttpMethod.Post, "/liveEvents", ApiHost.Body(Events.Plain, contentType));
+        var answer = await api.SendAsync(HttpMethod.Post, "/liveEvents", ApiHost.Body(Sample.Plain, contentType));
 
         Assert.Equal(status, answer.Status);
         if (status == 415)
@@ -207,7 +205,7 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync(Events.Plain, ("Content-Encoding", encoding))).ExpectProblem(415, "Content-Encoding");
+        var answer = (await api.PostEventsAsync(Sample.Plain, ("Content-Encoding", encoding))).ExpectProblem(415, "Content-Encoding");
 
         Assert.Equal("gzip", answer.Header("Accept-Encoding"));
     }
@@ -216,7 +214,7 @@ public sealed class BatchTests : IDisposable
     public async Task A_keyed_batch_carries_key_and_hash_of_the_inflated_body_on_its_last_record()
     {
         await using var api = await ApiHost.StartAsync(_directory);
-        var body = $"{Events.Add("a", 1)}\n{Events.Add("b", 2)}\n";
+        var body = $"{Sample.Add("a", 1)}\n{Sample.Add("b", 2)}\n";
 
         (await api.PostEventsAsync(Gzip.Compress(body), ("Idempotency-Key", "k1"), ("Content-Encoding", "gzip"))).Expect(HttpStatusCode.Accepted);
 
@@ -232,28 +230,31 @@ public sealed class BatchTests : IDisposable
     public async Task Batches_beyond_the_memory_for_them_are_refused_and_nothing_of_them_is_appended()
     {
         // Room for one batch of the largest size.
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:00.1");
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=4262144", "Api:BatchWait=00:00:00.1");
         using var holder = await api.ConnectAsync();
-        await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n{Events.Add("slow", 1)}\n");
+        await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n{Sample.Add("slow", 1)}\n");
         await Task.Delay(200);
 
-        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Plain + "\n", 15_000)))).ExpectProblem(503, null);
+        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 15_000)))).ExpectProblem(503, null);
         Assert.Empty(api.Records());
 
-        await holder.SendAsync(new string('\n', 1000000 - Events.Add("slow", 1).Length - 1));
+        await holder.SendAsync(new string('\n', 1000000 - Sample.Add("slow", 1).Length - 1));
         Assert.StartsWith("HTTP/1.1 202", await holder.ReadToEndAsync(), StringComparison.Ordinal);
-        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Plain + "\n", 15_000)))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 15_000)))).Expect(HttpStatusCode.Accepted);
     }
 
-    [Fact]
-    public async Task A_batch_that_arrives_too_slowly_gives_its_memory_back()
+    [Theory]
+    [InlineData("Content-Type: application/jsonl")]
+    [InlineData("Content-Encoding: gzip")]
+    public async Task A_batch_that_arrives_too_slowly_gives_its_memory_back(string header)
     {
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:10", "Api:BatchBodyTimeout=00:00:01");
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=4262144", "Api:BatchWait=00:00:10", "Api:BatchBodyTimeout=00:00:01");
         using var holder = await api.ConnectAsync();
-        await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n\r\n{Events.Plain}\n");
+        await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n{header}\r\n\r\n");
+        await holder.SendAsync(header.EndsWith("gzip", StringComparison.Ordinal) ? Gzip.Compress(Sample.Plain)[..20] : "{"u8.ToArray());
         await Task.Delay(200);
 
-        var waiting = api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Plain + "\n", 15_000)));
+        var waiting = api.PostEventsAsync(string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 15_000)));
 
         Assert.StartsWith("HTTP/1.1 408", await holder.ReadSomeAsync(), StringComparison.Ordinal);
         (await waiting).Expect(HttpStatusCode.Accepted);
@@ -263,15 +264,15 @@ public sealed class BatchTests : IDisposable
     [Fact]
     public async Task A_client_that_goes_away_in_the_middle_of_a_batch_gives_its_memory_back_and_appends_nothing()
     {
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144");
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=4262144");
         for (var round = 0; round < 5; round++)
         {
             using var connection = await api.ConnectAsync();
-            await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n\r\n{Events.Plain}\n");
+            await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n\r\n{Sample.Plain}\n");
             await Task.Delay(20);
         }
 
-        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Add("whole", 1) + "\n", 15_000)))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Sample.Add("whole", 1) + "\n", 15_000)))).Expect(HttpStatusCode.Accepted);
 
         Assert.All(api.Records(), record => Assert.Equal("whole", record.GetProperty("userId").GetString()));
     }
@@ -284,8 +285,8 @@ public sealed class BatchTests : IDisposable
         var sizes = Enumerable.Range(0, 60).Select(_ => random.Next(1, 400)).ToList();
 
         var answers = await Task.WhenAll(sizes.Select((size, number) => size == 1
-            ? api.PostEventAsync(Events.Add("s" + number, 1))
-            : api.PostEventsAsync(string.Concat(Enumerable.Repeat(Events.Add("b" + number, 1) + "\n", size)))));
+            ? api.PostEventAsync(Sample.Add("s" + number, 1))
+            : api.PostEventsAsync(string.Concat(Enumerable.Repeat(Sample.Add("b" + number, 1) + "\n", size)))));
 
         Assert.All(answers, answer => answer.Expect(HttpStatusCode.Accepted));
         var runs = new List<(string User, int Count)>();

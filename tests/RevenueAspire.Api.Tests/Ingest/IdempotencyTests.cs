@@ -15,8 +15,8 @@ public sealed class IdempotencyTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var first = (await api.PostEventAsync(Events.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
-        var second = (await api.PostEventAsync(Events.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
+        var first = (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
+        var second = (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(first.Body, second.Body);
         Assert.Single(api.Records());
@@ -26,10 +26,10 @@ public sealed class IdempotencyTests : IDisposable
     public async Task The_same_key_with_another_body_is_422_and_appends_nothing()
     {
         await using var api = await ApiHost.StartAsync(_directory);
-        (await api.PostEventAsync(Events.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
 
-        (await api.PostEventAsync(Events.Plain + " ", ("Idempotency-Key", "k1"))).ExpectProblem(422, "Idempotency-Key");
-        (await api.PostEventsAsync(Events.Plain + "\n" + Events.Plain, ("Idempotency-Key", "k1"))).ExpectProblem(422, "Idempotency-Key");
+        (await api.PostEventAsync(Sample.Plain + " ", ("Idempotency-Key", "k1"))).ExpectProblem(422, "Idempotency-Key");
+        (await api.PostEventsAsync(Sample.Plain + "\n" + Sample.Plain, ("Idempotency-Key", "k1"))).ExpectProblem(422, "Idempotency-Key");
 
         Assert.Single(api.Records());
     }
@@ -39,7 +39,7 @@ public sealed class IdempotencyTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(number => api.PostEventAsync(Events.Plain, ("Idempotency-Key", "k" + (number % 5)))));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(number => api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k" + (number % 5)))));
 
         Assert.All(answers, answer => answer.Expect(HttpStatusCode.Accepted));
         Assert.Equal(5, answers.Select(answer => answer.Receipt).Distinct().Count());
@@ -52,15 +52,15 @@ public sealed class IdempotencyTests : IDisposable
         string? single, batch;
         await using (var api = await ApiHost.StartAsync(_directory))
         {
-            single = (await api.PostEventAsync(Events.Plain, ("Idempotency-Key", "k1"))).Receipt;
+            single = (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Receipt;
             batch = (await api.PostEventsAsync(Batch, ("Idempotency-Key", "k2"))).Expect(HttpStatusCode.Accepted).Body;
         }
 
         await using (var api = await ApiHost.StartAsync(_directory))
         {
-            Assert.Equal(single, (await api.PostEventAsync(Events.Plain, ("Idempotency-Key", "k1"))).Receipt);
+            Assert.Equal(single, (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Receipt);
             Assert.Equal(batch, (await api.PostEventsAsync(Batch, ("Idempotency-Key", "k2"))).Body);
-            (await api.PostEventAsync(Events.Add("user1", 1), ("Idempotency-Key", "k1"))).ExpectProblem(422, "Idempotency-Key");
+            (await api.PostEventAsync(Sample.Add("user1", 1), ("Idempotency-Key", "k1"))).ExpectProblem(422, "Idempotency-Key");
             (await api.GetAsync("/receipts/" + single)).Expect(HttpStatusCode.OK);
             Assert.Equal(3, api.Records().Count);
         }
@@ -97,7 +97,7 @@ public sealed class IdempotencyTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
 
         (await api.PostEventAsync("{}", ("Idempotency-Key", "k1"))).ExpectProblem(400, "userId");
-        (await api.PostEventAsync(Events.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
     }
 
     [Theory]
@@ -111,7 +111,7 @@ public sealed class IdempotencyTests : IDisposable
         key = key == "129" ? new string('k', 129) : key;
 
         var answer = await api.SendRawAsync(
-            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: {key}\r\nContent-Length: {Events.Plain.Length}\r\nConnection: close\r\n\r\n{Events.Plain}");
+            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: {key}\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
         Assert.Contains("\"field\":\"Idempotency-Key\"", answer, StringComparison.Ordinal);
@@ -124,7 +124,7 @@ public sealed class IdempotencyTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
 
         var answer = await api.SendRawAsync(
-            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\nContent-Length: {Events.Plain.Length}\r\nConnection: close\r\n\r\n{Events.Plain}");
+            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
         Assert.Empty(api.Records());
@@ -136,7 +136,7 @@ public sealed class IdempotencyTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         var key = string.Concat(Enumerable.Range('!', 94).Select(code => (char)code)) + new string('~', 34);
 
-        (await api.PostEventAsync(Events.Plain, ("Idempotency-Key", key))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", key))).Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(key, Assert.Single(api.Records()).GetProperty("idempotencyKey").GetString());
     }

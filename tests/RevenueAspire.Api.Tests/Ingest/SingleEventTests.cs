@@ -15,7 +15,7 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventAsync(Events.Plain)).Expect(HttpStatusCode.Accepted);
+        var answer = (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
 
         Assert.Equal($$"""{"receipt":"{{api.Log.LogId:N}}:0"}""", answer.Body);
         Assert.Equal("application/json", answer.Header("Content-Type"));
@@ -32,9 +32,9 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var first = (await api.PostEventAsync(Events.Plain)).Receipt!;
+        var first = (await api.PostEventAsync(Sample.Plain)).Receipt!;
         var mark = api.Log.DurableMark;
-        var second = (await api.PostEventAsync(Events.Plain)).Receipt!;
+        var second = (await api.PostEventAsync(Sample.Plain)).Receipt!;
 
         Assert.EndsWith(":0", first, StringComparison.Ordinal);
         Assert.EndsWith($":{mark}", second, StringComparison.Ordinal);
@@ -95,7 +95,7 @@ public sealed class SingleEventTests : IDisposable
         (await api.PostEventAsync(body)).ExpectProblem(400, field);
 
         Assert.Empty(api.Records());
-        (await api.PostEventAsync(Events.Plain)).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
         Assert.Single(api.Records());
     }
 
@@ -104,8 +104,8 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        (await api.PostEventAsync(Events.Add(new string('ä', 128), 1))).Expect(HttpStatusCode.Accepted);
-        (await api.PostEventAsync(Events.Add(new string('ä', 128) + "a", 1))).ExpectProblem(400, "userId");
+        (await api.PostEventAsync(Sample.Add(new string('ä', 128), 1))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Add(new string('ä', 128) + "a", 1))).ExpectProblem(400, "userId");
     }
 
     [Fact]
@@ -113,8 +113,8 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        (await api.PostEventAsync(Events.OfLength(65536))).Expect(HttpStatusCode.Accepted);
-        (await api.PostEventAsync(Events.OfLength(65537))).ExpectProblem(413, null);
+        (await api.PostEventAsync(Sample.OfLength(65536))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.OfLength(65537))).ExpectProblem(413, null);
 
         Assert.Single(api.Records());
     }
@@ -126,7 +126,7 @@ public sealed class SingleEventTests : IDisposable
     public async Task The_limit_holds_for_a_body_that_does_not_tell_its_length(int length, int status)
     {
         await using var api = await ApiHost.StartAsync(_directory);
-        var body = ApiHost.Body(Events.OfLength(length), "application/json");
+        var body = ApiHost.Body(Sample.OfLength(length), "application/json");
 
         var answer = await api.SendAsync(HttpMethod.Post, "/liveEvent", new UnsizedContent(body));
 
@@ -143,7 +143,7 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        (await api.SendAsync(HttpMethod.Post, "/liveEvent", ApiHost.Body(Events.Plain, contentType))).Expect(HttpStatusCode.Accepted);
+        (await api.SendAsync(HttpMethod.Post, "/liveEvent", ApiHost.Body(Sample.Plain, contentType))).Expect(HttpStatusCode.Accepted);
     }
 
     [Theory]
@@ -154,7 +154,7 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = await api.SendAsync(HttpMethod.Post, "/liveEvent", ApiHost.Body(Events.Plain, contentType));
+        var answer = await api.SendAsync(HttpMethod.Post, "/liveEvent", ApiHost.Body(Sample.Plain, contentType));
 
         answer.ExpectProblem(415, "Content-Type");
         Assert.Contains("-H 'Content-Type: application/json'", answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
@@ -166,7 +166,7 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        (await api.PostEventAsync(Events.Plain, ("Content-Encoding", "gzip"))).ExpectProblem(415, "Content-Encoding");
+        (await api.PostEventAsync(Sample.Plain, ("Content-Encoding", "gzip"))).ExpectProblem(415, "Content-Encoding");
     }
 
     [Fact]
@@ -175,7 +175,7 @@ public sealed class SingleEventTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         using var connection = await api.ConnectAsync();
         await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
-        foreach (var piece in Events.Plain.Chunk(7))
+        foreach (var piece in Sample.Plain.Chunk(7))
         {
             await connection.SendAsync($"{piece.Length:x}\r\n{new string(piece)}\r\n");
             await Task.Delay(1);
@@ -193,11 +193,11 @@ public sealed class SingleEventTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         using (var connection = await api.ConnectAsync())
         {
-            await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: {Events.Plain.Length + 1}\r\n\r\n{Events.Plain}");
+            await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: {Sample.Plain.Length + 1}\r\n\r\n{Sample.Plain}");
             await Task.Delay(100);
         }
 
-        (await api.PostEventAsync(Events.Add("user2", 1))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Add("user2", 1))).Expect(HttpStatusCode.Accepted);
         Assert.Equal("user2", Assert.Single(api.Records()).GetProperty("userId").GetString());
     }
 
@@ -225,7 +225,7 @@ public sealed class SingleEventTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory, null, "EventTypes:refund=-1", "EventTypes:sale=1");
 
         (await api.PostEventAsync("""{"userId":"user1","name":"refund","value":1}""")).Expect(HttpStatusCode.Accepted);
-        (await api.PostEventAsync(Events.Plain)).ExpectProblem(400, "name");
+        (await api.PostEventAsync(Sample.Plain)).ExpectProblem(400, "name");
     }
 
     [Fact]
@@ -233,7 +233,7 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        Assert.Null((await api.PostEventAsync(Events.Plain)).Header("Server"));
+        Assert.Null((await api.PostEventAsync(Sample.Plain)).Header("Server"));
     }
 
     [Fact]
@@ -241,7 +241,7 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answers = await Task.WhenAll(Enumerable.Range(0, 500).Select(number => api.PostEventAsync(Events.Add("user" + number, number))));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 500).Select(number => api.PostEventAsync(Sample.Add("user" + number, number))));
 
         Assert.All(answers, answer => answer.Expect(HttpStatusCode.Accepted));
         Assert.Equal(500, answers.Select(answer => answer.Receipt).Distinct().Count());

@@ -43,10 +43,10 @@ internal sealed class ApiHost : IAsyncDisposable
     public static async Task<ApiHost> StartAsync(TempDirectory directory, string? database, Action<WebApplicationBuilder>? configure, params string[] settings)
     {
         var log = directory.File("events");
-        string[] defaults = ["urls=http://127.0.0.1:0", "environment=Production", $"EventLog:Directory={log}", $"Ingest:Secrets={Secret}", "Logging:LogLevel:Default=Warning", $"ConnectionStrings:revenuedb={database}"];
+        string[] defaults = ["urls=http://127.0.0.1:0", "environment=Production", $"EventLog:Directory={log}", $"Ingest:Secrets={Secret}", "Logging:LogLevel:Default=Error", $"ConnectionStrings:revenuedb={database}"];
         var app = Program.Build([.. defaults.Concat(settings).Select(setting => "--" + setting)], configure);
         await app.StartAsync();
-        var address = app.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single();
+        var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
         return new ApiHost(app, new Uri(address), log);
     }
 

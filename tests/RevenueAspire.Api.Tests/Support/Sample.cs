@@ -1,7 +1,7 @@
 namespace RevenueAspire.Api.Tests.Support;
 
 /// <summary>Events as a client writes them.</summary>
-internal static class Events
+internal static class Sample
 {
     public const string Plain = """{"userId":"user1","name":"add_revenue","value":98}""";
 

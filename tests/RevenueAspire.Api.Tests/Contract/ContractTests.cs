@@ -1,0 +1,102 @@
+using System.Net;
+using System.Text.Json;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace RevenueAspire.Api.Tests.Contract;
+
+public sealed class ContractTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task The_document_lists_exactly_the_mapped_routes_and_methods()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var document = await DocumentAsync(api);
+
+        var mapped = api.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+            .SelectMany(endpoint => (endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"]).Select(method => $"{method} /{endpoint.RoutePattern.RawText!.TrimStart('/')}"))
+            .Where(route => route != "GET /openapi/{documentName}.json").Order();
+        var listed = document.GetProperty("paths").EnumerateObject()
+            .SelectMany(path => path.Value.EnumerateObject().Select(method => $"{method.Name.ToUpperInvariant()} {path.Name}")).Order();
+        Assert.Equal(mapped, listed);
+    }
+
+    [Fact]
+    public async Task Each_call_has_a_summary_an_id_and_the_status_codes_that_it_can_answer()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var paths = (await DocumentAsync(api)).GetProperty("paths");
+
+        string Statuses(string path, string method) =>
+            string.Join(' ', paths.GetProperty(path).GetProperty(method).GetProperty("responses").EnumerateObject().Select(response => response.Name).Order());
+        Assert.Equal("202 400 401 408 413 415 422 503", Statuses("/liveEvent", "post"));
+        Assert.Equal("202 400 401 408 413 415 422 503", Statuses("/liveEvents", "post"));
+        Assert.Equal("200 400 401 404 503", Statuses("/userEvents/{userid}", "get"));
+        Assert.Equal("200 400 401 404 503", Statuses("/userEvents", "get"));
+        Assert.Equal("200 400 401 404", Statuses("/receipts/{receipt}", "get"));
+        Assert.Equal("200 503", Statuses("/health", "get"));
+        foreach (var operation in paths.EnumerateObject().SelectMany(path => path.Value.EnumerateObject()))
+        {
+            Assert.NotEqual("", operation.Value.GetProperty("summary").GetString());
+            Assert.NotEqual("", operation.Value.GetProperty("operationId").GetString());
+        }
+    }
+
+    [Fact]
+    public async Task Parameters_bodies_errors_and_the_secret_are_described()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var document = await DocumentAsync(api);
+
+        Assert.StartsWith("3.1", document.GetProperty("openapi").GetString(), StringComparison.Ordinal);
+        var post = document.GetProperty("paths").GetProperty("/liveEvent").GetProperty("post");
+        Assert.Equal(["Idempotency-Key"], post.GetProperty("parameters").EnumerateArray().Select(parameter => parameter.GetProperty("name").GetString()));
+        Assert.True(post.GetProperty("requestBody").GetProperty("content").TryGetProperty("application/json", out var body));
+        Assert.Equal(98, body.GetProperty("example").GetProperty("value").GetInt32());
+        Assert.Equal("#/components/schemas/Problem", post.GetProperty("responses").GetProperty("400").GetProperty("content").GetProperty("application/problem+json").GetProperty("schema").GetProperty("$ref").GetString());
+        Assert.True(post.GetProperty("responses").GetProperty("503").GetProperty("headers").TryGetProperty("Retry-After", out _));
+        Assert.True(post.GetProperty("security")[0].TryGetProperty("secret", out _));
+        var scheme = document.GetProperty("components").GetProperty("securitySchemes").GetProperty("secret");
+        Assert.Equal(("header", "Authorization"), (scheme.GetProperty("in").GetString(), scheme.GetProperty("name").GetString()));
+        var lines = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("requestBody").GetProperty("content");
+        Assert.Equal(["application/jsonl", "application/x-ndjson"], lines.EnumerateObject().Select(type => type.Name));
+        var schemas = document.GetProperty("components").GetProperty("schemas");
+        Assert.Equal(["status", "title", "detail", "field", "rejectedCount", "rejected", "type"], schemas.GetProperty("Problem").GetProperty("properties").EnumerateObject().Select(property => property.Name));
+        Assert.Equal("integer", schemas.GetProperty("UserRevenue").GetProperty("properties").GetProperty("revenue").GetProperty("type").GetString());
+    }
+
+    [Theory]
+    [InlineData("GET", "/")]
+    [InlineData("GET", "/userEvents/a/b")]
+    [InlineData("POST", "/liveEvent/x")]
+    [InlineData("GET", "/createTable")]
+    public async Task An_unknown_path_is_404_as_problem(string method, string path)
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        (await api.SendAsync(new HttpMethod(method), path)).ExpectProblem(404, null);
+    }
+
+    [Theory]
+    [InlineData("GET", "/liveEvent", "POST")]
+    [InlineData("PUT", "/liveEvents", "POST")]
+    [InlineData("POST", "/userEvents/user1", "GET")]
+    [InlineData("DELETE", "/receipts/x", "GET")]
+    public async Task A_wrong_method_is_405_as_problem_and_names_the_right_one(string method, string path, string allowed)
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.SendAsync(new HttpMethod(method), path)).ExpectProblem(405, null);
+
+        Assert.Equal(allowed, answer.Header("Allow"));
+    }
+
+    private static async Task<JsonElement> DocumentAsync(ApiHost api) => (await api.GetAsync("/openapi/v1.json", ("Authorization", null))).Expect(HttpStatusCode.OK).Json;
+}

@@ -1,0 +1,64 @@
+using System.Net;
+
+namespace RevenueAspire.Api.Tests.Health;
+
+public sealed class HealthTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task Health_tells_what_a_client_that_resumes_needs()
+    {
+        var database = await TestPostgres.CreateDatabaseAsync();
+        await using var api = await ApiHost.StartAsync(_directory, database);
+        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+        await Eventually.EqualsAsync("Healthy", async () => (await api.GetAsync("/health")).Json.GetProperty("status").GetString());
+
+        var checks = (await api.GetAsync("/health", ("Authorization", null))).Expect(HttpStatusCode.OK).Json.GetProperty("checks");
+
+        var log = checks.GetProperty("log");
+        Assert.Equal("Healthy", log.GetProperty("status").GetString());
+        Assert.Equal(api.Log.LogId.ToString("N"), log.GetProperty("data").GetProperty("id").GetString());
+        Assert.Equal(api.Log.DurableMark, log.GetProperty("data").GetProperty("durableMark").GetInt64());
+        Assert.Equal(0, log.GetProperty("data").GetProperty("keysFrom").GetInt64());
+        Assert.True(log.GetProperty("data").GetProperty("openingFsyncMilliseconds").GetDouble() > 0);
+        Assert.NotEqual("", log.GetProperty("data").GetProperty("fileSystem").GetString());
+        Assert.Equal("Healthy", checks.GetProperty("database").GetProperty("status").GetString());
+    }
+
+    [Fact]
+    public async Task Alive_asks_neither_log_nor_database()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = (await api.GetAsync("/alive")).Expect(HttpStatusCode.OK);
+
+        Assert.Equal(["self"], answer.Json.GetProperty("checks").EnumerateObject().Select(check => check.Name));
+    }
+
+    [Fact]
+    public async Task Without_a_database_the_api_is_degraded_and_accepts()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        Assert.Equal("Degraded", (await api.GetAsync("/health")).Expect(HttpStatusCode.OK).Json.GetProperty("status").GetString());
+        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+    }
+
+    [Fact]
+    public async Task A_log_that_no_longer_accepts_is_503_for_health_and_for_events()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+
+        await api.Log.DisposeAsync();
+
+        var health = (await api.GetAsync("/health")).Expect(HttpStatusCode.ServiceUnavailable);
+        Assert.Equal("Unhealthy", health.Json.GetProperty("checks").GetProperty("log").GetProperty("status").GetString());
+        (await api.PostEventAsync(Sample.Plain)).ExpectProblem(503, null);
+        (await api.PostEventsAsync(Sample.Plain)).ExpectProblem(503, null);
+        (await api.GetAsync("/alive")).Expect(HttpStatusCode.OK);
+    }
+}

@@ -1,0 +1,143 @@
+using System.Net;
+using System.Net.Sockets;
+using RevenueAspire.Api.Hosting;
+
+namespace RevenueAspire.Api.Tests.Hosting;
+
+/// <summary>The executable itself: exit codes, and one line for a user's mistake.</summary>
+public sealed class StartupTests : IDisposable
+{
+    private const string Api = "RevenueAspire.Api";
+
+    private readonly TempDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    private string[] Valid => ["--urls=http://127.0.0.1:0", "--Ingest:Secrets=s", "--EventLog:Directory=" + _directory.File("events")];
+
+    public static TheoryData<string, string> WrongSettings => new()
+    {
+        { "--Ingest:Secrets=", "Ingest:Secrets" },
+        { "--Ingest:Secrets=schlüssel", "Ingest:Secrets" },
+        { "--Ingest:ReadSecrets:0=", "Ingest:ReadSecrets" },
+        { "--Api:ReadAfterTimeout=abc", "Api:ReadAfterTimeout" },
+        { "--Api:ReadAfterTimeout=5", "Api:ReadAfterTimeout" },
+        { "--Api:MaxEventBytes=1", "Api:MaxEventBytes" },
+        { "--Api:BatchMemoryBytes=2000000", "Api:BatchMemoryBytes" },
+        { "--EventLog:SegmentBytes=1", "EventLog:SegmentBytes" },
+        { "--EventTypes:add_revenue=2", "EventTypes" },
+        { "--EventTypes:add_revenue=x", "EventTypes:add_revenue" },
+        { "--ConnectionStrings:revenuedb=nonsense", "ConnectionStrings:revenuedb" },
+        { "--urls=nonsense", "nonsense" },
+        { "--EventLog:Directory=/proc/nope/events", "/proc/nope/events" },
+    };
+
+    [Theory]
+    [MemberData(nameof(WrongSettings))]
+    public async Task A_wrong_setting_is_one_line_that_names_it_and_exit_code_1(string setting, string named)
+    {
+        await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, setting]);
+
+        AssertOneLine(process, 1, named);
+        Assert.False(Directory.Exists(_directory.File("events")) && setting.Contains("Secrets", StringComparison.Ordinal), "a slip in the settings must not leave a log behind");
+    }
+
+    [Fact]
+    public async Task Outside_development_a_secret_must_be_set()
+    {
+        await using var process = await ServiceProcess.RunAsync(Api, ["--urls=http://127.0.0.1:0", "--EventLog:Directory=" + _directory.File("events")]);
+
+        AssertOneLine(process, 1, "Ingest:Secrets");
+    }
+
+    [Fact]
+    public async Task A_port_in_use_is_one_line_and_exit_code_1()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var url = $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}";
+
+        await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, "--urls=" + url]);
+
+        AssertOneLine(process, 1, url);
+    }
+
+    [Fact]
+    public async Task A_log_directory_that_another_api_holds_is_one_line_and_exit_code_1()
+    {
+        await using var first = await ApiHost.StartAsync(_directory);
+
+        await using var process = await ServiceProcess.RunAsync(Api, Valid);
+
+        AssertOneLine(process, 1, _directory.File("events"));
+        (await first.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+    }
+
+    [Fact]
+    public async Task A_log_directory_that_is_a_file_is_one_line_and_exit_code_1()
+    {
+        await File.WriteAllTextAsync(_directory.File("events"), "");
+
+        await using var process = await ServiceProcess.RunAsync(Api, Valid);
+
+        AssertOneLine(process, 1, _directory.File("events"));
+    }
+
+    [Theory]
+    [InlineData("start")]
+    [InlineData("-v")]
+    [InlineData("--")]
+    [InlineData("--=x")]
+    [InlineData("--verbose")]
+    public async Task An_argument_that_is_no_setting_is_wrong_usage(string argument)
+    {
+        await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, argument]);
+
+        AssertOneLine(process, 2, "--help");
+        Assert.Contains(argument, process.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Help_is_printed_and_exits_with_0()
+    {
+        await using var process = await ServiceProcess.RunAsync(Api, ["--help"]);
+
+        Assert.Equal(0, process.ExitCode);
+        Assert.Contains("Usage: dotnet RevenueAspire.Api.dll", process.StandardOutput[2], StringComparison.Ordinal);
+        Assert.Empty(process.StandardError);
+    }
+
+    [Fact]
+    public async Task It_runs_from_any_directory_with_settings_from_environment_and_arguments()
+    {
+        var port = FreePort.Next();
+        await using var process = ServiceProcess.Start(
+            Api, [$"--EventLog:Directory={_directory.File("events")}"], new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}", ["Ingest__Secrets"] = "from environment" }, _directory.Path);
+        await process.WaitForUrlAsync($"http://127.0.0.1:{port}/health");
+
+        using var client = new HttpClient();
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/liveEvent") { Content = ApiHost.Body(Sample.Plain, "application/json") };
+        request.Headers.TryAddWithoutValidation("Authorization", "from environment");
+        Assert.Equal(HttpStatusCode.Accepted, (await client.SendAsync(request)).StatusCode);
+
+        Assert.Equal(0, await process.TerminateAsync());
+        Assert.DoesNotContain("from environment", process.Output, StringComparison.Ordinal);
+        Assert.Equal([_directory.File("events")], Directory.GetFileSystemEntries(_directory.Path));
+    }
+
+    [Theory]
+    [InlineData(new[] { "--Section:Key", "value" }, null)]
+    [InlineData(new[] { "--Section:Key=value", "--urls=x" }, null)]
+    [InlineData(new[] { "--Section:Key", "--urls=x" }, 2)]
+    [InlineData(new[] { "--urls=x", "-h" }, 0)]
+    public void Arguments_are_settings(string[] arguments, int? exitCode) => Assert.Equal(exitCode, CommandLine.Answer(arguments, TextWriter.Null, TextWriter.Null));
+
+    private static void AssertOneLine(ServiceProcess process, int exitCode, string named)
+    {
+        Assert.True(process.ExitCode == exitCode, $"exit code {process.ExitCode}\n{process.Output}");
+        var line = Assert.Single(process.StandardError);
+        Assert.Contains(named, line, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", process.Output, StringComparison.Ordinal);
+    }
+}
