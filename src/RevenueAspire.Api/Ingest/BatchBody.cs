@@ -78,7 +78,7 @@ internal static class BatchBody
 
     private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
     {
-        await using var inflated = new GZipStream(request.BodyReader.AsStream(leaveOpen: true), CompressionMode.Decompress);
+        await using var inflated = new GZipStream(new PipeStream(request.BodyReader), CompressionMode.Decompress);
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
         try
         {
@@ -101,7 +101,7 @@ internal static class BatchBody
         }
         catch (OperationCanceledException)
         {
-            // That is how the stream over the pipe says that the pending read was cancelled.
+            // That is how the stream says that its pending read was cancelled.
             return BatchRead.TooSlow;
         }
         finally

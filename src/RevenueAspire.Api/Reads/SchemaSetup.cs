@@ -10,6 +10,18 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        try
+        {
+            await RunAsync(stoppingToken);
+        }
+        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        {
+            // The host would report it as a failure when it stops before it has started, with a port in use for example.
+        }
+    }
+
+    private async Task RunAsync(CancellationToken stoppingToken)
+    {
         string? reported = null;
         for (var wait = RetryMin; ; wait = TimeSpan.FromTicks(Math.Min(wait.Ticks * 2, RetryMax.Ticks)))
         {
