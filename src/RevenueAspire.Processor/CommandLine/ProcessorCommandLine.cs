@@ -87,6 +87,12 @@ internal static class ProcessorCommandLine
         };
         command.Validators.Add(result =>
         {
+            // The parser would take an option that it does not know as one more file.
+            foreach (var option in (result.GetValue(files) ?? []).Where(file => file.StartsWith('-')))
+            {
+                result.AddError($"Unrecognized option '{option}' (for a file of that name: ./{option}).");
+            }
+
             if (result.GetValue(again) && result.GetValue(dryRun))
             {
                 result.AddError("--again and --dry-run exclude each other.");

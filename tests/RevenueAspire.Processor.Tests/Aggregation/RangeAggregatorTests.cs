@@ -1,0 +1,172 @@
+using System.Security.Cryptography;
+using System.Text;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Aggregation;
+
+public sealed class RangeAggregatorTests
+{
+    [Fact]
+    public void Any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_fold()
+    {
+        var random = Seed.Random(nameof(Any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_fold));
+        for (var round = 0; round < 60; round++)
+        {
+            var file = EventFile.Random(random, random.Next(0, 400), random.Next(1, 100), bad: 0.1, blank: 0.05);
+            var bytes = file.Bytes;
+            var source = new MemorySource(bytes, longestRead: random.Next(1, 2000));
+            var options = LedgerFixture.Tiny(random);
+            var aggregator = new RangeAggregator(EventTypes.Default, options, options.WorkerCount);
+            var sums = new Dictionary<string, Int128>(StringComparer.Ordinal);
+            var rejectedLines = new List<long>();
+            long lines = 0, events = 0, from = 0;
+            while (from < bytes.Length)
+            {
+                aggregator.Clear();
+                var range = aggregator.Aggregate(source, from, bytes.Length, limited: true, hashed: true, CancellationToken.None);
+                Assert.True(range.End > from && (range.End == bytes.Length || bytes[range.End - 1] == '\n'), Seed.Hint);
+                Assert.Equal(SHA256.HashData(bytes.AsSpan((int)from, (int)(range.End - from))), range.BytesHash.ToArray());
+                rejectedLines.AddRange(range.Rejects.Select(reject => lines + reject.Line + 1));
+                Assert.All(range.Rejects, reject => Assert.True(reject.Offset == 0 || bytes[reject.Offset - 1] == '\n'));
+                lines += range.Lines;
+                events += range.Events;
+                Add(sums, range.Sort());
+                from = range.End;
+            }
+
+            Assert.True(file.Lines == lines && file.Events == events, Seed.Hint);
+            Assert.Equal(file.RejectedLines, rejectedLines);
+            Assert.Equal(file.Sums.Count, sums.Count);
+            Assert.All(file.Sums, pair => Assert.True(sums[pair.Key] == pair.Value, $"{pair.Key}, round {round}, {Seed.Hint}"));
+        }
+    }
+
+    [Fact]
+    public void M4_a_range_ends_early_at_a_line_when_its_users_reach_the_limit()
+    {
+        var file = new EventFile();
+        for (var i = 0; i < 1000; i++)
+        {
+            file.Add($"user{i}", 1);
+        }
+
+        var options = new ProcessorOptions { MaxUsersPerRange = 100, BlockBytes = 256, Workers = 2 };
+        var range = new RangeAggregator(EventTypes.Default, options, 2).Aggregate(new MemorySource(file.Bytes), 0, file.Bytes.Length, limited: true, hashed: false, CancellationToken.None);
+        Assert.InRange(range.Sort().Count, 100, 100 + 2 * 256 / 40 + 2);
+        Assert.Equal((byte)'\n', file.Bytes[range.End - 1]);
+    }
+
+    [Fact]
+    public void A_line_above_the_limit_is_rejected_without_being_held_and_the_next_one_counts()
+    {
+        var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n" + new string('x', 300_000) + "\n" + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\n" + new string('y', 1025) + "\n";
+        var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = 4096 }, 1);
+        var range = aggregator.Aggregate(new MemorySource(text, maxLineBytes: 1024), 0, text.Length, limited: true, hashed: true, CancellationToken.None);
+        Assert.Equal((4, 2), (range.Lines, range.Events));
+        Assert.Equal([1L, 3L], range.Rejects.Select(reject => reject.Line));
+        Assert.All(range.Rejects, reject => Assert.Equal(RejectReason.TooLong.Describe(), reject.Reason));
+        Assert.Equal(new string('x', 256), Encoding.UTF8.GetString(range.Rejects[0].Beginning.Span));
+        Assert.Equal(SHA256.HashData(Encoding.UTF8.GetBytes(text)), range.BytesHash.ToArray());
+    }
+
+    [Theory]
+    [InlineData(1024, true)]
+    [InlineData(1025, false)]
+    public void A_line_of_exactly_the_limit_counts(int length, bool counts)
+    {
+        var line = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}".PadRight(length) + "\n";
+        foreach (var blockBytes in (int[])[16, 512, 1024, 1025, 1026, 4096])
+        {
+            var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 1);
+            var range = aggregator.Aggregate(new MemorySource(line + line, maxLineBytes: 1024), 0, line.Length * 2, limited: true, hashed: false, CancellationToken.None);
+            Assert.Equal((counts ? 2 : 0, counts ? 0 : 2), (range.Events, range.Rejects.Count));
+        }
+    }
+
+    [Fact]
+    public void Byte_order_mark_CRLF_and_blank_lines_are_no_errors()
+    {
+        var text = "\uFEFF{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\r\n\r\n  \n{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\r\n";
+        var range = Fold(new MemorySource(text));
+        Assert.Equal((4, 2, 0), (range.Lines, range.Events, range.Rejects.Count));
+    }
+
+    [Fact]
+    public void Damage_is_one_reject_at_the_line_that_it_cuts_and_the_fold_goes_on_at_the_next_line()
+    {
+        string Event(int value) => $"{{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":{value}}}\n";
+        var text = Event(1) + Event(2) + Event(4) + Event(8);
+        var line = Event(1).Length;
+        foreach (var blockBytes in (int[])[16, 64, 4096])
+        {
+            // From the middle of the second line to the middle of the third.
+            var cut = new MemorySource(text, SourceKind.Log);
+            cut.Damage.Add((line + 10, 2 * line + 10));
+            var range = Fold(cut, blockBytes);
+            Assert.Equal((2, 1), (range.Events, range.Rejects.Count));
+            Assert.Equal((line, "damaged for the test"), (range.Rejects[0].Offset, range.Rejects[0].Reason));
+            Assert.Equal(Event(2)[..10], Encoding.UTF8.GetString(range.Rejects[0].Beginning.Span));
+            Assert.Equal(9, range.Sort().Delta(0));
+            Assert.Equal(text.Length, range.End);
+
+            // Whole lines, as a gap leaves them: what begins behind it is a record, and counts.
+            var gap = new MemorySource(text, SourceKind.Log);
+            gap.Damage.Add((line, 3 * line));
+            var behind = Fold(gap, blockBytes);
+            Assert.Equal((2, 1), (behind.Events, behind.Rejects.Count));
+            Assert.Equal(line, behind.Rejects[0].Offset);
+            Assert.Equal(9, behind.Sort().Delta(0));
+
+            // Up to the end.
+            var end = new MemorySource(text, SourceKind.Log);
+            end.Damage.Add((3 * line + 1, 4 * line));
+            Assert.Equal((3, 1, (long)text.Length), (Fold(end, blockBytes).Events, Fold(end, blockBytes).Rejects.Count, Fold(end, blockBytes).End));
+        }
+    }
+
+    [Fact]
+    public void M9_an_unknown_event_name_in_a_log_is_named_and_in_a_file_is_a_reject()
+    {
+        const string Known = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n";
+        const string Unknown = "{\"userId\":\"a\",\"name\":\"give\",\"value\":1}\n";
+        Assert.Equal(2 * Known.Length, Fold(new MemorySource(Known + Known + Unknown + Known, SourceKind.Log)).UnknownNameAt);
+        var file = Fold(new MemorySource(Known + Known + Unknown + Known));
+        Assert.Null(file.UnknownNameAt);
+        Assert.Equal((3, 1), (file.Events, file.Rejects.Count));
+    }
+
+    [Fact]
+    public void Rest_of_a_line_that_was_counted_without_newline_is_no_line()
+    {
+        const string Line = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}";
+        var source = new MemorySource(Line + "\r\n" + Line + "\n");
+        var range = new RangeAggregator(EventTypes.Default, new ProcessorOptions(), 1).Aggregate(source, Line.Length, source.ReadEnd(), limited: true, hashed: false, CancellationToken.None);
+        Assert.Equal((1, 1, 0), (range.Lines, range.Events, range.Rejects.Count));
+    }
+
+    [Fact]
+    public void Cancelled_folds_stop()
+    {
+        var file = EventFile.Random(new Random(1), 200, 5);
+        using var cancelled = new CancellationTokenSource();
+        cancelled.Cancel();
+        Assert.ThrowsAny<OperationCanceledException>(() => new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = 64 }, 3)
+            .Aggregate(new MemorySource(file.Bytes), 0, file.Bytes.Length, limited: true, hashed: false, cancelled.Token));
+    }
+
+    private static RangeAggregate Fold(MemorySource source, int blockBytes = 4096) =>
+        new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 2).Aggregate(source, 0, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
+
+    private static void Add(Dictionary<string, Int128> sums, SortedUsers users)
+    {
+        for (var i = 0; i < users.Count; i++)
+        {
+            var user = Encoding.UTF8.GetString(users.UserId(i));
+            sums[user] = sums.GetValueOrDefault(user) + users.Delta(i);
+        }
+    }
+}

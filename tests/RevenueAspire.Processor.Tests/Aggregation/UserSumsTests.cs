@@ -1,0 +1,92 @@
+using System.Text;
+using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Aggregation;
+
+public sealed class UserSumsTests
+{
+    [Theory]
+    [InlineData(1, 300)]
+    [InlineData(1000, 5000)]
+    [InlineData(60_000, 200_000)]
+    public void Sums_equal_those_of_a_dictionary_also_after_Clear(int users, int additions)
+    {
+        var random = Seed.Random($"{nameof(UserSumsTests)} {users}");
+        var sums = new UserSums();
+        for (var round = 0; round < 2; round++)
+        {
+            sums.Clear();
+            var expected = new Dictionary<string, Int128>(StringComparer.Ordinal);
+            for (var i = 0; i < additions; i++)
+            {
+                var number = random.Next(users);
+                var user = new string((char)('a' + number % 26), number % 250) + number;
+                Int128 delta = random.Next(4) == 0 ? (Int128)random.NextInt64() * random.Next(-9, 9) : random.Next(-5, 5);
+                sums.Add(Encoding.UTF8.GetBytes(user), delta);
+                expected[user] = expected.GetValueOrDefault(user) + delta;
+            }
+
+            Assert.True(expected.Count == sums.Count, Seed.Hint);
+            var records = new uint[sums.Count];
+            sums.CopyRecords(records);
+            Assert.Equal(expected.Count, records.Distinct().Count());
+            foreach (var record in records)
+            {
+                var user = Encoding.UTF8.GetString(sums.UserId(record));
+                Assert.True(expected[user] == sums.Sum(record), $"{user}, {Seed.Hint}");
+                Assert.True(sums.TryFind(sums.UserId(record), out var found) && found == record);
+                Assert.False(sums.IsMarked(record));
+                sums.Mark(record);
+                Assert.True(sums.IsMarked(record));
+            }
+        }
+    }
+
+    [Fact]
+    public void Sums_beyond_64_bits_are_exact_and_count_twice_against_the_limit()
+    {
+        var sums = new UserSums();
+        for (var i = 0; i < 1000; i++)
+        {
+            sums.Add("a"u8, long.MaxValue);
+            sums.Add("b"u8, -(Int128)long.MinValue);
+            sums.Add("c"u8, 1);
+        }
+
+        Assert.Equal(3, sums.Count);
+        Assert.Equal(5, sums.Weight);
+        Assert.True(sums.TryFind("a"u8, out var a) && sums.Sum(a) == (Int128)long.MaxValue * 1000);
+        Assert.True(sums.TryFind("b"u8, out var b) && sums.Sum(b) == (Int128)long.MinValue * -1000);
+        Assert.False(sums.TryFind("d"u8, out _));
+    }
+
+    [Fact]
+    public void Sorting_gives_the_order_of_bytes_and_adds_up_users_of_several_tables()
+    {
+        var random = Seed.Random(nameof(Sorting_gives_the_order_of_bytes_and_adds_up_users_of_several_tables));
+        foreach (var (count, tables) in new[] { (0, 1), (1, 2), (10, 3), (400, 1), (5000, 2), (20_000, 4) })
+        {
+            var parts = Enumerable.Range(0, tables).Select(_ => new UserSums()).ToArray();
+            var expected = new SortedDictionary<byte[], Int128>(Comparer<byte[]>.Create((left, right) => left.AsSpan().SequenceCompareTo(right)));
+            for (var i = 0; i < count; i++)
+            {
+                // Common beginnings of every length, keys that are beginnings of others, bytes above 0x7f.
+                var key = Encoding.UTF8.GetBytes("customer" + new string('0', random.Next(20)) + random.Next(count) + (random.Next(3) == 0 ? "é😀" : ""))[..];
+                var delta = random.NextInt64();
+                parts[random.Next(tables)].Add(key, delta);
+                expected[key] = expected.GetValueOrDefault(key) + delta;
+            }
+
+            var sorted = UserSort.Sort(parts);
+            Assert.Equal(expected.Count, sorted.Count);
+            var index = 0;
+            foreach (var (key, sum) in expected)
+            {
+                Assert.True(sorted.UserId(index).SequenceEqual(key), $"{count} users, index {index}, {Seed.Hint}");
+                Assert.True(sorted.Delta(index) == sum, $"{count} users, index {index}, {Seed.Hint}");
+                index++;
+            }
+        }
+    }
+}

@@ -1,0 +1,251 @@
+using System.Text;
+using Npgsql;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.CommandLine;
+
+/// <summary>The built program as scripts see it: exit codes, standard output, standard error.</summary>
+public sealed class CommandLineTests
+{
+    private const string Program = "RevenueAspire.Processor";
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    [Fact]
+    public async Task Process_verify_and_their_exit_codes()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = new EventFile().Add("user1", 98).Add("user1", 72, adds: false).Add("user2", 70).Add("user1", 1).Add("user2", 12, adds: false);
+        var path = ledger.Write("events.jsonl", file.Bytes);
+
+        var counted = await RunAsync(ledger, "process", path);
+        Assert.Equal(0, counted.Code);
+        Assert.Matches(@"events\.jsonl\s+counted\s+5\s+2\s+0\s", counted.Output);
+        Assert.Empty(counted.Errors);
+        await ledger.AssertBalancesAsync(file);
+
+        var known = await RunAsync(ledger, "process", path, path);
+        Assert.Equal(0, known.Code);
+        Assert.Contains("already counted", known.Output, StringComparison.Ordinal);
+
+        var bad = ledger.Write("bad.jsonl", new EventFile().Reject("oops").Add("user3", 1).Bytes);
+        var some = await RunAsync(ledger, "process", bad, path);
+        Assert.Equal(3, some.Code);
+        Assert.Contains("rejected_event", some.Errors, StringComparison.Ordinal);
+
+        Assert.Equal((0, "3 users of 2 sources checked: all equal."), Short(await RunAsync(ledger, "verify")));
+        await using (var change = ledger.Database.CreateCommand("update users_revenue set revenue = 28 where user_id = 'user1'"))
+        {
+            await change.ExecuteNonQueryAsync();
+        }
+
+        var differs = await RunAsync(ledger, "verify");
+        Assert.Equal(3, differs.Code);
+        Assert.StartsWith("\"user1\": the table has 28, the events say 27", differs.Output, StringComparison.Ordinal);
+
+        File.Delete(path);
+        var gone = await RunAsync(ledger, "verify");
+        Assert.Equal(1, gone.Code);
+        AssertOneLine(gone, "events.jsonl");
+    }
+
+    [Fact]
+    public async Task Dry_run_needs_no_database_and_names_each_bad_line()
+    {
+        using var folder = new TempDirectory();
+        var path = folder.File("a.jsonl");
+        await File.WriteAllBytesAsync(path, [.. new EventFile().Add("a", 1).Reject("oops").Add("b", 1).Bytes, .. "{\"userId\""u8]);
+        var run = await RunAsync(null, "process", "--dry-run", path);
+        Assert.Equal(3, run.Code);
+        Assert.Matches(@"dry run\)\s+2\s+2\s+1\s", run.Output);
+        Assert.Contains($"{path}:2: ", run.Errors, StringComparison.Ordinal);
+        Assert.Contains($"{path}:4: the last line has no newline", run.Errors, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(2, "FILE", "process")]
+    [InlineData(2, "bogus", "bogus")]
+    [InlineData(2, "--bogus", "process", "x", "--bogus")]
+    [InlineData(2, "exclude each other", "process", "x", "--again", "--dry-run")]
+    [InlineData(1, "nowhere.jsonl: no such file", "process", "--dry-run", "nowhere.jsonl")]
+    [InlineData(1, "a directory", "process", "--dry-run", "/")]
+    [InlineData(1, "ConnectionStrings:revenuedb", "process", "x")]
+    [InlineData(1, "ConnectionStrings:revenuedb", "verify")]
+    [InlineData(1, "ConnectionStrings:revenuedb")]
+    public async Task A_mistake_is_a_line_that_names_it_without_a_stack_trace(int code, string named, params string[] arguments)
+    {
+        var run = await RunAsync(null, arguments);
+        Assert.Equal(code, run.Code);
+        Assert.Contains(named, run.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", run.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", run.Errors, StringComparison.Ordinal);
+        if (arguments.Length > 0)
+        {
+            Assert.Empty(run.Output);
+        }
+    }
+
+    [Theory]
+    [InlineData("Host=127.0.0.1;Port=1;Username=x", "connection refused")]
+    [InlineData("Nonsense", "ConnectionStrings:revenuedb")]
+    public async Task A_database_that_is_down_is_one_line_at_once(string connectionString, string named)
+    {
+        using var folder = new TempDirectory();
+        var path = folder.File("a.jsonl");
+        await File.WriteAllBytesAsync(path, new EventFile().Add("a", 1).Bytes);
+        foreach (var arguments in (string[][])[["process", path], ["verify"]])
+        {
+            var run = await RunWithAsync(new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = connectionString }, arguments);
+            Assert.Equal(1, run.Code);
+            AssertOneLine(run, named);
+        }
+    }
+
+    [Fact]
+    public async Task A_database_that_does_not_exist_is_one_line()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var missing = new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { Database = "nosuch" }.ConnectionString;
+        var run = await RunWithAsync(new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = missing }, "verify");
+        Assert.Equal(1, run.Code);
+        AssertOneLine(run, "nosuch");
+    }
+
+    [Fact]
+    public async Task A_bad_setting_is_named()
+    {
+        var run = await RunWithAsync(new Dictionary<string, string?> { ["Processor__Connections"] = "0" }, "process", "--dry-run", "x");
+        Assert.Equal(1, run.Code);
+        AssertOneLine(run, "Connections");
+        run = await RunWithAsync(new Dictionary<string, string?> { ["EventTypes__gift"] = "2" }, "process", "--dry-run", "x");
+        Assert.Equal(1, run.Code);
+        AssertOneLine(run, "gift");
+    }
+
+    [Fact]
+    public async Task Help_shows_commands_examples_and_exit_codes()
+    {
+        var help = await RunAsync(null, "--help");
+        Assert.Equal(0, help.Code);
+        foreach (var text in (string[])["process", "verify", "Examples:", "Exit codes:", "ConnectionStrings__revenuedb"])
+        {
+            Assert.Contains(text, help.Output, StringComparison.Ordinal);
+        }
+
+        Assert.Contains("--again", (await RunAsync(null, "process", "--help")).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Processors_killed_at_random_moments_leave_nothing_that_the_next_ones_cannot_finish()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var random = Seed.Random(nameof(Processors_killed_at_random_moments_leave_nothing_that_the_next_ones_cannot_finish));
+        var file = EventFile.Random(random, 8000, 2000, bad: 0.01);
+        var path = ledger.Write("killed.jsonl", file.Bytes);
+        for (var round = 0; round < 4; round++)
+        {
+            await using var process = ServiceProcess.Start(Program, ["process", path], Slow(ledger, random));
+            await Eventually.IsTrueAsync(async () => process.HasExited || await ledger.CountAsync("event_part") > 0 || round % 2 == 1);
+            await Task.Delay(random.Next(0, 400));
+            await process.KillAsync();
+        }
+
+        var finishers = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => ServiceProcess.RunAsync(Program, ["process", path], Slow(ledger, random), limit: Limit)));
+        Assert.All(finishers, finisher => Assert.True(finisher.ExitCode is 3 or 0, finisher.Output));
+        await ledger.AssertBalancesAsync(file);
+        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(0, (await RunAsync(ledger, "verify")).Code);
+        foreach (var finisher in finishers)
+        {
+            await finisher.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task SIGTERM_gives_the_ranges_back_and_ends_with_1()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = EventFile.Random(new Random(11), 20_000, 5000);
+        var path = ledger.Write("stopped.jsonl", file.Bytes);
+        var environment = Settings(ledger);
+        environment["Processor__MergeBatchRows"] = "1";
+        environment["Processor__LeaseSeconds"] = "600";
+        await using (var process = ServiceProcess.Start(Program, ["process", path], environment))
+        {
+            await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
+            Assert.Equal(1, await process.TerminateAsync(TimeSpan.FromSeconds(10)));
+            Assert.Contains("Stopped", process.Output, StringComparison.Ordinal);
+        }
+
+        Assert.Equal(1, await ledger.ScalarAsync<long>("select count(*) from event_range where lease_owner is null"));
+        Assert.Equal(0, (await RunAsync(ledger, "process", path)).Code);
+        await ledger.AssertBalancesAsync(file);
+    }
+
+    [Fact]
+    public async Task The_service_follows_old_and_new_logs_and_one_that_stops_leaves_the_rest_running()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var root = ledger.Folder.File("events");
+        await using var first = new TestLog(root);
+        await first.AppendAsync(new EventFile().Add("a", 1).Bytes);
+        var environment = Settings(ledger);
+        environment["EventLog__Directory"] = root;
+        await using var service = ServiceProcess.Start(Program, [], environment);
+        await Eventually.EqualsAsync(1L, () => ledger.ScalarAsync<long>("select coalesce(sum(revenue), 0)::bigint from users_revenue"), Limit);
+
+        await using var second = new TestLog(Path.Combine(root, "second"), Events.EventTypes.Create([new("add_revenue", 1), new("gift", 1)]));
+        await second.AppendAsync(new EventFile().Add("b", 10).Bytes);
+        await Eventually.EqualsAsync(11L, () => ledger.ScalarAsync<long>("select sum(revenue)::bigint from users_revenue"), Limit);
+
+        await second.AppendAsync("{\"userId\":\"b\",\"name\":\"gift\",\"value\":1000}"u8.ToArray());
+        await service.WaitForLineAsync("STOPPED", Limit);
+        await first.AppendAsync(new EventFile().Add("a", 100).Bytes);
+        await Eventually.EqualsAsync(111L, () => ledger.ScalarAsync<long>("select sum(revenue)::bigint from users_revenue"), Limit);
+        Assert.Equal(0, await service.TerminateAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(0, await ledger.ScalarAsync<long>("select count(*) from event_source where lease_owner is not null"));
+    }
+
+    [Fact]
+    public async Task The_service_waits_for_a_database_that_is_not_there_yet()
+    {
+        using var folder = new TempDirectory();
+        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x", ["EventLog__Directory"] = folder.Path };
+        await using var service = ServiceProcess.Start(Program, [], environment);
+        await service.WaitForLineAsync("Trying again", Limit);
+        Assert.False(service.HasExited);
+        Assert.Equal(0, await service.TerminateAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    private static Dictionary<string, string?> Settings(LedgerFixture ledger) => new() { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString };
+
+    /// <summary>Settings of which the merge takes long enough to be interrupted, other ones each time.</summary>
+    private static Dictionary<string, string?> Slow(LedgerFixture ledger, Random random)
+    {
+        var settings = Settings(ledger);
+        settings["Processor__RangeBytes"] = random.Next(20_000, 200_000).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        settings["Processor__MergeBatchRows"] = random.Next(2, 30).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        settings["Processor__Connections"] = random.Next(1, 4).ToString(System.Globalization.CultureInfo.InvariantCulture);
+        settings["Processor__LeaseSeconds"] = "1";
+        return settings;
+    }
+
+    private static Task<Run> RunAsync(LedgerFixture? ledger, params string[] arguments) => RunWithAsync(ledger is null ? [] : Settings(ledger), arguments);
+
+    private static async Task<Run> RunWithAsync(Dictionary<string, string?> environment, params string[] arguments)
+    {
+        await using var process = await ServiceProcess.RunAsync(Program, arguments, environment, limit: Limit);
+        return new Run(process.ExitCode, string.Join('\n', process.StandardOutput), string.Join('\n', process.StandardError));
+    }
+
+    private static (int Code, string Output) Short(Run run) => (run.Code, run.Output);
+
+    private static void AssertOneLine(Run run, string named)
+    {
+        Assert.Empty(run.Output);
+        Assert.Contains(named, run.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("\n", run.Errors, StringComparison.Ordinal);
+    }
+
+    private sealed record Run(int Code, string Output, string Errors);
+}

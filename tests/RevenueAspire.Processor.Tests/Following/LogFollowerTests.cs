@@ -1,0 +1,191 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using RevenueAspire.Events;
+using RevenueAspire.Processor.Following;
+using RevenueAspire.Processor.Processing;
+using RevenueAspire.Processor.Reading;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Following;
+
+public sealed class LogFollowerTests
+{
+    [Theory]
+    [InlineData(1, 1 << 20)]
+    [InlineData(3, 1 << 20)]
+    [InlineData(3, 700)]
+    public async Task M2_followers_apply_each_record_once_while_the_log_grows(int followers, int liveRangeBytes)
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var random = Seed.Random($"{nameof(M2_followers_apply_each_record_once_while_the_log_grows)} {followers} {liveRangeBytes}");
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        using var stop = new CancellationTokenSource();
+        var running = Enumerable.Range(0, followers).Select(_ =>
+        {
+            var options = LedgerFixture.Tiny(random);
+            options.LiveRangeBytes = liveRangeBytes;
+            return FollowAsync(ledger, log.Directory, options, stop.Token);
+        }).ToArray();
+
+        var files = new List<EventFile>();
+        for (var batch = 0; batch < 30; batch++)
+        {
+            files.Add(EventFile.Random(random, random.Next(1, 60), 40));
+            await log.AppendAsync(files[^1].Bytes);
+            await Task.Delay(random.Next(0, 20));
+        }
+
+        await AppliedAsync(ledger, log);
+        await ledger.AssertBalancesAsync([.. files]);
+        Assert.Equal(files.Sum(file => file.Events), await ledger.ScalarAsync<long>("select events_through from event_source"));
+        Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
+        await stop.CancelAsync();
+        await Task.WhenAll(running);
+        Assert.Equal(0, await ledger.ScalarAsync<long>("select count(*) from event_source where lease_owner is not null"));
+    }
+
+    [Fact]
+    public async Task M2_a_standby_takes_over_when_the_holder_is_gone()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        var options = new ProcessorOptions { LeaseSeconds = 2 };
+
+        // A holder that died: its lease stands until it ends.
+        await ledger.Sources.OpenLogAsync(log.LogId, log.Directory, CancellationToken.None);
+        Assert.True(await ledger.Sources.TryLeaseAsync(log.LogId, Guid.NewGuid(), TimeSpan.FromSeconds(2), CancellationToken.None));
+        using var stop = new CancellationTokenSource();
+        var following = FollowAsync(ledger, log.Directory, options, stop.Token);
+        await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+        await AppliedAsync(ledger, log);
+        await stop.CancelAsync();
+        await following;
+    }
+
+    [Fact]
+    public async Task M9_an_unknown_event_name_stops_the_log_behind_what_comes_before_it()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"), EventTypes.Create([new("add_revenue", 1), new("gift", 1)]));
+        var before = new EventFile().Add("a", 1).Add("b", 2);
+        await log.AppendAsync(before.Bytes);
+        var mark = log.Mark;
+        await log.AppendAsync("{\"userId\":\"a\",\"name\":\"gift\",\"value\":5}"u8.ToArray());
+        await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+        foreach (var liveRangeBytes in (int[])[1 << 20, 1])
+        {
+            var messages = new MessageLog();
+            await FollowAsync(ledger, log.Directory, new ProcessorOptions { LiveRangeBytes = liveRangeBytes }, CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
+            Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains($"offset {mark}", StringComparison.Ordinal));
+            await ledger.AssertBalancesAsync(before);
+        }
+
+        // With the API's settings it goes on.
+        using var stop = new CancellationTokenSource();
+        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions(), stop.Token, types: EventTypes.Create([new("add_revenue", 1), new("gift", 1)]));
+        await AppliedAsync(ledger, log);
+        Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
+        await stop.CancelAsync();
+        await following;
+    }
+
+    [Fact]
+    public async Task M11_a_log_whose_applied_bytes_are_others_now_stops()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var directory = ledger.Folder.File("log");
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 1).Add("b", 2).Bytes);
+            using var stop = new CancellationTokenSource();
+            var following = FollowAsync(ledger, directory, new ProcessorOptions(), stop.Token);
+            await AppliedAsync(ledger, log);
+            await stop.CancelAsync();
+            await following;
+        }
+
+        var segment = Directory.GetFiles(directory).Single(path => new FileInfo(path).Length > 100 && Path.GetFileName(path).StartsWith("00000", StringComparison.Ordinal) && !path.EndsWith(".crc", StringComparison.Ordinal));
+        var bytes = await File.ReadAllBytesAsync(segment);
+        bytes[Array.IndexOf(bytes, (byte)'1')] = (byte)'7';
+        await File.WriteAllBytesAsync(segment, bytes);
+        var messages = new MessageLog();
+        await FollowAsync(ledger, directory, new ProcessorOptions(), CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("not the ones that the ledger has applied", StringComparison.Ordinal));
+        Assert.Equal(1, (await ledger.BalancesAsync())["a"]);
+    }
+
+    [Fact]
+    public async Task M11_an_older_copy_of_a_log_stops()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var (directory, copy) = (ledger.Folder.File("log"), ledger.Folder.File("copy"));
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+            Copy(directory, copy);
+            await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
+            using var stop = new CancellationTokenSource();
+            var following = FollowAsync(ledger, directory, new ProcessorOptions(), stop.Token);
+            await AppliedAsync(ledger, log);
+            await stop.CancelAsync();
+            await following;
+        }
+
+        var messages = new MessageLog();
+        await FollowAsync(ledger, copy, new ProcessorOptions(), CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("older copy", StringComparison.Ordinal));
+        Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
+    }
+
+    [Fact]
+    public async Task Process_takes_a_log_up_to_its_mark_beside_a_follower()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var random = Seed.Random(nameof(Process_takes_a_log_up_to_its_mark_beside_a_follower));
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        var files = Enumerable.Range(0, 10).Select(_ => EventFile.Random(random, 100, 30)).ToArray();
+        using var stop = new CancellationTokenSource();
+        var following = FollowAsync(ledger, log.Directory, LedgerFixture.Tiny(random), stop.Token);
+        foreach (var file in files)
+        {
+            await log.AppendAsync(file.Bytes);
+            using var reader = LogSourceReader.Open(log.Directory);
+            var outcome = await new LogProcess(ledger.Services(LedgerFixture.Tiny(random))).RunAsync(reader, "log", new RunProgress("log"), CancellationToken.None);
+            Assert.Equal(ExitCodes.Done, outcome.ExitCode);
+            Assert.Equal(log.Mark, await ledger.ScalarAsync<long>("select applied_through from event_source"));
+        }
+
+        await ledger.AssertBalancesAsync(files);
+        await stop.CancelAsync();
+        await following;
+    }
+
+    private static Task FollowAsync(LedgerFixture ledger, string directory, ProcessorOptions options, CancellationToken cancellationToken, ILogger? logger = null, EventTypes? types = null) =>
+        Task.Run(() => new LogFollower(ledger.Services(options, types), LogSourceReader.Open(directory), TimeProvider.System, logger ?? NullLogger.Instance).RunAsync(cancellationToken), CancellationToken.None);
+
+    private static Task AppliedAsync(LedgerFixture ledger, TestLog log) =>
+        Eventually.IsTrueAsync(async () => (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))?.AppliedThrough == log.Mark);
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var path in Directory.GetFiles(from).Where(path => !path.EndsWith(".lock", StringComparison.Ordinal)))
+        {
+            using var source = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using var target = File.Create(Path.Combine(to, Path.GetFileName(path)));
+            source.CopyTo(target);
+        }
+    }
+
+    private sealed class MessageLog : ILogger
+    {
+        public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
+    }
+}

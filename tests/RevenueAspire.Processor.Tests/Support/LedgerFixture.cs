@@ -1,0 +1,141 @@
+using System.Diagnostics.Metrics;
+using System.Numerics;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Applying;
+using RevenueAspire.Processor.Processing;
+using RevenueAspire.Processor.Reading;
+using RevenueAspire.Processor.Verifying;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Support;
+
+/// <summary>A database with the schema, a folder for files, and the processor's parts as the program puts them together.</summary>
+internal sealed class LedgerFixture : IAsyncDisposable
+{
+    private readonly ServiceProvider _metrics = new ServiceCollection().AddMetrics().BuildServiceProvider();
+
+    private LedgerFixture(string connectionString)
+    {
+        ConnectionString = connectionString;
+        Database = NpgsqlDataSource.Create(connectionString);
+        Sources = new SourceRegistry(Database);
+        Ranges = new RangeStore(Database);
+    }
+
+    public string ConnectionString { get; }
+
+    public NpgsqlDataSource Database { get; }
+
+    public SourceRegistry Sources { get; }
+
+    public RangeStore Ranges { get; }
+
+    public TempDirectory Folder { get; } = new();
+
+    public static async Task<LedgerFixture> CreateAsync()
+    {
+        var fixture = new LedgerFixture(await TestPostgres.CreateDatabaseAsync());
+        await LedgerSchema.ApplyAsync(fixture.Database, CancellationToken.None);
+        return fixture;
+    }
+
+    /// <summary>Limits so small that a file of some hundred lines takes every path.</summary>
+    public static ProcessorOptions Tiny(Random? random = null) => new()
+    {
+        RangeBytes = random?.Next(3000, 20_000) ?? 3000,
+        BlockBytes = random?.Next(100, 5000) ?? 512,
+        MaxUsersPerRange = random?.Next(20, 200) ?? 40,
+        MaxRejectsPerRange = random?.Next(3, 20) ?? 5,
+        MergeBatchRows = random?.Next(3, 30) ?? 7,
+        Connections = random?.Next(1, 5) ?? 2,
+        Workers = random?.Next(1, 4) ?? 2,
+        LeaseSeconds = 2,
+    };
+
+    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null)
+    {
+        var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
+        var (sources, ranges) = database is null ? (Sources, Ranges) : (new SourceRegistry(database), new RangeStore(database));
+        return new ApplyServices(sources, ranges, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(_metrics.GetRequiredService<IMeterFactory>()));
+    }
+
+    public string Write(string name, byte[] bytes)
+    {
+        var path = Folder.File(name);
+        File.WriteAllBytes(path, bytes);
+        return path;
+    }
+
+    public async Task<ProcessOutcome> ProcessAsync(string path, ProcessorOptions? options = null, bool again = false, EventTypes? types = null, CancellationToken cancellationToken = default)
+    {
+        var services = Services(options, types);
+        using var file = FileSourceReader.Open(path, services.Options.MaxLineBytes);
+        return await new FileProcess(services).RunAsync(file, path, again, new RunProgress(path), cancellationToken);
+    }
+
+    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(ProcessorOptions? options = null)
+    {
+        var differences = new List<LedgerDifference>();
+        var result = await new LedgerVerifier(Database, EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(differences.Add, CancellationToken.None);
+        return (result, differences);
+    }
+
+    public async Task<Dictionary<string, BigInteger>> BalancesAsync()
+    {
+        var balances = new Dictionary<string, BigInteger>(StringComparer.Ordinal);
+        await using var read = Database.CreateCommand("select user_id, revenue::text from users_revenue");
+        await using var rows = await read.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            balances.Add(rows.GetString(0), BigInteger.Parse(rows.GetString(1), System.Globalization.CultureInfo.InvariantCulture));
+        }
+
+        return balances;
+    }
+
+    /// <summary>Asserts that the table holds exactly the sums of these files, each as often as it is given.</summary>
+    public async Task AssertBalancesAsync(params EventFile[] files)
+    {
+        var expected = new Dictionary<string, BigInteger>(StringComparer.Ordinal);
+        foreach (var (user, sum) in files.SelectMany(file => file.Sums))
+        {
+            expected[user] = expected.GetValueOrDefault(user) + sum;
+        }
+
+        var actual = await BalancesAsync();
+        var wrong = expected.Keys.Union(actual.Keys).Where(user => !expected.TryGetValue(user, out var sum) || !actual.TryGetValue(user, out var has) || sum != has).ToArray();
+        Assert.True(wrong.Length == 0, $"{wrong.Length} of {expected.Count} users differ, {Seed.Hint}: {string.Join(", ", wrong.Take(5).Select(user => $"{user}: {actual.GetValueOrDefault(user)} for {expected.GetValueOrDefault(user)}"))}");
+    }
+
+    public async Task<List<long>> RejectedLinesAsync()
+    {
+        var lines = new List<long>();
+        await using var read = Database.CreateCommand("select line from rejected_event order by source_id, \"offset\"");
+        await using var rows = await read.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            lines.Add(rows.GetInt64(0));
+        }
+
+        return lines;
+    }
+
+    public async Task<T> ScalarAsync<T>(string sql)
+    {
+        await using var read = Database.CreateCommand(sql);
+        return (T)(await read.ExecuteScalarAsync())!;
+    }
+
+    public Task<long> CountAsync(string table) => ScalarAsync<long>($"select count(*) from {table}");
+
+    public async ValueTask DisposeAsync()
+    {
+        await Database.DisposeAsync();
+        await _metrics.DisposeAsync();
+        Folder.Dispose();
+    }
+}

@@ -1,0 +1,41 @@
+using System.Text;
+using Microsoft.Extensions.Logging.Abstractions;
+using RevenueAspire.EventLog;
+using RevenueAspire.Events;
+
+namespace RevenueAspire.Processor.Tests.Support;
+
+/// <summary>A log with its real writer, in the test process.</summary>
+internal sealed class TestLog : IAsyncDisposable
+{
+    private readonly EventLogWriter _writer;
+    private readonly AppendGroupBuilder _builder;
+
+    public TestLog(string directory, EventTypes? types = null)
+    {
+        Directory = directory;
+        _writer = EventLogWriter.Open(new EventLogOptions { Directory = directory }, TimeProvider.System, NullLogger<EventLogWriter>.Instance);
+        _builder = new AppendGroupBuilder(types ?? EventTypes.Default, TimeProvider.System);
+    }
+
+    public string Directory { get; }
+
+    public Guid LogId => _writer.LogId;
+
+    public long Mark => _writer.DurableMark;
+
+    /// <summary>Appends the valid lines of a file as one batch, and waits until they are durable.</summary>
+    public async Task<Receipt> AppendAsync(byte[] lines)
+    {
+        foreach (var line in Encoding.UTF8.GetString(lines).Split('\n'))
+        {
+            _builder.Add(Encoding.UTF8.GetBytes(line), out _);
+        }
+
+        var result = await _writer.AppendAsync(_builder.Build(), CancellationToken.None);
+        Assert.Equal(AppendStatus.Appended, result.Status);
+        return result.Receipt;
+    }
+
+    public ValueTask DisposeAsync() => _writer.DisposeAsync();
+}

@@ -1,0 +1,84 @@
+using System.Globalization;
+using System.Text;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Verifying;
+
+public sealed class VerifyTests
+{
+    [Fact]
+    public async Task M13_all_balances_are_recomputed_over_files_generations_and_logs_in_bounded_memory()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var random = Seed.Random(nameof(M13_all_balances_are_recomputed_over_files_generations_and_logs_in_bounded_memory));
+        var (left, right) = (EventFile.Random(random, 500, 300, bad: 0.02), EventFile.Random(random, 300, 300));
+        var path = ledger.Write("left.jsonl", left.Bytes);
+        await ledger.ProcessAsync(path);
+        await ledger.ProcessAsync(path, again: true);
+        await ledger.ProcessAsync(ledger.Write("right.jsonl", right.Bytes));
+        var expected = left.Sums.Keys.Union(right.Sums.Keys).Count();
+
+        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 10, BlockBytes = 100, MaxRejectsPerRange = 1 } })
+        {
+            var (result, differences) = await ledger.VerifyAsync(options);
+            Assert.Empty(differences);
+            Assert.Equal((expected, 3, 0), (result.Users, result.Sources, result.Differences));
+        }
+    }
+
+    [Fact]
+    public async Task M13_each_user_that_differs_is_named_with_both_sums()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("equal", 1).Add("changed", 5).Add("lost", 7).Bytes));
+        await using (var change = ledger.Database.CreateCommand(
+            "update users_revenue set revenue = 1e30 where user_id = 'changed'; delete from users_revenue where user_id = 'lost'; insert into users_revenue values ('invented', 3)"))
+        {
+            await change.ExecuteNonQueryAsync();
+        }
+
+        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 1 } })
+        {
+            var (result, differences) = await ledger.VerifyAsync(options);
+            Assert.Equal((4, 3), (result.Users, result.Differences));
+            Assert.Equal(
+                ["changed 1000000000000000000000000000000 5", "invented 3 -", "lost - 7"],
+                differences.Select(difference => string.Create(CultureInfo.InvariantCulture,
+                    $"{Encoding.UTF8.GetString(difference.UserId)} {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "-"} {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "-"}")).Order(StringComparer.Ordinal));
+        }
+    }
+
+    [Fact]
+    public async Task A_file_that_is_gone_or_changed_cannot_be_checked()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var path = ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes);
+        await ledger.ProcessAsync(path);
+        await File.WriteAllBytesAsync(path, new EventFile().Add("a", 2).Bytes);
+        Assert.Contains(path, (await Assert.ThrowsAsync<UserErrorException>(() => ledger.VerifyAsync())).Message, StringComparison.Ordinal);
+        File.Delete(path);
+        Assert.Contains("no such file", (await Assert.ThrowsAsync<UserErrorException>(() => ledger.VerifyAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task M13_verify_agrees_at_any_moment_while_processors_run()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var random = Seed.Random(nameof(M13_verify_agrees_at_any_moment_while_processors_run));
+        var file = EventFile.Random(random, 1500, 400);
+        var path = ledger.Write("running.jsonl", file.Bytes);
+        var options = LedgerFixture.Tiny(random);
+        var processing = Task.Run(() => ledger.ProcessAsync(path, options));
+        var checks = 0;
+        while (!processing.IsCompleted)
+        {
+            Assert.True((await ledger.VerifyAsync()).Result.Differences == 0, Seed.Hint);
+            checks++;
+        }
+
+        await processing;
+        Assert.True(checks > 0);
+        Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
+    }
+}
