@@ -1,0 +1,85 @@
+using System.Net;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>The file that is sent once after the start.</summary>
+public sealed class SendOnStartTests : ServiceFixture
+{
+    [Fact]
+    public async Task Send_on_start_sends_once_over_restarts_and_waits_for_the_api()
+    {
+        var file = Write(SendHarness.Events(6));
+        var port = FreePort.Next();
+        var url = new Uri($"http://127.0.0.1:{port}");
+        var client = await StartAsync(url, file, ("Client__SendOnStart", "true"));
+        await client.WaitForLineAsync("Waiting for");
+        await using var api = await FakeApi.StartAsync(port);
+        await client.WaitForLineAsync("is sent: 6 lines");
+        await client.DisposeAsync();
+
+        await using var again = await StartAsync(url, file, ("Client__SendOnStart", "true"));
+        await again.WaitForLineAsync("is not sent again at start");
+        Assert.Equal(6, api.Records.Count);
+
+        using var answer = await Http.PostAsync(Generate, null);
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(12, api.Records.Count);
+    }
+
+    [Fact]
+    public async Task Send_on_start_that_was_killed_goes_on_at_the_next_start()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Delay = TimeSpan.FromMilliseconds(50);
+        var file = Write(SendHarness.Events(100));
+        await using (var client = await StartAsync(api.Url, file, ("Client__SendOnStart", "true"), ("Client__Concurrency", "2")))
+        {
+            await Eventually.IsTrueAsync(() => api.Records.Count >= 30);
+            await client.KillAsync();
+        }
+
+        Assert.InRange(api.Records.Count, 30, 99);
+        api.Delay = TimeSpan.Zero;
+        await using var again = await StartAsync(api.Url, file, ("Client__SendOnStart", "true"));
+        await again.WaitForLineAsync("is sent: 100 lines");
+
+        Assert.Equal(SendHarness.Events(100).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task Send_on_start_that_cannot_be_resumed_safely_says_so_and_does_not_send()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Delay = TimeSpan.FromMilliseconds(50);
+        var file = Write(SendHarness.Events(100));
+        await using (var client = await StartAsync(api.Url, file, ("Client__SendOnStart", "true"), ("Client__Concurrency", "2")))
+        {
+            await Eventually.IsTrueAsync(() => api.Records.Count >= 30);
+            await client.KillAsync();
+        }
+
+        var sent = api.Keys.Count;
+        api.KeysFrom = long.MaxValue;
+        await using var again = await StartAsync(api.Url, file, ("Client__SendOnStart", "true"));
+
+        var line = await again.WaitForLineAsync("NOT sent at start");
+        Assert.Contains("fail", line, StringComparison.Ordinal);
+        Assert.Contains("older than the API remembers keys", line, StringComparison.Ordinal);
+        Assert.Equal(sent, api.Keys.Count);
+    }
+
+    [Fact]
+    public async Task Another_content_is_sent_on_start()
+    {
+        await using var api = await FakeApi.StartAsync();
+        await using (var client = await StartAsync(api.Url, Write(SendHarness.Events(2)), ("Client__SendOnStart", "true")))
+        {
+            await client.WaitForLineAsync("is sent: 2 lines");
+        }
+
+        await using var again = await StartAsync(api.Url, Write(SendHarness.Events(3)), ("Client__SendOnStart", "true"));
+        await again.WaitForLineAsync("is sent: 3 lines");
+        Assert.Equal(5, api.Records.Count);
+    }
+}

@@ -1,0 +1,35 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>Health, and what keeps the service from starting.</summary>
+public sealed class ServiceStartTests : ServiceFixture
+{
+    [Fact]
+    public async Task Health_and_liveness_answer()
+    {
+        await using var client = await StartAsync(new Uri("http://127.0.0.1:1"), null);
+
+        Assert.Equal(HttpStatusCode.OK, (await Http.GetAsync(new Uri(Generate, "/health"))).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await Http.GetAsync(new Uri(Generate, "/alive"))).StatusCode);
+    }
+
+    [Fact]
+    public async Task APort_in_use_is_one_line_and_exit_1()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, Port);
+        listener.Start();
+
+        await AssertFailsAsync("address already in use", ("ASPNETCORE_URLS", $"http://127.0.0.1:{Port}"));
+    }
+
+    [Theory]
+    [InlineData("Client:Secret is not set", "ASPNETCORE_ENVIRONMENT", "Production")]
+    [InlineData("Client:Url: 'nonsense' is not an address", "Client__Url", "nonsense")]
+    [InlineData("Client:Concurrency must be from 1 to 1024", "Client__Concurrency", "0")]
+    [InlineData("'many' at 'Client:Concurrency'", "Client__Concurrency", "many")]
+    [InlineData("Client:File must name", "Client__File", " ")]
+    public async Task A_bad_setting_is_one_line_that_names_it_and_exit_1(string message, string name, string value) =>
+        await AssertFailsAsync(message, ("ASPNETCORE_URLS", $"http://127.0.0.1:{Port}"), (name, value));
+}
