@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Reads for the API. Thread-safe; each call is one round trip on a pooled connection.</summary>
+/// <summary>Reads for the API. Thread-safe; each call is one round trip on a pooled connection (two the first time on it).</summary>
 /// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="LedgerErrors"/>.</remarks>
 public sealed class LedgerQueries(NpgsqlDataSource database)
 {
