@@ -111,10 +111,7 @@ public sealed partial class EventLogWriter
 
                 _keys.Add(RecordOf(pending));
                 _inFlight.Remove(group.KeyHash);
-                foreach (var repeat in pending.Repeats ?? [])
-                {
-                    _queue.Leave(repeat.Group);
-                }
+                pending.Repeats?.ForEach(repeat => _queue.Leave(repeat.Group));
             }
         }
 
