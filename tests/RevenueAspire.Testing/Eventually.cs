@@ -6,12 +6,12 @@ namespace RevenueAspire.Testing;
 public static class Eventually
 {
     /// <summary>How long a wait without a limit of its own lasts.</summary>
-    public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(20);
+    public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(45);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
     /// <summary>Asks until the answer is true.</summary>
-    /// <exception cref="TimeoutException">It was not within the limit (20 s by default).</exception>
+    /// <exception cref="TimeoutException">It was not within the limit (45 s by default).</exception>
     public static Task IsTrueAsync(Func<Task<bool>> condition, TimeSpan? limit = null, [CallerArgumentExpression(nameof(condition))] string what = "") =>
         GetAsync(async () => await condition() ? "" : null, limit, what);
 

@@ -14,6 +14,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     private readonly List<string> _lines = [];
     private readonly Task _output;
     private readonly string _name;
+    private int _disposed;
 
     private ServiceProcess(Process process, string name)
     {
@@ -132,7 +133,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Waits for the end, output included, and returns the exit code.</summary>
-    /// <exception cref="TimeoutException">It still ran after the limit (20 s by default); the message holds the output.</exception>
+    /// <exception cref="TimeoutException">It still ran after the limit (45 s by default); the message holds the output.</exception>
     public async Task<int> WaitForExitAsync(TimeSpan? limit = null)
     {
         using var timeout = new CancellationTokenSource(limit ?? Eventually.DefaultLimit);
@@ -190,6 +191,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Interlocked.Exchange(ref _disposed, 1) == 1)
+        {
+            return;
+        }
+
         if (!_process.HasExited)
         {
             _process.Kill(entireProcessTree: true);
