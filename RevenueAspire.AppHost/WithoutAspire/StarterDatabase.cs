@@ -46,16 +46,7 @@ internal sealed class StarterDatabase : IAsyncDisposable
                 Log = line => console.Write("postgres", line),
             },
             cancellationToken);
-        try
-        {
-            await server.EnsureDatabaseAsync(Extensions.DatabaseName, cancellationToken);
-        }
-        catch
-        {
-            await server.DisposeAsync();
-            throw;
-        }
-
+        await server.EnsureDatabaseAsync(Extensions.DatabaseName, cancellationToken);
         return new StarterDatabase(
             server,
             server.ConnectionString(Extensions.DatabaseName),

@@ -2,18 +2,13 @@ using System.Globalization;
 
 namespace RevenueAspire.AppHost.Ports;
 
-/// <summary>The process that listens on a port: known from /proc, so on Linux only, and only where this user may look into it.</summary>
-/// <param name="ProcessId">Its number.</param>
-/// <param name="Command">The beginning of its command line: <c>dotnet RevenueAspire.Api.dll</c>.</param>
-internal sealed record PortOwner(int ProcessId, string Command)
+/// <summary>Which process listens on a port: from /proc, so on Linux only, and only processes that this user may look into.</summary>
+internal static class PortOwner
 {
     private const string Listening = "0A";
 
-    /// <summary>A service of ours: of another start, or of one that was killed, and just stopping.</summary>
-    public bool IsOurs => Command.Contains("RevenueAspire.", StringComparison.Ordinal);
-
-    /// <summary>Null when it cannot be known.</summary>
-    public static PortOwner? Find(int port)
+    /// <summary><c>process 4711 (dotnet RevenueAspire.Api.dll)</c>, or null when it cannot be known.</summary>
+    public static string? Find(int port)
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -63,9 +58,10 @@ internal sealed record PortOwner(int ProcessId, string Command)
         }
     }
 
-    private static PortOwner Describe(string process)
+    private static string Describe(string process)
     {
         var arguments = File.ReadAllText(Path.Combine(process, "cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
-        return new PortOwner(int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture), string.Join(' ', arguments.Take(2).Select(Path.GetFileName)));
+        var command = string.Join(' ', arguments.Take(2).Select(Path.GetFileName));
+        return $"process {Path.GetFileName(process)} ({command})";
     }
 }

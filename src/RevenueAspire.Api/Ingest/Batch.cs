@@ -88,7 +88,7 @@ internal sealed class Batch(
         }
         catch (BadHttpRequestException exception)
         {
-            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
+            await IngestRequest.RefuseAsync(context, metrics, exception.StatusCode, exception.Message, field: null);
             return false;
         }
 

@@ -43,7 +43,8 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
         catch (BadHttpRequestException exception)
         {
-            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
+            // Too slow, cut off, or malformed chunks.
+            await IngestRequest.RefuseAsync(context, metrics, exception.StatusCode, exception.Message, field: null);
             return;
         }
 

@@ -4,39 +4,69 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>A source that has something in the ledger, with the generations that have applied the same bytes of it.</summary>
-/// <param name="Source">The source; one of them, when generations were put together.</param>
-/// <param name="Times">How many generations have applied these bytes.</param>
+/// <summary>A source that has something in the ledger, opened for reading, with the generations that have applied the same bytes of it.</summary>
+/// <param name="Reader">Its bytes.</param>
+/// <param name="Through">Bytes before this offset are applied.</param>
+/// <param name="Times">How many generations have applied them.</param>
 /// <param name="Ranges">Ranges that are merged in part.</param>
-internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyList<EventRange> Ranges)
+internal sealed record VerifiedSource(ISourceReader Reader, long Through, int Times, IReadOnlyList<EventRange> Ranges) : IDisposable
 {
-    /// <summary>Lists what a snapshot says is applied, wholly or in part.</summary>
-    public static List<VerifiedSource> List(LedgerSnapshot snapshot)
+    /// <summary>Opens the sources of a snapshot.</summary>
+    /// <exception cref="UserErrorException">A source is gone, or is no longer what was applied.</exception>
+    public static List<VerifiedSource> OpenAll(LedgerSnapshot snapshot, int maxLineBytes)
     {
         var ranges = snapshot.FrozenRanges.ToLookup(range => range.SourceId);
-        return [.. snapshot.Sources
-            .Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id))
-            .GroupBy(source => (source.Kind, source.Name, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span)))
-            .Select(generations => new VerifiedSource(generations.First(), generations.Count(), [.. generations.SelectMany(generation => ranges[generation.Id])]))];
+        var opened = new List<VerifiedSource>();
+        try
+        {
+            var used = snapshot.Sources.Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id));
+            foreach (var generations in used.GroupBy(source => (source.Kind, source.Name, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span))))
+            {
+                var source = generations.First();
+                var frozen = generations.SelectMany(generation => ranges[generation.Id]).ToArray();
+                opened.Add(new VerifiedSource(Open(source, frozen, maxLineBytes), source.AppliedThrough, generations.Count(), frozen));
+            }
+
+            return opened;
+        }
+        catch
+        {
+            opened.ForEach(source => source.Dispose());
+            throw;
+        }
     }
 
-    /// <summary>Opens the source for a pass over it. Only one is open at a time, however many there are.</summary>
-    /// <exception cref="UserErrorException">It is gone, or is no longer what was applied.</exception>
-    public ISourceReader Open(int maxLineBytes)
+    /// <inheritdoc/>
+    public void Dispose() => Reader.Dispose();
+
+    private static ISourceReader Open(EventSource source, EventRange[] frozen, int maxLineBytes)
     {
         ISourceReader? reader = null;
         try
         {
-            reader = Source.Kind == SourceKind.File ? FileSourceReader.Open(Source.Name, maxLineBytes) : OpenLog();
-            if (reader.FirstOffset > 0)
+            if (source.Kind == SourceKind.File)
             {
-                throw new UserErrorException($"{Source.Name}: its beginning, up to offset {reader.FirstOffset}, is no longer retained");
+                reader = FileSourceReader.Open(source.Name, maxLineBytes);
+            }
+            else
+            {
+                var log = LogSourceReader.Open(source.Name);
+                reader = log;
+                if (log.LogId != source.Id)
+                {
+                    throw new UserErrorException($"{source.Name}: now holds another log than the one that was applied");
+                }
             }
 
-            SourceCheck.Verify(reader, Source);
-            if (Ranges.Any(range => range.To > reader.ReadEnd()))
+            if (reader.FirstOffset > 0)
             {
-                throw new UserErrorException($"{Source.Name}: is shorter than what is being merged from it");
+                throw new UserErrorException($"{source.Name}: its beginning, up to offset {reader.FirstOffset}, is no longer retained");
+            }
+
+            SourceCheck.Verify(reader, source);
+            if (frozen.Any(range => range.To > reader.ReadEnd()))
+            {
+                throw new UserErrorException($"{source.Name}: is shorter than what is being merged from it");
             }
 
             return reader;
@@ -44,24 +74,9 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
         catch (Exception exception)
         {
             reader?.Dispose();
-            if (exception is UserErrorException or SourceStoppedException or EventLog.EventLogException)
-            {
-                throw new UserErrorException("Could not check. " + exception.Message, exception);
-            }
-
-            throw;
+            throw exception is UserErrorException or SourceStoppedException or EventLog.EventLogException
+                ? new UserErrorException("Could not check. " + exception.Message, exception)
+                : exception;
         }
-    }
-
-    private LogSourceReader OpenLog()
-    {
-        var log = LogSourceReader.Open(Source.Name);
-        if (log.LogId == Source.Id)
-        {
-            return log;
-        }
-
-        log.Dispose();
-        throw new UserErrorException($"{Source.Name}: now holds another log than the one that was applied");
     }
 }

@@ -1,0 +1,27 @@
+using System.Text.Json;
+
+namespace RevenueAspire.Pipeline.Tests;
+
+/// <summary>An event as a client writes it.</summary>
+internal sealed record Event(string UserId, string Name, long Value)
+{
+    // Users that a URL, a JSON string or a database could stumble over.
+    private static readonly string[] OddUsers = ["a/b", "a%2Fb", "O'Neill", "\"quoted\"", "tab\tand\nnewline", "😀", "ä ö ü", "NULL", "back\\slash", "?x=1&y=2#z", new string('x', 256), "+", "user 1"];
+
+    /// <summary>A random event of one of <paramref name="users"/> users, some of them odd; a few values at the ends of 64 bits.</summary>
+    public static Event Next(Random random, int users)
+    {
+        var number = random.Next(users);
+        var userId = number < OddUsers.Length ? OddUsers[number] : $"user{number}";
+        var value = random.Next(200) switch
+        {
+            0 => long.MaxValue - random.Next(10),
+            1 => long.MinValue + random.Next(10),
+            2 => 0,
+            _ => random.Next(-1000, 100_000),
+        };
+        return new Event(userId, random.Next(3) == 0 ? "subtract_revenue" : "add_revenue", value);
+    }
+
+    public string ToJson() => $$"""{"userId":{{JsonSerializer.Serialize(UserId)}},"name":"{{Name}}","value":{{Value.ToString(null, null)}}}""";
+}

@@ -1,0 +1,181 @@
+using System.Net;
+using System.Numerics;
+using System.Text;
+using System.Text.Json;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests;
+
+/// <summary>One installation: a data folder, a database, ports, and the executables that run on them. Everything it started is killed when it is disposed.</summary>
+internal sealed class Installation : IAsyncDisposable
+{
+    public const string Secret = "pipeline test";
+
+    private readonly TempDirectory _directory = new();
+    private readonly List<ServiceProcess> _started = [];
+    private readonly string _connectionString;
+
+    private Installation(string connectionString) => _connectionString = connectionString;
+
+    public string ApiUrl { get; } = $"http://127.0.0.1:{FreePort.Next().ToString(null, null)}";
+
+    /// <summary>HTTP with the secret, on the API.</summary>
+    public HttpClient Http => field ??= new HttpClient { BaseAddress = new Uri(ApiUrl), DefaultRequestHeaders = { { "Authorization", Secret } }, Timeout = TimeSpan.FromSeconds(30) };
+
+    private Dictionary<string, string?> Environment => new()
+    {
+        ["DOTNET_ENVIRONMENT"] = "Production",
+        ["ASPNETCORE_URLS"] = ApiUrl,
+        ["ConnectionStrings__revenuedb"] = _connectionString,
+        ["Data__Directory"] = _directory.Path,
+        ["EventLog__Directory"] = _directory.File("events"),
+        ["Ingest__Secrets__0"] = Secret,
+        ["Client__Url"] = ApiUrl,
+        ["Client__Secret"] = Secret,
+    };
+
+    /// <summary>On a new, empty database of the tests' server, or on another one.</summary>
+    public static async Task<Installation> CreateAsync(string? connectionString = null) => new(connectionString ?? await TestPostgres.CreateDatabaseAsync());
+
+    /// <summary>On a database that is not there: nothing listens on its port.</summary>
+    public static Installation WithoutDatabase() => new($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Password=not-to-be-shown;Database=revenuedb");
+
+    public string File(string name) => _directory.File(name);
+
+    /// <summary>Starts the API and waits until it is healthy.</summary>
+    public async Task<ServiceProcess> StartApiAsync()
+    {
+        var api = Start("RevenueAspire.Api");
+        await api.WaitForUrlAsync(ApiUrl + "/health");
+        return api;
+    }
+
+    /// <summary>Starts a processor that follows the log; does not wait.</summary>
+    public ServiceProcess StartProcessor() => Start("RevenueAspire.Processor");
+
+    /// <summary>Starts any of the executables with this installation's settings.</summary>
+    public ServiceProcess Start(string project, params string[] arguments)
+    {
+        var process = ServiceProcess.Start(project, arguments, Environment, _directory.Path);
+        lock (_started)
+        {
+            _started.Add(process);
+        }
+
+        return process;
+    }
+
+    /// <summary>Runs one to its end.</summary>
+    public async Task<ServiceProcess> RunAsync(string project, params string[] arguments)
+    {
+        var process = Start(project, arguments);
+        await process.WaitForExitAsync(TimeSpan.FromSeconds(60));
+        return process;
+    }
+
+    /// <summary>POSTs one event with a key until it is acknowledged, whatever becomes of the API meanwhile; returns the receipt.</summary>
+    public async Task<string> PostUntilAcknowledgedAsync(Event e, string key) =>
+        await Eventually.GetAsync(
+            async () =>
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json") };
+                request.Headers.Add("Idempotency-Key", key);
+                using var response = await Http.SendAsync(request);
+                var body = await response.Content.ReadAsStringAsync();
+                return response.StatusCode switch
+                {
+                    HttpStatusCode.Accepted => JsonDocument.Parse(body).RootElement.GetProperty("receipt").GetString(),
+                    HttpStatusCode.ServiceUnavailable => null,
+                    _ => throw new InvalidOperationException($"{(int)response.StatusCode} {body}"),
+                };
+            },
+            TimeSpan.FromSeconds(40),
+            $"acknowledgement of {key}");
+
+    /// <summary>Revenue over HTTP once the ledger has the receipt's event, however long its processor takes to start.</summary>
+    public async Task<BigInteger?> RevenueAfterAsync(string userId, string receipt)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await RevenueAsync(userId, receipt);
+            }
+            catch (HttpRequestException exception) when (exception.StatusCode == HttpStatusCode.ServiceUnavailable && attempt < 6)
+            {
+                // It waited for Api:ReadAfterTimeout; the test waits longer.
+            }
+        }
+    }
+
+    /// <summary>Revenue over HTTP, or null for 404.</summary>
+    public async Task<BigInteger?> RevenueAsync(string userId, string? after = null)
+    {
+        var query = "/userEvents?userId=" + Uri.EscapeDataString(userId) + (after == null ? "" : "&after=" + Uri.EscapeDataString(after));
+        using var response = await Http.GetAsync(new Uri(query, UriKind.Relative));
+        var body = await response.Content.ReadAsStringAsync();
+        return response.StatusCode switch
+        {
+            HttpStatusCode.NotFound => null,
+            HttpStatusCode.OK => BigInteger.Parse(JsonDocument.Parse(body).RootElement.GetProperty("revenue").GetRawText(), null),
+            _ => throw new HttpRequestException($"{query}: {(int)response.StatusCode} {body}", null, response.StatusCode),
+        };
+    }
+
+    /// <summary>What the ledger has now.</summary>
+    public async Task<Totals> LedgerAsync()
+    {
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_connectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue", connection);
+        await using var reader = await command.ExecuteReaderAsync();
+        var totals = new Totals();
+        while (await reader.ReadAsync())
+        {
+            totals.Set(reader.GetString(0), BigInteger.Parse(reader.GetString(1), null));
+        }
+
+        return totals;
+    }
+
+    /// <summary>Number of records in the log's segments.</summary>
+    public int LogLines() => Directory.EnumerateFiles(_directory.File("events")).Where(file => char.IsAsciiDigit(Path.GetFileName(file)[0])).Sum(file => System.IO.File.ReadAllBytes(file).Count(b => b == '\n'));
+
+    /// <summary>Waits until the ledger equals the oracle, and lets <c>verify</c> confirm it.</summary>
+    public async Task AssertLedgerAsync(Totals expected, TimeSpan? limit = null)
+    {
+        var last = "";
+        try
+        {
+            await Eventually.IsTrueAsync(async () => (last = expected.DifferenceTo(await LedgerAsync())).Length == 0, limit, "the ledger equals the oracle");
+        }
+        catch (TimeoutException exception)
+        {
+            throw new InvalidOperationException($"{exception.Message} {last}. {Seed.Hint}\n{Outputs()}", exception);
+        }
+
+        await using var verify = await RunAsync("RevenueAspire.Processor", "verify");
+        Assert.True(verify.ExitCode == 0, $"verify: {verify.ExitCode}\n{verify.Output}\n{Seed.Hint}");
+    }
+
+    /// <summary>The last lines of every process, for messages.</summary>
+    public string Outputs()
+    {
+        lock (_started)
+        {
+            return string.Join('\n', _started.Select(process => $"--- process {process.Id}\n{process.Output[Math.Max(0, process.Output.Length - 1500)..]}"));
+        }
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (var process in _started)
+        {
+            await process.DisposeAsync();
+        }
+
+        Http.Dispose();
+        _directory.Dispose();
+    }
+}

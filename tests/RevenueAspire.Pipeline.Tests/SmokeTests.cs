@@ -1,7 +1,0 @@
-namespace RevenueAspire.Pipeline.Tests;
-
-public sealed class SmokeTests
-{
-    [Fact]
-    public void Runs() => Assert.NotEmpty(AppContext.BaseDirectory);
-}
