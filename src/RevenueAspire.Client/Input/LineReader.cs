@@ -33,17 +33,18 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
 
     /// <summary>The next line that is not blank, or null at the end.</summary>
     /// <exception cref="InputFileException">The file has become shorter.</exception>
-    public async ValueTask<FileLine?> ReadAsync(CancellationToken cancellationToken)
+    public ValueTask<FileLine?> ReadAsync(CancellationToken cancellationToken)
     {
-        while (await ReadAnyAsync(cancellationToken) is { } line)
+        // Nearly all lines lie in the buffer as a whole; they need no state machine.
+        while (TryTakeBuffered() is { } line)
         {
-            if (line.Length > Current.Length || !IsBlank(Current.Span, line.Offset == 0))
+            if (!IsBlank(line))
             {
-                return line;
+                return ValueTask.FromResult<FileLine?>(line);
             }
         }
 
-        return null;
+        return ReadBeyondBufferAsync(cancellationToken);
     }
 
     public void Dispose()
@@ -52,26 +53,41 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
         _buffer = [];
     }
 
-    private async ValueTask<FileLine?> ReadAnyAsync(CancellationToken cancellationToken)
+    private FileLine? TryTakeBuffered()
     {
-        var searched = 0;
+        var newline = _buffer.AsSpan(_start, _end - _start).IndexOf((byte)'\n');
+        return newline < 0 ? null : Take(newline, hasNewline: true);
+    }
+
+    private async ValueTask<FileLine?> ReadBeyondBufferAsync(CancellationToken cancellationToken)
+    {
         while (true)
         {
-            var newline = _buffer.AsSpan(_start + searched, _end - _start - searched).IndexOf((byte)'\n');
-            if (newline >= 0)
+            FileLine? line = null;
+            if (_end - _start > SendLimits.LineBytes + 1)
             {
-                return Take(searched + newline, hasNewline: true);
+                line = await SkipLongLineAsync(cancellationToken);
+            }
+            else if (await FillAsync(cancellationToken))
+            {
+                line = TryTakeBuffered();
+            }
+            else if (_end > _start)
+            {
+                line = Take(_end - _start, hasNewline: false);
+            }
+            else
+            {
+                return null;
             }
 
-            searched = _end - _start;
-            if (searched > SendLimits.LineBytes + 1)
+            // Further blank lines may already be in the buffer.
+            for (; line is { } found; line = TryTakeBuffered())
             {
-                return await SkipLongLineAsync(cancellationToken);
-            }
-
-            if (!await FillAsync(cancellationToken))
-            {
-                return searched == 0 ? null : Take(searched, hasNewline: false);
+                if (!IsBlank(found))
+                {
+                    return found;
+                }
             }
         }
     }
@@ -124,9 +140,16 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
         return read > 0;
     }
 
-    private static bool IsBlank(ReadOnlySpan<byte> line, bool isFirst)
+    /// <summary>Whether the line that was taken last holds nothing but white space, or a byte order mark at the beginning of the file.</summary>
+    private bool IsBlank(FileLine taken)
     {
-        if (isFirst && line.StartsWith("\uFEFF"u8))
+        var line = Current.Span;
+        if (taken.Length > line.Length)
+        {
+            return false;
+        }
+
+        if (taken.Offset == 0 && line.StartsWith("\uFEFF"u8))
         {
             line = line[3..];
         }

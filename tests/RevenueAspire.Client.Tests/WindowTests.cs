@@ -1,0 +1,131 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Text.Json;
+using RevenueAspire.Client.CommandLine;
+using RevenueAspire.Client.Input;
+using RevenueAspire.Client.Journal;
+using RevenueAspire.Client.Sending;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>What is open at any time: bounded, and written down before it is sent.</summary>
+public sealed class WindowTests : IDisposable
+{
+    private readonly SendHarness _client = new();
+
+    public void Dispose() => _client.Dispose();
+
+    [Fact]
+    public async Task No_request_is_sent_that_the_journal_on_disk_does_not_allow_for()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var beyond = new ConcurrentQueue<long>();
+        var maxOffset = 0L;
+        var maxOffsetDuringHang = 0L;
+        api.Before = async (context, number) =>
+        {
+            var offset = long.Parse(context.Request.Headers["Idempotency-Key"].ToString().Split('-')[1], CultureInfo.InvariantCulture);
+            InterlockedMax(ref maxOffset, offset);
+            if (offset >= ReadJournal().OpenThrough)
+            {
+                beyond.Enqueue(offset);
+            }
+
+            if (offset == 0)
+            {
+                // The oldest request hangs: the others may run ahead only as far as the window.
+                await Task.Delay(TimeSpan.FromSeconds(2));
+                maxOffsetDuringHang = Volatile.Read(ref maxOffset);
+            }
+
+            return false;
+        };
+        var line = $$"""{"userId":"u","pad":"{{new string('x', 60_000)}}"}""";
+        var file = _client.Write("a.jsonl", Enumerable.Repeat(line, 350));
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file));
+
+        Assert.Equal(350, api.Records.Count);
+        Assert.Empty(beyond);
+        Assert.InRange(maxOffsetDuringHang, 1 << 20, 8 << 20);
+        Assert.True(maxOffset > 20_000_000);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("10")]
+    public async Task A_gap_larger_than_the_window_does_not_stop_the_run(string? batch)
+    {
+        await using var api = await FakeApi.StartAsync();
+        var blank = string.Concat(Enumerable.Repeat(new string(' ', 60_000) + "\n\n", batch is null ? 150 : 1150));
+        var file = _client.Path("a.jsonl");
+        File.WriteAllText(file, SendHarness.Event(1) + "\n" + blank + SendHarness.Event(2) + "\n" + new string('z', 200_000) + "\n" + blank + SendHarness.Event(3));
+
+        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
+
+        Assert.Equal(SendHarness.Events(3).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task Rejected_lines_that_a_killed_process_wrote_beyond_its_journal_are_not_written_twice()
+    {
+        var path = _client.Write("a.jsonl", "bad 1", "bad 2", "bad 3");
+        using var input = InputFile.Open(path);
+        long saved;
+        using (var first = new RejectedFile(input, 0))
+        {
+            await first.AppendAsync([new RejectedLine(1, "", "bad 1"u8.ToArray())], CancellationToken.None);
+            saved = first.Length;
+            await first.AppendAsync([new RejectedLine(2, "", "bad 2"u8.ToArray())], CancellationToken.None);
+        }
+
+        using (var second = new RejectedFile(input, saved))
+        {
+            await second.AppendAsync([new RejectedLine(2, "", "bad 2"u8.ToArray()), new RejectedLine(3, "", null, 12, 5)], CancellationToken.None);
+        }
+
+        Assert.Equal(["bad 1", "bad 2", "bad 3"], SendHarness.Rejected(path)!);
+    }
+
+    [Fact]
+    public void Progress_ends_at_the_first_gap()
+    {
+        var highest = 100L;
+        var tracker = new ProgressTracker(0, 0, () => highest);
+        var requests = Enumerable.Range(0, 4).Select(i => new OutboundRequest { Offset = i * 10, End = (i * 10) + 10, LastLine = i + 1, Accepted = 1 }).ToList();
+        foreach (var request in requests)
+        {
+            tracker.Add(request);
+            highest += 100;
+        }
+
+        tracker.Complete(requests[0]);
+        tracker.Complete(requests[2]);
+        Assert.Equal((10, 1, 200, 1), Numbers(tracker.Take()));
+
+        tracker.Complete(requests[1]);
+        Assert.Equal((30, 3, 400, 3), Numbers(tracker.Take()));
+
+        tracker.Complete(requests[3]);
+        Assert.Equal((40, 4, 500, 4), Numbers(tracker.Take()));
+
+        static (long, long, long, long) Numbers(Progress progress) => (progress.SentThrough, progress.LinesThrough, progress.AsOf, progress.Accepted);
+    }
+
+    private JournalEntry ReadJournal() =>
+        JsonSerializer.Deserialize(File.ReadAllBytes(Directory.GetFiles(_client.JournalDirectory, "send-*.json").Single()), JournalJson.Default.JournalEntry)!;
+
+    private static void InterlockedMax(ref long target, long value)
+    {
+        for (var seen = Volatile.Read(ref target); seen < value;)
+        {
+            var before = Interlocked.CompareExchange(ref target, value, seen);
+            if (before == seen)
+            {
+                return;
+            }
+
+            seen = before;
+        }
+    }
+}
