@@ -111,7 +111,17 @@ internal sealed class UserSums
     /// <summary>Forgets all users and keeps the memory for the next range.</summary>
     public void Clear()
     {
-        Array.Clear(_slots);
+        if (_slots.Length > SmallestSlots && Count < _slots.Length / 32)
+        {
+            // A small range after a large one: sweeping a large table for each would cost more than growing again.
+            _slots = new ulong[Math.Max(SmallestSlots, _slots.Length / 8)];
+            _growAt = (int)(_slots.Length * 7L / 10);
+        }
+        else
+        {
+            Array.Clear(_slots);
+        }
+
         _wide = null;
         Count = 0;
         _chunk = -1;

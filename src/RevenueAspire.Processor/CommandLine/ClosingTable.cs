@@ -25,17 +25,19 @@ internal static class ClosingTable
         }
 
         var table = new Table().Border(TableBorder.Simple);
-        table.AddColumns("File", "Result");
+        table.AddColumn(new TableColumn("File").NoWrap());
+        table.AddColumn("Result");
         foreach (var number in (string[])["Events", "Users", "Rejected", "MB", "MB/s", "Time"])
         {
-            table.AddColumn(new TableColumn(number).RightAligned());
+            table.AddColumn(new TableColumn(number).RightAligned().NoWrap());
         }
 
         foreach (var outcome in outcomes)
         {
             var seconds = Math.Max(outcome.Elapsed.TotalSeconds, 0.001);
             table.AddRow(
-                Markup.Escape(outcome.Name),
+                // A terminal is narrow: the person there knows the folder.
+                Markup.Escape(Console.IsOutputRedirected ? outcome.Name : Path.GetFileName(Path.TrimEndingDirectorySeparator(outcome.Name))),
                 Markup.Escape(outcome.Result),
                 Count(outcome.Events),
                 (outcome.UsersAreExact ? "" : "at most ") + Count(outcome.Users),

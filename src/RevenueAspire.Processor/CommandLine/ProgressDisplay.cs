@@ -50,13 +50,14 @@ internal sealed class ProgressDisplay : IAsyncDisposable
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         await console.Progress()
             .AutoClear(true)
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new DownloadedColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn { Width = 20 }, new PercentageColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
             .StartAsync(async context =>
             {
-                var task = context.AddTask(Markup.Escape(progress.Name));
+                var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(progress.Name));
+                var task = context.AddTask(Markup.Escape(name));
                 do
                 {
-                    task.Description = Markup.Escape($"{progress.Name} {progress.Phase}");
+                    task.Description = Markup.Escape($"{name} {progress.Phase}");
                     task.MaxValue = Math.Max(1, progress.TotalBytes);
                     task.Value = progress.DoneBytes;
                 }

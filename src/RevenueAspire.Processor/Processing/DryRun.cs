@@ -22,6 +22,7 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options)
         var first = from;
         progress.Begin(from, end.Length);
         progress.Phase = "reading";
+        progress.EndsWithFolding = true;
         progress.Counters.ObserveFolding(() => _aggregator.BytesFolded);
         _aggregator.Clear();
         var exact = true;
@@ -59,7 +60,7 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options)
             notes.Add($"{name}:{lines + 1}: the last line has no newline and would not be counted yet ({end.Unfinished.Describe()})");
         }
 
-        var result = end.Length == first ? "empty, nothing to count" : "read, nothing counted (dry run)";
+        var result = end.Length == first ? "empty, nothing to count" : "dry run";
         return new ProcessOutcome(name, result, events, users, exact, rejected, end.Length - first, Stopwatch.GetElapsedTime(started), notes, end.Unfinished != RejectReason.None);
     }
 }

@@ -23,6 +23,9 @@ internal sealed class RunProgress(string name)
     /// <summary>What the run does.</summary>
     public RunCounters Counters { get; } = new();
 
+    /// <summary>Set where aggregating is all there is to do.</summary>
+    public bool EndsWithFolding { get; set; }
+
     /// <summary>Bytes to do.</summary>
     public long TotalBytes => Volatile.Read(ref _total);
 
@@ -34,7 +37,7 @@ internal sealed class RunProgress(string name)
             var total = TotalBytes;
             var applied = Math.Max(0, Counters.AppliedThrough - Volatile.Read(ref _from));
             var folded = Math.Min(Counters.BytesFolded, total);
-            return Math.Min(total, Math.Max(applied, Math.Max(folded / 2, Volatile.Read(ref _hashed) / 10)));
+            return Math.Min(total, Math.Max(applied, Math.Max(EndsWithFolding ? folded : folded / 2, Volatile.Read(ref _hashed) / 10)));
         }
     }
 

@@ -3,6 +3,7 @@ using Npgsql;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
@@ -23,15 +24,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         var snapshot = await LedgerSnapshot.OpenAsync(database, cancellationToken).ConfigureAwait(false);
         await using (snapshot.ConfigureAwait(false))
         {
-            var sources = VerifiedSource.OpenAll(snapshot, options.MaxLineBytes);
-            try
-            {
-                return await RunAsync(snapshot, sources, report, cancellationToken).ConfigureAwait(false);
-            }
-            finally
-            {
-                sources.ForEach(source => source.Dispose());
-            }
+            return await RunAsync(snapshot, VerifiedSource.List(snapshot), report, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -64,10 +57,11 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         _fold.Clear();
         foreach (var source in sources)
         {
+            using var reader = source.Open(options.MaxLineBytes);
             _fold.Scope = new FoldScope(source.Times, bits, partition);
-            for (long from = 0; from < source.Through;)
+            for (long from = 0; from < source.Source.AppliedThrough;)
             {
-                from = _fold.Aggregate(source.Reader, from, source.Through, limited: true, hashed: false, cancellationToken).End;
+                from = _fold.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken).End;
                 if (IsTooMuch(bits))
                 {
                     return false;
@@ -76,7 +70,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
 
             foreach (var range in source.Ranges)
             {
-                AddMerged(source, range, new FoldScope(1, bits, partition), cancellationToken);
+                AddMerged(reader, range, new FoldScope(1, bits, partition), cancellationToken);
                 if (IsTooMuch(bits))
                 {
                     return false;
@@ -87,14 +81,14 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         return true;
     }
 
-    private bool IsTooMuch(int bits) => _fold.Weight >= options.MaxUsersPerRange && bits < MaxPartitionBits;
+    private bool IsTooMuch(int bits) => _fold.Weight > options.MaxUsersPerRange && bits < MaxPartitionBits;
 
     /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
-    private void AddMerged(VerifiedSource source, EventRange range, FoldScope scope, CancellationToken cancellationToken)
+    private void AddMerged(ISourceReader reader, EventRange range, FoldScope scope, CancellationToken cancellationToken)
     {
         _range.Clear();
         _range.Scope = scope;
-        _range.Aggregate(source.Reader, range.From, range.Frozen!.End, limited: false, hashed: false, cancellationToken);
+        _range.Aggregate(reader, range.From, range.Frozen!.End, limited: false, hashed: false, cancellationToken);
         var merged = _range.Combine();
         var records = new uint[merged.Count];
         merged.CopyRecords(records);

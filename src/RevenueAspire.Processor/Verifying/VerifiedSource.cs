@@ -4,69 +4,39 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>A source that has something in the ledger, opened for reading, with the generations that have applied the same bytes of it.</summary>
-/// <param name="Reader">Its bytes.</param>
-/// <param name="Through">Bytes before this offset are applied.</param>
-/// <param name="Times">How many generations have applied them.</param>
+/// <summary>A source that has something in the ledger, with the generations that have applied the same bytes of it.</summary>
+/// <param name="Source">The source; one of them, when generations were put together.</param>
+/// <param name="Times">How many generations have applied these bytes.</param>
 /// <param name="Ranges">Ranges that are merged in part.</param>
-internal sealed record VerifiedSource(ISourceReader Reader, long Through, int Times, IReadOnlyList<EventRange> Ranges) : IDisposable
+internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyList<EventRange> Ranges)
 {
-    /// <summary>Opens the sources of a snapshot.</summary>
-    /// <exception cref="UserErrorException">A source is gone, or is no longer what was applied.</exception>
-    public static List<VerifiedSource> OpenAll(LedgerSnapshot snapshot, int maxLineBytes)
+    /// <summary>Lists what a snapshot says is applied, wholly or in part.</summary>
+    public static List<VerifiedSource> List(LedgerSnapshot snapshot)
     {
         var ranges = snapshot.FrozenRanges.ToLookup(range => range.SourceId);
-        var opened = new List<VerifiedSource>();
-        try
-        {
-            var used = snapshot.Sources.Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id));
-            foreach (var generations in used.GroupBy(source => (source.Kind, source.Name, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span))))
-            {
-                var source = generations.First();
-                var frozen = generations.SelectMany(generation => ranges[generation.Id]).ToArray();
-                opened.Add(new VerifiedSource(Open(source, frozen, maxLineBytes), source.AppliedThrough, generations.Count(), frozen));
-            }
-
-            return opened;
-        }
-        catch
-        {
-            opened.ForEach(source => source.Dispose());
-            throw;
-        }
+        return [.. snapshot.Sources
+            .Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id))
+            .GroupBy(source => (source.Kind, source.Name, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span)))
+            .Select(generations => new VerifiedSource(generations.First(), generations.Count(), [.. generations.SelectMany(generation => ranges[generation.Id])]))];
     }
 
-    /// <inheritdoc/>
-    public void Dispose() => Reader.Dispose();
-
-    private static ISourceReader Open(EventSource source, EventRange[] frozen, int maxLineBytes)
+    /// <summary>Opens the source for a pass over it. Only one is open at a time, however many there are.</summary>
+    /// <exception cref="UserErrorException">It is gone, or is no longer what was applied.</exception>
+    public ISourceReader Open(int maxLineBytes)
     {
         ISourceReader? reader = null;
         try
         {
-            if (source.Kind == SourceKind.File)
-            {
-                reader = FileSourceReader.Open(source.Name, maxLineBytes);
-            }
-            else
-            {
-                var log = LogSourceReader.Open(source.Name);
-                reader = log;
-                if (log.LogId != source.Id)
-                {
-                    throw new UserErrorException($"{source.Name}: now holds another log than the one that was applied");
-                }
-            }
-
+            reader = Source.Kind == SourceKind.File ? FileSourceReader.Open(Source.Name, maxLineBytes) : OpenLog();
             if (reader.FirstOffset > 0)
             {
-                throw new UserErrorException($"{source.Name}: its beginning, up to offset {reader.FirstOffset}, is no longer retained");
+                throw new UserErrorException($"{Source.Name}: its beginning, up to offset {reader.FirstOffset}, is no longer retained");
             }
 
-            SourceCheck.Verify(reader, source);
-            if (frozen.Any(range => range.To > reader.ReadEnd()))
+            SourceCheck.Verify(reader, Source);
+            if (Ranges.Any(range => range.To > reader.ReadEnd()))
             {
-                throw new UserErrorException($"{source.Name}: is shorter than what is being merged from it");
+                throw new UserErrorException($"{Source.Name}: is shorter than what is being merged from it");
             }
 
             return reader;
@@ -74,9 +44,24 @@ internal sealed record VerifiedSource(ISourceReader Reader, long Through, int Ti
         catch (Exception exception)
         {
             reader?.Dispose();
-            throw exception is UserErrorException or SourceStoppedException or EventLog.EventLogException
-                ? new UserErrorException("Could not check. " + exception.Message, exception)
-                : exception;
+            if (exception is UserErrorException or SourceStoppedException or EventLog.EventLogException)
+            {
+                throw new UserErrorException("Could not check. " + exception.Message, exception);
+            }
+
+            throw;
         }
+    }
+
+    private LogSourceReader OpenLog()
+    {
+        var log = LogSourceReader.Open(Source.Name);
+        if (log.LogId == Source.Id)
+        {
+            return log;
+        }
+
+        log.Dispose();
+        throw new UserErrorException($"{Source.Name}: now holds another log than the one that was applied");
     }
 }

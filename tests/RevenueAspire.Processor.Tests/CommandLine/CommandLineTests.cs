@@ -50,6 +50,24 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task M10_a_path_in_the_folder_of_a_log_is_that_log()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        var file = new EventFile().Add("a", 1).Add("b", 2);
+        await log.AppendAsync(file.Bytes);
+        var segment = Directory.GetFiles(log.Directory, "0*").Order(StringComparer.Ordinal).First();
+        Assert.Matches(@"counted\s+2\s+2\s+0\s", (await RunAsync(ledger, "process", log.Directory)).Output);
+        Assert.Contains("already counted", (await RunAsync(ledger, "process", segment)).Output, StringComparison.Ordinal);
+        await ledger.AssertBalancesAsync(file);
+        Assert.Equal(log.LogId, await ledger.ScalarAsync<Guid>("select source_id from event_source"));
+        Assert.Matches(@"dry run\s+2\s+2\s+0\s", (await RunAsync(null, "process", segment, "--dry-run")).Output);
+        var again = await RunAsync(ledger, "process", segment, "--again");
+        Assert.Equal(1, again.Code);
+        AssertOneLine(again, "--again");
+    }
+
+    [Fact]
     public async Task Dry_run_needs_no_database_and_names_each_bad_line()
     {
         using var folder = new TempDirectory();
@@ -57,7 +75,7 @@ public sealed class CommandLineTests
         await File.WriteAllBytesAsync(path, [.. new EventFile().Add("a", 1).Reject("oops").Add("b", 1).Bytes, .. "{\"userId\""u8]);
         var run = await RunAsync(null, "process", "--dry-run", path);
         Assert.Equal(3, run.Code);
-        Assert.Matches(@"dry run\)\s+2\s+2\s+1\s", run.Output);
+        Assert.Matches(@"dry run\s+2\s+2\s+1\s", run.Output);
         Assert.Contains($"{path}:2: ", run.Errors, StringComparison.Ordinal);
         Assert.Contains($"{path}:4: the last line has no newline", run.Errors, StringComparison.Ordinal);
     }

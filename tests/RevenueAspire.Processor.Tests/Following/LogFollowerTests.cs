@@ -139,6 +139,44 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
+    public async Task Damage_in_a_sealed_segment_is_recorded_as_rejects_and_the_rest_counts()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"), segmentBytes: 1 << 17);
+        for (var batch = 0; batch < 8; batch++)
+        {
+            var file = new EventFile();
+            for (var i = 0; i < 500; i++)
+            {
+                file.Add($"user{batch * 500 + i}", 1);
+            }
+
+            await log.AppendAsync(file.Bytes);
+        }
+
+        var sealedSegment = Directory.GetFiles(log.Directory).Where(path => new FileInfo(path).Length >= 1 << 17).Order(StringComparer.Ordinal).First();
+        await using (var damaged = new FileStream(sealedSegment, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite))
+        {
+            damaged.Position = 70_000;
+            var flipped = (byte)(damaged.ReadByte() ^ 1);
+            damaged.Position = 70_000;
+            damaged.WriteByte(flipped);
+        }
+
+        using var stop = new CancellationTokenSource();
+        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions(), stop.Token);
+        await AppliedAsync(ledger, log);
+        await stop.CancelAsync();
+        await following;
+        Assert.Equal(1, await ledger.CountAsync("rejected_event"));
+        Assert.InRange(await ledger.ScalarAsync<long>("select \"offset\" from rejected_event"), 65_536 - 200, 65_536);
+        var users = await ledger.CountAsync("users_revenue");
+        Assert.InRange(users, 2500, 3700);
+        Assert.Equal(users, await ledger.ScalarAsync<long>("select events_through from event_source"));
+        Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
+    }
+
+    [Fact]
     public async Task Process_takes_a_log_up_to_its_mark_beside_a_follower()
     {
         await using var ledger = await LedgerFixture.CreateAsync();

@@ -11,10 +11,10 @@ internal sealed class TestLog : IAsyncDisposable
     private readonly EventLogWriter _writer;
     private readonly AppendGroupBuilder _builder;
 
-    public TestLog(string directory, EventTypes? types = null)
+    public TestLog(string directory, EventTypes? types = null, long segmentBytes = 1 << 28)
     {
         Directory = directory;
-        _writer = EventLogWriter.Open(new EventLogOptions { Directory = directory }, TimeProvider.System, NullLogger<EventLogWriter>.Instance);
+        _writer = EventLogWriter.Open(new EventLogOptions { Directory = directory, SegmentBytes = segmentBytes }, TimeProvider.System, NullLogger<EventLogWriter>.Instance);
         _builder = new AppendGroupBuilder(types ?? EventTypes.Default, TimeProvider.System);
     }
 

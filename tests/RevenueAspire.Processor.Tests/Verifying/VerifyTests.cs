@@ -38,7 +38,7 @@ public sealed class VerifyTests
             await change.ExecuteNonQueryAsync();
         }
 
-        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 1 } })
+        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 2 } })
         {
             var (result, differences) = await ledger.VerifyAsync(options);
             Assert.Equal((4, 3), (result.Users, result.Differences));
