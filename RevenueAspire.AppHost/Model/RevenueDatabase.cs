@@ -23,7 +23,7 @@ internal static class RevenueDatabase
         var password = builder.AddParameter("postgres-password", new GenerateParameterDefault { MinLength = 24, Special = false }, secret: true, persist: true);
         if (builder.ExecutionContext.IsPublishMode)
         {
-            return builder.AddPostgres("postgres", password: password).AddDatabase(Extensions.DatabaseName);
+            return builder.AddPostgres("postgres", password: password).WithImageTag(PostgresTag).AddDatabase(Extensions.DatabaseName);
         }
 
         var port = builder.Number("Ports:Postgres", otherwise: 0, least: 0, most: 65535);

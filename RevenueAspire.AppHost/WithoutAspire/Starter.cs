@@ -66,8 +66,8 @@ internal sealed class Starter(StarterSettings settings, PrefixedConsole console,
         var clock = Stopwatch.StartNew();
         console.Say($"Data directory: {settings.DataDirectory}");
         _lock = DataDirectoryLock.Acquire(settings.DataDirectory);
-        PortCheck.Require(settings.ApiPort, "the API", "Ports:Api");
-        PortCheck.Require(settings.ClientPort, "the client", "Ports:Client");
+        await PortCheck.RequireAsync(settings.ApiPort, "the API", "Ports:Api", cancellationToken);
+        await PortCheck.RequireAsync(settings.ClientPort, "the client", "Ports:Client", cancellationToken);
 
         _database = await StarterDatabase.StartAsync(settings, console, cancellationToken);
         var services = new Services(settings, _database.ConnectionString);

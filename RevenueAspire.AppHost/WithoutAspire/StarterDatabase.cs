@@ -46,7 +46,16 @@ internal sealed class StarterDatabase : IAsyncDisposable
                 Log = line => console.Write("postgres", line),
             },
             cancellationToken);
-        await server.EnsureDatabaseAsync(Extensions.DatabaseName, cancellationToken);
+        try
+        {
+            await server.EnsureDatabaseAsync(Extensions.DatabaseName, cancellationToken);
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+
         return new StarterDatabase(
             server,
             server.ConnectionString(Extensions.DatabaseName),

@@ -6,17 +6,57 @@ namespace RevenueAspire.AppHost.Ports;
 /// <summary>Finds a port in use before anything is started.</summary>
 internal static class PortCheck
 {
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>The services of a starter that was killed stop by themselves, which takes them a moment.</summary>
+    private static readonly TimeSpan PatienceWithOurs = TimeSpan.FromSeconds(10);
+
     /// <exception cref="StarterException">Somebody listens there; names who, where that can be known.</exception>
-    public static void Require(int port, string service, string setting)
+    public static async Task RequireAsync(int port, string service, string setting, CancellationToken cancellationToken)
     {
-        if (CanListen(IPAddress.Loopback, port) && CanListen(IPAddress.IPv6Loopback, port))
+        if (IsFree(port))
         {
             return;
         }
 
-        var owner = PortOwner.Find(port) is { } found ? $" by {found}" : "";
-        throw new StarterException($"Port {port}, where {service} is to listen, is in use{owner}. Stop that program, or choose another port with --{setting}=NUMBER.");
+        var owner = PortOwner.Find(port);
+        if (owner is { IsOurs: true } && await EndsAsync(owner.ProcessId, cancellationToken) && IsFree(port))
+        {
+            return;
+        }
+
+        var who = owner is null ? "" : $" by process {owner.ProcessId} ({owner.Command})";
+        throw new StarterException($"Port {port}, where {service} is to listen, is in use{who}. Stop that program, or choose another port with --{setting}=NUMBER.");
     }
+
+    /// <summary>Waits for the process, not for its port: it closes the log only after that.</summary>
+    private static async Task<bool> EndsAsync(int processId, CancellationToken cancellationToken)
+    {
+        for (var deadline = DateTime.UtcNow + PatienceWithOurs; DateTime.UtcNow < deadline; await Task.Delay(Interval, cancellationToken))
+        {
+            if (HasEnded(processId))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static bool HasEnded(int processId)
+    {
+        try
+        {
+            // One that has ended, and whose new parent has not looked yet, has no command line any more.
+            return File.ReadAllText($"/proc/{processId}/cmdline").Length == 0;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
+    }
+
+    private static bool IsFree(int port) => CanListen(IPAddress.Loopback, port) && CanListen(IPAddress.IPv6Loopback, port);
 
     private static bool CanListen(IPAddress address, int port)
     {

@@ -2,13 +2,18 @@ using System.Globalization;
 
 namespace RevenueAspire.AppHost.Ports;
 
-/// <summary>Which process listens on a port: from /proc, so on Linux only, and only processes that this user may look into.</summary>
-internal static class PortOwner
+/// <summary>The process that listens on a port: known from /proc, so on Linux only, and only where this user may look into it.</summary>
+/// <param name="ProcessId">Its number.</param>
+/// <param name="Command">The beginning of its command line: <c>dotnet RevenueAspire.Api.dll</c>.</param>
+internal sealed record PortOwner(int ProcessId, string Command)
 {
     private const string Listening = "0A";
 
-    /// <summary><c>process 4711 (dotnet RevenueAspire.Api.dll)</c>, or null when it cannot be known.</summary>
-    public static string? Find(int port)
+    /// <summary>A service of ours: of another start, or of one that was killed, and just stopping.</summary>
+    public bool IsOurs => Command.Contains("RevenueAspire.", StringComparison.Ordinal);
+
+    /// <summary>Null when it cannot be known.</summary>
+    public static PortOwner? Find(int port)
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -58,10 +63,9 @@ internal static class PortOwner
         }
     }
 
-    private static string Describe(string process)
+    private static PortOwner Describe(string process)
     {
         var arguments = File.ReadAllText(Path.Combine(process, "cmdline")).Split('\0', StringSplitOptions.RemoveEmptyEntries);
-        var command = string.Join(' ', arguments.Take(2).Select(Path.GetFileName));
-        return $"process {Path.GetFileName(process)} ({command})";
+        return new PortOwner(int.Parse(Path.GetFileName(process), CultureInfo.InvariantCulture), string.Join(' ', arguments.Take(2).Select(Path.GetFileName)));
     }
 }

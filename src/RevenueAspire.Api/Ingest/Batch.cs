@@ -88,7 +88,7 @@ internal sealed class Batch(
         }
         catch (BadHttpRequestException exception)
         {
-            await IngestRequest.RefuseAsync(context, metrics, exception.StatusCode, exception.Message, field: null);
+            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
             return false;
         }
 

@@ -17,13 +17,17 @@ internal static class IngestApi
         var batch = app.Services.GetRequiredService<Batch>();
 
         app.MapPost("/liveEvent", single.HandleAsync)
-            .Describe(single.HandleAsync, "liveEvent", "Send one event", "Answers once the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
+            .Describe(
+                single.HandleAsync, "liveEvent", "Send one event",
+                "Answers once the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
             .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiBody.Event)
             .Answers<ReceiptAnswer>(StatusCodes.Status202Accepted)
             .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
 
         app.MapPost("/liveEvents", batch.HandleAsync)
-            .Describe(batch.HandleAsync, "liveEvents", "Send many events as JSON Lines", "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are listed, the first 100, and counted.")
+            .Describe(
+                batch.HandleAsync, "liveEvents", "Send many events as JSON Lines",
+                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are listed, the first 100, and counted.")
             .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiBody.EventLines)
             .Answers<BatchAnswer>(StatusCodes.Status202Accepted)
             .AnswersProblems(400, 401, 408, 413, 415, 422, 503);

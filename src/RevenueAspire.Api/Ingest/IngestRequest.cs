@@ -32,7 +32,9 @@ internal static class IngestRequest
 
         return IdempotencyKey.TryRead(context.Request.Headers, out key)
             ? null
-            : RefuseAsync(context, metrics, StatusCodes.Status400BadRequest, $"{IdempotencyKey.Header}: must be given once, as 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
+            : RefuseAsync(
+                context, metrics, StatusCodes.Status400BadRequest,
+                $"{IdempotencyKey.Header}: must be given once, as 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
     }
 
     /// <summary>Refuses a request whose body has not been read, or not to its end.</summary>
@@ -41,6 +43,14 @@ internal static class IngestRequest
         metrics.CountRefused(1);
         CloseUnlessCheap(context);
         return Problems.WriteAsync(context, status, detail, field, retryAfterSeconds);
+    }
+
+    /// <summary>Answers a body that came too slowly, was cut off, or had malformed chunks. The server cannot go on behind it, so the connection ends.</summary>
+    public static Task RefuseBrokenBodyAsync(HttpContext context, IngestMetrics metrics, BadHttpRequestException exception)
+    {
+        metrics.CountRefused(1);
+        context.Response.Headers.Connection = "close";
+        return Problems.WriteAsync(context, exception.StatusCode, exception.Message);
     }
 
     /// <summary>The W3C id of the request's span when it is sampled, else null: a trace that nobody keeps is not worth its bytes in the log.</summary>

@@ -43,8 +43,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
         catch (BadHttpRequestException exception)
         {
-            // Too slow, cut off, or malformed chunks.
-            await IngestRequest.RefuseAsync(context, metrics, exception.StatusCode, exception.Message, field: null);
+            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
             return;
         }
 

@@ -33,7 +33,9 @@ internal static class ReadsApi
             .AnswersProblems(400, 401, 404, 503);
 
         app.MapGet("/receipts/{receipt}", receipts.HandleAsync)
-            .Describe(receipts.HandleAsync, "receipts", "Follow an event", "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is durable.")
+            .Describe(
+                receipts.HandleAsync, "receipts", "Follow an event",
+                "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is durable.")
             .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.ReceiptInPath)
             .Answers<ReceiptState>(StatusCodes.Status200OK)
             .AnswersProblems(400, 401, 404);

@@ -43,7 +43,11 @@ public sealed class UserEventsTests : IDisposable
         (await api.GetAsync("/userEvents?userId=USER1")).ExpectProblem(404, "userId");
     }
 
-    public static TheoryData<string> UserIds => ["a/b", "a%b", "a%2Fb", "a%25b", "😀", "a b", "a+b", "a?b#c&d=e", "ä", "\\", "\"", "..a", "a.", "%", "%zz", "'; drop table users_revenue; --", "\u0001", new string('x', 256), "a;b", "a//b", "/", "http://x/y"];
+    public static TheoryData<string> UserIds =>
+    [
+        "a/b", "a%b", "a%2Fb", "a%25b", "😀", "a b", "a+b", "a?b#c&d=e", "ä", "\\", "\"", "..a", "a.", "%", "%zz",
+        "'; drop table users_revenue; --", "\u0001", new string('x', 256), "a;b", "a//b", "/", "http://x/y",
+    ];
 
     [Theory]
     [MemberData(nameof(UserIds))]

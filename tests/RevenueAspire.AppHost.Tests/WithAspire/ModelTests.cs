@@ -5,6 +5,7 @@ using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using RevenueAspire.Testing;
+using TempDirectory = RevenueAspire.Testing.TempDirectory;
 
 namespace RevenueAspire.AppHost.Tests.WithAspire;
 

@@ -23,11 +23,11 @@ internal sealed class RunningStarter : IAsyncDisposable
 
     public int ClientPort { get; }
 
-    public static RunningStarter Start(string data, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments)
-    {
-        var (api, client) = (FreePort.Next(), FreePort.Next());
-        return new RunningStarter(ServiceProcess.Start(Executable, [.. Arguments(data, api, client), .. arguments], environment), api, client);
-    }
+    public static RunningStarter Start(string data, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments) =>
+        Start(data, FreePort.Next(), FreePort.Next(), environment, arguments);
+
+    public static RunningStarter Start(string data, int api, int client, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments) =>
+        new(ServiceProcess.Start(Executable, [.. Arguments(data, api, client), .. arguments], environment), api, client);
 
     public static string[] Arguments(string data, int apiPort, int clientPort) =>
         [$"--Data:Directory={data}", string.Create(CultureInfo.InvariantCulture, $"--Ports:Api={apiPort}"), string.Create(CultureInfo.InvariantCulture, $"--Ports:Client={clientPort}")];

@@ -105,19 +105,22 @@ public sealed class StarterTests
     public async Task Killed_it_leaves_nothing_behind_and_the_next_start_goes_on()
     {
         using var data = new DataFolder();
-        int[] ports;
-        await using (var first = RunningStarter.Start(data.Path))
+        await using var first = RunningStarter.Start(data.Path);
+        await first.WaitUntilUpAsync();
+        await first.HasRevenueAsync("user1", 27);
+
+        await first.Process.KillAsync();
+        if (!OperatingSystem.IsLinux())
         {
-            await first.WaitUntilUpAsync();
-            await first.HasRevenueAsync("user1", 27);
-            ports = [first.ApiPort, first.ClientPort];
-            await first.Process.KillAsync();
+            // Elsewhere the starter cannot see that it is its own services that still hold the ports.
+            await Eventually.IsTrueAsync(() => IsFree(first.ApiPort) && IsFree(first.ClientPort));
         }
 
-        await Eventually.IsTrueAsync(() => ports.All(IsFree), RunningStarter.StopLimit);
-        await using var second = RunningStarter.Start(data.Path);
+        await using var second = RunningStarter.Start(data.Path, first.ApiPort, first.ClientPort);
         await second.WaitUntilUpAsync();
         await second.HasRevenueAsync("user1", 27);
+        await second.GenerateEventsAsync();
+        await second.HasRevenueAsync("user1", 54);
     }
 
     [Fact]
