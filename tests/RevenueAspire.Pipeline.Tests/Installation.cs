@@ -157,6 +157,10 @@ internal sealed class Installation : IAsyncDisposable
 
         await using var verify = await RunAsync("RevenueAspire.Processor", "verify");
         Assert.True(verify.ExitCode == 0, $"verify: {verify.ExitCode}\n{verify.Output}\n{Seed.Hint}");
+
+        // Something counted twice could arrive after the moment at which all was equal.
+        var late = expected.DifferenceTo(await LedgerAsync());
+        Assert.True(late.Length == 0, $"{late}. {Seed.Hint}\n{Outputs()}");
     }
 
     /// <summary>The last lines of every process, for messages.</summary>
