@@ -42,6 +42,8 @@ internal sealed class Services(StarterSettings settings, string connectionString
         ["Data__Directory"] = settings.DataDirectory,
         ["Host__StopWithInput"] = "true",
         ["OTEL_SERVICE_NAME"] = name,
+        // 'Press Ctrl+C to shut down' from each service would be wrong here, and the rest of it the starter says itself.
+        ["Logging__LogLevel__Microsoft.Hosting.Lifetime"] = "Warning",
     };
 
     private static string Url(int port) => "http://localhost:" + port.ToString(CultureInfo.InvariantCulture);
