@@ -1,0 +1,57 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
+
+namespace RevenueAspire.Benchmarks.Ingest;
+
+/// <summary>100 MB by <c>POST /liveEvents</c>.</summary>
+internal static class Batches
+{
+    private const int TotalBytes = 100_000_000;
+    private const int BodyBytes = 4 << 20;
+    private const int Connections = 2;
+
+    /// <summary>Compares the time with that of an endpoint that reads and drops.</summary>
+    public static async Task CompareAsync(string api, string bare, Settings settings)
+    {
+        var bodies = EventLines.Bodies(TotalBytes, BodyBytes);
+        var events = bodies.Sum(body => body.Lines);
+        await SendAsync(api, bodies);
+        await SendAsync(bare, bodies);
+        var ours = new List<double>();
+        var theirs = new List<double>();
+        for (var run = 0; run < settings.Runs; run++)
+        {
+            ours.Add(await SendAsync(api, bodies));
+            theirs.Add(await SendAsync(bare, bodies));
+        }
+
+        Figures.Print($"POST /liveEvents, {events:N0} events, 100 MB in bodies of 4 MB, {Connections} connections", "s", "API", ours, "Kestrel that reads and drops", theirs);
+        Console.WriteLine(FormattableString.Invariant($"  {events / Figures.Median(ours):N0} durable events/s"));
+    }
+
+    private static async Task<double> SendAsync(string url, List<(byte[] Body, int Lines)> bodies)
+    {
+        using var handler = new SocketsHttpHandler { MaxConnectionsPerServer = Connections };
+        using var http = new HttpClient(handler);
+        var next = -1;
+        var started = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, Connections).Select(async _ =>
+        {
+            for (var i = Interlocked.Increment(ref next); i < bodies.Count; i = Interlocked.Increment(ref next))
+            {
+                using var content = new ByteArrayContent(bodies[i].Body);
+                content.Headers.ContentType = new MediaTypeHeaderValue("application/jsonl");
+                using var request = new HttpRequestMessage(HttpMethod.Post, url + "/liveEvents") { Content = content };
+                request.Headers.TryAddWithoutValidation("Authorization", "secret");
+                using var response = await http.SendAsync(request);
+                if (response.StatusCode != HttpStatusCode.Accepted)
+                {
+                    throw new InvalidOperationException($"{url} answered {response.StatusCode}: {await response.Content.ReadAsStringAsync()}");
+                }
+            }
+        }));
+        return Stopwatch.GetElapsedTime(started).TotalSeconds;
+    }
+}

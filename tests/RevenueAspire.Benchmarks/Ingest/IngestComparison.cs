@@ -1,0 +1,90 @@
+using System.Globalization;
+
+namespace RevenueAspire.Benchmarks.Ingest;
+
+/// <summary>The API beside a bare Kestrel endpoint: both processes in turn, several runs, medians and their ratio.</summary>
+/// <remarks>Needs wrk, and all projects built in Release: <c>dotnet build -c Release</c>, then <c>dotnet run -c Release --project tests/RevenueAspire.Benchmarks -- ingest</c>.</remarks>
+internal static class IngestComparison
+{
+    private const string Usage = """
+        ingest [single|batch|latency|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64]
+
+          single    POST /liveEvent with wrk, the API beside bare Kestrel
+          batch     100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them
+          latency   99th percentile of single events at about half the load that the API takes
+          client    RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets
+          node      a small Node server that appends without fsync, beside bare Kestrel
+        """;
+
+    /// <summary>Runs what the arguments ask for.</summary>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        var settings = new Settings();
+        var parts = new List<string>();
+        for (var i = 0; i < arguments.Length; i++)
+        {
+            var value = i + 1 < arguments.Length ? arguments[i + 1] : "";
+            switch (arguments[i])
+            {
+                case "--runs":
+                    settings = settings with { Runs = int.Parse(value, CultureInfo.InvariantCulture) };
+                    i++;
+                    break;
+                case "--seconds":
+                    settings = settings with { Seconds = int.Parse(value, CultureInfo.InvariantCulture) };
+                    i++;
+                    break;
+                case "--connections":
+                    settings = settings with { Connections = [.. value.Split(',').Select(part => int.Parse(part, CultureInfo.InvariantCulture))] };
+                    i++;
+                    break;
+                case "single" or "batch" or "latency" or "client" or "node" or "all":
+                    parts.Add(arguments[i]);
+                    break;
+                default:
+                    Console.Error.WriteLine(Usage);
+                    return 2;
+            }
+        }
+
+        bool Wanted(string part) => parts.Count == 0 || parts.Contains("all") || parts.Contains(part);
+        await using var bare = await MeasuredServer.StartBareAsync();
+        await using var api = await MeasuredServer.StartApiAsync(bare.Url);
+        if (Wanted("single"))
+        {
+            await SingleEvents.CompareAsync(api.Url, bare.Url, settings);
+        }
+
+        if (Wanted("latency"))
+        {
+            await SingleEvents.MeasureLatencyAsync(api.Url, settings);
+        }
+
+        if (Wanted("batch"))
+        {
+            await Batches.CompareAsync(api.Url, bare.Url, settings);
+        }
+
+        if (Wanted("client"))
+        {
+            await ClientRuns.CompareAsync(api.Url, settings);
+        }
+
+        if (Wanted("node"))
+        {
+            await SingleEvents.CompareNodeAsync(bare.Url, settings);
+        }
+
+        return 0;
+    }
+
+    /// <summary>How much is measured.</summary>
+    internal sealed record Settings
+    {
+        public int Runs { get; init; } = 5;
+
+        public int Seconds { get; init; } = 6;
+
+        public IReadOnlyList<int> Connections { get; init; } = [256, 64];
+    }
+}

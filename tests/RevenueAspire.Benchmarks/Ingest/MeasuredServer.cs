@@ -1,0 +1,69 @@
+using System.Diagnostics;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Benchmarks.Ingest;
+
+/// <summary>A server under test as a process of its own.</summary>
+internal sealed class MeasuredServer : IAsyncDisposable
+{
+    private readonly ServiceProcess? _service;
+    private readonly Process? _process;
+    private readonly TempDirectory? _data;
+
+    private MeasuredServer(string url, ServiceProcess? service, Process? process, TempDirectory? data) => (Url, _service, _process, _data) = (url, service, process, data);
+
+    public string Url { get; }
+
+    /// <summary>The real API, Release, default settings, its log in a fresh folder; metrics and traces go to a collector, so that both are on.</summary>
+    public static async Task<MeasuredServer> StartApiAsync(string collector)
+    {
+        var data = new TempDirectory();
+        var url = $"http://127.0.0.1:{FreePort.Next()}";
+        var service = ServiceProcess.Start(
+            "RevenueAspire.Api",
+            [$"--urls={url}", $"--Data:Directory={data.Path}", "--Ingest:Secrets=secret", "--Logging:LogLevel:RevenueAspire.Ledger=Error"],
+            new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector, ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf" });
+        await service.WaitForUrlAsync(url + "/health");
+        return new MeasuredServer(url, service, null, data);
+    }
+
+    /// <summary><see cref="BareServer"/>.</summary>
+    public static async Task<MeasuredServer> StartBareAsync()
+    {
+        var url = $"http://127.0.0.1:{FreePort.Next()}";
+        var service = ServiceProcess.Start(typeof(MeasuredServer).Assembly.Location, [BareServer.Argument, url]);
+        await service.WaitForUrlAsync(url + "/");
+        return new MeasuredServer(url, service, null, null);
+    }
+
+    /// <summary>The stand-in for the public Node implementations; null where there is no node.</summary>
+    public static async Task<MeasuredServer?> StartNodeAsync()
+    {
+        var data = new TempDirectory();
+        var port = FreePort.Next();
+        try
+        {
+            var process = Process.Start("node", [Path.Combine(AppContext.BaseDirectory, "Ingest", "NodeServer.js"), $"{port}", data.File("events.jsonl")]);
+            await Task.Delay(1000);
+            return new MeasuredServer($"http://127.0.0.1:{port}", null, process, data);
+        }
+        catch (System.ComponentModel.Win32Exception)
+        {
+            data.Dispose();
+            return null;
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        if (_service is not null)
+        {
+            await _service.DisposeAsync();
+        }
+
+        _process?.Kill();
+        _process?.Dispose();
+        _data?.Dispose();
+    }
+}

@@ -1,0 +1,15 @@
+// The way of the public Node implementations of this job, as a stand-in: parse, append to a file, answer. No fsync, nothing checked.
+const http = require('http');
+const fs = require('fs');
+const [port, file] = process.argv.slice(2);
+http.createServer((request, response) => {
+  let body = '';
+  request.on('data', part => { body += part; });
+  request.on('end', () => {
+    const event = JSON.parse(body);
+    fs.appendFile(file, JSON.stringify(event) + '\n', error => {
+      response.writeHead(error ? 500 : 202, { 'Content-Type': 'application/json' });
+      response.end('{"ok":true}');
+    });
+  });
+}).listen(Number(port), '127.0.0.1');

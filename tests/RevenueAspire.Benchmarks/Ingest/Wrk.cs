@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.RegularExpressions;
+
+namespace RevenueAspire.Benchmarks.Ingest;
+
+/// <summary>What one run of wrk measured.</summary>
+/// <param name="RequestsPerSecond">Answers a second.</param>
+/// <param name="P99">99th percentile of the latency.</param>
+internal sealed record WrkResult(double RequestsPerSecond, TimeSpan P99);
+
+/// <summary>Drives a server with wrk: one thread, keep-alive connections, no pipelining.</summary>
+internal static partial class Wrk
+{
+    /// <summary>Runs wrk once.</summary>
+    /// <param name="url">The server.</param>
+    /// <param name="connections">Kept open.</param>
+    /// <param name="seconds">How long.</param>
+    /// <param name="waitMilliseconds">Pause of a connection before each request; it is no part of the latency.</param>
+    /// <exception cref="InvalidOperationException">wrk is missing, or the server answered with anything but 2xx.</exception>
+    public static async Task<WrkResult> RunAsync(string url, int connections, int seconds, int waitMilliseconds = 0)
+    {
+        var script = Path.Combine(AppContext.BaseDirectory, "Ingest", waitMilliseconds == 0 ? "post.lua" : "paced.lua");
+        var start = new ProcessStartInfo("wrk", ["-t1", $"-c{connections}", $"-d{seconds}s", "--latency", "-s", script, url, "--", waitMilliseconds.ToString(CultureInfo.InvariantCulture)])
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start) ?? throw new InvalidOperationException("wrk could not be started; it is a package of the same name");
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        if (process.ExitCode != 0 || output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
+        {
+            throw new InvalidOperationException($"wrk against {url}: {output}");
+        }
+
+        var rate = double.Parse(Rate().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
+        var p99 = P99().Match(output);
+        var unit = p99.Groups[2].Value switch { "us" => 0.001, "ms" => 1, _ => 1000.0 };
+        return new WrkResult(rate, TimeSpan.FromMilliseconds(double.Parse(p99.Groups[1].Value, CultureInfo.InvariantCulture) * unit));
+    }
+
+    [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
+    private static partial Regex Rate();
+
+    [GeneratedRegex(@"99%\s+([\d.]+)(us|ms|s)")]
+    private static partial Regex P99();
+}
