@@ -42,8 +42,9 @@ public static class Program
         configure?.Invoke(builder);
 
         var app = builder.Build();
-        app.UseErrorResponses();
         app.OpenEventLog();
+        app.UseSingleEvents();
+        app.UseErrorResponses();
         app.MapIngest();
         app.MapReads();
         app.MapContract();

@@ -20,8 +20,14 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
     /// <summary>Leaves room for the server's fields in the largest record that recovery reads.</summary>
     private const int MaxLineBytes = RecordFields.MaxRecordBytes - 1024;
 
+    /// <summary>Bytes of <c>,"timestamp":"2026-01-31T12:34:56.789Z"</c>, and where the time begins in it.</summary>
+    private const int StampBytes = 39;
+    private const int StampAt = 14;
+
     private readonly EventParser _parser = new(types);
     private readonly RecordBuffer _buffer = new();
+    private readonly byte[] _stamp = new byte[StampBytes];
+    private long _stampedMillisecond = -1;
     private int _lastRecord;
 
     /// <summary>Events added so far.</summary>
@@ -143,12 +149,16 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 
     private void AppendTimestamp()
     {
-        const string Format = "yyyy-MM-ddTHH:mm:ss.fffZ";
-        _buffer.Append(""","timestamp":" """u8[..^1]);
+        // Records of the same millisecond carry the same text: it is made once.
         var utc = Time.GetUtcNow().UtcDateTime;
-        utc.TryFormat(_buffer.GetSpan(Format.Length), out var written, Format, CultureInfo.InvariantCulture);
-        _buffer.Advance(written);
-        _buffer.Append("\""u8);
+        if (utc.Ticks / TimeSpan.TicksPerMillisecond != _stampedMillisecond)
+        {
+            _stampedMillisecond = utc.Ticks / TimeSpan.TicksPerMillisecond;
+            ",\"timestamp\":\"yyyy-MM-ddTHH:mm:ss.fffZ\""u8.CopyTo(_stamp);
+            utc.TryFormat(_stamp.AsSpan(StampAt), out _, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
+        }
+
+        _buffer.Append(_stamp);
     }
 
     private (UInt128 Key, UInt128 Body) AppendKey(string key, ReadOnlySpan<byte> bodyHash)

@@ -13,7 +13,8 @@ public sealed partial class EventLogWriter
     {
         while (WaitForWork())
         {
-            Step();
+            WorkOnce();
+            _answers = _answers.RunOnPool();
         }
 
         Close();
@@ -52,8 +53,15 @@ public sealed partial class EventLogWriter
         }
     }
 
-    /// <summary>One commit of what is queued, or one attempt to recover. Only the writer's thread (or a test that stands for it) calls this.</summary>
+    /// <summary>What the writer's thread does in one turn, answers included: for a test that stands for it.</summary>
     internal void Step()
+    {
+        WorkOnce();
+        _answers.RunHere();
+    }
+
+    /// <summary>One commit of what is queued, or one attempt to recover.</summary>
+    private void WorkOnce()
     {
         if (State == WriterState.Failed)
         {
@@ -124,11 +132,11 @@ public sealed partial class EventLogWriter
                 var first = RecordOf(pending);
                 foreach (var repeat in repeats)
                 {
-                    repeat.Complete(Repeat(first, repeat.Group));
+                    _answers.Add(repeat, Repeat(first, repeat.Group));
                 }
             }
 
-            pending.Complete(new AppendResult(AppendStatus.Appended, new Receipt(LogId, pending.LastRecord), group.Count, group.RejectedCount));
+            _answers.Add(pending, new AppendResult(AppendStatus.Appended, new Receipt(LogId, pending.LastRecord), group.Count, group.RejectedCount));
         }
 
         _taken.Clear();
@@ -162,7 +170,7 @@ public sealed partial class EventLogWriter
         LogFailed(_logger, Directory, refused.Count, cause);
         foreach (var pending in refused)
         {
-            pending.Complete(Unavailable(error));
+            _answers.Add(pending, Unavailable(error));
         }
     }
 

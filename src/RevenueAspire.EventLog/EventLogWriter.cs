@@ -43,6 +43,7 @@ public sealed partial class EventLogWriter : IAsyncDisposable
 
     // Of the writer's thread alone.
     private readonly List<PendingAppend> _taken = [];
+    private Answers _answers = new();
     private SegmentedLog? _log;
     private bool _needsRecovery;
 

@@ -1,5 +1,6 @@
 using System.Buffers;
-using System.Security.Cryptography;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.Extensions.Primitives;
 
@@ -43,10 +44,25 @@ internal sealed class SecretSet
         var matches = false;
         foreach (var secret in _blocks)
         {
-            matches |= CryptographicOperations.FixedTimeEquals(block, secret);
+            matches |= AreEqual(block, secret);
         }
 
         return matches;
+    }
+
+    /// <summary>Looks at every byte, eight at a time, whatever it finds: the framework's own comparison takes one at a time, which showed on the hot path.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    private static bool AreEqual(ReadOnlySpan<byte> block, ReadOnlySpan<byte> secret)
+    {
+        var left = MemoryMarshal.Cast<byte, ulong>(block);
+        var right = MemoryMarshal.Cast<byte, ulong>(secret);
+        ulong difference = 0;
+        for (var i = 0; i < left.Length; i++)
+        {
+            difference |= left[i] ^ right[i];
+        }
+
+        return difference == 0;
     }
 
     private static byte[] ToBlock(string secret)

@@ -4,12 +4,13 @@ using Microsoft.AspNetCore.Routing;
 namespace RevenueAspire.Api.Errors;
 
 /// <summary>Gives a problem to the answers that no handler of ours makes: unknown paths, wrong methods, bugs.</summary>
-internal static class ErrorResponses
+internal static partial class ErrorResponses
 {
     /// <summary>Call it before anything is mapped.</summary>
     public static WebApplication UseErrorResponses(this WebApplication app)
     {
         app.UseExceptionHandler(handler => handler.Run(AnswerExceptionAsync));
+        app.UseRouting();
         app.Use(next => context => context.GetEndpoint() is RouteEndpoint ? next(context) : AnswerUnroutedAsync(context, next));
         return app;
     }
@@ -36,5 +37,26 @@ internal static class ErrorResponses
     private static Task AnswerExceptionAsync(HttpContext context) =>
         context.Features.Get<IExceptionHandlerFeature>()?.Error is BadHttpRequestException bad
             ? Problems.WriteAsync(context, bad.StatusCode, bad.Message)
-            : Problems.WriteAsync(context, StatusCodes.Status500InternalServerError, "The server made a mistake; its log says more.");
+            : AnswerMistakeAsync(context);
+
+    /// <summary>Logs and answers a bug in a handler that the middleware for exceptions does not see.</summary>
+    public static async Task AnswerAsync(HttpContext context, Exception exception, ILogger logger)
+    {
+        LogMistake(logger, exception);
+        if (context.Response.HasStarted)
+        {
+            // Half an answer is out: only the end of the connection tells the caller.
+            context.Abort();
+            return;
+        }
+
+        context.Response.Clear();
+        await AnswerMistakeAsync(context);
+    }
+
+    private static Task AnswerMistakeAsync(HttpContext context) =>
+        Problems.WriteAsync(context, StatusCodes.Status500InternalServerError, "The server made a mistake; its log says more.");
+
+    [LoggerMessage(2010, LogLevel.Error, "A request failed by a mistake of this program.")]
+    private static partial void LogMistake(ILogger logger, Exception exception);
 }

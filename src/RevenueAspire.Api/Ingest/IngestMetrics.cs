@@ -3,33 +3,40 @@ using System.Diagnostics.Metrics;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Counts what comes in. Thread-safe.</summary>
+/// <remarks>The counters are read when somebody collects them: handing each event to every listener cost more than the event's parsing.</remarks>
 internal sealed class IngestMetrics
 {
     public const string MeterName = "RevenueAspire.Api";
 
-    private static readonly KeyValuePair<string, object?> Accepted = new("outcome", "accepted");
-    private static readonly KeyValuePair<string, object?> Repeated = new("outcome", "repeated");
-    private static readonly KeyValuePair<string, object?> Rejected = new("outcome", "rejected");
-    private static readonly KeyValuePair<string, object?> Refused = new("outcome", "refused");
-
-    private readonly Counter<long> _events;
-    private readonly Counter<long> _bytes;
+    private readonly StripedCount _accepted = new();
+    private readonly StripedCount _repeated = new();
+    private readonly StripedCount _rejected = new();
+    private readonly StripedCount _refused = new();
+    private readonly StripedCount _bytes = new();
 
     public IngestMetrics(IMeterFactory meters)
     {
         var meter = meters.Create(MeterName);
-        _events = meter.CreateCounter<long>("revenue.ingest.events", "{event}",
+        meter.CreateObservableCounter("revenue.ingest.events", ObserveEvents, "{event}",
             "Events by outcome: accepted (on disk), repeated (already there), rejected (no event), refused (secret, key, size, overload; an unread body counts as one).");
-        _bytes = meter.CreateCounter<long>("revenue.ingest.bytes", "By", "Bytes of the bodies that were read, inflated.");
+        meter.CreateObservableCounter("revenue.ingest.bytes", () => _bytes.Sum, "By", "Bytes of the bodies that were read, inflated.");
     }
 
-    public void CountAccepted(long events) => _events.Add(events, Accepted);
+    public void CountAccepted(long events) => _accepted.Add(events);
 
-    public void CountRepeated(long events) => _events.Add(events, Repeated);
+    public void CountRepeated(long events) => _repeated.Add(events);
 
-    public void CountRejected(long events) => _events.Add(events, Rejected);
+    public void CountRejected(long events) => _rejected.Add(events);
 
-    public void CountRefused(long events) => _events.Add(events, Refused);
+    public void CountRefused(long events) => _refused.Add(events);
 
     public void CountBytes(long bytes) => _bytes.Add(bytes);
+
+    private Measurement<long>[] ObserveEvents() =>
+    [
+        new(_accepted.Sum, new KeyValuePair<string, object?>("outcome", "accepted")),
+        new(_repeated.Sum, new KeyValuePair<string, object?>("outcome", "repeated")),
+        new(_rejected.Sum, new KeyValuePair<string, object?>("outcome", "rejected")),
+        new(_refused.Sum, new KeyValuePair<string, object?>("outcome", "refused")),
+    ];
 }

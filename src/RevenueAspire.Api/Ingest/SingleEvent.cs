@@ -12,7 +12,7 @@ using RevenueAspire.Events;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no log line.</summary>
-internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics)
+internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
 {
     /// <summary>A builder a thread: between its first and last use for a request nothing is awaited.</summary>
     [ThreadStatic]
@@ -20,70 +20,78 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
     private readonly int _maxBytes = options.Value.MaxEventBytes;
 
+    /// <summary>Takes the request from its headers to its answer, mistakes included.</summary>
     public async Task HandleAsync(HttpContext context)
     {
-        if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
-        {
-            await refusal;
-            return;
-        }
-
-        ReadOnlySequence<byte> body;
-        var reader = context.Request.BodyReader;
         try
         {
-            // The event must lie in the pipe as a whole; its size is limited, so that the pipe's memory is.
-            ReadResult read;
-            while (!(read = await reader.ReadAsync()).IsCompleted && read.Buffer.Length <= _maxBytes)
+            if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
             {
-                reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                await refusal;
+                return;
             }
 
-            body = read.Buffer;
-        }
-        catch (BadHttpRequestException exception)
-        {
-            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
-            return;
-        }
+            ReadOnlySequence<byte> body;
+            var reader = context.Request.BodyReader;
+            try
+            {
+                // The event must lie in the pipe as a whole; its size is limited, so that the pipe's memory is.
+                ReadResult read;
+                while (!(read = await reader.ReadAsync()).IsCompleted && read.Buffer.Length <= _maxBytes)
+                {
+                    reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                }
 
-        if (body.Length > _maxBytes)
-        {
+                body = read.Buffer;
+            }
+            catch (BadHttpRequestException exception)
+            {
+                await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
+                return;
+            }
+
+            if (body.Length > _maxBytes)
+            {
+                reader.AdvanceTo(body.End);
+                await RefuseTooLarge(context);
+                return;
+            }
+
+            metrics.CountBytes(body.Length);
+            var group = TryBuild(body, key, out var reason);
             reader.AdvanceTo(body.End);
-            await RefuseTooLarge(context);
-            return;
-        }
+            if (group is null)
+            {
+                metrics.CountRejected(1);
+                await (reason == RejectReason.None
+                    ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
+                    : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, reason.Describe(), reason.Field()));
+                return;
+            }
 
-        metrics.CountBytes(body.Length);
-        var group = TryBuild(body, key, out var reason);
-        reader.AdvanceTo(body.End);
-        if (group is null)
-        {
-            metrics.CountRejected(1);
-            await (reason == RejectReason.None
-                ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
-                : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, reason.Describe(), reason.Field()));
-            return;
-        }
+            // Not cancelled by the client's going away: the wait is one fsync, and the write happens all the same.
+            var result = await log.AppendAsync(group, CancellationToken.None);
+            if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
+            {
+                await IngestRequest.AnswerFailureAsync(context, metrics, result, events: 1);
+                return;
+            }
 
-        // Not cancelled by the client's going away: the wait is one fsync, and the write happens all the same.
-        var result = await log.AppendAsync(group, CancellationToken.None);
-        if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
-        {
-            await IngestRequest.AnswerFailureAsync(context, metrics, result, events: 1);
-            return;
-        }
+            if (result.Status == AppendStatus.Appended)
+            {
+                metrics.CountAccepted(1);
+            }
+            else
+            {
+                metrics.CountRepeated(1);
+            }
 
-        if (result.Status == AppendStatus.Appended)
-        {
-            metrics.CountAccepted(1);
+            ReceiptWriter.Write(context.Response, result.Receipt);
         }
-        else
+        catch (Exception exception)
         {
-            metrics.CountRepeated(1);
+            await ErrorResponses.AnswerAsync(context, exception, logger);
         }
-
-        ReceiptWriter.Write(context.Response, result.Receipt);
     }
 
     private Task? RefuseBody(HttpContext context)

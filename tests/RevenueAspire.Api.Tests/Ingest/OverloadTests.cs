@@ -69,6 +69,7 @@ public sealed class OverloadTests : IDisposable
         await api.PostEventAsync("{}");
         await api.PostEventAsync(Sample.Plain, ("Authorization", "wrong"));
         await api.PostEventsAsync($"{Sample.Plain}\n{Sample.Plain}\nx\n");
+        listener.RecordObservableInstruments();
 
         Assert.Equal(
             new SortedDictionary<string, long>
