@@ -8,7 +8,7 @@ namespace RevenueAspire.Api.Errors;
 /// <param name="Detail">What is wrong and, where it is not obvious, what to do.</param>
 /// <param name="Field">The field, parameter or header at fault, or absent.</param>
 /// <param name="RejectedCount">For a batch without a single event: lines that are no events.</param>
-/// <param name="Rejected">For a batch without a single event: the first 100 of those lines.</param>
+/// <param name="Rejected">For a batch without a single event: the first of those lines, as many as were asked for.</param>
 internal sealed record Problem(int Status, string Title, string Detail, string? Field = null, int? RejectedCount = null, IReadOnlyList<RejectedLine>? Rejected = null)
 {
     /// <summary>RFC 9457: title and status code say it all.</summary>

@@ -1,10 +1,11 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Unhealthy while the log cannot be written. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c> and <c>keysFrom</c> are part of the contract.</summary>
-internal sealed class LogHealthCheck(EventLogWriter log, LogStorage storage) : IHealthCheck
+/// <summary>Unhealthy while the log cannot be written. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c>, <c>keysFrom</c> and <c>keyWindow</c> are part of the contract.</summary>
+internal sealed class LogHealthCheck(EventLogWriter log, LogStorage storage, IOptions<EventLogOptions> options) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
@@ -13,6 +14,7 @@ internal sealed class LogHealthCheck(EventLogWriter log, LogStorage storage) : I
             ["id"] = log.LogId.ToString("N"),
             ["durableMark"] = log.DurableMark,
             ["keysFrom"] = log.KeysFrom,
+            ["keyWindow"] = options.Value.KeyWindow,
             ["queueDepth"] = log.QueueDepth,
             ["openingFsyncMilliseconds"] = Math.Round(log.OpeningFsync.TotalMilliseconds, 3),
             ["fileSystem"] = storage.FileSystem,

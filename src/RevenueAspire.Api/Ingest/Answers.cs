@@ -10,7 +10,7 @@ internal sealed record ReceiptAnswer(string Receipt);
 /// <param name="Receipt">Names the last record.</param>
 /// <param name="Accepted">Events appended.</param>
 /// <param name="RejectedCount">Lines that are no events.</param>
-/// <param name="Rejected">The first 100 of them.</param>
+/// <param name="Rejected">The first of them, as many as were asked for.</param>
 internal sealed record BatchAnswer(string Receipt, int Accepted, int RejectedCount, IReadOnlyList<RejectedLine> Rejected);
 
 /// <summary>A line of a batch that is not an event.</summary>

@@ -32,6 +32,12 @@ internal sealed class Batch(
             return;
         }
 
+        if (!ListedParameter.TryRead(context, out var listed))
+        {
+            await IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status400BadRequest, ListedParameter.Rule, ListedParameter.Name);
+            return;
+        }
+
         using var share = await memory.TakeAsync(BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
         if (share is null)
         {
@@ -40,7 +46,7 @@ internal sealed class Batch(
         }
 
         var builder = new AppendGroupBuilder(types, time);
-        using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null);
+        using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null, listed);
         if (!await TryReadAsync(context, gzip, lines, share))
         {
             return;

@@ -8,11 +8,9 @@ namespace RevenueAspire.Api.Ingest;
 /// <param name="builder">Receives the events; empty.</param>
 /// <param name="maxLineBytes">A longer line is rejected, and not kept in memory.</param>
 /// <param name="hashed">Whether the hash of the body is wanted.</param>
-internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, bool hashed) : IDisposable
+/// <param name="maxListed">Rejected lines that are listed; all are counted.</param>
+internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, bool hashed, int maxListed) : IDisposable
 {
-    /// <summary>Rejected lines that are listed; all are counted.</summary>
-    public const int MaxListed = 100;
-
     private readonly IncrementalHash? _hash = hashed ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
     private readonly List<RejectedLine> _rejected = [];
 
@@ -131,7 +129,7 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
     private void Reject(RejectReason reason)
     {
         RejectedCount++;
-        if (_rejected.Count < MaxListed)
+        if (_rejected.Count < maxListed)
         {
             _rejected.Add(RejectedLine.Of(Lines, reason));
         }

@@ -49,8 +49,8 @@ internal static class IngestApi
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
                 batch.HandleAsync, "liveEvents", "Send many events as JSON Lines",
-                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are listed, the first 100, and counted.")
-            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiBody.EventLines)
+                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and the first of them (?listed=) are listed.")
+            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines)
             .Answers<BatchAnswer>(StatusCodes.Status202Accepted)
             .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
 

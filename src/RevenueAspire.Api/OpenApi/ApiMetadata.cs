@@ -7,10 +7,18 @@ namespace RevenueAspire.Api.OpenApi;
 /// <summary>A parameter of a call, for the contract: handlers read the request themselves, so that nothing can be inferred.</summary>
 internal sealed record ApiParameter(string Name, ParameterLocation In, string Description, string Example, bool Required = false)
 {
+    /// <summary>Text, unless it says otherwise.</summary>
+    public OpenApiSchema Schema { get; init; } = new() { Type = JsonSchemaType.String };
+
     public static readonly ApiParameter IdempotencyKey = new(
         Requests.IdempotencyKey.Header, ParameterLocation.Header, "1 to 128 visible ASCII characters. A repeat with the same key and body gets the first answer; with another body 422.", "order-4711");
 
     public static readonly ApiParameter ContentEncoding = new("Content-Encoding", ParameterLocation.Header, "gzip, when the body is compressed.", "gzip");
+
+    public static readonly ApiParameter Listed = new("listed", ParameterLocation.Query, "How many rejected lines the answer lists at most, 1 to 100000; all are counted.", "1000")
+    {
+        Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "100000", Default = Ingest.ListedParameter.Default },
+    };
 
     public static readonly ApiParameter UserIdInPath = new("userid", ParameterLocation.Path, "The user's id, percent-encoded once as UTF-8.", "user1", Required: true);
 

@@ -80,8 +80,8 @@ internal static class ContractTransformers
         In = parameter.In,
         Description = parameter.Description,
         Required = parameter.Required,
-        Example = JsonValue.Create(parameter.Example),
-        Schema = new OpenApiSchema { Type = JsonSchemaType.String },
+        Example = parameter.Schema.Type == JsonSchemaType.Integer ? JsonNode.Parse(parameter.Example) : JsonValue.Create(parameter.Example),
+        Schema = parameter.Schema,
     };
 
     private static OpenApiRequestBody ToBody(ApiBody body) => new()
@@ -135,7 +135,7 @@ internal static class ContractTransformers
                     Properties = new Dictionary<string, IOpenApiSchema>
                     {
                         ["status"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [JsonValue.Create("Healthy"), JsonValue.Create("Degraded"), JsonValue.Create("Unhealthy")] },
-                        ["checks"] = new OpenApiSchema { Type = JsonSchemaType.Object, Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom." },
+                        ["checks"] = new OpenApiSchema { Type = JsonSchemaType.Object, Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom, keyWindow." },
                     },
                 },
             },

@@ -67,6 +67,8 @@ public sealed class ContractTests : IDisposable
         Assert.Equal(("header", "Authorization"), (scheme.GetProperty("in").GetString(), scheme.GetProperty("name").GetString()));
         var lines = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("requestBody").GetProperty("content");
         Assert.Equal(["application/jsonl", "application/x-ndjson"], lines.EnumerateObject().Select(type => type.Name));
+        var listed = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("parameters").EnumerateArray().Single(parameter => parameter.GetProperty("name").GetString() == "listed");
+        Assert.Equal(("integer", 100, 100000), (listed.GetProperty("schema").GetProperty("type").GetString(), listed.GetProperty("schema").GetProperty("default").GetInt32(), listed.GetProperty("schema").GetProperty("maximum").GetInt32()));
         var schemas = document.GetProperty("components").GetProperty("schemas");
         Assert.Equal(["status", "title", "detail", "field", "rejectedCount", "rejected", "type"], schemas.GetProperty("Problem").GetProperty("properties").EnumerateObject().Select(property => property.Name));
         Assert.Equal("integer", schemas.GetProperty("UserRevenue").GetProperty("properties").GetProperty("revenue").GetProperty("type").GetString());

@@ -23,6 +23,7 @@ public sealed class HealthTests : IDisposable
         Assert.Equal(api.Log.LogId.ToString("N"), log.GetProperty("data").GetProperty("id").GetString());
         Assert.Equal(api.Log.DurableMark, log.GetProperty("data").GetProperty("durableMark").GetInt64());
         Assert.Equal(0, log.GetProperty("data").GetProperty("keysFrom").GetInt64());
+        Assert.Equal(1_000_000, log.GetProperty("data").GetProperty("keyWindow").GetInt32());
         Assert.True(log.GetProperty("data").GetProperty("openingFsyncMilliseconds").GetDouble() > 0);
         Assert.NotEqual("", log.GetProperty("data").GetProperty("fileSystem").GetString());
         Assert.Equal("Healthy", checks.GetProperty("database").GetProperty("status").GetString());

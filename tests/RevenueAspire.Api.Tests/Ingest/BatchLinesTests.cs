@@ -19,7 +19,7 @@ public sealed class BatchLinesTests
             var lines = Enumerable.Range(0, random.Next(0, 30)).Select(_ => RandomLine(random)).ToList();
             var body = Encoding.UTF8.GetBytes(string.Join('\n', lines) + (random.Next(2) == 0 ? "\n" : ""));
             var builder = new AppendGroupBuilder(EventTypes.Default, TimeProvider.System);
-            using var whole = new BatchLines(builder, MaxLine, hashed: true);
+            using var whole = new BatchLines(builder, MaxLine, hashed: true, maxListed: 100);
             for (var at = 0; at < body.Length;)
             {
                 var piece = Math.Min(body.Length - at, random.Next(1, 300));
@@ -44,7 +44,7 @@ public sealed class BatchLinesTests
     public void A_line_without_end_takes_no_memory_beyond_the_limit()
     {
         var builder = new AppendGroupBuilder(EventTypes.Default, TimeProvider.System);
-        using var lines = new BatchLines(builder, 65536, hashed: false);
+        using var lines = new BatchLines(builder, 65536, hashed: false, maxListed: 100);
         var piece = new byte[4096];
         Array.Fill(piece, (byte)'x');
         lines.Add(piece);

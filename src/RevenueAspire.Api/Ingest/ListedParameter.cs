@@ -1,0 +1,30 @@
+using System.Globalization;
+using RevenueAspire.Api.Requests;
+
+namespace RevenueAspire.Api.Ingest;
+
+/// <summary><c>?listed=N</c>: how many rejected lines an answer lists at most. Who must know each of them asks for as many as the batch has lines.</summary>
+internal static class ListedParameter
+{
+    public const string Name = "listed";
+    public const string Rule = "listed: must be given once, as a whole number from 1 to 100000. Nothing was appended.";
+    public const int Default = 100;
+    private const int Max = 100_000;
+
+    /// <returns>False when it is not a number in the range, or given twice.</returns>
+    public static bool TryRead(HttpContext context, out int listed)
+    {
+        listed = Default;
+        if (!context.Request.QueryString.HasValue)
+        {
+            return true;
+        }
+
+        return RawTarget.FindParameters(context, Name) switch
+        {
+            [] => true,
+            [var text] => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out listed) && listed is >= 1 and <= Max,
+            _ => false,
+        };
+    }
+}
