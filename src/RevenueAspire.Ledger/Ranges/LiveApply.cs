@@ -6,8 +6,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Applies a small range of a log: offsets, rejects and sums in one statement (M2).</summary>
 internal static class LiveApply
 {
-    private static readonly string Narrow = Statement(wide: false);
-    private static readonly string Wide = Statement(wide: true);
+    private static readonly string Apply = Statement();
 
     public static async Task<bool> TryApplyAsync(
         NpgsqlDataSource database, Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
@@ -24,14 +23,15 @@ internal static class LiveApply
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var batch = WriteBatch.Create(connection);
-        var command = new NpgsqlBatchCommand(users.Wide ? Wide : Narrow)
+        var command = new NpgsqlBatchCommand(Apply)
         {
             Parameters =
             {
                 WriteBatch.Parameter(sourceId), WriteBatch.Parameter(from), WriteBatch.Parameter(to), WriteBatch.Parameter(lines), WriteBatch.Parameter(events),
-                WriteBatch.Parameter((long)rejects.Count), WriteBatch.Bytes(tailHash), WriteBatch.Texts(users.Users), users.Sums(),
+                WriteBatch.Parameter((long)rejects.Count), WriteBatch.Bytes(tailHash),
             },
         };
+        users.AddTo(command.Parameters);
         RejectColumns.Add(command.Parameters, rejects, 0, rejects.Count);
         batch.BatchCommands.Add(command);
         await batch.PrepareAsync(cancellationToken).ConfigureAwait(false);
@@ -42,7 +42,7 @@ internal static class LiveApply
     }
 
     // "returning" gives the row as it is now, hence minus the lines of this range. Conditions name only columns of the updated row (M5).
-    private static string Statement(bool wide) =>
+    private static string Statement() =>
         $"""
         with moved as (
           update event_source set applied_through = $3, claimed_through = $3, lines_through = lines_through + $4, events_through = events_through + $5,
@@ -52,10 +52,10 @@ internal static class LiveApply
         ), stored as (
           insert into rejected_event (source_id, "offset", line, reason, beginning)
           select moved.source_id, l."offset", moved.lines_before + l.line + 1, l.reason, l.beginning
-          from moved, unnest($10::bigint[], $11::bigint[], $12::text[], $13::text[]) as l ("offset", line, reason, beginning)
+          from moved, unnest($11::bigint[], $12::bigint[], $13::text[], $14::text[]) as l ("offset", line, reason, beginning)
           order by l."offset"
         ), merged as (
-        {DeltaBatch.Upsert(first: 8, wide)}
+        {DeltaBatch.Upsert(first: 8, onlyNew: false)}
         )
         select exists (select from moved)
         """;

@@ -10,14 +10,18 @@ internal static class PartMerge
     // The part's lower bound is its predecessor's upper key. One transaction of its own, so the lock time-out stays for the connection until it goes back to the pool.
     private const string Begin =
         $"""
-        select p.upper_key, p.merged_through,
-          coalesce((select l.upper_key from event_part l where l.range_id = p.range_id and l.part_index = p.part_index - 1), ''),
+        select p.upper_key, p.merged_through, p.lower_key,
+          (select r.user_id from users_revenue r where r.user_id > greatest(p.lower_key, p.merged_through) order by r.user_id limit 1),
           set_config('lock_timeout', '{WriteBatch.LockTimeout}', false)
-        from event_part p where p.range_id = $1 and p.part_index = $2
+        from (
+          select upper_key, merged_through,
+            coalesce((select l.upper_key from event_part l where l.range_id = p.range_id and l.part_index = p.part_index - 1), '') as lower_key
+          from event_part p where p.range_id = $1 and p.part_index = $2
+        ) as p
         """;
 
-    private static readonly string Narrow = Statement(wide: false);
-    private static readonly string Wide = Statement(wide: true);
+    private static readonly string Any = Statement(onlyNew: false);
+    private static readonly string OnlyNew = Statement(onlyNew: true);
 
     public static async Task<bool> MergeAsync(
         NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int batchRows, CancellationToken cancellationToken)
@@ -27,28 +31,31 @@ internal static class PartMerge
         ArgumentOutOfRangeException.ThrowIfLessThan(batchRows, 1);
         using var activity = LedgerTelemetry.Activities.StartActivity("merge part");
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        if (await BeginAsync(connection, rangeId, part, cancellationToken).ConfigureAwait(false) is not { } lowerKey)
+        if (await BeginAsync(connection, rangeId, part, cancellationToken).ConfigureAwait(false) is not { } began)
         {
             return false;
         }
 
-        var (start, end) = Slice(deltas, part, lowerKey);
+        var (start, end) = Slice(deltas, part, began.LowerKey);
         activity?.SetTag("revenue.users", end - start);
-        return await MergeSliceAsync(connection, rangeId, part, deltas, start, end, batchRows, cancellationToken).ConfigureAwait(false);
+        return await MergeSliceAsync(connection, rangeId, part, deltas, start, end, batchRows, began.NextInTable, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<bool> MergeSliceAsync(
-        NpgsqlConnection connection, Guid rangeId, RangePart part, ISortedDeltas deltas, int start, int end, int batchRows, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid rangeId, RangePart part, ISortedDeltas deltas, int start, int end, int batchRows, byte[]? nextInTable,
+        CancellationToken cancellationToken)
     {
         // Two batches in turn: the next one's parameters are built while the database works on the last one.
         var (batch, next) = (new DeltaBatch(), new DeltaBatch());
         var watermark = part.MergedThrough;
+        var guessed = true;
         batch.Fill(deltas, start, Math.Min(end, start + batchRows));
         while (start < end)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var began = Stopwatch.GetTimestamp();
-            var statement = ExecuteAsync(connection, rangeId, part.Index, watermark, batch, cancellationToken);
+            var onlyNew = guessed && (nextInTable is null || batch.LastUser.Span.SequenceCompareTo(nextInTable) < 0);
+            var statement = ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew, cancellationToken);
             start = Math.Min(end, start + batchRows);
             if (start < end)
             {
@@ -58,12 +65,20 @@ internal static class PartMerge
                 }
                 catch
                 {
-                    await statement.ConfigureAwait(false);
+                    await ((Task)statement).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
                     throw;
                 }
             }
 
-            if (!await statement.ConfigureAwait(false))
+            var answer = await statement.ConfigureAwait(false);
+            if (answer.Outcome == MergeOutcome.NotOnlyNew)
+            {
+                // Another processor has added one of these users since the look: nothing of the batch was merged. Not again in this part, where that one is at work.
+                guessed = false;
+                answer = await ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew: false, cancellationToken).ConfigureAwait(false);
+            }
+
+            if (answer.Outcome != MergeOutcome.Merged)
             {
                 return false;
             }
@@ -71,31 +86,53 @@ internal static class PartMerge
             // Here the batch is in the ledger, sums and watermark together.
             LedgerTelemetry.RecordMerge(began, "part");
             watermark = batch.LastUser.ToArray();
+            nextInTable = answer.NextInTable;
             (batch, next) = (next, batch);
         }
 
         return true;
     }
 
-    private static async Task<bool> ExecuteAsync(
-        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, CancellationToken cancellationToken)
+    private enum MergeOutcome
     {
-        await using var command = new NpgsqlCommand(batch.Wide ? Wide : Narrow, connection)
+        /// <summary>Sums and watermark are in the ledger.</summary>
+        Merged,
+
+        /// <summary>The watermark stood elsewhere; nothing was changed.</summary>
+        Elsewhere,
+
+        /// <summary>A user that was taken for new has a row; nothing was changed.</summary>
+        NotOnlyNew,
+    }
+
+    /// <summary>What a batch's statement says; with the first user behind the batch that has a row already, as far as the statement saw.</summary>
+    private readonly record struct MergeAnswer(MergeOutcome Outcome, byte[]? NextInTable);
+
+    private static async Task<MergeAnswer> ExecuteAsync(
+        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(onlyNew ? OnlyNew : Any, connection)
         {
-            Parameters =
-            {
-                WriteBatch.Parameter(rangeId), WriteBatch.Parameter(index), WriteBatch.Text(watermark), WriteBatch.Text(batch.LastUser),
-                WriteBatch.Texts(batch.Users), batch.Sums(),
-            },
+            Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(index), WriteBatch.Text(watermark), WriteBatch.Text(batch.LastUser) },
         };
+        batch.AddTo(command.Parameters);
 
         // A round trip for the connection's first batch only: the statement is planned once.
         await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
-        return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
+        try
+        {
+            await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
+            return new MergeAnswer(rows.GetBoolean(0) ? MergeOutcome.Merged : MergeOutcome.Elsewhere, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1));
+        }
+        catch (PostgresException exists) when (onlyNew && exists.SqlState == PostgresErrorCodes.UniqueViolation && exists.TableName == "users_revenue")
+        {
+            return new MergeAnswer(MergeOutcome.NotOnlyNew, null);
+        }
     }
 
-    /// <summary>Exclusive lower key of the part, or null when the part is gone or stands elsewhere than the caller read.</summary>
-    private static async Task<byte[]?> BeginAsync(NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
+    /// <summary>Exclusive lower key of the part, and the first user behind its watermark that has a row; null when the part is gone or stands elsewhere than the caller read.</summary>
+    private static async Task<(byte[] LowerKey, byte[]? NextInTable)?> BeginAsync(NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
     {
         await using var begin = new NpgsqlCommand(Begin, connection) { Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(part.Index) } };
         await using var rows = await begin.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
@@ -109,7 +146,7 @@ internal static class PartMerge
             throw new InvalidOperationException("The part's upper key is not the frozen one.");
         }
 
-        return rows.GetFieldValue<byte[]>(2);
+        return (rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3));
     }
 
     /// <summary>Indexes of the part's users behind its watermark; checks that the aggregate is the one that was frozen.</summary>
@@ -138,12 +175,12 @@ internal static class PartMerge
     }
 
     // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
-    private static string Statement(bool wide) => new StringBuilder()
+    private static string Statement(bool onlyNew) => new StringBuilder()
         .AppendLine("with moved as (")
         .AppendLine("  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 returning 1")
         .AppendLine("), merged as (")
-        .AppendLine(DeltaBatch.Upsert(first: 5, wide))
+        .AppendLine(DeltaBatch.Upsert(first: 5, onlyNew))
         .AppendLine(")")
-        .Append("select exists (select from moved)")
+        .Append("select exists (select from moved), (select r.user_id from users_revenue r where r.user_id > $4 order by r.user_id limit 1)")
         .ToString();
 }

@@ -1,0 +1,96 @@
+using System.Numerics;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Ledger.Tests;
+
+/// <summary>Users without a row are inserted without "on conflict": a guess, which must never cost or double anything.</summary>
+public sealed class NewUsersTests
+{
+    private const string IsWaiting = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
+
+    [Fact]
+    public async Task M5_a_user_whom_another_transaction_adds_under_the_merge_gets_both_sums()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = TestDeltas.Numbered(100, _ => 1);
+        var range = await database.FreezeAsync(deltas, parts: 1);
+
+        // Not committed, so the merge cannot see the row, takes all users for new, and must wait for it.
+        await using var other = await database.Source.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        await using (var insert = other.CreateCommand())
+        {
+            insert.CommandText = "insert into users_revenue values ('user000042', 1000)";
+            await insert.ExecuteNonQueryAsync();
+        }
+
+        var merging = database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 30, CancellationToken.None);
+        await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(IsWaiting));
+        await transaction.CommitAsync();
+
+        Assert.True(await merging);
+        var expected = deltas.Sums();
+        expected["user000042"] = 1001;
+        Assert.Equal(expected, await database.BalancesAsync());
+        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+    }
+
+    [Fact]
+    public async Task M5_a_user_whom_another_transaction_takes_back_is_new_after_all()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = TestDeltas.Numbered(50, _ => 1);
+        var range = await database.FreezeAsync(deltas, parts: 1);
+        await using var other = await database.Source.OpenConnectionAsync();
+        await using var transaction = await other.BeginTransactionAsync();
+        await using (var insert = other.CreateCommand())
+        {
+            insert.CommandText = "insert into users_revenue values ('user000042', 1000)";
+            await insert.ExecuteNonQueryAsync();
+        }
+
+        var merging = database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 30, CancellationToken.None);
+        await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(IsWaiting));
+        await transaction.RollbackAsync();
+        Assert.True(await merging);
+        Assert.Equal(deltas.Sums(), await database.BalancesAsync());
+    }
+
+    [Fact]
+    public async Task M5_known_and_new_users_in_any_mixture_get_exact_sums()
+    {
+        var random = Seed.Random(nameof(M5_known_and_new_users_in_any_mixture_get_exact_sums));
+        await using var database = await LedgerDatabase.CreateAsync();
+        var expected = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
+        for (var round = 0; round < 12; round++)
+        {
+            var (from, count) = (random.Next(400), random.Next(1, 200));
+            var deltas = new TestDeltas(Enumerable.Range(from, count).Where(_ => random.Next(3) > 0 || count == 1).Append(from).Distinct().Select(i => ($"u{i:d4}", (Int128)random.Next(-99, 99))));
+            deltas.AddTo(expected);
+            var range = await database.FreezeAsync(deltas, random.Next(1, 4));
+            await Task.WhenAll(range.Frozen!.Parts.Select(part => database.Ranges.MergePartAsync(range.Id, part, deltas, random.Next(1, 50), CancellationToken.None)));
+            Assert.True(expected.SequenceEqual(await database.BalancesAsync()), $"round {round}; {Seed.Hint}");
+        }
+    }
+
+    [Fact]
+    public async Task Ids_that_contain_what_separates_ids_arrive_whole()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var controls = string.Concat(Enumerable.Range(1, 127).Select(i => (char)i));
+        var deltas = new TestDeltas(
+            ("\u001f", 1), ("\u001f\u001f", 2), ("a\u001f", 3), ("\u001fa", 4), (controls, 5), (",", 6), ("\u001f" + new string('A', 32), 7), ("b", Int128.MaxValue), ("c", Int128.MinValue), ("😀", -1));
+        var range = await database.FreezeAsync(deltas, parts: 2);
+        foreach (var part in range.Frozen!.Parts)
+        {
+            Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, 4, CancellationToken.None));
+        }
+
+        Assert.Equal(deltas.Sums(), await database.BalancesAsync());
+        var source = await database.OpenLogAsync();
+        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, deltas, [], 1, 1, new byte[32], CancellationToken.None));
+        var twice = deltas.Sums();
+        deltas.AddTo(twice);
+        Assert.Equal(twice, await database.BalancesAsync());
+    }
+}
