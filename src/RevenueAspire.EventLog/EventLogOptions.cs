@@ -28,4 +28,28 @@ public sealed class EventLogOptions
     /// <summary>Idempotency keys remembered: those of the last so many keyed records of the log.</summary>
     [Range(0, 100_000_000)]
     public int KeyWindow { get; set; } = 1_000_000;
+
+    /// <summary>Whether sealed segments are removed once the ledger has them.</summary>
+    [EnumDataType(typeof(LogRetention))]
+    public LogRetention Retention { get; set; } = LogRetention.Off;
+
+    /// <summary>With <see cref="LogRetention.Applied"/>: bytes before the durable mark that are kept all the same.</summary>
+    [Range(0, long.MaxValue)]
+    public long RetainBytes { get; set; } = 1L << 30;
+
+    /// <summary>Groups in one commit from which on the writer reserves room ahead.</summary>
+    internal int ReserveFromGroups { get; set; } = 8;
+
+    /// <summary>Bytes that it reserves at a time.</summary>
+    internal int ReserveBytes { get; set; } = 1 << 20;
+}
+
+/// <summary>Which sealed segments of a log are removed (rule L10).</summary>
+public enum LogRetention
+{
+    /// <summary>None.</summary>
+    Off,
+
+    /// <summary>Those of which the ledger has every byte, durably, and whose keys nobody can ask for any more.</summary>
+    Applied,
 }

@@ -9,6 +9,9 @@ namespace RevenueAspire.EventLog;
 /// <content>What the writer's thread does: commit, acknowledge, fail, recover.</content>
 public sealed partial class EventLogWriter
 {
+    /// <summary>Without an append for so long the writer tidies up.</summary>
+    private static readonly TimeSpan IdleAfter = TimeSpan.FromMilliseconds(100);
+
     private void Run()
     {
         while (WaitForWork())
@@ -39,7 +42,15 @@ public sealed partial class EventLogWriter
 
                 if (_state == WriterState.Running)
                 {
-                    Monitor.Wait(_gate);
+                    if (_log!.HasReserve && !Monitor.Wait(_gate, IdleAfter))
+                    {
+                        return true;
+                    }
+
+                    if (_queue.IsEmpty && !_stopping && !_log.HasReserve)
+                    {
+                        Monitor.Wait(_gate);
+                    }
                 }
                 else if (_retry.Remaining is { Ticks: > 0 } remaining)
                 {
@@ -76,6 +87,7 @@ public sealed partial class EventLogWriter
 
         if (_taken.Count == 0)
         {
+            DropReserve();
             return;
         }
 
@@ -99,6 +111,18 @@ public sealed partial class EventLogWriter
         {
             // Acknowledged all the same: the bytes are fsynced and recovery keeps them. Readers wait until the mark can be moved.
             Fail(markError, needsRecovery: true);
+        }
+    }
+
+    private void DropReserve()
+    {
+        try
+        {
+            _log!.DropReserve();
+        }
+        catch (Exception e)
+        {
+            Fail(e, needsRecovery: true);
         }
     }
 
@@ -221,7 +245,7 @@ public sealed partial class EventLogWriter
         }
 
         var recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark);
-        _log = new SegmentedLog(_files, Directory, LogId, _options.SegmentBytes, recovered);
+        _log = new SegmentedLog(_files, Directory, LogId, _options, recovered);
         _needsRecovery = false;
         LastRecovery = recovered.Report;
         Volatile.Write(ref _durableMark, _log.End);
@@ -238,9 +262,10 @@ public sealed partial class EventLogWriter
 
         try
         {
+            _log?.DropReserve();
             _log?.FlushMark();
         }
-        catch (Exception e) when (SegmentedLog.IsDiskError(e))
+        catch (Exception e) when (e is CommitException || SegmentedLog.IsDiskError(e))
         {
             // Everything acknowledged is on disk; the next start only has more to look at.
             LogMarkNotFlushed(_logger, Directory, e);

@@ -59,7 +59,7 @@ public sealed partial class EventLogWriter : IAsyncDisposable
         LogId = logId;
         Directory = Path.GetFullPath(options.Directory);
         _queue = new AppendQueue(options.QueueCapacity, options.QueueBytes);
-        _log = new SegmentedLog(files, Directory, logId, options.SegmentBytes, recovered);
+        _log = new SegmentedLog(files, Directory, logId, options, recovered);
         _keys = _log.Keys;
         _durableMark = _log.End;
         LastRecovery = recovered.Report;

@@ -60,6 +60,8 @@ internal sealed class ModelSchedule
         {
             options.SegmentBytes = _random.Next(300, 6000);
             options.CommitBytes = _random.Next(200, 4000);
+            options.ReserveFromGroups = _random.Next(1, 4);
+            options.ReserveBytes = _random.Next(1, 3000);
         });
     }
 

@@ -67,7 +67,8 @@ public sealed class RecoveryTests : IDisposable
     [InlineData("{\"userId\":\"torn")]
     [InlineData("nonsense\n")]
     [InlineData("{\"userId\":\"no time\"}\n")]
-    [InlineData("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0")]
+    [InlineData("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0{\"userId\":\"torn")]
+    [InlineData("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0{\"userId\":\"torn\"}\n")]
     [InlineData("\n")]
     public async Task L6_TornTail_what_is_no_group_is_dropped(string tail)
     {
@@ -80,17 +81,39 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(before, Read("a", "b"));
     }
 
-    [Fact]
-    public async Task L6_TornTail_a_tail_of_zeros_longer_than_any_record_is_dropped()
+    [Theory]
+    [InlineData(30)]
+    [InlineData(RecordFields.MaxRecordBytes + 5_000_000)]
+    public async Task L6_zeros_behind_the_last_group_are_no_data_and_are_cut_off(int zeros)
     {
-        await MakeAsync("a");
+        await MakeAsync("a", "b");
+        SetMark(_ends[0]);
         using (var file = PhysicalFileSystem.Instance.Open(Segment(0), OpenKind.Write))
         {
-            file.Truncate(_ends[0] + RecordFields.MaxRecordBytes + 5_000_000);
+            file.Truncate(_ends[1] + zeros);
         }
 
-        await OpenAsync(RecoveryCase.TornTail, _ends[0]);
-        Read("a");
+        var report = await OpenAsync(RecoveryCase.AheadOfMark, _ends[1]);
+        Assert.Equal(0, report.Dropped.Length);
+        Read("a", "b");
+    }
+
+    [Fact]
+    public async Task L6_EndsBeforeMark_zeros_below_the_mark_are_a_gap_and_stay_where_they_are()
+    {
+        await MakeAsync("a", "b");
+        using (var file = PhysicalFileSystem.Instance.Open(Segment(0), OpenKind.Write))
+        {
+            file.Write(new byte[_ends[1] - _ends[0]], _ends[0]);
+        }
+
+        await using (var writer = TestLog.Open(_directory.Path))
+        {
+            Assert.Equal((RecoveryCase.EndsBeforeMark, _ends[1]), (writer.LastRecovery.Case, writer.DurableMark));
+        }
+
+        Assert.Equal(_ends[1], new FileInfo(Segment(0)).Length);
+        Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a"));
     }
 
     [Fact]

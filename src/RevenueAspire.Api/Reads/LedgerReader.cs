@@ -10,6 +10,9 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <summary>How long a read may take, waiting for a connection included.</summary>
     private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
+    /// <summary>Until the schema was tried once, an empty database would look like one that is away.</summary>
+    private readonly TaskCompletionSource _schemaTried = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
     /// <summary>0 not known yet, 1 there, 2 away.</summary>
     private int _state;
 
@@ -31,17 +34,32 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <summary>Applies the schema.</summary>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     /// <exception cref="LedgerException">The database holds something else.</exception>
-    public Task ApplySchemaAsync(CancellationToken cancellationToken) =>
+    public async Task ApplySchemaAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await UseAsync(
+                async cancellation =>
+                {
+                    await LedgerSchema.ApplyAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation);
+                    return true;
+                },
+                Timeout.InfiniteTimeSpan, cancellationToken);
+        }
+        finally
+        {
+            _schemaTried.TrySetResult();
+        }
+    }
+
+    private Task<T> ReadAsync<T>(Func<LedgerQueries, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
         UseAsync(
             async cancellation =>
             {
-                await LedgerSchema.ApplyAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation);
-                return true;
+                await _schemaTried.Task.WaitAsync(cancellation);
+                return await read(services.GetRequiredService<LedgerQueries>(), cancellation);
             },
-            Timeout.InfiniteTimeSpan, cancellationToken);
-
-    private Task<T> ReadAsync<T>(Func<LedgerQueries, CancellationToken, Task<T>> read, CancellationToken cancellationToken) =>
-        UseAsync(cancellation => read(services.GetRequiredService<LedgerQueries>(), cancellation), ReadTimeout, cancellationToken);
+            ReadTimeout, cancellationToken);
 
     private async Task<T> UseAsync<T>(Func<CancellationToken, Task<T>> use, TimeSpan timeout, CancellationToken cancellationToken)
     {

@@ -14,9 +14,10 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
         {
             await RunAsync(stoppingToken);
         }
-        catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
+        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The host would report it as a failure when it stops before it has started, with a port in use for example.
+            // The end of the API, in whatever way the driver puts it. A start that failed (a port in use, for example) takes the data source away before it stops this service,
+            // and the host would report that as a failure of its own.
         }
     }
 

@@ -155,7 +155,8 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
     /// <summary>Cuts the torn tail off and writes what is kept above the mark again, with the disk block that the mark lies in.</summary>
     private static void KeepLast(ILogFile last, in RecoveryFacts facts, in RecoveryDecision decision)
     {
-        if (decision.KeepTo < facts.FileEnd)
+        // Where data is missing below the mark, nothing is cut at all; else what stands behind is torn, or zeros.
+        if (decision.Case != RecoveryCase.EndsBeforeMark && decision.KeepTo < facts.Start + last.Length)
         {
             last.Truncate(decision.KeepTo - facts.Start);
         }

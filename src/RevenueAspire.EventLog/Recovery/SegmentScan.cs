@@ -23,7 +23,7 @@ internal sealed class SegmentScan
     /// <summary>Log offset of the segment.</summary>
     public long Start { get; }
 
-    /// <summary>Log offset behind the last byte.</summary>
+    /// <summary>Log offset behind the last byte that is not zero: the writer puts zeros ahead of its data, and no record ends in one.</summary>
     public long FileEnd { get; private set; }
 
     /// <summary>Log offset behind the last whole group.</summary>
@@ -42,8 +42,26 @@ internal sealed class SegmentScan
     public static SegmentScan Run(ILogFile file, long start, long limit = long.MaxValue)
     {
         var scan = new SegmentScan(file, start) { FileEnd = Math.Min(start + file.Length, limit) };
+        scan.SkipZeros();
         scan.Run();
         return scan;
+    }
+
+    private void SkipZeros()
+    {
+        var buffer = ArrayPool<byte>.Shared.Rent(InitialBuffer);
+        while (FileEnd > Start)
+        {
+            var from = Math.Max(Start, FileEnd - buffer.Length);
+            var last = buffer.AsSpan(0, ReadAt(buffer.AsSpan(0, (int)(FileEnd - from)), from)).LastIndexOfAnyExcept((byte)0);
+            FileEnd = from + last + 1;
+            if (last >= 0)
+            {
+                break;
+            }
+        }
+
+        ArrayPool<byte>.Shared.Return(buffer);
     }
 
     private void Run()
