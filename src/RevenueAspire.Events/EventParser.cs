@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Events;
 
@@ -59,6 +60,17 @@ public sealed class EventParser(EventTypes types)
     /// <param name="parsed">The event; for a rejected line only its reason; for a blank one, default.</param>
     public ParseOutcome Parse(ReadOnlySpan<byte> line, out ParsedEvent parsed) =>
         PlainLine.TryParse(line, Types, out parsed, out _) ? ParseOutcome.Event : ParseGeneral(line, out parsed, out _);
+
+    /// <summary>Bytes before the user id in a line that <see cref="TryTakePlainLine"/> takes.</summary>
+    public const int PlainUserIdAt = 11;
+
+    /// <summary>Takes a line as programs write it, <c>{"userId":"..","name":"..","value":1}</c> and a newline, from the front of a text of many lines, without looking for its end first.</summary>
+    /// <param name="lines">Any bytes.</param>
+    /// <param name="userIdLength">Bytes of the user id, which begins at <see cref="PlainUserIdAt"/>.</param>
+    /// <param name="delta">What the event adds to its user's revenue.</param>
+    /// <returns>Bytes of the line with its newline; 0 when the text begins with something else, valid or not: then <see cref="Parse"/> tells. What is taken is what Parse would have said.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public int TryTakePlainLine(ReadOnlySpan<byte> lines, out int userIdLength, out long delta) => PlainLine.TakeTemplateLine(lines, Types, out userIdLength, out delta);
 
     /// <summary>Parses as <see cref="Parse"/>, and for a valid event also writes it compactly <em>without its closing brace</em>, on one line:
     /// white space between tokens dropped, top-level fields that belong to the server (<see cref="ServerFields"/>) dropped, everything else byte for byte

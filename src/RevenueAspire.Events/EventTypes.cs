@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Globalization;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -69,6 +70,7 @@ public sealed class EventTypes
     }
 
     /// <summary>Finds the sign of a name given as unescaped UTF-8.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // Asked once an event, from the first one on.
     public bool TryGetSign(ReadOnlySpan<byte> name, out int sign)
     {
         var byLength = _byLength;

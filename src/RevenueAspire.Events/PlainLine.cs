@@ -52,6 +52,44 @@ internal static class PlainLine
         return PlainText.TryTake(ref text, "{"u8) ? TryTakeFields(text, types, default, out parsed) : Unknown(out parsed);
     }
 
+    /// <summary>Takes a line that follows the template without white space, and ends in a newline, from the front of a text that holds many.</summary>
+    /// <returns>The line's bytes with its newline, or 0 when the text does not begin with such a line.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    internal static int TakeTemplateLine(ReadOnlySpan<byte> lines, EventTypes types, out int userIdLength, out long delta)
+    {
+        userIdLength = 0;
+        delta = 0;
+        var text = lines;
+        if (!PlainText.TryTake(ref text, "{\"userId\":\""u8))
+        {
+            return 0;
+        }
+
+        var length = PlainText.Length(text);
+        if (length is 0 or > EventParser.MaxUserIdBytes)
+        {
+            return 0;
+        }
+
+        text = text[length..];
+        if (!PlainText.TryTake(ref text, "\",\"name\":\""u8))
+        {
+            return 0;
+        }
+
+        // A name's end is looked for among the known names only, which are short.
+        var name = text[..PlainText.Length(text)];
+        text = text[name.Length..];
+        if (!types.TryGetSign(name, out var sign) || !PlainText.TryTake(ref text, "\",\"value\":"u8) || !PlainText.TryTakeInteger(ref text, out var value) || !PlainText.TryTake(ref text, "}\n"u8))
+        {
+            return 0;
+        }
+
+        userIdLength = length;
+        delta = sign < 0 ? -value : value;
+        return lines.Length - text.Length;
+    }
+
     private static bool Unknown(out ParsedEvent parsed)
     {
         parsed = default;

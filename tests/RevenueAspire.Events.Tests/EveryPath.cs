@@ -21,6 +21,7 @@ internal static class EveryPath
             Assert.Fail($"general path: {general}\nParse:        {parsed}\nParseAndCompact: {compact}\noracle:       {expected}\n{which}: {Show(line)}");
         }
 
+        JudgePlainLine(parser, line, expected, which);
         if (expected.Outcome == ParseOutcome.Event)
         {
             var again = Encoding.Latin1.GetBytes(compact.Compact + "}");
@@ -33,6 +34,24 @@ internal static class EveryPath
     }
 
     public static Answer Judge(string line, EventTypes? types = null) => Judge(Encoding.UTF8.GetBytes(line), types);
+
+    /// <summary>What is taken from the front of many lines is exactly the first of them, and is what Parse says of it.</summary>
+    private static void JudgePlainLine(EventParser parser, byte[] line, Answer expected, string which)
+    {
+        byte[] lines = [.. line, (byte)'\n', .. "{\"userId\":\"next\",\"name\":\"add_revenue\",\"value\":5}\n"u8];
+        var taken = parser.TryTakePlainLine(lines, out var userIdLength, out var delta);
+        if (taken == 0)
+        {
+            return;
+        }
+
+        Assert.True(taken == lines.AsSpan().IndexOf((byte)'\n') + 1, $"{taken} bytes were taken. {which}: {Show(line)}");
+        var first = lines.AsSpan(0, taken - 1);
+        Assert.True(parser.ParseGeneral(first, out var parsed, out _) == ParseOutcome.Event && parsed.Delta == delta
+            && parsed.UserId.SequenceEqual(lines.AsSpan(EventParser.PlainUserIdAt, userIdLength)), $"Taken, but not what the general path says. {which}: {Show(line)}");
+        Assert.True(taken <= line.Length || expected.Outcome == ParseOutcome.Event, $"Taken, but not an event. {which}: {Show(line)}");
+        Assert.Equal(0, parser.TryTakePlainLine(lines.AsSpan(0, taken - 1), out _, out _));
+    }
 
     private static string Show(byte[] line) => line.Length > 2000 ? $"{line.Length} bytes" : Encoding.Latin1.GetString(line);
 }

@@ -15,6 +15,25 @@ public sealed class OracleTests(ITestOutputHelper output)
             reason => Assert.True(tally.GetValueOrDefault(reason) > 100, $"{reason}: {tally.GetValueOrDefault(reason)} lines, {Seed.Hint}"));
     }
 
+    [Theory]
+    [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n", 1, 1)]
+    [InlineData("{\"userId\":\"user12345678901234567890\",\"name\":\"subtract_revenue\",\"value\":-999999999999999999}\nrest", 24, 999999999999999999)]
+    [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":9223372036854775807}\n", 0, 0)]
+    [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}", 0, 0)]
+    [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\r\n", 0, 0)]
+    [InlineData("{\"userId\":\"\",\"name\":\"add_revenue\",\"value\":1}\n", 0, 0)]
+    [InlineData("{\"userId\":\"a\",\"name\":\"other\",\"value\":1}\n", 0, 0)]
+    [InlineData("", 0, 0)]
+    public void Plain_lines_are_taken_from_the_front_of_many(string lines, int userIdLength, long delta)
+    {
+        var taken = new EventParser(EventTypes.Default).TryTakePlainLine(System.Text.Encoding.UTF8.GetBytes(lines), out var length, out var value);
+        Assert.Equal(userIdLength == 0 ? 0 : lines.IndexOf('\n', StringComparison.Ordinal) + 1, taken);
+        if (taken > 0)
+        {
+            Assert.Equal((userIdLength, delta), (length, value));
+        }
+    }
+
     [Fact]
     public void Damaged_lines_get_the_oracles_answer() =>
         Compare(nameof(Damaged_lines_get_the_oracles_answer), 120_000, static (generator, _) => generator.Mutate(generator.Next()));

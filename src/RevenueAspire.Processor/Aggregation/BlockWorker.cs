@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Reading;
@@ -9,6 +10,7 @@ internal sealed class BlockWorker(EventTypes types)
 {
     private const int BeginningBytes = 256;
     private readonly EventParser _parser = new(types);
+    private readonly EventQueue _queue = new();
 
     /// <summary>Holds the block that is being parsed.</summary>
     public byte[] Buffer = [];
@@ -62,14 +64,35 @@ internal sealed class BlockWorker(EventTypes types)
         Volatile.Write(ref BytesFolded, BytesFolded + block.Count);
     }
 
+    // Compiled well at once: most of a command's work is over before the runtime would do so by itself.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private long FoldLines(ISourceReader source, in Block block)
     {
-        var rest = Buffer.AsSpan(0, block.Count);
+        var all = Buffer.AsSpan(0, block.Count);
+        var rest = all;
         var offset = block.Offset;
         long line = 0;
         var first = true;
+        
+        // A record of a log always ends in the server's fields.
+        var isPlain = source.Kind == SourceKind.File && Scope == FoldScope.Everything;
         while (rest.Length > 0)
         {
+            if (isPlain && _parser.TryTakePlainLine(rest, out var userIdLength, out var delta) is > 0 and var taken && taken <= source.MaxLineBytes)
+            {
+                Events++;
+                if (_queue.Add(all, all.Length - rest.Length + EventParser.PlainUserIdAt, userIdLength, delta))
+                {
+                    _queue.AddTo(Users, all);
+                }
+
+                first = false;
+                line++;
+                offset += taken;
+                rest = rest[taken..];
+                continue;
+            }
+
             var newline = rest.IndexOf((byte)'\n');
             var content = newline < 0 ? rest : rest[..newline];
             var length = newline < 0 ? rest.Length : newline + 1;
@@ -85,6 +108,7 @@ internal sealed class BlockWorker(EventTypes types)
                 if (reason == RejectReason.NameUnknown && source.Kind == SourceKind.Log)
                 {
                     UnknownNameAt ??= offset;
+                    _queue.AddTo(Users, all);
                     return line;
                 }
 
@@ -102,6 +126,7 @@ internal sealed class BlockWorker(EventTypes types)
             rest = rest[length..];
         }
 
+        _queue.AddTo(Users, all);
         return line;
     }
 

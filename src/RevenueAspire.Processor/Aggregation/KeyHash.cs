@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 using System.Security.Cryptography;
 
 namespace RevenueAspire.Processor.Aggregation;
@@ -10,6 +11,7 @@ internal static class KeyHash
     private static readonly ulong Secret2 = NextSecret();
 
     /// <summary>32 well-mixed bits of a key of at least 1 byte.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static uint Compute(ReadOnlySpan<byte> key)
     {
         var length = key.Length;

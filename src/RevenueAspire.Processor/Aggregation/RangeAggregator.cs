@@ -57,6 +57,21 @@ internal sealed class RangeAggregator
         return all;
     }
 
+    /// <summary>Counts the users of all tables, each once, on all cores.</summary>
+    public long CountUsers()
+    {
+        var tables = Array.ConvertAll(_workers, worker => worker.Users);
+        long users = tables[0].Count;
+        for (var index = 1; index < tables.Length; index++)
+        {
+            var table = tables[index];
+            var before = index;
+            Parallel.For(0, tables.Length, share => Interlocked.Add(ref users, table.CountNotIn(tables.AsSpan(0, before), share, tables.Length)));
+        }
+
+        return users;
+    }
+
     /// <summary>Forgets all users; their memory is used again.</summary>
     public void Clear()
     {

@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Processor.Aggregation;
 
@@ -38,6 +39,7 @@ internal static class UserSort
         return new SortedUsers(filled, merged);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static ulong[] Number(uint[] records, int table)
     {
         var numbered = new ulong[records.Length];
@@ -49,6 +51,7 @@ internal static class UserSort
         return numbered;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static int CommonPrefix(UserSums[] tables, uint[][] records)
     {
         var first = tables[0].UserId(records[0][0]);
@@ -68,6 +71,7 @@ internal static class UserSort
         return common;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static ulong[] Sort(UserSums table, uint[] records, int skip)
     {
         var prefixes = new ulong[records.Length];
@@ -85,6 +89,7 @@ internal static class UserSort
 
     private readonly record struct Scratch(ulong[] Prefixes, uint[] Records);
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void SortRun(UserSums table, ulong[] prefixes, uint[] records, int from, int to, int depth, Scratch scratch)
     {
         for (var i = from; i < to; i++)
@@ -118,6 +123,7 @@ internal static class UserSort
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void RadixSort(Span<ulong> prefixes, Span<uint> records, Span<ulong> otherPrefixes, Span<uint> otherRecords)
     {
         Span<int> counts = new int[8 * 256];
@@ -168,6 +174,7 @@ internal static class UserSort
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static (ulong[] Records, ulong[] Prefixes) Merge(UserSums[] tables, ulong[] left, ulong[] leftPrefixes, ulong[] right, ulong[] rightPrefixes)
     {
         var merged = new ulong[left.Length + right.Length];
@@ -207,6 +214,7 @@ internal static class UserSort
         return (merged, prefixes);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static ulong Prefix(ReadOnlySpan<byte> userId, int skip)
     {
         var left = userId.Length - skip;

@@ -1,4 +1,7 @@
 using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace RevenueAspire.Processor.Aggregation;
 
@@ -12,7 +15,8 @@ internal sealed class UserSums
     private const int ChunkBytes = 1 << ChunkBits;
     private const int KeyAt = 10;
     private const int SmallestSlots = 1 << 10;
-    private readonly List<byte[]> _chunks = [];
+    private byte[][] _chunks = [];
+    private int _chunkCount;
     private readonly List<int> _chunkEnds = [];
     private ulong[] _slots = new ulong[SmallestSlots];
     private Dictionary<uint, Int128>? _wide;
@@ -34,6 +38,43 @@ internal sealed class UserSums
     /// <summary>As <see cref="Add(ReadOnlySpan{byte}, Int128)"/>, with the id's hash at hand.</summary>
     public void Add(ReadOnlySpan<byte> userId, uint hash, Int128 delta) => AddAt(FindOrInsert(userId, hash), delta);
 
+    /// <summary>As above, for one event.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Add(ReadOnlySpan<byte> userId, uint hash, long delta)
+    {
+        var record = FindOrInsert(userId, hash);
+        ref var sum = ref Unsafe.As<byte, long>(ref MemoryMarshal.GetReference(Bytes(record)));
+        var next = unchecked(sum + delta);
+        if (((sum ^ next) & (delta ^ next)) < 0)
+        {
+            AddAt(record, (Int128)delta);
+            return;
+        }
+
+        sum = next;
+    }
+
+    /// <summary>Asks memory for the place where a hash is looked up first. A hint only, on processors that have it.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void PrefetchSlot(uint hash)
+    {
+        if (Sse.IsSupported)
+        {
+            // The array may move meanwhile: the hint is then wasted, and nothing else happens.
+            Sse.Prefetch0(Unsafe.AsPointer(ref _slots[hash & (uint)(_slots.Length - 1)]));
+        }
+    }
+
+    /// <summary>Asks memory for the record that a hash most likely has; to be called some time after <see cref="PrefetchSlot"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void PrefetchRecord(uint hash)
+    {
+        if (Sse.IsSupported && _slots[hash & (uint)(_slots.Length - 1)] is not 0 and var entry)
+        {
+            Sse.Prefetch0(Unsafe.AsPointer(ref MemoryMarshal.GetReference(Bytes((uint)entry - 1))));
+        }
+    }
+
     /// <summary>Adds to the sum of a record.</summary>
     public void AddAt(uint record, Int128 delta)
     {
@@ -52,9 +93,54 @@ internal sealed class UserSums
     }
 
     /// <summary>Finds a user's record.</summary>
-    public bool TryFind(ReadOnlySpan<byte> userId, out uint record)
+    public bool TryFind(ReadOnlySpan<byte> userId, out uint record) => TryFind(userId, KeyHash.Compute(userId), out record);
+
+    /// <summary>Counts those of its users that none of some other tables has; two calls may share a table between them.</summary>
+    /// <param name="others">Tables that nobody changes meanwhile.</param>
+    /// <param name="share">Which part of this table's places is looked at, from 0.</param>
+    /// <param name="shares">How many parts there are.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public long CountNotIn(ReadOnlySpan<UserSums> others, int share, int shares)
     {
-        var hash = KeyHash.Compute(userId);
+        const int Ahead = 16;
+        var from = (int)((long)_slots.Length * share / shares);
+        var to = (int)((long)_slots.Length * (share + 1) / shares);
+        long count = 0;
+        for (var slot = from; slot < to; slot++)
+        {
+            if (slot + Ahead < to && _slots[slot + Ahead] is not 0 and var ahead)
+            {
+                foreach (var other in others)
+                {
+                    other.PrefetchSlot((uint)(ahead >> 32));
+                }
+            }
+
+            if (_slots[slot] is not 0 and var entry)
+            {
+                count += IsIn(others, UserId((uint)entry - 1), (uint)(entry >> 32)) ? 0 : 1;
+            }
+        }
+
+        return count;
+    }
+
+    private static bool IsIn(ReadOnlySpan<UserSums> tables, ReadOnlySpan<byte> userId, uint hash)
+    {
+        foreach (var table in tables)
+        {
+            if (table.TryFind(userId, hash, out _))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private bool TryFind(ReadOnlySpan<byte> userId, uint hash, out uint record)
+    {
         var mask = (uint)_slots.Length - 1;
         for (var slot = hash & mask; ; slot = (slot + 1) & mask)
         {
@@ -73,6 +159,7 @@ internal sealed class UserSums
     }
 
     /// <summary>The id in a record; lives until <see cref="Clear"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public ReadOnlySpan<byte> UserId(uint record)
     {
         var bytes = Bytes(record);
@@ -94,6 +181,7 @@ internal sealed class UserSums
 
     /// <summary>Writes all records, in the order of their insertion.</summary>
     /// <param name="records">At least <see cref="Count"/> long.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void CopyRecords(Span<uint> records)
     {
         var count = 0;
@@ -129,6 +217,7 @@ internal sealed class UserSums
         _chunkEnds.Clear();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private uint FindOrInsert(ReadOnlySpan<byte> userId, uint hash)
     {
         var mask = (uint)_slots.Length - 1;
@@ -155,6 +244,7 @@ internal sealed class UserSums
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private uint Insert(ReadOnlySpan<byte> userId)
     {
         var size = RecordBytes(userId.Length);
@@ -167,9 +257,14 @@ internal sealed class UserSums
 
             _chunk++;
             _chunkUsed = 0;
-            if (_chunk == _chunks.Count)
+            if (_chunk == _chunkCount)
             {
-                _chunks.Add(GC.AllocateUninitializedArray<byte>(ChunkBytes));
+                if (_chunkCount == _chunks.Length)
+                {
+                    Array.Resize(ref _chunks, Math.Max(16, 2 * _chunkCount));
+                }
+
+                _chunks[_chunkCount++] = GC.AllocateUninitializedArray<byte>(ChunkBytes);
             }
         }
 
@@ -183,6 +278,7 @@ internal sealed class UserSums
         return record;
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Grow()
     {
         var slots = new ulong[_slots.Length * 2];
@@ -209,6 +305,7 @@ internal sealed class UserSums
 
     private static int RecordBytes(int userIdBytes) => (KeyAt + userIdBytes + 7) & ~7;
 
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Span<byte> Bytes(uint record)
     {
         var place = (long)record << 3;

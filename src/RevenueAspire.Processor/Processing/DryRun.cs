@@ -43,13 +43,13 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options)
             if (from < end.Length)
             {
                 // The limit of memory: from here on a user may be counted twice.
-                users += _aggregator.Combine().Count;
+                users += _aggregator.CountUsers();
                 exact = false;
                 _aggregator.Clear();
             }
         }
 
-        users += _aggregator.Combine().Count;
+        users += _aggregator.CountUsers();
         if (rejected > notes.Count)
         {
             notes.Add($"{name}: and {rejected - notes.Count} more");

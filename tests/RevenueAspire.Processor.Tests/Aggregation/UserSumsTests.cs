@@ -62,6 +62,40 @@ public sealed class UserSumsTests
     }
 
     [Fact]
+    public void Single_events_that_leave_64_bits_on_either_side_are_exact()
+    {
+        var users = new UserSums();
+        Int128 expected = 0;
+        foreach (var delta in (long[])[long.MaxValue, long.MaxValue, 1, -5, long.MinValue, long.MinValue, long.MinValue, long.MinValue, -1, 7])
+        {
+            users.Add("a"u8, KeyHash.Compute("a"u8), delta);
+            expected += delta;
+            Assert.True(users.TryFind("a"u8, out var record));
+            Assert.Equal(expected, users.Sum(record));
+        }
+    }
+
+    [Fact]
+    public void Users_in_other_tables_are_found_whatever_the_shares()
+    {
+        var tables = new[] { new UserSums(), new UserSums(), new UserSums() };
+        for (var user = 0; user < 5000; user++)
+        {
+            var id = System.Text.Encoding.UTF8.GetBytes($"user{user}");
+            tables[user % 3].Add(id, 1);
+            tables[user * 7 % 3].Add(id, 1);
+            if (user % 2 == 0)
+            {
+                tables[2].Add(id, 1);
+            }
+        }
+
+        long Count(int table, int shares) => Enumerable.Range(0, shares).Sum(share => tables[table].CountNotIn(tables.AsSpan(0, table), share, shares));
+        Assert.Equal(5000, tables[0].Count + Count(1, 1) + Count(2, 1));
+        Assert.Equal(5000, tables[0].Count + Count(1, 3) + Count(2, 5));
+    }
+
+    [Fact]
     public void Sorting_gives_the_order_of_bytes_and_adds_up_users_of_several_tables()
     {
         var random = Seed.Random(nameof(Sorting_gives_the_order_of_bytes_and_adds_up_users_of_several_tables));

@@ -1,0 +1,51 @@
+using System.Runtime.CompilerServices;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>A few events between parser and table: their places in the table are asked of memory all at once, instead of one after the other. Not thread-safe.</summary>
+internal sealed class EventQueue
+{
+    private const int Capacity = 64;
+    private readonly int[] _userIdAt = new int[Capacity];
+    private readonly int[] _userIdLength = new int[Capacity];
+    private readonly uint[] _hash = new uint[Capacity];
+    private readonly long[] _delta = new long[Capacity];
+    private int _count;
+
+    /// <summary>Adds an event; true when the queue is full and must be emptied before the next one.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public bool Add(ReadOnlySpan<byte> block, int userIdAt, int userIdLength, long delta)
+    {
+        var index = _count;
+        _userIdAt[index] = userIdAt;
+        _userIdLength[index] = userIdLength;
+        _hash[index] = KeyHash.Compute(block.Slice(userIdAt, userIdLength));
+        _delta[index] = delta;
+        _count = index + 1;
+        return index + 1 == Capacity;
+    }
+
+    /// <summary>Adds all events to the table.</summary>
+    /// <param name="users">The table.</param>
+    /// <param name="block">The block that the events are of.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void AddTo(UserSums users, ReadOnlySpan<byte> block)
+    {
+        var count = _count;
+        _count = 0;
+        for (var index = 0; index < count; index++)
+        {
+            users.PrefetchSlot(_hash[index]);
+        }
+
+        for (var index = 0; index < count; index++)
+        {
+            users.PrefetchRecord(_hash[index]);
+        }
+
+        for (var index = 0; index < count; index++)
+        {
+            users.Add(block.Slice(_userIdAt[index], _userIdLength[index]), _hash[index], _delta[index]);
+        }
+    }
+}
