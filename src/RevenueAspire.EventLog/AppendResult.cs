@@ -17,6 +17,10 @@ public enum AppendStatus
 
     /// <summary>The disk refused, or the writer stopped or is recovering: nothing was appended.</summary>
     Unavailable,
+
+    /// <summary>The disk failed in the middle of the write, and what was written could not be cut off again: should the process end now, the next start may keep it.
+    /// Only a repeat with the same key is safe.</summary>
+    InDoubt,
 }
 
 /// <summary>The outcome of an append.</summary>
@@ -24,5 +28,5 @@ public enum AppendStatus
 /// <param name="Receipt">The group's last record; default unless Appended or Repeated.</param>
 /// <param name="Accepted">Records in the group (of the first attempt, when repeated).</param>
 /// <param name="RejectedCount">Rejected lines beside them (of the first attempt, when repeated).</param>
-/// <param name="Error">Why it is unavailable, for people; else null.</param>
+/// <param name="Error">Why it is unavailable or in doubt, for people; else null.</param>
 public readonly record struct AppendResult(AppendStatus Status, Receipt Receipt, int Accepted, int RejectedCount, string? Error = null);

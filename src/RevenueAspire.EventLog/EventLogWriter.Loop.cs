@@ -12,6 +12,9 @@ public sealed partial class EventLogWriter
     /// <summary>Without an append for so long the writer tidies up.</summary>
     private static readonly TimeSpan IdleAfter = TimeSpan.FromMilliseconds(100);
 
+    /// <summary>Without appends, this often the log is looked at: health shall not call a folder well that is gone.</summary>
+    private static readonly TimeSpan IdleCheckInterval = TimeSpan.FromSeconds(1);
+
     private void Run()
     {
         while (WaitForWork())
@@ -42,14 +45,9 @@ public sealed partial class EventLogWriter
 
                 if (_state == WriterState.Running)
                 {
-                    if (_log!.HasReserve && !Monitor.Wait(_gate, IdleAfter))
+                    if (!Monitor.Wait(_gate, _log!.HasReserve ? IdleAfter : IdleCheckInterval))
                     {
                         return true;
-                    }
-
-                    if (_queue.IsEmpty && !_stopping && !_log.HasReserve)
-                    {
-                        Monitor.Wait(_gate);
                     }
                 }
                 else if (_retry.Remaining is { Ticks: > 0 } remaining)
@@ -87,7 +85,7 @@ public sealed partial class EventLogWriter
 
         if (_taken.Count == 0)
         {
-            DropReserve();
+            LookAfterIdleLog();
             return;
         }
 
@@ -101,7 +99,7 @@ public sealed partial class EventLogWriter
         catch (Exception e)
         {
             // Also what is no disk error: whoever waits gets an answer, and the log is recovered rather than trusted.
-            Fail(e, e is not CommitException { NeedsRecovery: false });
+            Fail(e, e is not CommitException { NeedsRecovery: false }, e is CommitException { IsUndone: true });
             return;
         }
 
@@ -110,19 +108,21 @@ public sealed partial class EventLogWriter
         if (markError is not null)
         {
             // Acknowledged all the same: the bytes are fsynced and recovery keeps them. Readers wait until the mark can be moved.
-            Fail(markError, needsRecovery: true);
+            Fail(markError, needsRecovery: true, isUndone: true);
         }
     }
 
-    private void DropReserve()
+    private void LookAfterIdleLog()
     {
         try
         {
             _log!.DropReserve();
+            _log.CheckInPlace();
         }
         catch (Exception e)
         {
-            Fail(e, needsRecovery: true);
+            // Nothing was being written; what is wrong is the same as with a commit.
+            Fail(e, needsRecovery: true, isUndone: true);
         }
     }
 
@@ -170,15 +170,23 @@ public sealed partial class EventLogWriter
         new(pending.Group.KeyHash, pending.Group.BodyHash, pending.LastRecord, pending.Group.Count, pending.Group.RejectedCount);
 
     /// <summary>Stops accepting and answers everybody who waits, repeats too: a repeat's own retry is then a first attempt.</summary>
-    private void Fail(Exception cause, bool needsRecovery)
+    /// <param name="cause">What happened.</param>
+    /// <param name="needsRecovery">Whether the files must be opened anew.</param>
+    /// <param name="isUndone">Whether nothing of what was taken is left on disk. Else this process cuts it off before it accepts anything again,
+    /// but should it end before that, the next start may keep it: those who wait are told so.</param>
+    private void Fail(Exception cause, bool needsRecovery, bool isUndone)
     {
         _needsRecovery |= needsRecovery;
         List<PendingAppend> refused;
+        int inDoubt;
         string error;
         lock (_gate)
         {
-            _queue.Take(_taken, long.MaxValue);
             refused = [.. _taken.Concat(_taken.SelectMany(pending => pending.Repeats ?? []))];
+            inDoubt = isUndone ? 0 : refused.Count;
+            _taken.Clear();
+            _queue.Take(_taken, long.MaxValue);
+            refused.AddRange(_taken.Concat(_taken.SelectMany(pending => pending.Repeats ?? [])));
             _taken.Clear();
             foreach (var pending in refused)
             {
@@ -186,17 +194,23 @@ public sealed partial class EventLogWriter
             }
 
             _inFlight.Clear();
-            _error = error = $"{Directory}: {cause.Message}";
+            _error = error = Describe(cause);
+            _isLost = IsLost(cause);
             _state = WriterState.Failed;
         }
 
         _retry.Reset();
         LogFailed(_logger, Directory, refused.Count, cause);
-        foreach (var pending in refused)
+        for (var i = 0; i < refused.Count; i++)
         {
-            _answers.Add(pending, Unavailable(error));
+            _answers.Add(refused[i], i < inDoubt ? new AppendResult(AppendStatus.InDoubt, default, 0, 0, error) : Unavailable(error));
         }
     }
+
+    /// <summary>Whether what was acknowledged is no longer at its path, as opposed to a disk that refuses.</summary>
+    private static bool IsLost(Exception cause) => (cause as CommitException)?.InnerException is EventLogException || cause is EventLogException;
+
+    private string Describe(Exception cause) => cause.Message.StartsWith(Directory, StringComparison.Ordinal) ? cause.Message : $"{Directory}: {cause.Message}";
 
     private void TryRecover()
     {
@@ -207,7 +221,8 @@ public sealed partial class EventLogWriter
                 Recover();
             }
 
-            _log!.Probe();
+            _log!.CheckInPlace();
+            _log.Probe();
         }
         catch (Exception e)
         {
@@ -216,7 +231,8 @@ public sealed partial class EventLogWriter
             _retry.Next();
             lock (_gate)
             {
-                _error = $"{Directory}: {e.Message}";
+                _error = Describe(e);
+                _isLost |= IsLost(e);
             }
 
             LogStillFailing(_logger, Directory, _retry.Remaining.TotalMilliseconds, e);
@@ -227,6 +243,7 @@ public sealed partial class EventLogWriter
         {
             _keys = _log.Keys;
             _error = null;
+            _isLost = false;
             _state = WriterState.Running;
         }
 
@@ -239,14 +256,20 @@ public sealed partial class EventLogWriter
     {
         _log?.Dispose();
         _log = null;
-        if (LogIdentity.Read(_files, Directory)?.Id != LogId)
+        LogDirectory.CheckIdentity(_files, Directory, LogId);
+        if (!_directoryLock.IsAtItsPath())
         {
-            throw new EventLogException($"{Directory}: log.json is gone or names another log than {LogId:N}; restore the folder, or start the service anew for a new log");
+            // The log was away and is back with another lock file (a copy, for example). Others may have written it meanwhile, so what stands above our mark is not ours to cut off.
+            var directoryLock = LogDirectory.LockExisting(_files, Directory);
+            _directoryLock.Dispose();
+            _directoryLock = directoryLock;
+            _lockWasLost = true;
         }
 
-        var recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark);
-        _log = new SegmentedLog(_files, Directory, LogId, _options, recovered);
+        var recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark, mayUndo: !_lockWasLost);
+        _log = new SegmentedLog(_files, Directory, _directoryLock, LogId, _options, recovered);
         _needsRecovery = false;
+        _lockWasLost = false;
         LastRecovery = recovered.Report;
         Volatile.Write(ref _durableMark, _log.End);
         Report(recovered.Report);

@@ -27,7 +27,6 @@ public sealed partial class EventLogWriter : IAsyncDisposable
     private readonly EventLogOptions _options;
     private readonly IFileSystem _files;
     private readonly ILogger<EventLogWriter> _logger;
-    private readonly IDisposable _directoryLock;
     private readonly WriterMetrics _metrics;
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly RetryDelay _retry = new();
@@ -39,18 +38,21 @@ public sealed partial class EventLogWriter : IAsyncDisposable
     private KeyIndex _keys;
     private WriterState _state = WriterState.Running;
     private string? _error;
+    private bool _isLost;
     private bool _stopping;
 
     // Of the writer's thread alone.
     private readonly List<PendingAppend> _taken = [];
     private Answers _answers = new();
     private SegmentedLog? _log;
+    private IFileHandle _directoryLock;
+    private bool _lockWasLost;
     private bool _needsRecovery;
 
     private long _durableMark;
     private EventLogReader? _reader;
 
-    private EventLogWriter(EventLogOptions options, IFileSystem files, ILogger<EventLogWriter> logger, IDisposable directoryLock, Guid logId, RecoveredLog recovered)
+    private EventLogWriter(EventLogOptions options, IFileSystem files, ILogger<EventLogWriter> logger, IFileHandle directoryLock, Guid logId, RecoveredLog recovered)
     {
         _options = options;
         _files = files;
@@ -59,7 +61,7 @@ public sealed partial class EventLogWriter : IAsyncDisposable
         LogId = logId;
         Directory = Path.GetFullPath(options.Directory);
         _queue = new AppendQueue(options.QueueCapacity, options.QueueBytes);
-        _log = new SegmentedLog(files, Directory, logId, options, recovered);
+        _log = new SegmentedLog(files, Directory, directoryLock, logId, options, recovered);
         _keys = _log.Keys;
         _durableMark = _log.End;
         LastRecovery = recovered.Report;
@@ -72,7 +74,7 @@ public sealed partial class EventLogWriter : IAsyncDisposable
         catch (CommitException e)
         {
             // A full disk does not keep the service from starting: it reports itself unhealthy and goes on by itself once there is room.
-            Fail(e, e.NeedsRecovery);
+            Fail(e, e.NeedsRecovery, isUndone: true);
         }
     }
 
@@ -236,7 +238,8 @@ public sealed partial class EventLogWriter : IAsyncDisposable
             return null;
         }
 
-        if (group.HasKey && _keys.TryGet(group.KeyHash, out var known))
+        // A record that is no longer there is not promised again.
+        if (group.HasKey && !_isLost && _keys.TryGet(group.KeyHash, out var known))
         {
             refused = Repeat(known, group);
             return null;

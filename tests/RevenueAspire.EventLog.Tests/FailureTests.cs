@@ -40,11 +40,18 @@ public sealed class FailureTests
     {
         var writer = Open();
         Append(writer, TestLog.Single("a"));
-        var flushes = 0;
-        _disk.Fails = (operation, path) => operation == DiskOperation.Flush && path.EndsWith(Segment, StringComparison.Ordinal) && ++flushes == 1;
+        var operations = new List<DiskOperation>();
+        _disk.Fails = (operation, path) =>
+        {
+            operations.Add(operation);
+            return operation == DiskOperation.Flush && operations.Count(done => done == DiskOperation.Flush) == 1;
+        };
         var result = Append(writer, TestLog.Single("b", "key"))[0];
 
-        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed, 1), (result.Status, writer.State, flushes));
+        // The second flush makes the cut durable: the bytes are gone by then.
+        Assert.Equal([DiskOperation.Write, DiskOperation.Flush, DiskOperation.Truncate, DiskOperation.Flush], operations);
+        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (result.Status, writer.State));
+        Assert.Equal(writer.DurableMark, _disk.Entries[SimulatedLog.File(Segment)].Length);
         writer.Step();
         Assert.Equal(WriterState.Running, writer.State);
         var again = Append(writer, TestLog.Single("b", "key"))[0];
@@ -66,7 +73,7 @@ public sealed class FailureTests
             var disk = new SimulatedDisk(new Random(seed));
             var writer = SimulatedLog.Open(disk, disk.Start());
             disk.Fails = (operation, path) => operation == DiskOperation.Flush && path.EndsWith(Segment, StringComparison.Ordinal);
-            Assert.Equal(AppendStatus.Unavailable, SimulatedLog.Append(writer, TestLog.Group(["a", "b"], "key"))[0].Status);
+            Assert.Equal(AppendStatus.InDoubt, SimulatedLog.Append(writer, TestLog.Group(["a", "b"], "key"))[0].Status);
             disk.Fails = (_, _) => false;
             if (powerCut)
             {
@@ -80,6 +87,48 @@ public sealed class FailureTests
             SimulatedLog.Open(disk, disk.Start());
             Assert.Equal(["a", "b"], ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(SimulatedLog.ReadAll(disk).Text)));
         }
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void L7_what_was_answered_with_nothing_was_appended_is_not_found_by_the_next_start(bool powerCut)
+    {
+        for (var seed = 0; seed < 50; seed++)
+        {
+            var disk = new SimulatedDisk(new Random(seed));
+            var writer = SimulatedLog.Open(disk, disk.Start());
+            SimulatedLog.Append(writer, TestLog.Single("a"));
+            var flushes = 0;
+            disk.Fails = (operation, _) => operation == DiskOperation.Flush && ++flushes == 1;
+            Assert.Equal(AppendStatus.Unavailable, SimulatedLog.Append(writer, TestLog.Group(["b", "c"]))[0].Status);
+            disk.Fails = (_, _) => false;
+
+            // The process ends before it has recovered.
+            if (powerCut)
+            {
+                disk.CutPower();
+            }
+
+            SimulatedLog.Open(disk, disk.Start());
+            Assert.Equal(["a"], ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(SimulatedLog.ReadAll(disk).Text)));
+        }
+    }
+
+    [Fact]
+    public void L7_only_what_was_being_written_is_in_doubt_when_it_cannot_be_cut_off()
+    {
+        var writer = SimulatedLog.Open(_disk, _disk.Start(), options => options.CommitBytes = 1);
+        _disk.Fails = (operation, _) => operation is DiskOperation.Flush or DiskOperation.Truncate;
+        var results = Append(writer, TestLog.Single("a"), TestLog.Single("b"));
+
+        Assert.Equal([AppendStatus.InDoubt, AppendStatus.Unavailable], results.Select(result => result.Status));
+        Heal();
+        writer.Step();
+
+        // This process has cut it off before it accepted anything again.
+        Assert.Equal(AppendStatus.Appended, Append(writer, TestLog.Single("c"))[0].Status);
+        Assert.Equal(["c"], Users());
     }
 
     [Fact]

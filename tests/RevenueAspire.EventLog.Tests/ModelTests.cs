@@ -110,6 +110,9 @@ internal sealed class ModelSchedule
             case 9 when _random.Next(3) == 0:
                 Crash();
                 break;
+            case 9 when _random.Next(3) == 0:
+                TakeFolderAway();
+                break;
             case 9 when _random.Next(2) == 0:
                 // The power goes at some step of what comes next, be it a commit, a roll, or a recovery.
                 _disk.CutAt = _disk.Operations + _random.Next(1, 12);
@@ -155,6 +158,35 @@ internal sealed class ModelSchedule
         }
     }
 
+    /// <summary>The folder is moved away under the writer, and comes back with the lock that it had or another. Nothing new may be acknowledged meanwhile.</summary>
+    private void TakeFolderAway()
+    {
+        if (_disk.Running!.IsDead)
+        {
+            return;
+        }
+
+        TakeResults();
+        _disk.CutAt = int.MaxValue;
+        var folder = _disk.Replace([]);
+        var acknowledged = _groups.Where(group => group.Receipt is not null).ToHashSet();
+        for (var i = _random.Next(3); i >= 0; i--)
+        {
+            Append(NewGroup());
+            Step();
+        }
+
+        Assert.Equal(WriterState.Failed, _writer!.State);
+        Assert.All(_groups.Where(group => group.Receipt is not null), group => Assert.Contains(group, acknowledged));
+        if (_random.Next(2) == 0)
+        {
+            folder.Remove(Path.Combine(Folder, "writer.lock"));
+        }
+
+        _disk.Replace(folder);
+        History.Add("the folder was away");
+    }
+
     private void TakeResults()
     {
         foreach (var (group, task) in _waiting.Where(waiting => waiting.Task.IsCompleted).ToArray())
@@ -163,7 +195,8 @@ internal sealed class ModelSchedule
             var result = task.GetAwaiter().GetResult();
             if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
             {
-                Assert.Equal(AppendStatus.Unavailable, result.Status);
+                Assert.True(result.Status is AppendStatus.Unavailable or AppendStatus.InDoubt, $"{result.Status}");
+                group.IsRefused |= result.Status == AppendStatus.Unavailable && group.Key is null;
                 continue;
             }
 
@@ -300,6 +333,7 @@ internal sealed class ModelSchedule
         {
             var found = group.Users.Where(places.ContainsKey).ToArray();
             Assert.True(found.Length == 0 || found.Length == group.Users.Length, $"half a batch: {found.Length} of {group.Users.Length} from {group.Users[0]}");
+            Assert.False(found.Length > 0 && group.IsRefused, $"answered with 'nothing was appended' and there: {group.Users[0]}");
             Assert.True(found.Length > 0 || group.Receipt is null, $"acknowledged and gone: {group.Users[0]}");
             if (found.Length > 0)
             {
@@ -319,6 +353,9 @@ internal sealed record ModelGroup(string[] Users, string? Key, int Rejected)
 {
     /// <summary>Set once acknowledged.</summary>
     public Receipt? Receipt { get; set; }
+
+    /// <summary>Set when its only attempt was answered with 'nothing was appended'.</summary>
+    public bool IsRefused { get; set; }
 
     public bool Equals(ModelGroup? other) => ReferenceEquals(this, other);
 

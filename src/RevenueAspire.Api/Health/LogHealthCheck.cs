@@ -21,6 +21,6 @@ internal sealed class LogHealthCheck(EventLogWriter log, LogStorage storage, IOp
         };
         return Task.FromResult(log.State == WriterState.Running
             ? HealthCheckResult.Healthy("events are accepted", data)
-            : HealthCheckResult.Unhealthy(log.State == WriterState.Failed ? "the log cannot be written; the API tries again by itself" : "the API is stopping", data: data));
+            : HealthCheckResult.Unhealthy(log.State == WriterState.Failed ? $"the log cannot be written; the API tries again by itself: {log.Error}" : "the API is stopping", data: data));
     }
 }

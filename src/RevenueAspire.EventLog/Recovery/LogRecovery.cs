@@ -18,7 +18,8 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
     /// <summary>Recovers.</summary>
     /// <param name="knownMark">When a running writer recovers: its own mark. Nobody was told that anything above it was appended, so that is undone, and a repeat of it is
     /// a first attempt. Null at a start: what stands above the mark on disk may have been acknowledged.</param>
-    public RecoveredLog Run(long? knownMark)
+    /// <param name="mayUndo">False: somebody else may have written the log meanwhile, so nothing is undone, and the larger of the two marks holds.</param>
+    public RecoveredLog Run(long? knownMark, bool mayUndo = true)
     {
         var names = files.List(directory);
         foreach (var name in names.Where(name => name.EndsWith(LogFiles.TemporarySuffix, StringComparison.Ordinal)))
@@ -31,14 +32,14 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
         ILogFile? last = null;
         try
         {
-            var found = knownMark ?? DurableMark.Read(markFile);
+            var found = knownMark is { } own && mayUndo ? own : Larger(knownMark, DurableMark.Read(markFile));
             for (var i = 0; i < segments.Count - 1; i++)
             {
                 CheckSealed(segments[i], segments[i + 1], names);
             }
 
             last = segments.Count == 0 ? null : files.Open(PathOf(LogFiles.Segment(segments[^1])), OpenKind.Write);
-            if (last is not null && knownMark is { } known && known >= segments[^1] && segments[^1] + last.Length > known)
+            if (last is not null && mayUndo && knownMark is { } known && known >= segments[^1] && segments[^1] + last.Length > known)
             {
                 last.Truncate(known - segments[^1]);
                 last.Flush();
@@ -97,6 +98,8 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
             throw;
         }
     }
+
+    private static long? Larger(long? a, long? b) => a > b || b is null ? a : b;
 
     private static LogRange[] NonEmpty(LogRange range) => range.Length > 0 ? [range] : [];
 

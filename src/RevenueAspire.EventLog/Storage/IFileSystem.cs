@@ -21,8 +21,8 @@ internal interface IFileSystem
     void CreateDirectory(string directory);
 
     /// <summary>Holds a file for this process alone until disposed; made when missing.</summary>
-    /// <exception cref="IOException">Another process holds it.</exception>
-    IDisposable Lock(string path);
+    /// <exception cref="LockHeldException">Somebody else holds it.</exception>
+    IFileHandle Lock(string path);
 
     bool FileExists(string path);
 
@@ -43,8 +43,15 @@ internal interface IFileSystem
     void FlushDirectory(string directory);
 }
 
+/// <summary>A file that is held open.</summary>
+internal interface IFileHandle : IDisposable
+{
+    /// <summary>Whether the path it was opened at still leads to this file: false once it, or a folder above it, was deleted, moved away or replaced. What is written then is lost.</summary>
+    bool IsAtItsPath();
+}
+
 /// <summary>An open file. Reads may run beside one another and beside one writer.</summary>
-internal interface ILogFile : IDisposable
+internal interface ILogFile : IFileHandle
 {
     long Length { get; }
 

@@ -7,7 +7,7 @@ internal static class LogDirectory
 {
     /// <summary>Makes the folder when it is missing and takes its lock.</summary>
     /// <exception cref="EventLogException">Another writer holds it, or it cannot be made.</exception>
-    public static IDisposable Lock(IFileSystem files, string directory)
+    public static IFileHandle Lock(IFileSystem files, string directory)
     {
         try
         {
@@ -18,17 +18,37 @@ internal static class LogDirectory
             throw new EventLogException($"{directory}: the folder cannot be made: {e.Message}", e);
         }
 
+        return LockExisting(files, directory);
+    }
+
+    /// <summary>Takes the lock of a folder that is there.</summary>
+    /// <exception cref="EventLogException">Another writer holds it, or it cannot be opened.</exception>
+    public static IFileHandle LockExisting(IFileSystem files, string directory)
+    {
         try
         {
             return files.Lock(Path.Combine(directory, LogFiles.Lock));
         }
-        catch (UnauthorizedAccessException e)
-        {
-            throw new EventLogException($"{directory}: the folder cannot be written: {e.Message}", e);
-        }
-        catch (IOException e)
+        catch (LockHeldException e)
         {
             throw new EventLogException($"{directory}: another process writes this log; stop it, or set EventLog:Directory to another folder ({e.Message})", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new EventLogException($"{directory}: {LogFiles.Lock} cannot be opened: {e.Message}", e);
+        }
+    }
+
+    /// <summary>Makes sure that the folder is still this log's.</summary>
+    /// <exception cref="EventLogException">log.json is gone, damaged, or another log's.</exception>
+    public static void CheckIdentity(IFileSystem files, string directory, Guid logId)
+    {
+        var id = LogIdentity.Read(files, directory)?.Id;
+        if (id != logId)
+        {
+            throw new EventLogException(id is null
+                ? $"{LogFiles.Identity} of log {logId:N} is gone; restore the folder, or restart the service for a new log"
+                : $"{LogFiles.Identity} now names another log ({id:N}) than {logId:N}, which was being written; restore the folder, or restart the service to write the other log");
         }
     }
 

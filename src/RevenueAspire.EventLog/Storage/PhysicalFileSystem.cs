@@ -5,6 +5,11 @@ namespace RevenueAspire.EventLog.Storage;
 /// <summary>The real disk. Stateless and thread-safe.</summary>
 internal sealed class PhysicalFileSystem : IFileSystem
 {
+    // What a held file looks like: ERROR_SHARING_VIOLATION as HRESULT on Windows, EWOULDBLOCK as it is elsewhere.
+    private const int SharingViolation = unchecked((int)0x80070020);
+    private const int LinuxWouldBlock = 11;
+    private const int MacWouldBlock = 35;
+
     public static PhysicalFileSystem Instance { get; } = new();
 
     public void CreateDirectory(string directory)
@@ -28,7 +33,17 @@ internal sealed class PhysicalFileSystem : IFileSystem
         }
     }
 
-    public IDisposable Lock(string path) => File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+    public IFileHandle Lock(string path)
+    {
+        try
+        {
+            return new PhysicalFile(path, File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+        }
+        catch (IOException e) when (e.HResult is SharingViolation or LinuxWouldBlock or MacWouldBlock)
+        {
+            throw new LockHeldException(e);
+        }
+    }
 
     public bool FileExists(string path) => File.Exists(path);
 
@@ -56,14 +71,21 @@ internal sealed class PhysicalFileSystem : IFileSystem
         private readonly string _path;
         private readonly SafeFileHandle _handle;
 
-        public PhysicalFile(string path, OpenKind kind)
+        private UnixFileId? _id;
+
+        public PhysicalFile(string path, SafeFileHandle handle)
         {
             _path = path;
-            _handle = File.OpenHandle(
+            _handle = handle;
+        }
+
+        public PhysicalFile(string path, OpenKind kind)
+            : this(path, File.OpenHandle(
                 path,
                 kind == OpenKind.CreateNew ? FileMode.CreateNew : FileMode.Open,
                 kind == OpenKind.Read ? FileAccess.Read : FileAccess.ReadWrite,
-                FileShare.ReadWrite | FileShare.Delete);
+                FileShare.ReadWrite | FileShare.Delete))
+        {
         }
 
         public long Length => RandomAccess.GetLength(_handle);
@@ -99,6 +121,12 @@ internal sealed class PhysicalFileSystem : IFileSystem
             {
                 UnixSync.FlushFile(_handle, _path);
             }
+        }
+
+        public bool IsAtItsPath()
+        {
+            // Windows neither moves nor deletes a folder in which a file is held without FileShare.Delete, and the lock is.
+            return OperatingSystem.IsWindows() ? File.Exists(_path) : UnixFileId.Find(_path) == (_id ??= UnixFileId.Of(_handle, _path));
         }
 
         public void Dispose() => _handle.Dispose();

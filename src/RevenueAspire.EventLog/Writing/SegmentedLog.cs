@@ -17,10 +17,14 @@ internal sealed class SegmentedLog : IDisposable
     private const int ProbeBytes = 64 * 1024;
     private static readonly byte[] Zeros = new byte[1 << 20];
 
+    /// <summary>Whether the files are in their places is looked at with every commit; log.json is read this often.</summary>
+    private static readonly TimeSpan IdentityCheckInterval = TimeSpan.FromSeconds(1);
+
     private readonly IFileSystem _files;
     private readonly string _directory;
     private readonly Guid _logId;
     private readonly EventLogOptions _options;
+    private readonly IFileHandle _directoryLock;
     private readonly ILogFile _markFile;
     private readonly byte[] _gathered = ArrayPool<byte>.Shared.Rent(GatherBytes);
     private ILogFile _segment;
@@ -28,11 +32,19 @@ internal sealed class SegmentedLog : IDisposable
     private long _reservedTo;
     private bool _mayReserve = true;
     private BlockChecksums _checksums;
+    private long _identityCheckedAt = Stopwatch.GetTimestamp();
 
-    public SegmentedLog(IFileSystem files, string directory, Guid logId, EventLogOptions options, RecoveredLog recovered)
+    /// <param name="files">The disk.</param>
+    /// <param name="directory">The log's folder.</param>
+    /// <param name="directoryLock">Its lock; not disposed here.</param>
+    /// <param name="logId">What log.json says.</param>
+    /// <param name="options">Sizes at which segments roll and room is reserved.</param>
+    /// <param name="recovered">Open files, which belong to this object from now on.</param>
+    public SegmentedLog(IFileSystem files, string directory, IFileHandle directoryLock, Guid logId, EventLogOptions options, RecoveredLog recovered)
     {
         _files = files;
         _directory = directory;
+        _directoryLock = directoryLock;
         _logId = logId;
         _options = options;
         _markFile = recovered.MarkFile;
@@ -56,7 +68,7 @@ internal sealed class SegmentedLog : IDisposable
 
     /// <summary>Writes groups behind one another and makes them durable with one fsync; fills in their offsets.</summary>
     /// <returns>Null, or why the mark could not be moved: the groups are on disk all the same, only readers do not see them yet.</returns>
-    /// <exception cref="CommitException">Nothing was appended.</exception>
+    /// <exception cref="CommitException">Nobody may be told that anything was appended.</exception>
     public Exception? Commit(IReadOnlyList<PendingAppend> groups)
     {
         RollWhenFull();
@@ -70,10 +82,23 @@ internal sealed class SegmentedLog : IDisposable
         catch (Exception e) when (IsDiskError(e))
         {
             _checksums.Restore(saved);
-            throw new CommitException(e, needsRecovery: !TryUndo());
+            var isUndone = TryUndo();
+            throw new CommitException(e, needsRecovery: !isUndone, isUndone);
         }
 
-        Flush(_segment);
+        try
+        {
+            _segment.Flush();
+
+            // Bytes in a file that nobody finds any more are on disk and lost all the same. A folder that goes after this look takes acknowledged data with it, as it would a minute later.
+            CheckInPlace();
+        }
+        catch (Exception e) when (IsDiskError(e) || e is EventLogException)
+        {
+            // Rule L7: the kernel reports a lost write once and calls the pages clean; a second fsync of these bytes would succeed and mean nothing. So they are cut off before
+            // anybody is answered, and what is fsynced then is the length without them: should the process end now, the next start finds none of it.
+            throw new CommitException(e, needsRecovery: true, isUndone: TryUndo());
+        }
 
         // The groups are on disk now, whatever happens from here on.
         End = end;
@@ -100,15 +125,45 @@ internal sealed class SegmentedLog : IDisposable
         }
         catch (Exception e) when (IsDiskError(e))
         {
-            throw new CommitException(e, needsRecovery: !TryUndo());
+            throw new CommitException(e, needsRecovery: !TryUndo(), isUndone: true);
         }
 
         var started = Stopwatch.GetTimestamp();
-        Flush(_segment);
+        try
+        {
+            _segment.Flush();
+        }
+        catch (Exception e) when (IsDiskError(e))
+        {
+            throw new CommitException(e, needsRecovery: true, isUndone: true);
+        }
+
         var duration = Stopwatch.GetElapsedTime(started);
         return TryUndo()
             ? duration
-            : throw new CommitException(new IOException("what was written to try the disk could not be cut off again"), needsRecovery: true);
+            : throw new CommitException(new IOException("what was written to try the disk could not be cut off again"), needsRecovery: true, isUndone: true);
+    }
+
+    /// <summary>Makes sure that what is written is still found at the log's path, that nobody else can hold the log, and that the path is still this log's (rule L1).</summary>
+    /// <exception cref="EventLogException">It is not: the message says what happened and what to do.</exception>
+    /// <exception cref="IOException">The disk refuses to tell.</exception>
+    public void CheckInPlace()
+    {
+        var name = !_segment.IsAtItsPath() ? LogFiles.Segment(_segmentStart)
+            : !_markFile.IsAtItsPath() ? LogFiles.Mark
+            : !_directoryLock.IsAtItsPath() ? LogFiles.Lock
+            : null;
+        if (name is not null)
+        {
+            throw new EventLogException(
+                $"{name} was deleted, moved away or replaced while it was being written, alone or with its folder; nothing is accepted until the folder of log {_logId:N} is back. For a new log, restart the service");
+        }
+
+        if (Stopwatch.GetElapsedTime(_identityCheckedAt) >= IdentityCheckInterval)
+        {
+            LogDirectory.CheckIdentity(_files, _directory, _logId);
+            _identityCheckedAt = Stopwatch.GetTimestamp();
+        }
     }
 
     /// <summary>Cuts the zeros behind the data off. Should that not survive a power cut, recovery does it.</summary>
@@ -121,7 +176,7 @@ internal sealed class SegmentedLog : IDisposable
         }
         catch (Exception e) when (IsDiskError(e))
         {
-            throw new CommitException(e, needsRecovery: true);
+            throw new CommitException(e, needsRecovery: true, isUndone: true);
         }
     }
 
@@ -145,19 +200,6 @@ internal sealed class SegmentedLog : IDisposable
     }
 
     internal static bool IsDiskError(Exception e) => e is IOException or UnauthorizedAccessException;
-
-    private static void Flush(ILogFile file)
-    {
-        try
-        {
-            file.Flush();
-        }
-        catch (Exception e) when (IsDiskError(e))
-        {
-            // Rule L7: the kernel reports a lost write once and calls the pages clean. A second fsync would succeed and mean nothing.
-            throw new CommitException(e, needsRecovery: true);
-        }
-    }
 
     private long Write(IReadOnlyList<PendingAppend> groups)
     {
@@ -256,7 +298,8 @@ internal sealed class SegmentedLog : IDisposable
         }
         catch (Exception e) when (IsDiskError(e))
         {
-            throw new CommitException(e, needsRecovery: true);
+            // The groups come after the roll: none of them was written.
+            throw new CommitException(e, needsRecovery: true, isUndone: true);
         }
     }
 
@@ -291,7 +334,7 @@ internal sealed class SegmentedLog : IDisposable
             _mayReserve = false;
             if (!TryUndo())
             {
-                throw new CommitException(e, needsRecovery: true);
+                throw new CommitException(e, needsRecovery: true, isUndone: true);
             }
         }
     }

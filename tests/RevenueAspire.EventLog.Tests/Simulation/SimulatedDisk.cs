@@ -38,6 +38,24 @@ internal sealed class SimulatedDisk(Random random)
 
     internal SimulatedProcess? Running { get; private set; }
 
+    public bool IsAt(string path, SimulatedFile file) => Entries.GetValueOrDefault(path) == file;
+
+    /// <summary>Somebody moves the folder away, and perhaps puts another in its place.</summary>
+    /// <returns>What was there.</returns>
+    public Dictionary<string, SimulatedFile> Replace(Dictionary<string, SimulatedFile> entries)
+    {
+        var before = Entries;
+        FlushEntries(losing: false);
+        Entries = new(entries);
+        _onDisk.Clear();
+        foreach (var (path, file) in entries)
+        {
+            _onDisk[path] = file;
+        }
+
+        return before;
+    }
+
     /// <summary>Starts a process on the machine; the one before is gone, and its locks with it.</summary>
     public IFileSystem Start()
     {

@@ -5,7 +5,7 @@ namespace RevenueAspire.EventLog.Tests.Simulation;
 /// <summary>The file system as one process sees it until it dies.</summary>
 internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
 {
-    private readonly HashSet<string> _locks = [];
+    private readonly HashSet<SimulatedFile> _locks = [];
 
     public bool IsDead { get; set; }
 
@@ -19,10 +19,15 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
 
     public void CreateDirectory(string directory) => Check();
 
-    public IDisposable Lock(string path)
+    public IFileHandle Lock(string path)
     {
         Check();
-        return _locks.Add(path) ? new Unlock(_locks, path) : throw new IOException("held by another writer");
+        if (!disk.Entries.TryGetValue(path, out var file))
+        {
+            disk.Entries[path] = file = new SimulatedFile();
+        }
+
+        return _locks.Add(file) ? new Unlock(disk, _locks, path, file) : throw new LockHeldException(new IOException("held by another writer"));
     }
 
     public bool FileExists(string path)
@@ -70,9 +75,11 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
     public void FlushDirectory(string directory) =>
         disk.Run(this, DiskOperation.FlushDirectory, directory, () => disk.FlushEntries(losing: false), () => disk.FlushEntries(losing: true));
 
-    private sealed class Unlock(HashSet<string> locks, string path) : IDisposable
+    private sealed class Unlock(SimulatedDisk disk, HashSet<SimulatedFile> locks, string path, SimulatedFile file) : IFileHandle
     {
-        public void Dispose() => locks.Remove(path);
+        public bool IsAtItsPath() => disk.IsAt(path, file);
+
+        public void Dispose() => locks.Remove(file);
     }
 
     private sealed class Handle(SimulatedDisk disk, SimulatedProcess process, string path, SimulatedFile file) : ILogFile
@@ -111,6 +118,12 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
         {
             Check();
             disk.Run(process, DiskOperation.Flush, path, file.Flush, () => file.FlushLosing(disk.Random));
+        }
+
+        public bool IsAtItsPath()
+        {
+            Check();
+            return disk.IsAt(path, file);
         }
 
         public void Dispose() => _closed = true;

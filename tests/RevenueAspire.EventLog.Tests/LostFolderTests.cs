@@ -1,0 +1,173 @@
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Tests.Simulation;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.EventLog.Tests;
+
+/// <summary>Rule L1: nothing is acknowledged into files that nobody finds any more.</summary>
+public sealed class LostFolderTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    private string Folder => _directory.File("log");
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task L1_a_folder_deleted_under_the_writer_is_noticed_by_the_next_append()
+    {
+        await using var writer = await OpenWithOneAsync("a", "key");
+        Directory.Delete(Folder, recursive: true);
+
+        var refused = await TestLog.AppendAsync(writer, TestLog.Single("b"));
+
+        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (refused.Status, writer.State));
+        Assert.Contains("deleted, moved away or replaced", refused.Error, StringComparison.Ordinal);
+        Assert.Contains(Folder, writer.Error, StringComparison.Ordinal);
+
+        // A key's record is gone with the rest: its first answer is not given again.
+        Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("a", "key"))).Status);
+        await Task.Delay(200);
+        Assert.Equal(WriterState.Failed, writer.State);
+        Assert.False(Directory.Exists(Folder), "nothing may be made anew silently");
+    }
+
+    [Fact]
+    public async Task L1_a_folder_deleted_under_an_idle_writer_is_noticed_too()
+    {
+        await using var writer = await OpenWithOneAsync("a");
+        Directory.Delete(Folder, recursive: true);
+
+        // By then the first attempt to recover may have found more to say.
+        await Eventually.IsTrueAsync(() => writer.State == WriterState.Failed && writer.Error!.Contains("log.json", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task L1_a_folder_made_again_by_a_second_writer_belongs_to_it_alone()
+    {
+        await using var first = await OpenWithOneAsync("a");
+        Directory.Delete(Folder, recursive: true);
+        await using var second = TestLog.Open(Folder);
+
+        Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(first, TestLog.Single("b"))).Status);
+        Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(second, TestLog.Single("c"))).Status);
+        await Eventually.IsTrueAsync(() => first.Error?.Contains("another log", StringComparison.Ordinal) == true);
+        await Task.Delay(200);
+
+        Assert.Equal((WriterState.Failed, WriterState.Running), (first.State, second.State));
+        Assert.Equal(["c"], Users());
+    }
+
+    [Fact]
+    public async Task L1_a_folder_that_was_away_is_written_again_once_it_is_back_and_holds_nothing_that_was_refused()
+    {
+        await using var writer = await OpenWithOneAsync("a");
+        Directory.Move(Folder, Folder + ".away");
+        Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("b"))).Status);
+        Directory.Move(Folder + ".away", Folder);
+
+        await Eventually.IsTrueAsync(() => writer.State == WriterState.Running);
+
+        Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Single("c"))).Status);
+        Assert.Equal(["a", "c"], Users());
+    }
+
+    [Fact]
+    public async Task L1_a_copy_that_another_writer_holds_is_left_to_it()
+    {
+        await using var writer = await OpenWithOneAsync("a");
+        Directory.Move(Folder, Folder + ".away");
+        Copy(Folder + ".away", Folder);
+        await using (var other = TestLog.Open(Folder))
+        {
+            Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("b"))).Status);
+            Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(other, TestLog.Single("c"))).Status);
+            await Eventually.IsTrueAsync(() => writer.Error?.Contains("another process", StringComparison.Ordinal) == true);
+        }
+
+        // The other has gone: the log goes on behind what it acknowledged.
+        await Eventually.IsTrueAsync(() => writer.State == WriterState.Running);
+        Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Single("d"))).Status);
+        Assert.Equal(["a", "c", "d"], Users());
+    }
+
+    [Fact]
+    public async Task L1_an_older_copy_that_was_put_back_does_not_give_an_offset_out_twice()
+    {
+        await using var writer = await OpenWithOneAsync("a");
+        Copy(Folder, Folder + ".copy");
+        var last = await TestLog.AppendAsync(writer, TestLog.Single("b"));
+        Directory.Delete(Folder, recursive: true);
+        Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("c"))).Status);
+        Directory.Move(Folder + ".copy", Folder);
+
+        await Eventually.IsTrueAsync(() => writer.State == WriterState.Running);
+
+        Assert.Equal([new LogRange(last.Receipt.Offset, writer.DurableMark)], writer.LastRecovery.Gaps);
+        Assert.True((await TestLog.AppendAsync(writer, TestLog.Single("d"))).Receipt.Offset > last.Receipt.Offset);
+        Assert.Equal(["a", "d"], Users());
+    }
+
+    [Theory]
+    [InlineData("writer.lock")]
+    [InlineData("durable.mark")]
+    [InlineData("00000000000000000000.jsonl")]
+    public void L1_each_file_that_the_writer_holds_is_looked_for_before_a_commit_is_acknowledged(string name)
+    {
+        var disk = new SimulatedDisk(new Random(3));
+        var writer = SimulatedLog.Open(disk, disk.Start());
+        SimulatedLog.Append(writer, TestLog.Single("a"));
+        var mark = writer.DurableMark;
+        disk.Entries.Remove(SimulatedLog.File(name), out var removed);
+
+        var refused = SimulatedLog.Append(writer, TestLog.Single("b"))[0];
+
+        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (refused.Status, writer.State));
+        Assert.Contains(name, refused.Error, StringComparison.Ordinal);
+        Assert.Equal(mark, writer.DurableMark);
+        disk.Entries[SimulatedLog.File(name)] = removed!;
+        writer.Step();
+        Assert.Equal(AppendStatus.Appended, SimulatedLog.Append(writer, TestLog.Single("c"))[0].Status);
+        Assert.Equal(["a", "c"], ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(SimulatedLog.ReadAll(disk).Text)));
+    }
+
+    [Fact]
+    public async Task L1_log_json_of_another_log_is_noticed()
+    {
+        await using var writer = await OpenWithOneAsync("a");
+        var path = Path.Combine(Folder, "log.json");
+        var own = await File.ReadAllTextAsync(path);
+        await File.WriteAllTextAsync(path, own.Replace(writer.LogId.ToString(), Guid.NewGuid().ToString(), StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => writer.State == WriterState.Failed);
+
+        Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("b"))).Status);
+        await File.WriteAllTextAsync(path, own);
+        await Eventually.IsTrueAsync(() => writer.State == WriterState.Running);
+        Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Single("c"))).Status);
+    }
+
+    private static void Copy(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from).Where(file => Path.GetFileName(file) != "writer.lock"))
+        {
+            // Not File.Copy, which wants a file that nobody writes.
+            using var source = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            using var target = File.Create(Path.Combine(to, Path.GetFileName(file)));
+            source.CopyTo(target);
+        }
+    }
+
+    private async Task<EventLogWriter> OpenWithOneAsync(string user, string? key = null)
+    {
+        var writer = TestLog.Open(Folder);
+        Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Single(user, key))).Status);
+        return writer;
+    }
+
+    private List<string> Users()
+    {
+        using var reader = EventLogReader.Open(Folder);
+        return ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(TestLog.ReadAll(reader).Text));
+    }
+}
