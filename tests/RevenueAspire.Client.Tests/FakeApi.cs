@@ -42,6 +42,17 @@ internal sealed class FakeApi : IAsyncDisposable
 
     public long KeysFrom { get; set; }
 
+    public int KeyWindow { get; set; } = 1_000_000;
+
+    /// <summary>Whether <c>?listed=</c> is known.</summary>
+    public bool KnowsListed { get; set; } = true;
+
+    /// <summary>How often health was asked for.</summary>
+    public int HealthReads { get; private set; }
+
+    /// <summary>Replaces the list of rejected lines in answers to batches.</summary>
+    public string? RejectedList { get; set; }
+
     /// <summary>Whether /health tells of the log.</summary>
     public bool TellsLog { get; set; } = true;
 
@@ -88,8 +99,9 @@ internal sealed class FakeApi : IAsyncDisposable
     {
         lock (_gate)
         {
+            HealthReads++;
             return context.Response.WriteAsync(TellsLog
-                ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom } } } })
+                ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom, keyWindow = KeyWindow } } } })
                 : """{"status":"Healthy"}""");
         }
     }
@@ -143,7 +155,8 @@ internal sealed class FakeApi : IAsyncDisposable
         var lines = isBatch ? body.Split('\n', StringSplitOptions.RemoveEmptyEntries) : [body];
         var good = lines.Where(line => Problem(line) is null).ToList();
         var rejected = lines.Select((line, index) => (Line: index + 1, Reason: Problem(line))).Where(line => line.Reason is not null).ToList();
-        var list = JsonSerializer.Serialize(rejected.Take(100).Select(reject => new { line = reject.Line, reason = reject.Reason }));
+        var list = JsonSerializer.Serialize(rejected.Take(KnowsListed && int.TryParse(context.Request.Query["listed"], CultureInfo.InvariantCulture, out var listed) ? listed : 100).Select(reject => new { line = reject.Line, reason = reject.Reason }));
+        list = RejectedList ?? list;
         if (good.Count == 0)
         {
             return (400, isBatch ? $$"""{"detail":"no events","rejectedCount":{{rejected.Count}},"rejected":{{list}}}""" : JsonSerializer.Serialize(new { detail = rejected[0].Reason }));

@@ -102,6 +102,73 @@ public sealed class GenerateEventsTests : ServiceFixture
     }
 
     [Fact]
+    public async Task An_unknown_path_has_the_same_shape_of_problem()
+    {
+        await using var client = await StartAsync(new Uri("http://127.0.0.1:1"), null);
+
+        using var answer = await Http.GetAsync(new Uri(Generate, "/nothing"));
+
+        await AssertProblemAsync(HttpStatusCode.NotFound, "/generateEvents", answer);
+    }
+
+    [Fact]
+    public async Task A_run_that_was_cut_off_and_whose_keys_are_forgotten_is_named_with_its_journal_and_begins_anew_on_purpose()
+    {
+        await using var api = await FakeApi.StartAsync();
+        await using var client = await CutOffAsync(api);
+        api.KeysFrom = long.MaxValue;
+
+        using var refused = await Http.PostAsync(Generate, null);
+        await AssertProblemAsync(HttpStatusCode.InternalServerError, "older than the API remembers keys", refused);
+        var detail = await refused.Content.ReadAsStringAsync();
+        Assert.Contains("?again=true", detail, StringComparison.Ordinal);
+        Assert.Contains(FilePath("data/client/generate-"), detail, StringComparison.Ordinal);
+        using var wrong = await Http.PostAsync(new Uri(Generate, "?again=perhaps"), null);
+        await AssertProblemAsync(HttpStatusCode.BadRequest, "again:", wrong);
+
+        api.KeysFrom = 0;
+        using var again = await Http.PostAsync(new Uri(Generate, "?again=true"), null);
+        Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        Assert.Equal(5 + 12, api.Records.Count);
+        using var next = await Http.PostAsync(Generate, null);
+        Assert.Equal(HttpStatusCode.OK, next.StatusCode);
+    }
+
+    [Fact]
+    public async Task A_run_that_was_cut_off_in_another_log_begins_anew_and_the_log_says_so()
+    {
+        await using var api = await FakeApi.StartAsync();
+        await using var client = await CutOffAsync(api);
+        api.LogId = Guid.NewGuid();
+
+        using var answer = await Http.PostAsync(Generate, null);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(5 + 12, api.Records.Count);
+        await client.WaitForLineAsync("which has nothing of it");
+    }
+
+    /// <summary>The service after a run of 12 lines of which 5 were taken.</summary>
+    private async Task<ServiceProcess> CutOffAsync(FakeApi api)
+    {
+        api.Before = async (context, number) =>
+        {
+            if (number <= 5)
+            {
+                return false;
+            }
+
+            await FakeApi.Answer(context, 503);
+            return true;
+        };
+        var client = await StartAsync(api.Url, Write(SendHarness.Events(12)), ("Client__GiveUpAfterSeconds", "1"), ("Client__Concurrency", "1"));
+        using var first = await Http.PostAsync(Generate, null);
+        await AssertProblemAsync(HttpStatusCode.BadGateway, "the next call", first);
+        api.Before = (_, _) => Task.FromResult(false);
+        return client;
+    }
+
+    [Fact]
     public async Task A_run_that_was_cut_off_is_taken_up_by_the_next_call()
     {
         await using var api = await FakeApi.StartAsync();

@@ -60,16 +60,79 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_finished_run_leaves_nothing_to_resume()
+    public async Task A_finished_run_is_done_and_nothing_is_sent()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var good = _client.Write("good.jsonl", SendHarness.Events(4));
+        var bad = _client.Write("bad.jsonl", SendHarness.Event(5), "bad");
+        await _client.RunAsync("send", good, bad, "--url", api.Url.ToString());
+        var sent = api.Keys.Count;
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, good, "--resume"));
+        Assert.Equal($"{good}: was sent to the end before: 4 lines sent, 4 accepted, 0 rejected\n", _client.Out);
+        Assert.Equal(ExitCodes.Rejected, await _client.RunAsync("send", good, bad, "--url", api.Url.ToString(), "--resume"));
+        Assert.Contains($"2 lines sent, 1 accepted, 1 rejected; the rejected lines are in {bad}.rejected.jsonl", _client.Out, StringComparison.Ordinal);
+
+        Assert.Empty(_client.Error);
+        Assert.Equal(sent, api.Keys.Count);
+    }
+
+    [Fact]
+    public async Task A_finished_run_whose_file_was_changed_since_is_not_called_done()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(4));
         await _client.SendAsync(api, file);
+        _client.Write("a.jsonl", SendHarness.Events(5)[1..]);
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+        Assert.Contains("has been changed since", _client.Error, StringComparison.Ordinal);
+
+        _client.Write("a.jsonl", SendHarness.Events(6));
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
+        Assert.Contains("bytes were appended", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(4, api.Records.Count);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_line_changed_in_the_part_that_may_have_been_sent_is_refused(bool nothingIsAnswered)
+    {
+        await using var api = await FakeApi.StartAsync();
+        var lines = SendHarness.Events(40);
+        var file = _client.Write("a.jsonl", lines);
+        api.LosesAnswer = (context, _) => nothingIsAnswered || context.Request.Headers["Idempotency-Key"].ToString().EndsWith("-0", StringComparison.Ordinal);
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "4"));
+        api.LosesAnswer = (_, _) => false;
+        var records = api.Records.Count;
+        // One byte more behind what is answered shifts the key of every later line.
+        lines[30] = lines[30].Replace("add_revenue", "add_revenue ", StringComparison.Ordinal);
+        _client.Write("a.jsonl", lines);
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
 
-        Assert.Contains("Nothing to resume", _client.Error, StringComparison.Ordinal);
-        Assert.Equal(4, api.Records.Count);
+        Assert.Contains("has been changed since", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Go on with", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(records, api.Records.Count);
+    }
+
+    [Fact]
+    public async Task A_run_of_which_nothing_was_sent_begins_with_the_log_and_the_file_as_they_are_now()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var first = _client.Write("first.jsonl", SendHarness.Events(40));
+        var second = _client.Write("second.jsonl", SendHarness.Events(3));
+        await StopAtAsync(api, 5, () => _client.RunAsync("send", first, second, "--url", api.Url.ToString(), "--concurrency", "1"));
+        // The second file was not begun when the log was replaced; a resumed run is resumed once more.
+        api.LogId = Guid.NewGuid();
+        api.KeysFrom = api.Offset;
+        _client.Write("second.jsonl", SendHarness.Events(30));
+
+        await StopAtAsync(api, 5, () => _client.SendAsync(api, second, "--concurrency", "1", "--resume"));
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, second, "--resume"));
+
+        Assert.Contains("30 lines sent, 30 accepted", _client.Out, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -224,7 +287,7 @@ public sealed class ResumeTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(4));
-        using var other = Journal.RunJournal.Open(_client.JournalDirectory, "send", file, api.Url.AbsoluteUri);
+        using var other = Journal.RunJournal.Open(_client.JournalDirectory, Journal.JournalNames.Send(file, api.Url), file);
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
 

@@ -145,7 +145,7 @@ public sealed class RetryTests : IDisposable
             return true;
         };
 
-        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "2"));
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "1"));
         Assert.Contains("was away for too long (503: provoked 503)", _client.Error, StringComparison.Ordinal);
         Assert.Contains($"10 lines accepted, 0 rejected, sent without a gap to line 10. Go on with: RevenueAspire.Client send {file} --url {api.Url} --resume", _client.Error, StringComparison.Ordinal);
 
@@ -200,6 +200,97 @@ public sealed class RetryTests : IDisposable
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1))));
 
         Assert.Contains("202 without a receipt", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("4")]
+    public async Task A_request_whose_answer_was_lost_is_not_sent_again_once_its_key_is_forgotten(string? batch)
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.LosesAnswer = (_, number) =>
+        {
+            if (number != 5)
+            {
+                return false;
+            }
+
+            // Others write meanwhile, more than the API remembers.
+            api.Offset += 100_000;
+            api.KeysFrom = api.Offset - 1000;
+            return true;
+        };
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(40)), ["--concurrency", "1", .. batch is null ? (string[])[] : ["--batch", batch]]));
+
+        Assert.Contains("whose answer was lost", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("older than the API remembers keys", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Go on with", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(api.Keys.Count, api.Keys.Distinct().Count());
+        Assert.Equal(api.Records.Count, api.Records.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_request_whose_answer_was_lost_is_not_sent_to_another_log()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.LosesAnswer = (_, number) =>
+        {
+            api.LogId = number == 5 ? Guid.NewGuid() : api.LogId;
+            return number == 5;
+        };
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(40)), "--concurrency", "1"));
+
+        Assert.Contains("keeps another log", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(5, api.Keys.Count);
+    }
+
+    [Fact]
+    public async Task The_workers_share_one_look_at_the_keys_a_second()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.LosesAnswer = (_, number) => number <= 64;
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(64)), "--concurrency", "32"));
+
+        Assert.Equal(64, api.Records.Count);
+        Assert.InRange(api.HealthReads, 2, 1 + 8);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(7)]
+    public async Task An_api_that_remembers_fewer_keys_than_requests_are_in_flight_is_not_sent_to(int window)
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.KeyWindow = window;
+        var file = _client.Write("a.jsonl", SendHarness.Events(3));
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "8"));
+        Assert.Contains($"remembers the keys of only {window} requests (EventLog:KeyWindow)", Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Empty(api.Keys);
+    }
+
+    [Fact]
+    public async Task A_key_known_with_another_body_stops_the_run_without_the_advice_to_resume()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Before = async (context, number) =>
+        {
+            if (number < 5)
+            {
+                return false;
+            }
+
+            await FakeApi.Answer(context, 422);
+            return true;
+        };
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(10)), "--concurrency", "1"));
+
+        Assert.Contains("with another content (422)", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("--resume", _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -70,6 +70,34 @@ public sealed class SendOnStartTests : ServiceFixture
     }
 
     [Fact]
+    public async Task The_same_content_from_another_folder_at_another_address_is_not_sent_again_but_another_log_gets_it()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = Write(SendHarness.Events(6));
+        await using (var client = await StartAsync(api.Url, file, ("Client__SendOnStart", "true")))
+        {
+            await client.WaitForLineAsync("is sent: 6 lines");
+        }
+
+        var copy = FilePath("copy.jsonl");
+        File.Copy(file, copy);
+        var other = new Uri($"http://localhost:{api.Url.Port}");
+        await using (var client = await StartAsync(other, copy, ("Client__SendOnStart", "true")))
+        {
+            await client.WaitForLineAsync("is not sent again at start");
+        }
+
+        Assert.Equal(6, api.Records.Count);
+        api.LogId = Guid.NewGuid();
+        await using (var client = await StartAsync(api.Url, file, ("Client__SendOnStart", "true")))
+        {
+            await client.WaitForLineAsync("is sent: 6 lines");
+        }
+
+        Assert.Equal(12, api.Records.Count);
+    }
+
+    [Fact]
     public async Task Another_content_is_sent_on_start()
     {
         await using var api = await FakeApi.StartAsync();

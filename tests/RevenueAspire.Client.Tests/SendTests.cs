@@ -189,7 +189,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task All_rejected_lines_of_a_batch_are_found_where_the_api_lists_only_the_first_hundred()
+    public async Task All_rejected_lines_of_a_batch_are_asked_for_and_no_line_is_sent_again_to_find_them()
     {
         await using var api = await FakeApi.StartAsync();
         string[] lines = [.. Enumerable.Range(1, 600).Select(i => i % 3 == 0 ? SendHarness.Event(i) : $"bad {i}")];
@@ -197,6 +197,7 @@ public sealed class SendTests : IDisposable
 
         Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--batch", "300"));
 
+        Assert.Equal(2, api.Keys.Count);
         Assert.Equal(lines.Where(line => line[0] == '{').Order(), api.Records.Order());
         Assert.Equal(lines.Where(line => line[0] != '{'), SendHarness.Rejected(file)!);
     }
@@ -214,11 +215,125 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task Rejected_lines_that_cannot_be_written_stop_the_run_before_progress_passes_them()
+    public async Task An_api_that_lists_fewer_rejected_lines_than_it_counts_stops_the_run()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.KnowsListed = false;
+        string[] lines = [.. Enumerable.Range(1, 150).Select(i => $"bad {i}"), SendHarness.Event(1)];
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", lines), "--batch", "200"));
+
+        Assert.Contains("the API rejected 150 lines, but names 100 of them", _client.Error, StringComparison.Ordinal);
+        Assert.Single(api.Keys);
+    }
+
+    [Theory]
+    [InlineData("""[{"line":1,"reason":"x"},{"line":1,"reason":"x"}]""")]
+    [InlineData("""[{"line":0,"reason":"x"},{"line":1,"reason":"x"}]""")]
+    [InlineData("""[{"line":1,"reason":"x"},{"line":4,"reason":"x"}]""")]
+    public async Task A_list_of_rejected_lines_that_cannot_be_stops_the_run_with_one_line(string list)
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.RejectedList = list;
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", "bad", "bad", SendHarness.Event(1)), "--batch", "3"));
+
+        Assert.Contains("the answer is unexpected", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_bug_in_one_part_ends_the_run_instead_of_hanging_it()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var path = _client.Write("a.jsonl", SendHarness.Events(5000));
+        using var http = new HttpClient(new FailingHandler()) { Timeout = Timeout.InfiniteTimeSpan };
+        var connection = new Http.ApiConnection(http, api.Url, FakeApi.Secret);
+        using var job = Sending.SendJob.Create(
+            Input.InputFile.Open(path), Journal.RunJournal.Open(_client.JournalDirectory, "send-x", path), api.Url, batch: 0, DateTimeOffset.UtcNow);
+        job.Begin(null);
+        var settings = new Sending.SendSettings { Concurrency = 4, RequestTimeout = TimeSpan.FromSeconds(5), GiveUpAfter = TimeSpan.FromSeconds(5), StartPatience = TimeSpan.FromSeconds(5) };
+        using var run = new Sending.SendRun(job, connection, settings, new Silence(), TimeProvider.System);
+
+        await Assert.ThrowsAsync<NotSupportedException>(() => run.RunAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20)));
+    }
+
+    [Fact]
+    public async Task Rejected_lines_go_beside_the_journal_where_the_inputs_folder_cannot_be_written()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", "bad", SendHarness.Event(1), "worse");
+        // Stands for a read-only folder, which does not bind root.
+        Directory.CreateDirectory(file + ".rejected.jsonl");
+
+        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+
+        var elsewhere = Assert.Single(Directory.GetFiles(_client.JournalDirectory, "*.a.jsonl.rejected.jsonl"));
+        Assert.Equal(["bad", "worse"], File.ReadAllLines(elsewhere));
+        Assert.Contains($"the rejected lines go to {elsewhere}", _client.Error, StringComparison.Ordinal);
+        Assert.Contains($"the rejected lines are in {elsewhere}", _client.Out, StringComparison.Ordinal);
+        Assert.Single(api.Records);
+    }
+
+    [Fact]
+    public async Task A_read_only_folder_does_not_stop_a_run()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "File modes do not bind this user.");
+        await using var api = await FakeApi.StartAsync();
+        Directory.CreateDirectory(_client.Path("closed"));
+        var file = _client.Write("closed/a.jsonl", "bad", SendHarness.Event(1));
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(_client.Path("closed"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
+            Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+            File.SetUnixFileMode(_client.Path("closed"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        Assert.Single(api.Records);
+    }
+
+    [Fact]
+    public async Task A_file_of_rejected_lines_that_is_there_already_is_moved_aside_and_named()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", "bad", SendHarness.Event(1));
+        File.WriteAllText(file + ".rejected.jsonl", "corrected by hand\n");
+        File.WriteAllText(file + ".rejected.1.jsonl", "older\n");
+
+        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+
+        Assert.Equal("bad\n", File.ReadAllText(file + ".rejected.jsonl"));
+        Assert.Equal("older\n", File.ReadAllText(file + ".rejected.1.jsonl"));
+        Assert.Equal("corrected by hand\n", File.ReadAllText(file + ".rejected.2.jsonl"));
+        Assert.Contains($"they are now in {file}.rejected.2.jsonl", _client.Error, StringComparison.Ordinal);
+
+        // The same lines again are no second copy.
+        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.False(File.Exists(file + ".rejected.3.jsonl"));
+    }
+
+    [Fact]
+    public async Task A_file_that_holds_the_rejected_lines_of_another_input_is_wrong_usage()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(2));
+        var rejected = _client.Write("a.jsonl.rejected.jsonl", "bad");
+
+        Assert.Equal(ExitCodes.Usage, await _client.RunAsync("send", file, rejected, "--url", api.Url.ToString()));
+
+        Assert.Contains($"{rejected} holds the rejected lines of another file", _client.Error, StringComparison.Ordinal);
+        Assert.Empty(api.Keys);
+        Assert.Equal(["bad"], File.ReadAllLines(rejected));
+    }
+
+    [Fact]
+    public async Task Rejected_lines_that_can_be_written_nowhere_stop_the_run_before_progress_passes_them()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", "bad", SendHarness.Event(1));
+        var elsewhere = Path.Combine(_client.JournalDirectory, Journal.JournalNames.Send(file, api.Url) + ".a.jsonl.rejected.jsonl");
         Directory.CreateDirectory(file + ".rejected.jsonl");
+        Directory.CreateDirectory(elsewhere);
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
         Assert.Contains("Rejected lines cannot be written", _client.Error, StringComparison.Ordinal);
@@ -227,5 +342,25 @@ public sealed class SendTests : IDisposable
         Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--resume"));
         Assert.Equal(["bad"], SendHarness.Rejected(file)!);
         Assert.Single(api.Records);
+    }
+
+    private sealed class FailingHandler : HttpMessageHandler
+    {
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => throw new NotSupportedException("a bug");
+    }
+
+    private sealed class Silence : Sending.ISendObserver
+    {
+        public void Rejected(string file, Sending.RejectedLine line)
+        {
+        }
+
+        public void Waiting(string reason)
+        {
+        }
+
+        public void Warning(string text)
+        {
+        }
     }
 }

@@ -66,6 +66,8 @@ public abstract class ServiceFixture : IDisposable
         var body = await answer.Content.ReadAsStringAsync();
         using var json = JsonDocument.Parse(body);
         Assert.Equal((int)status, json.RootElement.GetProperty("status").GetInt32());
+        Assert.Equal("about:blank", json.RootElement.GetProperty("type").GetString());
+        Assert.False(json.RootElement.TryGetProperty("traceId", out _));
         Assert.Contains(text, body, StringComparison.Ordinal);
     }
 }

@@ -72,14 +72,16 @@ public sealed class WindowTests : IDisposable
         var path = _client.Write("a.jsonl", "bad 1", "bad 2", "bad 3");
         using var input = InputFile.Open(path);
         long saved;
-        using (var first = new RejectedFile(input, 0))
+        var other = _client.Path("elsewhere.jsonl");
+        using (var first = new RejectedFile(input, other, null, 0))
         {
+            Assert.Equal(RejectedFile.PathFor(path), first.Claim(_ => { }));
             await first.AppendAsync([new RejectedLine(1, "", "bad 1"u8.ToArray())], CancellationToken.None);
             saved = first.Length;
             await first.AppendAsync([new RejectedLine(2, "", "bad 2"u8.ToArray())], CancellationToken.None);
         }
 
-        using (var second = new RejectedFile(input, saved))
+        using (var second = new RejectedFile(input, other, RejectedFile.PathFor(path), saved))
         {
             await second.AppendAsync([new RejectedLine(2, "", "bad 2"u8.ToArray()), new RejectedLine(3, "", null, 12, 5)], CancellationToken.None);
         }

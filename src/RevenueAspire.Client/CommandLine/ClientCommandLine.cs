@@ -94,6 +94,11 @@ internal static class ClientCommandLine
             {
                 result.AddError($"{twice.Key} is named twice.");
             }
+            else if (paths.Find(path => paths.Exists(other => Path.GetFullPath(path) == RejectedFile.PathFor(Path.GetFullPath(other)))) is { } rejected)
+            {
+                // FILE*.jsonl takes it in; what is corrected in it is sent by itself.
+                result.AddError($"{rejected} holds the rejected lines of another file that is named. Send the two one after the other.");
+            }
         });
 
         var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, resume };

@@ -31,22 +31,12 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         try
         {
             await OpenAsync(jobs, stop);
-            var log = await LogStateQuery.WaitAsync(_api, _settings, _display, time, stop);
-            if (log is null)
-            {
-                _display.Warning($"the health of {_api.Url} does not tell which keys it remembers: this run cannot be resumed after a kill.");
-            }
-
-            foreach (var job in jobs)
-            {
-                job.Begin(log);
-            }
-
+            await BeginAsync(jobs.FindAll(job => !job.Entry.Finished), stop);
             var anyRejected = false;
             foreach (var job in jobs)
             {
                 current = job;
-                anyRejected |= await SendAsync(job, stop);
+                anyRejected |= job.Entry.Finished ? await SayDoneAsync(job) : await SendAsync(job, stop);
                 current = null;
             }
 
@@ -83,15 +73,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
 
             while (inputs.TryPeek(out var input))
             {
-                if (await OpenAsync(input, stop) is { } job)
-                {
-                    jobs.Add(job);
-                }
-                else
-                {
-                    input.Dispose();
-                }
-
+                jobs.Add(await OpenAsync(input, stop));
                 inputs.Dequeue();
             }
         }
@@ -102,17 +84,29 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
                 input.Dispose();
             }
         }
-
-        if (jobs.Count == 0)
-        {
-            throw new SendException(SendFailure.NothingToResume, $"Nothing to resume: {string.Join(", ", arguments.Files)} was sent to the end.");
-        }
     }
 
-    /// <summary>A new run, or the one to resume; null when there was one and it came to its end.</summary>
-    private async Task<SendJob?> OpenAsync(InputFile input, CancellationToken stop)
+    /// <summary>Asks the API for its log, and puts all runs on disk.</summary>
+    private async Task BeginAsync(List<SendJob> jobs, CancellationToken stop)
     {
-        var journal = RunJournal.Open(journalDirectory, "send", input.FullPath, _api.Url.AbsoluteUri);
+        if (jobs.Count == 0)
+        {
+            return;
+        }
+
+        var log = await LogStateQuery.WaitAsync(_api, _settings, _display, time, stop);
+        if (log is null)
+        {
+            _display.Warning($"the health of {_api.Url} does not tell which keys it remembers: this run cannot be resumed after a kill.");
+        }
+
+        jobs.ForEach(job => job.Begin(log));
+    }
+
+    /// <summary>A new run, or the one to resume, which may have come to its end.</summary>
+    private async Task<SendJob> OpenAsync(InputFile input, CancellationToken stop)
+    {
+        var journal = RunJournal.Open(journalDirectory, JournalNames.Send(input.FullPath, _api.Url), input.GivenPath);
         SendJob? job = null;
         try
         {
@@ -129,12 +123,13 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
 
             var entry = journal.Load()
                 ?? throw new SendException(SendFailure.NothingToResume, $"Nothing to resume: no send of {input.GivenPath} to {_api.Url} was begun. Leave --resume out.");
-            if (entry.Finished)
+            job = await SendJob.ResumeAsync(input, journal, entry, arguments.Batch, stop);
+            if (job.AddedBytes > 0)
             {
-                return null;
+                _display.Warning($"{SendDisplay.Number(job.AddedBytes)} bytes were appended to {input.GivenPath} after its send had begun; they are not part of it, and not sent.");
             }
 
-            return job = await SendJob.ResumeAsync(input, journal, entry, arguments.Batch, stop);
+            return job;
         }
         finally
         {
@@ -170,6 +165,17 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         return job.Entry.Rejected > 0;
     }
 
+    /// <summary>Says that an earlier process has sent all of it.</summary>
+    /// <returns>Whether lines were rejected.</returns>
+    private async Task<bool> SayDoneAsync(SendJob job)
+    {
+        var entry = job.Entry;
+        var rejected = entry.Rejected > 0 ? $"; the rejected lines are in {entry.RejectedPath}" : "";
+        await terminal.Out.WriteLineAsync(
+            $"{job.Input.GivenPath}: was sent to the end before: {SendDisplay.Number(entry.Accepted + entry.Rejected)} lines sent, {SendDisplay.Number(entry.Accepted)} accepted, {SendDisplay.Number(entry.Rejected)} rejected{rejected}");
+        return entry.Rejected > 0;
+    }
+
     private static string Summary(SendJob job, SendRun run, TimeSpan elapsed)
     {
         var entry = job.Entry;
@@ -192,7 +198,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     /// <summary>Names the command that goes on, when some of the run may have been sent.</summary>
     private async Task SayHowToGoOnAsync(SendJob? job, SendFailure? failure)
     {
-        if (job is null || job.Entry.OpenThrough == 0 || failure is SendFailure.CannotResume or SendFailure.NothingToResume)
+        if (job is null || job.Entry.OpenThrough == 0 || failure is SendFailure.CannotResume or SendFailure.NothingToResume or SendFailure.KeyConflict)
         {
             return;
         }

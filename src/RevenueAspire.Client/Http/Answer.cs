@@ -39,10 +39,10 @@ internal sealed record Answer(AnswerKind Kind)
     /// <summary>Lines that were appended.</summary>
     public int Accepted { get; init; }
 
-    /// <summary>Lines that were not; may be more than are listed.</summary>
+    /// <summary>Lines that were not; as many as are listed, where the API keeps its word.</summary>
     public int RejectedCount { get; init; }
 
-    /// <summary>The first of them.</summary>
+    /// <summary>Each of them.</summary>
     public IReadOnlyList<BatchReject> Rejected { get; init; } = [];
 
     /// <summary>What the API, or the connection, says about it.</summary>

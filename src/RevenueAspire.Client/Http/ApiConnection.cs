@@ -10,8 +10,11 @@ namespace RevenueAspire.Client.Http;
 /// <param name="secret">Goes into the Authorization header as it is.</param>
 internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
 {
-    /// <summary>Bytes of an answer that are read at most; what the API says about 100 rejected lines is far smaller.</summary>
+    /// <summary>Bytes of an answer that are read at most, besides its rejected lines.</summary>
     private const int MaxAnswerBytes = 1 << 20;
+
+    /// <summary>What the API says about one rejected line is far smaller.</summary>
+    private const int MaxBytesPerLine = 512;
 
     private static readonly MediaTypeHeaderValue Json = new("application/json");
     private static readonly MediaTypeHeaderValue JsonLines = new("application/jsonl");
@@ -27,21 +30,22 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
     public LogPosition Log { get; } = new();
 
     /// <summary>Sends one event, or JSON Lines.</summary>
-    /// <param name="isBatch">Whether the body goes to <c>/liveEvents</c>.</param>
+    /// <param name="lines">Lines of a batch, which goes to <c>/liveEvents</c>: so many rejected ones are to be listed. 0 for a single event.</param>
     /// <param name="key">The Idempotency-Key.</param>
     /// <param name="body">Must stay unchanged until the call returns, and after an <see cref="AnswerKind.TryAgain"/> without a status for good: a broken connection may still read it.</param>
     /// <param name="cancellationToken">Breaks the attempt off.</param>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
-    public async Task<Answer> PostAsync(bool isBatch, string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    public async Task<Answer> PostAsync(int lines, string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
+        var isBatch = lines > 0;
         using var content = new ReadOnlyMemoryContent(body);
         content.Headers.ContentType = isBatch ? JsonLines : Json;
-        using var request = new HttpRequestMessage(HttpMethod.Post, isBatch ? _events : _event) { Content = content };
+        using var request = new HttpRequestMessage(HttpMethod.Post, isBatch ? new Uri($"{_events.AbsoluteUri}?listed={lines}") : _event) { Content = content };
         request.Headers.TryAddWithoutValidation("Authorization", secret);
         request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
         using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-        return await ReadAsync(response, isBatch, cancellationToken);
+        return await ReadAsync(response, lines, cancellationToken);
     }
 
     /// <summary>Asks for the state of the log.</summary>
@@ -54,7 +58,7 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {
-            var body = await ReadBodyAsync(response, buffer, cancellationToken);
+            var body = await ReadBodyAsync(response, buffer, MaxAnswerBytes, cancellationToken);
             // An API whose log cannot be written answers 503, but tells its state all the same.
             var state = LogState.Parse(body);
             var isTransient = IsTransient(response.StatusCode);
@@ -66,13 +70,13 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
         }
     }
 
-    private async Task<Answer> ReadAsync(HttpResponseMessage response, bool isBatch, CancellationToken cancellationToken)
+    private async Task<Answer> ReadAsync(HttpResponseMessage response, int lines, CancellationToken cancellationToken)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {
-            var body = await ReadBodyAsync(response, buffer, cancellationToken);
-            return Judge(response, isBatch, AnswerBody.Parse(body.Span));
+            var body = await ReadBodyAsync(response, buffer, MaxAnswerBytes + (lines * MaxBytesPerLine), cancellationToken);
+            return Judge(response, lines > 0, AnswerBody.Parse(body.Span));
         }
         finally
         {
@@ -117,7 +121,7 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
     }
 
     /// <summary>Reads the whole body, so that its connection can be used again, into the buffer, or a larger one where it does not fit.</summary>
-    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpResponseMessage response, byte[] buffer, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpResponseMessage response, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
     {
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var length = 0;
@@ -125,7 +129,7 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
         {
             var read = await stream.ReadAsync(buffer.AsMemory(length), cancellationToken);
             length += read;
-            if (read == 0 || length > MaxAnswerBytes)
+            if (read == 0 || length > maxBytes)
             {
                 // What is longer is no answer of the API's, and cut off it is no JSON either.
                 return buffer.AsMemory(0, length);

@@ -6,7 +6,8 @@ namespace RevenueAspire.Client.Http;
 /// <param name="Id">The log's id.</param>
 /// <param name="DurableMark">Offset up to which it is on disk.</param>
 /// <param name="KeysFrom">Offset from which on it remembers every idempotency key.</param>
-internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom)
+/// <param name="KeyWindow">How many keyed requests it remembers at most; null when it does not tell.</param>
+internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom, long? KeyWindow)
 {
     /// <summary>Reads <c>checks.log.data</c>; null when the body has none.</summary>
     public static LogState? Parse(ReadOnlyMemory<byte> json)
@@ -21,7 +22,7 @@ internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom)
                 && data.TryGetProperty("id", out var id) && Guid.TryParse(id.GetString(), out var logId)
                 && data.TryGetProperty("durableMark", out var mark) && mark.TryGetInt64(out var durableMark)
                 && data.TryGetProperty("keysFrom", out var keys) && keys.TryGetInt64(out var keysFrom)
-                ? new LogState(logId, durableMark, keysFrom)
+                ? new LogState(logId, durableMark, keysFrom, data.TryGetProperty("keyWindow", out var window) && window.TryGetInt64(out var keyWindow) ? keyWindow : null)
                 : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

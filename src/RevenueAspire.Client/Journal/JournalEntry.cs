@@ -4,13 +4,14 @@ namespace RevenueAspire.Client.Journal;
 
 /// <summary>A run as the disk remembers it. Saved before the first request, and then about every second.</summary>
 /// <remarks>
-/// Everything before <see cref="SentThrough"/> is answered. Requests that begin between it and <see cref="OpenThrough"/> may have been sent; they
-/// follow from the file, <see cref="Batch"/> and the limits alone; a resumed run sends them again with the same keys.
+/// Everything before <see cref="SentThrough"/> is answered. Requests between it and <see cref="OpenThrough"/> may have been sent; they follow from the file,
+/// <see cref="Batch"/> and the limits alone; a resumed run sends them again with the same keys. Keys are byte offsets, so that holds only while no byte before
+/// <see cref="OpenThrough"/> has changed: <see cref="Digest"/> covers all of them.
 /// </remarks>
 internal sealed record JournalEntry
 {
     /// <summary>Changes with the meaning of the members, and with the way in which a file is cut into requests.</summary>
-    public const int CurrentVersion = 1;
+    public const int CurrentVersion = 2;
 
     public int Version { get; init; } = CurrentVersion;
 
@@ -39,11 +40,11 @@ internal sealed record JournalEntry
     /// <summary>Lines before that offset.</summary>
     public long LinesThrough { get; init; }
 
-    /// <summary>SHA-256 of the bytes before that offset, in hex.</summary>
-    public string Digest { get; init; } = "";
-
-    /// <summary>No request that begins at or behind this byte offset has been sent; 0 before the first request.</summary>
+    /// <summary>No byte at or behind this offset has been sent; 0 before the first request.</summary>
     public long OpenThrough { get; init; }
+
+    /// <summary>SHA-256 of the bytes before <see cref="OpenThrough"/>, in hex.</summary>
+    public string Digest { get; init; } = "";
 
     /// <summary>Lines before <see cref="SentThrough"/> that the API took.</summary>
     public long Accepted { get; init; }
@@ -51,7 +52,10 @@ internal sealed record JournalEntry
     /// <summary>Lines before <see cref="SentThrough"/> that are no events.</summary>
     public long Rejected { get; init; }
 
-    /// <summary>Bytes of the file of rejected lines that belong to them.</summary>
+    /// <summary>The file of rejected lines that this run has made; null before the first of them.</summary>
+    public string? RejectedPath { get; init; }
+
+    /// <summary>Bytes of that file that are counted here.</summary>
     public long RejectedBytes { get; init; }
 
     public bool Finished { get; init; }

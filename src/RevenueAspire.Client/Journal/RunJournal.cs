@@ -1,7 +1,6 @@
-using System.Security.Cryptography;
-using System.Text;
 using System.Text.Json;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Client.Journal;
 
@@ -20,13 +19,12 @@ internal sealed class RunJournal : IDisposable
 
     /// <summary>Opens, and where needed makes, the journal's place.</summary>
     /// <param name="directory">Made when missing.</param>
-    /// <param name="kind">Separates runs of different origin: <c>send</c>, <c>start</c>, <c>generate</c>.</param>
-    /// <param name="identity">What the run is about: path and address, or content and address.</param>
+    /// <param name="name">What the run is about; see <see cref="JournalNames"/>.</param>
+    /// <param name="file">What is sent, for messages.</param>
     /// <exception cref="JournalException">Another process holds it, or the directory cannot be used; one line for people.</exception>
-    public static RunJournal Open(string directory, string kind, params ReadOnlySpan<string> identity)
+    public static RunJournal Open(string directory, string name, string file)
     {
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\n', identity)));
-        var path = Path.Combine(directory, $"{kind}-{Convert.ToHexStringLower(hash.AsSpan(0, 10))}.json");
+        var path = Path.Combine(directory, name + ".json");
         try
         {
             CreateDirectory(directory);
@@ -44,9 +42,13 @@ internal sealed class RunJournal : IDisposable
         {
             throw new JournalException($"Progress cannot be kept in {directory}: {exception.Message} Set Data:Directory to a folder that can be written.", exception);
         }
+        catch (IOException exception) when (SharingViolation.IsIn(exception))
+        {
+            throw new JournalException($"{file} is being sent by another process (its lock is {path}.lock).", exception);
+        }
         catch (IOException exception)
         {
-            throw new JournalException($"{identity[0]} is being sent to {identity[^1]} by another process (its lock is {path}.lock).", exception);
+            throw new JournalException($"Progress cannot be kept in {directory}: {exception.Message} Set Data:Directory to a folder that can be written.", exception);
         }
     }
 
@@ -59,7 +61,7 @@ internal sealed class RunJournal : IDisposable
             var entry = JsonSerializer.Deserialize(File.ReadAllBytes(FilePath), JournalJson.Default.JournalEntry);
             return entry is { Version: JournalEntry.CurrentVersion }
                 ? entry
-                : throw new JournalException($"The journal {FilePath} was written by another version of this program.");
+                : throw new JournalException($"The journal {FilePath} was written by another version of this program.", SendFailure.CannotResume);
         }
         catch (FileNotFoundException)
         {
@@ -67,7 +69,20 @@ internal sealed class RunJournal : IDisposable
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new JournalException($"The journal {FilePath} cannot be read: {exception.Message}", exception);
+            throw new JournalException($"The journal {FilePath} cannot be read: {exception.Message}", SendFailure.CannotResume, exception);
+        }
+    }
+
+    /// <summary>The entry of another journal, or null when it cannot be read. Takes no lock.</summary>
+    public static JournalEntry? TryRead(string path)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.JournalEntry) is { Version: JournalEntry.CurrentVersion } entry ? entry : null;
+        }
+        catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
+        {
+            return null;
         }
     }
 
@@ -110,4 +125,9 @@ internal sealed class RunJournal : IDisposable
 }
 
 /// <summary>The journal cannot be used; the message is one line for people.</summary>
-internal sealed class JournalException(string message, Exception? innerException = null) : SendException(SendFailure.LocalFile, message, innerException);
+internal sealed class JournalException(string message, SendFailure failure, Exception? innerException = null) : SendException(failure, message, innerException)
+{
+    public JournalException(string message, Exception innerException) : this(message, SendFailure.LocalFile, innerException)
+    {
+    }
+}

@@ -6,7 +6,7 @@ namespace RevenueAspire.Client.Sending;
 internal static class LogStateQuery
 {
     /// <returns>The state, or null when this API's health does not tell.</returns>
-    /// <exception cref="SendException">No answer in time.</exception>
+    /// <exception cref="SendException">No answer in time, or it remembers too few keys for a retry to be safe.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public static async Task<LogState?> WaitAsync(ApiConnection api, SendSettings settings, ISendObserver observer, TimeProvider time, CancellationToken stop)
     {
@@ -40,6 +40,13 @@ internal static class LogStateQuery
 
         if (state is { } known)
         {
+            if (known.KeyWindow < settings.Concurrency)
+            {
+                throw new SendException(
+                    SendFailure.Refused,
+                    $"The API at {api.Url} remembers the keys of only {known.KeyWindow} requests (EventLog:KeyWindow), and {settings.Concurrency} would be in flight: a retry could count lines twice. Raise EventLog:KeyWindow there, or lower --concurrency.");
+            }
+
             api.Log.Advance(known.Id, known.DurableMark);
         }
 

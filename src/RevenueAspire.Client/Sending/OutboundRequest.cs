@@ -25,6 +25,12 @@ internal sealed class OutboundRequest
     /// <summary>The highest receipt that was known before it was first sent: if it was ever appended, then after this offset of the log.</summary>
     public long AsOf { get; set; }
 
+    /// <summary>Set before it is added, when an earlier process may have sent it: what that process knew of the log then.</summary>
+    public long? CarriedAsOf { get; init; }
+
+    /// <summary>Whether an attempt ended without an answer that says what became of it.</summary>
+    public bool MayBeAppended { get; set; }
+
     /// <summary>Set when it needs no request: its only line is too long.</summary>
     public bool IsAnswered { get; set; }
 

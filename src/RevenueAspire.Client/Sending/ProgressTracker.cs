@@ -42,7 +42,7 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
     /// <summary>Adds the next request of the file, before it is sent.</summary>
     public void Add(OutboundRequest request)
     {
-        request.AsOf = highestReceipt();
+        request.AsOf = request.CarriedAsOf ?? highestReceipt();
         lock (_gate)
         {
             _open.Enqueue(request);

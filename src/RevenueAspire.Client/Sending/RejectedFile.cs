@@ -1,22 +1,83 @@
+using System.Security.Cryptography;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Journal;
 
 namespace RevenueAspire.Client.Sending;
 
 /// <summary>The bad lines of a run, byte for byte, in a file beside the input. Made with the first of them. For one thread at a time.</summary>
+/// <remarks>A file that this run has not made is never written to: somebody may have corrected lines in it.</remarks>
 /// <param name="input">The file that is sent.</param>
+/// <param name="otherPath">Where it is made when the input's folder cannot be written.</param>
+/// <param name="claimed">The file that the run had made by its last save, or null.</param>
 /// <param name="length">Bytes that the run had written by its last save; what a killed process wrote behind them is written again, and is cut off.</param>
-internal sealed class RejectedFile(InputFile input, long length) : IDisposable
+internal sealed class RejectedFile(InputFile input, string otherPath, string? claimed, long length) : IDisposable
 {
-    private FileStream? _stream;
+    public const string Suffix = ".rejected.jsonl";
 
-    public string FilePath { get; } = PathFor(input.FullPath);
+    private FileStream? _stream;
+    private string? _aside;
+
+    public string FilePath { get; private set; } = claimed ?? PathFor(input.FullPath);
 
     /// <summary>Bytes written by this run.</summary>
     public long Length { get; private set; } = length;
 
     /// <summary>FILE.rejected.jsonl.</summary>
-    public static string PathFor(string file) => file + ".rejected.jsonl";
+    public static string PathFor(string file) => file + Suffix;
+
+    /// <summary>Makes the file, empty; one of that name that is there already is moved aside. When it returns, its name survives a power cut.</summary>
+    /// <param name="warn">Hears of another place.</param>
+    /// <returns>Its path.</returns>
+    /// <exception cref="SendException">It can be made in neither place.</exception>
+    public string Claim(Action<string> warn)
+    {
+        var beside = PathFor(input.FullPath);
+        try
+        {
+            Make(beside);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            try
+            {
+                Make(otherPath);
+            }
+            catch (Exception other) when (other is IOException or UnauthorizedAccessException)
+            {
+                throw new SendException(SendFailure.LocalFile, $"Rejected lines cannot be written to {beside} ({exception.Message}) nor to {otherPath}: {other.Message}", exception);
+            }
+
+            warn($"{beside} cannot be written ({exception.Message}); the rejected lines go to {otherPath}.");
+        }
+
+        return FilePath;
+    }
+
+    /// <summary>Ends the matter of a file that was moved aside: a copy of what the finished run has written again is not kept.</summary>
+    /// <returns>What to tell the user, or null.</returns>
+    public string? SettleAside(bool isComplete)
+    {
+        if (_aside is not { } aside)
+        {
+            return null;
+        }
+
+        _stream?.Dispose();
+        try
+        {
+            if (isComplete && FilesAreEqual(aside, FilePath))
+            {
+                File.Delete(aside);
+                return null;
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            // A copy too many does no harm, and is named.
+        }
+
+        return $"{FilePath} held lines from before this run; they are now in {aside}.";
+    }
 
     /// <summary>Appends lines. When it returns, they survive a power cut.</summary>
     /// <exception cref="SendException">The file cannot be written.</exception>
@@ -29,7 +90,6 @@ internal sealed class RejectedFile(InputFile input, long length) : IDisposable
 
         try
         {
-            var isNew = _stream is null && !File.Exists(FilePath);
             _stream ??= Open();
             foreach (var line in lines)
             {
@@ -38,11 +98,6 @@ internal sealed class RejectedFile(InputFile input, long length) : IDisposable
             }
 
             _stream.Flush(flushToDisk: true);
-            if (isNew)
-            {
-                DurableFile.SyncDirectory(Path.GetDirectoryName(FilePath)!);
-            }
-
             Length = _stream.Position;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -52,6 +107,41 @@ internal sealed class RejectedFile(InputFile input, long length) : IDisposable
     }
 
     public void Dispose() => _stream?.Dispose();
+
+    private void Make(string path)
+    {
+        if (new FileInfo(path) is { Exists: true, Length: > 0 })
+        {
+            _aside = MoveAside(path);
+        }
+
+        using (new FileStream(path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read))
+        {
+            FilePath = path;
+        }
+
+        DurableFile.SyncDirectory(Path.GetDirectoryName(path)!);
+    }
+
+    private static string MoveAside(string path)
+    {
+        for (var number = 1; ; number++)
+        {
+            var aside = $"{path[..^".jsonl".Length]}.{number}.jsonl";
+            if (!Path.Exists(aside))
+            {
+                File.Move(path, aside);
+                return aside;
+            }
+        }
+    }
+
+    private static bool FilesAreEqual(string left, string right)
+    {
+        using var one = new FileStream(left, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var other = new FileStream(right, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        return one.Length == other.Length && SHA256.HashData(one).AsSpan().SequenceEqual(SHA256.HashData(other));
+    }
 
     private FileStream Open()
     {

@@ -5,7 +5,9 @@ namespace RevenueAspire.Client.Sending;
 /// <summary>Cuts a file into requests. The cuts depend on the file, the start and the batch size alone, so a resumed run makes the same ones. For one thread.</summary>
 /// <param name="lines">Placed at the beginning of a request.</param>
 /// <param name="batch">Lines a request at most; 0 sends single events.</param>
-internal sealed class RequestReader(LineReader lines, int batch)
+/// <param name="carryThrough">Requests that begin before this byte offset may have been sent by an earlier process.</param>
+/// <param name="carryAsOf">What that process knew of the log then.</param>
+internal sealed class RequestReader(LineReader lines, int batch, long carryThrough = 0, long carryAsOf = 0)
 {
     private FileLine? _ahead;
 
@@ -18,7 +20,7 @@ internal sealed class RequestReader(LineReader lines, int batch)
             return null;
         }
 
-        var request = new OutboundRequest { Offset = first.Offset };
+        var request = new OutboundRequest { Offset = first.Offset, CarriedAsOf = first.Offset < carryThrough ? carryAsOf : null };
         if (IsTooLong(first))
         {
             request.End = first.End;

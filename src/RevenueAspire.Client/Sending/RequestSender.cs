@@ -22,7 +22,7 @@ internal sealed record SendSettings
     public required TimeSpan StartPatience { get; init; }
 }
 
-/// <summary>Brings one request to its final answer: with retries, splits and the search for rejected lines. Thread-safe.</summary>
+/// <summary>Brings one request to its final answer: with retries and splits. Thread-safe.</summary>
 internal sealed class RequestSender
 {
     private static readonly Meter Meter = new("RevenueAspire.Client");
@@ -30,6 +30,7 @@ internal sealed class RequestSender
         Meter.CreateCounter<long>("revenue.client.requests", "{request}", "Attempts to send a request, by outcome.");
 
     private readonly ApiConnection _api;
+    private readonly KeyGuard _guard;
     private readonly RetryPolicy _retries;
     private readonly TimeSpan _requestTimeout;
     private readonly bool _isBatch;
@@ -38,13 +39,15 @@ internal sealed class RequestSender
 
     /// <param name="api">Where requests go.</param>
     /// <param name="settings">How.</param>
+    /// <param name="guard">Asked before a request is repeated.</param>
     /// <param name="onRetry">Hears of each wait.</param>
     /// <param name="time">The clock.</param>
     /// <param name="stop">Ends waiting between attempts.</param>
     /// <param name="abort">Breaks attempts off.</param>
-    public RequestSender(ApiConnection api, SendSettings settings, Action<Answer> onRetry, TimeProvider time, CancellationToken stop, CancellationToken abort)
+    public RequestSender(ApiConnection api, SendSettings settings, KeyGuard guard, Action<Answer> onRetry, TimeProvider time, CancellationToken stop, CancellationToken abort)
     {
         _api = api;
+        _guard = guard;
         _retries = new RetryPolicy(settings.GiveUpAfter, onRetry, time);
         _requestTimeout = settings.RequestTimeout;
         _isBatch = settings.Batch > 0;
@@ -65,7 +68,7 @@ internal sealed class RequestSender
             return;
         }
 
-        var answer = await PostAsync(request, false, $"{runId}-{request.Offset}", WithoutLineEnd(request.Body));
+        var answer = await PostAsync(request, 0, $"{runId}-{request.Offset}", WithoutLineEnd(request.Body));
         if (answer.Kind == AnswerKind.Accepted)
         {
             request.Accepted = 1;
@@ -80,7 +83,7 @@ internal sealed class RequestSender
     {
         // Two pieces of one request begin at different lines. The first has the key of the whole, which the API refused and so does not know.
         var key = firstLine == 0 ? $"{runId}-{request.Offset}" : $"{runId}-{request.Offset}-{firstLine}";
-        var answer = await PostAsync(request, true, key, body);
+        var answer = await PostAsync(request, lines, key, body);
         switch (answer.Kind)
         {
             case AnswerKind.TooLarge when lines > 1:
@@ -88,93 +91,74 @@ internal sealed class RequestSender
                 await SendPieceAsync(runId, request, firstLine, lines / 2, body[..half]);
                 await SendPieceAsync(runId, request, firstLine + (lines / 2), lines - (lines / 2), body[half..]);
                 break;
-            case AnswerKind.Accepted:
-                request.Accepted += answer.Accepted;
-                await RejectListedAsync(request, key, firstLine, lines, body, answer);
-                break;
-            default:
-                // Nothing in it is an event: the list names the first reasons.
-                var reasons = answer.Rejected.ToDictionary(reject => reject.Line, reject => reject.Reason);
-                var general = RejectedBy(answer, request);
-                foreach (var line in BodyLines.Of(body))
+            case AnswerKind.Accepted or AnswerKind.Rejected:
+                if (answer.Accepted + answer.RejectedCount != lines)
                 {
-                    Reject(request, firstLine + line.Index, body.Slice(line.Start, line.Length), reasons.GetValueOrDefault(line.Index + 1, general));
+                    throw Refused(request, $"the API counted {answer.Accepted} + {answer.RejectedCount} of {lines} lines");
                 }
 
+                RejectListed(request, firstLine, lines, body, answer);
+                request.Accepted += answer.Accepted;
+                break;
+            default:
+                // One line, too large for this API by itself.
+                Reject(request, firstLine, WithoutNewline(body), RejectedBy(answer, request));
                 break;
         }
     }
 
-    /// <summary>Takes the rejected lines from the answer's list; where the API lists fewer than it counts, finds the others.</summary>
-    private async Task RejectListedAsync(OutboundRequest request, string key, int firstLine, int lines, ReadOnlyMemory<byte> body, Answer answer)
+    /// <summary>Takes the rejected lines from the answer's list. The API was asked for as many as there are lines, so that what it does not name was accepted.</summary>
+    private static void RejectListed(OutboundRequest request, int firstLine, int lines, ReadOnlyMemory<byte> body, Answer answer)
     {
-        if (answer.Accepted + answer.RejectedCount != lines)
+        var reasons = new Dictionary<int, string>(answer.Rejected.Count);
+        foreach (var reject in answer.Rejected)
         {
-            throw Refused(request, $"the API counted {answer.Accepted} + {answer.RejectedCount} of {lines} lines");
+            if (reject.Line < 1 || reject.Line > lines || !reasons.TryAdd(reject.Line, reject.Reason))
+            {
+                throw Refused(request, $"the answer is unexpected: of {lines} lines it rejects line {reject.Line}, or names it twice");
+            }
         }
 
-        if (answer.RejectedCount == 0)
+        if (reasons.Count != answer.RejectedCount)
+        {
+            throw Refused(request, $"the API rejected {answer.RejectedCount} lines, but names {reasons.Count} of them, though all were asked for (?listed={lines}); its lines are in the log, but nobody can tell which");
+        }
+
+        if (reasons.Count == 0)
         {
             return;
         }
 
-        var reasons = answer.Rejected.ToDictionary(reject => reject.Line, reject => reject.Reason);
-        // The list is in order: before its end every line that it does not name was accepted.
-        var listedThrough = answer.Rejected.Count == 0 ? 0 : answer.Rejected.Max(reject => reject.Line);
-        var found = 0;
         foreach (var line in BodyLines.Of(body))
         {
-            var bytes = body.Slice(line.Start, line.Length);
-            if (!reasons.TryGetValue(line.Index + 1, out var reason) && line.Index + 1 > listedThrough && found < answer.RejectedCount)
+            if (reasons.TryGetValue(line.Index + 1, out var reason))
             {
-                reason = await FindReasonAsync(request, key, bytes);
+                Reject(request, firstLine + line.Index, body.Slice(line.Start, line.Length), reason);
             }
-
-            if (reason is not null)
-            {
-                Reject(request, firstLine + line.Index, bytes, reason);
-                found++;
-            }
-        }
-
-        if (found != answer.RejectedCount)
-        {
-            throw Refused(request, $"the API rejected {answer.RejectedCount} lines, but names only {found}");
         }
     }
 
-    /// <summary>Asks about one line of a batch that was answered: why it was rejected, or null when it was accepted.</summary>
-    /// <remarks>The line is sent alone with the batch's key. The API looks at the lines first (400: no event) and then at the key, which it knows with another body (422), so that nothing
-    /// can be appended twice.</remarks>
-    private async Task<string?> FindReasonAsync(OutboundRequest request, string key, ReadOnlyMemory<byte> line)
+    private async Task<Answer> PostAsync(OutboundRequest request, int lines, string key, ReadOnlyMemory<byte> body)
     {
-        var answer = await AttemptAsync(request, true, key, line);
-        return answer.Kind switch
-        {
-            AnswerKind.KeyConflict => null,
-            AnswerKind.Rejected => answer.Rejected.Count == 0 ? answer.Detail : answer.Rejected[0].Reason,
-            AnswerKind.Accepted => throw Refused(request, "the API took a line again under the key of its batch: it does not remember keys (EventLog:KeyWindow), and that line counts twice"),
-            _ => throw Failure(answer, request),
-        };
-    }
-
-    private async Task<Answer> PostAsync(OutboundRequest request, bool isBatch, string key, ReadOnlyMemory<byte> body)
-    {
-        var answer = await AttemptAsync(request, isBatch, key, body);
+        var answer = await _retries.ExecuteAsync(
+            static arguments => arguments.self.AttemptAsync(arguments.request, arguments.lines, arguments.key, arguments.body), (self: this, request, lines, key, body), _stop);
         return answer.Kind is AnswerKind.Accepted or AnswerKind.Rejected or AnswerKind.TooLarge ? answer : throw Failure(answer, request);
     }
 
-    private ValueTask<Answer> AttemptAsync(OutboundRequest request, bool isBatch, string key, ReadOnlyMemory<byte> body) =>
-        _retries.ExecuteAsync(static arguments => arguments.self.AttemptOnceAsync(arguments.request, arguments.isBatch, arguments.key, arguments.body), (self: this, request, isBatch, key, body), _stop);
-
-    private async ValueTask<Answer> AttemptOnceAsync(OutboundRequest request, bool isBatch, string key, ReadOnlyMemory<byte> body)
+    private async ValueTask<Answer> AttemptAsync(OutboundRequest request, int lines, string key, ReadOnlyMemory<byte> body)
     {
+        // What the API may have already is sent again only while it knows the key.
+        if ((request.MayBeAppended || request.CarriedAsOf is not null) && await _guard.CheckAsync(request, _abort) is { } wait)
+        {
+            return wait;
+        }
+
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_abort);
         timeout.CancelAfter(_requestTimeout);
         Answer answer;
         try
         {
-            answer = await _api.PostAsync(isBatch, key, body, timeout.Token);
+            answer = await _api.PostAsync(lines, key, body, timeout.Token);
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
@@ -192,6 +176,8 @@ internal sealed class RequestSender
             throw;
         }
 
+        // Whatever the reason is: only an answer that says what became of the request makes it certain. A disk that failed in the middle answers 503, and may have kept it.
+        request.MayBeAppended = answer.Kind == AnswerKind.TryAgain;
         Requests.Add(1, new KeyValuePair<string, object?>("outcome", Outcome(answer.Kind)));
         return answer;
     }
@@ -200,7 +186,9 @@ internal sealed class RequestSender
     {
         AnswerKind.Unauthorized => new SendException(SendFailure.Unauthorized, $"The API at {_api.Url} refuses the secret (401)."),
         AnswerKind.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was away for too long ({answer.Detail})."),
-        AnswerKind.KeyConflict => Refused(request, "the API knows its key with another content (422): the file was changed after it had been sent"),
+        AnswerKind.KeyConflict => new SendException(
+            SendFailure.KeyConflict,
+            $"Sending stopped at line {request.LineNumber(0)}: the API has this request with another content (422), so the file was changed after it had been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a file of its own."),
         _ => Refused(request, $"the address {_api.Url} answers {answer.Detail}, which is not the API's way; check the address"),
     };
 

@@ -21,20 +21,25 @@ internal static class ResumeRules
             return null;
         }
 
-        var open = $"lines from {entry.LinesThrough + 1} on may or may not have been counted";
-        var wayOut = "compare the ledger with the file, and send what is missing as a file of its own";
-        if (entry.LogId is not { } logId || log is null)
-        {
-            return $"the API's health does not tell which keys it remembers; {open}: {wayOut}";
-        }
+        return entry.LogId is { } logId && log is not null
+            ? CheckKey(entry.AsOf, logId, log, entry.LinesThrough + 1)
+            : $"the API's health does not tell which keys it remembers; {Doubt(entry.LinesThrough + 1)}";
+    }
 
+    /// <summary>Why a request must not be sent again, or null when it may.</summary>
+    /// <param name="asOf">It was first sent after this offset of the log was seen.</param>
+    /// <param name="logId">The log that it was sent to.</param>
+    /// <param name="log">The API's log now.</param>
+    /// <param name="line">Its first line, for the message.</param>
+    public static string? CheckKey(long asOf, Guid logId, LogState log, long line)
+    {
         if (log.Id != logId)
         {
             return $"the API now keeps another log ({log.Id:N}) than the one it began with ({logId:N}); what it had sent is not in there. Send the file without --resume if all of it belongs into the new log";
         }
 
-        return log.KeysFrom > entry.AsOf
-            ? $"its open requests are older than the API remembers keys (from offset {log.KeysFrom}, needed from {entry.AsOf}); {open}: {wayOut}"
-            : null;
+        return log.KeysFrom > asOf ? $"its open requests are older than the API remembers keys (from offset {log.KeysFrom}, needed from {asOf}; EventLog:KeyWindow); {Doubt(line)}" : null;
     }
+
+    private static string Doubt(long line) => $"lines from {line} on may or may not have been counted: compare the ledger with the file, and send what is missing as a file of its own";
 }

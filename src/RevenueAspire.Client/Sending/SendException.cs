@@ -9,8 +9,11 @@ internal enum SendFailure
     /// <summary>The API refuses the secret.</summary>
     Unauthorized,
 
-    /// <summary>The address answers, but not as the API does; or the API knows a key with another body.</summary>
+    /// <summary>The address answers, but not as the API does, or it cannot tell repeats.</summary>
     Refused,
+
+    /// <summary>The API knows a key with another body: the file was changed. Sending it again would meet the same.</summary>
+    KeyConflict,
 
     /// <summary>The run cannot be resumed without the danger of counting lines twice.</summary>
     CannotResume,

@@ -26,8 +26,14 @@ internal sealed class SendJob : IDisposable
     /// <summary>Whether it goes on with an earlier process's run.</summary>
     public bool IsResumed { get; }
 
+    /// <summary>Where rejected lines go when they cannot be written beside the input: beside the journal.</summary>
+    public string OtherRejectedPath => $"{Path.ChangeExtension(_journal.FilePath, null)}.{Path.GetFileName(Input.FullPath)}{RejectedFile.Suffix}";
+
     /// <summary>The unfinished run that a new one replaces, or null.</summary>
     public JournalEntry? Replaced { get; private init; }
+
+    /// <summary>Bytes that were appended to the file after the run began, and belong to another one.</summary>
+    public long AddedBytes { get; private init; }
 
     public SentDigest Digest { get; }
 
@@ -61,7 +67,7 @@ internal sealed class SendJob : IDisposable
         return new SendJob(input, journal, entry, isResumed: false) { Replaced = before is { Finished: false, OpenThrough: > 0 } ? before : null };
     }
 
-    /// <summary>Takes up an unfinished run.</summary>
+    /// <summary>Takes up a run. A finished one is taken up as well: there is nothing left to send then.</summary>
     /// <param name="input">Disposed with the job.</param>
     /// <param name="journal">Disposed with the job.</param>
     /// <param name="entry">The journal's entry.</param>
@@ -70,22 +76,28 @@ internal sealed class SendJob : IDisposable
     /// <exception cref="SendException">The file is not what it was, or another batch size was asked for.</exception>
     public static async Task<SendJob> ResumeAsync(InputFile input, RunJournal journal, JournalEntry entry, int? batch, CancellationToken cancellationToken)
     {
-        if (batch is { } asked && asked != entry.Batch)
+        if (entry.OpenThrough == 0 && !entry.Finished)
         {
-            throw CannotResume(input, $"it began with --batch {entry.Batch}, and its open requests can only be sent again as they were; leave the option out");
+            // Nothing of it was sent: whatever the file holds now is what the run is about.
+            return new SendJob(input, journal, entry with { Length = input.Length, Batch = batch ?? entry.Batch }, isResumed: true);
+        }
+
+        if (batch is { } asked && asked != entry.Batch && !entry.Finished)
+        {
+            throw CannotResume(input, journal, $"it began with --batch {entry.Batch}, and its open requests can only be sent again as they were; leave the option out");
         }
 
         if (input.Length < entry.Length)
         {
-            throw CannotResume(input, $"the file is shorter ({input.Length} bytes) than when the run began ({entry.Length} bytes)");
+            throw CannotResume(input, journal, $"the file is shorter ({input.Length} bytes) than when the run began ({entry.Length} bytes)");
         }
 
-        var job = new SendJob(input, journal, entry, isResumed: true);
+        var job = new SendJob(input, journal, entry, isResumed: true) { AddedBytes = input.Length - entry.Length };
         input.LimitTo(entry.Length);
-        if (entry.SentThrough > 0 && await job.Digest.ThroughAsync(entry.SentThrough, cancellationToken) != entry.Digest)
+        if (entry.OpenThrough > 0 && await job.Digest.ThroughAsync(entry.OpenThrough, cancellationToken) != entry.Digest)
         {
             job.Digest.Dispose();
-            throw CannotResume(input, $"the part that was sent (the first {entry.SentThrough} bytes) has been changed since");
+            throw CannotResume(input, journal, $"the part that was sent, or may have been (the first {entry.OpenThrough} bytes), has been changed since");
         }
 
         return job;
@@ -96,15 +108,16 @@ internal sealed class SendJob : IDisposable
     /// <exception cref="SendException">It cannot be resumed without the danger of counting lines twice, or the journal cannot be written.</exception>
     public void Begin(LogState? log)
     {
-        if (!IsResumed)
+        if (!IsResumed || Entry.OpenThrough == 0)
         {
+            // No request has been sent, so whatever will be sent comes behind what the log holds now.
             Save(Entry with { LogId = log?.Id, AsOf = log?.DurableMark ?? 0 });
             return;
         }
 
         if (ResumeRules.Check(Entry, log) is { } reason)
         {
-            throw CannotResume(Input, reason);
+            throw CannotResume(Input, _journal, reason);
         }
     }
 
@@ -123,6 +136,6 @@ internal sealed class SendJob : IDisposable
         Input.Dispose();
     }
 
-    private static SendException CannotResume(InputFile input, string reason) =>
-        new(SendFailure.CannotResume, $"{input.GivenPath} cannot be resumed: {reason}.");
+    private static SendException CannotResume(InputFile input, RunJournal journal, string reason) =>
+        new(SendFailure.CannotResume, $"{input.GivenPath} cannot be resumed: {reason}. The journal of the run is {journal.FilePath}.");
 }

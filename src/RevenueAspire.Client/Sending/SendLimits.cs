@@ -9,7 +9,7 @@ internal static class SendLimits
     /// <summary>Bytes of a batch's body at most, far below the API's 32 MB, so that a lost connection costs little.</summary>
     public const int BatchBytes = 4 << 20;
 
-    /// <summary>Lines of a batch at most.</summary>
+    /// <summary>Lines of a batch at most: as many as the API lists when all of them are bad.</summary>
     public const int BatchLines = 100_000;
 
     /// <summary>Requests in flight at most.</summary>

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
@@ -6,8 +7,8 @@ namespace RevenueAspire.Client.Sending;
 
 /// <summary>Sends one file: a reader, so many workers, and a saver.</summary>
 /// <remarks>
-/// What a kill at any moment leaves behind: the journal says up to where every line is answered, and beyond which offset nothing was sent. In between a resumed run sends the
-/// same requests with the same keys. Rejected lines are on disk before the journal passes them.
+/// What a kill at any moment leaves behind: the journal says up to where every line is answered, beyond which offset nothing was sent, and the digest of all bytes before that. In
+/// between a resumed run sends the same requests with the same keys. Rejected lines are on disk before the journal passes them.
 /// </remarks>
 internal sealed class SendRun : IDisposable
 {
@@ -23,7 +24,7 @@ internal sealed class SendRun : IDisposable
     private readonly long _carryAsOf;
     private readonly long _acceptedBefore;
     private readonly long _rejectedBefore;
-    private SendException? _failure;
+    private Exception? _failure;
     private bool _canSave = true;
 
     /// <param name="job">After <see cref="SendJob.Begin"/>.</param>
@@ -39,7 +40,7 @@ internal sealed class SendRun : IDisposable
         _observer = observer;
         _time = time;
         _tracker = new ProgressTracker(job.Entry.SentThrough, job.Entry.LinesThrough, () => Math.Max(api.Log.Highest, 0));
-        _rejected = new RejectedFile(job.Input, job.Entry.RejectedBytes);
+        _rejected = new RejectedFile(job.Input, job.OtherRejectedPath, job.Entry.RejectedPath, job.Entry.RejectedBytes);
         // What an earlier process may have sent is as old as it said, whatever this process has seen since.
         _carryThrough = job.Entry.OpenThrough;
         _carryAsOf = job.Entry.AsOf;
@@ -68,13 +69,15 @@ internal sealed class SendRun : IDisposable
         using var savingEnds = new CancellationTokenSource();
         using var lines = new LineReader(_job.Input, _job.Entry.SentThrough, _job.Entry.LinesThrough);
 
+        using var guard = new KeyGuard(_api, _job.Entry.LogId, _settings.RequestTimeout, _time);
+
         var requests = Channel.CreateBounded<OutboundRequest>(new BoundedChannelOptions(_settings.Concurrency) { SingleWriter = true });
-        var sender = new RequestSender(_api, _settings, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
+        var sender = new RequestSender(_api, _settings, guard, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
         var workers = Enumerable.Range(0, _settings.Concurrency).Select(_ => GuardAsync(() => WorkAsync(requests.Reader, sender, halt.Token), halt)).ToList();
         var saver = GuardAsync(() => SaveRegularlyAsync(savingEnds.Token), halt);
         try
         {
-            await GuardAsync(() => ReadAsync(new RequestReader(lines, _settings.Batch), requests.Writer, halt.Token), halt);
+            await GuardAsync(() => ReadAsync(new RequestReader(lines, _settings.Batch, _carryThrough, _carryAsOf), requests.Writer, halt.Token), halt);
         }
         finally
         {
@@ -86,9 +89,14 @@ internal sealed class SendRun : IDisposable
 
         var isComplete = _failure is null && !stop.IsCancellationRequested && !halt.IsCancellationRequested;
         await GuardAsync(() => SaveAsync(isComplete), halt);
+        if (_rejected.SettleAside(isComplete && _failure is null) is { } aside)
+        {
+            _observer.Warning(aside);
+        }
+
         if (_failure is { } failure)
         {
-            throw failure;
+            ExceptionDispatchInfo.Throw(failure);
         }
 
         if (!isComplete)
@@ -115,22 +123,22 @@ internal sealed class SendRun : IDisposable
                 continue;
             }
 
-            await OpenWindowAsync(request.Offset, halt);
+            await OpenWindowAsync(request.End, halt);
             _tracker.Add(request);
             await requests.WriteAsync(request, halt);
         }
     }
 
-    /// <summary>Waits until the journal on disk says that a request that begins at an offset may have been sent.</summary>
-    private async Task OpenWindowAsync(long offset, CancellationToken halt)
+    /// <summary>Waits until the journal on disk says that what lies before an offset may have been sent.</summary>
+    private async Task OpenWindowAsync(long end, CancellationToken halt)
     {
         await _tracker.WaitAsync(long.MaxValue, SendLimits.OutstandingRequests, halt);
-        while (offset >= _job.Entry.OpenThrough)
+        while (end > _job.Entry.OpenThrough)
         {
             // A save per request would be slow: wait until it opens a good part of the window, or until nothing is open.
             var worthASave = _job.Entry.SentThrough + (SendLimits.WindowBytes(_settings.Batch) / 16);
             await _tracker.WaitAsync(worthASave, 1, halt);
-            await SaveAsync(isComplete: false, openAtLeast: _tracker.IsEmpty ? offset + 1 : 0);
+            await SaveAsync(isComplete: false, openAtLeast: _tracker.IsEmpty ? end : 0);
         }
     }
 
@@ -167,20 +175,27 @@ internal sealed class SendRun : IDisposable
             // A save that fails takes its rejected lines with it: no later one may pass them.
             _canSave = false;
             var progress = _tracker.Take();
+            if (progress.NewRejected.Count > 0 && _job.Entry.RejectedPath is null)
+            {
+                // The journal names the file before a line is in it: so a resumed run knows it for its own, and touches no other.
+                _job.Save(_job.Entry with { RejectedPath = _rejected.Claim(_observer.Warning) });
+            }
+
             await _rejected.AppendAsync(progress.NewRejected, CancellationToken.None);
             foreach (var line in progress.NewRejected)
             {
                 _observer.Rejected(_job.Input.GivenPath, line);
             }
 
-            var window = Math.Min(progress.SentThrough + SendLimits.WindowBytes(_settings.Batch), _job.Entry.Length);
+            var window = isComplete ? _job.Entry.Length : Math.Min(progress.SentThrough + SendLimits.WindowBytes(_settings.Batch), _job.Entry.Length);
+            var openThrough = Math.Max(Math.Max(_job.Entry.OpenThrough, window), openAtLeast);
             _job.Save(_job.Entry with
             {
                 SentThrough = progress.SentThrough,
                 LinesThrough = progress.LinesThrough,
-                Digest = await _job.Digest.ThroughAsync(progress.SentThrough, CancellationToken.None),
                 AsOf = progress.SentThrough < _carryThrough ? _carryAsOf : progress.AsOf,
-                OpenThrough = Math.Max(Math.Max(_job.Entry.OpenThrough, window), openAtLeast),
+                OpenThrough = openThrough,
+                Digest = await _job.Digest.ThroughAsync(openThrough, CancellationToken.None),
                 Accepted = _acceptedBefore + progress.Accepted,
                 Rejected = _rejectedBefore + progress.Rejected,
                 RejectedBytes = _rejected.Length,
@@ -214,6 +229,12 @@ internal sealed class SendRun : IDisposable
         catch (IOException exception)
         {
             Interlocked.CompareExchange(ref _failure, new SendException(SendFailure.LocalFile, $"{_job.Input.GivenPath}: {exception.Message}", exception), null);
+            await halt.CancelAsync();
+        }
+        catch (Exception exception)
+        {
+            // A bug: the other parts must not wait for this one for ever. It is thrown on once they have ended.
+            Interlocked.CompareExchange(ref _failure, exception, null);
             await halt.CancelAsync();
         }
     }

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
 using RevenueAspire.Client.Http;
 using RevenueAspire.ServiceDefaults;
@@ -19,7 +20,7 @@ internal static class ClientService
         builder.Services.AddClientOptions();
         builder.Services.AddServiceSecret(builder.Environment);
         builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency);
-        builder.Services.AddProblemDetails();
+        builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = ShapeProblem);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(new JournalDirectory(Path.Combine(DataDirectory.Resolve(builder.Configuration), "client")));
         builder.Services.AddSingleton<FileSender>();
@@ -36,6 +37,21 @@ internal static class ClientService
         app.MapGenerateEvents();
         await app.RunAsync();
         return 0;
+    }
+
+    /// <summary>Problems as the API writes them (RFC 9457): title and status code say the same, the rest is in the detail.</summary>
+    private static void ShapeProblem(ProblemDetailsContext context)
+    {
+        var status = context.ProblemDetails.Status ?? context.HttpContext.Response.StatusCode;
+        context.ProblemDetails.Type = "about:blank";
+        context.ProblemDetails.Title = ReasonPhrases.GetReasonPhrase(status);
+        context.ProblemDetails.Detail ??= status switch
+        {
+            StatusCodes.Status404NotFound => "Nothing is at this path; POST /generateEvents sends the configured file.",
+            StatusCodes.Status405MethodNotAllowed => $"This path does not take {context.HttpContext.Request.Method}.",
+            _ => "The service made a mistake; its log says more.",
+        };
+        context.ProblemDetails.Extensions.Remove("traceId");
     }
 
     private static bool HasOwnAddress(ConfigurationManager configuration) =>

@@ -1,4 +1,3 @@
-using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
@@ -12,8 +11,8 @@ internal sealed record FileSent(string File, long Sent, long Accepted, long Reje
 
 /// <summary>Sends the configured file, one run at a time. Thread-safe.</summary>
 /// <remarks>
-/// A run's journal is named after the file's content and the address. A run that was cut off is taken up by the next call of the same kind, so that each call that
-/// succeeds stands for the file counted once, never for one and a half.
+/// A run's journal is named after the file's content and the API's log, so that neither the build folder nor the address matters. A run that was cut off is taken up by
+/// the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has nothing of it, and gets all.
 /// </remarks>
 internal sealed partial class FileSender(
     IHttpClientFactory http,
@@ -35,24 +34,17 @@ internal sealed partial class FileSender(
     }
 
     /// <summary>Sends the file. Call it in the only place.</summary>
-    /// <param name="kind">Separates the journals: <c>generate</c>, <c>start</c>.</param>
-    /// <param name="isOnce">Whether content that was sent to the end before is left alone.</param>
+    /// <param name="kind">Separates the journals, and says what a journal stands for.</param>
+    /// <param name="again">Begins a new run on purpose, whatever a journal says.</param>
     /// <param name="startPatience">Time that the API may be away before the first request.</param>
     /// <param name="stop">Stops cleanly; the next call goes on.</param>
     /// <returns>The totals of the run, or null when it was left alone.</returns>
     /// <exception cref="SendException">The run ended early, or did not begin.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
-    public async Task<FileSent?> SendAsync(string kind, bool isOnce, TimeSpan startPatience, CancellationToken stop)
+    public async Task<FileSent?> SendAsync(SendKind kind, bool again, TimeSpan startPatience, CancellationToken stop)
     {
         var settings = options.Value;
         var api = new ApiConnection(http.CreateClient(ApiHttpClient.Name), new Uri(settings.Url), settings.Secret!);
-        using var job = await OpenAsync(kind, isOnce, api.Url, stop);
-        if (job is null)
-        {
-            return null;
-        }
-
-        var file = job.Input.FullPath;
         var sending = new SendSettings
         {
             Concurrency = settings.Concurrency,
@@ -61,7 +53,16 @@ internal sealed partial class FileSender(
             StartPatience = startPatience,
         };
         var observer = new LogObserver(logger, time);
-        job.Begin(await LogStateQuery.WaitAsync(api, sending, observer, time, stop));
+        using var input = InputFile.Open(FileSettings.Resolve(settings.File));
+        var log = await LogStateQuery.WaitAsync(api, sending, observer, time, stop);
+        using var job = await OpenAsync(input, kind, again, api.Url, log, stop);
+        if (job is null)
+        {
+            return null;
+        }
+
+        var file = job.Input.FullPath;
+        job.Begin(log);
         if (job.IsResumed)
         {
             LogResumed(file, job.Entry.LinesThrough);
@@ -88,18 +89,23 @@ internal sealed partial class FileSender(
 
     public void Dispose() => _running.Dispose();
 
-    private async Task<SendJob?> OpenAsync(string kind, bool isOnce, Uri url, CancellationToken stop)
+    private async Task<SendJob?> OpenAsync(InputFile input, SendKind kind, bool again, Uri url, LogState? log, CancellationToken stop)
     {
-        var input = InputFile.Open(FileSettings.Resolve(options.Value.File));
-        RunJournal? journal = null;
+        using var digest = new SentDigest(input);
+        var content = await digest.ThroughAsync(input.Length, stop);
+        var prefix = kind == SendKind.Start ? "start" : "generate";
+        var journal = RunJournal.Open(journals.Path, JournalNames.Service(prefix, content, log?.Id, url), input.FullPath);
         SendJob? job = null;
         try
         {
-            using var digest = new SentDigest(input);
-            journal = RunJournal.Open(journals.Path, kind, input.FullPath, await digest.ThroughAsync(input.Length, stop), url.AbsoluteUri);
-            var entry = journal.Load();
-            if (entry is null || (entry.Finished && !isOnce))
+            var entry = again ? null : journal.Load();
+            if (entry is null || (entry.Finished && kind == SendKind.Generate))
             {
+                if (entry is null && !again && FindCutOff(prefix, content) is { } other)
+                {
+                    LogOtherLog(input.FullPath, other.LinesThrough, other.LogId, log?.Id);
+                }
+
                 return job = SendJob.Create(input, journal, url, batch: 0, time.GetUtcNow());
             }
 
@@ -115,10 +121,23 @@ internal sealed partial class FileSender(
         {
             if (job is null)
             {
-                journal?.Dispose();
-                input.Dispose();
+                journal.Dispose();
             }
         }
+    }
+
+    /// <summary>A run of the same content that was cut off while the API kept another log, or null.</summary>
+    private JournalEntry? FindCutOff(string prefix, string content)
+    {
+        foreach (var path in Directory.EnumerateFiles(journals.Path, JournalNames.AnyLog(prefix, content)))
+        {
+            if (RunJournal.TryRead(path) is { Finished: false, OpenThrough: > 0 } entry)
+            {
+                return entry;
+            }
+        }
+
+        return null;
     }
 
     private sealed class Place(SemaphoreSlim running) : IDisposable
@@ -127,6 +146,16 @@ internal sealed partial class FileSender(
 
         public void Dispose() => Interlocked.Exchange(ref _running, null)?.Release();
     }
+}
+
+/// <summary>Why the service sends its file.</summary>
+internal enum SendKind
+{
+    /// <summary>Once for each log; content that was sent to the end before is left alone.</summary>
+    Start,
+
+    /// <summary>Each time.</summary>
+    Generate,
 }
 
 /// <summary>Where the journals are.</summary>

@@ -35,7 +35,7 @@ internal sealed partial class SendOnStart(FileSender sender, IOptions<ClientOpti
     {
         try
         {
-            await sender.SendAsync("start", isOnce: true, Timeout.InfiniteTimeSpan, stop);
+            await sender.SendAsync(SendKind.Start, again: false, Timeout.InfiniteTimeSpan, stop);
             return true;
         }
         catch (SendException failure) when (failure.Failure == SendFailure.ApiAway)

@@ -1,0 +1,25 @@
+using System.Security.Cryptography;
+using System.Text;
+
+namespace RevenueAspire.Client.Journal;
+
+/// <summary>What a journal is called: the same run comes to the same name. Pure.</summary>
+internal static class JournalNames
+{
+    /// <summary>Of the tool: the same file to the same address.</summary>
+    public static string Send(string fullPath, Uri url) => "send-" + Hash($"{fullPath}\n{url.AbsoluteUri}");
+
+    /// <summary>Of the service: the same content into the same log, wherever the file lies and whatever the API's address is.</summary>
+    /// <param name="kind"><c>start</c> or <c>generate</c>.</param>
+    /// <param name="content">The content's digest.</param>
+    /// <param name="logId">The API's log; null when its health does not tell, then its address stands for it.</param>
+    /// <param name="url">The API's address.</param>
+    public static string Service(string kind, string content, Guid? logId, Uri url) => $"{Content(kind, content)}-{(logId is { } id ? id.ToString("N") : Hash(url.AbsoluteUri))}";
+
+    /// <summary>Pattern of the journals of one content, into whatever log.</summary>
+    public static string AnyLog(string kind, string content) => Content(kind, content) + "-*.json";
+
+    private static string Content(string kind, string content) => $"{kind}-{content[..20]}";
+
+    private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 10));
+}

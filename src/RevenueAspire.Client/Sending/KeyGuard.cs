@@ -1,0 +1,77 @@
+using RevenueAspire.Client.Http;
+
+namespace RevenueAspire.Client.Sending;
+
+/// <summary>Asked before a request is repeated that the API may have already: whether the API still knows its key. One for a run; thread-safe.</summary>
+/// <param name="api">Its health is read, about once a second at most.</param>
+/// <param name="logId">The log that the run began with; null when health does not tell: then nothing can be asked, and the user has been warned.</param>
+/// <param name="requestTimeout">Time for one reading.</param>
+/// <param name="time">The clock.</param>
+internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestTimeout, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
+
+    private readonly SemaphoreSlim _reading = new(1, 1);
+    private LogState? _state;
+    private string _unavailable = "";
+    private long? _readAt;
+
+    /// <returns>Null when the request may be sent; an answer that asks to wait when the API does not tell at present.</returns>
+    /// <exception cref="SendException">The key is forgotten, or the log is another one: nobody can tell a repeat from a new event.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public async ValueTask<Answer?> CheckAsync(OutboundRequest request, CancellationToken cancellationToken)
+    {
+        if (logId is not { } began)
+        {
+            return null;
+        }
+
+        LogState? state;
+        string unavailable;
+        await _reading.WaitAsync(cancellationToken);
+        try
+        {
+            if (_readAt is not { } readAt || time.GetElapsedTime(readAt) >= MaxAge)
+            {
+                (_state, _unavailable) = await ReadAsync(cancellationToken);
+                _readAt = time.GetTimestamp();
+            }
+
+            (state, unavailable) = (_state, _unavailable);
+        }
+        finally
+        {
+            _reading.Release();
+        }
+
+        if (state is null)
+        {
+            return new Answer(AnswerKind.TryAgain) { Detail = unavailable };
+        }
+
+        return ResumeRules.CheckKey(request.AsOf, began, state, request.LineNumber(0)) is { } reason
+            ? throw new SendException(SendFailure.CannotResume, $"Sending stopped at line {request.LineNumber(0)}, whose answer was lost: {reason}.")
+            : null;
+    }
+
+    public void Dispose() => _reading.Dispose();
+
+    private async Task<(LogState? State, string Unavailable)> ReadAsync(CancellationToken cancellationToken)
+    {
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(requestTimeout);
+        try
+        {
+            var (state, unavailable) = await api.GetLogStateAsync(timeout.Token);
+            return (state, unavailable ?? "its health does not tell which keys it remembers");
+        }
+        catch (Exception exception) when (exception is HttpRequestException or IOException)
+        {
+            return (null, ConnectionErrors.Describe(exception));
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return (null, $"no answer within {requestTimeout.TotalSeconds:0} s");
+        }
+    }
+}
