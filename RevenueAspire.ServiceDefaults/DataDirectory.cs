@@ -13,9 +13,24 @@ public static class DataDirectory
     /// <summary>The file that marks the root of a clone.</summary>
     private const string CloneMarker = "RevenueAspire.sln";
 
+    private const string SharedPrefix = "/var/tmp/revenueaspire-";
+
+    /// <summary>Postgres' own user must be able to pass; nobody needs to look around.</summary>
+    private const UnixFileMode PassableByOthers = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+
     /// <summary><c>Data:Directory</c> when set (a relative one counts from the current directory); else <c>.data</c> in the clone; else, where Postgres' own user could not enter that
-    /// (Linux, as root), a folder below /var/tmp named after a hash of the clone's path; without a clone, <c>.data</c> in the program's folder. Full path; not created.</summary>
-    public static string Resolve(IConfiguration configuration) => Resolve(configuration, AppContext.BaseDirectory, CanBeEnteredByPostgres);
+    /// (Linux, as root), a folder below /var/tmp named after a hash of the clone's path; without a clone, <c>.data</c> in the program's folder. Full path; not created, but for the folder below /var/tmp: its name can be foretold, so it is made, or shown to be ours, before anybody uses it.</summary>
+    /// <exception cref="StartupException">The folder below /var/tmp is not ours.</exception>
+    public static string Resolve(IConfiguration configuration)
+    {
+        var directory = Resolve(configuration, AppContext.BaseDirectory, CanBeEnteredByPostgres);
+        if (OperatingSystem.IsLinux() && directory.StartsWith(SharedPrefix, StringComparison.Ordinal) && configuration["Data:Directory"] is not { Length: > 0 })
+        {
+            RequireOwn(directory);
+        }
+
+        return directory;
+    }
 
     /// <summary><c>EventLog:Directory</c> when set, else <c>events</c> in the data directory. Full path; not created.</summary>
     public static string ResolveEventLog(IConfiguration configuration) =>
@@ -42,7 +57,7 @@ public static class DataDirectory
     internal static string SharedFolder(string clone)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(clone));
-        return "/var/tmp/revenueaspire-" + Convert.ToHexStringLower(hash.AsSpan(0, 6));
+        return SharedPrefix + Convert.ToHexStringLower(hash.AsSpan(0, 6));
     }
 
     /// <summary>Whether the server could reach <paramref name="directory"/>: it never runs as root, so a clone below /root is closed to it.</summary>
@@ -60,6 +75,37 @@ public static class DataDirectory
         }
 
         return EveryoneMayEnter(existing) || PostgresUserMayEnter(existing);
+    }
+
+    /// <summary>Makes a folder in a place where everybody may, or finds it made by this user.</summary>
+    /// <exception cref="StartupException">Another user may have made it, or can change it.</exception>
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+    internal static void RequireOwn(string directory)
+    {
+        try
+        {
+            if (!Path.Exists(directory))
+            {
+                // Does nothing when somebody else was quicker: who made it is looked at in any case.
+                Directory.CreateDirectory(directory, PassableByOthers);
+            }
+
+            if (OwnFile.ProblemOfDirectory(directory) is { } problem)
+            {
+                throw new StartupException($"The data directory {directory} cannot be trusted: {problem}. Remove it, or choose another with Data:Directory (Data__Directory in the environment).");
+            }
+
+            var mode = File.GetUnixFileMode(directory);
+            if ((mode & PassableByOthers) != PassableByOthers)
+            {
+                // The umask of whoever started it first.
+                File.SetUnixFileMode(directory, mode | PassableByOthers);
+            }
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new StartupException($"The data directory {directory} cannot be made: {exception.Message} Choose another with Data:Directory (Data__Directory in the environment).", exception);
+        }
     }
 
     private static string? FindClone(string directory)

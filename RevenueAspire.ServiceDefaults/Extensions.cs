@@ -6,6 +6,7 @@ using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
 using RevenueAspire.ServiceDefaults.Discovery;
 using RevenueAspire.ServiceDefaults.Health;
+using RevenueAspire.ServiceDefaults.Listening;
 using RevenueAspire.ServiceDefaults.Logging;
 using RevenueAspire.ServiceDefaults.Telemetry;
 
@@ -28,6 +29,8 @@ public static partial class Extensions
         builder.AddTelemetry();
         builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy("the process answers"), [LiveTag]);
         builder.Services.AddHttpServiceDiscovery();
+        builder.Services.AddListenErrors();
+        builder.Services.AddHostedService<BackgroundFailures>();
         if (builder.Configuration.GetValue<bool>(StopWithInput.Setting))
         {
             builder.Services.AddHostedService<StopWithInput>();

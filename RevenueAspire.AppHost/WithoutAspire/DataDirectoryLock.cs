@@ -1,3 +1,5 @@
+using RevenueAspire.ServiceDefaults;
+
 namespace RevenueAspire.AppHost;
 
 /// <summary>One starter a data directory: a second one would adopt, and later stop, the first one's Postgres. The operating system frees the lock with the process, however that ends.</summary>
@@ -29,13 +31,13 @@ internal sealed class DataDirectoryLock : IDisposable
         {
             throw new StarterException($"The data directory {directory} cannot be written: {exception.Message} Choose another with --Data:Directory=PATH.");
         }
-        catch (IOException) when (Directory.Exists(directory))
+        catch (IOException exception) when (SharingViolation.IsIn(exception))
         {
             throw new StarterException($"Another AppHost runs on {directory}. Stop it, or give this one a data directory (--Data:Directory=PATH) and ports (--Ports:Api, --Ports:Client) of its own.");
         }
         catch (IOException exception)
         {
-            throw new StarterException($"The data directory {directory} cannot be made: {exception.Message} Choose another with --Data:Directory=PATH.");
+            throw new StarterException($"The data directory {directory} cannot be made or locked: {exception.Message} Choose another with --Data:Directory=PATH.");
         }
     }
 

@@ -67,22 +67,44 @@ internal sealed class StarterDatabase : IAsyncDisposable
     public ValueTask DisposeAsync() => _server?.DisposeAsync() ?? ValueTask.CompletedTask;
 
     /// <summary>One password for the life of the data directory, in a file that psql reads as well (and only if nobody else may).</summary>
-    private static string ReadOrCreatePassword(string file)
+    /// <exception cref="StarterException">The file is somebody else's, or cannot be read or written.</exception>
+    internal static string ReadOrCreatePassword(string file)
     {
-        if (File.Exists(file) && File.ReadAllText(file).Trim().Split(':') is [.., { Length: > 0 } kept])
+        try
         {
-            return kept;
-        }
+            if (Path.Exists(file) || new FileInfo(file).LinkTarget is not null)
+            {
+                if (OwnFile.ProblemOfFile(file) is { } problem)
+                {
+                    throw new StarterException($"No password is taken from {file}: {problem}. Look at it, and remove it.");
+                }
 
-        var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
-        var options = new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write };
-        if (!OperatingSystem.IsWindows())
+                if (File.ReadAllText(file).Trim().Split(':') is [.., { Length: > 0 } kept])
+                {
+                    return kept;
+                }
+            }
+
+            var password = Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(16));
+            var temporary = $"{file}.{Convert.ToHexStringLower(RandomNumberGenerator.GetBytes(8))}";
+            var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+            if (!OperatingSystem.IsWindows())
+            {
+                options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            }
+
+            // Whole or not at all: half a password would lock us out of the server that is made with it.
+            using (var writer = new StreamWriter(temporary, options))
+            {
+                writer.WriteLine($"127.0.0.1:*:*:postgres:{password}");
+            }
+
+            File.Move(temporary, file, overwrite: true);
+            return password;
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+            throw new StarterException($"The password of Postgres cannot be kept in {file}: {exception.Message} Choose another data directory with --Data:Directory=PATH.");
         }
-
-        using var writer = new StreamWriter(file, options);
-        writer.WriteLine($"127.0.0.1:*:*:postgres:{password}");
-        return password;
     }
 }

@@ -8,7 +8,8 @@ namespace RevenueAspire.ServiceDefaults;
 
 public static partial class Extensions
 {
-    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an error only when it is first resolved.</summary>
+    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
+    /// <exception cref="StartupException">The connection string is none.</exception>
     public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         var connectionString = WithDefaults(builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName);
@@ -40,7 +41,7 @@ public static partial class Extensions
             return null;
         }
 
-        var builder = new NpgsqlConnectionStringBuilder(connectionString);
+        var builder = Parse(connectionString);
         if (!builder.ShouldSerialize("Maximum Pool Size"))
         {
             builder.MaxPoolSize = Math.Max(24, builder.MinPoolSize);
@@ -57,5 +58,21 @@ public static partial class Extensions
         }
 
         return builder.ConnectionString;
+    }
+
+    private static NpgsqlConnectionStringBuilder Parse(string connectionString)
+    {
+        try
+        {
+            // Building a source checks what goes together, and connects to nothing: a missing host, say, would be found only by the first query.
+            using (NpgsqlDataSource.Create(connectionString))
+            {
+                return new NpgsqlConnectionStringBuilder(connectionString);
+            }
+        }
+        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException or NotSupportedException)
+        {
+            throw new StartupException($"ConnectionStrings:{DatabaseName}: {exception.Message} Write it like Host=localhost;Username=postgres;Password=...;Database={DatabaseName}.", exception);
+        }
     }
 }

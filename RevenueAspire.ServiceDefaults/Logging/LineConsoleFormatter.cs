@@ -12,13 +12,14 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
 
     private const string Prefix = "RevenueAspire.";
 
-    /// <summary>The host's own account of a failed start, stack trace and all. <see cref="StartupErrors"/> says the same in one line.</summary>
+    /// <summary>The host's own account of a failed start, stack trace and all, and its second one of a failed background service. <see cref="StartupErrors"/> says the same in one line.</summary>
     private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
+    private const int BackgroundServiceStoppingHost = 10;
     private const int HostedServiceStartupFaulted = 11;
 
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        if (logEntry.EventId.Id == HostedServiceStartupFaulted && logEntry.Category == HostCategory)
+        if (logEntry.EventId.Id is HostedServiceStartupFaulted or BackgroundServiceStoppingHost && logEntry.Category == HostCategory)
         {
             return;
         }

@@ -33,7 +33,8 @@ internal static class TelemetrySetup
         builder.Logging.AddOpenTelemetry(logs =>
         {
             logs.IncludeFormattedMessage = true;
-            logs.IncludeScopes = true;
+            // ASP.NET Core's scope of a request holds its path, and that a user id.
+            logs.IncludeScopes = false;
             logs.SetResourceBuilder(resource).AddOtlpExporter();
         });
         builder.Services.AddSingleton<IStartupFilter, RequestSpanFilter>();

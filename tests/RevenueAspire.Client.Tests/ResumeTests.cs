@@ -296,6 +296,19 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_lock_that_cannot_be_made_is_not_called_another_process()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(4));
+        Directory.CreateDirectory(Path.Combine(_client.JournalDirectory, Journal.JournalNames.Send(file, api.Url) + ".json.lock"));
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
+
+        Assert.DoesNotContain("another process", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("Progress cannot be kept", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_damaged_journal_is_named_and_a_new_send_replaces_it()
     {
         await using var api = await FakeApi.StartAsync();

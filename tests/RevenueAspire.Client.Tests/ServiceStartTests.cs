@@ -25,6 +25,16 @@ public sealed class ServiceStartTests : ServiceFixture
     }
 
     [Theory]
+    [InlineData("http://203.0.113.9:8765")]
+    [InlineData("https://localhost:8766")]
+    [InlineData("http://localhost:99999")]
+    [InlineData("ftp://localhost:8767")]
+    public async Task An_address_that_cannot_be_listened_on_is_one_line_that_names_it_and_exit_1(string address)
+    {
+        await AssertFailsAsync(address, ("ASPNETCORE_URLS", address), ("HOME", FilePath("nobody")), ("XDG_DATA_HOME", FilePath("nobody")));
+    }
+
+    [Theory]
     [InlineData("Client:Secret is not set", "ASPNETCORE_ENVIRONMENT", "Production")]
     [InlineData("Client:Url: 'nonsense' is not an address", "Client__Url", "nonsense")]
     [InlineData("Client:Concurrency must be from 1 to 1024", "Client__Concurrency", "0")]

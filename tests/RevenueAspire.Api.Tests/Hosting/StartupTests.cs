@@ -29,6 +29,7 @@ public sealed class StartupTests : IDisposable
         { "--EventTypes:add_revenue=2", "EventTypes" },
         { "--EventTypes:add_revenue=x", "EventTypes:add_revenue" },
         { "--ConnectionStrings:revenuedb=nonsense", "ConnectionStrings:revenuedb" },
+        { "--ConnectionStrings:revenuedb=Username=postgres;Database=revenuedb", "ConnectionStrings:revenuedb" },
         { "--EventLog:Directory=/proc/nope/events", "/proc/nope/events" },
     };
 
@@ -51,6 +52,17 @@ public sealed class StartupTests : IDisposable
         await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, "--urls=nonsense"]);
 
         AssertOneLine(process, 1, "nonsense");
+    }
+
+    [Theory]
+    [InlineData("http://203.0.113.9:8765")]
+    [InlineData("http://127.0.0.1:99999")]
+    [InlineData("ftp://127.0.0.1:8765")]
+    public async Task An_address_that_cannot_be_listened_on_is_one_line_and_exit_code_1(string address)
+    {
+        await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, "--urls=" + address]);
+
+        AssertOneLine(process, 1, address);
     }
 
     [Fact]

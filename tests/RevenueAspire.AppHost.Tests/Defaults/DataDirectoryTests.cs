@@ -40,6 +40,63 @@ public sealed class DataDirectoryTests
     }
 
     [Fact]
+    [SupportedOSPlatform("linux")]
+    public void RequireOwn_makes_a_folder_that_others_may_pass_and_not_list_or_change()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The folder below /var/tmp is Linux'.");
+        using var parent = new TempDirectory();
+
+        DataDirectory.RequireOwn(parent.File("data"));
+        Assert.Equal("711", Mode(parent.File("data")));
+
+        // What an earlier start under another umask has left is opened for Postgres' user.
+        File.SetUnixFileMode(parent.File("data"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        DataDirectory.RequireOwn(parent.File("data"));
+        Assert.Equal("711", Mode(parent.File("data")));
+    }
+
+    [Fact]
+    [SupportedOSPlatform("linux")]
+    public void RequireOwn_takes_no_link_no_file_and_no_folder_that_others_may_change()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The folder below /var/tmp is Linux'.");
+        using var parent = new TempDirectory();
+        var real = Directory.CreateDirectory(parent.File("real")).FullName;
+        Directory.CreateSymbolicLink(parent.File("link"), real);
+        File.CreateSymbolicLink(parent.File("dangling"), parent.File("nowhere"));
+        File.WriteAllText(parent.File("file"), "");
+        var open = Directory.CreateDirectory(parent.File("open")).FullName;
+        File.SetUnixFileMode(open, File.GetUnixFileMode(open) | UnixFileMode.OtherWrite);
+
+        foreach (var name in (string[])["link", "dangling", "file", "open"])
+        {
+            var line = StartupErrors.Describe(Assert.Throws<StartupException>(() => DataDirectory.RequireOwn(parent.File(name))));
+            Assert.Contains(parent.File(name), line, StringComparison.Ordinal);
+            Assert.Contains("Data:Directory", line, StringComparison.Ordinal);
+        }
+
+        Assert.False(Path.Exists(parent.File("nowhere")));
+    }
+
+    [Fact]
+    [SupportedOSPlatform("linux")]
+    public void RequireOwn_takes_no_folder_of_another_user()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root can give a folder away.");
+        using var parent = new TempDirectory();
+        var folder = Directory.CreateDirectory(parent.File("data")).FullName;
+        using (var chown = System.Diagnostics.Process.Start("chown", ["65534", folder]))
+        {
+            chown.WaitForExit();
+        }
+
+        Assert.Contains("belongs to another user", Assert.Throws<StartupException>(() => DataDirectory.RequireOwn(folder)).Message, StringComparison.Ordinal);
+    }
+
+    [SupportedOSPlatform("linux")]
+    private static string Mode(string path) => Convert.ToString((int)File.GetUnixFileMode(path), 8);
+
+    [Fact]
     public void Resolve_without_a_clone_is_data_in_the_programs_folder()
     {
         using var folder = new TempDirectory();

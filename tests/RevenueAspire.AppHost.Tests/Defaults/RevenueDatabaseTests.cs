@@ -29,6 +29,20 @@ public sealed class RevenueDatabaseTests
         Assert.Contains("revenuedb", error.Message, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("Username=postgres;Database=revenuedb")]
+    [InlineData("Host=h;Nonsense=1")]
+    [InlineData("nonsense")]
+    [InlineData("Host=h;Port=many")]
+    [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5")]
+    public void AddRevenueDatabase_with_a_connection_string_that_Npgsql_refuses_fails_at_once_and_names_the_setting(string connectionString)
+    {
+        var line = StartupErrors.Describe(Assert.Throws<StartupException>(() => Host("Reader", connectionString)));
+
+        Assert.StartsWith("ConnectionStrings:revenuedb: ", line, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', line!);
+    }
+
     [Fact]
     public void WithDefaults_leaves_alone_what_the_user_says()
     {

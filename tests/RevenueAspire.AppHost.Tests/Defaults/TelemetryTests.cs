@@ -6,6 +6,7 @@ using System.Net.Sockets;
 using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests.Defaults;
@@ -40,7 +41,11 @@ public sealed class TelemetryTests
         using var meter = new Meter("RevenueAspire.TelemetryTests.On");
         var counter = meter.CreateCounter<long>("telemetry.tests.events");
 
-        await using (var app = await TestServer.StartAsync(map: app => app.MapGet("/userEvents/{userId}", (string userId) => userId), settings: Exporting(collector.Url())))
+        await using (var app = await TestServer.StartAsync(map: app => app.MapGet("/userEvents/{userId}", (string userId, ILogger<TelemetryTests> logger) =>
+        {
+            logger.LogError("a line of the handler");
+            return userId;
+        }), settings: Exporting(collector.Url())))
         {
             using var http = new HttpClient();
             await http.GetStringAsync(app.Url() + "/userEvents/anna");
@@ -56,6 +61,9 @@ public sealed class TelemetryTests
         Assert.Contains("telemetry-test", traces, StringComparison.Ordinal);
         Assert.DoesNotContain("GET /health", traces, StringComparison.Ordinal);
         Assert.Contains("telemetry.tests.events", string.Concat(received.Where(r => r.Path == "metrics").Select(r => r.Text)), StringComparison.Ordinal);
+        var logs = string.Concat(received.Where(r => r.Path == "logs").Select(r => r.Text));
+        Assert.Contains("a line of the handler", logs, StringComparison.Ordinal);
+        Assert.DoesNotContain("anna", logs, StringComparison.Ordinal);
         Assert.All(received.Where(r => r.Path == "traces"), r => Assert.DoesNotContain("GET /userEvents/anna", r.Text, StringComparison.Ordinal));
     }
 

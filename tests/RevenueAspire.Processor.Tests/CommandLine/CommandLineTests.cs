@@ -106,6 +106,7 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("Host=127.0.0.1;Port=1;Username=x", "connection refused")]
     [InlineData("Nonsense", "ConnectionStrings:revenuedb")]
+    [InlineData("Username=postgres;Database=revenuedb", "ConnectionStrings:revenuedb")]
     public async Task A_database_that_is_down_is_one_line_at_once(string connectionString, string named)
     {
         using var folder = new TempDirectory();
@@ -117,6 +118,17 @@ public sealed class CommandLineTests
             Assert.Equal(1, run.Code);
             AssertOneLine(run, named);
         }
+    }
+
+    [Theory]
+    [InlineData("Nonsense=1")]
+    [InlineData("Username=postgres;Database=revenuedb")]
+    public async Task The_service_does_not_start_with_a_connection_string_that_is_none(string connectionString)
+    {
+        var run = await RunWithAsync(new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = connectionString });
+
+        Assert.Equal(1, run.Code);
+        AssertOneLine(run, "ConnectionStrings:revenuedb");
     }
 
     [Fact]
