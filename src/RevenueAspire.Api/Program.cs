@@ -19,6 +19,7 @@ public static class Program
         CommandLine.Answer(args, Console.Out, Console.Error) ?? await StartupErrors.RunAsync(
             async () =>
             {
+                using var fileSizeLimit = FileSizeLimit.Ignore();
                 await using var app = Build(args);
                 await app.RunAsync();
             },

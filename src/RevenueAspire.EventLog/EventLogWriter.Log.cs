@@ -23,4 +23,7 @@ public sealed partial class EventLogWriter
 
     [LoggerMessage(1005, LogLevel.Warning, "{Directory}: the durable mark could not be flushed at the end")]
     private static partial void LogMarkNotFlushed(ILogger logger, string directory, Exception cause);
+
+    [LoggerMessage(1006, LogLevel.Information, "{Directory}: removed offsets {From} to {To}; the ledger has them")]
+    private static partial void LogSegmentRemoved(ILogger logger, string directory, long from, long to);
 }

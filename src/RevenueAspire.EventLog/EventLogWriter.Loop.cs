@@ -15,6 +15,12 @@ public sealed partial class EventLogWriter
     /// <summary>Without appends, this often the log is looked at: health shall not call a folder well that is gone.</summary>
     private static readonly TimeSpan IdleCheckInterval = TimeSpan.FromSeconds(1);
 
+    /// <summary>A commit of so many groups is a sign of load.</summary>
+    private const int ManyGroups = 4;
+
+    /// <summary>Measured: 3 to 6 gained most, 12 lost again.</summary>
+    private const int MaxYields = 6;
+
     private void Run()
     {
         while (WaitForWork())
@@ -78,11 +84,13 @@ public sealed partial class EventLogWriter
             return;
         }
 
+        GatherMore();
         lock (_gate)
         {
             _queue.Take(_taken, _options.CommitBytes);
         }
 
+        _lastCommitGroups = _taken.Count;
         if (_taken.Count == 0)
         {
             LookAfterIdleLog();
@@ -109,6 +117,21 @@ public sealed partial class EventLogWriter
         {
             // Acknowledged all the same: the bytes are fsynced and recovery keeps them. Readers wait until the mark can be moved.
             Fail(markError, needsRecovery: true, isUndone: true);
+        }
+    }
+
+    /// <summary>Under load, lets those run who are about to queue as much as the last commit took: half as many commits then carry twice as much each.</summary>
+    /// <remarks>It gives the processor away and never sleeps: where nobody else wants it, and always for a lone append, the commit begins at once.</remarks>
+    private void GatherMore()
+    {
+        if (_lastCommitGroups < ManyGroups)
+        {
+            return;
+        }
+
+        for (var i = 0; i < MaxYields && _queue.Count < _lastCommitGroups; i++)
+        {
+            Thread.Yield();
         }
     }
 
@@ -266,7 +289,12 @@ public sealed partial class EventLogWriter
             _lockWasLost = true;
         }
 
-        var recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark, mayUndo: !_lockWasLost);
+        RecoveredLog recovered;
+        lock (_segmentsInUse)
+        {
+            recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark, mayUndo: !_lockWasLost);
+        }
+
         _log = new SegmentedLog(_files, Directory, _directoryLock, LogId, _options, recovered);
         _needsRecovery = false;
         _lockWasLost = false;

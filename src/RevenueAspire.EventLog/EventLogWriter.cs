@@ -44,6 +44,7 @@ public sealed partial class EventLogWriter : IAsyncDisposable
     // Of the writer's thread alone.
     private readonly List<PendingAppend> _taken = [];
     private Answers _answers = new();
+    private int _lastCommitGroups;
     private SegmentedLog? _log;
     private IFileHandle _directoryLock;
     private bool _lockWasLost;
@@ -51,6 +52,10 @@ public sealed partial class EventLogWriter : IAsyncDisposable
 
     private long _durableMark;
     private EventLogReader? _reader;
+
+    // Held while segments are removed and while recovery looks at them.
+    private readonly Lock _segmentsInUse = new();
+    private long _firstOffset;
 
     private EventLogWriter(EventLogOptions options, IFileSystem files, ILogger<EventLogWriter> logger, IFileHandle directoryLock, Guid logId, RecoveredLog recovered)
     {
@@ -65,6 +70,8 @@ public sealed partial class EventLogWriter : IAsyncDisposable
         _keys = _log.Keys;
         _durableMark = _log.End;
         LastRecovery = recovered.Report;
+        _firstOffset = LogFiles.Segments(files.List(Directory))[0];
+        LogPin.CreateFile(files, Directory);
         _metrics = new WriterMetrics(() => QueueDepth);
         Report(recovered.Report);
         try
@@ -86,6 +93,9 @@ public sealed partial class EventLogWriter : IAsyncDisposable
 
     /// <summary>Everything before this offset is on disk.</summary>
     public long DurableMark => Volatile.Read(ref _durableMark);
+
+    /// <summary>First offset that is still kept; what was before, retention has removed.</summary>
+    public long FirstOffset => Volatile.Read(ref _firstOffset);
 
     /// <summary>Keys of records at or behind this offset are remembered (0 while none was forgotten).</summary>
     public long KeysFrom

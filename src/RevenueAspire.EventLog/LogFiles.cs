@@ -6,6 +6,7 @@ namespace RevenueAspire.EventLog;
 internal static class LogFiles
 {
     public const string Lock = "writer.lock";
+    public const string Pin = "pinned.lock";
     public const string Identity = "log.json";
     public const string Mark = "durable.mark";
     public const string SegmentSuffix = ".jsonl";

@@ -201,6 +201,26 @@ public sealed class FailureTests
         Assert.Equal(3, TestLog.Lines(TestLog.ReadAll(reader).Text).Length);
     }
 
+    [Fact]
+    public void L7_a_file_system_that_turns_read_only_refuses_everything_until_it_can_be_written_again()
+    {
+        var writer = Open();
+        Append(writer, TestLog.Single("a"));
+        _disk.Fails = (_, _) => true;
+        Assert.Equal(AppendStatus.InDoubt, Append(writer, TestLog.Single("b", "key"))[0].Status);
+        for (var i = 0; i < 3; i++)
+        {
+            writer.Step();
+            Assert.Equal(WriterState.Failed, writer.State);
+        }
+
+        Heal();
+        writer.Step();
+        Assert.Equal(WriterState.Running, writer.State);
+        Assert.Equal(AppendStatus.Appended, Append(writer, TestLog.Single("b", "key"))[0].Status);
+        Assert.Equal(["a", "b"], Users());
+    }
+
     private static AppendResult[] Append(EventLogWriter writer, params AppendGroup[] groups) => SimulatedLog.Append(writer, groups);
 
     private EventLogWriter Open() => SimulatedLog.Open(_disk, _disk.Running is { IsDead: false } files ? files : _disk.Start());

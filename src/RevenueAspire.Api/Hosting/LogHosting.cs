@@ -15,6 +15,7 @@ internal static partial class LogHosting
         // The container disposes it after the server has drained: what is queued is written and acknowledged first.
         builder.Services.AddSingleton(services => EventLogWriter.Open(
             services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<EventLogWriter>>()));
+        builder.Services.AddHostedService<LogRetentionService>();
         return builder;
     }
 

@@ -27,7 +27,8 @@ internal static class ReceiptParameter
             return new Problem(StatusCodes.Status404NotFound, "Not Found", $"{field}: this receipt is of another log.", field);
         }
 
-        return receipt.Offset < log.DurableMark && log.IsRecord(receipt.Offset)
+        // What retention has removed cannot be looked up, but the ledger had all of it.
+        return receipt.Offset < log.FirstOffset || (receipt.Offset < log.DurableMark && log.IsRecord(receipt.Offset))
             ? null
             : new Problem(StatusCodes.Status404NotFound, "Not Found", $"{field}: this log has no such record.", field);
     }

@@ -31,6 +31,9 @@ internal sealed class SegmentSeal
     /// <summary>In log order; empty when read without keys.</summary>
     public required KeyedRecord[] Keys { get; init; }
 
+    /// <summary>Whether the segment has keyed records, also when it was read without them.</summary>
+    public bool HasKeys { get; private init; }
+
     public long End => Start + Length;
 
     private static ReadOnlySpan<byte> Magic => "RASEAL01"u8;
@@ -76,11 +79,11 @@ internal sealed class SegmentSeal
             return null;
         }
 
-        var seal = Parse(bytes.AsSpan(0, (int)middle), blocks, ranges, keyBytes);
+        var seal = Parse(bytes.AsSpan(0, (int)middle), blocks, ranges, keys > 0, keyBytes);
         return seal.LogId == logId && seal.Start == start ? seal : null;
     }
 
-    private static SegmentSeal Parse(ReadOnlySpan<byte> head, int blocks, int ranges, ReadOnlySpan<byte> keyBytes)
+    private static SegmentSeal Parse(ReadOnlySpan<byte> head, int blocks, int ranges, bool hasKeys, ReadOnlySpan<byte> keyBytes)
     {
         var crcs = new uint[blocks];
         for (var i = 0; i < blocks; i++)
@@ -115,6 +118,7 @@ internal sealed class SegmentSeal
             KeysFrom = BinaryPrimitives.ReadInt64LittleEndian(head[40..]),
             BlockCrcs = crcs,
             Damaged = damaged,
+            HasKeys = hasKeys,
             Keys = keys,
         };
     }

@@ -24,6 +24,9 @@ internal interface IFileSystem
     /// <exception cref="LockHeldException">Somebody else holds it.</exception>
     IFileHandle Lock(string path);
 
+    /// <summary>Locks an existing file until disposed: together with others who share it, or alone. Null while others hold it otherwise.</summary>
+    IDisposable? TryLock(string path, bool shared);
+
     bool FileExists(string path);
 
     bool DirectoryExists(string directory);

@@ -45,6 +45,20 @@ internal sealed class PhysicalFileSystem : IFileSystem
         }
     }
 
+    public IDisposable? TryLock(string path, bool shared)
+    {
+        try
+        {
+            return shared
+                ? File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.Read)
+                : File.OpenHandle(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+        }
+        catch (IOException e) when (IsHeldByOthers(e))
+        {
+            return null;
+        }
+    }
+
     public bool FileExists(string path) => File.Exists(path);
 
     public bool DirectoryExists(string directory) => Directory.Exists(directory);
@@ -64,6 +78,13 @@ internal sealed class PhysicalFileSystem : IFileSystem
         {
             UnixSync.FlushDirectory(directory);
         }
+    }
+
+    /// <summary>EWOULDBLOCK of the lock, as each system numbers it, or Windows' sharing violation.</summary>
+    private static bool IsHeldByOthers(IOException exception)
+    {
+        const int WindowsSharingViolation = unchecked((int)0x80070020);
+        return exception.HResult == (OperatingSystem.IsWindows() ? WindowsSharingViolation : OperatingSystem.IsLinux() ? 11 : 35);
     }
 
     private sealed class PhysicalFile : ILogFile

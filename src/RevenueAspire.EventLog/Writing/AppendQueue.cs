@@ -9,6 +9,9 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
     /// <summary>Groups admitted and not yet answered: queued, being written, or waiting for the first attempt with their key.</summary>
     public int Depth { get; private set; }
 
+    /// <summary>Groups queued; may be read without the lock, and is then only about right.</summary>
+    public int Count => _groups.Count;
+
     public bool IsEmpty => _groups.Count == 0;
 
     /// <summary>Takes a place for a group. One group is admitted whatever its size.</summary>

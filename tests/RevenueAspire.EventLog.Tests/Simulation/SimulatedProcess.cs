@@ -30,6 +30,13 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
         return _locks.Add(file) ? new Unlock(disk, _locks, path, file) : throw new LockHeldException(new IOException("held by another writer"));
     }
 
+    /// <summary>No other process runs on the machine, and no test of this one pins a simulated log.</summary>
+    public IDisposable? TryLock(string path, bool shared)
+    {
+        Check();
+        return new MemoryStream();
+    }
+
     public bool FileExists(string path)
     {
         Check();

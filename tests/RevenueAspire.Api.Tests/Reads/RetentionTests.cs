@@ -1,0 +1,48 @@
+using System.Net;
+
+namespace RevenueAspire.Api.Tests.Reads;
+
+/// <summary>Rule L10 with a real ledger: <c>EventLog:Retention=applied</c>.</summary>
+public sealed class RetentionTests : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory]
+    [InlineData("applied")]
+    [InlineData("off")]
+    public async Task L10_segments_that_the_ledger_has_are_removed_where_that_is_wanted(string retention)
+    {
+        var database = await TestPostgres.CreateDatabaseAsync();
+        await using var api = await ApiHost.StartAsync(_directory, database, $"EventLog:Retention={retention}", "EventLog:RetainBytes=0", "EventLog:SegmentBytes=65536");
+        var lines = string.Join('\n', Enumerable.Range(0, 1000).Select(number => Sample.Add($"user{number}", 1)));
+        var receipts = new List<string?>();
+        for (var i = 0; i < 5; i++)
+        {
+            receipts.Add((await api.PostEventsAsync(lines)).Expect(HttpStatusCode.Accepted).Receipt);
+        }
+
+        var before = Segments(api);
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        Assert.Equal(before, Segments(api));
+
+        await Processor.ApplyAsync(api.LogDirectory, database);
+        if (retention == "off")
+        {
+            await Task.Delay(TimeSpan.FromSeconds(3));
+            Assert.Equal(before, Segments(api));
+        }
+        else
+        {
+            await Eventually.IsTrueAsync(() => Segments(api) < before);
+            Assert.True(api.Log.FirstOffset > 0);
+        }
+
+        // What is gone was applied, and its receipt says so.
+        Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + receipts[0])).Expect(HttpStatusCode.OK).Body);
+        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+    }
+
+    private static int Segments(ApiHost api) => Directory.GetFiles(api.LogDirectory, "*.jsonl").Length;
+}

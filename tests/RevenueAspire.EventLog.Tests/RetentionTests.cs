@@ -1,0 +1,147 @@
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Tests.Simulation;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.EventLog.Tests;
+
+/// <summary>Rule L10: what may be removed, and what must stay.</summary>
+public sealed class RetentionTests : IDisposable
+{
+    private const long SegmentBytes = 20_000;
+    private readonly TempDirectory _directory = new();
+
+    public void Dispose() => _directory.Dispose();
+
+    [Fact]
+    public async Task L10_only_what_is_applied_and_beyond_the_bytes_to_keep_is_removed_oldest_first()
+    {
+        await using var writer = Open();
+        await AppendAsync(writer, segments: 10);
+        var starts = Starts();
+
+        Assert.Equal(0, writer.RemoveApplied(appliedThrough: 0, retainBytes: 0));
+        Assert.Equal(0, writer.RemoveApplied(writer.DurableMark, retainBytes: writer.DurableMark));
+        Assert.Equal(starts, Starts());
+
+        // 64 KB before the ledger's position stay, so the segments that end after that do.
+        Assert.Equal(starts[2], writer.RemoveApplied(starts[2] + (64 * 1024) + 1, retainBytes: 0));
+        Assert.Equal(starts[2..], Starts());
+        Assert.Equal(starts[2], writer.FirstOffset);
+        Assert.Empty(Directory.GetFiles(_directory.Path, LogFiles.Seal(0)));
+
+        writer.RemoveApplied(long.MaxValue, retainBytes: 0);
+        Assert.Equal(starts.Last(start => start <= writer.DurableMark - (64 * 1024)), Starts()[0]);
+        using var reader = EventLogReader.Open(_directory.Path);
+        Assert.Empty(TestLog.ReadAll(reader).Damage);
+        Assert.Equal(Starts()[0], reader.FirstOffset);
+    }
+
+    [Fact]
+    public async Task L10_a_segment_whose_keys_are_remembered_stays_with_all_behind_it_until_they_are_forgotten()
+    {
+        await using (var writer = Open(keyWindow: 2))
+        {
+            await TestLog.AppendAsync(writer, TestLog.Single("first", "key-1"));
+            await AppendAsync(writer, segments: 10);
+            Assert.Equal(0, writer.RemoveApplied(long.MaxValue, retainBytes: 0));
+            Assert.Equal(AppendStatus.Repeated, (await TestLog.AppendAsync(writer, TestLog.Single("first", "key-1"))).Status);
+
+            await TestLog.AppendAsync(writer, TestLog.Single("second", "key-2"));
+            await TestLog.AppendAsync(writer, TestLog.Single("third", "key-3"));
+            var next = Starts()[1];
+            Assert.True(writer.KeysFrom < next);
+        }
+
+        // The window says "keys from behind key-1", which is inside the first segment: it is only removed once the whole of it lies before.
+        await using var again = Open(keyWindow: 2);
+        Assert.Equal(0, again.RemoveApplied(long.MaxValue, retainBytes: 0));
+        await AppendAsync(again, segments: 5);
+        await TestLog.AppendAsync(again, TestLog.Single("fourth", "key-4"));
+        Assert.True(again.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+        Assert.Equal(AppendStatus.Repeated, (await TestLog.AppendAsync(again, TestLog.Single("third", "key-3"))).Status);
+    }
+
+    [Fact]
+    public async Task L9_L10_what_is_remembered_is_the_same_before_and_after_a_start()
+    {
+        long keysFrom, firstOffset;
+        await using (var writer = Open())
+        {
+            await AppendAsync(writer, segments: 10);
+            await TestLog.AppendAsync(writer, TestLog.Single("keyed", "key"));
+            Assert.True(writer.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+            (keysFrom, firstOffset) = (writer.KeysFrom, writer.FirstOffset);
+        }
+
+        await using var again = Open();
+        Assert.Equal((keysFrom, firstOffset), (again.KeysFrom, again.FirstOffset));
+        Assert.False(again.LastRecovery.HasLoss);
+        Assert.Equal(AppendStatus.Repeated, (await TestLog.AppendAsync(again, TestLog.Single("keyed", "key"))).Status);
+    }
+
+    [Fact]
+    public async Task L10_nothing_is_removed_while_a_reader_pins_the_log()
+    {
+        await using var writer = Open();
+        await AppendAsync(writer, segments: 10);
+        var pins = new[] { LogPin.Take(_directory.Path), LogPin.Take(_directory.Path) };
+        Assert.Equal(0, writer.RemoveApplied(long.MaxValue, retainBytes: 0));
+        pins[0].Dispose();
+        Assert.Equal(0, writer.RemoveApplied(long.MaxValue, retainBytes: 0));
+        pins[1].Dispose();
+        Assert.True(writer.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+    }
+
+    [Fact]
+    public void L10_a_power_cut_at_any_step_of_a_removal_leaves_no_hole()
+    {
+        for (var step = 1; ; step++)
+        {
+            var disk = new SimulatedDisk(new Random(step));
+            var writer = SimulatedLog.Open(disk, disk.Start(), options => options.SegmentBytes = SegmentBytes);
+            for (var i = 0; i < 40; i++)
+            {
+                SimulatedLog.Append(writer, Large(i));
+            }
+
+            disk.CutAt = disk.Operations + step;
+            var finished = false;
+            try
+            {
+                writer.RemoveApplied(long.MaxValue, retainBytes: 0);
+                finished = true;
+            }
+            catch (PowerCutException)
+            {
+            }
+
+            disk.CutPower();
+            var next = SimulatedLog.Open(disk, disk.Start(), options => options.SegmentBytes = SegmentBytes);
+            Assert.False(next.LastRecovery.HasLoss, $"step {step}: {string.Join(", ", next.LastRecovery.Gaps)}");
+            Assert.Empty(SimulatedLog.ReadAll(disk).Damage);
+            if (finished)
+            {
+                Assert.True(step > 6, "the removal was not cut at all");
+                return;
+            }
+        }
+    }
+
+    private static AppendGroup Large(int number) => TestLog.Group([.. Enumerable.Range(0, 50).Select(user => $"user-{number}-{user}")]);
+
+    private static async Task AppendAsync(EventLogWriter writer, int segments)
+    {
+        for (var end = writer.DurableMark + (segments * SegmentBytes); writer.DurableMark < end;)
+        {
+            Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, Large(1))).Status);
+        }
+    }
+
+    private EventLogWriter Open(int keyWindow = 1000) => TestLog.Open(TestLog.Options(_directory.Path, options =>
+    {
+        options.SegmentBytes = SegmentBytes;
+        options.KeyWindow = keyWindow;
+    }));
+
+    private List<long> Starts() => LogFiles.Segments(Directory.GetFiles(_directory.Path).Select(path => Path.GetFileName(path)!));
+}
