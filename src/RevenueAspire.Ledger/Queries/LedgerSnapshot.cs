@@ -13,14 +13,18 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
 
-    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyList<EventRange> ranges) =>
-        (_connection, _transaction, Sources, FrozenRanges) = (connection, transaction, sources, ranges);
+    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyList<EventRange> ranges,
+        IReadOnlyDictionary<Guid, FileDigest> digests) =>
+        (_connection, _transaction, Sources, FrozenRanges, Digests) = (connection, transaction, sources, ranges, digests);
 
     /// <summary>All sources.</summary>
     public IReadOnlyList<EventSource> Sources { get; }
 
     /// <summary>Frozen ranges that are not folded: users up to each part's watermark are in the balances.</summary>
     public IReadOnlyList<EventRange> FrozenRanges { get; }
+
+    /// <summary>For each source that is a file: length and digest of the content that it counts.</summary>
+    public IReadOnlyDictionary<Guid, FileDigest> Digests { get; }
 
     /// <summary>Opens the snapshot on a connection of its own.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
@@ -34,7 +38,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
             var sources = await ReadSourcesAsync(connection, cancellationToken).ConfigureAwait(false);
             var ranges = await ReadFrozenRangesAsync(connection, cancellationToken).ConfigureAwait(false);
-            return new LedgerSnapshot(connection, transaction, sources, ranges);
+            var digests = await ReadDigestsAsync(connection, cancellationToken).ConfigureAwait(false);
+            return new LedgerSnapshot(connection, transaction, sources, ranges, digests);
         }
         catch
         {
@@ -74,6 +79,19 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     {
         await using var command = new NpgsqlCommand($"select {SourceRows.Columns} from event_source order by name, generation, source_id", connection);
         return await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<Dictionary<Guid, FileDigest>> ReadDigestsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select s.source_id, d.length, d.sha256 from event_source s join event_source_digest d using (content_id, length)", connection);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var digests = new Dictionary<Guid, FileDigest>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            digests.Add(rows.GetGuid(0), new FileDigest(rows.GetInt64(1), rows.GetFieldValue<byte[]>(2)));
+        }
+
+        return digests;
     }
 
     private static async Task<List<EventRange>> ReadFrozenRangesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

@@ -73,7 +73,7 @@ internal sealed class BlockWorker(EventTypes types)
         var offset = block.Offset;
         long line = 0;
         var first = true;
-        
+
         // A record of a log always ends in the server's fields.
         var isPlain = source.Kind == SourceKind.File && Scope == FoldScope.Everything;
         while (rest.Length > 0)

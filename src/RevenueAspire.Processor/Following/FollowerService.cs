@@ -50,12 +50,6 @@ internal sealed partial class FollowerService(
                     await FollowAsync(directory, stoppingToken).ConfigureAwait(false);
                 }
 
-                // A follower ends with an error only for a bug: then the whole service ends with it, loudly.
-                if (_followed.Values.FirstOrDefault(followed => followed.Task.IsFaulted) is { } failed)
-                {
-                    await failed.Task.ConfigureAwait(false);
-                }
-
                 await Task.Delay(ScanPause, time, stoppingToken).ConfigureAwait(false);
             }
         }

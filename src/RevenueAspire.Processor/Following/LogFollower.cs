@@ -17,9 +17,10 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     private readonly RunCounters _counters = new();
     private long _applied;
     private bool _leased;
+    private bool _waitsForMark;
     private long _leaseAsked;
 
-    /// <summary>Follows until cancelled, or until the source stops. Never throws but for a bug.</summary>
+    /// <summary>Follows until cancelled, or until the source stops. Never throws.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         services.Metrics.ObserveLag(log.LogId, () => Math.Max(0, log.ReadEnd() - Volatile.Read(ref _applied)));
@@ -51,6 +52,12 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         {
             // What was transient has been tried again until it worked (M12).
             LogStopped(log.Name, LedgerErrors.Describe(exception));
+        }
+#pragma warning disable CA1031 // A bug that one log brings to light must not stop the others; it is told with all that is known of it, and stops its log as rule M12 says.
+        catch (Exception exception)
+#pragma warning restore CA1031
+        {
+            LogFailed(log.Name, exception);
         }
         finally
         {
@@ -174,11 +181,29 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     /// <summary>Reads where the source stands, and checks that the log is the one that was applied (rule M11).</summary>
     private async Task<EventSource> ReadSourceAsync(CancellationToken cancellationToken)
     {
-        var source = await services.Retry.RunAsync(token => services.Sources.FindAsync(log.LogId, token), cancellationToken).ConfigureAwait(false)
-            ?? throw new SourceStoppedException($"{log.Name}: the ledger no longer knows this log: its database was replaced. Start the processor again.");
-        SourceCheck.Verify(log, source);
-        Volatile.Write(ref _applied, source.AppliedThrough);
-        return source;
+        while (true)
+        {
+            var source = await services.Retry.RunAsync(token => services.Sources.FindAsync(log.LogId, token), cancellationToken).ConfigureAwait(false)
+                ?? throw new SourceStoppedException($"{log.Name}: the ledger no longer knows this log: its database was replaced. Start the processor again.");
+            var mark = log.ReadEnd();
+            if (mark >= source.AppliedThrough)
+            {
+                SourceCheck.Verify(log, source);
+                Volatile.Write(ref _applied, source.AppliedThrough);
+                _waitsForMark = false;
+                return source;
+            }
+
+            // The mark is not fsynced: after a power cut it may be behind what is applied until the API has recovered the log. An older copy of the log looks the same until it
+            // has grown so far, and then its bytes differ. So nothing is applied, and nothing is decided, before the mark is there.
+            if (!_waitsForMark)
+            {
+                _waitsForMark = true;
+                LogMarkIsBehind(log.Name, mark, source.AppliedThrough);
+            }
+
+            await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
+        }
     }
 
     private async Task ReleaseAsync()

@@ -57,7 +57,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         _fold.Clear();
         foreach (var source in sources)
         {
-            using var reader = source.Open(options.MaxLineBytes);
+            using var reader = source.Open(options.MaxLineBytes, cancellationToken);
             _fold.Scope = new FoldScope(source.Times, bits, partition);
             for (long from = 0; from < source.Source.AppliedThrough;)
             {

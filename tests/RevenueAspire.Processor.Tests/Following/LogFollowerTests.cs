@@ -116,7 +116,7 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
-    public async Task M11_an_older_copy_of_a_log_stops()
+    public async Task M11_an_older_copy_of_a_log_waits_loudly_and_stops_once_it_has_grown_so_far()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var (directory, copy) = (ledger.Folder.File("log"), ledger.Folder.File("copy"));
@@ -133,9 +133,90 @@ public sealed class LogFollowerTests
         }
 
         var messages = new MessageLog();
-        await FollowAsync(ledger, copy, new ProcessorOptions(), CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
-        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("older copy", StringComparison.Ordinal));
+        var waiting = FollowAsync(ledger, copy, new ProcessorOptions(), CancellationToken.None, messages);
+        await Eventually.IsTrueAsync(() => messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
+        await using (var log = new TestLog(copy))
+        {
+            await Task.Delay(TimeSpan.FromSeconds(2.5));
+            Assert.False(waiting.IsCompleted);
+            Assert.Single(messages.Lines, line => line.Contains("durable only up to", StringComparison.Ordinal));
+            await log.AppendAsync(new EventFile().Add("a", 50).Add("b", 60).Add("c", 70).Bytes);
+            await waiting.WaitAsync(TimeSpan.FromSeconds(20));
+        }
+
+        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("not the ones that the ledger has applied", StringComparison.Ordinal));
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
+    }
+
+    [Fact]
+    public async Task M11_a_mark_that_a_power_cut_took_back_is_waited_for_and_nothing_is_applied_twice()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var directory = ledger.Folder.File("log");
+        byte[] older;
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+            older = await File.ReadAllBytesAsync(Path.Combine(directory, "durable.mark"));
+            await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
+            using var stop = new CancellationTokenSource();
+            var following = FollowAsync(ledger, directory, new ProcessorOptions(), stop.Token);
+            await AppliedAsync(ledger, log);
+            await stop.CancelAsync();
+            await following;
+        }
+
+        await File.WriteAllBytesAsync(Path.Combine(directory, "durable.mark"), older);
+        var messages = new MessageLog();
+        using var end = new CancellationTokenSource();
+        var waiting = FollowAsync(ledger, directory, new ProcessorOptions(), end.Token, messages);
+        await Eventually.IsTrueAsync(() => messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
+        Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
+
+        // The API starts again: recovery keeps the whole group above the mark, and new events follow it.
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 4).Bytes);
+            await AppliedAsync(ledger, log);
+        }
+
+        Assert.False(waiting.IsCompleted);
+        Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
+        await end.CancelAsync();
+        await waiting;
+    }
+
+    [Fact]
+    public async Task M12_a_permanent_error_stops_the_log_loudly()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        await using (var refuse = ledger.Database.CreateCommand("alter table users_revenue add constraint no_b check (user_id <> 'b')"))
+        {
+            await refuse.ExecuteNonQueryAsync();
+        }
+
+        var messages = new MessageLog();
+        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions(), CancellationToken.None, messages);
+        await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+        await AppliedAsync(ledger, log);
+        await log.AppendAsync(new EventFile().Add("b", 1).Bytes);
+        await following.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("no_b", StringComparison.Ordinal));
+        Assert.Equal(1, Assert.Single(await ledger.BalancesAsync()).Value);
+    }
+
+    [Fact]
+    public async Task An_unexpected_error_stops_its_log_and_is_told_whole()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+        var messages = new MessageLog();
+        var reader = LogSourceReader.Open(log.Directory);
+        await new LogFollower(ledger.Services(), reader, new BrokenClock(), messages).RunAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Contains(messages.Lines, line => line.Contains("STOPPED by an error in this program", StringComparison.Ordinal));
+        Assert.Contains(messages.Exceptions, exception => exception is NotSupportedException);
     }
 
     [Fact]
@@ -224,6 +305,20 @@ public sealed class LogFollowerTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
+        public System.Collections.Concurrent.ConcurrentQueue<Exception> Exceptions { get; } = new();
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            Lines.Enqueue(formatter(state, exception));
+            if (exception is not null)
+            {
+                Exceptions.Enqueue(exception);
+            }
+        }
+    }
+
+    private sealed class BrokenClock : TimeProvider
+    {
+        public override long GetTimestamp() => throw new NotSupportedException("a clock that fails");
     }
 }

@@ -62,6 +62,28 @@ public sealed class VerifyTests
     }
 
     [Fact]
+    public async Task A_file_that_was_changed_far_before_its_end_cannot_be_checked_rather_than_differs()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = new EventFile();
+        for (var i = 0; i < 500; i++)
+        {
+            file.Add($"user{i}", 1);
+        }
+
+        var path = ledger.Write("a.jsonl", file.Bytes);
+        await ledger.ProcessAsync(path);
+        var changed = file.Bytes.ToArray();
+        changed[changed.AsSpan().IndexOf("1}"u8)] = (byte)'7';
+        await File.WriteAllBytesAsync(path, changed);
+        Assert.Contains("no longer the file", (await Assert.ThrowsAsync<UserErrorException>(() => ledger.VerifyAsync())).Message, StringComparison.Ordinal);
+
+        // What is added behind it is not counted yet, and changes nothing.
+        await File.WriteAllBytesAsync(path, [.. file.Bytes, .. new EventFile().Add("new", 5).Bytes]);
+        Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
+    }
+
+    [Fact]
     public async Task M13_verify_agrees_at_any_moment_while_processors_run()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
