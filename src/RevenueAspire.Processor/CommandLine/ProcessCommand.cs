@@ -17,21 +17,72 @@ internal static class ProcessCommand
     {
         using var host = Composition.BuildCommand();
         var services = host.Services;
-        var options = services.GetRequiredService<ProcessorOptions>();
-        if (!dryRun)
-        {
-            await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
-        }
-
-        var outcomes = new List<ProcessOutcome>();
         var failed = false;
-        foreach (var path in paths)
+        var openable = new List<string>();
+        ProcessInput? ahead = null;
+        try
+        {
+            // What a person must mend on the command line is said before anything is counted, and without a database.
+            foreach (var path in paths)
+            {
+                try
+                {
+                    var input = ProcessInput.Open(path, again, services.GetRequiredService<ProcessorOptions>().MaxLineBytes);
+                    openable.Add(path);
+                    if (openable.Count == 1)
+                    {
+                        ahead = input;
+                        continue;
+                    }
+
+                    // Not kept: there may be more files than a process may have open.
+                    await input.DisposeAsync().ConfigureAwait(false);
+                }
+                catch (Exception exception) when (IsOfThisPath(exception))
+                {
+                    failed = true;
+                    await Console.Error.WriteLineAsync(exception.Message).ConfigureAwait(false);
+                }
+            }
+
+            if (ahead is null)
+            {
+                return ExitCodes.NotDone;
+            }
+
+            if (!dryRun)
+            {
+                ahead.HashAhead(services.GetRequiredService<EventTypes>(), cancellationToken);
+                await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
+            }
+
+            return await RunAllAsync(services, openable, ahead, failed, again, dryRun, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            if (ahead is not null)
+            {
+                await ahead.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static async Task<int> RunAllAsync(
+        IServiceProvider services, List<string> paths, ProcessInput first, bool failed, bool again, bool dryRun, CancellationToken cancellationToken)
+    {
+        var options = services.GetRequiredService<ProcessorOptions>();
+        var outcomes = new List<ProcessOutcome>();
+        for (var index = 0; index < paths.Count; index++)
         {
             try
             {
-                var progress = new RunProgress(path);
+                var progress = new RunProgress(paths[index]);
                 await using var display = ProgressDisplay.Start(progress);
-                outcomes.Add(await RunOneAsync(services, options, path, again, dryRun, progress, cancellationToken).ConfigureAwait(false));
+                var input = index == 0 ? first : ProcessInput.Open(paths[index], again, options.MaxLineBytes);
+                await using (input.ConfigureAwait(false))
+                {
+                    outcomes.Add(await RunOneAsync(services, options, input, again, dryRun, progress, cancellationToken).ConfigureAwait(false));
+                }
             }
             catch (Exception exception) when (IsOfThisPath(exception))
             {
@@ -49,30 +100,16 @@ internal static class ProcessCommand
         return failed ? ExitCodes.NotDone : outcomes.Max(outcome => outcome.ExitCode);
     }
 
-    private static async Task<ProcessOutcome> RunOneAsync(
-        IServiceProvider services, ProcessorOptions options, string path, bool again, bool dryRun, RunProgress progress, CancellationToken cancellationToken)
-    {
-        if (SourcePath.FindLog(path) is not { } directory)
+    private static Task<ProcessOutcome> RunOneAsync(
+        IServiceProvider services, ProcessorOptions options, ProcessInput input, bool again, bool dryRun, RunProgress progress, CancellationToken cancellationToken) =>
+        (dryRun, input.Source) switch
         {
-            using var file = FileSourceReader.Open(path, options.MaxLineBytes);
-            return dryRun
-                ? await DryRunAsync(file).ConfigureAwait(false)
-                : await new FileProcess(services.GetRequiredService<ApplyServices>()).RunAsync(file, path, again, progress, cancellationToken).ConfigureAwait(false);
-        }
-
-        if (again)
-        {
-            throw new UserErrorException($"{path}: belongs to a log, which counts once and goes on by itself; --again is for files");
-        }
-
-        using var log = LogSourceReader.Open(directory);
-        return dryRun
-            ? await DryRunAsync(log).ConfigureAwait(false)
-            : await new LogProcess(services.GetRequiredService<ApplyServices>()).RunAsync(log, path, progress, cancellationToken).ConfigureAwait(false);
-
-        Task<ProcessOutcome> DryRunAsync(ISourceReader source) =>
-            Task.Run(() => new DryRun(services.GetRequiredService<EventTypes>(), options).Run(source, path, progress, cancellationToken), cancellationToken);
-    }
+            (true, _) => Task.Run(
+                () => new DryRun(services.GetRequiredService<EventTypes>(), options).Run(input.Source, input.Path, progress, cancellationToken), cancellationToken),
+            (_, FileSourceReader file) => new FileProcess(services.GetRequiredService<ApplyServices>()).RunAsync(file, input.Path, again, progress, cancellationToken, input.Hashing),
+            (_, LogSourceReader log) => new LogProcess(services.GetRequiredService<ApplyServices>()).RunAsync(log, input.Path, progress, cancellationToken),
+            _ => throw new InvalidOperationException("A source is a file or a log."),
+        };
 
     /// <summary>Errors of one path, or of its source (rule M12); those of the database itself end the command.</summary>
     private static bool IsOfThisPath(Exception exception) =>

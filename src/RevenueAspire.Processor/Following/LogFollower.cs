@@ -53,10 +53,9 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
             // What was transient has been tried again until it worked (M12).
             LogStopped(log.Name, LedgerErrors.Describe(exception));
         }
-#pragma warning disable CA1031 // A bug that one log brings to light must not stop the others; it is told with all that is known of it, and stops its log as rule M12 says.
         catch (Exception exception)
-#pragma warning restore CA1031
         {
+            // A bug that one log brings to light must not stop the others; it is told with all that is known of it, and stops its log as rule M12 says.
             LogFailed(log.Name, exception);
         }
         finally

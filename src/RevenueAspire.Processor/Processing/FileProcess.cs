@@ -15,9 +15,10 @@ internal sealed class FileProcess(ApplyServices services)
     /// <param name="again">Count it once more on purpose.</param>
     /// <param name="progress">Told where the work stands.</param>
     /// <param name="cancellationToken">Stops between statements.</param>
+    /// <param name="hashing">Of this very file, when it was begun already.</param>
     /// <exception cref="UserErrorException">A fork: the file continues known content differently.</exception>
     /// <exception cref="SourceStoppedException">The file changed, or cannot go on.</exception>
-    public async Task<ProcessOutcome> RunAsync(FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken)
+    public async Task<ProcessOutcome> RunAsync(FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken, FileHashing? hashing = null)
     {
         var started = Stopwatch.GetTimestamp();
         var end = FileEnd.Find(file, services.Types);
@@ -28,7 +29,7 @@ internal sealed class FileProcess(ApplyServices services)
         }
 
         var counted = file.EndingAt(end.Length);
-        var (resolution, digest) = await ResolveAsync(counted, end.Length, progress, cancellationToken).ConfigureAwait(false);
+        var (resolution, digest) = await ResolveAsync(counted, end.Length, hashing, progress, cancellationToken).ConfigureAwait(false);
         if (resolution.Match == FileMatch.Fork)
         {
             throw new UserErrorException(
@@ -62,16 +63,30 @@ internal sealed class FileProcess(ApplyServices services)
         return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));
     }
 
-    private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(FileSourceReader file, long length, RunProgress progress, CancellationToken cancellationToken)
+    private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(
+        FileSourceReader file, long length, FileHashing? begun, RunProgress progress, CancellationToken cancellationToken)
     {
         progress.Begin(0, length);
         progress.Phase = "hashing";
+        var hashing = begun ?? new FileHashing(file, length, cancellationToken);
+        progress.ObserveHashing(() => hashing.Hashed);
+        try
+        {
+            return await ResolveAsync(file, length, hashing, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            // The reader is closed behind this, and nothing may still read it.
+            await hashing.EndedAsync().ConfigureAwait(false);
+        }
+    }
+
+    private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(FileSourceReader file, long length, FileHashing hashing, CancellationToken cancellationToken)
+    {
         IEnumerable<long> lengths = await services.Retry.RunAsync(token => services.Sources.KnownLengthsAsync(length, token), cancellationToken).ConfigureAwait(false);
         while (true)
         {
-            lengths = lengths.Append(length).Distinct().ToArray();
-            var asked = lengths;
-            var digests = await Task.Run(() => FileDigests.Compute(file, asked, progress.Hashed, cancellationToken), cancellationToken).ConfigureAwait(false);
+            var digests = await hashing.DigestsAsync(lengths).WaitAsync(cancellationToken).ConfigureAwait(false);
             var resolution = await services.Retry.RunAsync(token => services.Sources.ResolveFileAsync(file.Name, digests, token), cancellationToken).ConfigureAwait(false);
             if (resolution.MissingLengths is not { } missing)
             {
@@ -79,7 +94,7 @@ internal sealed class FileProcess(ApplyServices services)
             }
 
             // Another file became known meanwhile; each turn needs a new one.
-            lengths = lengths.Concat(missing.Where(known => known <= length));
+            lengths = [.. lengths, .. missing];
         }
     }
 

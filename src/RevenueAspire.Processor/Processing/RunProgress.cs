@@ -8,7 +8,7 @@ internal sealed class RunProgress(string name)
     private volatile string _phase = "opening";
     private long _total;
     private long _from;
-    private long _hashed;
+    private Func<long>? _hashed;
 
     /// <summary>The path, as it was given.</summary>
     public string Name { get; } = name;
@@ -37,7 +37,7 @@ internal sealed class RunProgress(string name)
             var total = TotalBytes;
             var applied = Math.Max(0, Counters.AppliedThrough - Volatile.Read(ref _from));
             var folded = Math.Min(Counters.BytesFolded, total);
-            return Math.Min(total, Math.Max(applied, Math.Max(EndsWithFolding ? folded : folded / 2, Volatile.Read(ref _hashed) / 10)));
+            return Math.Min(total, Math.Max(applied, Math.Max(EndsWithFolding ? folded : folded / 2, (_hashed?.Invoke() ?? 0) / 10)));
         }
     }
 
@@ -49,6 +49,6 @@ internal sealed class RunProgress(string name)
         Counters.AppliedThrough = from;
     }
 
-    /// <summary>Sets how much is hashed.</summary>
-    public void Hashed(long bytes) => Volatile.Write(ref _hashed, bytes);
+    /// <summary>Sets where the number of hashed bytes comes from.</summary>
+    public void ObserveHashing(Func<long> hashed) => _hashed = hashed;
 }

@@ -87,7 +87,7 @@ public sealed class CommandLineTests
     [InlineData(2, "exclude each other", "process", "x", "--again", "--dry-run")]
     [InlineData(1, "nowhere.jsonl: no such file", "process", "--dry-run", "nowhere.jsonl")]
     [InlineData(1, "a directory", "process", "--dry-run", "/")]
-    [InlineData(1, "ConnectionStrings:revenuedb", "process", "x")]
+    [InlineData(1, "x: no such file", "process", "x")]
     [InlineData(1, "ConnectionStrings:revenuedb", "verify")]
     [InlineData(1, "ConnectionStrings:revenuedb")]
     public async Task A_mistake_is_a_line_that_names_it_without_a_stack_trace(int code, string named, params string[] arguments)
