@@ -14,7 +14,7 @@ public static class Program
 {
     /// <summary>Runs until SIGTERM or Ctrl+C: answers what is in flight, then closes the log.</summary>
     /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>
-    /// <returns>0 stopped as asked, 1 could not start, 2 wrong usage.</returns>
+    /// <returns>0 stopped as asked, 1 could not start or failed, 2 wrong usage.</returns>
     public static async Task<int> Main(string[] args) =>
         CommandLine.Answer(args, Console.Out, Console.Error) ?? await StartupErrors.RunAsync(
             async () =>

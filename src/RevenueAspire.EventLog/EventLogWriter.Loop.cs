@@ -323,7 +323,12 @@ public sealed partial class EventLogWriter
         }
 
         _log?.Dispose();
-        _reader?.Dispose();
+        lock (_readerGate)
+        {
+            _readerClosed = true;
+            _reader?.Dispose();
+        }
+
         _metrics.Dispose();
         _directoryLock.Dispose();
         _ended.TrySetResult();

@@ -51,7 +51,11 @@ public sealed partial class EventLogWriter : IAsyncDisposable
     private bool _needsRecovery;
 
     private long _durableMark;
+
+    // Guards the reader, which IsRecord opens and the end of the writer's thread closes.
+    private readonly Lock _readerGate = new();
     private EventLogReader? _reader;
+    private bool _readerClosed;
 
     // Held while segments are removed and while recovery looks at them.
     private readonly Lock _segmentsInUse = new();
@@ -216,6 +220,8 @@ public sealed partial class EventLogWriter : IAsyncDisposable
     }
 
     /// <summary>True when a record begins at this offset, below the mark, in a retained segment. Reads from disk.</summary>
+    /// <exception cref="EventLogException">The log is gone, or is being closed.</exception>
+    /// <exception cref="IOException">The disk refuses.</exception>
     public bool IsRecord(long offset)
     {
         if (offset < 0 || offset >= DurableMark)
@@ -223,8 +229,15 @@ public sealed partial class EventLogWriter : IAsyncDisposable
             return false;
         }
 
-        var reader = LazyInitializer.EnsureInitialized(ref _reader, () => EventLogReader.Open(Directory, _files));
-        return reader.IsRecord(offset);
+        lock (_readerGate)
+        {
+            if (_readerClosed)
+            {
+                throw new EventLogException($"{Directory}: the log is being closed");
+            }
+
+            return (_reader ??= EventLogReader.Open(Directory, _files)).IsRecord(offset);
+        }
     }
 
     /// <summary>Refuses new appends, writes and acknowledges what is queued, releases the directory.</summary>

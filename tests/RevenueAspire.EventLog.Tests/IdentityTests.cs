@@ -14,10 +14,37 @@ public sealed class IdentityTests
         {
             var e = Assert.Throws<EventLogException>(() => TestLog.Open(directory.Path));
             Assert.Contains(directory.Path, e.Message, StringComparison.Ordinal);
+            Assert.Contains("another process writes this log", e.Message, StringComparison.Ordinal);
         }
 
         await using var next = TestLog.Open(directory.Path);
         Assert.Equal(WriterState.Running, next.State);
+    }
+
+    [Fact]
+    public void L1_a_lock_file_that_cannot_be_opened_is_not_called_held()
+    {
+        using var directory = new TempDirectory();
+        Directory.CreateDirectory(directory.File("writer.lock"));
+
+        var e = Assert.Throws<EventLogException>(() => TestLog.Open(directory.Path));
+
+        Assert.Contains("writer.lock cannot be opened", e.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("another process", e.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Records_are_looked_up_by_many_at_once_and_not_after_the_end()
+    {
+        using var directory = new TempDirectory();
+        EventLogWriter writer;
+        await using (writer = TestLog.Open(directory.Path))
+        {
+            var receipt = (await TestLog.AppendAsync(writer, TestLog.Single("a"))).Receipt;
+            Assert.All(await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => writer.IsRecord(receipt.Offset)))), Assert.True);
+        }
+
+        Assert.Throws<EventLogException>(() => writer.IsRecord(0));
     }
 
     [Theory]

@@ -51,6 +51,30 @@ public sealed class SealTests : IAsyncLifetime
         Assert.Contains("checksum", reader.Read(Block + 10, new byte[10]).Damage, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task L6_a_sealed_segment_that_became_shorter_is_reported_as_a_gap_at_the_start(bool isLast)
+    {
+        var live = Directory.GetFiles(_directory.Path, "*.jsonl").Max()!;
+        var end = long.Parse(Path.GetFileNameWithoutExtension(live), System.Globalization.CultureInfo.InvariantCulture);
+        using (var file = PhysicalFileSystem.Instance.Open(_directory.File(Sealed + ".jsonl"), OpenKind.Write))
+        {
+            file.Truncate(end - 10);
+        }
+
+        var missingTo = isLast ? end + new FileInfo(live).Length : end;
+        if (isLast)
+        {
+            File.Delete(live);
+        }
+
+        await using var writer = TestLog.Open(_directory.Path);
+
+        Assert.Equal([new LogRange(end - 10, missingTo)], writer.LastRecovery.Gaps);
+        Assert.True((await TestLog.AppendAsync(writer, TestLog.Single("next"))).Receipt.Offset >= missingTo);
+    }
+
     [Fact]
     public void L8_the_good_bytes_before_damage_come_first()
     {

@@ -16,7 +16,7 @@ internal sealed class ApiOptions : IValidatableObject
     public int MaxEventBytes { get; set; } = 64 << 10;
 
     /// <summary>Bytes of a batch after inflation, at most.</summary>
-    [Range(1 << 10, 1 << 30)]
+    [Range(1 << 10, 256 << 20, ErrorMessage = "must be between {1} and {2} bytes: a batch is one write, and its records must fit into one buffer.")]
     public int MaxBatchBytes { get; set; } = 32 << 20;
 
     /// <summary>Bytes of memory for batches that are being received and written, all together. A batch waits for its share, then is refused.</summary>

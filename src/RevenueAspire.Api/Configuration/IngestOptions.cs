@@ -21,6 +21,12 @@ internal sealed class IngestOptions
     {
         var section = configuration.GetSection(Section);
         var options = new IngestOptions { Secrets = ReadList(section, nameof(Secrets)), ReadSecrets = ReadList(section, nameof(ReadSecrets)) };
+        if (section[nameof(ReadSecrets)] is "")
+        {
+            // Present but empty is a slip (a variable that was not filled in) and not the wish to open the reads: it is an entry that no header can carry.
+            options.ReadSecrets = ["", .. options.ReadSecrets];
+        }
+
         if (options.Secrets.Count == 0 && environment.IsDevelopment())
         {
             options.Secrets = [DevelopmentSecret];

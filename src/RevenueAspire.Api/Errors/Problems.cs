@@ -7,6 +7,9 @@ namespace RevenueAspire.Api.Errors;
 /// <summary>Answers with problem details.</summary>
 internal static class Problems
 {
+    /// <summary>Every 503 says when to come back.</summary>
+    private const string DefaultRetrySeconds = "5";
+
     public const string ContentType = "application/problem+json";
 
     /// <summary>Answers with a status code, a text and the field at fault.</summary>
@@ -29,6 +32,11 @@ internal static class Problems
     public static Task WriteAsync(HttpContext context, Problem problem)
     {
         context.Response.StatusCode = problem.Status;
+        if (problem.Status == StatusCodes.Status503ServiceUnavailable && context.Response.Headers.RetryAfter.Count == 0)
+        {
+            context.Response.Headers.RetryAfter = DefaultRetrySeconds;
+        }
+
         return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType, context.RequestAborted);
     }
 

@@ -106,7 +106,7 @@ internal sealed class Batch(
             BatchRead.TooSlow => IngestRequest.RefuseAsync(
                 context, metrics, StatusCodes.Status408RequestTimeout, $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null),
             BatchRead.BadGzip => IngestRequest.RefuseAsync(
-                context, metrics, StatusCodes.Status400BadRequest, "Content-Encoding: the body is not valid gzip, or is cut off. Nothing was appended.", "Content-Encoding"),
+                context, metrics, StatusCodes.Status400BadRequest, "Content-Encoding: the body is not valid gzip, is cut off, or something else follows it. Nothing was appended.", "Content-Encoding"),
             _ => Task.CompletedTask,
         });
         return read == BatchRead.Complete;

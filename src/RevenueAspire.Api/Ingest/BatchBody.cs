@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Compression;
 using System.IO.Pipelines;
+using System.Security.Cryptography;
 
 namespace RevenueAspire.Api.Ingest;
 
@@ -16,7 +17,7 @@ internal enum BatchRead
     /// <summary>The memory for batches is used up.</summary>
     NoMemory,
 
-    /// <summary>The compressed data is damaged, or cut off.</summary>
+    /// <summary>The compressed data is damaged or cut off, or something else follows it.</summary>
     BadGzip,
 
     /// <summary>It did not arrive in time.</summary>
@@ -27,6 +28,11 @@ internal enum BatchRead
 internal static class BatchBody
 {
     private const int InflateBufferBytes = 64 << 10;
+
+    /// <summary>What the last member of every gzip body inflates to: we put it there. The framework silently ignores whatever follows a member and does not look like another,
+    /// a damaged second member too; only when this comes out was everything before it inflated. Random, so that no client can write it.</summary>
+    private static readonly byte[] EndMarker = RandomNumberGenerator.GetBytes(16);
+    private static readonly byte[] EndMember = Compress(EndMarker);
 
     /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework, before the first inflation.</summary>
     static BatchBody() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
@@ -78,22 +84,27 @@ internal static class BatchBody
 
     private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
     {
-        await using var inflated = new GZipStream(new PipeStream(request.BodyReader), CompressionMode.Decompress);
+        await using var inflated = new GZipStream(new PipeStream(request.BodyReader, EndMember), CompressionMode.Decompress);
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
         try
         {
-            int count;
-            while ((count = await inflated.ReadAsync(buffer)) > 0)
+            // The last bytes that came are held back until it is known whether they are the marker.
+            int held = 0, count;
+            while ((count = await inflated.ReadAsync(buffer.AsMemory(held))) > 0)
             {
-                if (Check(lines.Length + count, share, maxBytes) is { } end)
+                var have = held + count;
+                var sure = Math.Max(0, have - EndMarker.Length);
+                if (Check(lines.Length + sure, share, maxBytes) is { } end)
                 {
                     return end;
                 }
 
-                lines.Add(buffer.AsSpan(0, count));
+                lines.Add(buffer.AsSpan(0, sure));
+                held = have - sure;
+                buffer.AsSpan(sure, held).CopyTo(buffer);
             }
 
-            return BatchRead.Complete;
+            return buffer.AsSpan(0, held).SequenceEqual(EndMarker) ? BatchRead.Complete : BatchRead.BadGzip;
         }
         catch (InvalidDataException)
         {
@@ -108,6 +119,17 @@ internal static class BatchBody
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
+    }
+
+    private static byte[] Compress(byte[] bytes)
+    {
+        using var compressed = new MemoryStream();
+        using (var gzip = new GZipStream(compressed, CompressionLevel.NoCompression))
+        {
+            gzip.Write(bytes);
+        }
+
+        return compressed.ToArray();
     }
 
     private static BatchRead? Check(long length, BatchMemory.Share share, int maxBytes) =>

@@ -6,7 +6,7 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Cuts a batch's body into lines as it comes, and parses each. Not thread-safe.</summary>
 /// <param name="builder">Receives the events; empty.</param>
-/// <param name="maxLineBytes">A longer line is rejected, and not kept in memory.</param>
+/// <param name="maxLineBytes">A longer line (without its end, LF or CRLF) is rejected, and not kept in memory.</param>
 /// <param name="hashed">Whether the hash of the body is wanted.</param>
 /// <param name="maxListed">Rejected lines that are listed; all are counted.</param>
 internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, bool hashed, int maxListed) : IDisposable
@@ -82,15 +82,16 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
         }
 
         var needed = _carried + bytes.Length;
-        if (needed > maxLineBytes)
+        if (needed > maxLineBytes + 1)
         {
+            // Even if its last byte is the \r of its end.
             _tooLong = true;
             return;
         }
 
         if (needed > _carry.Length)
         {
-            Array.Resize(ref _carry, Math.Min(maxLineBytes, Math.Max(needed, 2 * _carry.Length)));
+            Array.Resize(ref _carry, Math.Min(maxLineBytes + 1, Math.Max(needed, 2 * _carry.Length)));
         }
 
         bytes.CopyTo(_carry.AsSpan(_carried));
@@ -116,6 +117,11 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
     private void AddLine(ReadOnlySpan<byte> line)
     {
         Lines++;
+        if (line is [.., (byte)'\r'])
+        {
+            line = line[..^1];
+        }
+
         if (line.Length > maxLineBytes)
         {
             Reject(RejectReason.TooLong);

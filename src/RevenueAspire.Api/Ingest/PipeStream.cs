@@ -5,8 +5,13 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Reads a pipe as a stream. Unlike the framework's own such stream it ends the read also when it was cancelled with <see cref="PipeReader.CancelPendingRead"/>,
 /// so that the server can drain the rest of the body.</summary>
-internal sealed class PipeStream(PipeReader reader) : Stream
+/// <param name="reader">The pipe.</param>
+/// <param name="tail">Bytes that follow the pipe's own.</param>
+internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) : Stream
 {
+    private bool _ended;
+    private int _tailRead;
+
     public override bool CanRead => true;
 
     public override bool CanSeek => false;
@@ -24,7 +29,7 @@ internal sealed class PipeStream(PipeReader reader) : Stream
     /// <exception cref="OperationCanceledException">The pending read was cancelled.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        while (true)
+        while (!_ended)
         {
             var read = await reader.ReadAsync(cancellationToken);
             var part = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
@@ -36,11 +41,18 @@ internal sealed class PipeStream(PipeReader reader) : Stream
                 throw new OperationCanceledException();
             }
 
-            if (count > 0 || read.IsCompleted || buffer.IsEmpty)
+            _ended = read.IsCompleted && part.Length == read.Buffer.Length;
+            if (count > 0 || buffer.IsEmpty)
             {
                 return count;
             }
         }
+
+        var rest = tail[_tailRead..];
+        rest = rest[..Math.Min(rest.Length, buffer.Length)];
+        rest.CopyTo(buffer);
+        _tailRead += rest.Length;
+        return rest.Length;
     }
 
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();

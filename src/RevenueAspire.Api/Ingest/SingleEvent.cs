@@ -18,6 +18,9 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     [ThreadStatic]
     private static (SingleEvent Owner, AppendGroupBuilder Builder) _perThread;
 
+    /// <summary>White space around an event, a newline at its end for example, does not count against its size.</summary>
+    private const int MaxSurroundingBytes = 1 << 10;
+
     private readonly int _maxBytes = options.Value.MaxEventBytes;
 
     /// <summary>Takes the request from its headers to its answer, mistakes included.</summary>
@@ -37,7 +40,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
             {
                 // The event must lie in the pipe as a whole; its size is limited, so that the pipe's memory is.
                 ReadResult read;
-                while (!(read = await reader.ReadAsync()).IsCompleted && read.Buffer.Length <= _maxBytes)
+                while (!(read = await reader.ReadAsync()).IsCompleted && read.Buffer.Length <= _maxBytes + MaxSurroundingBytes)
                 {
                     reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
                 }
@@ -50,7 +53,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
                 return;
             }
 
-            if (body.Length > _maxBytes)
+            if (body.Length > _maxBytes && IsTooLarge(body))
             {
                 reader.AdvanceTo(body.End);
                 await RefuseTooLarge(context);
@@ -58,8 +61,18 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
             }
 
             metrics.CountBytes(body.Length);
-            var group = TryBuild(body, key, out var reason);
-            reader.AdvanceTo(body.End);
+            AppendGroup? group;
+            RejectReason reason;
+            try
+            {
+                group = TryBuild(body, key, out reason);
+            }
+            finally
+            {
+                // Also after a mistake of ours: the server cannot go on, not even answer, while a read is open.
+                reader.AdvanceTo(body.End);
+            }
+
             if (group is null)
             {
                 metrics.CountRejected(1);
@@ -109,8 +122,11 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
             return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: a single event is sent uncompressed.", "Content-Encoding");
         }
 
-        return request.ContentLength > _maxBytes ? RefuseTooLarge(context) : null;
+        return request.ContentLength > _maxBytes + MaxSurroundingBytes ? RefuseTooLarge(context) : null;
     }
+
+    private bool IsTooLarge(in ReadOnlySequence<byte> body) =>
+        body.Length > _maxBytes + MaxSurroundingBytes || body.ToArray().AsSpan().Trim(" \t\r\n"u8).Length > _maxBytes;
 
     private Task RefuseTooLarge(HttpContext context) =>
         IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status413PayloadTooLarge, $"The body is larger than {_maxBytes} bytes, the limit of a single event.", field: null);
@@ -138,6 +154,9 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
 
         var builder = _perThread.Builder;
+
+        // A request that ended in an exception may have left its event behind: it was answered 500 and must not ride along with this one.
+        builder.Clear();
         if (builder.Add(body, out reason) != ParseOutcome.Event)
         {
             return null;

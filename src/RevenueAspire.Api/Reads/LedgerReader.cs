@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
 using Npgsql;
 using RevenueAspire.Ledger;
 using RevenueAspire.ServiceDefaults;
@@ -83,6 +85,11 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         catch (NpgsqlException exception)
         {
             throw Away(LedgerErrors.Describe(exception), exception);
+        }
+        catch (Exception exception) when (exception is ArgumentException or IOException or SocketException or TimeoutException or AuthenticationException)
+        {
+            // What the driver says of a connection string, a socket or a handshake before it has a connection to speak of.
+            throw Away(exception.Message, exception);
         }
     }
 

@@ -27,9 +27,20 @@ internal static class ReceiptParameter
             return new Problem(StatusCodes.Status404NotFound, "Not Found", $"{field}: this receipt is of another log.", field);
         }
 
-        // What retention has removed cannot be looked up, but the ledger had all of it.
-        return receipt.Offset < log.FirstOffset || (receipt.Offset < log.DurableMark && log.IsRecord(receipt.Offset))
-            ? null
-            : new Problem(StatusCodes.Status404NotFound, "Not Found", $"{field}: this log has no such record.", field);
+        try
+        {
+            // What retention has removed cannot be looked up, but the ledger had all of it.
+            if (receipt.Offset < log.FirstOffset || (receipt.Offset < log.DurableMark && log.IsRecord(receipt.Offset)))
+            {
+                return null;
+            }
+        }
+        catch (Exception exception) when (exception is EventLogException or IOException)
+        {
+            // Health says what is wrong with it.
+            return new Problem(StatusCodes.Status503ServiceUnavailable, "Service Unavailable", "The log cannot be read at present; try again.");
+        }
+
+        return new Problem(StatusCodes.Status404NotFound, "Not Found", $"{field}: this log has no such record.", field);
     }
 }

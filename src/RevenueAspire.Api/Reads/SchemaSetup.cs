@@ -36,14 +36,14 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
             {
                 // Logged by the reader, once.
             }
-            catch (LedgerException exception) when (exception.Message != reported)
+            catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
             {
-                reported = exception.Message;
-                LogUnusable(logger, exception.Message);
-            }
-            catch (LedgerException)
-            {
-                // The same as before: somebody has to act, and the line is in the log.
+                // Whatever the database or its driver has to say, it does not end the API, which accepts events without it. The same line is not logged twice: somebody has to act.
+                if (exception.Message != reported)
+                {
+                    reported = exception.Message;
+                    LogUnusable(logger, exception.Message);
+                }
             }
 
             await Task.Delay(wait, time, stoppingToken);

@@ -55,7 +55,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
             var scan = last is null || seal is not null ? null : SegmentScan.Run(last, segments[^1]);
             var facts = last is null
                 ? new RecoveryFacts(found, HasSegment: false, 0, false, 0, 0, false)
-                : new RecoveryFacts(found, HasSegment: true, segments[^1], seal is not null, scan?.ValidEnd ?? seal!.End, scan?.FileEnd ?? seal!.End, scan is { Damaged.Count: > 0 });
+                : new RecoveryFacts(found, HasSegment: true, segments[^1], seal is not null, scan?.ValidEnd ?? seal!.End, scan?.FileEnd ?? Math.Min(seal!.End, segments[^1] + last.Length), scan is { Damaged.Count: > 0 });
             var decision = RecoveryTable.Decide(facts);
             List<LogRange> damaged = [.. scan?.Damaged ?? [], .. NonEmpty(decision.TailDamage)];
             _gaps.AddRange(NonEmpty(decision.Gap));
@@ -122,6 +122,12 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
     private void CheckSealed(long start, long next, IReadOnlyList<string> names)
     {
         var end = names.Contains(LogFiles.Seal(start)) && SegmentSeal.Read(files, directory, start, logId, withKeys: false) is { } seal ? seal.End : MakeSeal(start, next).End;
+        using (var file = files.Open(PathOf(LogFiles.Segment(start)), OpenKind.Read))
+        {
+            // The seal says how long the segment was, not how long it is.
+            end = Math.Min(end, start + file.Length);
+        }
+
         if (end < next)
         {
             _gaps.Add(new LogRange(end, next));

@@ -36,7 +36,7 @@ public enum RecoveryCase
 /// <param name="Start">Log offset of the last segment.</param>
 /// <param name="IsSealed">Whether it has a valid seal.</param>
 /// <param name="ValidEnd">Log offset behind its last whole group (its end, when sealed).</param>
-/// <param name="FileEnd">Log offset behind its last byte.</param>
+/// <param name="FileEnd">Log offset behind its last byte (before <see cref="ValidEnd"/> when a sealed segment became shorter).</param>
 /// <param name="HasDamage">Whether bytes before <see cref="ValidEnd"/> belong to no whole group.</param>
 internal readonly record struct RecoveryFacts(long? Mark, bool HasSegment, long Start, bool IsSealed, long ValidEnd, long FileEnd, bool HasDamage);
 
@@ -69,7 +69,7 @@ internal static class RecoveryTable
         var mark = Math.Max(facts.Mark ?? 0, facts.IsSealed ? facts.ValidEnd : facts.Start);
         if (facts.IsSealed)
         {
-            return new(RecoveryCase.Sealed, facts.FileEnd, facts.FileEnd, mark, Seal: false, default, new LogRange(facts.ValidEnd, mark));
+            return new(RecoveryCase.Sealed, facts.FileEnd, facts.FileEnd, mark, Seal: false, default, new LogRange(facts.FileEnd, mark));
         }
 
         if (facts.FileEnd < mark)

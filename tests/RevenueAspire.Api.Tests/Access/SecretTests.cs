@@ -104,6 +104,15 @@ public sealed class SecretTests : IDisposable
         settings["Ingest:Secrets"] = "";
         configuration.Reload();
         Assert.Equal((202, 401), (await StatusAsync("second"), await StatusAsync("")));
+
+        async Task<int> ReadStatusAsync() => (await api.GetAsync("/receipts/x", ("Authorization", null))).Status;
+        settings["Ingest:Secrets"] = "second";
+        settings["Ingest:ReadSecrets"] = "reader";
+        configuration.Reload();
+        Assert.Equal(401, await ReadStatusAsync());
+        settings["Ingest:ReadSecrets"] = "";
+        configuration.Reload();
+        Assert.Equal(401, await ReadStatusAsync());
     }
 
     [Fact]

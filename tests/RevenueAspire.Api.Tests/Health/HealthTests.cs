@@ -52,13 +52,15 @@ public sealed class HealthTests : IDisposable
     public async Task A_log_whose_folder_was_deleted_is_503_for_events_and_health_says_so()
     {
         await using var api = await ApiHost.StartAsync(_directory);
-        (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "a"))).Expect(HttpStatusCode.Accepted);
+        var receipt = (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "a"))).Expect(HttpStatusCode.Accepted).Receipt;
 
         Directory.Delete(api.LogDirectory, recursive: true);
 
         (await api.PostEventAsync(Sample.Plain)).ExpectProblem(503, null);
         (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "a"))).ExpectProblem(503, null);
         (await api.PostEventsAsync(Sample.Plain)).ExpectProblem(503, null);
+        await Eventually.EqualsAsync(503, async () => (await api.GetAsync("/receipts/" + receipt)).Status);
+        (await api.GetAsync("/receipts/" + receipt)).ExpectProblem(503, null);
         var health = (await api.GetAsync("/health")).Expect(HttpStatusCode.ServiceUnavailable);
         Assert.Contains("log.json", health.Json.GetProperty("checks").GetProperty("log").GetProperty("description").GetString(), StringComparison.Ordinal);
         Assert.False(Directory.Exists(api.LogDirectory));

@@ -1,5 +1,8 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
 using RevenueAspire.Api.Hosting;
 using RevenueAspire.ServiceDefaults;
 
@@ -21,6 +24,8 @@ public sealed class StartupTests : IDisposable
         { "--Ingest:Secrets=", "Ingest:Secrets" },
         { "--Ingest:Secrets=schlüssel", "Ingest:Secrets" },
         { "--Ingest:ReadSecrets:0=", "Ingest:ReadSecrets" },
+        { "--Ingest:ReadSecrets=", "Ingest:ReadSecrets" },
+        { "--Api:MaxBatchBytes=1073741824", "Api:MaxBatchBytes" },
         { "--Api:ReadAfterTimeout=abc", "Api:ReadAfterTimeout" },
         { "--Api:ReadAfterTimeout=5", "Api:ReadAfterTimeout" },
         { "--Api:MaxEventBytes=1", "Api:MaxEventBytes" },
@@ -63,6 +68,25 @@ public sealed class StartupTests : IDisposable
         await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, "--urls=" + address]);
 
         AssertOneLine(process, 1, address);
+    }
+
+    [Fact]
+    public async Task A_background_service_that_fails_ends_the_process_with_1()
+    {
+        var app = Program.Build([.. Valid, "--Logging:LogLevel:Default=None"], builder => builder.Services.AddHostedService<Failing>());
+
+        Assert.Equal(1, await StartupErrors.RunAsync(() => app.RunAsync(), StartupFailure.Describe).WaitAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    [Fact]
+    public async Task Whatever_the_database_driver_throws_the_api_goes_on_accepting()
+    {
+        await using var api = await ApiHost.StartAsync(_directory, "Host=localhost", builder => builder.Services.AddSingleton<NpgsqlDataSource>(_ => throw new ArgumentException("Host can't be null")));
+
+        await Eventually.IsTrueAsync(async () => (await api.GetAsync("/userEvents/user1")).Status == 503);
+        await Task.Delay(200);
+        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+        Assert.Equal("Degraded", (await api.GetAsync("/health")).Expect(HttpStatusCode.OK).Json.GetProperty("status").GetString());
     }
 
     [Fact]
@@ -153,6 +177,15 @@ public sealed class StartupTests : IDisposable
     [InlineData(new[] { "--verbose" }, 2)]
     [InlineData(new[] { "--urls=x", "-h" }, 0)]
     public void Arguments_are_settings(string[] arguments, int? exitCode) => Assert.Equal(exitCode, CommandLine.Answer(arguments, TextWriter.Null, TextWriter.Null));
+
+    private sealed class Failing : BackgroundService
+    {
+        protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+        {
+            await Task.Delay(100, stoppingToken);
+            throw new InvalidOperationException("made up by a test");
+        }
+    }
 
     private static void AssertOneLine(ServiceProcess process, int exitCode, string named)
     {
