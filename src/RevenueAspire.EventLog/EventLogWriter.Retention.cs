@@ -22,8 +22,9 @@ public sealed partial class EventLogWriter
         var limit = Math.Min(Math.Min(appliedThrough, DurableMark) - ComparedBytes, DurableMark - retainBytes);
         lock (_segmentsInUse)
         {
-            if (State != WriterState.Running)
+            if (State != WriterState.Running || !_directoryLock.IsAtItsPath())
             {
+                // Also not in a folder that has taken the place of ours and is not noticed yet.
                 return 0;
             }
 

@@ -59,6 +59,20 @@ public sealed class LostFolderTests : IDisposable
     }
 
     [Fact]
+    public async Task L1_L2_a_full_segment_is_not_sealed_into_another_writer_s_folder()
+    {
+        await using var first = TestLog.Open(TestLog.Options(Folder, options => options.SegmentBytes = 1));
+        await TestLog.AppendAsync(first, TestLog.Single("a"));
+        Directory.Delete(Folder, recursive: true);
+        await using var second = TestLog.Open(Folder);
+        var files = Directory.GetFiles(Folder).Order().ToArray();
+
+        Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(first, TestLog.Single("b"))).Status);
+
+        Assert.Equal(files, Directory.GetFiles(Folder).Order());
+    }
+
+    [Fact]
     public async Task L1_a_folder_that_was_away_is_written_again_once_it_is_back_and_holds_nothing_that_was_refused()
     {
         await using var writer = await OpenWithOneAsync("a");

@@ -37,7 +37,11 @@ internal sealed class PhysicalFileSystem : IFileSystem
     {
         try
         {
-            return new PhysicalFile(path, File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            var file = new PhysicalFile(path, File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+
+            // The first look remembers what the handle is; from then on any thread may look.
+            file.IsAtItsPath();
+            return file;
         }
         catch (IOException e) when (e.HResult is SharingViolation or LinuxWouldBlock or MacWouldBlock)
         {

@@ -273,6 +273,8 @@ internal sealed class SegmentedLog : IDisposable
 
         try
         {
+            // What comes now is written by path: never into a folder that somebody else has put there.
+            CheckInPlace();
             CutReserve();
 
             // Everything in the segment is durable: a commit ends with its fsync.
@@ -296,7 +298,7 @@ internal sealed class SegmentedLog : IDisposable
             // Without this the new segment, with everything acknowledged in it, could be gone after a power cut.
             _files.FlushDirectory(_directory);
         }
-        catch (Exception e) when (IsDiskError(e))
+        catch (Exception e) when (IsDiskError(e) || e is EventLogException)
         {
             // The groups come after the roll: none of them was written.
             throw new CommitException(e, needsRecovery: true, isUndone: true);
