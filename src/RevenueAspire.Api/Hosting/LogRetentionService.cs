@@ -45,8 +45,9 @@ internal sealed partial class LogRetentionService(
         {
             // Logged by the reader, once; without the ledger's word nothing is removed.
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
         {
+            // Whatever the disk or the database has to say: tidying up does not end the API.
             LogRemovalFailed(logger, exception.Message);
         }
     }
