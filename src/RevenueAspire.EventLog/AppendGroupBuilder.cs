@@ -38,6 +38,16 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 
     internal TimeProvider Time { get; } = time;
 
+    /// <summary>Makes room for a group of so many bytes at once: growing to it would copy everything as often as it doubles, and hold old and new at the same time.</summary>
+    /// <param name="bytes">A guess; 0 or less does nothing.</param>
+    public void Reserve(int bytes)
+    {
+        if (bytes > 0)
+        {
+            _buffer.GetSpan(bytes);
+        }
+    }
+
     /// <summary>Parses one line (without newline) and adds it when it is an event.</summary>
     /// <param name="line">The line; copied. Up to 16 MB less the server's fields.</param>
     /// <param name="reason">Why it was rejected, else None.</param>
@@ -149,7 +159,17 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 
     private void AppendTimestamp()
     {
-        // Records of the same millisecond carry the same text: it is made once.
+        if (Count == 0)
+        {
+            TakeTime();
+        }
+
+        _buffer.Append(_stamp);
+    }
+
+    /// <summary>One look at the clock a group: its events arrived together. Groups of the same millisecond carry the same text, which is made once.</summary>
+    private void TakeTime()
+    {
         var utc = Time.GetUtcNow().UtcDateTime;
         if (utc.Ticks / TimeSpan.TicksPerMillisecond != _stampedMillisecond)
         {
@@ -157,8 +177,6 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
             ",\"timestamp\":\"yyyy-MM-ddTHH:mm:ss.fffZ\""u8.CopyTo(_stamp);
             utc.TryFormat(_stamp.AsSpan(StampAt), out _, "yyyy-MM-ddTHH:mm:ss.fffZ", CultureInfo.InvariantCulture);
         }
-
-        _buffer.Append(_stamp);
     }
 
     private (UInt128 Key, UInt128 Body) AppendKey(string key, ReadOnlySpan<byte> bodyHash)

@@ -15,6 +15,10 @@ internal sealed class Batch(
     /// <summary>A guess at what gzip makes of events; the share grows where it is wrong.</summary>
     private const int TypicalGzipRatio = 8;
 
+    /// <summary>Bytes of records a byte of lines. What is larger grows.</summary>
+    private const int TypicalRecordRatio = 2;
+    private const int MaxReservedBytes = 64 << 20;
+
     /// <summary>First share of a body that does not tell its length.</summary>
     private const int UnknownBodyBytes = 1 << 20;
 
@@ -46,6 +50,7 @@ internal sealed class Batch(
         }
 
         var builder = new AppendGroupBuilder(types, time);
+        builder.Reserve(RecordBytes(ExpectedBytes(context.Request.ContentLength, gzip)));
         using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null, listed);
         if (!await TryReadAsync(context, gzip, lines, share))
         {
@@ -141,6 +146,9 @@ internal sealed class Batch(
 
     private long ExpectedBytes(long? contentLength, bool gzip) =>
         Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);
+
+    /// <summary>Room for the records of a body: short lines nearly double.</summary>
+    private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes * TypicalRecordRatio, MaxReservedBytes);
 
     private static Problem NothingValid(BatchLines lines) => new(
         StatusCodes.Status400BadRequest, "Bad Request",
