@@ -69,6 +69,7 @@ create table if not exists event_source (
   events_through  bigint not null default 0,
   rejects_through bigint not null default 0,
   tail_hash       bytea not null default '',   -- SHA-256 of the last up to 4096 bytes before applied_through
+  types_hash      bytea not null default '',   -- file: the types_hash of its folded ranges; one byte: they had different ones
   lease_owner     uuid,
   lease_until     timestamptz,
   created_at      timestamptz not null default now(),
@@ -82,6 +83,7 @@ create table if not exists event_source_digest (
   length     bigint not null check (length > 0),
   sha256     bytea not null,
   content_id uuid not null,
+  recorded_by uuid not null,                   -- random, made by the caller: a repeat of a call whose answer was lost finds its own work
   primary key (length, sha256)
 );
 create index if not exists event_source_digest_content on event_source_digest (content_id);
@@ -119,7 +121,7 @@ create table if not exists event_part (
 create table if not exists rejected_event (
   source_id   uuid not null,
   "offset"    bigint not null,
-  line        bigint not null,                 -- from 1 in the source; from 0 in the range while range_id is set
+  line        bigint not null,                 -- from 1 in the source; from 0 in the range while range_id is set, which ends before the range is folded
   range_id    uuid,                            -- set until the range is folded
   reason      text not null,
   beginning   text not null,

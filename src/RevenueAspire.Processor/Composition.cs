@@ -74,7 +74,24 @@ internal static class Composition
         }
         catch (ArgumentException exception)
         {
-            throw new OptionsValidationException("EventTypes", typeof(EventTypes), [exception.Message]);
+            throw new OptionsValidationException("EventTypes", typeof(EventTypes), [Message(exception)]);
+        }
+    }
+
+    /// <summary>Without the name of a parameter, which means nothing to who wrote the setting.</summary>
+    private static string Message(ArgumentException exception) =>
+        exception.ParamName is null ? exception.Message : exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal);
+
+    /// <summary>The settings, or an error for people where one has the wrong type: the binder's message names it.</summary>
+    private static ProcessorOptions ReadOptions(IServiceProvider services)
+    {
+        try
+        {
+            return services.GetRequiredService<IOptions<ProcessorOptions>>().Value;
+        }
+        catch (InvalidOperationException exception)
+        {
+            throw new UserErrorException($"Settings of the processor: {exception.Message}", exception);
         }
     }
 
@@ -89,8 +106,9 @@ internal static class Composition
             throw new UserErrorException($"ConnectionStrings:{Extensions.DatabaseName} is not a connection string: {exception.Message}", exception);
         }
 
-        builder.Services.AddOptions<ProcessorOptions>().BindConfiguration("Processor").ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddSingleton(services => services.GetRequiredService<IOptions<ProcessorOptions>>().Value);
+        builder.Services.AddOptions<ProcessorOptions>().BindConfiguration(ProcessorOptions.Section).ValidateOnStart();
+        builder.Services.AddSingleton<IValidateOptions<ProcessorOptions>, ProcessorOptionsValidator>();
+        builder.Services.AddSingleton(ReadOptions);
         builder.Services.AddSingleton(ReadEventTypes(builder.Configuration));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ProcessorMetrics>();

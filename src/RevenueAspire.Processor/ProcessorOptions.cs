@@ -5,6 +5,9 @@ namespace RevenueAspire.Processor;
 /// <summary>Settings of the processor (section <c>Processor</c>). Processors with different settings work together on one source; only <see cref="MaxLineBytes"/> must agree while one is unfinished.</summary>
 public sealed class ProcessorOptions
 {
+    /// <summary>The section of the configuration.</summary>
+    public const string Section = "Processor";
+
     /// <summary>Bytes of a large source that are claimed, aggregated and merged as one range. Larger ranges touch fewer rows twice; smaller ones are shared better.</summary>
     [Range(1, 1L << 40)]
     public long RangeBytes { get; set; } = 128L << 20;

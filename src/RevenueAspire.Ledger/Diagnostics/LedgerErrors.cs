@@ -19,6 +19,9 @@ public static class LedgerErrors
         _ => false,
     };
 
+    /// <summary>True for what a person must mend before any connection works: Npgsql itself refuses what the server asks for (no password is configured, no TLS on one side).</summary>
+    public static bool IsSettings(Exception exception) => Unwrap(exception) is NpgsqlException { InnerException: null } and not PostgresException;
+
     /// <summary>One line for people that says what and what to do: refused connection, wrong password, missing database...; never the password.</summary>
     public static string Describe(Exception exception)
     {
@@ -31,8 +34,9 @@ public static class LedgerErrors
             SocketException socket => Describe(socket),
             TimeoutException or NpgsqlException { InnerException: TimeoutException } =>
                 "the database did not answer in time: check that it runs, that host and port are right, and that it is not overloaded",
-            NpgsqlException { InnerException: IOException or null } =>
-                $"the connection to the database broke ({error.InnerException?.Message ?? error.Message}): check that it runs",
+            NpgsqlException { InnerException: null } =>
+                $"the database could not be used: {error.Message.TrimEnd('.')}: check Password / SSL Mode in ConnectionStrings:revenuedb",
+            NpgsqlException { InnerException: IOException broken } => $"the connection to the database broke ({broken.Message}): check that it runs",
             NpgsqlException => $"the database could not be used: {error.Message}",
             _ => error.Message,
         });

@@ -13,8 +13,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
 
-    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyList<EventRange> ranges,
-        IReadOnlyDictionary<Guid, FileDigest> digests) =>
+    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests) =>
         (_connection, _transaction, Sources, FrozenRanges, Digests) = (connection, transaction, sources, ranges, digests);
 
     /// <summary>All sources.</summary>
@@ -23,8 +22,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     /// <summary>Frozen ranges that are not folded: users up to each part's watermark are in the balances.</summary>
     public IReadOnlyList<EventRange> FrozenRanges { get; }
 
-    /// <summary>For each source that is a file: length and digest of the content that it counts.</summary>
-    public IReadOnlyDictionary<Guid, FileDigest> Digests { get; }
+    /// <summary>What each content of files is known by (rule M10), ascending by length.</summary>
+    public ILookup<Guid, FileDigest> Digests { get; }
 
     /// <summary>Opens the snapshot on a connection of its own.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
@@ -36,6 +35,12 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         {
             // The first query fixes the moment for all that follow.
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
+            await using (var patient = new NpgsqlCommand("set local idle_in_transaction_session_timeout = 0", connection))
+            {
+                // Its holder folds logs and files between two queries, which may take long.
+                await patient.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }
+
             var sources = await ReadSourcesAsync(connection, cancellationToken).ConfigureAwait(false);
             var ranges = await ReadFrozenRangesAsync(connection, cancellationToken).ConfigureAwait(false);
             var digests = await ReadDigestsAsync(connection, cancellationToken).ConfigureAwait(false);
@@ -81,17 +86,17 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         return await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<Dictionary<Guid, FileDigest>> ReadDigestsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<ILookup<Guid, FileDigest>> ReadDigestsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select s.source_id, d.length, d.sha256 from event_source s join event_source_digest d using (content_id, length)", connection);
+        await using var command = new NpgsqlCommand("select content_id, length, sha256 from event_source_digest order by length", connection);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var digests = new Dictionary<Guid, FileDigest>();
+        var digests = new List<(Guid Content, FileDigest Digest)>();
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            digests.Add(rows.GetGuid(0), new FileDigest(rows.GetInt64(1), rows.GetFieldValue<byte[]>(2)));
+            digests.Add((rows.GetGuid(0), new FileDigest(rows.GetInt64(1), rows.GetFieldValue<byte[]>(2))));
         }
 
-        return digests;
+        return digests.ToLookup(entry => entry.Content, entry => entry.Digest);
     }
 
     private static async Task<List<EventRange>> ReadFrozenRangesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

@@ -25,7 +25,7 @@ internal static class RangeClaims
     private const string TakeOver =
         $"""
         update event_range u set lease_owner = $2, lease_until = clock_timestamp() + $3
-        from (select r.range_id from event_range r where r.source_id = $1 and {Free} and not {RangeRows.Finished}
+        from (select r.range_id from event_range r where r.source_id = $1 and r.from_offset < $4 and {Free} and not {RangeRows.Finished}
               order by r.from_offset limit 1 for update of r skip locked) as free
         where u.range_id = free.range_id
         returning u.range_id
@@ -52,13 +52,13 @@ internal static class RangeClaims
     }
 
     public static async Task<EventRange?> TryTakeOverAsync(
-        NpgsqlDataSource database, Guid sourceId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
+        NpgsqlDataSource database, Guid sourceId, Guid owner, TimeSpan lease, long before, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var take = new NpgsqlCommand(TakeOver, connection)
         {
-            Parameters = { WriteBatch.Parameter(sourceId), WriteBatch.Parameter(owner), WriteBatch.Parameter(lease) },
+            Parameters = { WriteBatch.Parameter(sourceId), WriteBatch.Parameter(owner), WriteBatch.Parameter(lease), WriteBatch.Parameter(before) },
         };
         if (await take.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is not Guid taken)
         {

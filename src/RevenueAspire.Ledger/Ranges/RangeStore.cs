@@ -22,7 +22,12 @@ public sealed class RangeStore(NpgsqlDataSource database)
     /// <summary>Takes over the first unfinished range of a source whose lease is free, ended, or ends too far ahead; null when there is none.</summary>
     /// <remarks>A range of which everything is merged is not unfinished: it needs <see cref="FoldAsync"/>, by anyone.</remarks>
     public Task<EventRange?> TryTakeOverAsync(Guid sourceId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
-        RangeClaims.TryTakeOverAsync(database, sourceId, owner, lease, cancellationToken);
+        RangeClaims.TryTakeOverAsync(database, sourceId, owner, lease, long.MaxValue, cancellationToken);
+
+    /// <inheritdoc cref="TryTakeOverAsync(Guid, Guid, TimeSpan, CancellationToken)"/>
+    /// <param name="before">Only ranges that begin before this offset: what the caller can read of the source.</param>
+    public Task<EventRange?> TryTakeOverAsync(Guid sourceId, Guid owner, TimeSpan lease, long before, CancellationToken cancellationToken) =>
+        RangeClaims.TryTakeOverAsync(database, sourceId, owner, lease, before, cancellationToken);
 
     /// <summary>Renews the lease of a range; false when it now belongs to somebody else or is gone.</summary>
     public Task<bool> TryRenewAsync(Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>

@@ -5,7 +5,7 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>A short write: its statements go out together and are one transaction, in one round trip.</summary>
 /// <remarks>
-/// The first statement bounds the wait for locks (M12). Where a write touches ranges as well as their source, the next one locks the source:
+/// The first statement bounds the wait for locks (M12), and makes the commit a synchronous one (M7). Where a write touches ranges as well as their source, the next one locks the source:
 /// event_source is always locked before event_range, and what follows then sees all that the last holder of the lock committed.
 /// The last statement's first column answers.
 /// </remarks>
@@ -14,7 +14,10 @@ internal static class WriteBatch
     /// <summary>How long a write waits for a row lock before it fails with 55P03, which is retried. Locks are held for one short transaction; longer means that something is stuck.</summary>
     public const string LockTimeout = "10s";
 
-    private const string BoundLockWait = $"select set_config('lock_timeout', '{LockTimeout}', true)";
+    /// <summary>Rule M7, whatever the role or the database is set to; a stricter setting stays.</summary>
+    public const string CommitSynchronously = "set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, true)";
+
+    private const string Begin = $"select set_config('lock_timeout', '{LockTimeout}', true), {CommitSynchronously}";
 
     private const string LockSource = "select from event_source where source_id = $1 for no key update";
 
@@ -22,7 +25,7 @@ internal static class WriteBatch
     public static NpgsqlBatch Create(NpgsqlConnection connection, Guid? lockedSource = null)
     {
         var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(BoundLockWait));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(Begin));
         if (lockedSource is { } source)
         {
             batch.BatchCommands.Add(new NpgsqlBatchCommand(LockSource) { Parameters = { Parameter(source) } });
@@ -32,21 +35,28 @@ internal static class WriteBatch
     }
 
     /// <summary>Runs the batch and returns the last statement's first column.</summary>
-    public static async Task<bool> ExecuteAsync(NpgsqlBatch batch, CancellationToken cancellationToken)
+    public static Task<bool> ExecuteAsync(NpgsqlBatch batch, CancellationToken cancellationToken) =>
+        ExecuteAsync(batch, "boolean", static rows => rows.GetBoolean(0), cancellationToken);
+
+    /// <summary>Runs the batch and returns the last statement's first column, an offset or null.</summary>
+    public static Task<long?> ExecuteOffsetAsync(NpgsqlBatch batch, CancellationToken cancellationToken) =>
+        ExecuteAsync<long?>(batch, "bigint", static rows => rows.IsDBNull(0) ? null : rows.GetInt64(0), cancellationToken);
+
+    private static async Task<T?> ExecuteAsync<T>(NpgsqlBatch batch, string type, Func<NpgsqlDataReader, T> read, CancellationToken cancellationToken)
     {
         await using var results = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var moved = false;
+        T? answer = default;
         do
         {
             // Each result is read to its end: an error of a later statement must not be missed.
             while (await results.ReadAsync(cancellationToken).ConfigureAwait(false))
             {
-                moved = results.FieldCount == 1 && results.GetDataTypeName(0) == "boolean" && results.GetBoolean(0);
+                answer = results.FieldCount == 1 && results.GetDataTypeName(0) == type ? read(results) : default;
             }
         }
         while (await results.NextResultAsync(cancellationToken).ConfigureAwait(false));
 
-        return moved;
+        return answer;
     }
 
     public static NpgsqlParameter<T> Parameter<T>(T value) => new() { TypedValue = value };

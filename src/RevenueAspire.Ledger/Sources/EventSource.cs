@@ -19,6 +19,8 @@ public enum SourceKind
 /// <param name="RejectsThrough">Rejected lines before AppliedThrough.</param>
 /// <param name="Length">File: the newest known length, up to which the file is to be applied. Log: 0.</param>
 /// <param name="TailHash">SHA-256 of the last up to 4096 bytes before AppliedThrough (rule M11), empty at 0.</param>
+/// <param name="ContentId">Id of generation 1: joins the generations of one content. Log: its own id.</param>
+/// <param name="TypesHash">File: fingerprint of what its folded ranges were folded with; empty before the first, a single byte where they had different ones. Log: empty.</param>
 public sealed record EventSource(
     Guid Id, SourceKind Kind, string Name, int Generation, long ClaimedThrough, long AppliedThrough,
-    long LinesThrough, long EventsThrough, long RejectsThrough, long Length, ReadOnlyMemory<byte> TailHash);
+    long LinesThrough, long EventsThrough, long RejectsThrough, long Length, ReadOnlyMemory<byte> TailHash, Guid ContentId, ReadOnlyMemory<byte> TypesHash);

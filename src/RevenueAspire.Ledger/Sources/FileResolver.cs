@@ -6,12 +6,12 @@ namespace RevenueAspire.Ledger;
 internal sealed class FileResolver(NpgsqlDataSource database)
 {
     // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql uses another.
-    private const string Lock = "select pg_advisory_xact_lock(5641763209170222)";
+    private const string Lock = $"select {WriteBatch.CommitSynchronously}, pg_advisory_xact_lock(5641763209170222)";
 
     /// <summary>A known pair that the file's digests match; the primary key of event_source_digest makes it belong to one content.</summary>
-    private readonly record struct Match(Guid ContentId, long Length, long NewestLength);
+    private readonly record struct Match(Guid ContentId, long Length, long NewestLength, Guid RecordedBy);
 
-    public async Task<FileResolution> ResolveAsync(string name, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken)
+    public async Task<FileResolution> ResolveAsync(Guid attempt, string name, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken)
     {
         Validate(name, digests);
         var whole = digests.MaxBy(digest => digest.Length);
@@ -25,8 +25,8 @@ internal sealed class FileResolver(NpgsqlDataSource database)
 
                 if (await LongestMatchAsync(connection, digests, cancellationToken).ConfigureAwait(false) is not { } match)
                 {
-                    var source = await CreateAsync(connection, name, whole, cancellationToken).ConfigureAwait(false);
-                    return new FileResolution(FileMatch.New, [source], null);
+                    var source = await CreateAsync(connection, attempt, name, whole, cancellationToken).ConfigureAwait(false);
+                    return new FileResolution(FileMatch.New, [source], null) { Lengths = [whole.Length] };
                 }
 
                 if (match.Length < whole.Length && match.Length < match.NewestLength)
@@ -34,10 +34,11 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                     return new FileResolution(FileMatch.Fork, [], await NameAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false));
                 }
 
-                var grown = match.Length < whole.Length;
-                if (grown)
+                // The answer to an earlier try of this very call was lost, but its work stands: the answer is the same again.
+                var repeated = match.RecordedBy == attempt && match.Length == whole.Length;
+                if (match.Length < whole.Length)
                 {
-                    await GrowAsync(connection, match.ContentId, whole, cancellationToken).ConfigureAwait(false);
+                    await GrowAsync(connection, match.ContentId, attempt, whole, cancellationToken).ConfigureAwait(false);
                 }
 
                 if (whole.Length >= match.NewestLength)
@@ -46,9 +47,19 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                 }
 
                 var generations = await GenerationsAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false);
-                return new FileResolution(grown ? FileMatch.Grown : FileMatch.Known, generations, null);
+                var found = repeated && match.ContentId == attempt ? FileMatch.New
+                    : repeated || match.Length < whole.Length ? FileMatch.Grown
+                    : FileMatch.Known;
+                return new FileResolution(found, generations, null) { Lengths = await LengthsAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false) };
             },
             cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>The longest known beginning among the digests; changes nothing.</summary>
+    public async Task<long?> FindBeginningAsync(IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        return (await LongestMatchAsync(connection, digests, cancellationToken).ConfigureAwait(false))?.Length;
     }
 
     public async Task<EventSource> StartNextGenerationAsync(Guid id, string name, FileDigest digest, CancellationToken cancellationToken)
@@ -109,21 +120,14 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         {
             Parameters = { new() { Value = length }, new() { Value = digests.Select(digest => digest.Length).ToArray() } },
         };
-        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var missing = new List<long>();
-        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            missing.Add(rows.GetInt64(0));
-        }
-
-        return missing;
+        return await ReadLengthsAsync(command, cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<Match?> LongestMatchAsync(NpgsqlConnection connection, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             """
-            select d.content_id, d.length, (select max(n.length) from event_source_digest n where n.content_id = d.content_id)
+            select d.content_id, d.length, (select max(n.length) from event_source_digest n where n.content_id = d.content_id), d.recorded_by
             from unnest($1, $2) as file (length, sha256) join event_source_digest d using (length, sha256)
             order by d.length desc limit 1
             """,
@@ -136,35 +140,56 @@ internal sealed class FileResolver(NpgsqlDataSource database)
             },
         };
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        return await rows.ReadAsync(cancellationToken).ConfigureAwait(false) ? new Match(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2)) : null;
+        return await rows.ReadAsync(cancellationToken).ConfigureAwait(false) ? new Match(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetGuid(3)) : null;
     }
 
-    private static async Task<EventSource> CreateAsync(NpgsqlConnection connection, string name, FileDigest whole, CancellationToken cancellationToken)
+    private static async Task<List<long>> LengthsAsync(NpgsqlConnection connection, Guid contentId, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select length from event_source_digest where content_id = $1 order by length", connection)
+        {
+            Parameters = { new() { Value = contentId } },
+        };
+        return await ReadLengthsAsync(command, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task<List<long>> ReadLengthsAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var lengths = new List<long>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            lengths.Add(rows.GetInt64(0));
+        }
+
+        return lengths;
+    }
+
+    private static async Task<EventSource> CreateAsync(NpgsqlConnection connection, Guid id, string name, FileDigest whole, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             $"""
-            with digest as (insert into event_source_digest (content_id, length, sha256) values ($1, $3, $4))
+            with digest as (insert into event_source_digest (content_id, length, sha256, recorded_by) values ($1, $3, $4, $1))
             insert into event_source (source_id, kind, name, content_id, generation, length) values ($1, 'file', $2, $1, 1, $3)
             returning {SourceRows.Columns}
             """,
             connection)
         {
-            Parameters = { new() { Value = Guid.NewGuid() }, new() { Value = name }, new() { Value = whole.Length }, new() { Value = whole.Sha256 } },
+            Parameters = { new() { Value = id }, new() { Value = name }, new() { Value = whole.Length }, new() { Value = whole.Sha256 } },
         };
         return (await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false)).Single();
     }
 
     /// <summary>Only generation 1 grows: a later one counts what the content was when it was started, once more.</summary>
-    private static async Task GrowAsync(NpgsqlConnection connection, Guid contentId, FileDigest whole, CancellationToken cancellationToken)
+    private static async Task GrowAsync(NpgsqlConnection connection, Guid contentId, Guid attempt, FileDigest whole, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             """
-            with digest as (insert into event_source_digest (content_id, length, sha256) values ($1, $2, $3))
+            with digest as (insert into event_source_digest (content_id, length, sha256, recorded_by) values ($1, $2, $3, $4))
             update event_source set length = $2 where source_id = $1
             """,
             connection)
         {
-            Parameters = { new() { Value = contentId }, new() { Value = whole.Length }, new() { Value = whole.Sha256 } },
+            Parameters = { new() { Value = contentId }, new() { Value = whole.Length }, new() { Value = whole.Sha256 }, new() { Value = attempt } },
         };
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }

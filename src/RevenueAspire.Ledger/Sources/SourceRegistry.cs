@@ -86,12 +86,17 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
 
     /// <summary>Finds the file by content, or creates its source, or records its growth: under one advisory lock (rule M10).</summary>
     /// <remarks>The longest known beginning of the file decides: the whole file, it is known; a content's newest state, it has grown; an older state, it is a fork.</remarks>
+    /// <param name="attempt">Made by the caller (M1), the same for each repeat of the call: becomes the id of a new source, and one that is repeated after an error in doubt answers as the first try did.</param>
     /// <param name="name">Full path. Stored when the file holds all that is known of its content, so that verify finds all of it there.</param>
     /// <param name="digests">Digests of the file at its length (the longest) and at each known shorter length.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
     /// <exception cref="ArgumentException">No digest, two of one length, one of length 0 (an empty file has no content to be known by), or one that is not 32 bytes.</exception>
-    public Task<FileResolution> ResolveFileAsync(string name, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken) =>
-        new FileResolver(database).ResolveAsync(name, digests, cancellationToken);
+    public Task<FileResolution> ResolveFileAsync(Guid attempt, string name, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken) =>
+        new FileResolver(database).ResolveAsync(attempt, name, digests, cancellationToken);
+
+    /// <summary>The longest of these digests that is known, or null; changes nothing.</summary>
+    public Task<long?> FindKnownBeginningAsync(IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken) =>
+        new FileResolver(database).FindBeginningAsync(digests, cancellationToken);
 
     /// <summary>Starts the next generation of a file's content (--again), which must be known with exactly this digest.</summary>
     /// <param name="id">Id of the new generation, made by the caller (M1): repeating the call with it, after an error in doubt, starts nothing twice.</param>

@@ -6,7 +6,7 @@ namespace RevenueAspire.Ledger;
 internal static class SourceRows
 {
     public const string Columns =
-        "source_id, kind, name, generation, claimed_through, applied_through, lines_through, events_through, rejects_through, length, tail_hash";
+        "source_id, kind, name, generation, claimed_through, applied_through, lines_through, events_through, rejects_through, length, tail_hash, content_id, types_hash";
 
     public static EventSource Read(NpgsqlDataReader row) => new(
         row.GetGuid(0),
@@ -19,7 +19,9 @@ internal static class SourceRows
         row.GetInt64(7),
         row.GetInt64(8),
         row.GetInt64(9),
-        row.GetFieldValue<byte[]>(10));
+        row.GetFieldValue<byte[]>(10),
+        row.GetGuid(11),
+        row.GetFieldValue<byte[]>(12));
 
     public static async Task<List<EventSource>> ListAsync(NpgsqlCommand command, CancellationToken cancellationToken)
     {

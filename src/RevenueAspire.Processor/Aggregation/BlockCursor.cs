@@ -9,11 +9,14 @@ namespace RevenueAspire.Processor.Aggregation;
 internal sealed class BlockCursor : IDisposable
 {
     private const int BeginningBytes = 256;
+    private const string UnknownDamage = "these bytes of the log cannot be read";
     private readonly Lock _lock = new();
     private readonly ISourceReader _source;
     private readonly IncrementalHash? _hash;
     private readonly int _blockBytes;
-    private readonly long _end;
+    private readonly long _to;
+    private readonly Queue<long> _lineEnds;
+    private long _end;
     private byte[] _carry = [];
     private int _carried;
     private long _position;
@@ -31,14 +34,23 @@ internal sealed class BlockCursor : IDisposable
     {
         _source = source;
         _position = from;
-        _end = end;
+        _to = end;
+        _lineEnds = new(source.LineEnds.Where(lineEnd => lineEnd > from && lineEnd < end));
+        _end = _lineEnds.TryDequeue(out var first) ? first : end;
         _blockBytes = blockBytes;
         _hash = hash ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
-        if (source.Kind == SourceKind.File && from > 0)
+        if (from > source.FirstOffset)
         {
             Span<byte> before = stackalloc byte[1];
-            SourceScan.Fill(source, from - 1, before);
-            _continuesLine = before[0] != (byte)'\n';
+            if (source.Read(from - 1, before).Count == 0)
+            {
+                // The range before this one ended right behind damage.
+                _afterDamage = true;
+            }
+            else
+            {
+                _continuesLine = source.Kind == SourceKind.File && before[0] != (byte)'\n';
+            }
         }
     }
 
@@ -53,6 +65,9 @@ internal sealed class BlockCursor : IDisposable
             }
         }
     }
+
+    /// <summary>What could not be read; to be asked at the end.</summary>
+    public List<UnreadableStretch> Damage { get; } = [];
 
     /// <summary>Blocks handed out.</summary>
     public int Blocks
@@ -87,6 +102,15 @@ internal sealed class BlockCursor : IDisposable
         lock (_lock)
         {
             block = default;
+            if (_position >= _end && _carried == 0 && _end < _to)
+            {
+                // Here a line ends, with or without a newline: what follows is another one, or the newline that came later.
+                Span<byte> before = stackalloc byte[1];
+                SourceScan.Fill(_source, _end - 1, before);
+                _continuesLine = before[0] != (byte)'\n';
+                _end = _lineEnds.TryDequeue(out var next) ? next : _to;
+            }
+
             if (_stopped || (_position >= _end && _carried == 0))
             {
                 return false;
@@ -117,8 +141,8 @@ internal sealed class BlockCursor : IDisposable
                 if (damage is { } gap)
                 {
                     // The line that the damage cuts is lost with it: one reject, at the line's beginning.
-                    block = HandOut(BlockKind.Damaged, buffer, offset, filled, gap.Damage ?? "these bytes of the log cannot be read");
-                    Skip(gap.DamagedThrough);
+                    block = HandOut(BlockKind.Damaged, buffer, offset, filled, gap.Damage ?? UnknownDamage);
+                    Skip(gap);
                     return true;
                 }
 
@@ -182,8 +206,10 @@ internal sealed class BlockCursor : IDisposable
         _carried = rest.Length;
     }
 
-    private void Skip(long through)
+    private void Skip(SourceRead gap)
     {
+        var through = gap.DamagedThrough;
+        Damage.Add(new UnreadableStretch(_position, through, gap.Damage ?? UnknownDamage));
         if (_hash is not null)
         {
             SourceScan.AppendDamage(_hash, _position, through);

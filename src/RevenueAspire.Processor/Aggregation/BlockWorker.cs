@@ -11,6 +11,7 @@ internal sealed class BlockWorker(EventTypes types)
     private const int BeginningBytes = 256;
     private readonly EventParser _parser = new(types);
     private readonly EventQueue _queue = new();
+    private int _maxRejects = int.MaxValue;
 
     /// <summary>Holds the block that is being parsed.</summary>
     public byte[] Buffer = [];
@@ -33,14 +34,22 @@ internal sealed class BlockWorker(EventTypes types)
 
     public long? UnknownNameAt { get; private set; }
 
+    /// <summary>The line at which this worker stopped, since it held as many rejects as it may; else null. Behind the range's beginning, since those rejects come before it.</summary>
+    public long? FullAt { get; private set; }
+
+    /// <summary>Whether rejected lines are held.</summary>
+    public bool KeepsRejects { get; set; } = true;
+
     public List<(int Block, long Lines)> LinesOfBlocks { get; } = [];
 
     /// <summary>Rejects, their lines counted from the beginning of their block.</summary>
     public List<(int Block, RejectedLine Line)> Rejects { get; } = [];
 
     /// <summary>Starts a range; the users stay.</summary>
-    public void Begin()
+    public void Begin(int maxRejects)
     {
+        _maxRejects = maxRejects;
+        FullAt = null;
         Events = 0;
         UnknownNameAt = null;
         RejectCount = 0;
@@ -78,6 +87,13 @@ internal sealed class BlockWorker(EventTypes types)
         var isPlain = source.Kind == SourceKind.File && Scope == FoldScope.Everything;
         while (rest.Length > 0)
         {
+            if (Rejects.Count >= _maxRejects && offset > block.Offset)
+            {
+                FullAt = offset;
+                _queue.AddTo(Users, all);
+                return line;
+            }
+
             if (isPlain && _parser.TryTakePlainLine(rest, out var userIdLength, out var delta) is > 0 and var taken && taken <= source.MaxLineBytes)
             {
                 Events++;
@@ -155,6 +171,11 @@ internal sealed class BlockWorker(EventTypes types)
 
     private void AddReject(int block, long offset, long line, string reason, ReadOnlySpan<byte> content)
     {
+        if (!KeepsRejects)
+        {
+            return;
+        }
+
         Rejects.Add((block, new RejectedLine(offset, line, reason, content[..Math.Min(content.Length, BeginningBytes)].ToArray())));
         Volatile.Write(ref RejectCount, Rejects.Count);
     }

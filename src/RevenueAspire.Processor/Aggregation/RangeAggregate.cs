@@ -23,6 +23,9 @@ internal sealed class RangeAggregate
     /// <summary>Rejected lines in order of offset.</summary>
     public required IReadOnlyList<RejectedLine> Rejects { get; init; }
 
+    /// <summary>Log only: stretches that could not be read; each is among the rejects, too.</summary>
+    public required IReadOnlyList<UnreadableStretch> Damage { get; init; }
+
     /// <summary>Log only: the record whose event name is unknown here (rule M9); the aggregate must then not be used. Else null.</summary>
     public required long? UnknownNameAt { get; init; }
 

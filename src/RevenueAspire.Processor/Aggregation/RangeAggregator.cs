@@ -35,6 +35,12 @@ internal sealed class RangeAggregator
         set => Array.ForEach(_workers, worker => worker.Scope = value);
     }
 
+    /// <summary>False where rejected lines are of no interest: none is held, and they limit nothing.</summary>
+    public bool KeepsRejects
+    {
+        set => Array.ForEach(_workers, worker => worker.KeepsRejects = value);
+    }
+
     /// <summary>What the users count against the limit.</summary>
     public long Weight => _workers.Sum(worker => (long)worker.Users.Weight);
 
@@ -81,7 +87,8 @@ internal sealed class RangeAggregator
         }
     }
 
-    /// <summary>Folds [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call <see cref="Clear"/> before a range of its own.</summary>
+    /// <summary>Folds [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call <see cref="Clear"/> before a range of its own,
+    /// which a limited one always is unless <see cref="KeepsRejects"/> is false.</summary>
     /// <param name="source">Where to read.</param>
     /// <param name="from">The beginning of a line.</param>
     /// <param name="to">The beginning of a line, or the source's end.</param>
@@ -92,8 +99,21 @@ internal sealed class RangeAggregator
     /// <exception cref="IOException">The disk failed.</exception>
     public RangeAggregate Aggregate(ISourceReader source, long from, long to, bool limited, bool hashed, CancellationToken cancellationToken)
     {
+        var range = AggregateOnce(source, from, to, limited, hashed, cancellationToken);
+        if (!limited || _workers.Min(worker => worker.FullAt) is not { } full)
+        {
+            return range;
+        }
+
+        // Blocks so full of rejects that a worker stopped within one. Others may have gone on behind it, and nothing can be taken out of a sum: once more, up to there.
+        Clear();
+        return AggregateOnce(source, from, full, limited: false, hashed, cancellationToken);
+    }
+
+    private RangeAggregate AggregateOnce(ISourceReader source, long from, long to, bool limited, bool hashed, CancellationToken cancellationToken)
+    {
         using var cursor = new BlockCursor(source, from, to, _options.BlockBytes, hashed);
-        Array.ForEach(_workers, worker => worker.Begin());
+        Array.ForEach(_workers, worker => worker.Begin(limited ? _options.MaxRejectsPerRange : int.MaxValue));
         var workers = Math.Min(_workers.Length, (int)Math.Min((to - from) / _options.BlockBytes + 1, int.MaxValue));
         var helpers = new Task[workers - 1];
         for (var index = 0; index < helpers.Length; index++)
@@ -128,7 +148,7 @@ internal sealed class RangeAggregator
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 worker.Fold(source, block);
-                if (worker.UnknownNameAt is not null || (limited && IsFull()))
+                if (worker.UnknownNameAt is not null || worker.FullAt is not null || (limited && IsFull()))
                 {
                     cursor.Stop();
                 }
@@ -179,6 +199,7 @@ internal sealed class RangeAggregator
             Lines = firstLines[^1],
             Events = _workers.Sum(worker => worker.Events),
             Rejects = rejects,
+            Damage = cursor.Damage,
             UnknownNameAt = _workers.Min(worker => worker.UnknownNameAt),
             Tables = Tables,
         };

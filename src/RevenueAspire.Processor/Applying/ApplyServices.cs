@@ -1,10 +1,11 @@
+using Microsoft.Extensions.Logging;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>What applying a source needs. Thread-safe.</summary>
-internal sealed class ApplyServices(SourceRegistry sources, RangeStore ranges, DatabaseRetry retry, EventTypes types, ProcessorOptions options, ProcessorMetrics metrics)
+internal sealed class ApplyServices(SourceRegistry sources, RangeStore ranges, DatabaseRetry retry, EventTypes types, ProcessorOptions options, ProcessorMetrics metrics, ILogger<ApplyServices> logger)
 {
     public SourceRegistry Sources { get; } = sources;
 
@@ -18,7 +19,9 @@ internal sealed class ApplyServices(SourceRegistry sources, RangeStore ranges, D
 
     public ProcessorMetrics Metrics { get; } = metrics;
 
-    public RangeFreezer Freezer { get; } = new(ranges, retry, options, metrics);
+    public SourceReports Reports { get; } = new(logger);
+
+    public RangeFreezer Freezer { get; } = new(ranges, retry, options, metrics, new SourceReports(logger));
 
     public RangeMerger Merger { get; } = new(ranges, retry, options);
 }

@@ -5,7 +5,7 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Aggregates a held range and freezes it, or checks it against what another has frozen (rule M4). Thread-safe.</summary>
-internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, ProcessorOptions options, ProcessorMetrics metrics)
+internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, ProcessorOptions options, ProcessorMetrics metrics, SourceReports reports)
 {
     /// <summary>Aggregates a range.</summary>
     /// <param name="range">As claimed or taken over.</param>
@@ -13,13 +13,15 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
     /// <param name="fingerprint">How this processor folds.</param>
     /// <param name="aggregator">Free for use; the result lives in its memory.</param>
     /// <param name="lease">The range's lease.</param>
+    /// <param name="compare">Throws when the bytes are not the ones that are to be counted.</param>
     /// <returns>What to merge, or null when the range now is somebody else's affair.</returns>
     /// <exception cref="SourceStoppedException">Rule M4 or M9: the frozen range cannot be reproduced, or a record's event name is unknown.</exception>
-    public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator, RangeLease lease)
+    public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator, RangeLease lease, Action<RangeAggregate>? compare = null)
     {
         if (range.Frozen is { } frozen)
         {
             var again = Reproduce(range, frozen, reader, fingerprint, aggregator, lease.Work);
+            compare?.Invoke(again);
             return new RangeWork(range, again.Sort(), again.Rejects, lease);
         }
 
@@ -37,12 +39,19 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
             aggregate = aggregator.Aggregate(reader, range.From, unknown, limited: true, hashed: true, lease.Work);
         }
 
+        compare?.Invoke(aggregate);
         var users = aggregate.Sort();
         var mine = new FrozenRange(
             aggregate.End, aggregate.BytesHash, fingerprint, aggregate.Lines, aggregate.Events, aggregate.Rejects.Count,
             aggregate.Rejects.Count == 0 ? -1 : aggregate.Rejects[^1].Offset, -1, Slice(users));
         var held = await FreezeAsync(range, mine, lease).ConfigureAwait(false);
-        return held is null ? null : new RangeWork(held, users, aggregate.Rejects, lease);
+        if (held is null)
+        {
+            return null;
+        }
+
+        reports.Tell(reader, aggregate);
+        return new RangeWork(held, users, aggregate.Rejects, lease);
     }
 
     /// <summary>Rule M9, as an error for people.</summary>

@@ -26,9 +26,12 @@ internal static class SourceCheck
         var tail = SourceScan.TailHash(reader, source.AppliedThrough);
         if (tail.Length > 0 && source.TailHash.Length > 0 && !source.TailHash.Span.SequenceEqual(tail))
         {
-            throw new SourceStoppedException(
-                $"{reader.Name}: the bytes before offset {source.AppliedThrough} are not the ones that the ledger has applied: this is another state of the source "
-                + "(restored, cloned or changed). Put the applied one back, or start over with an empty database.");
+            throw Changed(reader, source.AppliedThrough);
         }
     }
+
+    /// <summary>As an error for people.</summary>
+    public static SourceStoppedException Changed(ISourceReader reader, long appliedThrough) => new(
+        $"{reader.Name}: the bytes before offset {appliedThrough} are not the ones that the ledger has applied: this is another state of the source "
+        + "(restored, cloned or changed). Put the applied one back, or start over with an empty database.");
 }

@@ -22,7 +22,9 @@ internal sealed class SourceRun : IDisposable
     private readonly SemaphoreSlim _aggregating = new(1);
     private readonly SemaphoreSlim _merging = new(1);
     private readonly RangeAggregator?[] _aggregators = new RangeAggregator?[Lanes];
+    private readonly int _rangesBefore;
     private volatile bool _stopped;
+    private volatile bool _wholeIsProven;
     private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="services">Ledger and settings.</param>
@@ -33,10 +35,17 @@ internal sealed class SourceRun : IDisposable
     public SourceRun(ApplyServices services, ISourceReader reader, Guid sourceId, long through, RunCounters counters)
     {
         (_services, _reader, _sourceId, _through, _counters) = (services, reader, sourceId, through, counters);
+        _rangesBefore = counters.Ranges;
         _fingerprint = FoldFingerprint.Compute(services.Types, reader);
         var before = counters.BytesFolded;
         counters.ObserveFolding(() => before + _aggregators.Sum(aggregator => aggregator?.BytesFolded ?? 0));
     }
+
+    /// <summary>File: what the whole of it is known by, so that a range that is the whole is compared before its first merge.</summary>
+    public FileDigest? Whole { get; init; }
+
+    /// <summary>The range that was merged was the whole file, and its bytes were those of <see cref="Whole"/>; or nothing was merged here.</summary>
+    public bool WholeIsProven => _wholeIsProven || _counters.Ranges == _rangesBefore;
 
     /// <summary>Completes once the source is applied through the offset, by a synchronous commit (rule M7), whoever applied it.</summary>
     /// <returns>The source as it is then.</returns>
@@ -137,7 +146,7 @@ internal sealed class SourceRun : IDisposable
                 lease = RangeLease.Keep(_services.Ranges, range.Id, _owner, _services.Options.Lease, cancellationToken);
                 RefuseBeyondEnd(range);
                 var aggregator = _aggregators[lane] ??= new RangeAggregator(_services.Types, _services.Options, _services.Options.WorkerCount);
-                work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease).ConfigureAwait(false);
+                work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease, CompareWithWhole).ConfigureAwait(false);
             }
             finally
             {
@@ -183,16 +192,18 @@ internal sealed class SourceRun : IDisposable
         while (true)
         {
             var source = await FindAsync(cancellationToken).ConfigureAwait(false);
-            if (source.ClaimedThrough > source.AppliedThrough
-                && await _services.Retry.RunAsync(token => _services.Ranges.TryTakeOverAsync(_sourceId, _owner, _services.Options.Lease, token), cancellationToken).ConfigureAwait(false) is { } left)
+            if (source.AppliedThrough < _through)
             {
-                if (left.From < _reader.ReadEnd())
-                {
-                    return left;
-                }
+                // Rule M11 at each claim: a copy may have been put in the source's place since the last one.
+                SourceCheck.Verify(_reader, source);
+            }
 
-                // A later state of the file, which this process has not opened.
-                await _services.Ranges.ReleaseAsync(left.Id, _owner, cancellationToken).ConfigureAwait(false);
+            // What lies behind the end is a later state of the file, which this process has not opened.
+            var readable = _reader.ReadEnd();
+            if (source.ClaimedThrough > source.AppliedThrough
+                && await _services.Retry.RunAsync(token => _services.Ranges.TryTakeOverAsync(_sourceId, _owner, _services.Options.Lease, readable, token), cancellationToken).ConfigureAwait(false) is { } left)
+            {
+                return left;
             }
 
             if (source.ClaimedThrough >= _through)
@@ -216,6 +227,23 @@ internal sealed class SourceRun : IDisposable
                 return null;
             }
         }
+    }
+
+    /// <summary>Before the first merge of a range: when it is the whole file, its bytes must be the ones that were hashed.</summary>
+    private void CompareWithWhole(RangeAggregate range)
+    {
+        if (Whole is not { } whole || range.From != 0 || range.End != whole.Length)
+        {
+            return;
+        }
+
+        if (!range.BytesHash.Span.SequenceEqual(whole.Sha256.Span))
+        {
+            throw new SourceStoppedException(
+                $"{_reader.Name}: CHANGED between hashing and counting, so nothing of it was counted. Put the original back and process it again; never change a file in place, append to it");
+        }
+
+        _wholeIsProven = true;
     }
 
     private void RefuseBeyondEnd(EventRange range)

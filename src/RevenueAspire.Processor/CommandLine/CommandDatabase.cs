@@ -34,6 +34,7 @@ internal static class CommandDatabase
     private static bool NeedsAPerson(Exception exception) => exception switch
     {
         PostgresException postgres => postgres.SqlState[..2] is "28" or "3D" or "42",
+        _ when LedgerErrors.IsSettings(exception) => true,
         NpgsqlException { InnerException: SocketException or TimeoutException } or SocketException or TimeoutException => true,
         _ => false,
     };

@@ -1,3 +1,4 @@
+using System.Data.Common;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using RevenueAspire.Events;
@@ -87,7 +88,7 @@ internal static class ProcessCommand
             catch (Exception exception) when (IsOfThisPath(exception))
             {
                 failed = true;
-                await Console.Error.WriteLineAsync(exception.Message).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(exception is DbException ? $"{paths[index]}: {LedgerErrors.Describe(exception)}" : exception.Message).ConfigureAwait(false);
             }
         }
 
@@ -111,8 +112,8 @@ internal static class ProcessCommand
             _ => throw new InvalidOperationException("A source is a file or a log."),
         };
 
-    /// <summary>Errors of one path, or of its source (rule M12); those of the database itself end the command.</summary>
+    /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); a database that is away ends the command.</summary>
     private static bool IsOfThisPath(Exception exception) =>
-        exception is UserErrorException or SourceStoppedException or EventLog.EventLogException or IOException or UnauthorizedAccessException
+        exception is UserErrorException or SourceStoppedException or EventLog.EventLogException or IOException or UnauthorizedAccessException or DbException
         && !LedgerErrors.IsTransient(exception);
 }

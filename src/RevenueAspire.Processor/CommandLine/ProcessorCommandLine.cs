@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
+using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using RevenueAspire.EventLog;
@@ -36,7 +37,8 @@ internal static class ProcessorCommandLine
     /// <summary>Runs the program and returns its exit code.</summary>
     public static Task<int> RunAsync(string[] arguments)
     {
-        var parsed = Build().Parse(arguments);
+        // A name that begins with @ is a file like any other, not a file of arguments.
+        var parsed = Build(arguments).Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction)
         {
             foreach (var error in parsed.Errors)
@@ -53,11 +55,11 @@ internal static class ProcessorCommandLine
         return StartupErrors.RunAsync(() => parsed.InvokeAsync(invocation), Describe);
     }
 
-    private static RootCommand Build()
+    private static RootCommand Build(string[] arguments)
     {
         var root = new RootCommand("Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service that follows the logs of EventLog:Directory.")
         {
-            BuildProcess(),
+            BuildProcess(literal: Math.Max(0, arguments.SkipWhile(argument => argument != "--").Count() - 1)),
             BuildVerify(),
         };
         root.SetAction((_, _) => RunServiceAsync());
@@ -71,12 +73,19 @@ internal static class ProcessorCommandLine
     {
         using var host = Composition.BuildService();
         host.Services.Database();
+        _ = host.Services.GetRequiredService<ProcessorOptions>();
         var follower = host.Services.GetRequiredService<FollowerService>();
         await host.RunAsync(CancellationToken.None).ConfigureAwait(false);
-        return follower.Refusal is null ? ExitCodes.Done : throw follower.Refusal;
+        if (follower.Refusal is { } refusal)
+        {
+            ExceptionDispatchInfo.Throw(refusal);
+        }
+
+        return ExitCodes.Done;
     }
 
-    private static Command BuildProcess()
+    /// <param name="literal">How many arguments stand behind <c>--</c>: file names, whatever they begin with.</param>
+    private static Command BuildProcess(int literal)
     {
         var files = new Argument<string[]>("FILE") { Arity = ArgumentArity.OneOrMore, Description = "Files of events, one JSON object a line; or the folder of a log." };
         var again = new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
@@ -88,7 +97,7 @@ internal static class ProcessorCommandLine
         command.Validators.Add(result =>
         {
             // The parser would take an option that it does not know as one more file.
-            foreach (var option in (result.GetValue(files) ?? []).Where(file => file.StartsWith('-')))
+            foreach (var option in (result.GetValue(files) ?? []).SkipLast(literal).Where(file => file.StartsWith('-')))
             {
                 result.AddError($"Unrecognized option '{option}' (for a file of that name: ./{option}).");
             }

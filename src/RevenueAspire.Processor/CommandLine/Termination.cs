@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>Ctrl+C and SIGTERM ask a command to stop: it finishes the statement that runs, gives its leases back, and ends.</summary>
+/// <summary>Ctrl+C and SIGTERM ask a command to stop: it finishes the statement that runs, gives its leases back, and ends. The second one ends it at once.</summary>
 internal static class Termination
 {
     /// <summary>Runs a command with a token that the signals cancel.</summary>
@@ -11,6 +11,12 @@ internal static class Termination
         using var stop = new CancellationTokenSource();
         void Stop(PosixSignalContext context)
         {
+            if (stop.IsCancellationRequested)
+            {
+                // Compare-and-set protects the ledger; leases end by themselves.
+                Environment.Exit(ExitCodes.NotDone);
+            }
+
             context.Cancel = true;
             stop.Cancel();
         }

@@ -3,6 +3,8 @@ using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Verifying;
 
 namespace RevenueAspire.Processor.CommandLine;
@@ -10,21 +12,47 @@ namespace RevenueAspire.Processor.CommandLine;
 /// <summary><c>verify</c></summary>
 internal static class VerifyCommand
 {
+    private const int Attempts = 5;
+
     /// <summary>Prints each user that differs.</summary>
-    /// <returns>0 when all balances are right, 3 when one differs; what cannot be checked is an exception.</returns>
+    /// <returns>1 when a part of a log cannot be read; else 0 when all balances are right, 3 when one differs; what cannot be checked is an exception.</returns>
     public static async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         using var host = Composition.BuildCommand();
         await CommandDatabase.OpenAsync(host.Services, cancellationToken).ConfigureAwait(false);
         var verifier = host.Services.GetRequiredService<LedgerVerifier>();
-        var result = await verifier.RunAsync(
+        var result = await RunAsync(
+            host.Services,
+            verifier,
             difference => Console.Out.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{JsonSerializer.Serialize(Encoding.UTF8.GetString(difference.UserId))}: the table has {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "no row"}, the events say {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "nothing"}")),
             cancellationToken).ConfigureAwait(false);
         Console.Out.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{result.Users:N0} users of {result.Sources:N0} sources checked: {(result.Differences == 0 ? "all equal" : $"{result.Differences:N0} differ")}."));
-        return result.Differences == 0 ? ExitCodes.Done : ExitCodes.Differs;
+            $"{result.Users:N0} users of {result.Sources:N0} sources checked: {(result.Differences > 0 ? $"{result.Differences:N0} differ" : result.Unreadable.Count > 0 ? "what can be read is equal" : "all equal")}."));
+        foreach (var stretch in result.Unreadable)
+        {
+            await Console.Error.WriteLineAsync($"Could not check. {stretch}").ConfigureAwait(false);
+        }
+
+        return result.Unreadable.Count > 0 ? ExitCodes.NotDone : result.Differences == 0 ? ExitCodes.Done : ExitCodes.Differs;
+    }
+
+    /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database went away meanwhile and is back within Processor:RetrySeconds.</summary>
+    private static async Task<VerifyResult> RunAsync(IServiceProvider services, LedgerVerifier verifier, Action<LedgerDifference> report, CancellationToken cancellationToken)
+    {
+        for (var attempt = 1; ; attempt++)
+        {
+            try
+            {
+                return await verifier.RunAsync(report, cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (attempt < Attempts && LedgerErrors.IsTransient(exception))
+            {
+                await Console.Error.WriteLineAsync($"{LedgerErrors.Describe(exception)}. Checking again from the beginning: users that were printed are printed again.").ConfigureAwait(false);
+                await services.GetRequiredService<DatabaseRetry>().RunAsync(token => LedgerSchema.ApplyAsync(services.Database(), token), cancellationToken).ConfigureAwait(false);
+            }
+        }
     }
 }

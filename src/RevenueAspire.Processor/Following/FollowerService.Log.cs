@@ -12,4 +12,7 @@ internal sealed partial class FollowerService
 
     [LoggerMessage(3012, LogLevel.Warning, "{Directory} now holds another log ({LogId}); it is followed from its beginning.")]
     private partial void LogReplaced(string directory, Guid logId);
+
+    [LoggerMessage(3013, LogLevel.Critical, "{Directory}: NOT FOLLOWED: a copy of the log in {Followed}, with the same id. Move the one that the API does not write out of the events directory.")]
+    private partial void LogTwin(string directory, string followed);
 }

@@ -18,10 +18,11 @@ internal sealed partial class FollowerService(
 {
     private static readonly TimeSpan ScanPause = TimeSpan.FromSeconds(1);
     private readonly Dictionary<string, Followed> _followed = [];
+    private readonly HashSet<(string Directory, Guid LogId)> _refused = [];
 
     private sealed record Followed(Guid LogId, Task Task, CancellationTokenSource Stop);
 
-    /// <summary>Why the service cannot work with this database at all, else null. Set before the host stops.</summary>
+    /// <summary>Why the service ended though nobody asked it to, else null. Set before the host stops.</summary>
     public Exception? Refusal { get; private set; }
 
     /// <inheritdoc/>
@@ -31,9 +32,9 @@ internal sealed partial class FollowerService(
         LogFollowing(root);
         try
         {
-            await services.Retry.RunAsync(token => LedgerSchema.ApplyAsync(database, token), stoppingToken).ConfigureAwait(false);
+            await services.Retry.RunAsync(ApplySchemaAsync, stoppingToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is LedgerException or DbException)
+        catch (Exception exception) when (exception is LedgerException or DbException or UserErrorException)
         {
             // A database that cannot hold the ledger: no log could go on, so the program ends with one line that says why.
             Refusal = exception;
@@ -45,13 +46,19 @@ internal sealed partial class FollowerService(
         {
             while (true)
             {
-                foreach (var directory in FindLogs(root))
+                foreach (var log in OpenLogs(root))
                 {
-                    await FollowAsync(directory, stoppingToken).ConfigureAwait(false);
+                    await FollowAsync(log, stoppingToken).ConfigureAwait(false);
                 }
 
                 await Task.Delay(ScanPause, time, stoppingToken).ConfigureAwait(false);
             }
+        }
+        catch (Exception exception) when (exception is not OperationCanceledException || !stoppingToken.IsCancellationRequested)
+        {
+            // A fault of the service itself: the program ends, and not as if it had been asked to.
+            Refusal = exception;
+            lifetime.StopApplication();
         }
         finally
         {
@@ -75,31 +82,73 @@ internal sealed partial class FollowerService(
         }
     }
 
-    private async Task FollowAsync(string directory, CancellationToken stoppingToken)
+    private async Task ApplySchemaAsync(CancellationToken cancellationToken)
     {
-        LogSourceReader log;
         try
         {
-            log = LogSourceReader.Open(directory);
+            await LedgerSchema.ApplyAsync(database, cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is EventLogException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (LedgerErrors.IsSettings(exception))
         {
-            if (!_followed.ContainsKey(directory))
-            {
-                LogUnreadable(directory, exception.Message);
-            }
+            throw new UserErrorException(LedgerErrors.Describe(exception), exception);
+        }
+    }
 
+    /// <summary>The logs that can be opened, the longest first: of two copies of one log that are found together, that is the one that lives.</summary>
+    private List<LogSourceReader> OpenLogs(string root)
+    {
+        var logs = new List<(LogSourceReader Log, long End)>();
+        foreach (var directory in FindLogs(root))
+        {
+            LogSourceReader? log = null;
+            try
+            {
+                log = LogSourceReader.Open(directory);
+                logs.Add((log, log.ReadEnd()));
+            }
+            catch (Exception exception) when (exception is EventLogException or SourceStoppedException or IOException or UnauthorizedAccessException)
+            {
+                log?.Dispose();
+                if (!_followed.ContainsKey(directory))
+                {
+                    LogUnreadable(directory, exception.Message);
+                }
+            }
+        }
+
+        return [.. logs.OrderByDescending(log => log.End).ThenBy(log => log.Log.Name, StringComparer.Ordinal).Select(log => log.Log)];
+    }
+
+    private async Task FollowAsync(LogSourceReader log, CancellationToken stoppingToken)
+    {
+        var directory = log.Name;
+        if (_followed.TryGetValue(directory, out var known) && known.LogId == log.LogId)
+        {
+            log.Dispose();
             return;
         }
 
-        if (_followed.TryGetValue(directory, out var known))
+        if (_followed.FirstOrDefault(followed => followed.Value.LogId == log.LogId) is { Key: { } other } twin)
         {
-            if (known.LogId == log.LogId)
+            if (IsStillThere(other, log.LogId))
             {
+                // Only one of them is what the API writes; together they would be counted as one log with two histories.
+                if (_refused.Add((directory, log.LogId)))
+                {
+                    LogTwin(directory, other);
+                }
+
                 log.Dispose();
                 return;
             }
 
+            // The folder was moved here.
+            _followed.Remove(other);
+            await StopAsync(twin.Value).ConfigureAwait(false);
+        }
+
+        if (known is not null)
+        {
             LogReplaced(directory, log.LogId);
             await StopAsync(known).ConfigureAwait(false);
         }
@@ -107,6 +156,20 @@ internal sealed partial class FollowerService(
         var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var follower = new LogFollower(services, log, time, logger);
         _followed[directory] = new Followed(log.LogId, Task.Run(() => follower.RunAsync(stop.Token), CancellationToken.None), stop);
+    }
+
+    private static bool IsStillThere(string directory, Guid logId)
+    {
+        try
+        {
+            using var log = LogSourceReader.Open(directory);
+            return log.LogId == logId;
+        }
+        catch (EventLogException)
+        {
+            // Unreadable is not gone.
+            return EventLogReader.IsLog(directory);
+        }
     }
 
     private static async Task StopAsync(Followed followed)

@@ -8,35 +8,43 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Following;
 
 /// <summary>Keeps the ledger current with one log (rule M2): the holder of its lease applies small ranges as they become durable, the others stand by, and all help with a backlog.</summary>
-internal sealed partial class LogFollower(ApplyServices services, LogSourceReader log, TimeProvider time, ILogger logger)
+internal sealed partial class LogFollower(ApplyServices services, LogSourceReader opened, TimeProvider time, ILogger logger)
 {
+    private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StandbyPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan ReleaseWait = TimeSpan.FromSeconds(2);
     private readonly Guid _owner = Guid.NewGuid();
     private readonly RangeAggregator _aggregator = new(services.Types, services.Options, 1);
     private readonly RunCounters _counters = new();
+    private readonly Guid _logId = opened.LogId;
+    private readonly string _name = opened.Name;
+    private LogSourceReader _log = opened;
+    private ReadOnlyMemory<byte> _tail;
+    private long _mark;
     private long _applied;
     private bool _leased;
-    private bool _waitsForMark;
     private long _leaseAsked;
 
-    /// <summary>Follows until cancelled, or until the source stops. Never throws.</summary>
+    /// <summary>Follows until cancelled, or until the source stops. Never throws: whatever goes wrong with one log stays with it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        services.Metrics.ObserveLag(log.LogId, () => Math.Max(0, log.ReadEnd() - Volatile.Read(ref _applied)));
+        services.Metrics.ObserveLag(_logId, () => Math.Max(0, Volatile.Read(ref _mark) - Volatile.Read(ref _applied)));
+        var pause = StandbyPause;
         try
         {
             while (true)
             {
                 try
                 {
-                    await FollowAsync(cancellationToken).ConfigureAwait(false);
+                    await FollowAsync(() => pause = StandbyPause, cancellationToken).ConfigureAwait(false);
                 }
-                catch (IOException exception)
+                catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
                 {
-                    // A disk or a network share that fails now may answer later; nothing was skipped.
-                    LogUnreadable(log.Name, exception.Message);
-                    await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
+                    // A disk, a network share or a right that is missing now may be there later; nothing was skipped.
+                    LogUnreadable(_name, exception.Message);
+                    await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
+                    pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                    Reopen();
                 }
             }
         }
@@ -46,34 +54,66 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         }
         catch (Exception exception) when (exception is SourceStoppedException or EventLog.EventLogException)
         {
-            LogStopped(log.Name, exception.Message);
+            LogStopped(_name, exception.Message);
         }
         catch (DbException exception)
         {
             // What was transient has been tried again until it worked (M12).
-            LogStopped(log.Name, LedgerErrors.Describe(exception));
+            LogStopped(_name, LedgerErrors.Describe(exception));
         }
         catch (Exception exception)
         {
             // A bug that one log brings to light must not stop the others; it is told with all that is known of it, and stops its log as rule M12 says.
-            LogFailed(log.Name, exception);
+            LogFailed(_name, exception);
         }
         finally
         {
-            services.Metrics.ForgetLag(log.LogId);
+            services.Metrics.ForgetLag(_logId);
             await ReleaseAsync().ConfigureAwait(false);
-            log.Dispose();
+            _log.Dispose();
         }
     }
 
-    private async Task FollowAsync(CancellationToken cancellationToken)
+    /// <summary>Opens the folder again: open files would go on showing what was there before.</summary>
+    private void Reopen()
     {
-        await services.Retry.RunAsync(token => services.Sources.OpenLogAsync(log.LogId, log.Name, token), cancellationToken).ConfigureAwait(false);
+        LogSourceReader again;
+        try
+        {
+            again = LogSourceReader.Open(_name);
+        }
+        catch (Exception exception) when (exception is EventLog.EventLogException or IOException or UnauthorizedAccessException)
+        {
+            // Still not there: the reader that is open says so at its next look.
+            return;
+        }
+
+        if (again.LogId != _logId)
+        {
+            again.Dispose();
+            throw new SourceStoppedException($"{_name}: another log stands there now");
+        }
+
+        _log.Dispose();
+        _log = again;
+    }
+
+    private async Task FollowAsync(Action readable, CancellationToken cancellationToken)
+    {
+        await services.Retry.RunAsync(token => services.Sources.OpenLogAsync(_logId, _name, token), cancellationToken).ConfigureAwait(false);
         var source = await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
-        LogFollows(log.Name, source.AppliedThrough);
+        LogFollows(_name, source.AppliedThrough);
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            var mark = ReadMark();
+            readable();
+            if (mark < _applied)
+            {
+                await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
+                continue;
+            }
+
             if (!await HoldLeaseAsync(cancellationToken).ConfigureAwait(false))
             {
                 source = await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
@@ -85,8 +125,13 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
                 continue;
             }
 
-            var mark = log.ReadEnd();
-            if (mark <= _applied)
+            mark = ReadMark();
+            if (mark < _applied)
+            {
+                continue;
+            }
+
+            if (mark == _applied)
             {
                 await Task.Delay(TimeSpan.FromMilliseconds(services.Options.PollMilliseconds), time, cancellationToken).ConfigureAwait(false);
             }
@@ -112,11 +157,11 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         }
 
         var held = await services.Retry.RunAsync(
-            token => services.Sources.TryLeaseAsync(log.LogId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
+            token => services.Sources.TryLeaseAsync(_logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
         _leaseAsked = time.GetTimestamp();
         if (held && !_leased)
         {
-            LogLeased(log.Name);
+            LogLeased(_name);
             await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
         }
 
@@ -127,24 +172,32 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     private async Task<bool> ApplyAsync(long to, CancellationToken cancellationToken)
     {
         var from = _applied;
+        if (!_tail.IsEmpty && SourceScan.TailHash(_log, from) is { Length: > 0 } tailNow && !_tail.Span.SequenceEqual(tailNow))
+        {
+            // Rule M11, before each apply: another copy was put in the log's place.
+            throw SourceCheck.Changed(_log, from);
+        }
+
         _aggregator.Clear();
-        var range = _aggregator.Aggregate(log, from, to, limited: true, hashed: false, cancellationToken);
+        var range = _aggregator.Aggregate(_log, from, to, limited: true, hashed: false, cancellationToken);
         if (range.UnknownNameAt is { } unknown)
         {
             // Rule M9: what comes before it counts, then the source stops.
-            return unknown == from ? throw RangeFreezer.UnknownName(log, unknown) : await ApplyAsync(unknown, cancellationToken).ConfigureAwait(false);
+            return unknown == from ? throw RangeFreezer.UnknownName(_log, unknown) : await ApplyAsync(unknown, cancellationToken).ConfigureAwait(false);
         }
 
         var users = range.Sort();
-        var tail = SourceScan.TailHash(log, range.End);
+        var tail = SourceScan.TailHash(_log, range.End);
         if (!await services.Retry.RunAsync(
-            token => services.Ranges.TryApplyAsync(log.LogId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, token), cancellationToken).ConfigureAwait(false))
+            token => services.Ranges.TryApplyAsync(_logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, token), cancellationToken).ConfigureAwait(false))
         {
             return false;
         }
 
         // In the ledger, committed synchronously: nothing of it is ever read again.
         Volatile.Write(ref _applied, range.End);
+        _tail = tail;
+        services.Reports.Tell(_log, range);
         services.Metrics.CountEvents(range.Events, range.Rejects.Count);
         return true;
     }
@@ -152,7 +205,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     /// <summary>Helps with open ranges and with a backlog that is longer than a live range; false when there is neither.</summary>
     private async Task<bool> HelpAsync(EventSource source, CancellationToken cancellationToken)
     {
-        var mark = log.ReadEnd();
+        var mark = ReadMark();
         if (mark - source.ClaimedThrough > services.Options.LiveRangeBytes)
         {
             await CatchUpAsync(mark, cancellationToken).ConfigureAwait(false);
@@ -171,8 +224,8 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
 
     private async Task CatchUpAsync(long through, CancellationToken cancellationToken)
     {
-        LogCatchesUp(log.Name, Volatile.Read(ref _applied), through);
-        using var run = new SourceRun(services, log, log.LogId, through, _counters);
+        LogCatchesUp(_name, Volatile.Read(ref _applied), through);
+        using var run = new SourceRun(services, _log, _logId, through, _counters);
         await run.RunAsync(cancellationToken).ConfigureAwait(false);
         await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
     }
@@ -180,30 +233,45 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     /// <summary>Reads where the source stands, and checks that the log is the one that was applied (rule M11).</summary>
     private async Task<EventSource> ReadSourceAsync(CancellationToken cancellationToken)
     {
-        while (true)
+        var source = await FindSourceAsync(cancellationToken).ConfigureAwait(false);
+        if (ReadMark() < source.AppliedThrough)
         {
-            var source = await services.Retry.RunAsync(token => services.Sources.FindAsync(log.LogId, token), cancellationToken).ConfigureAwait(false)
-                ?? throw new SourceStoppedException($"{log.Name}: the ledger no longer knows this log: its database was replaced. Start the processor again.");
-            var mark = log.ReadEnd();
-            if (mark >= source.AppliedThrough)
-            {
-                SourceCheck.Verify(log, source);
-                Volatile.Write(ref _applied, source.AppliedThrough);
-                _waitsForMark = false;
-                return source;
-            }
-
-            // The mark is not fsynced: after a power cut it may be behind what is applied until the API has recovered the log. An older copy of the log looks the same until it
-            // has grown so far, and then its bytes differ. So nothing is applied, and nothing is decided, before the mark is there.
-            if (!_waitsForMark)
-            {
-                _waitsForMark = true;
-                LogMarkIsBehind(log.Name, mark, source.AppliedThrough);
-            }
-
-            await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
+            source = await WaitForMarkAsync(source, cancellationToken).ConfigureAwait(false);
         }
+
+        SourceCheck.Verify(_log, source);
+        Volatile.Write(ref _applied, source.AppliedThrough);
+        _tail = source.TailHash;
+        return source;
     }
+
+    /// <summary>
+    /// Rule M11: the ledger is ahead of the durable mark. After a power cut that is so until the API has recovered the log; else an older copy was restored. Both are told by what
+    /// lies before the applied offset once the mark is there again: until then nothing is applied.
+    /// </summary>
+    private async Task<EventSource> WaitForMarkAsync(EventSource source, CancellationToken cancellationToken)
+    {
+        LogMarkIsBehind(_name, ReadMark(), source.AppliedThrough);
+        while (ReadMark() < source.AppliedThrough)
+        {
+            await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
+            Reopen();
+            source = await FindSourceAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        return source;
+    }
+
+    private long ReadMark()
+    {
+        var mark = _log.ReadEnd();
+        Volatile.Write(ref _mark, mark);
+        return mark;
+    }
+
+    private async Task<EventSource> FindSourceAsync(CancellationToken cancellationToken) =>
+        await services.Retry.RunAsync(token => services.Sources.FindAsync(_logId, token), cancellationToken).ConfigureAwait(false)
+        ?? throw new SourceStoppedException($"{_name}: the ledger no longer knows this log: its database was replaced. Start the processor again.");
 
     private async Task ReleaseAsync()
     {
@@ -215,7 +283,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         using var wait = new CancellationTokenSource(ReleaseWait);
         try
         {
-            await services.Sources.ReleaseAsync(log.LogId, _owner, wait.Token).ConfigureAwait(false);
+            await services.Sources.ReleaseAsync(_logId, _owner, wait.Token).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is OperationCanceledException || LedgerErrors.IsTransient(exception))
         {

@@ -21,15 +21,17 @@ internal sealed class FileProcess(ApplyServices services)
     public async Task<ProcessOutcome> RunAsync(FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken, FileHashing? hashing = null)
     {
         var started = Stopwatch.GetTimestamp();
-        var end = FileEnd.Find(file, services.Types);
+        var found = FileEnd.Find(file, services.Types);
+        var end = await FindEndAsync(file, found, cancellationToken).ConfigureAwait(false);
         var tally = new FileTally(name, end.Unfinished);
         if (end.Length == 0)
         {
             return tally.Complete("empty, nothing to count", progress.Counters, Stopwatch.GetElapsedTime(started));
         }
 
-        var counted = file.EndingAt(end.Length);
-        var (resolution, digest) = await ResolveAsync(counted, end.Length, hashing, progress, cancellationToken).ConfigureAwait(false);
+        var (resolution, digest) = await ResolveAsync(
+            file.EndingAt(end.Length, []), end.Length, end.Length == found.Length ? hashing : null, progress, cancellationToken).ConfigureAwait(false);
+        var counted = file.EndingAt(end.Length, resolution.Lengths);
         if (resolution.Match == FileMatch.Fork)
         {
             throw new UserErrorException(
@@ -40,7 +42,7 @@ internal sealed class FileProcess(ApplyServices services)
         var unfinished = resolution.Sources.Where(source => source.AppliedThrough < Math.Min(source.Length, end.Length)).ToArray();
         foreach (var source in unfinished)
         {
-            await ApplyAsync(counted, source, resolution.Match, tally, progress, cancellationToken).ConfigureAwait(false);
+            await ApplyAsync(counted, digest, source, resolution.Match, tally, progress, cancellationToken).ConfigureAwait(false);
         }
 
         var result = (resolution.Match, unfinished.Length) switch
@@ -56,11 +58,32 @@ internal sealed class FileProcess(ApplyServices services)
         {
             var generation = Guid.NewGuid();
             var next = await services.Retry.RunAsync(token => services.Sources.StartNextGenerationAsync(generation, file.Name, digest, token), cancellationToken).ConfigureAwait(false);
-            await ApplyAsync(counted, next, FileMatch.New, tally, progress, cancellationToken).ConfigureAwait(false);
+            await ApplyAsync(counted, digest, next, FileMatch.New, tally, progress, cancellationToken).ConfigureAwait(false);
             result = $"counted again (generation {next.Generation})";
         }
 
         return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));
+    }
+
+    /// <summary>How much of the file counts: where its last line is not complete, a known length of the same content may end a line within it (rule M9).</summary>
+    private async Task<FileEnd> FindEndAsync(FileSourceReader file, FileEnd end, CancellationToken cancellationToken)
+    {
+        if (end.Length == file.ReadEnd())
+        {
+            return end;
+        }
+
+        var lengths = (await services.Retry.RunAsync(token => services.Sources.KnownLengthsAsync(file.ReadEnd(), token), cancellationToken).ConfigureAwait(false))
+            .Where(length => length > end.Length).ToArray();
+        if (lengths.Length == 0)
+        {
+            return end;
+        }
+
+        var digests = await Task.Run(() => FileDigests.Compute(file, lengths, _ => { }, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return await services.Retry.RunAsync(token => services.Sources.FindKnownBeginningAsync(digests, token), cancellationToken).ConfigureAwait(false) is { } known
+            ? FileEnd.Find(file, known, services.Types)
+            : end;
     }
 
     private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(
@@ -83,11 +106,13 @@ internal sealed class FileProcess(ApplyServices services)
 
     private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(FileSourceReader file, long length, FileHashing hashing, CancellationToken cancellationToken)
     {
+        // Made before the first try (rule M1): a repeat after a lost answer then finds its own work.
+        var attempt = Guid.NewGuid();
         IEnumerable<long> lengths = await services.Retry.RunAsync(token => services.Sources.KnownLengthsAsync(length, token), cancellationToken).ConfigureAwait(false);
         while (true)
         {
             var digests = await hashing.DigestsAsync(lengths).WaitAsync(cancellationToken).ConfigureAwait(false);
-            var resolution = await services.Retry.RunAsync(token => services.Sources.ResolveFileAsync(file.Name, digests, token), cancellationToken).ConfigureAwait(false);
+            var resolution = await services.Retry.RunAsync(token => services.Sources.ResolveFileAsync(attempt, file.Name, digests, token), cancellationToken).ConfigureAwait(false);
             if (resolution.MissingLengths is not { } missing)
             {
                 return (resolution, digests[^1]);
@@ -98,16 +123,32 @@ internal sealed class FileProcess(ApplyServices services)
         }
     }
 
-    private async Task ApplyAsync(FileSourceReader file, EventSource source, FileMatch match, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
+    private async Task ApplyAsync(FileSourceReader file, FileDigest digest, EventSource source, FileMatch match, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
     {
         var through = Math.Min(source.Length, file.ReadEnd());
         progress.Begin(source.AppliedThrough, through);
         progress.Phase = "counting";
-        using var run = new SourceRun(services, file, source.Id, through, progress.Counters);
+        using var run = new SourceRun(services, file, source.Id, through, progress.Counters) { Whole = digest };
         var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
+        if (!run.WholeIsProven)
+        {
+            await ProveAsync(file, digest, progress, cancellationToken).ConfigureAwait(false);
+        }
 
         // What was rejected before this run in a source that it only completes is told as well: nobody else has reported the file as done.
         tally.Add(source, after, rejectsBefore: match == FileMatch.Grown ? source.RejectsThrough : 0);
+    }
+
+    /// <summary>What was counted in several ranges was read after it was hashed: success is reported only when the file still is what it is known by.</summary>
+    private static async Task ProveAsync(FileSourceReader file, FileDigest digest, RunProgress progress, CancellationToken cancellationToken)
+    {
+        progress.Phase = "checking";
+        var now = await Task.Run(() => FileDigests.Compute(file, [digest.Length], _ => { }, cancellationToken), cancellationToken).ConfigureAwait(false);
+        if (!now[0].Sha256.Span.SequenceEqual(digest.Sha256.Span))
+        {
+            throw new SourceStoppedException(
+                $"{file.Name}: CHANGED while it was counted: what was counted is not what it is known by. Put the original back and run verify, which names each user whose balance is wrong; never change a file in place, append to it");
+        }
     }
 
     /// <summary>Adds up the generations of one file.</summary>

@@ -8,10 +8,12 @@ namespace RevenueAspire.Processor.Reading;
 internal readonly record struct FileEnd(long Length, RejectReason Unfinished)
 {
     /// <summary>Looks at the end of a file.</summary>
-    public static FileEnd Find(FileSourceReader file, EventTypes types)
+    public static FileEnd Find(FileSourceReader file, EventTypes types) => Find(file, SourceScan.LastLineStart(file, file.ReadEnd()), types);
+
+    /// <summary>Looks at the end of a file whose last line begins at <paramref name="start"/>.</summary>
+    public static FileEnd Find(FileSourceReader file, long start, EventTypes types)
     {
         var end = file.ReadEnd();
-        var start = SourceScan.LastLineStart(file, end);
         if (start == end)
         {
             return new FileEnd(end, RejectReason.None);

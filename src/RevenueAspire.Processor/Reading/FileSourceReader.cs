@@ -10,8 +10,9 @@ internal sealed class FileSourceReader : ISourceReader
     private readonly long _length;
     private readonly bool _owner;
 
-    private FileSourceReader(string path, SafeFileHandle file, long length, int maxLineBytes, bool owner)
+    private FileSourceReader(string path, SafeFileHandle file, long length, int maxLineBytes, IReadOnlyList<long> lineEnds, bool owner)
     {
+        LineEnds = lineEnds;
         Name = path;
         _file = file;
         _length = length;
@@ -23,17 +24,22 @@ internal sealed class FileSourceReader : ISourceReader
     /// <exception cref="UserErrorException">Missing, a directory, unreadable, or not a regular file.</exception>
     public static FileSourceReader Open(string path, int maxLineBytes)
     {
+        if (FileKind.IsSpecial(path))
+        {
+            throw NotRegular(path);
+        }
+
         try
         {
             var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
             try
             {
-                return new FileSourceReader(Path.GetFullPath(path), file, RandomAccess.GetLength(file), maxLineBytes, owner: true);
+                return new FileSourceReader(Path.GetFullPath(path), file, RandomAccess.GetLength(file), maxLineBytes, [], owner: true);
             }
             catch (NotSupportedException)
             {
                 file.Dispose();
-                throw new UserErrorException($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file first");
+                throw NotRegular(path);
             }
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
@@ -46,8 +52,14 @@ internal sealed class FileSourceReader : ISourceReader
         }
     }
 
-    /// <summary>The same file, ending earlier. Shares the open file: dispose of the original only.</summary>
-    public FileSourceReader EndingAt(long length) => new(Name, _file, Math.Min(length, _length), MaxLineBytes, owner: false);
+    private static UserErrorException NotRegular(string path) =>
+        new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file first");
+
+    /// <summary>The same file, ending earlier, with the lengths at which its content is known. Shares the open file: dispose of the original only.</summary>
+    public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) => new(Name, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
+
+    /// <summary>The same file with the lengths at which its content is known; takes the open file over.</summary>
+    public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, _file, _length, MaxLineBytes, lineEnds, _owner);
 
     /// <inheritdoc/>
     public SourceKind Kind => SourceKind.File;
@@ -59,10 +71,13 @@ internal sealed class FileSourceReader : ISourceReader
     public int MaxLineBytes { get; }
 
     /// <inheritdoc/>
+    public IReadOnlyList<long> LineEnds { get; }
+
+    /// <inheritdoc/>
     public long FirstOffset => 0;
 
     /// <inheritdoc/>
-    public ISourceReader Whole => new FileSourceReader(Name, _file, RandomAccess.GetLength(_file), MaxLineBytes, owner: false);
+    public ISourceReader Whole => new FileSourceReader(Name, _file, RandomAccess.GetLength(_file), MaxLineBytes, LineEnds, owner: false);
 
     /// <inheritdoc/>
     public long ReadEnd() => _length;

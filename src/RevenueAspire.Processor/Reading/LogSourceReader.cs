@@ -35,7 +35,17 @@ internal sealed class LogSourceReader : ISourceReader
     public ISourceReader Whole => this;
 
     /// <inheritdoc/>
-    public long ReadEnd() => _log.ReadDurableMark();
+    public long ReadEnd()
+    {
+        try
+        {
+            return _log.ReadDurableMark();
+        }
+        catch (EventLogException exception)
+        {
+            throw Explain(exception);
+        }
+    }
 
     /// <inheritdoc/>
     public SourceRead Read(long offset, Span<byte> destination)
@@ -49,7 +59,21 @@ internal sealed class LogSourceReader : ISourceReader
         }
         catch (EventLogException exception)
         {
-            throw new SourceStoppedException(exception.Message, exception);
+            throw Explain(exception);
+        }
+    }
+
+    /// <summary>Another log stands there now: that is for good. One that cannot be read may be readable again in a moment.</summary>
+    private Exception Explain(EventLogException exception)
+    {
+        try
+        {
+            using var now = EventLogReader.Open(Name);
+            return new SourceStoppedException(exception.Message, exception);
+        }
+        catch (EventLogException unreadable)
+        {
+            return new IOException(unreadable.Message, unreadable);
         }
     }
 

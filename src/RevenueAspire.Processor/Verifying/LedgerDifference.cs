@@ -12,4 +12,5 @@ internal sealed record LedgerDifference(byte[] UserId, BigInteger? Table, BigInt
 /// <param name="Users">Users with an event or a row.</param>
 /// <param name="Sources">Logs and generations of files that have something in the ledger.</param>
 /// <param name="Differences">Users that differ.</param>
-internal readonly record struct VerifyResult(long Users, int Sources, long Differences);
+/// <param name="Unreadable">Stretches of logs that cannot be read, a line for people each: what they held cannot be checked.</param>
+internal readonly record struct VerifyResult(long Users, int Sources, long Differences, IReadOnlyList<string> Unreadable);

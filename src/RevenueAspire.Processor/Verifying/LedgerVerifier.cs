@@ -12,8 +12,9 @@ namespace RevenueAspire.Processor.Verifying;
 internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
 {
     private const int MaxPartitionBits = 16;
-    private readonly RangeAggregator _fold = new(types, options, options.WorkerCount);
-    private readonly RangeAggregator _range = new(types, options, options.WorkerCount);
+    private readonly RangeAggregator _fold = new(types, options, options.WorkerCount) { KeepsRejects = false };
+    private readonly RangeAggregator _range = new(types, options, options.WorkerCount) { KeepsRejects = false };
+    private readonly SortedSet<string> _unreadable = new(StringComparer.Ordinal);
 
     /// <summary>Compares all balances. Not to be called twice at once.</summary>
     /// <param name="report">Told each user that differs, in no particular order.</param>
@@ -31,6 +32,8 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     private async Task<VerifyResult> RunAsync(LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
         var (users, differences) = (0L, 0L);
+        _unreadable.Clear();
+        await Task.Run(() => sources.ForEach(source => source.CheckContent(options.MaxLineBytes, types, cancellationToken)), cancellationToken).ConfigureAwait(false);
         var bits = 0;
         for (uint partition = 0; partition < 1u << bits;)
         {
@@ -48,7 +51,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             partition++;
         }
 
-        return new VerifyResult(users, sources.Sum(source => source.Times), differences);
+        return new VerifyResult(users, sources.Sum(source => source.Times), differences, [.. _unreadable]);
     }
 
     /// <summary>False when the users of the partition do not fit into memory.</summary>
@@ -57,11 +60,13 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         _fold.Clear();
         foreach (var source in sources)
         {
-            using var reader = source.Open(options.MaxLineBytes, cancellationToken);
+            using var reader = source.Open(options.MaxLineBytes);
             _fold.Scope = new FoldScope(source.Times, bits, partition);
             for (long from = 0; from < source.Source.AppliedThrough;)
             {
-                from = _fold.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken).End;
+                var folded = _fold.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken);
+                Note(reader, folded);
+                from = folded.End;
                 if (IsTooMuch(bits))
                 {
                     return false;
@@ -81,6 +86,21 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         return true;
     }
 
+    /// <summary>What cannot be folded cannot be checked: an unknown name ends the check, damage is listed.</summary>
+    private void Note(ISourceReader reader, RangeAggregate folded)
+    {
+        if (folded.UnknownNameAt is { } unknown)
+        {
+            throw new UserErrorException(
+                $"Could not check. {reader.Name}: the record at offset {unknown} is in the ledger, but its event name is not among the EventTypes of this verify: give it the settings of the processor");
+        }
+
+        foreach (var damage in folded.Damage)
+        {
+            _unreadable.Add($"{reader.Name}: bytes {damage.From} to {damage.Through} cannot be read: {damage.Reason}");
+        }
+    }
+
     private bool IsTooMuch(int bits) => _fold.Weight > options.MaxUsersPerRange && bits < MaxPartitionBits;
 
     /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
@@ -88,7 +108,13 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     {
         _range.Clear();
         _range.Scope = scope;
-        _range.Aggregate(reader, range.From, range.Frozen!.End, limited: false, hashed: false, cancellationToken);
+        var folded = _range.Aggregate(reader, range.From, range.Frozen!.End, limited: false, hashed: true, cancellationToken);
+        Note(reader, folded);
+        if (!folded.BytesHash.Span.SequenceEqual(range.Frozen.BytesHash.Span))
+        {
+            throw new UserErrorException($"Could not check. {reader.Name}: bytes {range.From} to {range.Frozen.End} have changed since their merge began: put the original back");
+        }
+
         var merged = _range.Combine();
         var records = new uint[merged.Count];
         merged.CopyRecords(records);

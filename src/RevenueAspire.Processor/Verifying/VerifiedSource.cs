@@ -1,3 +1,4 @@
+using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
@@ -8,32 +9,28 @@ namespace RevenueAspire.Processor.Verifying;
 /// <param name="Source">The source; one of them, when generations were put together.</param>
 /// <param name="Times">How many generations have applied these bytes.</param>
 /// <param name="Ranges">Ranges that are merged in part.</param>
-/// <param name="Digest">File only: what its content is known by; else null.</param>
-internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyList<EventRange> Ranges, FileDigest? Digest)
+/// <param name="Digests">File: what its content is known by, ascending by length.</param>
+internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyList<EventRange> Ranges, IReadOnlyList<FileDigest> Digests)
 {
-    private bool _isRecognised;
-
     /// <summary>Lists what a snapshot says is applied, wholly or in part.</summary>
     public static List<VerifiedSource> List(LedgerSnapshot snapshot)
     {
         var ranges = snapshot.FrozenRanges.ToLookup(range => range.SourceId);
         return [.. snapshot.Sources
             .Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id))
-            .GroupBy(source => (source.Kind, source.Name, source.AppliedThrough, source.Length, Tail: Convert.ToHexString(source.TailHash.Span)))
-            .Select(generations => new VerifiedSource(generations.First(), generations.Count(), [.. generations.SelectMany(generation => ranges[generation.Id])],
-                snapshot.Digests.TryGetValue(generations.First().Id, out var digest) ? digest : null))];
+            .GroupBy(source => (source.ContentId, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span), Types: Convert.ToHexString(source.TypesHash.Span)))
+            .Select(generations => new VerifiedSource(
+                generations.First(), generations.Count(), [.. generations.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[generations.Key.ContentId]]))];
     }
 
     /// <summary>Opens the source for a pass over it. Only one is open at a time, however many there are.</summary>
-    /// <param name="maxLineBytes">Bytes of the longest line that counts.</param>
-    /// <param name="cancellationToken">Stops the hashing of a file, which happens once.</param>
     /// <exception cref="UserErrorException">It is gone, or is no longer what was applied.</exception>
-    public ISourceReader Open(int maxLineBytes, CancellationToken cancellationToken)
+    public ISourceReader Open(int maxLineBytes)
     {
         ISourceReader? reader = null;
         try
         {
-            reader = Source.Kind == SourceKind.File ? FileSourceReader.Open(Source.Name, maxLineBytes) : OpenLog();
+            reader = Source.Kind == SourceKind.File ? OpenFile(maxLineBytes) : OpenLog();
             if (reader.FirstOffset > 0)
             {
                 throw new UserErrorException($"{Source.Name}: its beginning, up to offset {reader.FirstOffset}, is no longer retained");
@@ -45,7 +42,6 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
                 throw new UserErrorException($"{Source.Name}: is shorter than what is being merged from it");
             }
 
-            Recognise(reader, cancellationToken);
             return reader;
         }
         catch (Exception exception)
@@ -60,20 +56,35 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
         }
     }
 
-    /// <summary>A file must be, byte by byte, what was counted: else a difference would be blamed on the table.</summary>
-    private void Recognise(ISourceReader reader, CancellationToken cancellationToken)
+    /// <summary>Compares the whole of a file with what it is known by, and the settings with those that it was counted with: else what differs would look like a wrong ledger.</summary>
+    /// <exception cref="UserErrorException">They are not the same: it cannot be checked.</exception>
+    public void CheckContent(int maxLineBytes, EventTypes types, CancellationToken cancellationToken)
     {
-        if (_isRecognised || Digest is not { } digest)
+        using var reader = Open(maxLineBytes);
+        var fingerprint = FoldFingerprint.Compute(types, reader);
+        if (Ranges.Select(range => range.Frozen!.TypesHash).Append(Source.TypesHash).Any(hash => hash.Length > 0 && !hash.Span.SequenceEqual(fingerprint.Span)))
         {
-            return;
+            throw new UserErrorException(
+                $"Could not check. {Source.Name}: was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
         }
 
-        if (reader.ReadEnd() < digest.Length || !FileDigests.Compute(reader, [digest.Length], _ => { }, cancellationToken)[0].Sha256.Span.SequenceEqual(digest.Sha256.Span))
+        if (Source.Kind == SourceKind.File)
         {
-            throw new UserErrorException($"{Source.Name}: is no longer the file that was counted: its first {digest.Length} bytes have changed. Put the original back");
+            // A later length than what is applied, too, where the file has it: it is the same content.
+            var known = Digests.Where(digest => digest.Length <= reader.ReadEnd()).ToArray();
+            var found = FileDigests.Compute(reader, known.Select(digest => digest.Length), _ => { }, cancellationToken);
+            if (known.Zip(found).Any(pair => !pair.First.Sha256.Span.SequenceEqual(pair.Second.Sha256.Span)))
+            {
+                throw new UserErrorException($"Could not check. {Source.Name}: is no longer the file that was counted: its bytes have changed. Put the original back");
+            }
         }
+    }
 
-        _isRecognised = true;
+    /// <summary>With its known lengths as ends of lines, as it was counted. One that counted less than another generation ends where it ended.</summary>
+    private FileSourceReader OpenFile(int maxLineBytes)
+    {
+        var file = FileSourceReader.Open(Source.Name, maxLineBytes);
+        return file.WithLineEnds([.. Digests.Select(digest => digest.Length)]);
     }
 
     private LogSourceReader OpenLog()

@@ -1,10 +1,25 @@
 using System.Numerics;
 using System.Text;
+using Npgsql;
 
 namespace RevenueAspire.Ledger.Tests;
 
 public sealed class LedgerSnapshotTests
 {
+    [Fact]
+    public async Task M13_a_snapshot_outlives_the_servers_patience_with_idle_transactions()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await using var impatient = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Options = "-c idle_in_transaction_session_timeout=200" }.ConnectionString);
+        await using var snapshot = await LedgerSnapshot.OpenAsync(impatient, CancellationToken.None);
+        await Task.Delay(700);
+        await foreach (var balance in snapshot.ReadBalancesAsync(CancellationToken.None))
+        {
+            Assert.Fail("the table is empty");
+        }
+    }
+
     [Fact]
     public async Task M13_a_snapshot_shows_sources_ranges_and_balances_of_one_moment()
     {

@@ -126,7 +126,7 @@ public sealed class InDoubtTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var digest = new FileDigest(10, new byte[32]);
-        await database.Registry.ResolveFileAsync("/f", [digest], CancellationToken.None);
+        await database.Registry.ResolveFileAsync(Guid.NewGuid(), "/f", [digest], CancellationToken.None);
         var id = Guid.NewGuid();
         var first = await database.Registry.StartNextGenerationAsync(id, "/f", digest, CancellationToken.None);
         var again = await database.Registry.StartNextGenerationAsync(id, "/f", digest, CancellationToken.None);

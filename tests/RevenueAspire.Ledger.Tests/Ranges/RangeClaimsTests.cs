@@ -63,7 +63,8 @@ public sealed class RangeClaimsTests
         Assert.Equal(new FoldResult(5, 64), await database.FoldAsync(source.Id));
         Assert.Null(await database.Ranges.TryClaimAsync(source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
 
-        var rest = await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None);
+        Assert.Null(await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, before: 5, CancellationToken.None));
+        var rest = await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, before: 6, CancellationToken.None);
         Assert.Equal((5, 10), (rest!.From, rest.To));
         await database.Ranges.TryFreezeAsync(rest, LedgerDatabase.Frozen(rest, new TestDeltas(), 1), CancellationToken.None);
         Assert.Equal(new FoldResult(10, 63), await database.FoldAsync(source.Id));

@@ -1,3 +1,5 @@
+using Npgsql;
+
 namespace RevenueAspire.Ledger.Tests;
 
 public sealed class RangeFoldTests
@@ -54,6 +56,54 @@ public sealed class RangeFoldTests
             Assert.True(await database.Ranges.MergeRejectsAsync(
                 source.Id, ranges[index].Id, -1, [new(from + 5, 2, "bad", default), new(from + 9, 4, "bad", default)], CancellationToken.None));
         }
+    }
+
+    [Fact]
+    public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_also_by_several_at_once()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var source = await database.OpenLogAsync();
+        await database.Ranges.TryApplyAsync(source.Id, 0, 100, new TestDeltas(), [], 10, 10, default, CancellationToken.None);
+        var claimed = (await database.Ranges.TryClaimAsync(source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
+        var rejects = Enumerable.Range(0, 12_000).Select(line => new RejectedLine(100 + line, line, "bad", default)).ToArray();
+        var range = (await database.Ranges.TryFreezeAsync(claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects, lines: 12_000), CancellationToken.None))!;
+        Assert.True(await database.Ranges.MergeRejectsAsync(source.Id, range.Id, -1, rejects, CancellationToken.None));
+        await database.ExecuteAsync(
+            """
+            create table steps (rows bigint);
+            create function note() returns trigger language plpgsql as $$ begin insert into steps select count(*) from changed; return null; end $$;
+            create trigger note after update on rejected_event referencing new table as changed for each statement execute function note()
+            """);
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => database.FoldAsync(source.Id)));
+        Assert.Equal("11 12010 12000 0", await database.ScalarAsync<string>(
+            "select min(line) || ' ' || max(line) || ' ' || count(distinct line) || ' ' || count(range_id) from rejected_event"));
+        Assert.Equal(20_100, (await database.Registry.FindAsync(source.Id, CancellationToken.None))!.AppliedThrough);
+        Assert.Equal("5000 12000", await database.ScalarAsync<string>("select max(rows) || ' ' || sum(rows) from steps"));
+    }
+
+    [Fact]
+    public async Task M7_claims_freezes_and_folds_commit_synchronously_whatever_the_database_is_set_to()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync(
+            """
+            do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$;
+            create table commits (how text);
+            create function note() returns trigger language plpgsql as $$ begin insert into commits values (current_setting('synchronous_commit')); return null; end $$;
+            create trigger note after insert or update or delete on event_range for each statement execute function note();
+            create trigger note_digest after insert on event_source_digest for each statement execute function note();
+            create trigger note_reject after insert on rejected_event for each statement execute function note()
+            """);
+        await using var fresh = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "after the change" }.ConnectionString);
+        var (registry, ranges) = (new SourceRegistry(fresh), new RangeStore(fresh));
+        var source = (await registry.ResolveFileAsync(Guid.NewGuid(), "/f", [new FileDigest(100, new byte[32])], CancellationToken.None)).Sources.Single();
+        var claimed = (await ranges.TryClaimAsync(source.Id, 0, 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
+        RejectedLine[] rejects = [new(5, 0, "bad", default)];
+        var range = (await ranges.TryFreezeAsync(claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects), CancellationToken.None))!;
+        Assert.True(await ranges.MergeRejectsAsync(source.Id, range.Id, -1, rejects, CancellationToken.None));
+        Assert.Equal(new FoldResult(100, 0), await ranges.FoldAsync(source.Id, LedgerDatabase.TailHash, CancellationToken.None));
+        Assert.Equal("on", await database.ScalarAsync<string>("select string_agg(distinct how, ' ') from commits"));
+        Assert.Equal(range.Frozen!.TypesHash.ToArray(), (await registry.FindAsync(source.Id, CancellationToken.None))!.TypesHash.ToArray());
     }
 
     [Fact]

@@ -68,6 +68,30 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
+    public async Task M1_M10_a_repeat_after_a_lost_answer_answers_as_the_first_try_did()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var (creation, growth) = (Guid.NewGuid(), Guid.NewGuid());
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            var found = await database.Registry.ResolveFileAsync(creation, "/a", [Digest("aaaa", 4)], CancellationToken.None);
+            Assert.Equal((FileMatch.New, creation, 4), (found.Match, found.Sources.Single().Id, found.Lengths.Single()));
+        }
+
+        for (var attempt = 0; attempt < 2; attempt++)
+        {
+            var found = await database.Registry.ResolveFileAsync(growth, "/a", [Digest("aaaabb", 4), Digest("aaaabb", 6)], CancellationToken.None);
+            Assert.Equal((FileMatch.Grown, creation), (found.Match, found.Sources.Single().Id));
+            Assert.Equal([4L, 6], found.Lengths);
+        }
+
+        // For everybody else it is known.
+        Assert.Equal(FileMatch.Known, (await ResolveAsync(database, "/a", "aaaabb")).Match);
+        Assert.Equal(6, await database.Registry.FindKnownBeginningAsync([Digest("aaaabbc", 4), Digest("aaaabbc", 6), Digest("aaaabbc", 7)], CancellationToken.None));
+        Assert.Null(await database.Registry.FindKnownBeginningAsync([Digest("aaab", 4)], CancellationToken.None));
+    }
+
+    [Fact]
     public async Task M10_a_copy_under_another_name_is_known_and_its_path_kept_only_where_it_holds_everything()
     {
         await using var database = await LedgerDatabase.CreateAsync();
@@ -124,7 +148,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         Assert.Equal([4L, 6], await database.Registry.KnownLengthsAsync(9, CancellationToken.None));
         Assert.Equal([4L, 6, 10], await database.Registry.KnownLengthsAsync(10, CancellationToken.None));
 
-        var asked = await database.Registry.ResolveFileAsync("/c", [Digest("aaaabbccc", 9), Digest("aaaabbccc", 4)], CancellationToken.None);
+        var asked = await database.Registry.ResolveFileAsync(Guid.NewGuid(), "/c", [Digest("aaaabbccc", 9), Digest("aaaabbccc", 4)], CancellationToken.None);
         Assert.Equal([6L], asked.MissingLengths);
         Assert.Empty(asked.Sources);
         Assert.Equal(2L, await database.ScalarAsync<long>("select count(*) from event_source"));
@@ -139,7 +163,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         await using var database = await LedgerDatabase.CreateAsync();
         foreach (var bad in (FileDigest[][])[[], [Digest("", 0)], [Digest("aa", 2), Digest("aa", 2)], [new FileDigest(2, new byte[31])]])
         {
-            await Assert.ThrowsAsync<ArgumentException>(() => database.Registry.ResolveFileAsync("/a", bad, CancellationToken.None));
+            await Assert.ThrowsAsync<ArgumentException>(() => database.Registry.ResolveFileAsync(Guid.NewGuid(), "/a", bad, CancellationToken.None));
         }
     }
 
@@ -164,7 +188,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         lengths.Add(content.Length);
         while (true)
         {
-            var found = await database.Registry.ResolveFileAsync(path, [.. lengths.Select(length => Digest(content, length))], CancellationToken.None);
+            var found = await database.Registry.ResolveFileAsync(Guid.NewGuid(), path, [.. lengths.Select(length => Digest(content, length))], CancellationToken.None);
             if (found.MissingLengths is null)
             {
                 return found;

@@ -169,4 +169,48 @@ public sealed class RangeAggregatorTests
             sums[user] = sums.GetValueOrDefault(user) + users.Delta(i);
         }
     }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void M4_rejects_are_bounded_within_a_block_and_the_range_goes_on_where_they_ended(int workers)
+    {
+        var text = string.Concat(Enumerable.Repeat("x\n", 5000)) + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n";
+        var source = new MemorySource(text);
+        var options = new ProcessorOptions { BlockBytes = 4096, MaxRejectsPerRange = 100 };
+        var aggregator = new RangeAggregator(Events.EventTypes.Default, options, workers);
+        var (lines, rejects, events) = (0L, 0L, 0L);
+        for (long from = 0; from < source.ReadEnd();)
+        {
+            aggregator.Clear();
+            var range = aggregator.Aggregate(source, from, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
+            Assert.True(range.End > from);
+            Assert.InRange(range.Rejects.Count, 0, 100 * workers);
+            Assert.Equal(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text[(int)from..(int)range.End])), range.BytesHash.ToArray());
+            (lines, rejects, events, from) = (lines + range.Lines, rejects + range.Rejects.Count, events + range.Events, range.End);
+        }
+
+        Assert.Equal((5001, 5000, 1), (lines, rejects, events));
+    }
+
+    [Fact]
+    public void A_range_that_begins_behind_damage_does_not_reject_the_rest_of_the_cut_record()
+    {
+        var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n";
+        var source = new MemorySource(text + text + text, Ledger.SourceKind.Log);
+        source.Damage.Add((10, text.Length + 10));
+        var aggregator = new RangeAggregator(Events.EventTypes.Default, new ProcessorOptions(), 1);
+        var whole = Fold(0, source.ReadEnd());
+        var first = Fold(0, text.Length + 10);
+        var second = Fold(first.End, source.ReadEnd());
+        Assert.Equal((1, 1, 0), (whole.Rejects.Count, first.Rejects.Count, second.Rejects.Count));
+        Assert.Equal((whole.Lines, whole.Events), (first.Lines + second.Lines, first.Events + second.Events));
+        Assert.Equal((10, text.Length + 10), (Assert.Single(first.Damage).From, first.Damage[0].Through));
+
+        RangeAggregate Fold(long from, long to)
+        {
+            aggregator.Clear();
+            return aggregator.Aggregate(source, from, to, limited: true, hashed: false, CancellationToken.None);
+        }
+    }
 }

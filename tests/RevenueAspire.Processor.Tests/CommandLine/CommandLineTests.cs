@@ -146,10 +146,18 @@ public sealed class CommandLineTests
     {
         var run = await RunWithAsync(new Dictionary<string, string?> { ["Processor__Connections"] = "0" }, "process", "--dry-run", "x");
         Assert.Equal(1, run.Code);
-        AssertOneLine(run, "Connections");
+        AssertOneLine(run, "Processor:Connections");
+        foreach (var arguments in (string[][])[["process", "--dry-run", "x"], ["verify"], []])
+        {
+            run = await RunWithAsync(new Dictionary<string, string?> { ["Processor__RangeBytes"] = "abc", ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1" }, arguments);
+            Assert.Equal(1, run.Code);
+            AssertOneLine(run, "Processor:RangeBytes");
+        }
+
         run = await RunWithAsync(new Dictionary<string, string?> { ["EventTypes__gift"] = "2" }, "process", "--dry-run", "x");
         Assert.Equal(1, run.Code);
         AssertOneLine(run, "gift");
+        Assert.DoesNotContain("Parameter", run.Errors, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -245,6 +253,75 @@ public sealed class CommandLineTests
         await service.WaitForLineAsync("Trying again", Limit);
         Assert.False(service.HasExited);
         Assert.Equal(0, await service.TerminateAsync(TimeSpan.FromSeconds(10)));
+    }
+
+    [Fact]
+    public async Task Names_that_begin_with_a_sign_are_names_and_a_pipe_is_no_file()
+    {
+        using var folder = new TempDirectory();
+        var at = folder.File("list.jsonl");
+        await File.WriteAllBytesAsync(at, new EventFile().Add("a", 1).Bytes);
+        Assert.Contains($"@{at}: no such file", (await RunAsync(null, "process", "--dry-run", "@" + at)).Errors, StringComparison.Ordinal);
+        var dash = await RunAsync(null, "process", "--dry-run", "--", "-file");
+        Assert.Equal((1, "-file: no such file"), (dash.Code, dash.Errors));
+        Assert.Equal(2, (await RunAsync(null, "process", "--dry-run", "-file")).Code);
+
+        var pipe = folder.File("pipe");
+        using (var mkfifo = System.Diagnostics.Process.Start("mkfifo", [pipe]))
+        {
+            await mkfifo.WaitForExitAsync();
+        }
+
+        foreach (var special in (string[])[pipe, "/dev/zero"])
+        {
+            var run = await RunAsync(null, "process", "--dry-run", special);
+            Assert.Equal(1, run.Code);
+            AssertOneLine(run, "not a regular file");
+        }
+    }
+
+    [Fact]
+    public async Task M12_a_permanent_error_of_one_file_leaves_the_others_to_be_counted()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using (var refuse = ledger.Database.CreateCommand("alter table users_revenue add constraint no_evil check (user_id <> 'evil')"))
+        {
+            await refuse.ExecuteNonQueryAsync();
+        }
+
+        var run = await RunAsync(ledger, "process", ledger.Write("evil.jsonl", new EventFile().Add("evil", 1).Bytes), ledger.Write("good.jsonl", new EventFile().Add("good", 1).Bytes));
+        Assert.Equal(1, run.Code);
+        Assert.Contains("evil.jsonl: the database answered with an error", run.Errors, StringComparison.Ordinal);
+        Assert.Matches(@"good\.jsonl\s+counted\s+1\s", run.Output);
+        Assert.Equal(1, (await ledger.BalancesAsync())["good"]);
+    }
+
+    [Fact]
+    public async Task Two_folders_with_one_log_are_told_and_the_longer_one_is_followed()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var root = ledger.Folder.File("events");
+        await using var log = new TestLog(Path.Combine(root, "live"));
+        await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+        var copy = Directory.CreateDirectory(Path.Combine(root, "a-copy"));
+        foreach (var path in Directory.GetFiles(log.Directory).Where(path => !path.EndsWith(".lock", StringComparison.Ordinal)))
+        {
+            await using var from = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+            await using var to = File.Create(Path.Combine(copy.FullName, Path.GetFileName(path)));
+            await from.CopyToAsync(to);
+        }
+
+        await log.AppendAsync(new EventFile().Add("a", 10).Bytes);
+        var environment = Settings(ledger);
+        environment["EventLog__Directory"] = root;
+        await using var service = ServiceProcess.Start(Program, [], environment);
+        var line = await service.WaitForLineAsync("NOT FOLLOWED", Limit);
+        await log.AppendAsync(new EventFile().Add("a", 100).Bytes);
+        await Eventually.EqualsAsync(111L, () => ledger.ScalarAsync<long>("select coalesce(sum(revenue), 0)::bigint from users_revenue"), Limit);
+        Assert.Equal(0, await service.TerminateAsync(TimeSpan.FromSeconds(10)));
+        var refused = Assert.Single(service.Output.Split('\n'), text => text.Contains("NOT FOLLOWED", StringComparison.Ordinal));
+        Assert.Contains(copy.FullName, refused, StringComparison.Ordinal);
+        Assert.Contains(log.Directory, refused, StringComparison.Ordinal);
     }
 
     private static Dictionary<string, string?> Settings(LedgerFixture ledger) => new() { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString };

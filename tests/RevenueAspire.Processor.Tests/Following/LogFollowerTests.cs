@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using RevenueAspire.Events;
+using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
@@ -219,8 +220,82 @@ public sealed class LogFollowerTests
         Assert.Contains(messages.Exceptions, exception => exception is NotSupportedException);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task M11_an_older_copy_that_is_put_under_a_running_follower_is_never_applied(bool inPlace)
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var (directory, copy) = (ledger.Folder.File("log"), ledger.Folder.File("copy"));
+        var messages = new MessageLog();
+        Task following;
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+            Copy(directory, copy);
+            following = FollowAsync(ledger, directory, new ProcessorOptions(), CancellationToken.None, messages);
+            await log.AppendAsync(new EventFile().Add("b", 2).Add("c", 3).Bytes);
+            await AppliedAsync(ledger, log);
+        }
+
+        if (inPlace)
+        {
+            Copy(copy, directory);
+        }
+        else
+        {
+            Directory.Delete(directory, recursive: true);
+            Directory.Move(copy, directory);
+            await messages.HasAsync("durable only up to");
+        }
+
+        await using (var log = new TestLog(directory))
+        {
+            for (var user = 0; user < 20; user++)
+            {
+                await log.AppendAsync(new EventFile().Add($"new{user}", 5).Bytes);
+            }
+
+            await following.WaitAsync(TimeSpan.FromSeconds(20));
+        }
+
+        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("not the ones that the ledger has applied", StringComparison.Ordinal));
+        Assert.Equal(["a", "b", "c"], (await ledger.BalancesAsync()).Keys.Order());
+    }
+
     [Fact]
-    public async Task Damage_in_a_sealed_segment_is_recorded_as_rejects_and_the_rest_counts()
+    public async Task A_log_that_is_away_for_a_moment_is_followed_again()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var directory = ledger.Folder.File("log");
+        var messages = new MessageLog();
+        using var stop = new CancellationTokenSource();
+        Task following;
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+            following = FollowAsync(ledger, directory, new ProcessorOptions(), stop.Token, messages);
+            await AppliedAsync(ledger, log);
+        }
+
+        Directory.Move(directory, directory + ".away");
+        await messages.HasAsync("trying again");
+        Directory.Move(directory + ".away", directory);
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
+            await AppliedAsync(ledger, log);
+        }
+
+        Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
+        await stop.CancelAsync();
+        await following;
+    }
+
+    [Theory]
+    [InlineData(1 << 20)]
+    [InlineData(1 << 16)]
+    public async Task Damage_in_a_sealed_segment_is_told_and_recorded_as_a_reject_and_the_rest_counts(int liveRangeBytes)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"), segmentBytes: 1 << 17);
@@ -245,16 +320,20 @@ public sealed class LogFollowerTests
         }
 
         using var stop = new CancellationTokenSource();
-        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions(), stop.Token);
+        var messages = new MessageLog();
+        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions { LiveRangeBytes = liveRangeBytes }, stop.Token, messages);
         await AppliedAsync(ledger, log);
         await stop.CancelAsync();
         await following;
+        Assert.Single(messages.Lines, line => line.Contains("LOST: bytes 65536 to 131072", StringComparison.Ordinal));
         Assert.Equal(1, await ledger.CountAsync("rejected_event"));
         Assert.InRange(await ledger.ScalarAsync<long>("select \"offset\" from rejected_event"), 65_536 - 200, 65_536);
         var users = await ledger.CountAsync("users_revenue");
         Assert.InRange(users, 2500, 3700);
         Assert.Equal(users, await ledger.ScalarAsync<long>("select events_through from event_source"));
-        Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
+        var verified = (await ledger.VerifyAsync()).Result;
+        Assert.Equal(0, verified.Differences);
+        Assert.Contains("bytes 65536 to 131072", Assert.Single(verified.Unreadable), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -281,7 +360,7 @@ public sealed class LogFollowerTests
     }
 
     private static Task FollowAsync(LedgerFixture ledger, string directory, ProcessorOptions options, CancellationToken cancellationToken, ILogger? logger = null, EventTypes? types = null) =>
-        Task.Run(() => new LogFollower(ledger.Services(options, types), LogSourceReader.Open(directory), TimeProvider.System, logger ?? NullLogger.Instance).RunAsync(cancellationToken), CancellationToken.None);
+        Task.Run(() => new LogFollower(ledger.Services(options, types, logger: logger as ILogger<ApplyServices>), LogSourceReader.Open(directory), TimeProvider.System, logger ?? NullLogger.Instance).RunAsync(cancellationToken), CancellationToken.None);
 
     private static Task AppliedAsync(LedgerFixture ledger, TestLog log) =>
         Eventually.IsTrueAsync(async () => (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))?.AppliedThrough == log.Mark);
@@ -292,14 +371,16 @@ public sealed class LogFollowerTests
         foreach (var path in Directory.GetFiles(from).Where(path => !path.EndsWith(".lock", StringComparison.Ordinal)))
         {
             using var source = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            using var target = File.Create(Path.Combine(to, Path.GetFileName(path)));
+            using var target = new FileStream(Path.Combine(to, Path.GetFileName(path)), FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
             source.CopyTo(target);
         }
     }
 
-    private sealed class MessageLog : ILogger
+    private sealed class MessageLog : ILogger<ApplyServices>
     {
         public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
+
+        public Task HasAsync(string text) => Eventually.IsTrueAsync(() => Task.FromResult(Lines.Any(line => line.Contains(text, StringComparison.Ordinal))));
 
         public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 

@@ -208,7 +208,7 @@ public sealed class ConcurrencyTests
     {
         var lengths = await ledger.Sources.KnownLengthsAsync(reader.ReadEnd(), CancellationToken.None);
         var digests = FileDigests.Compute(reader, lengths.Append(reader.ReadEnd()), _ => { }, CancellationToken.None);
-        return (await ledger.Sources.ResolveFileAsync(reader.Name, digests, CancellationToken.None)).Sources[0];
+        return (await ledger.Sources.ResolveFileAsync(Guid.NewGuid(), reader.Name, digests, CancellationToken.None)).Sources[0];
     }
 
     private static Task<long> DeadlocksAsync(LedgerFixture ledger) => ledger.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");

@@ -56,11 +56,11 @@ internal sealed class LedgerFixture : IAsyncDisposable
         LeaseSeconds = 2,
     };
 
-    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null)
+    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null, Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
     {
         var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
         var (sources, ranges) = database is null ? (Sources, Ranges) : (new SourceRegistry(database), new RangeStore(database));
-        return new ApplyServices(sources, ranges, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(_metrics.GetRequiredService<IMeterFactory>()));
+        return new ApplyServices(sources, ranges, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(_metrics.GetRequiredService<IMeterFactory>()), logger ?? NullLogger<ApplyServices>.Instance);
     }
 
     public string Write(string name, byte[] bytes)
@@ -77,10 +77,10 @@ internal sealed class LedgerFixture : IAsyncDisposable
         return await new FileProcess(services).RunAsync(file, path, again, new RunProgress(path), cancellationToken);
     }
 
-    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(ProcessorOptions? options = null)
+    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(ProcessorOptions? options = null, EventTypes? types = null)
     {
         var differences = new List<LedgerDifference>();
-        var result = await new LedgerVerifier(Database, EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(differences.Add, CancellationToken.None);
+        var result = await new LedgerVerifier(Database, types ?? EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(differences.Add, CancellationToken.None);
         return (result, differences);
     }
 

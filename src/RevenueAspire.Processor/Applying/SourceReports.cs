@@ -1,0 +1,37 @@
+using Microsoft.Extensions.Logging;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>Says aloud what a range of a log lacks, at the moment at which it is passed over for good. Thread-safe.</summary>
+internal sealed partial class SourceReports(ILogger logger)
+{
+    /// <summary>One line a stretch that cannot be read, and one for the records that are no events.</summary>
+    public void Tell(ISourceReader reader, RangeAggregate range)
+    {
+        if (reader.Kind != SourceKind.Log)
+        {
+            // Rejected lines of a file are reported by the command.
+            return;
+        }
+
+        foreach (var damage in range.Damage)
+        {
+            LogDamage(reader.Name, damage.From, damage.Through, damage.Reason);
+        }
+
+        if (range.Rejects.Count > range.Damage.Count)
+        {
+            var first = range.Rejects.First(reject => range.Damage.All(damage => damage.Reason != reject.Reason));
+            LogRejects(reader.Name, range.From, range.End, range.Rejects.Count - range.Damage.Count, first.Offset, first.Reason);
+        }
+    }
+
+    [LoggerMessage(3030, LogLevel.Critical, "{Directory}: LOST: bytes {From} to {Through} cannot be read and are passed over: {Reason}. Acknowledged events in them are not in the ledger; restore the segment from a copy, and start over with an empty database.")]
+    private partial void LogDamage(string directory, long from, long through, string reason);
+
+    [LoggerMessage(3031, LogLevel.Error, "{Directory}: {Count} records in bytes {From} to {End} are no events, though the API accepted them; the first at offset {Offset}: {Reason}. They are in the table rejected_event.")]
+    private partial void LogRejects(string directory, long from, long end, int count, long offset, string reason);
+}

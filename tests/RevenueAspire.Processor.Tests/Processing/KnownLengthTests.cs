@@ -1,0 +1,83 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Npgsql;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Processing;
+
+/// <summary>What a file is known by: its lengths end lines (rules M9, M10), and its bytes stay what they were.</summary>
+public sealed class KnownLengthTests
+{
+    /// <summary>What a file was and what it is then (+n is an event, | shows the known length), the sum, the lines that are rejected, and how many lines there are.</summary>
+    [Theory]
+    [InlineData("+1", "+1|+20\n", 21, "", 2)]
+    [InlineData("+1", "+1|+20", 21, "", 2)]
+    [InlineData("x\n+1", "x\n+1|+20", 21, "1", 3)]
+    [InlineData("+1", "+1|junk\n", 1, "2", 2)]
+    [InlineData("+1", "+1|junk", 1, "", 1)]
+    [InlineData("+4\n+1", "+4\n+1|junk", 5, "", 2)]
+    [InlineData("+4\n+1", "+4\n+1|junk\n+20\n", 25, "3", 4)]
+    [InlineData("+1", "+1|\n", 1, "", 1)]
+    [InlineData("+1", "+1|\nx\n+20\n", 21, "2", 3)]
+    [InlineData("+1", "+1|  \n+20\n", 21, "", 2)]
+    [InlineData("+4\n{\"userId\":", "+4\n|{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":20}\n", 24, "", 2)]
+    [InlineData("+4\njun", "+4\n|junk\n+1", 5, "2", 3)]
+    public async Task M9_M10_a_known_length_ends_a_line_for_every_reader(string before, string after, long sum, string rejected, long lines)
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var path = ledger.Write("a.jsonl", Bytes(before));
+        await ledger.ProcessAsync(path);
+        await File.WriteAllBytesAsync(path, Bytes(after));
+        await ledger.ProcessAsync(path);
+        await AssertAsync(1);
+        Assert.Equal("already counted", (await ledger.ProcessAsync(path)).Result);
+        await ledger.ProcessAsync(path, LedgerFixture.Tiny(), again: true);
+        await AssertAsync(2);
+
+        async Task AssertAsync(int times)
+        {
+            Assert.Equal(sum * times, (await ledger.BalancesAsync())["u"]);
+            Assert.Equal(Enumerable.Repeat(rejected, times), (await ledger.ScalarAsync<string>(
+                "select string_agg(coalesce((select string_agg(line::text, ' ' order by line) from rejected_event r where r.source_id = s.source_id), ''), '|') from event_source s")).Split('|'));
+            Assert.Equal($"{lines} {lines}", await ledger.ScalarAsync<string>("select min(lines_through) || ' ' || max(lines_through) from event_source"));
+            foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { BlockBytes = 16, MaxUsersPerRange = 1 } })
+            {
+                Assert.Empty((await ledger.VerifyAsync(options)).Differences);
+            }
+        }
+    }
+
+    [Theory]
+    [InlineData(1 << 27)]
+    [InlineData(3000)]
+    public async Task M10_a_file_that_changes_between_hashing_and_counting_is_refused_loudly(int rangeBytes)
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var path = ledger.Write("changes.jsonl", EventFile.Random(new Random(1), 300, 20).Bytes);
+
+        // Nothing is claimed while this lock is held; the source exists once the file is hashed.
+        await using var hold = await ledger.Database.OpenConnectionAsync();
+        await using var transaction = await hold.BeginTransactionAsync();
+        await using (var wait = new NpgsqlCommand("lock table event_range", hold))
+        {
+            await wait.ExecuteNonQueryAsync();
+        }
+
+        var processing = Task.Run(() => ledger.ProcessAsync(path, new ProcessorOptions { RangeBytes = rangeBytes }));
+        await Eventually.IsTrueAsync(async () => await ledger.CountAsync("event_source") == 1);
+        await using (var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
+        {
+            await file.WriteAsync("{\"userId\":\"z\""u8.ToArray());
+        }
+
+        await transaction.CommitAsync();
+        Assert.Contains("CHANGED", (await Assert.ThrowsAsync<SourceStoppedException>(() => processing)).Message, StringComparison.Ordinal);
+
+        // A range that is the whole file is compared before its first merge.
+        Assert.Equal(rangeBytes > 3000, await ledger.CountAsync("users_revenue") == 0);
+    }
+
+    private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(
+        Regex.Replace(text.Replace("|", "", StringComparison.Ordinal), @"\+(\d+)", "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":$1}"));
+}

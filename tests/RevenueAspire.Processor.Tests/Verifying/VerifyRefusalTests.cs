@@ -1,0 +1,38 @@
+using RevenueAspire.Events;
+using RevenueAspire.Processor.Processing;
+using RevenueAspire.Processor.Reading;
+using RevenueAspire.Processor.Tests.Support;
+
+namespace RevenueAspire.Processor.Tests.Verifying;
+
+/// <summary>What verify cannot check it does not call equal, nor different.</summary>
+public sealed class VerifyRefusalTests
+{
+    private static readonly EventTypes WithGift = EventTypes.Create([new("add_revenue", 1), new("gift", 1)]);
+    private static readonly byte[] Gift = "{\"userId\":\"a\",\"name\":\"gift\",\"value\":5}\n"u8.ToArray();
+
+    [Fact]
+    public async Task M13_a_file_that_was_counted_with_other_event_types()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await ledger.ProcessAsync(ledger.Write("a.jsonl", Gift), types: WithGift);
+        Assert.Equal(0, (await ledger.VerifyAsync(types: WithGift)).Result.Differences);
+        Assert.Contains("EventTypes", (await Assert.ThrowsAsync<UserErrorException>(() => ledger.VerifyAsync())).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task M13_an_unknown_name_in_a_log()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"), WithGift);
+        await log.AppendAsync(Gift[..^1]);
+        using (var reader = LogSourceReader.Open(log.Directory))
+        {
+            await new LogProcess(ledger.Services(types: WithGift)).RunAsync(reader, "log", new RunProgress("log"), CancellationToken.None);
+        }
+
+        var error = await Assert.ThrowsAsync<UserErrorException>(() => ledger.VerifyAsync());
+        Assert.StartsWith("Could not check.", error.Message, StringComparison.Ordinal);
+        Assert.Contains("offset 0", error.Message, StringComparison.Ordinal);
+    }
+}
