@@ -65,6 +65,16 @@ internal sealed class UserSums
         }
     }
 
+    /// <summary>Asks memory for a record.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public unsafe void Prefetch(uint record)
+    {
+        if (Sse.IsSupported)
+        {
+            Sse.Prefetch0(Unsafe.AsPointer(ref MemoryMarshal.GetReference(Bytes(record))));
+        }
+    }
+
     /// <summary>Asks memory for the record that a hash most likely has; to be called some time after <see cref="PrefetchSlot"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public unsafe void PrefetchRecord(uint hash)
@@ -76,6 +86,7 @@ internal sealed class UserSums
     }
 
     /// <summary>Adds to the sum of a record.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void AddAt(uint record, Int128 delta)
     {
         var bytes = Bytes(record);
@@ -167,6 +178,7 @@ internal sealed class UserSums
     }
 
     /// <summary>The sum in a record.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public Int128 Sum(uint record)
     {
         Int128 sum = BinaryPrimitives.ReadInt64LittleEndian(Bytes(record));

@@ -26,6 +26,13 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
         }
 
         aggregator.Clear();
+        if (range.From > 0)
+        {
+            // What sorting the last range left behind is dead, but some hundred megabytes of arrays may pile up before the collector looks by itself. The heap holds few objects:
+            // this takes a few milliseconds a range.
+            GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: false);
+        }
+
         var aggregate = aggregator.Aggregate(reader, range.From, range.To, limited: true, hashed: true, lease.Work);
         if (aggregate.UnknownNameAt is { } unknown)
         {
