@@ -42,6 +42,13 @@ internal static partial class ErrorResponses
     /// <summary>Logs and answers a bug in a handler that the middleware for exceptions does not see.</summary>
     public static async Task AnswerAsync(HttpContext context, Exception exception, ILogger logger)
     {
+        if (context.RequestAborted.IsCancellationRequested && exception is (OperationCanceledException or IOException))
+        {
+            // The client has gone in the middle of it: nobody is there to be answered.
+            context.Abort();
+            return;
+        }
+
         LogMistake(logger, exception);
         if (context.Response.HasStarted)
         {

@@ -50,7 +50,7 @@ internal sealed class Batch(
         }
 
         var builder = new AppendGroupBuilder(types, time);
-        builder.Reserve(RecordBytes(ExpectedBytes(context.Request.ContentLength, gzip)));
+        builder.Reserve(gzip ? 0 : RecordBytes(ExpectedBytes(context.Request.ContentLength, gzip)));
         using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null, listed);
         if (!await TryReadAsync(context, gzip, lines, share))
         {
@@ -147,7 +147,7 @@ internal sealed class Batch(
     private long ExpectedBytes(long? contentLength, bool gzip) =>
         Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);
 
-    /// <summary>Room for the records of a body: short lines nearly double.</summary>
+    /// <summary>Room for the records of a plain body: short lines nearly double. What gzip becomes is only guessed, and not trusted with memory before it is there.</summary>
     private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes * TypicalRecordRatio, MaxReservedBytes);
 
     private static Problem NothingValid(BatchLines lines) => new(
