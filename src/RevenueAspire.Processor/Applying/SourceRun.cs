@@ -24,6 +24,7 @@ internal sealed class SourceRun : IDisposable
     private readonly RangeAggregator?[] _aggregators = new RangeAggregator?[Lanes];
     private readonly int _rangesBefore;
     private volatile bool _stopped;
+    private long _foldedThrough;
     private volatile bool _wholeIsProven;
     private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -60,6 +61,7 @@ internal sealed class SourceRun : IDisposable
         }
 
         SourceCheck.Verify(_reader, before);
+        _foldedThrough = before.AppliedThrough;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var lanes = Enumerable.Range(0, Lanes).Select(lane => Task.Run(() => StopOthersAsync(RunLaneAsync(lane, stop.Token), stop), CancellationToken.None)).ToArray();
         var sources = await Task.WhenAll(lanes).ConfigureAwait(false);
@@ -260,6 +262,12 @@ internal sealed class SourceRun : IDisposable
         var fold = await _services.Retry.RunAsync(
             token => _services.Ranges.FoldAsync(_sourceId, through => SourceScan.TailHash(_reader.Whole, through), token), cancellationToken).ConfigureAwait(false);
         _counters.AppliedThrough = fold.AppliedThrough;
+        if (fold.AppliedThrough == Interlocked.Exchange(ref _foldedThrough, fold.AppliedThrough))
+        {
+            // Nobody is woken for nothing: a lane that waits looks here too, and would wake itself for ever.
+            return;
+        }
+
         Interlocked.Exchange(ref _progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
     }
 

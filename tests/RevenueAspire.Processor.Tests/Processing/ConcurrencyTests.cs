@@ -28,6 +28,39 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
+    public async Task While_one_lane_merges_the_other_one_leaves_the_database_alone()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = EventFile.Random(Seed.Random(nameof(While_one_lane_merges_the_other_one_leaves_the_database_alone)), 2000, 300);
+        var path = ledger.Write("a.jsonl", file.Bytes);
+        var user = file.Sums.Keys.First();
+        await using var blocker = await ledger.Database.OpenConnectionAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var insert = blocker.CreateCommand())
+        {
+            insert.CommandText = "insert into users_revenue values ($1, 0)";
+            insert.Parameters.Add(new() { Value = user });
+            await insert.ExecuteNonQueryAsync();
+        }
+
+        var before = await StatementsAsync(ledger);
+        var processing = ledger.ProcessAsync(path);
+        await Task.Delay(TimeSpan.FromSeconds(3));
+        await transaction.RollbackAsync();
+        await processing;
+        await ledger.AssertBalancesAsync(file);
+        Assert.InRange(await StatementsAsync(ledger) - before, 1, 200);
+    }
+
+    /// <summary>Transactions of the whole database; a backend reports its own about a second late, at the latest when it ends.</summary>
+    private static async Task<long> StatementsAsync(LedgerFixture ledger)
+    {
+        ledger.Database.Clear();
+        await Task.Delay(TimeSpan.FromSeconds(1.5));
+        return await ledger.ScalarAsync<long>("select xact_commit from pg_stat_database where datname = current_database()");
+    }
+
+    [Fact]
     public async Task M5_different_files_with_the_same_users_meet_without_deadlocks()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
