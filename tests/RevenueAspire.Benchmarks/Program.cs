@@ -1,11 +1,14 @@
 using BenchmarkDotNet.Running;
 using RevenueAspire.Benchmarks.Ingest;
+using RevenueAspire.Benchmarks.Processor;
 
-// `ingest ...` measures the API as a process beside other servers; everything else goes to BenchmarkDotNet: one class a hot path (`--filter '*EventParser*'`), or without arguments a menu.
+// `ingest ...` measures the API and `processor ...` the processor as processes beside others; everything else goes to BenchmarkDotNet: one class a hot path (`--filter '*EventParser*'`), or without arguments a menu.
 switch (args)
 {
     case ["ingest", .. var options]:
         return await IngestComparison.RunAsync(options);
+    case ["processor", .. var options]:
+        return await ProcessorComparison.RunAsync(options);
     case [BareServer.Argument, var url]:
         await BareServer.RunAsync(url);
         return 0;

@@ -1,0 +1,127 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
+using Npgsql;
+using RevenueAspire.Benchmarks.Ingest;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Benchmarks.Processor;
+
+/// <summary>How long an acknowledged event takes into the table: API, processor and Postgres as they run, at a paced rate and as fast as the API takes events.</summary>
+internal static class LiveLatency
+{
+    private const int Senders = 16;
+
+    /// <summary>Measures both loads, so many seconds each.</summary>
+    public static async Task MeasureAsync(string server, int seconds)
+    {
+        var name = $"benchmark_{Guid.NewGuid():N}";
+        await using var admin = NpgsqlDataSource.Create(server);
+        await using (var create = admin.CreateCommand($"create database {name} template template0 encoding 'UTF8'"))
+        {
+            await create.ExecuteNonQueryAsync();
+        }
+
+        try
+        {
+            var database = new NpgsqlConnectionStringBuilder(server) { Database = name, Pooling = false }.ConnectionString;
+            using var data = new TempDirectory();
+            var url = $"http://127.0.0.1:{FreePort.Next()}";
+            var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret" };
+            await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
+            await using var processor = ServiceProcess.Start("RevenueAspire.Processor", [], environment);
+            await api.WaitForUrlAsync(url + "/health");
+            await SendAsync(url, database, 3, perSecond: 1000);
+            Print("1,000 events/s", await SendAsync(url, database, seconds, perSecond: 1000));
+            Print("as fast as the API takes single events of this client", await SendAsync(url, database, seconds, perSecond: null));
+        }
+        finally
+        {
+            await using var drop = admin.CreateCommand($"drop database {name} with (force)");
+            await drop.ExecuteNonQueryAsync();
+        }
+    }
+
+    private static void Print(string load, List<double> milliseconds)
+    {
+        milliseconds.Sort();
+        Console.WriteLine(FormattableString.Invariant(
+            $"acknowledged -> in the table, {load} ({milliseconds.Count:N0} events): median {milliseconds[milliseconds.Count / 2]:0.0} ms, 99 % below {milliseconds[milliseconds.Count * 99 / 100]:0.0} ms, all below {milliseconds[^1]:0.0} ms"));
+    }
+
+    private static async Task<List<double>> SendAsync(string url, string database, int seconds, int? perSecond)
+    {
+        using var client = new HttpClient { BaseAddress = new Uri(url) };
+        client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "secret");
+        var acknowledged = new ConcurrentQueue<(long Offset, long At)>();
+        using var sent = new CancellationTokenSource();
+        var watching = WatchAsync(database, acknowledged, sent.Token);
+        var began = Stopwatch.GetTimestamp();
+        var number = 0;
+        await Task.WhenAll(Enumerable.Range(0, Senders).Select(async _ =>
+        {
+            while (Stopwatch.GetElapsedTime(began).TotalSeconds < seconds)
+            {
+                var mine = Interlocked.Increment(ref number);
+                if (perSecond is { } rate && TimeSpan.FromSeconds((double)mine / rate) - Stopwatch.GetElapsedTime(began) is { Ticks: > 0 } early)
+                {
+                    await Task.Delay(early);
+                }
+
+                using var body = new StringContent($"{{\"userId\":\"user{mine % 100_000}\",\"name\":\"add_revenue\",\"value\":1}}", Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+                using var answer = await client.PostAsync(new Uri("/liveEvent", UriKind.Relative), body);
+                answer.EnsureSuccessStatusCode();
+                var receipt = await answer.Content.ReadAsStringAsync();
+                var offset = long.Parse(receipt[(receipt.IndexOf(':', receipt.IndexOf(':', StringComparison.Ordinal) + 1) + 1)..].TrimEnd('}', '"'), CultureInfo.InvariantCulture);
+                acknowledged.Enqueue((offset, Stopwatch.GetTimestamp()));
+            }
+        }));
+        await sent.CancelAsync();
+        return await watching;
+    }
+
+    /// <summary>Looks a thousand times a second how far the log is applied. An event counts as late by up to one look.</summary>
+    private static async Task<List<double>> WatchAsync(string database, ConcurrentQueue<(long Offset, long At)> acknowledged, CancellationToken sent)
+    {
+        await using var connection = new NpgsqlConnection(database);
+        await connection.OpenAsync(CancellationToken.None);
+        await using var look = new NpgsqlCommand("select coalesce(max(applied_through), 0) from event_source", connection);
+        var waiting = new List<(long Offset, long At)>();
+        var latencies = new List<double>();
+        while (!sent.IsCancellationRequested || waiting.Count > 0 || !acknowledged.IsEmpty)
+        {
+            while (acknowledged.TryDequeue(out var one))
+            {
+                waiting.Add(one);
+            }
+
+            long applied;
+            try
+            {
+                applied = (long)(await look.ExecuteScalarAsync(CancellationToken.None))!;
+            }
+            catch (PostgresException missing) when (missing.SqlState == PostgresErrorCodes.UndefinedTable)
+            {
+                applied = 0;
+            }
+
+            var now = Stopwatch.GetTimestamp();
+            waiting.RemoveAll(one =>
+            {
+                // A record begins at its receipt's offset: it is applied when the ledger is past that.
+                if (one.Offset >= applied)
+                {
+                    return false;
+                }
+
+                latencies.Add(Math.Max(0, Stopwatch.GetElapsedTime(one.At, now).TotalMilliseconds));
+                return true;
+            });
+            await Task.Delay(1, CancellationToken.None);
+        }
+
+        return latencies;
+    }
+}

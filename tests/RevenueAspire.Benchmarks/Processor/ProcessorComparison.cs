@@ -1,0 +1,176 @@
+using System.Diagnostics;
+using System.Globalization;
+using Npgsql;
+using RevenueAspire.Benchmarks.Ingest;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Benchmarks.Processor;
+
+/// <summary>The processor as a whole process, from start to exit, beside what others need for the same work: both sides in turn, several runs, medians and their ratio.</summary>
+/// <remarks>Needs psql, and all projects built in Release.</remarks>
+internal static class ProcessorComparison
+{
+    private const string Usage = """
+        processor [--file FILE] [--megabytes 100] [--users 1000000] [--runs 5] [--database "Host=..;Username=.."] [--rival COMMAND] [--live SECONDS]
+
+          --file        events to process; else a file is made of --megabytes and --users
+          --rival       a command that aggregates a file as a dry run does; the file's path is put behind it
+          --database    of a server on which databases may be made; without it only the dry run is measured
+          --live        also measure how long an acknowledged event takes into the table, with an API of its own
+        """;
+
+    /// <summary>Runs what the arguments ask for.</summary>
+    public static async Task<int> RunAsync(string[] arguments)
+    {
+        if (arguments.Length % 2 != 0)
+        {
+            Console.Error.WriteLine(Usage);
+            return 2;
+        }
+
+        var given = arguments.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
+        if (given.Keys.Except(["--file", "--megabytes", "--users", "--runs", "--database", "--rival", "--live"]).Any())
+        {
+            Console.Error.WriteLine(Usage);
+            return 2;
+        }
+
+        var runs = Number(given, "--runs", 5);
+        using var folder = new TempDirectory();
+        if (!given.TryGetValue("--file", out var file))
+        {
+            file = folder.File("events.jsonl");
+            EventFiles.Write(file, Number(given, "--megabytes", 100) * 1_000_000L, Number(given, "--users", 1_000_000));
+        }
+
+        await CompareDryRunAsync(file, given.GetValueOrDefault("--rival"), runs);
+        if (given.TryGetValue("--database", out var server))
+        {
+            await CompareMergeAsync(file, server, folder, runs);
+            if (given.ContainsKey("--live"))
+            {
+                await LiveLatency.MeasureAsync(server, Number(given, "--live", 10));
+            }
+        }
+
+        return 0;
+    }
+
+    private static int Number(Dictionary<string, string> given, string name, int otherwise) =>
+        given.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+
+    private static async Task CompareDryRunAsync(string file, string? rival, int runs)
+    {
+        var (ours, theirs) = (new List<double>(), new List<double>());
+        for (var run = -1; run < runs; run++)
+        {
+            var our = await ProcessorAsync(null, "process", file, "--dry-run");
+            var their = rival is null ? 1 : await TimeAsync("/bin/sh", ["-c", $"exec {rival} '{file}'"], []);
+            if (run >= 0)
+            {
+                ours.Add(our);
+                theirs.Add(their);
+            }
+        }
+
+        Figures.Print("parse, validate, aggregate", "s", "process --dry-run", ours, rival is null ? "nothing" : "rival", theirs);
+    }
+
+    private static async Task CompareMergeAsync(string file, string server, TempDirectory folder, int runs)
+    {
+        var csv = folder.File("aggregated.csv");
+        EventFiles.WriteAggregated(file, csv);
+        var name = $"benchmark_{Guid.NewGuid():N}";
+        await using var admin = NpgsqlDataSource.Create(server);
+        await ExecuteAsync(admin, $"create database {name} template template0 encoding 'UTF8'");
+        try
+        {
+            var database = new NpgsqlConnectionStringBuilder(server) { Database = name, Pooling = false }.ConnectionString;
+            List<double> insert = [], insertFloor = [], update = [], updateFloor = [];
+            for (var run = -1; run < runs; run++)
+            {
+                var floors = (await FloorAsync(database, csv, create: true), await FloorAsync(database, csv, create: false));
+                await using (var data = NpgsqlDataSource.Create(database))
+                {
+                    await ExecuteAsync(data, "drop table if exists floor_revenue, floor_staging, users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event");
+                }
+
+                var ours = (await ProcessorAsync(database, "process", file), await ProcessorAsync(database, "process", file, "--again"));
+                if (run >= 0)
+                {
+                    insert.Add(ours.Item1);
+                    update.Add(ours.Item2);
+                    insertFloor.Add(floors.Item1);
+                    updateFloor.Add(floors.Item2);
+                }
+            }
+
+            Figures.Print("into the empty table", "s", "process", insert, "psql, aggregated rows", insertFloor);
+            Figures.Print("into the full table", "s", "process --again", update, "psql, aggregated rows", updateFloor);
+        }
+        finally
+        {
+            await ExecuteAsync(admin, $"drop database {name} with (force)");
+        }
+    }
+
+    /// <summary>What Postgres itself needs for rows that are aggregated already: COPY into a staging table, and one ordered upsert.</summary>
+    private static Task<double> FloorAsync(string database, string csv, bool create)
+    {
+        string[] begin = create
+            ? ["-c", "drop table if exists floor_revenue", "-c", "create table floor_revenue (user_id text collate \"C\" primary key, revenue numeric not null)"]
+            : [];
+        return TimeAsync(
+            "psql",
+            [
+                "-q", "-v", "ON_ERROR_STOP=1", .. begin,
+                "-c", "drop table if exists floor_staging", "-c", "create unlogged table floor_staging (user_id text collate \"C\", delta numeric)",
+                "-c", $"\\copy floor_staging from '{csv}' csv",
+                "-c", "insert into floor_revenue select user_id, delta from floor_staging order by user_id on conflict (user_id) do update set revenue = floor_revenue.revenue + excluded.revenue",
+            ],
+            PsqlEnvironment(database));
+    }
+
+    private static Dictionary<string, string?> PsqlEnvironment(string database)
+    {
+        var parts = new NpgsqlConnectionStringBuilder(database);
+        return new()
+        {
+            ["PGHOST"] = parts.Host,
+            ["PGPORT"] = parts.Port.ToString(CultureInfo.InvariantCulture),
+            ["PGUSER"] = parts.Username,
+            ["PGPASSWORD"] = parts.Password,
+            ["PGDATABASE"] = parts.Database,
+            ["PGOPTIONS"] = "-c client_min_messages=warning",
+        };
+    }
+
+    private static Task<double> ProcessorAsync(string? database, params string[] arguments)
+    {
+        // The program itself, not the dotnet command with its dll: that is what a user starts.
+        var program = Path.ChangeExtension(Repository.Executable("RevenueAspire.Processor"), OperatingSystem.IsWindows() ? ".exe" : null);
+        return TimeAsync(program, arguments, new() { ["ConnectionStrings__revenuedb"] = database });
+    }
+
+    private static async Task<double> TimeAsync(string program, IEnumerable<string> arguments, Dictionary<string, string?> environment)
+    {
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        var began = Stopwatch.GetTimestamp();
+        using var process = Process.Start(start)!;
+        var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        await process.WaitForExitAsync();
+        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        return process.ExitCode == 0 ? seconds : throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {string.Join('\n', await output)}");
+    }
+
+    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
+    {
+        await using var command = database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
+    }
+}
