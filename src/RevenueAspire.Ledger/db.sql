@@ -9,12 +9,52 @@ do $$ begin perform pg_advisory_xact_lock(5641763209170221); end $$;
 -- Refuse what the ledger cannot work with, before anything is created.
 do $$
 declare
+  bookkeeping constant text[] := array['event_part', 'event_range', 'event_source', 'event_source_digest', 'rejected_event'];
+  expected constant text := 'event_part(merged_through text, part_index integer, range_id uuid, upper_key text); '
+    'event_range(bytes_hash bytea, claimed_end bigint, end_fixed bigint, events bigint, from_offset bigint, last_reject_offset bigint, lease_owner uuid, '
+    'lease_until timestamp with time zone, lines bigint, range_id uuid, rejects bigint, rejects_merged_through bigint, source_id uuid, types_hash bytea); '
+    'event_source(applied_through bigint, claimed_through bigint, content_id uuid, created_at timestamp with time zone, events_through bigint, generation integer, kind text, '
+    'lease_owner uuid, lease_until timestamp with time zone, length bigint, lines_through bigint, name text, rejects_through bigint, source_id uuid, tail_hash bytea, types_hash bytea); '
+    'event_source_digest(content_id uuid, length bigint, recorded_by uuid, sha256 bytea); '
+    'rejected_event(beginning text, line bigint, offset bigint, range_id uuid, reason text, rejected_at timestamp with time zone, source_id uuid)';
+  start_over constant text := 'or start over with "drop table if exists users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event": '
+    'logs are then counted from their beginning, and files when they are processed again';
+  missing text[];
   found text;
 begin
   if current_setting('server_encoding') <> 'UTF8' then
     raise exception using errcode = 'RV001', message = format(
       'the database "%s" has the encoding %s, but user ids are UTF-8: create one with "create database revenue template template0 encoding ''UTF8''" and use that',
       current_database(), current_setting('server_encoding'));
+  end if;
+
+  -- Made by another version? A newer one may mean something else by the same columns, so the number is asked, too.
+  if substring(obj_description(to_regclass('event_source'), 'pg_class') from '^ledger schema ([0-9]{1,9})$')::integer > 2 then
+    raise exception using errcode = 'RV004', message = format(
+      'the tables were made by a newer version of this program (%s, this one knows 2): use that version, %s', obj_description(to_regclass('event_source'), 'pg_class'), start_over);
+  end if;
+
+  missing := array(select t from unnest(bookkeeping) as t where to_regclass(t) is null);
+  if missing = '{}' then
+    select string_agg(format('%s(%s)', t.name, t.columns), '; ' order by t.name) into found from (
+      select n as name, (select string_agg(format('%s %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attname collate "C")
+                         from pg_attribute a where a.attrelid = to_regclass(n) and a.attnum > 0 and not a.attisdropped) as columns
+      from unnest(bookkeeping) as n) as t;
+    if found <> expected then
+      raise exception using errcode = 'RV004', detail = found, message = format(
+        'the tables of the ledger were made by another version of this program (%s), and this one does not change them: use that version, %s',
+        coalesce(obj_description(to_regclass('event_source'), 'pg_class'), 'unnamed'), start_over);
+    end if;
+  elsif missing <> bookkeeping then
+    -- Made anew they would be empty: what a lost one said of files, ranges or rejects would be counted twice, or never.
+    raise exception using errcode = 'RV003', message = format(
+      'of the tables that say what was counted, %s is missing: restore it from a backup, %s', array_to_string(missing, ', '), start_over);
+  elsif to_regclass('users_revenue') is not null then
+    if exists (select from users_revenue) then
+      raise exception using errcode = 'RV003', message =
+        'users_revenue has balances, but event_source, which says what was counted into them, is missing, so all of it would be counted again: '
+        'restore it from a backup, or put the balances aside with "alter table users_revenue rename to users_revenue_old" and start again';
+    end if;
   end if;
 
   if to_regclass('users_revenue') is null then
@@ -69,7 +109,7 @@ create table if not exists event_source (
   events_through  bigint not null default 0,
   rejects_through bigint not null default 0,
   tail_hash       bytea not null default '',   -- SHA-256 of the last up to 4096 bytes before applied_through
-  types_hash      bytea not null default '',   -- file: the types_hash of its folded ranges; one byte: they had different ones
+  types_hash      bytea not null default '',   -- the types_hash of what is applied; one byte: it had different ones
   lease_owner     uuid,
   lease_until     timestamptz,
   created_at      timestamptz not null default now(),
@@ -129,7 +169,7 @@ create table if not exists rejected_event (
   primary key (source_id, "offset")
 );
 
--- The programs skip this script when they find its version here.
-comment on table event_source is 'ledger schema 1';
+-- The programs skip this script when they find its version here. Each change of a table takes the next number (also in LedgerSchema and in the check above, which refuses older and newer tables).
+comment on table event_source is 'ledger schema 2';
 
 commit;

@@ -35,9 +35,9 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         {
             // The first query fixes the moment for all that follow.
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
-            await using (var patient = new NpgsqlCommand("set local idle_in_transaction_session_timeout = 0", connection))
+            await using (var patient = new NpgsqlCommand("set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0", connection))
             {
-                // Its holder folds logs and files between two queries, which may take long.
+                // Its holder folds logs and files between two queries, and reads the whole table with one: both may take long.
                 await patient.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
 

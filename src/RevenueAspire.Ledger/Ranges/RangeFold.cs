@@ -25,7 +25,7 @@ internal static class RangeFold
         ), moved as (
           update event_source s set applied_through = $3, tail_hash = $5, lines_through = s.lines_through + total.lines,
             events_through = s.events_through + total.events, rejects_through = s.rejects_through + total.rejects,
-            types_hash = case when s.kind = 'log' then s.types_hash when s.applied_through = 0 or s.types_hash = total.types then total.types else '\x00'::bytea end
+            types_hash = case when s.applied_through = 0 or s.types_hash = total.types then total.types else '\x00'::bytea end
           from total
           where s.source_id = $1 and s.applied_through = $2 and total.ranges = cardinality($4) and total.bytes = $3 - $2
           returning s.source_id

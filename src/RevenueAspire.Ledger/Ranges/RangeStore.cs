@@ -100,5 +100,12 @@ public sealed class RangeStore(NpgsqlDataSource database)
     public Task<bool> TryApplyAsync(
         Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
         ReadOnlyMemory<byte> tailHash, CancellationToken cancellationToken) =>
-        LiveApply.TryApplyAsync(database, sourceId, from, to, deltas, rejects, lines, events, tailHash, cancellationToken);
+        TryApplyAsync(sourceId, from, to, deltas, rejects, lines, events, tailHash, default, cancellationToken);
+
+    /// <inheritdoc cref="TryApplyAsync(Guid, long, long, ISortedDeltas, IReadOnlyList{RejectedLine}, long, long, ReadOnlyMemory{byte}, CancellationToken)"/>
+    /// <param name="typesHash">Fingerprint of the event types and the parser's version that [from, to) was folded with: kept for verify.</param>
+    public Task<bool> TryApplyAsync(
+        Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
+        ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, CancellationToken cancellationToken) =>
+        LiveApply.TryApplyAsync(database, sourceId, from, to, deltas, rejects, lines, events, tailHash, typesHash, cancellationToken);
 }

@@ -9,7 +9,7 @@ public static class LedgerSchema
     private const string RefusalClass = "RV";
 
     /// <summary>What the script's last statement leaves as the comment of event_source.</summary>
-    internal const string Version = "ledger schema 1";
+    internal const string Version = "ledger schema 2";
 
     // Names, types and collation of both columns, so that a table that somebody replaced meanwhile is sent through the script, which refuses it.
     private const string IsCurrent =
@@ -27,7 +27,8 @@ public static class LedgerSchema
     /// <summary>Applies the schema under an advisory lock; safe to call from several processes at once, and cheap (one read) when nothing is to do.</summary>
     /// <param name="database">The database, as a role that may create tables there, unless the tables exist.</param>
     /// <param name="cancellationToken">Cancels; the schema is then applied wholly or not at all.</param>
-    /// <exception cref="LedgerException">The database is not UTF-8, users_revenue exists with other columns, or is missing where events were counted; the message says what to do.</exception>
+    /// <exception cref="LedgerException">The database is not UTF-8, the tables were made by another version of the program, users_revenue exists with other columns, or a table
+    /// is missing where events were counted; the message says what to do.</exception>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
     public static async Task ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {

@@ -15,7 +15,7 @@ internal static class VerifyCommand
     private const int Attempts = 5;
 
     /// <summary>Prints each user that differs.</summary>
-    /// <returns>1 when a part of a log cannot be read; else 0 when all balances are right, 3 when one differs; what cannot be checked is an exception.</returns>
+    /// <returns>1 when a part of a log cannot be read, or is removed; else 0 when all balances are right, 3 when one differs; what cannot be checked is an exception.</returns>
     public static async Task<int> RunAsync(CancellationToken cancellationToken)
     {
         using var host = Composition.BuildCommand();
@@ -28,16 +28,23 @@ internal static class VerifyCommand
                 CultureInfo.InvariantCulture,
                 $"{JsonSerializer.Serialize(Encoding.UTF8.GetString(difference.UserId))}: the table has {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "no row"}, the events say {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "nothing"}")),
             cancellationToken).ConfigureAwait(false);
-        Console.Out.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{result.Users:N0} users of {result.Sources:N0} sources checked: {(result.Differences > 0 ? $"{result.Differences:N0} differ" : result.Unreadable.Count > 0 ? "what can be read is equal" : "all equal")}."));
-        foreach (var stretch in result.Unreadable)
+        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}."));
+        foreach (var line in result.Hints.Concat(result.Removed.Concat(result.Unreadable).Select(reason => $"Could not check. {reason}")))
         {
-            await Console.Error.WriteLineAsync($"Could not check. {stretch}").ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(line).ConfigureAwait(false);
         }
 
-        return result.Unreadable.Count > 0 ? ExitCodes.NotDone : result.Differences == 0 ? ExitCodes.Done : ExitCodes.Differs;
+        return !result.IsComplete ? ExitCodes.NotDone : result.Differences == 0 ? ExitCodes.Done : ExitCodes.Differs;
     }
+
+    private static string Summary(VerifyResult result) => (result.Differences, result.Removed.Count, result.Unreadable.Count) switch
+    {
+        (0, 0, 0) => "all equal",
+        (0, 0, _) => "what can be read is equal",
+        (0, _, _) => "each has a row, but their balances cannot be computed again",
+        (var differences, > 0, _) => string.Create(CultureInfo.InvariantCulture, $"{differences:N0} have no row, and balances cannot be computed again"),
+        var (differences, _, _) => string.Create(CultureInfo.InvariantCulture, $"{differences:N0} differ"),
+    };
 
     /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database went away meanwhile and is back within Processor:RetrySeconds.</summary>
     private static async Task<VerifyResult> RunAsync(IServiceProvider services, LedgerVerifier verifier, Action<LedgerDifference> report, CancellationToken cancellationToken)

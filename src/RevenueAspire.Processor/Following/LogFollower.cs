@@ -189,7 +189,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         var users = range.Sort();
         var tail = SourceScan.TailHash(_log, range.End);
         if (!await services.Retry.RunAsync(
-            token => services.Ranges.TryApplyAsync(_logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, token), cancellationToken).ConfigureAwait(false))
+            token => services.Ranges.TryApplyAsync(_logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, services.Types.Fingerprint, token), cancellationToken).ConfigureAwait(false))
         {
             return false;
         }

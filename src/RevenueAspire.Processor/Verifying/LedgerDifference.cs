@@ -9,8 +9,14 @@ namespace RevenueAspire.Processor.Verifying;
 internal sealed record LedgerDifference(byte[] UserId, BigInteger? Table, BigInteger? Events);
 
 /// <summary>What verify found.</summary>
-/// <param name="Users">Users with an event or a row.</param>
+/// <param name="Users">Users with an event or a row; where a log's beginning is gone, with an event in what is retained.</param>
 /// <param name="Sources">Logs and generations of files that have something in the ledger.</param>
-/// <param name="Differences">Users that differ.</param>
-/// <param name="Unreadable">Stretches of logs that cannot be read, a line for people each: what they held cannot be checked.</param>
-internal readonly record struct VerifyResult(long Users, int Sources, long Differences, IReadOnlyList<string> Unreadable);
+/// <param name="Differences">Users that differ; where a log's beginning is gone, users of retained events without a row.</param>
+/// <param name="Unreadable">What cannot be read, a line for people each: what it held cannot be checked.</param>
+/// <param name="Removed">Logs whose beginning retention has removed, a line for people each: then no balance can be computed again.</param>
+/// <param name="Hints">What may explain differences, a line for people each.</param>
+internal sealed record VerifyResult(long Users, int Sources, long Differences, IReadOnlyList<string> Unreadable, IReadOnlyList<string> Removed, IReadOnlyList<string> Hints)
+{
+    /// <summary>Everything that is to be checked was.</summary>
+    public bool IsComplete => Unreadable.Count == 0 && Removed.Count == 0;
+}

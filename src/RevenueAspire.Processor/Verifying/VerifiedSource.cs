@@ -31,11 +31,6 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
         try
         {
             reader = Source.Kind == SourceKind.File ? OpenFile(maxLineBytes) : OpenLog();
-            if (reader.FirstOffset > 0)
-            {
-                throw new UserErrorException($"{Source.Name}: its beginning, up to offset {reader.FirstOffset}, is no longer retained");
-            }
-
             SourceCheck.Verify(reader, Source);
             if (Ranges.Any(range => range.To > reader.ReadEnd()))
             {
@@ -58,11 +53,12 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
 
     /// <summary>Compares the whole of a file with what it is known by, and the settings with those that it was counted with: else what differs would look like a wrong ledger.</summary>
     /// <exception cref="UserErrorException">They are not the same: it cannot be checked.</exception>
-    public void CheckContent(int maxLineBytes, EventTypes types, CancellationToken cancellationToken)
+    public SourceContent CheckContent(int maxLineBytes, EventTypes types, CancellationToken cancellationToken)
     {
         using var reader = Open(maxLineBytes);
         var fingerprint = FoldFingerprint.Compute(types, reader);
-        if (Ranges.Select(range => range.Frozen!.TypesHash).Append(Source.TypesHash).Any(hash => hash.Length > 0 && !hash.Span.SequenceEqual(fingerprint.Span)))
+        bool IsOther(ReadOnlyMemory<byte> hash) => hash.Length > 0 && !hash.Span.SequenceEqual(fingerprint.Span);
+        if (Ranges.Any(range => IsOther(range.Frozen!.TypesHash)) || (Source.Kind == SourceKind.File && IsOther(Source.TypesHash)))
         {
             throw new UserErrorException(
                 $"Could not check. {Source.Name}: was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
@@ -78,6 +74,9 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
                 throw new UserErrorException($"Could not check. {Source.Name}: is no longer the file that was counted: its bytes have changed. Put the original back");
             }
         }
+
+        // Types that were added to a log's do not change what came before them, so for a log another fingerprint explains differences, and makes none.
+        return new SourceContent(reader.FirstOffset, HasOtherTypes: IsOther(Source.TypesHash));
     }
 
     /// <summary>With its known lengths as ends of lines, as it was counted. One that counted less than another generation ends where it ended.</summary>
@@ -99,3 +98,8 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
         throw new UserErrorException($"{Source.Name}: now holds another log than the one that was applied");
     }
 }
+
+/// <summary>What verify finds when it first looks at a source.</summary>
+/// <param name="FirstOffset">Where what is retained of it begins; 0 for all of it.</param>
+/// <param name="HasOtherTypes">Log: some of it was counted with other event types than verify has.</param>
+internal readonly record struct SourceContent(long FirstOffset, bool HasOtherTypes);

@@ -136,6 +136,53 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
+    public async Task The_script_accepts_its_own_tables_and_a_change_of_them_takes_a_new_version()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("comment on table event_source is null");
+        await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
+
+        // Whoever changes a table changes this line, and the number with it: else the programs would take an older database for theirs.
+        var tables = await database.ScalarAsync<string>(Tables);
+        Assert.Equal("ledger schema 2: ba51b03895137cfe", $"{LedgerSchema.Version}: {Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(tables)))[..16]}");
+    }
+
+    [Theory]
+    [InlineData("alter table event_source drop column types_hash; comment on table event_source is 'ledger schema 1'", "made by another version of this program (ledger schema 1)")]
+    [InlineData("alter table event_source_digest drop column recorded_by; comment on table event_source is null", "made by another version of this program (unnamed)")]
+    [InlineData("alter table event_range alter column events type integer; comment on table event_source is 'ledger schema 1'", "made by another version of this program")]
+    [InlineData("comment on table event_source is 'ledger schema 3'", "made by a newer version of this program (ledger schema 3, this one knows 2)")]
+    [InlineData("drop table event_source_digest; comment on table event_source is null", "event_source_digest is missing")]
+    [InlineData("drop table event_source, event_part", "event_part, event_source is missing")]
+    public async Task ApplyAsync_refuses_tables_of_another_version_and_says_what_to_do(string change, string said)
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("insert into users_revenue values ('user1', 27)");
+        await database.ExecuteAsync(change);
+        var before = await database.ScalarAsync<string>(Tables);
+        var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database.Source, CancellationToken.None));
+        Assert.Contains(said, refusal.Message, StringComparison.Ordinal);
+        Assert.Equal(before, await database.ScalarAsync<string>(Tables));
+
+        // The advice works, as it stands there.
+        await database.ExecuteAsync(refusal.Message.Split('"')[1]);
+        await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
+        Assert.Equal(0L, await database.ScalarAsync<long>("select count(*) from users_revenue"));
+    }
+
+    [Fact]
+    public async Task ApplyAsync_refuses_balances_of_which_nothing_says_what_was_counted()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("insert into users_revenue values ('user1', 27)");
+        await database.ExecuteAsync("drop table event_source, event_source_digest, event_range, event_part, rejected_event");
+        var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database.Source, CancellationToken.None));
+        Assert.Contains("counted again", refusal.Message, StringComparison.Ordinal);
+        await database.ExecuteAsync(refusal.Message.Split('"')[1]);
+        await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
+    }
+
+    [Fact]
     public async Task ApplyAsync_refuses_a_database_that_is_not_UTF8()
     {
         var given = await TestPostgres.CreateDatabaseAsync();

@@ -37,5 +37,8 @@ internal sealed class TestLog : IAsyncDisposable
         return result.Receipt;
     }
 
+    /// <summary>Retention: removes what is applied and in no other use; the bytes removed.</summary>
+    public long RemoveApplied(long appliedThrough) => _writer.RemoveApplied(appliedThrough, retainBytes: 0);
+
     public ValueTask DisposeAsync() => _writer.DisposeAsync();
 }
