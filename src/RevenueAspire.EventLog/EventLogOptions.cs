@@ -5,6 +5,10 @@ namespace RevenueAspire.EventLog;
 /// <summary>Settings of the log (section <c>EventLog</c>).</summary>
 public sealed class EventLogOptions
 {
+    /// <summary>Where the log is kept.</summary>
+    [EnumDataType(typeof(LogEngine))]
+    public LogEngine Engine { get; set; } = LogEngine.File;
+
     /// <summary>Folder of the log; made when missing. The services fill it from <c>Data:Directory</c> when it is not set.</summary>
     [Required]
     public string Directory { get; set; } = "";
@@ -42,6 +46,16 @@ public sealed class EventLogOptions
 
     /// <summary>Bytes that it reserves at a time.</summary>
     internal int ReserveBytes { get; set; } = 1 << 20;
+}
+
+/// <summary>Where a log is kept.</summary>
+public enum LogEngine
+{
+    /// <summary>In a folder, by the one process that holds it.</summary>
+    File,
+
+    /// <summary>In the ledger's database: for several API processes without a disk that they could share.</summary>
+    Postgres,
 }
 
 /// <summary>Which sealed segments of a log are removed (rule L10).</summary>

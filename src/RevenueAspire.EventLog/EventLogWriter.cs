@@ -22,7 +22,7 @@ public enum WriterState
 
 /// <summary>The one writer of a log directory: group commit, durable mark, idempotency keys. Thread-safe.</summary>
 /// <remarks>Callers enqueue under one short lock; a thread of its own does everything that touches the disk. Cancellation of an append ends the wait, never the write.</remarks>
-public sealed partial class EventLogWriter : IAsyncDisposable
+public sealed partial class EventLogWriter : IEventLog
 {
     private readonly EventLogOptions _options;
     private readonly IFileSystem _files;
@@ -94,6 +94,15 @@ public sealed partial class EventLogWriter : IAsyncDisposable
 
     /// <summary>Full path of the folder.</summary>
     public string Directory { get; }
+
+    /// <inheritdoc/>
+    string IEventLog.Name => Directory;
+
+    /// <inheritdoc/>
+    string? IEventLog.StateReason => Error;
+
+    /// <inheritdoc/>
+    KeyMemory IEventLog.Keys => new(LogId, KeysFrom, DurableMark);
 
     /// <summary>Everything before this offset is on disk.</summary>
     public long DurableMark => Volatile.Read(ref _durableMark);
@@ -239,6 +248,14 @@ public sealed partial class EventLogWriter : IAsyncDisposable
             return (_reader ??= EventLogReader.Open(Directory, _files)).IsRecord(offset);
         }
     }
+
+    /// <inheritdoc/>
+    public ValueTask<ReceiptLookup> LookUpAsync(Receipt receipt, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(
+            receipt.LogId != LogId ? ReceiptLookup.OtherLog
+            // What retention has removed cannot be looked up, but the ledger had all of it.
+            : receipt.Offset < FirstOffset || IsRecord(receipt.Offset) ? ReceiptLookup.Record
+            : ReceiptLookup.NoRecord);
 
     /// <summary>Refuses new appends, writes and acknowledges what is queued, releases the directory.</summary>
     public async ValueTask DisposeAsync()

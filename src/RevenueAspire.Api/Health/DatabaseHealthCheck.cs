@@ -5,7 +5,7 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Health;
 
 /// <summary>Degraded while the ledger cannot be read: events are accepted all the same.</summary>
-internal sealed class DatabaseHealthCheck(LedgerReader ledger, EventLogWriter log) : IHealthCheck
+internal sealed class DatabaseHealthCheck(LedgerReader ledger, IEventLog log) : IHealthCheck
 {
     /// <summary>Shorter than a prober's patience.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);

@@ -1,7 +1,10 @@
 using Microsoft.Extensions.Options;
+using Npgsql;
 using RevenueAspire.Api.Access;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Events;
+using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Hosting;
 
@@ -13,10 +16,29 @@ internal static partial class LogHosting
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<AccessControl>();
         // The container disposes it after the server has drained: what is queued is written and acknowledged first.
-        builder.Services.AddSingleton(services => EventLogWriter.Open(
-            services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<EventLogWriter>>()));
-        builder.Services.AddHostedService<LogRetentionService>();
+        if (builder.Configuration.GetValue("EventLog:Engine", LogEngine.File) == LogEngine.Postgres)
+        {
+            builder.Services.AddSingleton<IEventLog>(OpenInPostgres);
+            builder.Services.AddHostedService<PostgresLogCareService>();
+        }
+        else
+        {
+            builder.Services.AddSingleton(services => EventLogWriter.Open(
+                services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<EventLogWriter>>()));
+            builder.Services.AddSingleton<IEventLog>(services => services.GetRequiredService<EventLogWriter>());
+            builder.Services.AddHostedService<LogRetentionService>();
+        }
+
         return builder;
+    }
+
+    private static PostgresEventLog OpenInPostgres(IServiceProvider services)
+    {
+        var setting = $"ConnectionStrings:{Extensions.DatabaseName}";
+        return string.IsNullOrWhiteSpace(services.GetRequiredService<IConfiguration>()[setting])
+            ? throw new EventLogException($"{setting} is not set: with EventLog:Engine=Postgres the log is kept in that database.")
+            : PostgresEventLog.Open(
+                services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<ILogger<PostgresEventLog>>());
     }
 
     /// <summary>Checks every setting, and then opens the log: a slip in the settings leaves no trace on disk.</summary>
@@ -27,8 +49,11 @@ internal static partial class LogHosting
         app.Services.GetRequiredService<IStartupValidator>().Validate();
         app.Services.GetRequiredService<AccessControl>();
         app.Services.GetRequiredService<EventTypes>();
-        var log = app.Services.GetRequiredService<EventLogWriter>();
-        LogOpened(app.Logger, app.Services.GetRequiredService<IOptions<EventLogOptions>>().Value.Directory, log.LogId.ToString("N"), log.DurableMark);
+        if (app.Services.GetRequiredService<IEventLog>() is EventLogWriter log)
+        {
+            LogOpened(app.Logger, app.Services.GetRequiredService<IOptions<EventLogOptions>>().Value.Directory, log.LogId.ToString("N"), log.DurableMark);
+        }
+
         return app;
     }
 

@@ -2,10 +2,10 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>Waits until the ledger has reached an offset of this log. Thread-safe.</summary>
+/// <summary>Waits until the ledger has reached a receipt. Thread-safe.</summary>
 /// <remarks>However many wait, one loop asks the database, and only while somebody waits. What it read last is not remembered for later callers:
 /// a database that was restored or failed over may have gone back. A stop of the API ends all waiting: what is in flight is to be answered soon.</remarks>
-internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter log, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AppliedOffset> logger)
+internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AppliedOffset> logger)
 {
     /// <summary>Callers that wait at once; more are refused as if their time were up.</summary>
     public const int MaxWaiting = 10_000;
@@ -17,14 +17,14 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter 
     private readonly HashSet<Waiter> _waiters = [];
     private bool _polling;
 
-    /// <summary>Waits until everything through the record at an offset is in the ledger.</summary>
-    /// <param name="offset">Offset of a record of this log.</param>
+    /// <summary>Waits until everything through a record is in the ledger.</summary>
+    /// <param name="receipt">The record, of a log that is known here.</param>
     /// <param name="timeout">How long, at most.</param>
     /// <param name="cancellationToken">Stops the waiting.</param>
     /// <returns>False when the time was up, or the API is stopping.</returns>
-    public async Task<bool> WaitAsync(long offset, TimeSpan timeout, CancellationToken cancellationToken)
+    public async Task<bool> WaitAsync(Receipt receipt, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        var waiter = new Waiter(offset);
+        var waiter = new Waiter(receipt);
         lock (_lock)
         {
             if (_waiters.Count >= MaxWaiting || lifetime.ApplicationStopping.IsCancellationRequested)
@@ -64,7 +64,13 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter 
         {
             while (true)
             {
-                var (applied, interval) = await ReadAsync();
+                Guid[] logs;
+                lock (_lock)
+                {
+                    logs = [.. _waiters.Select(waiter => waiter.Receipt.LogId).Distinct()];
+                }
+
+                var (applied, interval) = await ReadAsync(logs);
                 lock (_lock)
                 {
                     _waiters.RemoveWhere(waiter => waiter.TryReach(applied));
@@ -102,24 +108,33 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, EventLogWriter 
         }
     }
 
-    private async Task<(long Applied, TimeSpan Interval)> ReadAsync()
+    /// <summary>One read a log: one in all but a few moments, since receipts are of this process's log unless several replicas answer.</summary>
+    private async Task<(Dictionary<Guid, long> Applied, TimeSpan Interval)> ReadAsync(Guid[] logs)
     {
+        var applied = new Dictionary<Guid, long>(logs.Length);
         try
         {
-            // A log that the ledger does not know yet has nothing applied.
-            return (await ledger.FindAppliedThroughAsync(log.LogId, lifetime.ApplicationStopping) ?? 0, PollInterval);
+            foreach (var log in logs)
+            {
+                // A log that the ledger does not know yet has nothing applied.
+                applied[log] = await ledger.FindAppliedThroughAsync(log, lifetime.ApplicationStopping) ?? 0;
+            }
+
+            return (applied, PollInterval);
         }
         catch (LedgerUnavailableException)
         {
             // It may come back within the callers' time.
-            return (0, PollIntervalAway);
+            return (applied, PollIntervalAway);
         }
     }
 
-    private sealed class Waiter(long offset)
+    private sealed class Waiter(Receipt receipt)
     {
         public TaskCompletionSource<bool> Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-        public bool TryReach(long applied) => applied > offset && Reached.TrySetResult(true);
+        public Receipt Receipt => receipt;
+
+        public bool TryReach(Dictionary<Guid, long> applied) => applied.TryGetValue(receipt.LogId, out var through) && through > receipt.Offset && Reached.TrySetResult(true);
     }
 }

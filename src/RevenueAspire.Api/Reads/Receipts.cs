@@ -6,7 +6,7 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary><c>GET /receipts/{receipt}</c>: how far an event has come.</summary>
-internal sealed class Receipts(LedgerReader ledger, EventLogWriter log, AccessControl access)
+internal sealed class Receipts(LedgerReader ledger, IEventLog log, AccessControl access)
 {
     public async Task HandleAsync(HttpContext context)
     {
@@ -16,7 +16,7 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log, AccessCo
             return;
         }
 
-        var problem = ReceiptParameter.Check(RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, out var receipt);
+        var (receipt, problem) = await ReceiptParameter.CheckAsync(RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
         await (problem is null
             ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)
             : Problems.WriteAsync(context, problem));

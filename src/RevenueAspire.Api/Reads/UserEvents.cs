@@ -10,7 +10,7 @@ using RevenueAspire.Events;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary><c>GET /userEvents/{userid}</c> and <c>GET /userEvents?userId=</c>: a user's revenue, on request not before a receipt is in the ledger.</summary>
-internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, EventLogWriter log, AccessControl access, IOptions<ApiOptions> options)
+internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, IEventLog log, AccessControl access, IOptions<ApiOptions> options)
 {
     private const int RetrySeconds = 1;
     private const string Field = "userId";
@@ -84,13 +84,14 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             return false;
         }
 
-        if (ReceiptParameter.Check(parameters[0], plusIsSpace: true, "after", log, out var receipt) is { } problem)
+        var (receipt, problem) = await ReceiptParameter.CheckAsync(parameters[0], plusIsSpace: true, "after", log, context.RequestAborted);
+        if (problem is not null)
         {
             await Problems.WriteAsync(context, problem);
             return false;
         }
 
-        if (await applied.WaitAsync(receipt.Offset, _timeout, context.RequestAborted))
+        if (await applied.WaitAsync(receipt, _timeout, context.RequestAborted))
         {
             return true;
         }

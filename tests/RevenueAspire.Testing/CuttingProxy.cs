@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
-namespace RevenueAspire.Ledger.Tests;
+namespace RevenueAspire.Testing;
 
 /// <summary>Passes connections on to Postgres and cuts each at a random message: before it is passed on, or after the answer has come back, which is then thrown away.</summary>
 /// <remarks>The second is the commit in doubt: done in the database, and never heard of by the client.</remarks>

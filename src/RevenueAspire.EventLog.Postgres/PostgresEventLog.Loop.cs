@@ -1,0 +1,399 @@
+using System.Diagnostics;
+using RevenueAspire.EventLog.Postgres.Writing;
+using RevenueAspire.EventLog.Writing;
+
+namespace RevenueAspire.EventLog.Postgres;
+
+/// <content>What the loop does: open, commit, acknowledge, fail, read back.</content>
+public sealed partial class PostgresEventLog
+{
+    /// <summary>How long a stop waits for a database that is away, before what is in doubt is answered so.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan AliveInterval = LogSession.Alive / 3;
+
+    /// <summary>Between two notifications: a processor is told within this time, and not more often.</summary>
+    private static readonly TimeSpan NotifyInterval = TimeSpan.FromMilliseconds(10);
+
+    /// <summary>A row of a key that another process wrote and took back comes to rest soon.</summary>
+    private const int MaxKeyRounds = 20;
+
+    private long _aliveAt;
+    private long _notifiedAt;
+    private bool _mustNotify;
+
+    /// <summary>Where the commit that is in doubt would end; null when none is.</summary>
+    private long? _doubtfulEnd;
+
+    private async Task RunAsync()
+    {
+        while (true)
+        {
+            try
+            {
+                if (_session is null && !await TryOpenAsync().ConfigureAwait(false))
+                {
+                    break;
+                }
+
+                if (_taken.Count == 0 && !await TakeAsync().ConfigureAwait(false))
+                {
+                    break;
+                }
+
+                await WorkAsync().ConfigureAwait(false);
+            }
+            catch (Exception exception)
+            {
+                // Also what is no error of the database: whoever waits gets an answer, and the session is opened anew rather than trusted.
+                await FailAsync(exception).ConfigureAwait(false);
+            }
+
+            _answers = _answers.RunOnPool();
+        }
+
+        await EndAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Tries until the database is there. False: stopping.</summary>
+    private async Task<bool> TryOpenAsync()
+    {
+        while (!(_stopping && _taken.Count == 0))
+        {
+            try
+            {
+                await OpenAsync().ConfigureAwait(false);
+                return true;
+            }
+            catch (Exception exception) when (exception is EventLogException || PostgresLogErrors.IsOfDatabase(exception) || exception is OperationCanceledException)
+            {
+                _retry.Next();
+                lock (_gate)
+                {
+                    _error = exception is EventLogException ? exception.Message : PostgresLogErrors.Describe(exception);
+                    LogAway(_logger, Name, _error, _retry.Remaining.TotalMilliseconds);
+                }
+            }
+
+            try
+            {
+                var pause = _retry.Remaining;
+                await Task.Delay(pause > TimeSpan.Zero ? pause : TimeSpan.Zero, _stop.Token).ConfigureAwait(false);
+            }
+            catch (OperationCanceledException)
+            {
+                return false;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Connects, and settles what the last session left in doubt: from then on it is either in the log, or can never come into it.</summary>
+    private async Task OpenAsync()
+    {
+        var (session, found) = await LogSession.OpenAsync(_database, _logId, $"{Environment.MachineName}:{Environment.ProcessId}", _stop.Token).ConfigureAwait(false);
+        if (_doubtfulEnd is { } end)
+        {
+            if (found == end)
+            {
+                lock (_gate)
+                {
+                    _position = (_position.LogId, end);
+                }
+
+                Acknowledge();
+            }
+            else if (found is null)
+            {
+                // The database that may have it is no longer this one.
+                LogReplaced(_logger, Name, _position.LogId);
+                Answer(new AppendResult(AppendStatus.InDoubt, default, 0, 0, "the database was replaced by another one"));
+            }
+
+            _doubtfulEnd = null;
+        }
+        else if (_logId is not null && found != _position.DurableMark)
+        {
+            LogReplaced(_logger, Name, _position.LogId);
+        }
+
+        if (session.LogId == _logId && session.End != _position.DurableMark)
+        {
+            // An older state of the database was restored: receipts already given name offsets that are to be given again. Another log gives other receipts.
+            LogReplaced(_logger, Name, session.LogId);
+            await session.CloseLogAsync(_stop.Token).ConfigureAwait(false);
+            await session.DisposeAsync().ConfigureAwait(false);
+            _logId = null;
+            throw new EventLogException($"{Name}: the log {session.LogId:N} is no longer where it was; another one is begun");
+        }
+
+        var memory = await PostgresLogs.ReadMemoryAsync(_database, _stop.Token).ConfigureAwait(false);
+        _session = session;
+        _logId = session.LogId;
+        OpeningFsync = session.OpeningCommit;
+        _retry.Reset();
+        _aliveAt = _notifiedAt = Stopwatch.GetTimestamp();
+        _mustNotify = true;
+        lock (_gate)
+        {
+            _position = (session.LogId, session.End);
+            _memory = memory;
+            _error = null;
+            _state = WriterState.Running;
+        }
+
+        LogOpen(_logger, Name, session.LogId, session.End);
+    }
+
+    /// <summary>Waits for appends, and takes them. False: stopping, and nothing is queued.</summary>
+    private async Task<bool> TakeAsync()
+    {
+        while (true)
+        {
+            lock (_gate)
+            {
+                _queue.Take(_taken, _options.CommitBytes);
+                if (_taken.Count > 0)
+                {
+                    return true;
+                }
+
+                if (_stopping)
+                {
+                    return false;
+                }
+            }
+
+            var wait = _mustNotify ? NotifyInterval - Stopwatch.GetElapsedTime(_notifiedAt) : AliveInterval - Stopwatch.GetElapsedTime(_aliveAt);
+            if (wait > TimeSpan.Zero && await _signal.WaitAsync(wait).ConfigureAwait(false))
+            {
+                continue;
+            }
+
+            await LookAfterAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>One commit of what is taken.</summary>
+    private async Task WorkAsync()
+    {
+        var started = Stopwatch.GetTimestamp();
+        for (var round = 0; _taken.Count > 0; round++)
+        {
+            using var commit = Commit.Render(_session!.End, _taken);
+            CommitOutcome outcome;
+            _doubtfulEnd = commit.To;
+            try
+            {
+                outcome = await _session.AppendAsync(commit).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (PostgresLogErrors.IsKnownKey(exception) && round < MaxKeyRounds)
+            {
+                // Another process has just written one of the keys: the next round sees it.
+                _doubtfulEnd = null;
+                continue;
+            }
+
+            _doubtfulEnd = null;
+            if (outcome.Moved)
+            {
+                _metrics.Committed(Stopwatch.GetElapsedTime(started), commit.To - commit.From);
+                _aliveAt = started;
+                lock (_gate)
+                {
+                    _position = (_position.LogId, commit.To);
+                }
+
+                Acknowledge();
+                _mustNotify = true;
+            }
+            else if (outcome.Known.Count > 0)
+            {
+                AnswerKnown(outcome.Known);
+            }
+            else
+            {
+                // Closed, or taken over: this process was taken for dead. Nothing of it is written; the next session begins another log with what is taken.
+                await LoseSessionAsync("the log was closed by another process").ConfigureAwait(false);
+                return;
+            }
+        }
+
+        if (_mustNotify && Stopwatch.GetElapsedTime(_notifiedAt) >= NotifyInterval)
+        {
+            await LookAfterAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Tells the processors, and that this process lives.</summary>
+    private async Task LookAfterAsync()
+    {
+        if (_mustNotify && Stopwatch.GetElapsedTime(_notifiedAt) >= NotifyInterval)
+        {
+            _mustNotify = false;
+            _notifiedAt = Stopwatch.GetTimestamp();
+            await _session!.NotifyAsync().ConfigureAwait(false);
+        }
+
+        if (Stopwatch.GetElapsedTime(_aliveAt) >= AliveInterval)
+        {
+            _aliveAt = Stopwatch.GetTimestamp();
+            var isOurs = await _session!.StayAliveAsync().ConfigureAwait(false);
+            var memory = await PostgresLogs.ReadMemoryAsync(_database, _stop.Token).ConfigureAwait(false);
+            lock (_gate)
+            {
+                _memory = memory;
+            }
+
+            if (!isOurs)
+            {
+                await LoseSessionAsync("the log was closed by another process").ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Answers everybody who waited for a finished commit.</summary>
+    private void Acknowledge()
+    {
+        Leave(_taken);
+        foreach (var pending in _taken)
+        {
+            var group = pending.Group;
+            var receipt = new Receipt(_position.LogId, pending.LastRecord);
+            AnswerRepeats(pending, new KnownKey(group.KeyHash, group.BodyHash, receipt, group.Count, group.RejectedCount));
+            _answers.Add(pending, new AppendResult(AppendStatus.Appended, receipt, group.Count, group.RejectedCount));
+        }
+
+        _taken.Clear();
+    }
+
+    /// <summary>Answers those whose key is known, and keeps the rest.</summary>
+    private void AnswerKnown(List<KnownKey> known)
+    {
+        var byKey = known.ToDictionary(key => key.Key);
+        var repeats = _taken.FindAll(pending => pending.Group.HasKey && byKey.ContainsKey(pending.Group.KeyHash));
+        _taken.RemoveAll(repeats.Contains);
+        Leave(repeats);
+        foreach (var pending in repeats)
+        {
+            var first = byKey[pending.Group.KeyHash];
+            AnswerRepeats(pending, first);
+            _answers.Add(pending, Repeat(first, pending.Group));
+        }
+    }
+
+    /// <summary>Answers all that are taken alike.</summary>
+    private void Answer(AppendResult result)
+    {
+        Leave(_taken);
+        foreach (var pending in _taken)
+        {
+            pending.Repeats?.ForEach(repeat => _answers.Add(repeat, result));
+            _answers.Add(pending, result);
+        }
+
+        _taken.Clear();
+    }
+
+    private void AnswerRepeats(PendingAppend pending, KnownKey first) => pending.Repeats?.ForEach(repeat => _answers.Add(repeat, Repeat(first, repeat.Group)));
+
+    /// <summary>Gives the places of groups back; nobody else can reach them or their repeats afterwards.</summary>
+    private void Leave(List<PendingAppend> groups)
+    {
+        lock (_gate)
+        {
+            foreach (var pending in groups)
+            {
+                _queue.Leave(pending.Group);
+                if (pending.Group.HasKey)
+                {
+                    _inFlight.Remove(pending.Group.KeyHash);
+                    pending.Repeats?.ForEach(repeat => _queue.Leave(repeat.Group));
+                }
+            }
+        }
+    }
+
+    /// <summary>The database refused, or went away. What was taken is refused when it certainly came to nothing; else it waits until that can be read.</summary>
+    private async Task FailAsync(Exception cause)
+    {
+        var error = PostgresLogErrors.Describe(cause);
+        var isInDoubt = _doubtfulEnd is not null && !PostgresLogErrors.IsRefusal(cause);
+        List<PendingAppend> queued = [];
+        lock (_gate)
+        {
+            _error = error;
+            _state = WriterState.Failed;
+            _queue.Take(queued, long.MaxValue);
+        }
+
+        LogFailed(_logger, Name, error, queued.Count + _taken.Count, isInDoubt ? _taken.Count : 0, PostgresLogErrors.IsOfDatabase(cause) ? null : cause);
+        if (!isInDoubt)
+        {
+            _doubtfulEnd = null;
+            Answer(Unavailable(error));
+        }
+
+        var inDoubt = _taken.ToArray();
+        _taken.Clear();
+        _taken.AddRange(queued);
+        Answer(Unavailable(error));
+        _taken.AddRange(inDoubt);
+        _retry.Reset();
+        await DropSessionAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>The log is no longer ours: what is taken goes into the next one.</summary>
+    private async Task LoseSessionAsync(string reason)
+    {
+        lock (_gate)
+        {
+            _error = reason;
+            _state = WriterState.Failed;
+        }
+
+        LogLost(_logger, Name, _position.LogId, reason);
+        await DropSessionAsync().ConfigureAwait(false);
+    }
+
+    private async Task DropSessionAsync()
+    {
+        var session = _session;
+        _session = null;
+        if (session is not null)
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>The end of the loop.</summary>
+    private async Task EndAsync()
+    {
+        lock (_gate)
+        {
+            _state = WriterState.Stopped;
+            _error = "the log is closed";
+            _queue.Take(_taken, long.MaxValue);
+        }
+
+        Answer(new AppendResult(
+            _doubtfulEnd is null ? AppendStatus.Unavailable : AppendStatus.InDoubt, default, 0, 0, "the process is stopping, and the database does not tell what became of it"));
+        _answers = _answers.RunOnPool();
+        try
+        {
+            if (_session is not null)
+            {
+                await _session.CloseLogAsync(_stop.Token).ConfigureAwait(false);
+            }
+        }
+        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception) || exception is OperationCanceledException)
+        {
+            // Others close it once this process has not been heard of for a while.
+            LogNotClosed(_logger, Name, PostgresLogErrors.Describe(exception));
+        }
+
+        await DropSessionAsync().ConfigureAwait(false);
+        _ended.TrySetResult();
+    }
+}

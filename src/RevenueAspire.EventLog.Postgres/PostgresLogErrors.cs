@@ -1,0 +1,29 @@
+using System.Net.Sockets;
+using Npgsql;
+
+namespace RevenueAspire.EventLog.Postgres;
+
+/// <summary>Sorts what Postgres and its driver have to say about a log.</summary>
+internal static class PostgresLogErrors
+{
+    /// <summary>Whether it comes from the database or the way to it; anything else is a bug.</summary>
+    public static bool IsOfDatabase(Exception exception) => exception is NpgsqlException or SocketException or TimeoutException or IOException;
+
+    /// <summary>Whether a statement that failed so has certainly changed nothing, now and later. An error of severity ERROR ends the transaction; all else leaves the commit in doubt.</summary>
+    public static bool IsRefusal(Exception exception) =>
+        exception is PostgresException { InvariantSeverity: "ERROR" } error
+        && !error.SqlState.StartsWith("08", StringComparison.Ordinal)
+        && error.SqlState is not (PostgresErrorCodes.StatementCompletionUnknown or PostgresErrorCodes.TransactionResolutionUnknown);
+
+    /// <summary>Whether another process has written one of the keys.</summary>
+    public static bool IsKnownKey(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "event_log_key_pkey" };
+
+    /// <summary>One line for people; never the password.</summary>
+    public static string Describe(Exception exception) => exception switch
+    {
+        PostgresException error => $"the database refuses: {error.MessageText} (SQLSTATE {error.SqlState})",
+        NpgsqlException { InnerException: SocketException socket } => $"the database cannot be reached: {socket.Message}",
+        NpgsqlException { InnerException: TimeoutException } or TimeoutException => "the database did not answer in time",
+        _ => $"the database cannot be used: {exception.Message.ReplaceLineEndings(" ")}",
+    };
+}

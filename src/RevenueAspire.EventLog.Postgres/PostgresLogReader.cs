@@ -1,0 +1,213 @@
+using System.Data;
+using Npgsql;
+using RevenueAspire.EventLog.Postgres.Reading;
+using RevenueAspire.EventLog.Postgres.Writing;
+
+namespace RevenueAspire.EventLog.Postgres;
+
+/// <summary>Reads a log in Postgres, while it is written. Thread-safe.</summary>
+/// <remarks>Rows of one log commit in the order of their offsets, each together with the log's end: whatever lies before the end is there.
+/// Memory: the batches read last, up to 32 MB and one batch.</remarks>
+public sealed class PostgresLogReader : IDisposable
+{
+    private const long CacheBytes = 32 << 20;
+
+    /// <summary>Read at a time, in bytes of the log.</summary>
+    private const long WindowBytes = 1 << 20;
+
+    private const string Columns = "from_offset, to_offset, encoding, crc, bytes";
+
+    private readonly Func<NpgsqlConnection> _connect;
+    private readonly bool _ownsConnections;
+    private readonly Lock _gate = new();
+    private readonly BatchCache _cache = new(CacheBytes);
+    private long _firstOffset;
+    private long _end;
+
+    private PostgresLogReader(Func<NpgsqlConnection> connect, bool ownsConnections, Guid logId)
+    {
+        _connect = connect;
+        _ownsConnections = ownsConnections;
+        LogId = logId;
+        Name = $"log {logId:N} in Postgres";
+    }
+
+    /// <summary>The log's id.</summary>
+    public Guid LogId { get; }
+
+    /// <summary>For people.</summary>
+    public string Name { get; }
+
+    /// <summary>First offset that is still kept, as of the last look at the end.</summary>
+    public long FirstOffset => Volatile.Read(ref _firstOffset);
+
+    /// <summary>Opens a log for reading; its process need not run.</summary>
+    /// <exception cref="EventLogException">The database has no such log.</exception>
+    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    public static PostgresLogReader Open(NpgsqlDataSource database, Guid logId)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        return Open(new PostgresLogReader(database.OpenConnection, ownsConnections: true, logId));
+    }
+
+    /// <summary>Opens a log as of a transaction's snapshot: what retention removes meanwhile stays readable.</summary>
+    /// <param name="connection">With the transaction; not used by anybody else while this reads. Not disposed of.</param>
+    /// <param name="logId">The log.</param>
+    /// <inheritdoc cref="Open(NpgsqlDataSource, Guid)"/>
+    public static PostgresLogReader Open(NpgsqlConnection connection, Guid logId)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        return Open(new PostgresLogReader(() => connection, ownsConnections: false, logId));
+    }
+
+    /// <summary>Asks the database for the log's end.</summary>
+    /// <exception cref="EventLogException">The log is gone.</exception>
+    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    public long ReadDurableMark()
+    {
+        lock (_gate)
+        {
+            return Ask(connection =>
+            {
+                using var command = new NpgsqlCommand("select first_offset, end_offset from event_log where log_id = $1", connection) { Parameters = { new() { Value = LogId } } };
+                using var rows = command.ExecuteReader(CommandBehavior.SingleRow);
+                if (!rows.Read())
+                {
+                    throw new EventLogException($"{Name}: the database no longer has this log: it was replaced, or restored to an earlier state");
+                }
+
+                Volatile.Write(ref _firstOffset, rows.GetInt64(0));
+                return _end = rows.GetInt64(1);
+            });
+        }
+    }
+
+    /// <summary>Copies bytes from a log offset on, never past the end.</summary>
+    /// <param name="offset">From <see cref="FirstOffset"/> to the end.</param>
+    /// <param name="destination">Filled as far as the end and damage allow, and not beyond a megabyte.</param>
+    /// <exception cref="EventLogException">The offset lies outside the log, or the log is gone.</exception>
+    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    public LogRead Read(long offset, Span<byte> destination)
+    {
+        lock (_gate)
+        {
+            if (offset >= _end)
+            {
+                ReadDurableMark();
+            }
+
+            if (offset < FirstOffset || offset > _end)
+            {
+                throw new EventLogException($"{Name}: offset {offset} lies outside the log, which holds {FirstOffset} to {_end}");
+            }
+
+            if (offset == _end)
+            {
+                return default;
+            }
+
+            var copied = 0;
+            while (copied < destination.Length && offset + copied < _end)
+            {
+                var at = offset + copied;
+                if ((_cache.Find(at) ?? Load(at, at + Math.Min(WindowBytes, destination.Length - copied))) is not { } batch)
+                {
+                    // Retention may have removed it since the last look.
+                    ReadDurableMark();
+                    return copied > 0 ? new LogRead(copied, 0, null)
+                        : at < FirstOffset ? throw new EventLogException($"{Name}: offset {at} is no longer kept")
+                        : new LogRead(0, NextAfter(at), "the batch that was stored here is missing");
+                }
+
+                if (batch.Damage is not null)
+                {
+                    return copied > 0 ? new LogRead(copied, 0, null) : new LogRead(0, batch.To, batch.Damage);
+                }
+
+                var piece = batch.Bytes.AsSpan((int)(at - batch.From));
+                piece = piece[..Math.Min(piece.Length, destination.Length - copied)];
+                piece.CopyTo(destination[copied..]);
+                copied += piece.Length;
+            }
+
+            return new LogRead(copied, 0, null);
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        // Connections are taken for a moment each; the garbage collector has the rest.
+    }
+
+    private static PostgresLogReader Open(PostgresLogReader reader)
+    {
+        reader.ReadDurableMark();
+        return reader;
+    }
+
+    /// <summary>Reads the batch that an offset lies in, and the ones behind it; null when the database has none there.</summary>
+    private StoredBatch? Load(long offset, long to) => Ask(connection =>
+    {
+        using var command = new NpgsqlCommand(
+            $"""
+            select {Columns} from event_log_batch
+            where log_id = $1 and from_offset < $3
+              and from_offset >= coalesce((select max(from_offset) from event_log_batch where log_id = $1 and from_offset <= $2), $2)
+            order by from_offset
+            """, connection)
+        {
+            Parameters = { new() { Value = LogId }, new() { Value = offset }, new() { Value = to } },
+        };
+        using var rows = command.ExecuteReader();
+        StoredBatch? found = null;
+        long unpacked = 0;
+        while (unpacked < CacheBytes && rows.Read())
+        {
+            var batch = ReadBatch(rows);
+            unpacked += batch.Bytes.Length;
+            _cache.Add(batch);
+            if (batch.From <= offset && offset < batch.To)
+            {
+                found = batch;
+            }
+        }
+
+        return found;
+    });
+
+    private long NextAfter(long offset) => Ask(connection =>
+    {
+        using var command = new NpgsqlCommand("select min(from_offset) from event_log_batch where log_id = $1 and from_offset > $2", connection)
+        {
+            Parameters = { new() { Value = LogId }, new() { Value = offset } },
+        };
+        return command.ExecuteScalar() is long next ? next : _end;
+    });
+
+    private static StoredBatch ReadBatch(NpgsqlDataReader rows) =>
+        StoredBatch.Unpack(rows.GetInt64(0), rows.GetInt64(1), (BatchEncoding)rows.GetInt16(2), (uint)rows.GetInt64(3), rows.GetFieldValue<byte[]>(4));
+
+    private T Ask<T>(Func<NpgsqlConnection, T> ask)
+    {
+        try
+        {
+            var connection = _connect();
+            try
+            {
+                return ask(connection);
+            }
+            finally
+            {
+                if (_ownsConnections)
+                {
+                    connection.Dispose();
+                }
+            }
+        }
+        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
+        {
+            throw new IOException($"{Name}: {PostgresLogErrors.Describe(exception)}", exception);
+        }
+    }
+}

@@ -1,0 +1,248 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace RevenueAspire.EventLog.Postgres.Writing;
+
+/// <summary>What became of a commit.</summary>
+/// <param name="Moved">The log's end moved, and everything with it.</param>
+/// <param name="Known">Keys that are known already: then nothing was written.</param>
+internal readonly record struct CommitOutcome(bool Moved, List<KnownKey> Known);
+
+/// <summary>The writer's connection, with the right to append to one log: every append names the log's end and the epoch that this session has raised. Not thread-safe.</summary>
+internal sealed class LogSession : IAsyncDisposable
+{
+    /// <summary>How long the process counts as alive without a word from it.</summary>
+    public static readonly TimeSpan Alive = TimeSpan.FromSeconds(30);
+
+    private const string AliveUntil = "now() + interval '30 seconds'";
+
+    private const string Move =
+        $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
+
+    private const string AppendSql =
+        $"""
+        with moved as ({Move} returning 1),
+             batch as (insert into event_log_batch (log_id, from_offset, to_offset, encoding, crc, bytes) select $1, $2, $4, $5, $6, $7 from moved)
+        select exists (select from moved)
+        """;
+
+    // The known keys are looked at first: then nothing moves, and the statement has done nothing. Another process that writes one of them at the same time
+    // makes this one wait, and fail with 23505 as a whole once it has committed.
+    private const string AppendKeyedSql =
+        $"""
+        with known as materialized (select k.* from event_log_key k where k.key_hash = any ($8)),
+             moved as ({Move} and not exists (select from known) returning 1),
+             batch as (insert into event_log_batch (log_id, from_offset, to_offset, encoding, crc, bytes) select $1, $2, $4, $5, $6, $7 from moved),
+             keys as (
+               insert into event_log_key (key_hash, body_hash, log_id, record_offset, record_count, rejected_count)
+               select n.key_hash, n.body_hash, $1, n.record_offset, n.record_count, n.rejected_count
+               from moved, unnest($8, $9, $10, $11, $12) as n (key_hash, body_hash, record_offset, record_count, rejected_count)
+               order by n.key_hash)
+        select exists (select from moved), known.key_hash, known.body_hash, known.log_id, known.record_offset, known.record_count, known.rejected_count
+        from (select) always left join known on true
+        """;
+
+    private readonly NpgsqlConnection _connection;
+    private readonly NpgsqlCommand _append;
+    private readonly NpgsqlCommand _appendKeyed;
+    private readonly NpgsqlParameter<ReadOnlyMemory<byte>>[] _bytes = [Bytea(), Bytea()];
+
+    private LogSession(NpgsqlConnection connection)
+    {
+        _connection = connection;
+        _append = Command(AppendSql, _bytes[0]);
+        _appendKeyed = Command(AppendKeyedSql, _bytes[1]);
+        _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea });
+        _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea });
+        _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bigint });
+        _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
+        _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
+    }
+
+    /// <summary>The log.</summary>
+    public Guid LogId { get; private set; }
+
+    /// <summary>Its end.</summary>
+    public long End { get; private set; }
+
+    /// <summary>What every append of this session names.</summary>
+    public long Epoch { get; private set; }
+
+    /// <summary>How long the synchronous commit of the opening took.</summary>
+    public TimeSpan OpeningCommit { get; private set; }
+
+    /// <summary>Connects, applies the schema, and takes the log over: whatever an earlier session may still have under way fails from then on.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="logId">The log to go on with, or null to begin one.</param>
+    /// <param name="writer">Host and process, for people.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <returns>The session, and where the log to go on with was found to end; a session of a new log when that one is closed or gone.</returns>
+    /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
+    /// <exception cref="EventLogException">The database cannot hold a log.</exception>
+    public static async Task<(LogSession Session, long? EndFound)> OpenAsync(NpgsqlDataSource database, Guid? logId, string writer, CancellationToken cancellationToken)
+    {
+        var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        var session = new LogSession(connection);
+        try
+        {
+            // An acknowledgement means durable here too, whatever the server, the database or the role have as their default.
+            await session.ExecuteAsync("set synchronous_commit = on", cancellationToken).ConfigureAwait(false);
+            await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
+            var found = logId is { } known ? await session.TakeOverAsync(known, cancellationToken).ConfigureAwait(false) : null;
+            if (session.LogId == Guid.Empty)
+            {
+                await session.BeginAsync(writer, cancellationToken).ConfigureAwait(false);
+            }
+
+            await session._append.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            await session._appendKeyed.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            return (session, found);
+        }
+        catch
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Appends in one statement, which is one transaction: end, batch and keys, or nothing.</summary>
+    /// <exception cref="NpgsqlException">As Postgres gives it: 23505 when another process wrote one of the keys meanwhile.</exception>
+    public async Task<CommitOutcome> AppendAsync(Commit commit)
+    {
+        var keyed = commit.Keys.Keys.Length > 0;
+        var command = keyed ? _appendKeyed : _append;
+        ((NpgsqlParameter<Guid>)command.Parameters[0]).TypedValue = LogId;
+        ((NpgsqlParameter<long>)command.Parameters[1]).TypedValue = commit.From;
+        ((NpgsqlParameter<long>)command.Parameters[2]).TypedValue = Epoch;
+        ((NpgsqlParameter<long>)command.Parameters[3]).TypedValue = commit.To;
+        ((NpgsqlParameter<short>)command.Parameters[4]).TypedValue = (short)commit.Encoding;
+        ((NpgsqlParameter<long>)command.Parameters[5]).TypedValue = commit.Crc;
+        _bytes[keyed ? 1 : 0].TypedValue = commit.Bytes;
+        if (keyed)
+        {
+            command.Parameters[7].Value = commit.Keys.Keys;
+            command.Parameters[8].Value = commit.Keys.Bodies;
+            command.Parameters[9].Value = commit.Keys.Offsets;
+            command.Parameters[10].Value = commit.Keys.Counts;
+            command.Parameters[11].Value = commit.Keys.Rejected;
+        }
+
+        var moved = false;
+        List<KnownKey> known = [];
+        await using var rows = await command.ExecuteReaderAsync().ConfigureAwait(false);
+        while (await rows.ReadAsync().ConfigureAwait(false))
+        {
+            moved = rows.GetBoolean(0);
+            if (keyed && !await rows.IsDBNullAsync(1).ConfigureAwait(false))
+            {
+                known.Add(new KnownKey(
+                    Hash(rows.GetFieldValue<byte[]>(1)), Hash(rows.GetFieldValue<byte[]>(2)), new Receipt(rows.GetGuid(3), rows.GetInt64(4)), rows.GetInt32(5), rows.GetInt32(6)));
+            }
+        }
+
+        if (moved)
+        {
+            End = commit.To;
+        }
+
+        return new CommitOutcome(moved, known);
+    }
+
+    /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all processes commit one after the other.</summary>
+    public Task NotifyAsync() => ExecuteAsync($"notify {PostgresLogs.Channel}", CancellationToken.None);
+
+    /// <summary>Says that the process lives.</summary>
+    /// <returns>False when the log was closed or taken over meanwhile.</returns>
+    public async Task<bool> StayAliveAsync()
+    {
+        await using var command = new NpgsqlCommand($"update event_log set alive_until = {AliveUntil} where log_id = $1 and epoch = $2 and not is_closed", _connection)
+        {
+            Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
+        };
+        return await command.ExecuteNonQueryAsync().ConfigureAwait(false) == 1;
+    }
+
+    /// <summary>Says that nothing is appended to the log any more; one that never had an event goes.</summary>
+    public async Task CloseLogAsync(CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            "with gone as (delete from event_log where log_id = $1 and epoch = $2 and end_offset = 0) "
+            + "update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2 and end_offset > 0", _connection)
+        {
+            Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
+        };
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _append.DisposeAsync().ConfigureAwait(false);
+        await _appendKeyed.DisposeAsync().ConfigureAwait(false);
+        await _connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Raises the log's epoch. A commit that is still under way holds the row: this waits for its end, and one that comes later finds another epoch.</summary>
+    private async Task<long?> TakeOverAsync(Guid logId, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed", _connection)
+        {
+            Parameters = { new() { Value = logId } },
+        };
+        var started = Stopwatch.GetTimestamp();
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            return null;
+        }
+
+        var (end, epoch, isClosed) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2));
+        if (!isClosed)
+        {
+            OpeningCommit = Stopwatch.GetElapsedTime(started);
+            (LogId, End, Epoch) = (logId, end, epoch);
+        }
+
+        return end;
+    }
+
+    private async Task BeginAsync(string writer, CancellationToken cancellationToken)
+    {
+        var logId = Guid.NewGuid();
+        await using var command = new NpgsqlCommand($"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil})", _connection)
+        {
+            Parameters = { new() { Value = logId }, new() { Value = writer } },
+        };
+        var started = Stopwatch.GetTimestamp();
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        OpeningCommit = Stopwatch.GetElapsedTime(started);
+        (LogId, End, Epoch) = (logId, 0, 0);
+    }
+
+    private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, _connection);
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    private NpgsqlCommand Command(string sql, NpgsqlParameter bytes) => new(sql, _connection)
+    {
+        Parameters =
+        {
+            new NpgsqlParameter<Guid> { NpgsqlDbType = NpgsqlDbType.Uuid },
+            new NpgsqlParameter<long> { NpgsqlDbType = NpgsqlDbType.Bigint },
+            new NpgsqlParameter<long> { NpgsqlDbType = NpgsqlDbType.Bigint },
+            new NpgsqlParameter<long> { NpgsqlDbType = NpgsqlDbType.Bigint },
+            new NpgsqlParameter<short> { NpgsqlDbType = NpgsqlDbType.Smallint },
+            new NpgsqlParameter<long> { NpgsqlDbType = NpgsqlDbType.Bigint },
+            bytes,
+        },
+    };
+
+    private static NpgsqlParameter<ReadOnlyMemory<byte>> Bytea() => new() { NpgsqlDbType = NpgsqlDbType.Bytea };
+
+    private static UInt128 Hash(byte[] bytes) => BinaryPrimitives.ReadUInt128LittleEndian(bytes);
+}

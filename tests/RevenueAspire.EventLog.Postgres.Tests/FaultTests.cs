@@ -1,0 +1,165 @@
+using System.Collections.Concurrent;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.EventLog.Postgres.Tests;
+
+public sealed class FaultTests
+{
+    private const string KillOthers = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+
+    [Fact]
+    public async Task An_append_whose_answer_is_lost_is_read_back_before_it_is_answered()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var random = Seed.Random(nameof(An_append_whose_answer_is_lost_is_read_back_before_it_is_answered));
+        var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        await using var proxy = new CuttingProxy(server.Host!, server.Port, random, cuts: 25);
+        await using var through = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+        var log = await database.OpenAsync(through: through);
+
+        var acknowledged = await AppendUntilAsync(log, () => proxy.CutsLeft <= 0);
+
+        Assert.True(proxy.LostAnswers > 0, $"{Seed.Hint}: {proxy.LostAnswers} lost answers");
+        await AssertExactAsync(database, acknowledged);
+    }
+
+    [Fact]
+    public async Task Killed_connections_lose_nothing_that_was_acknowledged_and_repeat_nothing()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var log = await database.OpenAsync();
+        using var stop = new CancellationTokenSource();
+        var killing = Task.Run(async () =>
+        {
+            await using var killer = NpgsqlDataSource.Create(database.ConnectionString);
+            for (var i = 0; i < 25; i++)
+            {
+                await using var kill = killer.CreateCommand(KillOthers);
+                await kill.ExecuteNonQueryAsync();
+                await Task.Delay(40);
+            }
+
+            await stop.CancelAsync();
+        });
+        var acknowledged = await AppendUntilAsync(log, () => stop.IsCancellationRequested);
+        await killing;
+        await AssertExactAsync(database, acknowledged);
+    }
+
+    [Fact]
+    public async Task A_log_that_was_closed_by_others_takes_nothing_more_and_its_process_begins_another()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var log = await database.OpenAsync();
+        var first = await PostgresLog.AppendAsync(log, "a");
+        await database.ExecuteAsync("update event_log set alive_until = now() - interval '1 second'");
+        Assert.Equal(1, await PostgresLogCare.CloseEndedAsync(database.Database, CancellationToken.None));
+
+        var second = await Eventually.GetAsync<object>(async () => await PostgresLog.AppendAsync(log, "b") is { Status: AppendStatus.Appended } result ? result : null);
+
+        Assert.NotEqual(first.Receipt.LogId, ((AppendResult)second).Receipt.LogId);
+        Assert.Equal(log.LogId, ((AppendResult)second).Receipt.LogId);
+        Assert.Equal(2, (await PostgresLogs.ListAsync(database.Database, CancellationToken.None)).Count);
+        Assert.Equal(ReceiptLookup.Record, await log.LookUpAsync(first.Receipt, CancellationToken.None));
+        var counts = await database.CountByUserAsync();
+        Assert.Equal((1, 1), (counts["a"], counts["b"]));
+    }
+
+    [Fact]
+    public async Task A_statement_of_an_earlier_session_that_arrives_late_changes_nothing()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var (late, _) = await Writing.LogSession.OpenAsync(database.Database, null, "test", CancellationToken.None);
+        await using var first = late;
+        var (now, end) = await Writing.LogSession.OpenAsync(database.Database, first.LogId, "test", CancellationToken.None);
+        await using var second = now;
+        Assert.Equal(0, end);
+        using var commit = Writing.Commit.Of(0, "{}\n"u8);
+        Assert.False((await first.AppendAsync(commit)).Moved);
+        Assert.True((await second.AppendAsync(commit)).Moved);
+        Assert.Equal("{}\n", database.Read(second.LogId));
+    }
+
+    [Fact]
+    public async Task Without_a_database_appends_are_refused_and_when_it_is_there_they_are_accepted_by_themselves()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var name = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database;
+        await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
+        await using (var rename = admin.CreateCommand($"alter database {name} rename to {name}_away"))
+        {
+            await rename.ExecuteNonQueryAsync();
+        }
+
+        var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), Microsoft.Extensions.Logging.Abstractions.NullLogger<PostgresEventLog>.Instance);
+        await using (log)
+        {
+            await Eventually.IsTrueAsync(() => log.StateReason?.Contains(PostgresErrorCodes.InvalidCatalogName, StringComparison.Ordinal) == true);
+            Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "a")).Status);
+            await using (var back = admin.CreateCommand($"alter database {name}_away rename to {name}"))
+            {
+                await back.ExecuteNonQueryAsync();
+            }
+
+            await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+            Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "a")).Status);
+            Assert.Null(log.StateReason);
+        }
+    }
+
+    [Fact]
+    public async Task A_database_that_refuses_to_write_is_a_refusal_and_nothing_of_it_appears_later()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var log = await database.OpenAsync();
+        await database.ExecuteAsync("alter table event_log_batch add constraint no_more check (false) not valid");
+        var refused = await PostgresLog.AppendAsync(log, "a", "key");
+        Assert.Equal(AppendStatus.Unavailable, refused.Status);
+        await database.ExecuteAsync("alter table event_log_batch drop constraint no_more");
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "a", "key")).Status);
+        Assert.Equal(1, (await database.CountByUserAsync())["a"]);
+    }
+
+    /// <summary>Appends from several callers, each event with a user of its own. Returns who was acknowledged; the others may or may not be there.</summary>
+    private static async Task<ConcurrentDictionary<string, Receipt>> AppendUntilAsync(PostgresEventLog log, Func<bool> isEnough)
+    {
+        var acknowledged = new ConcurrentDictionary<string, Receipt>();
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async caller =>
+        {
+            for (var i = 0; !isEnough() || i < 50; i++)
+            {
+                var user = $"u{caller}-{i}";
+                var result = await PostgresLog.AppendAsync(log, user, i % 3 == 0 ? user : null);
+                if (result.Status == AppendStatus.Appended)
+                {
+                    Assert.True(acknowledged.TryAdd(user, result.Receipt));
+                }
+                else
+                {
+                    Assert.Equal(AppendStatus.Unavailable, result.Status);
+                    await Task.Delay(5);
+                }
+            }
+        }));
+        return acknowledged;
+    }
+
+    /// <summary>An answer is the truth: what was acknowledged is there once at its receipt, and what was refused is not there.</summary>
+    private static async Task AssertExactAsync(PostgresLog database, ConcurrentDictionary<string, Receipt> acknowledged)
+    {
+        var counts = await database.CountByUserAsync();
+        Assert.True(acknowledged.Count > 100, $"{Seed.Hint}: only {acknowledged.Count} were acknowledged");
+        Assert.True(counts.Values.All(count => count == 1), Seed.Hint);
+        Assert.True(acknowledged.Keys.ToHashSet().SetEquals(counts.Keys), $"{Seed.Hint}: {acknowledged.Count} acknowledged, {counts.Count} in the log");
+        foreach (var (user, receipt) in acknowledged)
+        {
+            using var reader = PostgresLogReader.Open(database.Database, receipt.LogId);
+            var line = new byte[64];
+            var read = reader.Read(receipt.Offset, line);
+            Assert.Contains($"\"{user}\"", System.Text.Encoding.UTF8.GetString(line, 0, read.Count), StringComparison.Ordinal);
+            break;
+        }
+    }
+}

@@ -1,0 +1,102 @@
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.EventLog.Postgres.Tests;
+
+public sealed class KeyTests
+{
+    [Fact]
+    public async Task L9_a_repeat_gets_the_first_answer_in_any_process_and_after_the_first_has_ended()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var one = await database.OpenAsync();
+        var other = await database.OpenAsync();
+        var first = await PostgresLog.AppendAsync(one, "a", "key", count: 3, rejected: 2);
+        await one.DisposeAsync();
+        var again = await PostgresLog.AppendAsync(other, "a", "key", count: 3, rejected: 2);
+        Assert.Equal((AppendStatus.Repeated, first.Receipt, 3, 2), (again.Status, again.Receipt, again.Accepted, again.RejectedCount));
+        Assert.Equal(AppendStatus.KeyConflict, (await PostgresLog.AppendAsync(other, "b", "key")).Status);
+        Assert.Equal(3, (await database.CountByUserAsync())["a"]);
+        Assert.Equal(ReceiptLookup.Record, await other.LookUpAsync(first.Receipt, CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task L9_repeats_beside_others_in_one_commit_take_nobody_with_them()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var log = await database.OpenAsync();
+        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => PostgresLog.AppendAsync(log, $"u{i}", $"k{i}")));
+        var results = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => PostgresLog.AppendAsync(log, $"u{i % 40}", i < 40 ? $"k{i}" : null)));
+        Assert.Equal(20, results.Count(result => result.Status == AppendStatus.Repeated));
+        Assert.Equal(40, results.Count(result => result.Status == AppendStatus.Appended));
+        var counts = await database.CountByUserAsync();
+        Assert.All(Enumerable.Range(0, 40), i => Assert.Equal(i < 20 ? 2 : 1, counts[$"u{i}"]));
+    }
+
+    [Fact]
+    public async Task L9_a_repeat_that_arrives_while_the_first_is_in_flight_waits_for_it()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var log = await database.OpenAsync();
+        await using var blocker = await database.Database.OpenConnectionAsync();
+        await using var transaction = await blocker.BeginTransactionAsync();
+        await using (var hold = new Npgsql.NpgsqlCommand($"select from event_log where log_id = '{log.LogId}' for update", blocker))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        var first = PostgresLog.AppendAsync(log, "a", "key");
+        var repeat = PostgresLog.AppendAsync(log, "a", "key");
+        var conflict = PostgresLog.AppendAsync(log, "b", "key");
+        Assert.False(first.IsCompleted || repeat.IsCompleted || conflict.IsCompleted);
+        await transaction.RollbackAsync();
+        Assert.Equal(AppendStatus.Appended, (await first).Status);
+        Assert.Equal((AppendStatus.Repeated, (await first).Receipt), ((await repeat).Status, (await repeat).Receipt));
+        Assert.Equal(AppendStatus.KeyConflict, (await conflict).Status);
+        Assert.Equal(0, log.QueueDepth);
+    }
+
+    [Fact]
+    public async Task L9_the_same_keys_sent_to_several_processes_at_once_count_once_each()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var random = Seed.Random(nameof(L9_the_same_keys_sent_to_several_processes_at_once_count_once_each));
+        var logs = new[] { await database.OpenAsync(), await database.OpenAsync(), await database.OpenAsync() };
+        const int Keys = 300;
+        var orders = logs.Select(_ =>
+        {
+            var order = Enumerable.Range(0, Keys).ToArray();
+            random.Shuffle(order);
+            return order;
+        }).ToArray();
+        var answers = await Task.WhenAll(logs.Zip(orders, (log, order) => Task.WhenAll(order.Select(async i => (Key: i, Result: await PostgresLog.AppendAsync(log, $"u{i}", $"k{i}"))))));
+        var byKey = answers.SelectMany(all => all).ToLookup(answer => answer.Key, answer => answer.Result);
+        Assert.All(Enumerable.Range(0, Keys), i =>
+        {
+            Assert.True(byKey[i].Count(result => result.Status == AppendStatus.Appended) == 1, $"key {i}: {string.Join(", ", byKey[i].Select(result => result.Status))}; {Seed.Hint}");
+            Assert.Single(byKey[i].Select(result => result.Receipt).Distinct());
+        });
+        Assert.All((await database.CountByUserAsync()).Values, count => Assert.Equal(1, count));
+        Assert.Equal(0L, await database.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()"));
+    }
+
+    [Fact]
+    public async Task L9_the_last_keys_are_remembered_and_what_is_forgotten_is_announced_first()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var log = await database.OpenAsync();
+        for (var i = 0; i < 30; i++)
+        {
+            await PostgresLog.AppendAsync(log, "a", $"k{i}");
+        }
+
+        await PostgresLogCare.ForgetKeysAsync(database.Database, 10, CancellationToken.None);
+        var announced = await PostgresLogs.ReadMemoryAsync(database.Database, CancellationToken.None);
+        Assert.Equal(30L, await database.ScalarAsync<long>("select count(*) from event_log_key"));
+        Assert.Equal(10L, await database.ScalarAsync<long>($"select count(*) from event_log_key where key_number >= {announced.From}"));
+        await PostgresLogCare.ForgetKeysAsync(database.Database, 10, CancellationToken.None);
+        Assert.Equal(10L, await database.ScalarAsync<long>("select count(*) from event_log_key"));
+        Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "k29")).Status);
+        Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "k20")).Status);
+        Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "a", "k19")).Status);
+    }
+}
