@@ -51,7 +51,7 @@ internal static class TelemetrySetup
         if (string.IsNullOrWhiteSpace(configuration["OTEL_TRACES_SAMPLER"]))
         {
             // A sampler set here would win over the variable, which the SDK reads by itself.
-            traces.SetSampler(new ParentBasedSampler(new TraceIdRatioBasedSampler(DefaultSamplingRatio)));
+            traces.SetSampler(new ParentBasedSampler(new LinkedSampler(new TraceIdRatioBasedSampler(DefaultSamplingRatio))));
         }
 
         return traces.Build();

@@ -23,7 +23,10 @@ internal sealed class Installation : IAsyncDisposable
     /// <summary>HTTP with the secret, on the API.</summary>
     public HttpClient Http => field ??= new HttpClient { BaseAddress = new Uri(ApiUrl), DefaultRequestHeaders = { { "Authorization", Secret } }, Timeout = TimeSpan.FromSeconds(30) };
 
-    private Dictionary<string, string?> Environment => new()
+    /// <summary>Further settings of the processes that are started from now on.</summary>
+    public Dictionary<string, string?> Settings { get; } = [];
+
+    private Dictionary<string, string?> Environment => new(Settings)
     {
         ["DOTNET_ENVIRONMENT"] = "Production",
         ["ASPNETCORE_URLS"] = ApiUrl,

@@ -1,5 +1,6 @@
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Diagnostics;
 using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
@@ -160,6 +161,7 @@ internal sealed class SourceRun : IDisposable
                 await _merging.WaitAsync(lease.Work).ConfigureAwait(false);
                 try
                 {
+                    using var activity = MergeActivity.Start(MergeActivity.Range, _reader, work.Range.From, work.Range.To);
                     await _services.Merger.MergeAsync(work.Range, work.Users, work.Rejects, lease).ConfigureAwait(false);
                     lease.IsFinished = true;
                 }

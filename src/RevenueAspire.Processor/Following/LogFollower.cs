@@ -3,6 +3,7 @@ using Microsoft.Extensions.Logging;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Aggregation;
 using RevenueAspire.Processor.Applying;
+using RevenueAspire.Processor.Diagnostics;
 using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
@@ -186,6 +187,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
             return unknown == from ? throw RangeFreezer.UnknownName(_log, unknown) : await ApplyAsync(unknown, cancellationToken).ConfigureAwait(false);
         }
 
+        using var activity = MergeActivity.Start(MergeActivity.Live, _log, from, range.End);
         var users = range.Sort();
         var tail = SourceScan.TailHash(_log, range.End);
         if (!await services.Retry.RunAsync(

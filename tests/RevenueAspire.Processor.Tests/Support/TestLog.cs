@@ -25,14 +25,14 @@ internal sealed class TestLog : IAsyncDisposable
     public long Mark => _writer.DurableMark;
 
     /// <summary>Appends the valid lines of a file as one batch, and waits until they are durable.</summary>
-    public async Task<Receipt> AppendAsync(byte[] lines)
+    public async Task<Receipt> AppendAsync(byte[] lines, string? traceParent = null)
     {
         foreach (var line in Encoding.UTF8.GetString(lines).Split('\n'))
         {
             _builder.Add(Encoding.UTF8.GetBytes(line), out _);
         }
 
-        var result = await _writer.AppendAsync(_builder.Build(), CancellationToken.None);
+        var result = await _writer.AppendAsync(_builder.Build(traceParent: traceParent), CancellationToken.None);
         Assert.Equal(AppendStatus.Appended, result.Status);
         return result.Receipt;
     }

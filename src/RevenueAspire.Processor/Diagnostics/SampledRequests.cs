@@ -1,0 +1,57 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Text;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Diagnostics;
+
+/// <summary>Finds the sampled requests that brought the records of a log's range: the API leaves their <c>traceparent</c> in the last record of each.</summary>
+/// <remarks>Apart from the fold, and in a bounded piece of the range only: folding costs the same whether anybody traces or not.</remarks>
+internal static class SampledRequests
+{
+    /// <summary>Links of one merge: enough to find the way, few enough for every collector.</summary>
+    public const int Most = 32;
+
+    /// <summary>What is looked at of a range, its end.</summary>
+    internal const int WindowBytes = 1 << 17;
+
+    // {"version":2}-{trace:32}-{span:16}-{flags:2}, W3C Trace Context.
+    private const int TraceParentBytes = 55;
+
+    /// <summary>The requests of [from, to), the last ones first, at most <see cref="Most"/>.</summary>
+    public static IReadOnlyList<ActivityContext> Find(ISourceReader log, long from, long to)
+    {
+        var window = ArrayPool<byte>.Shared.Rent(WindowBytes);
+        try
+        {
+            from = Math.Max(from, to - WindowBytes);
+            var bytes = window.AsSpan(0, (int)(to - from));
+            SourceScan.Fill(log, from, bytes);
+            return Find(bytes);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(window);
+        }
+    }
+
+    private static List<ActivityContext> Find(ReadOnlySpan<byte> bytes)
+    {
+        var requests = new List<ActivityContext>();
+        for (var rest = bytes; requests.Count < Most && rest.LastIndexOf("\"traceparent\":\""u8) is >= 0 and var at; rest = rest[..at])
+        {
+            var value = bytes[(at + "\"traceparent\":\"".Length)..];
+            if (value.Length > TraceParentBytes && IsServers(value[TraceParentBytes..])
+                && ActivityContext.TryParse(Encoding.Latin1.GetString(value[..TraceParentBytes]), null, isRemote: true, out var request)
+                && (request.TraceFlags & ActivityTraceFlags.Recorded) != 0)
+            {
+                requests.Add(request);
+            }
+        }
+
+        return requests;
+    }
+
+    /// <summary>The server's fields end a record; a field of this name within an object that a client sent does not.</summary>
+    private static bool IsServers(ReadOnlySpan<byte> behind) => behind.StartsWith("\"}\n"u8) || behind.StartsWith("\",\"batch\":"u8);
+}

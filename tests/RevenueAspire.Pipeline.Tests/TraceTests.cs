@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Net;
+using System.Text;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests;
+
+/// <summary>A trace goes from a request through the API and the log into the merge that applied its event, by span link.</summary>
+public sealed class TraceTests
+{
+    [Fact]
+    public async Task The_merge_of_a_sampled_request_is_exported_with_a_link_to_it()
+    {
+        var url = $"http://127.0.0.1:{FreePort.Next()}/";
+        using var collector = new HttpListener { Prefixes = { url } };
+        collector.Start();
+        var received = new ConcurrentQueue<byte[]>();
+        var collecting = CollectAsync(collector, received);
+        await using var installation = await Installation.CreateAsync();
+        installation.Settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = url;
+        installation.Settings["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf";
+        await using var api = await installation.StartApiAsync();
+        await using var processor = installation.StartProcessor();
+
+        var trace = ActivityTraceId.CreateRandom();
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = new StringContent("""{"userId":"traced","name":"add_revenue","value":7}""", Encoding.UTF8, "application/json") };
+        request.Headers.Add("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01");
+        using (var response = await installation.Http.SendAsync(request))
+        {
+            Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+        }
+
+        await Eventually.IsTrueAsync(async () => await installation.RevenueAsync("traced") == 7);
+
+        // Each exports what it has before it ends.
+        Assert.Equal(0, await processor.TerminateAsync());
+        Assert.Equal(0, await api.TerminateAsync());
+        collector.Stop();
+        await collecting;
+        var id = Convert.FromHexString(trace.ToHexString());
+        var spans = received.Where(body => body.AsSpan().IndexOf(id) >= 0).ToArray();
+        Assert.Contains(spans, body => body.AsSpan().IndexOf("POST /liveEvent"u8) >= 0 && body.AsSpan().IndexOf("RevenueAspire.Api"u8) >= 0);
+        Assert.Contains(spans, body => body.AsSpan().IndexOf("merge live range"u8) >= 0 && body.AsSpan().IndexOf("RevenueAspire.Processor"u8) >= 0);
+        Assert.All(received, body => Assert.True(body.AsSpan().IndexOf("traced"u8) < 0, "a user id is in the telemetry"));
+    }
+
+    private static async Task CollectAsync(HttpListener collector, ConcurrentQueue<byte[]> received)
+    {
+        try
+        {
+            while (true)
+            {
+                var context = await collector.GetContextAsync();
+                using var body = new MemoryStream();
+                await context.Request.InputStream.CopyToAsync(body);
+                received.Enqueue(body.ToArray());
+                context.Response.Close();
+            }
+        }
+        catch (Exception stopped) when (stopped is HttpListenerException or ObjectDisposedException)
+        {
+        }
+    }
+}
