@@ -135,6 +135,26 @@ public sealed class CommitTests
     }
 
     [Fact]
+    public async Task L2_a_reader_that_only_looks_records_up_finds_those_of_segments_that_came_later()
+    {
+        using var directory = new TempDirectory();
+        await using var writer = TestLog.Open(TestLog.Options(directory.Path, options => options.SegmentBytes = 300));
+        using var reader = EventLogReader.Open(directory.Path);
+        for (var i = 0; i < 20; i++)
+        {
+            var result = await TestLog.AppendAsync(writer, TestLog.Single($"u{i}"));
+            if (!File.Exists(directory.File($"{result.Receipt.Offset:D20}.jsonl")))
+            {
+                // Not the first of a segment, which is found behind the last byte of the one before.
+                Assert.True(reader.IsRecord(result.Receipt.Offset), $"{result.Receipt}");
+                Assert.False(reader.IsRecord(result.Receipt.Offset + 1));
+            }
+        }
+
+        Assert.True(Directory.GetFiles(directory.Path, "*.seal").Length > 3);
+    }
+
+    [Fact]
     public async Task L4_a_group_larger_than_every_buffer_is_written_whole()
     {
         using var directory = new TempDirectory();

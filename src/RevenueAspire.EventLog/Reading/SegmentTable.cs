@@ -46,19 +46,19 @@ internal sealed class SegmentTable : IDisposable
     /// <summary>Whether the byte at an offset is a newline, be it in a damaged range or not: a trusted record may follow one.</summary>
     public bool IsNewline(long offset)
     {
-        if (Acquire(offset, out _) is not { } segment)
+        var found = ReadUnverified(offset, out var isLast);
+        if (found is null && isLast)
         {
-            return false;
+            // Beyond the last segment that is known: the next one may have come since the folder was listed.
+            lock (_gate)
+            {
+                Refresh();
+            }
+
+            found = ReadUnverified(offset, out _);
         }
 
-        try
-        {
-            return segment.ReadUnverified(offset) == '\n';
-        }
-        finally
-        {
-            Release(segment);
-        }
+        return found == '\n';
     }
 
     /// <summary>Reads below a mark that was read before.</summary>
@@ -123,6 +123,26 @@ internal sealed class SegmentTable : IDisposable
             }
 
             _open.Clear();
+        }
+    }
+
+    /// <summary>One byte as it is; null where there is none.</summary>
+    private byte? ReadUnverified(long offset, out bool isLast)
+    {
+        var segment = Acquire(offset, out var next);
+        isLast = next is null;
+        if (segment is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            return segment.ReadUnverified(offset);
+        }
+        finally
+        {
+            Release(segment);
         }
     }
 
