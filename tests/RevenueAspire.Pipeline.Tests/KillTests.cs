@@ -12,7 +12,7 @@ public sealed class KillTests
     {
         await using var installation = await Installation.CreateAsync();
         var random = Seed.Random(nameof(Kill_9_of_api_and_processors_under_load_counts_each_acknowledged_event_once));
-        var events = new ConcurrentQueue<(Event Event, string Key)>(Enumerable.Range(0, 6_000).Select(i => (Event.Next(random, users: 40), $"kill-{i}")));
+        var events = new ConcurrentQueue<(RevenueEvent Event, string Key)>(Enumerable.Range(0, 6_000).Select(i => (RevenueEvent.Next(random, users: 40), $"kill-{i}")));
         var totals = new Totals();
         foreach (var (e, _) in events)
         {
@@ -103,7 +103,7 @@ public sealed class KillTests
 
         Task PostAsync(string phase, int count) => Task.WhenAll(Enumerable.Range(0, count).Select(i =>
         {
-            var e = Event.Next(random, users: 20);
+            var e = RevenueEvent.Next(random, users: 20);
             totals.Add(e);
             return installation.PostUntilAcknowledgedAsync(e, $"{phase}-{i}");
         }));

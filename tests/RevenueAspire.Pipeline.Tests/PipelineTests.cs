@@ -17,7 +17,7 @@ public sealed class PipelineTests
 
         await using var send = await installation.RunAsync("RevenueAspire.Client", "send", file.Path, "--url", installation.ApiUrl, "--secret", Installation.Secret, "--batch", "500");
         Assert.True(send.ExitCode == 3, $"{send.ExitCode}: {send.Output}");
-        Assert.Equal(file.Rejected, await File.ReadAllLinesAsync(file.Path + ".rejected.jsonl"));
+        Assert.Equal(file.Rejected.Select(line => line.Text), await File.ReadAllLinesAsync(file.Path + ".rejected.jsonl"));
         await installation.AssertLedgerAsync(file.Totals);
         foreach (var (user, revenue) in file.Totals.Users.Take(40))
         {
@@ -50,7 +50,7 @@ public sealed class PipelineTests
         var totals = new Totals();
         for (var i = 0; i < 40; i++)
         {
-            var e = Event.Next(random, users: 20);
+            var e = RevenueEvent.Next(random, users: 20);
             totals.Add(e);
             var receipt = await installation.PostUntilAcknowledgedAsync(e, $"key-{i}");
             Assert.Equal(totals.Users[e.UserId], await installation.RevenueAfterAsync(e.UserId, receipt));

@@ -1,12 +1,23 @@
 using System.Text;
-using RevenueAspire.Testing;
 
-namespace RevenueAspire.Pipeline.Tests;
+namespace RevenueAspire.Testing;
 
-/// <summary>A generated file of events, and what it adds up to.</summary>
-internal sealed class EventFile
+/// <summary>A generated file of events, and what it adds up to. Not thread-safe.</summary>
+public sealed class EventFile
 {
-    private static readonly string[] BadLines =
+    private readonly List<RejectedLine> _rejected = [];
+    private readonly List<RevenueEvent> _events = [];
+
+    private EventFile(string path) => Path = path;
+
+    /// <summary>A line that is no event.</summary>
+    /// <param name="Line">Its number, from 1.</param>
+    /// <param name="Offset">Its first byte in the file.</param>
+    /// <param name="Text">As it was written, without its newline.</param>
+    public sealed record RejectedLine(long Line, long Offset, string Text);
+
+    /// <summary>Lines that are no events, each for another reason.</summary>
+    public static IReadOnlyList<string> BadLines { get; } =
     [
         "{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":1.5}",
         "{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":\"1\"}",
@@ -22,45 +33,84 @@ internal sealed class EventFile
         "user1,add_revenue,1",
     ];
 
-    private EventFile(string path, int events, IReadOnlyList<string> rejected, Totals totals) => (Path, Events, Rejected, Totals) = (path, events, rejected, totals);
-
     public string Path { get; }
 
     /// <summary>Number of valid lines.</summary>
-    public int Events { get; }
+    public int Events => _events.Count;
+
+    /// <summary>The valid lines' events, in order.</summary>
+    public IReadOnlyList<RevenueEvent> Valid => _events;
 
     /// <summary>The bad lines, in order.</summary>
-    public IReadOnlyList<string> Rejected { get; }
+    public IReadOnlyList<RejectedLine> Rejected => _rejected;
 
-    public Totals Totals { get; }
+    /// <summary>All lines, blank ones too.</summary>
+    public long Lines { get; private set; }
+
+    /// <summary>Bytes.</summary>
+    public long Length { get; private set; }
+
+    public Totals Totals { get; } = new();
 
     /// <summary>Writes <paramref name="events"/> valid lines, and about one bad line for each <paramref name="badEvery"/> (0: none), with some blank lines, CRLF and extra fields between.</summary>
-    public static EventFile Write(string path, Random random, int events, int users, int badEvery = 0)
+    /// <param name="path">The file; replaced.</param>
+    /// <param name="random">Decides.</param>
+    /// <param name="events">Valid lines.</param>
+    /// <param name="users">Users at most.</param>
+    /// <param name="badEvery">Valid lines for a bad one.</param>
+    /// <param name="id">Makes an extra field <c>id</c> of the number of the event (from 0), or null.</param>
+    public static EventFile Write(string path, Random random, int events, int users, int badEvery = 0, Func<int, string>? id = null)
     {
-        var totals = new Totals();
-        var rejected = new List<string>();
-        using var writer = new StreamWriter(path, append: false, new UTF8Encoding(false));
+        File.Delete(path);
+        var file = new EventFile(path);
+        file.Append(random, events, users, badEvery, id);
+        return file;
+    }
+
+    /// <summary>Adds lines at the end.</summary>
+    public void Append(Random random, int events, int users, int badEvery = 0, Func<int, string>? id = null)
+    {
+        var text = new StringBuilder();
         for (var written = 0; written < events;)
         {
             if (badEvery > 0 && random.Next(badEvery) == 0)
             {
-                rejected.Add(BadLines[random.Next(BadLines.Length)]);
-                writer.Write(rejected[^1] + "\n");
+                var bad = BadLines[random.Next(BadLines.Count)];
+                _rejected.Add(new RejectedLine(Lines + 1, Length, bad));
+                AppendLine(bad + "\n");
                 continue;
             }
 
-            var e = Event.Next(random, users);
-            totals.Add(e);
+            var e = RevenueEvent.Next(random, users);
+            var json = id is null ? e.ToJson() : e.ToJson(id(_events.Count));
+            Totals.Add(e);
+            _events.Add(e);
             written++;
-            writer.Write(random.Next(20) switch
+            switch (random.Next(20))
             {
-                0 => e.ToJson() + "\r\n",
-                1 => "\n" + e.ToJson() + "\n",
-                2 => e.ToJson()[..^1] + ",\"note\":{\"value\":[1,2]}}\n",
-                _ => e.ToJson() + "\n",
-            });
+                case 0:
+                    AppendLine(json + "\r\n");
+                    break;
+                case 1:
+                    AppendLine("\n");
+                    AppendLine(json + "\n");
+                    break;
+                case 2:
+                    AppendLine(json[..^1] + ",\"note\":{\"value\":[1,2]}}\n");
+                    break;
+                default:
+                    AppendLine(json + "\n");
+                    break;
+            }
         }
 
-        return new EventFile(path, events, rejected, totals);
+        File.AppendAllText(Path, text.ToString(), new UTF8Encoding(false));
+
+        void AppendLine(string line)
+        {
+            text.Append(line);
+            Lines++;
+            Length += Encoding.UTF8.GetByteCount(line);
+        }
     }
 }

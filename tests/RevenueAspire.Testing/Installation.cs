@@ -3,20 +3,27 @@ using System.Numerics;
 using System.Text;
 using System.Text.Json;
 using Npgsql;
-using RevenueAspire.Testing;
 
-namespace RevenueAspire.Pipeline.Tests;
+namespace RevenueAspire.Testing;
 
 /// <summary>One installation: a data folder, a database, ports, and the executables that run on them. Everything it started is killed when it is disposed.</summary>
-internal sealed class Installation : IAsyncDisposable
+public sealed class Installation : IAsyncDisposable
 {
     public const string Secret = "pipeline test";
 
-    private readonly TempDirectory _directory = new();
+    private readonly TempDirectory? _temporary;
+    private readonly string _directory;
     private readonly List<ServiceProcess> _started = [];
     private readonly string _connectionString;
 
-    private Installation(string connectionString) => _connectionString = connectionString;
+    /// <param name="connectionString">The database, which the services get as it is.</param>
+    /// <param name="directory">Its data folder, which is kept; null: a temporary one, removed at the end.</param>
+    public Installation(string connectionString, string? directory = null)
+    {
+        _connectionString = connectionString;
+        _temporary = directory is null ? new TempDirectory() : null;
+        _directory = directory ?? _temporary!.Path;
+    }
 
     public string ApiUrl { get; } = $"http://127.0.0.1:{FreePort.Next().ToString(null, null)}";
 
@@ -31,8 +38,8 @@ internal sealed class Installation : IAsyncDisposable
         ["DOTNET_ENVIRONMENT"] = "Production",
         ["ASPNETCORE_URLS"] = ApiUrl,
         ["ConnectionStrings__revenuedb"] = _connectionString,
-        ["Data__Directory"] = _directory.Path,
-        ["EventLog__Directory"] = _directory.File("events"),
+        ["Data__Directory"] = _directory,
+        ["EventLog__Directory"] = File("events"),
         ["Ingest__Secrets__0"] = Secret,
         ["Client__Url"] = ApiUrl,
         ["Client__Secret"] = Secret,
@@ -44,7 +51,7 @@ internal sealed class Installation : IAsyncDisposable
     /// <summary>On a database that is not there: nothing listens on its port.</summary>
     public static Installation WithoutDatabase() => new($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Password=not-to-be-shown;Database=revenuedb");
 
-    public string File(string name) => _directory.File(name);
+    public string File(string name) => Path.Combine(_directory, name);
 
     /// <summary>Starts the API and waits until it is healthy.</summary>
     public async Task<ServiceProcess> StartApiAsync()
@@ -58,9 +65,18 @@ internal sealed class Installation : IAsyncDisposable
     public ServiceProcess StartProcessor() => Start("RevenueAspire.Processor");
 
     /// <summary>Starts any of the executables with this installation's settings.</summary>
-    public ServiceProcess Start(string project, params string[] arguments)
+    public ServiceProcess Start(string project, params string[] arguments) => Start(project, new Dictionary<string, string?>(), arguments);
+
+    /// <summary>Starts any of the executables with this installation's settings, and others in their place or beside them.</summary>
+    public ServiceProcess Start(string project, IReadOnlyDictionary<string, string?> settings, params string[] arguments)
     {
-        var process = ServiceProcess.Start(project, arguments, Environment, _directory.Path);
+        var environment = Environment;
+        foreach (var (name, value) in settings)
+        {
+            environment[name] = value;
+        }
+
+        var process = ServiceProcess.Start(project, arguments, environment, _directory);
         lock (_started)
         {
             _started.Add(process);
@@ -78,7 +94,7 @@ internal sealed class Installation : IAsyncDisposable
     }
 
     /// <summary>POSTs one event with a key until it is acknowledged, whatever becomes of the API meanwhile; returns the receipt.</summary>
-    public async Task<string> PostUntilAcknowledgedAsync(Event e, string key) =>
+    public async Task<string> PostUntilAcknowledgedAsync(RevenueEvent e, string key) =>
         await Eventually.GetAsync(
             async () =>
             {
@@ -143,7 +159,7 @@ internal sealed class Installation : IAsyncDisposable
     }
 
     /// <summary>Number of records in the log's segments.</summary>
-    public int LogLines() => Directory.EnumerateFiles(_directory.File("events")).Where(file => char.IsAsciiDigit(Path.GetFileName(file)[0])).Sum(file => System.IO.File.ReadAllBytes(file).Count(b => b == '\n'));
+    public int LogLines() => Directory.EnumerateFiles(File("events")).Where(file => char.IsAsciiDigit(Path.GetFileName(file)[0])).Sum(file => System.IO.File.ReadAllBytes(file).Count(b => b == '\n'));
 
     /// <summary>Waits until the ledger equals the oracle, and lets <c>verify</c> confirm it.</summary>
     public async Task AssertLedgerAsync(Totals expected, TimeSpan? limit = null)
@@ -159,11 +175,11 @@ internal sealed class Installation : IAsyncDisposable
         }
 
         await using var verify = await RunAsync("RevenueAspire.Processor", "verify");
-        Assert.True(verify.ExitCode == 0, $"verify: {verify.ExitCode}\n{verify.Output}\n{Seed.Hint}");
+        Require(verify.ExitCode == 0, $"verify: {verify.ExitCode}\n{verify.Output}\n{Seed.Hint}");
 
         // Something counted twice could arrive after the moment at which all was equal.
         var late = expected.DifferenceTo(await LedgerAsync());
-        Assert.True(late.Length == 0, $"{late}. {Seed.Hint}\n{Outputs()}");
+        Require(late.Length == 0, $"{late}. {Seed.Hint}\n{Outputs()}");
     }
 
     /// <summary>The last lines of every process, for messages.</summary>
@@ -175,6 +191,14 @@ internal sealed class Installation : IAsyncDisposable
         }
     }
 
+    private static void Require(bool condition, string message)
+    {
+        if (!condition)
+        {
+            throw new InvalidOperationException(message);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         foreach (var process in _started)
@@ -183,6 +207,6 @@ internal sealed class Installation : IAsyncDisposable
         }
 
         Http.Dispose();
-        _directory.Dispose();
+        _temporary?.Dispose();
     }
 }

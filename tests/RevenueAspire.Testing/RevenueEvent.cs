@@ -1,15 +1,15 @@
 using System.Text.Json;
 
-namespace RevenueAspire.Pipeline.Tests;
+namespace RevenueAspire.Testing;
 
 /// <summary>An event as a client writes it.</summary>
-internal sealed record Event(string UserId, string Name, long Value)
+public sealed record RevenueEvent(string UserId, string Name, long Value)
 {
     // Users that a URL, a JSON string or a database could stumble over.
     private static readonly string[] OddUsers = ["a/b", "a%2Fb", "O'Neill", "\"quoted\"", "tab\tand\nnewline", "😀", "ä ö ü", "NULL", "back\\slash", "?x=1&y=2#z", new string('x', 256), "+", "user 1"];
 
     /// <summary>A random event of one of <paramref name="users"/> users, some of them odd; a few values at the ends of 64 bits.</summary>
-    public static Event Next(Random random, int users)
+    public static RevenueEvent Next(Random random, int users)
     {
         var number = random.Next(users);
         var userId = number < OddUsers.Length ? OddUsers[number] : $"user{number}";
@@ -20,8 +20,11 @@ internal sealed record Event(string UserId, string Name, long Value)
             2 => 0,
             _ => random.Next(-1000, 100_000),
         };
-        return new Event(userId, random.Next(3) == 0 ? "subtract_revenue" : "add_revenue", value);
+        return new RevenueEvent(userId, random.Next(3) == 0 ? "subtract_revenue" : "add_revenue", value);
     }
 
     public string ToJson() => $$"""{"userId":{{JsonSerializer.Serialize(UserId)}},"name":"{{Name}}","value":{{Value.ToString(null, null)}}}""";
+
+    /// <summary>With an extra field that tells this event from all others.</summary>
+    public string ToJson(string id) => $"{ToJson()[..^1]},\"id\":\"{id}\"}}";
 }

@@ -1,15 +1,15 @@
 using System.Numerics;
 
-namespace RevenueAspire.Pipeline.Tests;
+namespace RevenueAspire.Testing;
 
 /// <summary>The oracle: revenue per user, added up by the simplest code there is. Not thread-safe.</summary>
-internal sealed class Totals
+public sealed class Totals
 {
     private readonly Dictionary<string, BigInteger> _revenue = [];
 
     public IReadOnlyDictionary<string, BigInteger> Users => _revenue;
 
-    public void Add(Event e, int times = 1) => _revenue[e.UserId] = _revenue.GetValueOrDefault(e.UserId) + (e.Name == "add_revenue" ? e.Value : -(BigInteger)e.Value) * times;
+    public void Add(RevenueEvent e, int times = 1) => _revenue[e.UserId] = _revenue.GetValueOrDefault(e.UserId) + (e.Name == "add_revenue" ? e.Value : -(BigInteger)e.Value) * times;
 
     public void Add(Totals other, int times = 1)
     {

@@ -1,0 +1,88 @@
+using RevenueAspire.Torture.Load;
+
+namespace RevenueAspire.Torture.Checks;
+
+/// <summary>Whether the log holds what was promised to whoever sent something, and nothing else.</summary>
+internal static class PromiseCheck
+{
+    /// <summary>Compares.</summary>
+    /// <param name="records">All records of the log, in order.</param>
+    /// <param name="logId">The log's id, as receipts name it.</param>
+    /// <param name="sent">What was sent.</param>
+    /// <param name="violations">Told each broken promise.</param>
+    public static void Run(IReadOnlyList<LogRecord> records, string logId, Sent sent, Violations violations)
+    {
+        var found = new Dictionary<string, List<(int Index, LogRecord Record)>>(StringComparer.Ordinal);
+        foreach (var record in records)
+        {
+            var slash = record.Id?.IndexOf('/', StringComparison.Ordinal) ?? -1;
+            var request = slash < 0 ? null : sent.Find(record.Id![..slash]);
+            if (request is null || !int.TryParse(record.Id.AsSpan(slash + 1), out var index) || index >= request.Events.Count)
+            {
+                violations.Add(ViolationKind.Repeated, $"the record at {record.Offset} was sent by nobody: {record.Id} {record.Event}");
+                continue;
+            }
+
+            if (request.Events[index] != record.Event)
+            {
+                violations.Add(ViolationKind.Lost, $"the record at {record.Offset} is {record.Event}, sent was {request.Events[index]}");
+            }
+
+            if (!found.TryGetValue(request.Id, out var places))
+            {
+                found.Add(request.Id, places = []);
+            }
+
+            places.Add((index, record));
+        }
+
+        foreach (var request in sent.All)
+        {
+            Check(request, found.GetValueOrDefault(request.Id) ?? [], logId, violations);
+        }
+    }
+
+    private static void Check(SentRequest request, List<(int Index, LogRecord Record)> found, string logId, Violations violations)
+    {
+        if (found.Count == 0)
+        {
+            if (request.State == RequestState.Acknowledged)
+            {
+                violations.Add(ViolationKind.Lost, $"{request.Id} ({request.Events.Count} events, key {request.Key ?? "none"}) was acknowledged with {request.Receipt}, and is not in the log");
+            }
+
+            return;
+        }
+
+        if (request.State == RequestState.Refused)
+        {
+            violations.Add(ViolationKind.Repeated, $"{request.Id} was refused, and is in the log at {found[0].Record.Offset}");
+        }
+
+        if (found.GroupBy(place => place.Index).FirstOrDefault(places => places.Count() > 1) is { } twice)
+        {
+            violations.Add(ViolationKind.Repeated, $"{request.Id}/{twice.Key} (key {request.Key ?? "none"}) is in the log at {string.Join(", ", twice.Select(place => place.Record.Offset))}");
+            return;
+        }
+
+        if (found.Count != request.Events.Count)
+        {
+            violations.Add(ViolationKind.Lost, $"{request.Id} is an atomic batch, and {found.Count} of its {request.Events.Count} events are in the log");
+            return;
+        }
+
+        for (var i = 0; i < found.Count; i++)
+        {
+            if (found[i].Index != i || (i > 0 && found[i].Record.Offset != found[i - 1].Record.End))
+            {
+                violations.Add(ViolationKind.Lost, $"{request.Id} is not in one piece in the log: event {found[i].Index} is at {found[i].Record.Offset}");
+                return;
+            }
+        }
+
+        if (request.Receipt is { } receipt && receipt != FormattableString.Invariant($"{logId}:{found[^1].Record.Offset}"))
+        {
+            violations.Add(ViolationKind.Lost, $"{request.Id} has the receipt {receipt}, and its last record is at {logId}:{found[^1].Record.Offset}");
+        }
+    }
+}

@@ -1,0 +1,34 @@
+namespace RevenueAspire.Torture.Faults;
+
+/// <summary>All faults of the kinds asked for, in an order from the seed, again and again: no fault comes twice before all have come.</summary>
+internal sealed class FaultDeck
+{
+    private readonly Fault[] _faults;
+    private readonly int _seed;
+    private readonly Random _random;
+    private int _next;
+    private int _drawn;
+
+    public FaultDeck(IReadOnlyList<string> kinds, int seed)
+    {
+        _seed = seed;
+        _random = new Random(seed);
+        _faults = [.. KillFaults.All.Where(fault => kinds.Contains(fault.Kind))];
+        _next = _faults.Length;
+    }
+
+    /// <summary>Whether there is none.</summary>
+    public bool IsEmpty => _faults.Length == 0;
+
+    /// <summary>The next fault, and the random numbers that it decides with.</summary>
+    public (Fault Fault, Random Random) Draw()
+    {
+        if (_next == _faults.Length)
+        {
+            _random.Shuffle(_faults);
+            _next = 0;
+        }
+
+        return (_faults[_next++], new Random(unchecked((_seed * 397) ^ ++_drawn)));
+    }
+}

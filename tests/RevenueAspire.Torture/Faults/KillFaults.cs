@@ -1,0 +1,123 @@
+using RevenueAspire.Testing;
+using RevenueAspire.Torture.Load;
+using RevenueAspire.Torture.Stage;
+
+namespace RevenueAspire.Torture.Faults;
+
+/// <summary>Processes of ours that end, or stand still.</summary>
+internal static class KillFaults
+{
+    public static IEnumerable<Fault> All =>
+    [
+        new(FaultKinds.Kill, "kill -9 api", context => context.WithApiAsync(async () =>
+        {
+            await context.Stage.Api.KillAsync();
+            var down = await PauseAsync(context, 0, 1.5);
+            await context.Stage.Api.StartAsync();
+            return $"down for {down}";
+        })),
+        new(FaultKinds.Kill, "SIGTERM api", context => context.WithApiAsync(async () =>
+        {
+            await context.Stage.Api.StopAsync();
+            await context.Stage.Api.StartAsync();
+            return "";
+        })),
+        new(FaultKinds.Kill, "kill -9 processor", async context =>
+        {
+            var processor = context.Processor();
+            await processor.KillAsync();
+            var down = await PauseAsync(context, 0, 3);
+            await processor.StartAsync();
+            return $"{processor.Name} down for {down}";
+        }),
+        new(FaultKinds.Kill, "kill -9 all processors", async context =>
+        {
+            await Task.WhenAll(context.Stage.Processors.Select(processor => processor.KillAsync()));
+            var down = await PauseAsync(context, 0, 3);
+            await Task.WhenAll(context.Stage.Processors.Select(processor => processor.StartAsync()));
+            return $"down for {down}";
+        }),
+        new(FaultKinds.Kill, "SIGTERM processor", async context =>
+        {
+            var processor = context.Processor();
+            await processor.StopAsync();
+            await processor.StartAsync();
+            return processor.Name;
+        }),
+        new(FaultKinds.Kill, "kill -9 api and processor", context => context.WithApiAsync(async () =>
+        {
+            var processor = context.Processor();
+            await Task.WhenAll(context.Stage.Api.KillAsync(), processor.KillAsync());
+            await Task.WhenAll(context.Stage.Api.StartAsync(), processor.StartAsync());
+            return processor.Name;
+        })),
+        Command("kill -9 client (then --resume)", ClientLoad.Kind, Signal.Kill),
+        Command("SIGTERM client (then --resume)", ClientLoad.Kind, Signal.Terminate),
+        Command("kill -9 process FILE", FileLoad.Kind, Signal.Kill),
+        Command("SIGTERM process FILE", FileLoad.Kind, Signal.Terminate),
+        new(FaultKinds.Kill, "SIGSTOP processor beyond its lease", async context =>
+        {
+            var processor = context.Processor();
+            return $"{processor.Name} for {await StandStillAsync(context, processor, 2, 8)}";
+        }),
+        new(FaultKinds.Kill, "SIGSTOP process FILE beyond its lease", async context =>
+        {
+            if (await ChooseAsync(context, FileLoad.Kind) is not { } process)
+            {
+                return "none ran";
+            }
+
+            process.Send(Signal.Stop);
+            var still = await PauseAsync(context, 2, 8);
+            process.Send(Signal.Continue);
+            return $"for {still}";
+        }),
+        new(FaultKinds.Kill, "SIGSTOP api", context => context.WithApiAsync(async () => $"for {await StandStillAsync(context, context.Stage.Api, 0.2, 4)}")),
+    ];
+
+    private static Fault Command(string name, string kind, Signal signal) => new(FaultKinds.Kill, name, async context =>
+    {
+        if (await ChooseAsync(context, kind) is not { } process)
+        {
+            return "none ran";
+        }
+
+        process.Send(signal);
+        return "";
+    });
+
+    /// <summary>A command that has had some time to begin, or null.</summary>
+    private static async Task<ServiceProcess?> ChooseAsync(FaultContext context, string kind)
+    {
+        for (var attempt = 0; attempt < 20; attempt++)
+        {
+            if (context.Commands.Choose(kind, context.Random) is { } process)
+            {
+                await PauseAsync(context, 0, 1.5);
+                if (!process.HasExited)
+                {
+                    return process;
+                }
+            }
+
+            await Task.Delay(50);
+        }
+
+        return null;
+    }
+
+    private static async Task<string> StandStillAsync(FaultContext context, Service service, double fromSeconds, double toSeconds)
+    {
+        service.Send(Signal.Stop);
+        var still = await PauseAsync(context, fromSeconds, toSeconds);
+        service.Send(Signal.Continue);
+        return still;
+    }
+
+    private static async Task<string> PauseAsync(FaultContext context, double fromSeconds, double toSeconds)
+    {
+        var pause = context.Between(fromSeconds, toSeconds);
+        await Task.Delay(pause);
+        return FormattableString.Invariant($"{pause.TotalSeconds:0.0} s");
+    }
+}

@@ -1,0 +1,63 @@
+using RevenueAspire.Testing;
+using RevenueAspire.Torture.Checks;
+using RevenueAspire.Torture.Stage;
+
+namespace RevenueAspire.Torture.Load;
+
+/// <summary>Sends one file after the other with the product's own client; one that was killed, or gave up, goes on with <c>--resume</c>.</summary>
+internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sent, Random random)
+{
+    public const string Kind = "client";
+    private const int Users = 80;
+    private const int AttemptsAfterTheEnd = 3;
+
+    /// <summary>Sends until <paramref name="stop"/>; then finishes the file at hand.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        for (var number = 1; !stop.IsCancellationRequested; number++)
+        {
+            await SendFileAsync(number, stop);
+        }
+    }
+
+    private async Task SendFileAsync(int number, CancellationToken stop)
+    {
+        // Each line is a request of its own to whoever checks: in a batch, too, it must be there once.
+        var ids = new List<string>();
+        var file = EventFile.Write(Path.Combine(stage.Files, $"send-{number}.jsonl"), random, random.Next(200, 3_000), Users, badEvery: random.Next(2) * 100, id =>
+        {
+            ids.Add($"c{number}l{id}");
+            return ids[id] + "/0";
+        });
+        var requests = ids.Select((id, i) => new SentRequest(id, "client", [file.Valid[i]])).ToArray();
+        foreach (var request in requests)
+        {
+            sent.Add(request);
+        }
+
+        string[] send = ["send", file.Path, "--concurrency", $"{random.Next(1, 32)}", .. random.Next(2) == 0 ? (string[])[] : ["--batch", $"{random.Next(2, 200)}"]];
+        string[] resume = [];
+        for (var left = AttemptsAfterTheEnd; ;)
+        {
+            var (code, output) = await commands.RunAsync(Kind, "RevenueAspire.Client", [.. send, .. resume]);
+            if (code is 0 or 3)
+            {
+                if (code != (file.Rejected.Count == 0 ? 0 : 3))
+                {
+                    stage.Violations.Add(ViolationKind.Other, $"{file.Path} has {file.Rejected.Count} bad lines, and send ended with {code}");
+                }
+
+                Array.ForEach(requests, request => request.State = RequestState.Acknowledged);
+                return;
+            }
+
+            // A client that was killed before it had put its run on disk has sent nothing.
+            resume = output.Contains("Nothing to resume", StringComparison.Ordinal) ? [] : ["--resume"];
+            if (stop.IsCancellationRequested && --left == 0)
+            {
+                stage.Violations.Add(ViolationKind.Other, $"{file.Path} could not be sent in the end ({code}): {output.Split('\n').LastOrDefault()}");
+                return;
+            }
+        }
+    }
+}

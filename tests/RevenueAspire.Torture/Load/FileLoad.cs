@@ -1,0 +1,57 @@
+using RevenueAspire.Testing;
+using RevenueAspire.Torture.Checks;
+using RevenueAspire.Torture.Stage;
+
+namespace RevenueAspire.Torture.Load;
+
+/// <summary>Has one file after the other counted by several processes at once, some on a copy; grows some, and has them counted again.</summary>
+internal sealed class FileLoad(TortureStage stage, Commands commands, Random random)
+{
+    public const string Kind = "process";
+    private const int Users = 5_000;
+    private const int AttemptsAfterTheEnd = 3;
+
+    /// <summary>The files that are in the ledger, each once.</summary>
+    public List<EventFile> Files { get; } = [];
+
+    /// <summary>Processes until <paramref name="stop"/>; then finishes the file at hand.</summary>
+    public async Task RunAsync(CancellationToken stop)
+    {
+        for (var number = 1; !stop.IsCancellationRequested; number++)
+        {
+            var file = EventFile.Write(Path.Combine(stage.Files, $"process-{number}.jsonl"), random, random.Next(500, 20_000), random.Next(20, Users), badEvery: random.Next(2) * 200);
+            Files.Add(file);
+            await CountAsync(file, stop);
+            if (random.Next(2) == 0)
+            {
+                file.Append(random, random.Next(1, 3_000), Users, badEvery: 100);
+                await CountAsync(file, stop);
+            }
+        }
+    }
+
+    private async Task CountAsync(EventFile file, CancellationToken stop)
+    {
+        var copy = file.Path + ".copy.jsonl";
+        File.Copy(file.Path, copy, overwrite: true);
+        await Task.WhenAll(Enumerable.Range(0, random.Next(1, 4)).Select(i => CountAsync(i == 1 ? copy : file.Path, stop)).ToArray());
+    }
+
+    private async Task CountAsync(string path, CancellationToken stop)
+    {
+        for (var left = AttemptsAfterTheEnd; ;)
+        {
+            var (code, output) = await commands.RunAsync(Kind, "RevenueAspire.Processor", "process", path);
+            if (code is 0 or 3)
+            {
+                return;
+            }
+
+            if (stop.IsCancellationRequested && --left == 0)
+            {
+                stage.Violations.Add(ViolationKind.Other, $"{path} could not be counted in the end ({code}): {output.Split('\n').LastOrDefault()}");
+                return;
+            }
+        }
+    }
+}

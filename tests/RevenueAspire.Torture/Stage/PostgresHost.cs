@@ -1,0 +1,148 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.RegularExpressions;
+using Npgsql;
+using RevenueAspire.LocalPostgres;
+
+namespace RevenueAspire.Torture.Stage;
+
+/// <summary>The database server of a run: started, killed and started again on the same port and data. Its log goes to a file, and is read for deadlocks.</summary>
+internal sealed partial class PostgresHost : IAsyncDisposable
+{
+    public const string Database = "revenuedb";
+    private const int LinesOfDeadlock = 6;
+    private readonly LocalPostgresOptions _options;
+    private readonly StreamWriter _log;
+    private readonly ConcurrentDictionary<int, byte> _foreign = new();
+    private readonly SemaphoreSlim _gate = new(1);
+    private LocalPostgresServer? _server;
+    private int _deadlocks;
+    private int _provoked;
+    private int _linesOfDeadlock;
+
+    public PostgresHost(string dataDirectory, int port, string logFile)
+    {
+        _log = new StreamWriter(logFile, append: true) { AutoFlush = true };
+        _options = new LocalPostgresOptions
+        {
+            DataDirectory = dataDirectory,
+            Port = port,
+            Password = "torture",
+            StopWithParent = true,
+            StartTimeout = TimeSpan.FromSeconds(60),
+            Settings = new Dictionary<string, string> { ["max_connections"] = "60" },
+            Log = Read,
+        };
+    }
+
+    /// <summary>Deadlocks among the statements of the product, from the server's own log: its counters do not survive a crash.</summary>
+    public int Deadlocks => Volatile.Read(ref _deadlocks) - ProvokedDeadlocks;
+
+    /// <summary>Deadlocks that a foreign connection had a part in.</summary>
+    public int ProvokedDeadlocks => Volatile.Read(ref _provoked);
+
+    /// <summary>The connection string of the services, through a proxy.</summary>
+    public string ThroughProxy(int port) => new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 5 }.ConnectionString;
+
+    private string Direct => new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = _options.Port, Username = "postgres", Password = _options.Password, Database = Database, Pooling = false, Timeout = 5, CommandTimeout = 60 }.ConnectionString;
+
+    public bool IsRunning => _server is { Exited.IsCompleted: false };
+
+    public int ProcessId => _server!.ProcessId;
+
+    /// <summary>Starts the server unless it runs, and waits until it takes statements.</summary>
+    public async Task EnsureRunningAsync()
+    {
+        await _gate.WaitAsync();
+        try
+        {
+            if (!IsRunning)
+            {
+                if (_server is not null)
+                {
+                    await _server.DisposeAsync();
+                }
+
+                _server = null;
+                _server = await LocalPostgresServer.StartAsync(_options, CancellationToken.None);
+                await _server.EnsureDatabaseAsync(Database, CancellationToken.None);
+            }
+        }
+        finally
+        {
+            _gate.Release();
+        }
+    }
+
+    /// <summary>kill -9 of the postmaster; its children end by themselves.</summary>
+    public async Task KillAsync()
+    {
+        using (var postmaster = Process.GetProcessById(ProcessId))
+        {
+            postmaster.Kill();
+        }
+
+        await _server!.Exited;
+    }
+
+    /// <summary>Stops it: fast, or with everything dropped at once.</summary>
+    public async Task StopAsync(bool immediately) => await _server!.StopAsync(new CancellationToken(immediately));
+
+    /// <summary>A connection past the proxy, as somebody else's.</summary>
+    public async Task<NpgsqlConnection> ConnectAsync()
+    {
+        var connection = new NpgsqlConnection(Direct);
+        try
+        {
+            await connection.OpenAsync();
+            _foreign.TryAdd(connection.ProcessID, 0);
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>One statement on a connection of its own.</summary>
+    public async Task<object?> ExecuteAsync(string sql)
+    {
+        await using var connection = await ConnectAsync();
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        _gate.Dispose();
+        await _log.DisposeAsync();
+    }
+
+    private void Read(string line)
+    {
+        lock (_log)
+        {
+            _log.WriteLine(line);
+            if (line.Contains("ERROR:  deadlock detected", StringComparison.Ordinal))
+            {
+                _deadlocks++;
+                _linesOfDeadlock = LinesOfDeadlock;
+            }
+            else if (_linesOfDeadlock-- > 0 && ProcessIds().Matches(line).Any(match => _foreign.ContainsKey(int.Parse(match.Groups[1].Value, null))))
+            {
+                // DETAIL:  Process 1 waits for ShareLock on transaction 2; blocked by process 3.
+                _provoked++;
+                _linesOfDeadlock = 0;
+            }
+        }
+    }
+
+    [GeneratedRegex("[Pp]rocess ([0-9]+)")]
+    private static partial Regex ProcessIds();
+}

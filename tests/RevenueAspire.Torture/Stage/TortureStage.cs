@@ -1,0 +1,168 @@
+using System.Globalization;
+using RevenueAspire.Testing;
+using RevenueAspire.Torture.Checks;
+
+namespace RevenueAspire.Torture.Stage;
+
+/// <summary>Everything that runs: a database server, the API, processors, and a proxy before each of the two that are spoken to.</summary>
+internal sealed class TortureStage : IAsyncDisposable
+{
+    public const int ProcessorCount = 3;
+    private static readonly TimeSpan WatchPause = TimeSpan.FromMilliseconds(100);
+    private readonly Installation _installation;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly Random _random;
+    private Task _watching = Task.CompletedTask;
+
+    private TortureStage(string folder, Random random, Violations violations)
+    {
+        (Folder, Violations, _random) = (folder, violations, random);
+        var port = FreePort.Next();
+        Outputs = new Outputs(Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName, violations);
+        Postgres = new PostgresHost(Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "postgres")).FullName, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"));
+        DatabaseProxy = new FaultyProxy(port);
+        _installation = new Installation(Postgres.ThroughProxy(DatabaseProxy.Port), Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
+        ApiProxy = new FaultyProxy(new Uri(_installation.ApiUrl).Port);
+        Files = Directory.CreateDirectory(Path.Combine(folder, "files")).FullName;
+        Api = new Service("api", () => _installation.Start("RevenueAspire.Api", ApiSettings), Outputs, violations);
+        Processors = [.. Enumerable.Range(1, ProcessorCount).Select(i => new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor", NextProcessorSettings()), Outputs, violations))];
+    }
+
+    public string Folder { get; }
+
+    public Violations Violations { get; }
+
+    public Outputs Outputs { get; }
+
+    public PostgresHost Postgres { get; }
+
+    public FaultyProxy DatabaseProxy { get; }
+
+    public FaultyProxy ApiProxy { get; }
+
+    public Service Api { get; }
+
+    public IReadOnlyList<Service> Processors { get; }
+
+    /// <summary>One fault at a time may take the API, or the database server, away.</summary>
+    public SemaphoreSlim ApiGate { get; } = new(1);
+
+    /// <inheritdoc cref="ApiGate"/>
+    public SemaphoreSlim PostgresGate { get; } = new(1);
+
+    /// <summary>Folder for generated files.</summary>
+    public string Files { get; }
+
+    /// <summary>Folder of the log.</summary>
+    public string Log => _installation.File("events");
+
+    /// <summary>Set on the command line of services that are started from now on: a clock of their own, for example.</summary>
+    public Dictionary<string, string?> ExtraSettings { get; } = [];
+
+    /// <summary>The API's address through the proxy.</summary>
+    public Uri ApiUrl => new($"http://127.0.0.1:{ApiProxy.Port}");
+
+    private Dictionary<string, string?> ApiSettings => new(ExtraSettings) { ["EventLog__SegmentBytes"] = "1000000" };
+
+    public static async Task<TortureStage> StartAsync(string folder, Random random, Violations violations)
+    {
+        var stage = new TortureStage(folder, random, violations);
+        try
+        {
+            await stage.Postgres.EnsureRunningAsync();
+            await Task.WhenAll(stage.Processors.Append(stage.Api).Select(service => service.StartAsync()));
+            stage._watching = stage.WatchAsync();
+            return stage;
+        }
+        catch
+        {
+            await stage.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>HTTP through the proxy, with the secret.</summary>
+    public HttpClient CreateHttp(TimeSpan timeout) => new() { BaseAddress = ApiUrl, DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
+
+    /// <summary>Starts a command of the client or the processor.</summary>
+    public ServiceProcess StartCommand(string project, params string[] arguments)
+    {
+        var settings = project == "RevenueAspire.Processor" ? NextProcessorSettings() : [];
+        settings["Client__Url"] = ApiUrl.ToString();
+        return _installation.Start(project, settings, arguments);
+    }
+
+    /// <summary>Takes away whatever a fault may have left behind.</summary>
+    public async Task HealAsync()
+    {
+        DatabaseProxy.Heal();
+        ApiProxy.Heal();
+        await Postgres.EnsureRunningAsync();
+        foreach (var service in Processors.Append(Api))
+        {
+            service.Send(Signal.Continue);
+            await service.StartAsync();
+        }
+    }
+
+    /// <summary>Ends the services as a user would.</summary>
+    public async Task StopServicesAsync()
+    {
+        await _stop.CancelAsync();
+        await _watching;
+        await Task.WhenAll(Processors.Append(Api).Select(service => service.StopAsync()));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _watching;
+        await _installation.DisposeAsync();
+        await DatabaseProxy.DisposeAsync();
+        await ApiProxy.DisposeAsync();
+        await Postgres.DisposeAsync();
+        foreach (var service in Processors.Append(Api))
+        {
+            service.Dispose();
+        }
+
+        _stop.Dispose();
+        ApiGate.Dispose();
+        PostgresGate.Dispose();
+    }
+
+    /// <summary>Others each time: processors with different settings work on one source. Small, so that every path is taken.</summary>
+    private Dictionary<string, string?> NextProcessorSettings()
+    {
+        lock (_random)
+        {
+            return new Dictionary<string, string?>(ExtraSettings)
+            {
+                ["Processor__LeaseSeconds"] = Text(_random.Next(2, 5)),
+                ["Processor__LiveRangeBytes"] = Text(_random.Next(4_000, 100_000)),
+                ["Processor__RangeBytes"] = Text(_random.Next(10_000, 500_000)),
+                ["Processor__BlockBytes"] = Text(_random.Next(1_000, 100_000)),
+                ["Processor__MaxUsersPerRange"] = Text(_random.Next(50, 3_000)),
+                ["Processor__MaxRejectsPerRange"] = Text(_random.Next(5, 200)),
+                ["Processor__MergeBatchRows"] = Text(_random.Next(10, 500)),
+                ["Processor__Connections"] = Text(_random.Next(1, 4)),
+                ["Processor__RetrySeconds"] = "30",
+            };
+        }
+    }
+
+    private async Task WatchAsync()
+    {
+        while (!_stop.IsCancellationRequested)
+        {
+            foreach (var service in Processors.Append(Api))
+            {
+                await service.WatchAsync();
+            }
+
+            await Task.Delay(WatchPause);
+        }
+    }
+
+    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
+}
