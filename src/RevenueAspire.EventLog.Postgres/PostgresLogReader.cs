@@ -17,17 +17,17 @@ public sealed class PostgresLogReader : IDisposable
 
     private const string Columns = "from_offset, to_offset, encoding, crc, bytes";
 
-    private readonly Func<NpgsqlConnection> _connect;
-    private readonly bool _ownsConnections;
+    private readonly NpgsqlDataSource? _database;
+    private readonly NpgsqlConnection? _snapshot;
     private readonly Lock _gate = new();
     private readonly BatchCache _cache = new(CacheBytes);
     private long _firstOffset;
     private long _end;
 
-    private PostgresLogReader(Func<NpgsqlConnection> connect, bool ownsConnections, Guid logId)
+    private PostgresLogReader(NpgsqlDataSource? database, NpgsqlConnection? snapshot, Guid logId)
     {
-        _connect = connect;
-        _ownsConnections = ownsConnections;
+        _database = database;
+        _snapshot = snapshot;
         LogId = logId;
         Name = $"log {logId:N} in Postgres";
     }
@@ -47,17 +47,36 @@ public sealed class PostgresLogReader : IDisposable
     public static PostgresLogReader Open(NpgsqlDataSource database, Guid logId)
     {
         ArgumentNullException.ThrowIfNull(database);
-        return Open(new PostgresLogReader(database.OpenConnection, ownsConnections: true, logId));
+        return Open(new PostgresLogReader(database, null, logId));
     }
 
-    /// <summary>Opens a log as of a transaction's snapshot: what retention removes meanwhile stays readable.</summary>
-    /// <param name="connection">With the transaction; not used by anybody else while this reads. Not disposed of.</param>
+    /// <summary>Opens a log as of a snapshot: what retention removes meanwhile stays readable. Holds one connection until disposed of.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="snapshot">As <c>pg_export_snapshot()</c> names it, in a transaction that is still open.</param>
     /// <param name="logId">The log.</param>
     /// <inheritdoc cref="Open(NpgsqlDataSource, Guid)"/>
-    public static PostgresLogReader Open(NpgsqlConnection connection, Guid logId)
+    public static PostgresLogReader OpenSnapshot(NpgsqlDataSource database, string snapshot, Guid logId)
     {
-        ArgumentNullException.ThrowIfNull(connection);
-        return Open(new PostgresLogReader(() => connection, ownsConnections: false, logId));
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(snapshot);
+        NpgsqlConnection? connection = null;
+        try
+        {
+            connection = database.OpenConnection();
+
+            // A snapshot's name has no parameter form; Postgres made it, and anything else than its own letters is refused here.
+            using var begin = new NpgsqlCommand(
+                $"begin isolation level repeatable read read only; set transaction snapshot '{string.Concat(snapshot.Where(letter => char.IsAsciiHexDigit(letter) || letter == '-'))}'; "
+                + "set local idle_in_transaction_session_timeout = 0", connection);
+            begin.ExecuteNonQuery();
+        }
+        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
+        {
+            connection?.Dispose();
+            throw new IOException($"log {logId:N} in Postgres: {PostgresLogErrors.Describe(exception)}", exception);
+        }
+
+        return Open(new PostgresLogReader(null, connection, logId));
     }
 
     /// <summary>Asks the database for the log's end.</summary>
@@ -137,13 +156,22 @@ public sealed class PostgresLogReader : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        // Connections are taken for a moment each; the garbage collector has the rest.
+        // Its transaction ends with it; other connections are taken for a moment each.
+        _snapshot?.Dispose();
     }
 
     private static PostgresLogReader Open(PostgresLogReader reader)
     {
-        reader.ReadDurableMark();
-        return reader;
+        try
+        {
+            reader.ReadDurableMark();
+            return reader;
+        }
+        catch
+        {
+            reader.Dispose();
+            throw;
+        }
     }
 
     /// <summary>Reads the batch that an offset lies in, and the ones behind it; null when the database has none there.</summary>
@@ -192,18 +220,13 @@ public sealed class PostgresLogReader : IDisposable
     {
         try
         {
-            var connection = _connect();
-            try
+            if (_snapshot is not null)
             {
-                return ask(connection);
+                return ask(_snapshot);
             }
-            finally
-            {
-                if (_ownsConnections)
-                {
-                    connection.Dispose();
-                }
-            }
+
+            using var connection = _database!.OpenConnection();
+            return ask(connection);
         }
         catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
         {

@@ -87,7 +87,8 @@ public sealed class ReaderTests
         await PostgresLog.AppendAsync(log, "a", count: 30);
         await using var connection = await database.Database.OpenConnectionAsync();
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead);
-        using var reader = PostgresLogReader.Open(connection, log.LogId);
+        await using var export = new Npgsql.NpgsqlCommand("select pg_export_snapshot()", connection);
+        using var reader = PostgresLogReader.OpenSnapshot(database.Database, (string)(await export.ExecuteScalarAsync())!, log.LogId);
         await PostgresLogCare.RemoveAppliedAsync(database.Database, log.LogId, log.DurableMark, 0, CancellationToken.None);
         await PostgresLog.AppendAsync(log, "b");
         var bytes = new byte[reader.ReadDurableMark()];

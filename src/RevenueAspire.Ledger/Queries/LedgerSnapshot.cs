@@ -53,6 +53,14 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         }
     }
 
+    /// <summary>Names the snapshot, so that other connections can read as of the same moment while this one is open.</summary>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    public async Task<string> ExportAsync(CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select pg_export_snapshot()", _connection);
+        return (string)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+    }
+
     /// <summary>Streams all balances in order of user id bytes: (UTF-8 user id, revenue as decimal digits).</summary>
     /// <remarks>One enumeration at a time; memory does not grow with the number of users.</remarks>
     /// <exception cref="LedgerException">A revenue is no integer: somebody wrote to the table by hand.</exception>

@@ -4,7 +4,7 @@ namespace RevenueAspire.Processor.Following;
 
 internal sealed partial class FollowerService
 {
-    [LoggerMessage(3010, LogLevel.Information, "Following the logs in {Directory} and its subfolders.")]
+    [LoggerMessage(3010, LogLevel.Information, "Following the logs in {Directory}.")]
     private partial void LogFollowing(string directory);
 
     [LoggerMessage(3011, LogLevel.Warning, "{Directory} cannot be opened as a log yet: {Problem}")]

@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
@@ -11,7 +12,7 @@ using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>Follows <c>EventLog:Directory</c> and each direct subfolder that holds a log; finds new ones while it runs.</summary>
+/// <summary>Follows the logs in <c>EventLog:Directory</c> and its direct subfolders, or in the database; finds new ones while it runs.</summary>
 /// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log stands in its place; the others go on.</remarks>
 internal sealed partial class FollowerService(
     NpgsqlDataSource database, ApplyServices services, IConfiguration configuration, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
@@ -28,13 +29,20 @@ internal sealed partial class FollowerService(
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        var root = DataDirectory.ResolveEventLog(configuration);
-        LogFollowing(root);
+        ILogDirectory logs;
         try
         {
+            var inDatabase = IsInDatabase();
+            logs = inDatabase ? new DatabaseLogs(database, services, time, LogUnreadable) : new FolderLogs(DataDirectory.ResolveEventLog(configuration), LogUnreadable);
+            LogFollowing(logs.Name);
+            if (inDatabase)
+            {
+                await services.Retry.RunAsync(ApplyLogSchemaAsync, stoppingToken).ConfigureAwait(false);
+            }
+
             await services.Retry.RunAsync(ApplySchemaAsync, stoppingToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is LedgerException or DbException or UserErrorException)
+        catch (Exception exception) when (exception is LedgerException or EventLogException or DbException or UserErrorException)
         {
             // A database that cannot hold the ledger: no log could go on, so the program ends with one line that says why.
             Refusal = exception;
@@ -42,13 +50,21 @@ internal sealed partial class FollowerService(
             return;
         }
 
+        using var beside = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
+        var running = logs.RunAsync(beside.Token);
         try
         {
             while (true)
             {
-                foreach (var log in OpenLogs(root))
+                foreach (var log in await logs.OpenAsync(_followed.ContainsKey, stoppingToken).ConfigureAwait(false))
                 {
-                    await FollowAsync(log, stoppingToken).ConfigureAwait(false);
+                    await FollowAsync(logs, log, stoppingToken).ConfigureAwait(false);
+                }
+
+                foreach (var (name, followed) in _followed.Where(followed => logs.IsFinished(followed.Value.LogId)).ToArray())
+                {
+                    _followed.Remove(name);
+                    await StopAsync(followed).ConfigureAwait(false);
                 }
 
                 await Task.Delay(ScanPause, time, stoppingToken).ConfigureAwait(false);
@@ -62,6 +78,8 @@ internal sealed partial class FollowerService(
         }
         finally
         {
+            await beside.CancelAsync().ConfigureAwait(false);
+            await running.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             foreach (var followed in _followed.Values)
             {
                 await StopAsync(followed).ConfigureAwait(false);
@@ -69,17 +87,17 @@ internal sealed partial class FollowerService(
         }
     }
 
-    private static string[] FindLogs(string root)
+    private bool IsInDatabase() => configuration["EventLog:Engine"] switch
     {
-        try
-        {
-            return Directory.Exists(root) ? new[] { root }.Concat(Directory.GetDirectories(root)).Where(EventLogReader.IsLog).ToArray() : [];
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            // Removed or made unreadable between two looks: the next look tells.
-            return [];
-        }
+        null or "" => false,
+        var text when Enum.TryParse<LogEngine>(text, ignoreCase: true, out var engine) && Enum.IsDefined(engine) => engine == LogEngine.Postgres,
+        var text => throw new UserErrorException($"EventLog:Engine must be {nameof(LogEngine.File)} or {nameof(LogEngine.Postgres)}, not '{text}'"),
+    };
+
+    private async Task ApplyLogSchemaAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
     }
 
     private async Task ApplySchemaAsync(CancellationToken cancellationToken)
@@ -94,32 +112,7 @@ internal sealed partial class FollowerService(
         }
     }
 
-    /// <summary>The logs that can be opened, the longest first: of two copies of one log that are found together, that is the one that lives.</summary>
-    private List<LogSourceReader> OpenLogs(string root)
-    {
-        var logs = new List<(LogSourceReader Log, long End)>();
-        foreach (var directory in FindLogs(root))
-        {
-            LogSourceReader? log = null;
-            try
-            {
-                log = LogSourceReader.Open(directory);
-                logs.Add((log, log.ReadEnd()));
-            }
-            catch (Exception exception) when (exception is EventLogException or SourceStoppedException or IOException or UnauthorizedAccessException)
-            {
-                log?.Dispose();
-                if (!_followed.ContainsKey(directory))
-                {
-                    LogUnreadable(directory, exception.Message);
-                }
-            }
-        }
-
-        return [.. logs.OrderByDescending(log => log.End).ThenBy(log => log.Log.Name, StringComparer.Ordinal).Select(log => log.Log)];
-    }
-
-    private async Task FollowAsync(LogSourceReader log, CancellationToken stoppingToken)
+    private async Task FollowAsync(ILogDirectory logs, LogSourceReader log, CancellationToken stoppingToken)
     {
         var directory = log.Name;
         if (_followed.TryGetValue(directory, out var known) && known.LogId == log.LogId)
@@ -130,7 +123,7 @@ internal sealed partial class FollowerService(
 
         if (_followed.FirstOrDefault(followed => followed.Value.LogId == log.LogId) is { Key: { } other } twin)
         {
-            if (IsStillThere(other, log.LogId))
+            if (logs.IsStillThere(other, log.LogId))
             {
                 // Only one of them is what the API writes; together they would be counted as one log with two histories.
                 if (_refused.Add((directory, log.LogId)))
@@ -156,20 +149,6 @@ internal sealed partial class FollowerService(
         var stop = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
         var follower = new LogFollower(services, log, time, logger);
         _followed[directory] = new Followed(log.LogId, Task.Run(() => follower.RunAsync(stop.Token), CancellationToken.None), stop);
-    }
-
-    private static bool IsStillThere(string directory, Guid logId)
-    {
-        try
-        {
-            using var log = LogSourceReader.Open(directory);
-            return log.LogId == logId;
-        }
-        catch (EventLogException)
-        {
-            // Unreadable is not gone.
-            return EventLogReader.IsLog(directory);
-        }
     }
 
     private static async Task StopAsync(Followed followed)

@@ -81,7 +81,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         LogSourceReader again;
         try
         {
-            again = LogSourceReader.Open(_name);
+            again = _log.OpenAgain();
         }
         catch (Exception exception) when (exception is EventLog.EventLogException or IOException or UnauthorizedAccessException)
         {
@@ -134,7 +134,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
 
             if (mark == _applied)
             {
-                await Task.Delay(TimeSpan.FromMilliseconds(services.Options.PollMilliseconds), time, cancellationToken).ConfigureAwait(false);
+                await _log.WaitAsync(TimeSpan.FromMilliseconds(services.Options.PollMilliseconds), time, cancellationToken).ConfigureAwait(false);
             }
             else if (mark - _applied > services.Options.LiveRangeBytes)
             {

@@ -9,12 +9,21 @@ internal sealed class LogSourceReader : ISourceReader
     /// <summary>The API has accepted what stands in a log, so a line there is never too long for a setting of ours: the limit is above the largest batch.</summary>
     private const int MaxRecordBytes = 64 << 20;
 
-    private readonly EventLogReader _log;
+    private readonly IStoredLog _log;
 
-    private LogSourceReader(EventLogReader log) => _log = log;
+    /// <summary>Takes the log over.</summary>
+    public LogSourceReader(IStoredLog log) => _log = log;
 
+    /// <summary>Opens a log in a folder.</summary>
     /// <exception cref="EventLogException">No log there, or a damaged log.json.</exception>
-    public static LogSourceReader Open(string directory) => new(EventLogReader.Open(directory));
+    public static LogSourceReader Open(string directory) => new(FolderLog.Open(directory));
+
+    /// <summary>Opens what stands at the same place now.</summary>
+    /// <inheritdoc cref="Open"/>
+    public LogSourceReader OpenAgain() => new(_log.OpenAgain());
+
+    /// <inheritdoc cref="IStoredLog.WaitAsync"/>
+    public Task WaitAsync(TimeSpan poll, TimeProvider time, CancellationToken cancellationToken) => _log.WaitAsync(poll, time, cancellationToken);
 
     /// <summary>The log's id, which is its source's id.</summary>
     public Guid LogId => _log.LogId;
@@ -23,7 +32,7 @@ internal sealed class LogSourceReader : ISourceReader
     public SourceKind Kind => SourceKind.Log;
 
     /// <inheritdoc/>
-    public string Name => _log.Directory;
+    public string Name => _log.Name;
 
     /// <inheritdoc/>
     public int MaxLineBytes => MaxRecordBytes;
@@ -68,7 +77,7 @@ internal sealed class LogSourceReader : ISourceReader
     {
         try
         {
-            using var now = EventLogReader.Open(Name);
+            using var now = _log.OpenAgain();
             return new SourceStoppedException(exception.Message, exception);
         }
         catch (EventLogException unreadable)

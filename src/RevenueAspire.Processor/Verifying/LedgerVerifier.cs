@@ -30,7 +30,9 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         var snapshot = await pins.OpenSnapshotAsync(() => LedgerSnapshot.OpenAsync(database, cancellationToken), cancellationToken).ConfigureAwait(false);
         await using (snapshot.ConfigureAwait(false))
         {
-            return await RunAsync(snapshot, VerifiedSource.List(snapshot), report, cancellationToken).ConfigureAwait(false);
+            var name = await snapshot.ExportAsync(cancellationToken).ConfigureAwait(false);
+            var sources = VerifiedSource.List(snapshot, logId => DatabaseLog.OpenSnapshot(database, name, logId));
+            return await RunAsync(snapshot, sources, report, cancellationToken).ConfigureAwait(false);
         }
     }
 

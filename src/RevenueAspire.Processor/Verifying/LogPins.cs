@@ -1,9 +1,11 @@
 using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
 /// <summary>Keeps retention away from the logs that are verified (rule M13), until disposed. Not thread-safe.</summary>
+/// <remarks>Logs in the database need none: they are read as of the ledger's snapshot.</remarks>
 internal sealed class LogPins : IDisposable
 {
     private readonly Dictionary<string, LogPin> _pins = new(StringComparer.Ordinal);
@@ -17,7 +19,7 @@ internal sealed class LogPins : IDisposable
             var snapshot = await open().ConfigureAwait(false);
             try
             {
-                var unpinned = snapshot.Sources.Where(source => source.Kind == SourceKind.Log && !_pins.ContainsKey(source.Name)).Select(source => source.Name).Distinct().ToArray();
+                var unpinned = snapshot.Sources.Where(source => source.Kind == SourceKind.Log && !DatabaseLog.TryParseName(source.Name, out _) && !_pins.ContainsKey(source.Name)).Select(source => source.Name).Distinct().ToArray();
                 if (unpinned.Length == 0)
                 {
                     return snapshot;

@@ -10,17 +10,18 @@ namespace RevenueAspire.Processor.Verifying;
 /// <param name="Times">How many generations have applied these bytes.</param>
 /// <param name="Ranges">Ranges that are merged in part.</param>
 /// <param name="Digests">File: what its content is known by, ascending by length.</param>
-internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyList<EventRange> Ranges, IReadOnlyList<FileDigest> Digests)
+/// <param name="OpenInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
+internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyList<EventRange> Ranges, IReadOnlyList<FileDigest> Digests, Func<Guid, IStoredLog> OpenInDatabase)
 {
     /// <summary>Lists what a snapshot says is applied, wholly or in part.</summary>
-    public static List<VerifiedSource> List(LedgerSnapshot snapshot)
+    public static List<VerifiedSource> List(LedgerSnapshot snapshot, Func<Guid, IStoredLog> openInDatabase)
     {
         var ranges = snapshot.FrozenRanges.ToLookup(range => range.SourceId);
         return [.. snapshot.Sources
             .Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id))
             .GroupBy(source => (source.ContentId, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span), Types: Convert.ToHexString(source.TypesHash.Span)))
             .Select(generations => new VerifiedSource(
-                generations.First(), generations.Count(), [.. generations.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[generations.Key.ContentId]]))];
+                generations.First(), generations.Count(), [.. generations.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[generations.Key.ContentId]], openInDatabase))];
     }
 
     /// <summary>Opens the source for a pass over it. Only one is open at a time, however many there are.</summary>
@@ -88,7 +89,7 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
 
     private LogSourceReader OpenLog()
     {
-        var log = LogSourceReader.Open(Source.Name);
+        var log = DatabaseLog.TryParseName(Source.Name, out var logId) ? new LogSourceReader(OpenInDatabase(logId)) : LogSourceReader.Open(Source.Name);
         if (log.LogId == Source.Id)
         {
             return log;

@@ -1,0 +1,58 @@
+using Npgsql;
+using RevenueAspire.EventLog.Postgres;
+
+namespace RevenueAspire.Processor.Reading;
+
+/// <summary>Passes on what the database notifies after appends: one connection a process, however many logs. Thread-safe.</summary>
+/// <remarks>A notification that is lost costs time only: whoever waits looks again by itself.</remarks>
+internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
+{
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>Listens until cancelled, and again after each broken connection.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            try
+            {
+                await ListenAsync(cancellationToken).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (exception is NpgsqlException or IOException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
+            {
+                // The followers meet the same database, and say what is wrong with it.
+            }
+
+            await Task.Delay(Pause, time, cancellationToken).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    /// <summary>Until the next notification, at most so long.</summary>
+    public async Task WaitAsync(TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Volatile.Read(ref _next).Task.WaitAsync(atMost, clock, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // As long as was asked.
+        }
+    }
+
+    private async Task ListenAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        connection.Notification += (_, _) => Interlocked.Exchange(ref _next, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        await using (var listen = new NpgsqlCommand($"listen {PostgresLogs.Channel}", connection))
+        {
+            await listen.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        while (true)
+        {
+            await connection.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+}
