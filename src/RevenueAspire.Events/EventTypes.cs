@@ -18,36 +18,51 @@ public sealed class EventTypes
     /// <summary>Entries by the length of their name, so that a look-up compares only names that could match.</summary>
     private readonly Entry[][] _byLength;
 
-    private EventTypes(SortedDictionary<string, int> signs, List<Entry> entries)
+    /// <summary>In ordinal order.</summary>
+    private readonly Entry[] _entries;
+
+    private EventTypes(Entry[] entries)
     {
-        Signs = new ReadOnlyDictionary<string, int>(signs);
-        _byLength = new Entry[entries.Max(entry => entry.Name.Length) + 1][];
-        for (var length = 0; length < _byLength.Length; length++)
+        _entries = entries;
+        var longest = 0;
+        foreach (var entry in entries)
         {
-            _byLength[length] = [.. entries.Where(entry => entry.Name.Length == length)];
+            longest = Math.Max(longest, entry.Utf8.Length);
         }
 
-        Fingerprint = Hash(entries);
+        _byLength = new Entry[longest + 1][];
+        Array.Fill(_byLength, []);
+        foreach (var entry in entries)
+        {
+            ref var same = ref _byLength[entry.Utf8.Length];
+            same = [.. same, entry];
+        }
     }
 
-    private readonly record struct Entry(byte[] Name, int Sign);
+    private sealed record Entry(string Name, byte[] Utf8, int Sign);
 
     /// <summary><c>add_revenue</c> (+1) and <c>subtract_revenue</c> (-1).</summary>
     public static EventTypes Default { get; } = Create([new("add_revenue", 1), new("subtract_revenue", -1)]);
 
     /// <summary>SHA-256 (32 bytes) over the sorted names and signs and <see cref="EventParser.Version"/>: two processors with the same
     /// fingerprint fold the same bytes to the same sums.</summary>
-    public ReadOnlyMemory<byte> Fingerprint { get; }
+    /// <remarks>Computed when first asked for: who only parses need not load a library of cryptography.</remarks>
+    public ReadOnlyMemory<byte> Fingerprint => _fingerprint ??= Hash(_entries);
+
+    private byte[]? _fingerprint;
 
     /// <summary>Names in ordinal order, with their signs.</summary>
-    public IReadOnlyDictionary<string, int> Signs { get; }
+    public IReadOnlyDictionary<string, int> Signs =>
+        _signs ??= new ReadOnlyDictionary<string, int>(new SortedDictionary<string, int>(_entries.ToDictionary(entry => entry.Name, entry => entry.Sign), StringComparer.Ordinal));
+
+    private ReadOnlyDictionary<string, int>? _signs;
 
     /// <summary>Builds a set from configuration. Names are 1 to 128 bytes of UTF-8, compared byte by byte; signs are 1 or -1.</summary>
     /// <exception cref="ArgumentException">Empty set, bad name, a name given twice, or a sign other than 1 and -1; the message names the entry.</exception>
     public static EventTypes Create(IEnumerable<KeyValuePair<string, int>> signs)
     {
         ArgumentNullException.ThrowIfNull(signs);
-        var sorted = new SortedDictionary<string, int>(StringComparer.Ordinal);
+        var byName = new Dictionary<string, int>(StringComparer.Ordinal);
         foreach (var (name, sign) in signs)
         {
             if (sign is not (1 or -1))
@@ -55,18 +70,20 @@ public sealed class EventTypes
                 throw new ArgumentException($"EventTypes: the sign of '{name}' must be 1 or -1, not {sign.ToString(CultureInfo.InvariantCulture)}.", nameof(signs));
             }
 
-            if (name is null || !sorted.TryAdd(name, sign))
+            if (name is null || !byName.TryAdd(name, sign))
             {
                 throw new ArgumentException(name is null ? "EventTypes: a name is null." : $"EventTypes: '{name}' is given twice.", nameof(signs));
             }
         }
 
-        if (sorted.Count == 0)
+        if (byName.Count == 0)
         {
             throw new ArgumentException("EventTypes: at least one event name is needed.", nameof(signs));
         }
 
-        return new EventTypes(sorted, [.. sorted.Select(pair => new Entry(Encode(pair.Key), pair.Value))]);
+        var names = byName.Keys.ToArray();
+        Array.Sort(names, StringComparer.Ordinal);
+        return new EventTypes(Array.ConvertAll(names, name => new Entry(name, Encode(name), byName[name])));
     }
 
     /// <summary>Finds the sign of a name given as unescaped UTF-8.</summary>
@@ -78,7 +95,7 @@ public sealed class EventTypes
         {
             foreach (var entry in byLength[name.Length])
             {
-                if (name.SequenceEqual(entry.Name))
+                if (name.SequenceEqual(entry.Utf8))
                 {
                     sign = entry.Sign;
                     return true;
@@ -108,14 +125,14 @@ public sealed class EventTypes
     }
 
     /// <summary>Each name goes in with its length before it, so that no two sets have the same input.</summary>
-    private static byte[] Hash(List<Entry> entries)
+    private static byte[] Hash(Entry[] entries)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData([(byte)EventParser.Version]);
         foreach (var entry in entries)
         {
-            hash.AppendData([(byte)entry.Name.Length, (byte)(sbyte)entry.Sign]);
-            hash.AppendData(entry.Name);
+            hash.AppendData([(byte)entry.Utf8.Length, (byte)(sbyte)entry.Sign]);
+            hash.AppendData(entry.Utf8);
         }
 
         return hash.GetHashAndReset();

@@ -34,7 +34,7 @@ internal static class Composition
     /// <summary>What a command needs: the same settings, warnings on standard error, nothing on standard output.</summary>
     public static IHost BuildCommand()
     {
-        var environment = Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
+        var environment = ReadEnvironment();
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings
         {
             DisableDefaults = true,
@@ -42,10 +42,7 @@ internal static class Composition
             ApplicationName = ApplicationName,
             EnvironmentName = environment,
         });
-        builder.Configuration
-            .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
-            .AddJsonFile($"appsettings.{environment}.json", optional: true, reloadOnChange: false)
-            .AddEnvironmentVariables();
+        builder.Configuration.AddSettings(environment);
         builder.Services.AddMetrics();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
         builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
@@ -53,6 +50,36 @@ internal static class Composition
         builder.AddProcessor(retryLimit: options => TimeSpan.FromSeconds(options.RetrySeconds));
         return builder.Build();
     }
+
+    /// <summary>What a dry run needs: the same settings, and nothing else. A host would take longer to build than a file of a hundred megabytes to read.</summary>
+    /// <exception cref="UserErrorException">A setting of the wrong type.</exception>
+    /// <exception cref="OptionsValidationException">A value that cannot be.</exception>
+    public static (ProcessorOptions Options, EventTypes Types) ReadSettings()
+    {
+        var configuration = new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory).AddSettings(ReadEnvironment()).Build();
+        var options = new ProcessorOptions();
+        var section = configuration.GetSection(ProcessorOptions.Section);
+
+        // The defaults are valid: to bind and check them would only cost time.
+        if (section.Exists())
+        {
+            Bind(() => section.Bind(options));
+            var result = new ProcessorOptionsValidator().Validate(null, options);
+            if (result.Failed)
+            {
+                throw new OptionsValidationException(Options.DefaultName, typeof(ProcessorOptions), result.Failures);
+            }
+        }
+
+        return (options, ReadEventTypes(configuration));
+    }
+
+    private static string ReadEnvironment() => Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
+
+    private static IConfigurationBuilder AddSettings(this IConfigurationBuilder configuration, string environment) => configuration
+        .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
+        .AddJsonFile($"appsettings.{environment}.json", optional: true, reloadOnChange: false)
+        .AddEnvironmentVariables();
 
     /// <summary>The event types in the section <c>EventTypes</c> (name: 1 or -1), or the default ones where it is absent.</summary>
     /// <exception cref="OptionsValidationException">A name or a sign that cannot be.</exception>
@@ -85,9 +112,16 @@ internal static class Composition
     /// <summary>The settings, or an error for people where one has the wrong type: the binder's message names it.</summary>
     private static ProcessorOptions ReadOptions(IServiceProvider services)
     {
+        ProcessorOptions? options = null;
+        Bind(() => options = services.GetRequiredService<IOptions<ProcessorOptions>>().Value);
+        return options!;
+    }
+
+    private static void Bind(Action bind)
+    {
         try
         {
-            return services.GetRequiredService<IOptions<ProcessorOptions>>().Value;
+            bind();
         }
         catch (InvalidOperationException exception)
         {

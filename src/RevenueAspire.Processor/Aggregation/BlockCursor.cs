@@ -15,7 +15,7 @@ internal sealed class BlockCursor : IDisposable
     private readonly IncrementalHash? _hash;
     private readonly int _blockBytes;
     private readonly long _to;
-    private readonly Queue<long> _lineEnds;
+    private int _lineEnds;
     private long _end;
     private byte[] _carry = [];
     private int _carried;
@@ -35,8 +35,7 @@ internal sealed class BlockCursor : IDisposable
         _source = source;
         _position = from;
         _to = end;
-        _lineEnds = new(source.LineEnds.Where(lineEnd => lineEnd > from && lineEnd < end));
-        _end = _lineEnds.TryDequeue(out var first) ? first : end;
+        _end = NextLineEnd(from);
         _blockBytes = blockBytes;
         _hash = hash ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
         if (from > source.FirstOffset)
@@ -108,7 +107,7 @@ internal sealed class BlockCursor : IDisposable
                 Span<byte> before = stackalloc byte[1];
                 SourceScan.Fill(_source, _end - 1, before);
                 _continuesLine = before[0] != (byte)'\n';
-                _end = _lineEnds.TryDequeue(out var next) ? next : _to;
+                _end = NextLineEnd(_end);
             }
 
             if (_stopped || (_position >= _end && _carried == 0))
@@ -168,6 +167,20 @@ internal sealed class BlockCursor : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => _hash?.Dispose();
+
+    /// <summary>Where reading pauses next behind an offset: an end of a line that no newline need mark, or the end.</summary>
+    private long NextLineEnd(long behind)
+    {
+        while (_lineEnds < _source.LineEnds.Count)
+        {
+            if (_source.LineEnds[_lineEnds++] is var lineEnd && lineEnd > behind && lineEnd < _to)
+            {
+                return lineEnd;
+            }
+        }
+
+        return _to;
+    }
 
     private SourceRead? Fill(byte[] buffer, ref int filled)
     {

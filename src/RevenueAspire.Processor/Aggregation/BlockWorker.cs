@@ -5,12 +5,17 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
+/// <summary>A rejected line, its number counted from the beginning of its block.</summary>
+internal sealed record Reject(int Block, RejectedLine Line);
+
 /// <summary>One thread's share of a range: its buffer, its parser, its users.</summary>
 internal sealed class BlockWorker(EventTypes types)
 {
     private const int BeginningBytes = 256;
     private readonly EventParser _parser = new(types);
     private readonly EventQueue _queue = new();
+    private readonly List<int> _blocks = [];
+    private readonly List<long> _lines = [];
     private int _maxRejects = int.MaxValue;
 
     /// <summary>Holds the block that is being parsed.</summary>
@@ -40,10 +45,8 @@ internal sealed class BlockWorker(EventTypes types)
     /// <summary>Whether rejected lines are held.</summary>
     public bool KeepsRejects { get; set; } = true;
 
-    public List<(int Block, long Lines)> LinesOfBlocks { get; } = [];
-
     /// <summary>Rejects, their lines counted from the beginning of their block.</summary>
-    public List<(int Block, RejectedLine Line)> Rejects { get; } = [];
+    public List<Reject> Rejects { get; } = [];
 
     /// <summary>Starts a range; the users stay.</summary>
     public void Begin(int maxRejects)
@@ -54,7 +57,8 @@ internal sealed class BlockWorker(EventTypes types)
         UnknownNameAt = null;
         RejectCount = 0;
         Weight = Users.Weight;
-        LinesOfBlocks.Clear();
+        _blocks.Clear();
+        _lines.Clear();
         Rejects.Clear();
     }
 
@@ -65,12 +69,23 @@ internal sealed class BlockWorker(EventTypes types)
         {
             BlockKind.Lines => FoldLines(source, block),
             BlockKind.Skipped => 0,
-            BlockKind.TooLong => Reject(block, RejectReason.TooLong.Describe()),
-            _ => Reject(block, block.Damage!),
+            BlockKind.TooLong => RejectBlock(block, RejectReason.TooLong.Describe()),
+            _ => RejectBlock(block, block.Damage!),
         };
-        LinesOfBlocks.Add((block.Index, lines));
+        _blocks.Add(block.Index);
+        _lines.Add(lines);
         Volatile.Write(ref Weight, Users.Weight);
         Volatile.Write(ref BytesFolded, BytesFolded + block.Count);
+    }
+
+    /// <summary>Writes the number of lines of each block that this worker folded.</summary>
+    /// <param name="lines">A place for each block of the range.</param>
+    public void CopyLinesTo(Span<long> lines)
+    {
+        for (var index = 0; index < _blocks.Count; index++)
+        {
+            lines[_blocks[index]] = _lines[index];
+        }
     }
 
     // Compiled well at once: most of a command's work is over before the runtime would do so by itself.
@@ -163,7 +178,7 @@ internal sealed class BlockWorker(EventTypes types)
         return outcome;
     }
 
-    private long Reject(in Block block, string reason)
+    private long RejectBlock(in Block block, string reason)
     {
         AddReject(block.Index, block.Offset, 0, reason, Buffer.AsSpan(0, block.Count));
         return 1;
@@ -176,7 +191,7 @@ internal sealed class BlockWorker(EventTypes types)
             return;
         }
 
-        Rejects.Add((block, new RejectedLine(offset, line, reason, content[..Math.Min(content.Length, BeginningBytes)].ToArray())));
+        Rejects.Add(new Reject(block, new RejectedLine(offset, line, reason, content[..Math.Min(content.Length, BeginningBytes)].ToArray())));
         Volatile.Write(ref RejectCount, Rejects.Count);
     }
 }

@@ -1,6 +1,6 @@
 using System.Buffers.Binary;
+using System.Numerics;
 using System.Runtime.CompilerServices;
-using System.Security.Cryptography;
 
 namespace RevenueAspire.Processor.Aggregation;
 
@@ -54,5 +54,11 @@ internal static class KeyHash
         return high ^ low;
     }
 
-    private static ulong NextSecret() => BinaryPrimitives.ReadUInt64LittleEndian(RandomNumberGenerator.GetBytes(8)) | 1;
+    /// <summary>A random uuid comes from the operating system's secure generator, and costs no library of cryptography at start. Folding its halves covers the few bits that are fixed.</summary>
+    private static ulong NextSecret()
+    {
+        Span<byte> bytes = stackalloc byte[16];
+        Guid.NewGuid().TryWriteBytes(bytes);
+        return (BinaryPrimitives.ReadUInt64LittleEndian(bytes) ^ BitOperations.RotateLeft(BinaryPrimitives.ReadUInt64LittleEndian(bytes[8..]), 32)) | 1;
+    }
 }

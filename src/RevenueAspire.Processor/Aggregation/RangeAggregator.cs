@@ -72,7 +72,7 @@ internal sealed class RangeAggregator
         {
             var table = tables[index];
             var before = index;
-            Parallel.For(0, tables.Length, share => Interlocked.Add(ref users, table.CountNotIn(tables.AsSpan(0, before), share, tables.Length)));
+            Crew.Run(tables.Length, share => Interlocked.Add(ref users, table.CountNotIn(tables.AsSpan(0, before), share, tables.Length)));
         }
 
         return users;
@@ -100,7 +100,13 @@ internal sealed class RangeAggregator
     public RangeAggregate Aggregate(ISourceReader source, long from, long to, bool limited, bool hashed, CancellationToken cancellationToken)
     {
         var range = AggregateOnce(source, from, to, limited, hashed, cancellationToken);
-        if (!limited || _workers.Min(worker => worker.FullAt) is not { } full)
+        var full = long.MaxValue;
+        foreach (var worker in _workers)
+        {
+            full = Math.Min(full, worker.FullAt ?? long.MaxValue);
+        }
+
+        if (!limited || full == long.MaxValue)
         {
             return range;
         }
@@ -115,28 +121,7 @@ internal sealed class RangeAggregator
         using var cursor = new BlockCursor(source, from, to, _options.BlockBytes, hashed);
         Array.ForEach(_workers, worker => worker.Begin(limited ? _options.MaxRejectsPerRange : int.MaxValue));
         var workers = Math.Min(_workers.Length, (int)Math.Min((to - from) / _options.BlockBytes + 1, int.MaxValue));
-        var helpers = new Task[workers - 1];
-        for (var index = 0; index < helpers.Length; index++)
-        {
-            var worker = _workers[index + 1];
-            helpers[index] = Task.Run(() => Work(worker, source, cursor, limited, cancellationToken), CancellationToken.None);
-        }
-
-        try
-        {
-            Work(_workers[0], source, cursor, limited, cancellationToken);
-        }
-        finally
-        {
-            // No worker may touch the cursor after this method; a helper's own error is thrown below.
-            Task.WhenAll(helpers).ContinueWith(_ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default).Wait(CancellationToken.None);
-        }
-
-        foreach (var helper in helpers)
-        {
-            helper.GetAwaiter().GetResult();
-        }
-
+        Crew.Run(workers, number => Work(_workers[number], source, cursor, limited, cancellationToken));
         return Assemble(cursor, from);
     }
 
@@ -179,9 +164,17 @@ internal sealed class RangeAggregator
     private RangeAggregate Assemble(BlockCursor cursor, long from)
     {
         var firstLines = new long[cursor.Blocks + 1];
-        foreach (var (index, lines) in _workers.SelectMany(worker => worker.LinesOfBlocks))
+        long events = 0;
+        long? unknownName = null;
+        var rejects = new List<RejectedLine>();
+        foreach (var worker in _workers)
         {
-            firstLines[index + 1] = lines;
+            worker.CopyLinesTo(firstLines.AsSpan(1));
+            events += worker.Events;
+            if (worker.UnknownNameAt is { } at && !(at >= unknownName))
+            {
+                unknownName = at;
+            }
         }
 
         for (var index = 1; index < firstLines.Length; index++)
@@ -189,18 +182,25 @@ internal sealed class RangeAggregator
             firstLines[index] += firstLines[index - 1];
         }
 
-        var rejects = _workers.SelectMany(worker => worker.Rejects, (_, reject) => reject.Line with { Line = firstLines[reject.Block] + reject.Line.Line }).ToArray();
-        Array.Sort(rejects, static (left, right) => left.Offset.CompareTo(right.Offset));
+        foreach (var worker in _workers)
+        {
+            foreach (var reject in worker.Rejects)
+            {
+                rejects.Add(reject.Line with { Line = firstLines[reject.Block] + reject.Line.Line });
+            }
+        }
+
+        rejects.Sort(static (left, right) => left.Offset.CompareTo(right.Offset));
         return new RangeAggregate
         {
             From = from,
             End = cursor.HandedOut,
             BytesHash = cursor.Hash(),
             Lines = firstLines[^1],
-            Events = _workers.Sum(worker => worker.Events),
+            Events = events,
             Rejects = rejects,
             Damage = cursor.Damage,
-            UnknownNameAt = _workers.Min(worker => worker.UnknownNameAt),
+            UnknownNameAt = unknownName,
             Tables = Tables,
         };
     }

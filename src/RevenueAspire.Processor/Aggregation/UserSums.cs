@@ -214,7 +214,7 @@ internal sealed class UserSums
         if (_slots.Length > SmallestSlots && Count < _slots.Length / 32)
         {
             // A small range after a large one: sweeping a large table for each would cost more than growing again.
-            _slots = new ulong[Math.Max(SmallestSlots, _slots.Length / 8)];
+            _slots = NewSlots(Math.Max(SmallestSlots, _slots.Length / 8));
             _growAt = (int)(_slots.Length * 7L / 10);
         }
         else
@@ -293,7 +293,7 @@ internal sealed class UserSums
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Grow()
     {
-        var slots = new ulong[_slots.Length * 2];
+        var slots = NewSlots(_slots.Length * 2);
         var mask = (uint)slots.Length - 1;
         foreach (var entry in _slots)
         {
@@ -313,6 +313,14 @@ internal sealed class UserSums
 
         _slots = slots;
         _growAt = (int)(slots.Length * 7L / 10);
+    }
+
+    /// <summary>Empty slots, each page of them written to. A page that is only read at first costs two faults, and the second one interrupts the other cores.</summary>
+    private static ulong[] NewSlots(int count)
+    {
+        var slots = GC.AllocateUninitializedArray<ulong>(count);
+        Array.Clear(slots);
+        return slots;
     }
 
     private static int RecordBytes(int userIdBytes) => (KeyAt + userIdBytes + 7) & ~7;

@@ -1,53 +1,90 @@
 using System.Globalization;
+using System.Text;
 using RevenueAspire.Processor.Processing;
-using Spectre.Console;
 
 namespace RevenueAspire.Processor.CommandLine;
 
 /// <summary>The table at the end of <c>process</c>, on standard output.</summary>
+/// <remarks>Written by hand: a library that knows colours and widths needs as long for its first line as this program for a hundred megabytes.</remarks>
 internal static class ClosingTable
 {
     private const double Megabyte = 1_000_000;
+    private const int LeftAligned = 2;
+    private static readonly string[] Titles = ["File", "Result", "Events", "Users", "Rejected", "MB", "MB/s", "Time"];
 
     /// <summary>Writes a row a path.</summary>
     public static void Write(IReadOnlyList<ProcessOutcome> outcomes)
     {
-        if (outcomes.Count == 0)
+        if (outcomes.Count > 0)
         {
-            return;
+            Console.Out.Write(Format(outcomes, Console.IsOutputRedirected));
         }
+    }
 
-        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Out) });
-        if (Console.IsOutputRedirected)
-        {
-            // Nobody looks at the width of a pipe; a wrapped line would only be harder to read for a script.
-            console.Profile.Width = 1000;
-        }
-
-        var table = new Table().Border(TableBorder.Simple);
-        table.AddColumn(new TableColumn("File").NoWrap());
-        table.AddColumn("Result");
-        foreach (var number in (string[])["Events", "Users", "Rejected", "MB", "MB/s", "Time"])
-        {
-            table.AddColumn(new TableColumn(number).RightAligned().NoWrap());
-        }
-
+    /// <summary>The table as text, its columns as wide as their longest value.</summary>
+    /// <param name="outcomes">The rows, at least one.</param>
+    /// <param name="fullPaths">Whether paths are written as they were given. A terminal is narrow, and the person there knows the folder.</param>
+    internal static string Format(IReadOnlyList<ProcessOutcome> outcomes, bool fullPaths)
+    {
+        var rows = new List<string[]> { Titles };
         foreach (var outcome in outcomes)
         {
-            var seconds = Math.Max(outcome.Elapsed.TotalSeconds, 0.001);
-            table.AddRow(
-                // A terminal is narrow: the person there knows the folder.
-                Markup.Escape(Console.IsOutputRedirected ? outcome.Name : Path.GetFileName(Path.TrimEndingDirectorySeparator(outcome.Name))),
-                Markup.Escape(outcome.Result),
-                Count(outcome.Events),
-                (outcome.UsersAreExact ? "" : "at most ") + Count(outcome.Users),
-                Count(outcome.Rejected),
-                Decimal(outcome.Bytes / Megabyte),
-                Decimal(outcome.Bytes / Megabyte / seconds),
-                string.Create(CultureInfo.InvariantCulture, $"{seconds:0.00} s"));
+            rows.Add(Cells(outcome, fullPaths));
         }
 
-        console.Write(table);
+        var widths = new int[Titles.Length];
+        foreach (var row in rows)
+        {
+            for (var column = 0; column < widths.Length; column++)
+            {
+                widths[column] = Math.Max(widths[column], row[column].Length);
+            }
+        }
+
+        var rule = Array.ConvertAll(widths, width => new string('-', width));
+        rows.Insert(1, rule);
+        var text = new StringBuilder();
+        foreach (var row in rows)
+        {
+            for (var column = 0; column < widths.Length; column++)
+            {
+                text.Append("  ").Append(column < LeftAligned ? row[column].PadRight(widths[column]) : row[column].PadLeft(widths[column]));
+            }
+
+            text.AppendLine();
+        }
+
+        return text.ToString();
+    }
+
+    private static string[] Cells(ProcessOutcome outcome, bool fullPaths)
+    {
+        var seconds = Math.Max(outcome.Elapsed.TotalSeconds, 0.001);
+        return
+        [
+            Printable(fullPaths ? outcome.Name : Path.GetFileName(Path.TrimEndingDirectorySeparator(outcome.Name))),
+            outcome.Result,
+            Count(outcome.Events),
+            (outcome.UsersAreExact ? "" : "at most ") + Count(outcome.Users),
+            Count(outcome.Rejected),
+            Decimal(outcome.Bytes / Megabyte),
+            Decimal(outcome.Bytes / Megabyte / seconds),
+            seconds.ToString("0.00", CultureInfo.InvariantCulture) + " s",
+        ];
+    }
+
+    /// <summary>A file's name may hold newlines and escape sequences of a terminal; neither may change the table.</summary>
+    private static string Printable(string name)
+    {
+        foreach (var character in name)
+        {
+            if (char.IsControl(character))
+            {
+                return string.Concat(name.Select(each => char.IsControl(each) ? '?' : each));
+            }
+        }
+
+        return name;
     }
 
     private static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);

@@ -1,6 +1,5 @@
 using System.Data.Common;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
@@ -14,106 +13,83 @@ internal static class ProcessCommand
 {
     /// <summary>Processes each path in turn; one that fails does not keep the others from being done.</summary>
     /// <returns>1 when a path was not done, else 3 when a line was rejected, else 0.</returns>
-    public static async Task<int> RunAsync(string[] paths, bool again, bool dryRun, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(string[] paths, bool again, CancellationToken cancellationToken)
     {
         using var host = Composition.BuildCommand();
         var services = host.Services;
-        var failed = false;
-        var openable = new List<string>();
-        ProcessInput? ahead = null;
-        try
+        await using var inputs = new ProcessInputs(paths, again, services.GetRequiredService<ProcessorOptions>().MaxLineBytes);
+        if (!inputs.Any)
         {
-            // What a person must mend on the command line is said before anything is counted, and without a database.
-            foreach (var path in paths)
-            {
-                try
-                {
-                    var input = ProcessInput.Open(path, again, services.GetRequiredService<ProcessorOptions>().MaxLineBytes);
-                    openable.Add(path);
-                    if (openable.Count == 1)
-                    {
-                        ahead = input;
-                        continue;
-                    }
-
-                    // Not kept: there may be more files than a process may have open.
-                    await input.DisposeAsync().ConfigureAwait(false);
-                }
-                catch (Exception exception) when (IsOfThisPath(exception))
-                {
-                    failed = true;
-                    await Console.Error.WriteLineAsync(exception.Message).ConfigureAwait(false);
-                }
-            }
-
-            if (ahead is null)
-            {
-                return ExitCodes.NotDone;
-            }
-
-            if (!dryRun)
-            {
-                ahead.HashAhead(services.GetRequiredService<EventTypes>(), cancellationToken);
-                await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
-            }
-
-            return await RunAllAsync(services, openable, ahead, failed, again, dryRun, cancellationToken).ConfigureAwait(false);
+            return ExitCodes.NotDone;
         }
-        finally
-        {
-            if (ahead is not null)
-            {
-                await ahead.DisposeAsync().ConfigureAwait(false);
-            }
-        }
+
+        inputs.First.HashAhead(services.GetRequiredService<EventTypes>(), cancellationToken);
+        await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        return await RunAllAsync(inputs, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken)).ConfigureAwait(false);
     }
 
-    private static async Task<int> RunAllAsync(
-        IServiceProvider services, List<string> paths, ProcessInput first, bool failed, bool again, bool dryRun, CancellationToken cancellationToken)
+    /// <summary>As <see cref="RunAsync"/>, without a database and without what it takes to have one.</summary>
+    public static async Task<int> DryRunAsync(string[] paths, CancellationToken cancellationToken)
     {
-        var options = services.GetRequiredService<ProcessorOptions>();
+        var (options, types) = Composition.ReadSettings();
+        await using var inputs = new ProcessInputs(paths, again: false, options.MaxLineBytes);
+        if (!inputs.Any)
+        {
+            return ExitCodes.NotDone;
+        }
+
+        return await RunAllAsync(
+            inputs, (input, progress) => Task.Run(() => new DryRun(types, options).Run(input.Source, input.Path, progress, cancellationToken), cancellationToken)).ConfigureAwait(false);
+    }
+
+    private static async Task<int> RunAllAsync(ProcessInputs inputs, Func<ProcessInput, RunProgress, Task<ProcessOutcome>> run)
+    {
+        var failed = inputs.SomeFailed;
         var outcomes = new List<ProcessOutcome>();
-        for (var index = 0; index < paths.Count; index++)
+        foreach (var path in inputs.Paths)
         {
             try
             {
-                var progress = new RunProgress(paths[index]);
+                var progress = new RunProgress(path);
                 await using var display = ProgressDisplay.Start(progress);
-                var input = index == 0 ? first : ProcessInput.Open(paths[index], again, options.MaxLineBytes);
+                var input = inputs.Open(path);
                 await using (input.ConfigureAwait(false))
                 {
-                    outcomes.Add(await RunOneAsync(services, options, input, again, dryRun, progress, cancellationToken).ConfigureAwait(false));
+                    outcomes.Add(await run(input, progress).ConfigureAwait(false));
                 }
             }
             catch (Exception exception) when (IsOfThisPath(exception))
             {
                 failed = true;
-                await Console.Error.WriteLineAsync(exception is DbException ? $"{paths[index]}: {LedgerErrors.Describe(exception)}" : exception.Message).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(exception is DbException ? $"{path}: {LedgerErrors.Describe(exception)}" : exception.Message).ConfigureAwait(false);
             }
         }
 
-        foreach (var note in outcomes.SelectMany(outcome => outcome.Notes))
+        var code = ExitCodes.Done;
+        foreach (var outcome in outcomes)
         {
-            await Console.Error.WriteLineAsync(note).ConfigureAwait(false);
+            code = Math.Max(code, outcome.ExitCode);
+            foreach (var note in outcome.Notes)
+            {
+                await Console.Error.WriteLineAsync(note).ConfigureAwait(false);
+            }
         }
 
         ClosingTable.Write(outcomes);
-        return failed ? ExitCodes.NotDone : outcomes.Max(outcome => outcome.ExitCode);
+        return failed ? ExitCodes.NotDone : code;
     }
 
     private static Task<ProcessOutcome> RunOneAsync(
-        IServiceProvider services, ProcessorOptions options, ProcessInput input, bool again, bool dryRun, RunProgress progress, CancellationToken cancellationToken) =>
-        (dryRun, input.Source) switch
+        IServiceProvider services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken) =>
+        input.Source switch
         {
-            (true, _) => Task.Run(
-                () => new DryRun(services.GetRequiredService<EventTypes>(), options).Run(input.Source, input.Path, progress, cancellationToken), cancellationToken),
-            (_, FileSourceReader file) => new FileProcess(services.GetRequiredService<ApplyServices>()).RunAsync(file, input.Path, again, progress, cancellationToken, input.Hashing),
-            (_, LogSourceReader log) => new LogProcess(services.GetRequiredService<ApplyServices>()).RunAsync(log, input.Path, progress, cancellationToken),
+            FileSourceReader file => new FileProcess(services.GetRequiredService<ApplyServices>()).RunAsync(file, input.Path, again, progress, cancellationToken, input.Hashing),
+            LogSourceReader log => new LogProcess(services.GetRequiredService<ApplyServices>()).RunAsync(log, input.Path, progress, cancellationToken),
             _ => throw new InvalidOperationException("A source is a file or a log."),
         };
 
     /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); a database that is away ends the command.</summary>
-    private static bool IsOfThisPath(Exception exception) =>
+    public static bool IsOfThisPath(Exception exception) =>
         exception is UserErrorException or SourceStoppedException or EventLog.EventLogException or IOException or UnauthorizedAccessException or DbException
         && !LedgerErrors.IsTransient(exception);
 }

@@ -108,7 +108,9 @@ internal static class ProcessorCommandLine
             }
         });
         command.SetAction((parsed, _) => Termination.RunAsync(
-            token => ProcessCommand.RunAsync(parsed.GetRequiredValue(files), parsed.GetValue(again), parsed.GetValue(dryRun), token)));
+            token => parsed.GetValue(dryRun)
+                ? ProcessCommand.DryRunAsync(parsed.GetRequiredValue(files), token)
+                : ProcessCommand.RunAsync(parsed.GetRequiredValue(files), parsed.GetValue(again), token)));
         return command;
     }
 

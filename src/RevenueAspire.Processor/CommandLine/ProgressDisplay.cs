@@ -10,7 +10,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
 {
     private static readonly TimeSpan LinePause = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan BarPause = TimeSpan.FromMilliseconds(100);
-    private readonly CancellationTokenSource _done = new();
+    private readonly SemaphoreSlim _done = new(0);
     private readonly Task _shown;
 
     private ProgressDisplay(RunProgress progress) => _shown = Console.IsErrorRedirected ? WriteLinesAsync(progress) : ShowBarAsync(progress);
@@ -21,7 +21,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
-        await _done.CancelAsync().ConfigureAwait(false);
+        _done.Release();
         await _shown.ConfigureAwait(false);
         _done.Dispose();
     }
@@ -65,16 +65,6 @@ internal sealed class ProgressDisplay : IAsyncDisposable
             }).ConfigureAwait(false);
     }
 
-    private async Task<bool> PauseAsync(TimeSpan pause)
-    {
-        try
-        {
-            await Task.Delay(pause, _done.Token).ConfigureAwait(false);
-            return true;
-        }
-        catch (OperationCanceledException)
-        {
-            return false;
-        }
-    }
+    /// <summary>False when the run has ended. Without an exception: the first one of a process costs milliseconds, and each run ends so.</summary>
+    private async Task<bool> PauseAsync(TimeSpan pause) => !await _done.WaitAsync(pause).ConfigureAwait(false);
 }

@@ -1,0 +1,55 @@
+namespace RevenueAspire.Processor.CommandLine;
+
+/// <summary>The paths of a command line. Each is opened once at the beginning, so that what a person must mend there is said before anything is counted, and without a database.</summary>
+internal sealed class ProcessInputs : IAsyncDisposable
+{
+    private readonly List<string> _paths = [];
+    private readonly bool _again;
+    private readonly int _maxLineBytes;
+    private readonly ProcessInput? _first;
+
+    /// <summary>Opens each path; one that cannot be opened is reported on standard error.</summary>
+    public ProcessInputs(string[] paths, bool again, int maxLineBytes)
+    {
+        (_again, _maxLineBytes) = (again, maxLineBytes);
+        foreach (var path in paths)
+        {
+            try
+            {
+                var input = ProcessInput.Open(path, again, maxLineBytes);
+                _paths.Add(path);
+                if (_first is null)
+                {
+                    _first = input;
+                    continue;
+                }
+
+                // Not kept: there may be more files than a process may have open.
+                input.Source.Dispose();
+            }
+            catch (Exception exception) when (ProcessCommand.IsOfThisPath(exception))
+            {
+                SomeFailed = true;
+                Console.Error.WriteLine(exception.Message);
+            }
+        }
+    }
+
+    /// <summary>Those that could be opened.</summary>
+    public IReadOnlyList<string> Paths => _paths;
+
+    /// <summary>Whether some could not be opened.</summary>
+    public bool SomeFailed { get; }
+
+    /// <summary>Whether one could be opened.</summary>
+    public bool Any => _first is not null;
+
+    /// <summary>The first one; kept open.</summary>
+    public ProcessInput First => _first!;
+
+    /// <summary>Opens one of <see cref="Paths"/> to be read; the first one as it is open, the others anew. The caller disposes of it.</summary>
+    public ProcessInput Open(string path) => ReferenceEquals(path, _paths[0]) ? First : ProcessInput.Open(path, _again, _maxLineBytes);
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _first?.DisposeAsync() ?? ValueTask.CompletedTask;
+}
