@@ -15,7 +15,7 @@ internal sealed class BlockWorker(EventTypes types)
     private readonly EventParser _parser = new(types);
     private readonly EventQueue _queue = new();
     private readonly List<int> _blocks = [];
-    private readonly List<long> _lines = [];
+    private readonly List<int> _lines = [];
     private int _maxRejects = int.MaxValue;
 
     /// <summary>Holds the block that is being parsed.</summary>
@@ -73,7 +73,7 @@ internal sealed class BlockWorker(EventTypes types)
             _ => RejectBlock(block, block.Damage!),
         };
         _blocks.Add(block.Index);
-        _lines.Add(lines);
+        _lines.Add((int)lines);
         Volatile.Write(ref Weight, Users.Weight);
         Volatile.Write(ref BytesFolded, BytesFolded + block.Count);
     }

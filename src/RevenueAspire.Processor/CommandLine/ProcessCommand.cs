@@ -38,21 +38,24 @@ internal static class ProcessCommand
             return ExitCodes.NotDone;
         }
 
+
+        // On this thread: nothing else is to be done meanwhile, and each method that really waits costs time to be compiled.
         return await RunAllAsync(
-            inputs, (input, progress) => Task.Run(() => new DryRun(types, options).Run(input.Source, input.Path, progress, cancellationToken), cancellationToken)).ConfigureAwait(false);
+            inputs, (input, progress) => Task.FromResult(new DryRun(types, options).Run(input.Source, input.Path, progress, cancellationToken))).ConfigureAwait(false);
     }
 
     private static async Task<int> RunAllAsync(ProcessInputs inputs, Func<ProcessInput, RunProgress, Task<ProcessOutcome>> run)
     {
         var failed = inputs.SomeFailed;
         var outcomes = new List<ProcessOutcome>();
-        foreach (var path in inputs.Paths)
+        for (var index = 0; index < inputs.Paths.Count; index++)
         {
+            var path = inputs.Paths[index];
             try
             {
                 var progress = new RunProgress(path);
                 await using var display = ProgressDisplay.Start(progress);
-                var input = inputs.Open(path);
+                var input = inputs.Open(index);
                 await using (input.ConfigureAwait(false))
                 {
                     outcomes.Add(await run(input, progress).ConfigureAwait(false));

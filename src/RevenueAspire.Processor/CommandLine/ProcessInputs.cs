@@ -47,8 +47,8 @@ internal sealed class ProcessInputs : IAsyncDisposable
     /// <summary>The first one; kept open.</summary>
     public ProcessInput First => _first!;
 
-    /// <summary>Opens one of <see cref="Paths"/> to be read; the first one as it is open, the others anew. The caller disposes of it.</summary>
-    public ProcessInput Open(string path) => ReferenceEquals(path, _paths[0]) ? First : ProcessInput.Open(path, _again, _maxLineBytes);
+    /// <summary>Opens one of <see cref="Paths"/> to be read: the first one as it is open, the others anew. The caller disposes of it.</summary>
+    public ProcessInput Open(int index) => index == 0 ? First : ProcessInput.Open(_paths[index], _again, _maxLineBytes);
 
     /// <inheritdoc/>
     public ValueTask DisposeAsync() => _first?.DisposeAsync() ?? ValueTask.CompletedTask;

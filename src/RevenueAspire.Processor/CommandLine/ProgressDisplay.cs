@@ -11,42 +11,60 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     private static readonly TimeSpan LinePause = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan BarPause = TimeSpan.FromMilliseconds(100);
     private readonly SemaphoreSlim _done = new(0);
-    private readonly Task _shown;
+    private readonly Lock _lock = new();
+    private readonly RunProgress _progress;
+    private readonly long _started = Stopwatch.GetTimestamp();
+    private readonly Timer _begin;
+    private Task? _shown;
+    private bool _ended;
 
-    private ProgressDisplay(RunProgress progress) => _shown = Console.IsErrorRedirected ? WriteLinesAsync(progress) : ShowBarAsync(progress);
+    private ProgressDisplay(RunProgress progress)
+    {
+        _progress = progress;
+
+        // A short run shows nothing: a bar that only flashes up would be noise, and costs more than the run.
+        _begin = new Timer(_ => Begin(), null, Console.IsErrorRedirected ? LinePause : BarPause * 3, Timeout.InfiniteTimeSpan);
+    }
 
     /// <summary>Shows a run until disposed.</summary>
     public static ProgressDisplay Start(RunProgress progress) => new(progress);
 
     /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
+    public ValueTask DisposeAsync()
     {
+        lock (_lock)
+        {
+            _ended = true;
+        }
+
+        _begin.Dispose();
         _done.Release();
-        await _shown.ConfigureAwait(false);
-        _done.Dispose();
+        return _shown is null ? ValueTask.CompletedTask : new ValueTask(_shown);
+    }
+
+    private void Begin()
+    {
+        lock (_lock)
+        {
+            _shown = _ended ? null : Console.IsErrorRedirected ? WriteLinesAsync(_progress) : ShowBarAsync(_progress);
+        }
     }
 
     private async Task WriteLinesAsync(RunProgress progress)
     {
-        var started = Stopwatch.GetTimestamp();
-        while (await PauseAsync(LinePause).ConfigureAwait(false))
+        do
         {
             var (done, total) = (progress.DoneBytes, progress.TotalBytes);
-            var rate = done / Stopwatch.GetElapsedTime(started).TotalSeconds;
+            var rate = done / Stopwatch.GetElapsedTime(_started).TotalSeconds;
             await Console.Error.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{progress.Name}: {progress.Phase}, {done / 1e6:N0} of {total / 1e6:N0} MB ({(total == 0 ? 0 : 100.0 * done / total):0} %), {rate / 1e6:0.0} MB/s")).ConfigureAwait(false);
         }
+        while (await PauseAsync(LinePause).ConfigureAwait(false));
     }
 
     private async Task ShowBarAsync(RunProgress progress)
     {
-        // A short run shows nothing: a bar that only flashes up would be noise.
-        if (!await PauseAsync(BarPause * 3).ConfigureAwait(false))
-        {
-            return;
-        }
-
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         await console.Progress()
             .AutoClear(true)

@@ -7,7 +7,7 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Benchmarks.Processor;
 
 /// <summary>The processor as a whole process, from start to exit, beside what others need for the same work: both sides in turn, several runs, medians and their ratio.</summary>
-/// <remarks>Needs psql, and all projects built in Release.</remarks>
+/// <remarks>Needs psql, and all projects built in Release: that build's output is measured, with the machine code that it carries where the compiler for it is on the feeds.</remarks>
 internal static class ProcessorComparison
 {
     private const string Usage = """
