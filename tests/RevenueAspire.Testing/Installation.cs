@@ -27,6 +27,9 @@ public sealed class Installation : IAsyncDisposable
 
     public string ApiUrl { get; } = $"http://127.0.0.1:{FreePort.Next().ToString(null, null)}";
 
+    /// <summary>Of the database.</summary>
+    public string ConnectionString => _connectionString;
+
     /// <summary>HTTP with the secret, on the API.</summary>
     public HttpClient Http => field ??= new HttpClient { BaseAddress = new Uri(ApiUrl), DefaultRequestHeaders = { { "Authorization", Secret } }, Timeout = TimeSpan.FromSeconds(30) };
 
