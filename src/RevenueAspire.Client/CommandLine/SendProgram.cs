@@ -10,6 +10,9 @@ internal static class SendProgram
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(SendArguments arguments)
     {
+        // Read by .NET when the first socket is made: answers are taken up on the thread that hears of them, instead of waking another one for each. Measured: a tenth to a fifth more
+        // single events a second. Nothing in a send blocks such a thread for long: files are written elsewhere. The service shares its process with a web server, and stays as it is.
+        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
         using var signals = new StopSignals();
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
@@ -25,7 +28,7 @@ internal static class SendProgram
             var command = new SendCommand(
                 arguments,
                 host.Services.GetRequiredService<IOptions<ClientOptions>>().Value,
-                host.Services.GetRequiredService<IHttpClientFactory>().CreateClient(ApiHttpClient.Name),
+                host.Services.GetRequiredService<IHttpMessageHandlerFactory>().CreateApiInvoker(),
                 Path.Combine(DataDirectory.Resolve(builder.Configuration), "client"),
                 Terminal.Console,
                 TimeProvider.System);

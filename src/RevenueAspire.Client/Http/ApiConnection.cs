@@ -5,10 +5,10 @@ using System.Net.Http.Headers;
 namespace RevenueAspire.Client.Http;
 
 /// <summary>One attempt at one request. Knows HTTP and the API's answers, not the file, and does not retry. Thread-safe.</summary>
-/// <param name="http">Without a time-out of its own.</param>
+/// <param name="http">Without a time-out of its own. HttpClient is one, but adds to each request what nobody here needs: a linked token source, a second look at headers and address.</param>
 /// <param name="url">The API's base address.</param>
 /// <param name="secret">Goes into the Authorization header as it is.</param>
-internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
+internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string secret)
 {
     /// <summary>Bytes of an answer that are read at most, besides its rejected lines.</summary>
     private const int MaxAnswerBytes = 1 << 20;
@@ -36,7 +36,7 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
     /// <param name="cancellationToken">Breaks the attempt off.</param>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
-    public async Task<Answer> PostAsync(int lines, string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    public async ValueTask<Answer> PostAsync(int lines, string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         var isBatch = lines > 0;
         using var content = new ReadOnlyMemoryContent(body);
@@ -44,7 +44,7 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
         using var request = new HttpRequestMessage(HttpMethod.Post, isBatch ? new Uri($"{_events.AbsoluteUri}?listed={lines}") : _event) { Content = content };
         request.Headers.TryAddWithoutValidation("Authorization", secret);
         request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
-        using var response = await http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        using var response = await http.SendAsync(request, cancellationToken);
         return await ReadAsync(response, lines, cancellationToken);
     }
 
@@ -54,7 +54,8 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
     /// <exception cref="IOException">The answer broke off.</exception>
     public async Task<(LogState? State, string? Unavailable)> GetLogStateAsync(CancellationToken cancellationToken)
     {
-        using var response = await http.GetAsync(_health, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        using var request = new HttpRequestMessage(HttpMethod.Get, _health);
+        using var response = await http.SendAsync(request, cancellationToken);
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {
@@ -70,7 +71,7 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
         }
     }
 
-    private async Task<Answer> ReadAsync(HttpResponseMessage response, int lines, CancellationToken cancellationToken)
+    private async ValueTask<Answer> ReadAsync(HttpResponseMessage response, int lines, CancellationToken cancellationToken)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
@@ -121,7 +122,7 @@ internal sealed class ApiConnection(HttpClient http, Uri url, string secret)
     }
 
     /// <summary>Reads the whole body, so that its connection can be used again, into the buffer, or a larger one where it does not fit.</summary>
-    private static async Task<ReadOnlyMemory<byte>> ReadBodyAsync(HttpResponseMessage response, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
+    private static async ValueTask<ReadOnlyMemory<byte>> ReadBodyAsync(HttpResponseMessage response, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
     {
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var length = 0;

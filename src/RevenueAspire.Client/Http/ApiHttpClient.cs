@@ -1,16 +1,18 @@
 namespace RevenueAspire.Client.Http;
 
-/// <summary>The HttpClient for the API: many parallel requests over HTTP/1.1, and nothing that a request does not need.</summary>
+/// <summary>The connections to the API: many parallel requests over HTTP/1.1, and nothing that a request does not need.</summary>
 internal static class ApiHttpClient
 {
     public const string Name = "api";
+
+    /// <summary>The connections of <see cref="Name"/>, shared by all that this makes.</summary>
+    public static HttpMessageInvoker CreateApiInvoker(this IHttpMessageHandlerFactory factory) => new(factory.CreateHandler(Name), disposeHandler: false);
 
     /// <summary>Registers the client under <see cref="Name"/>.</summary>
     /// <param name="services">Where service discovery is already registered.</param>
     /// <param name="concurrency">Connections at most.</param>
     public static void AddApiHttpClient(this IServiceCollection services, Func<IServiceProvider, int> concurrency) =>
         services.AddHttpClient(Name)
-            .ConfigureHttpClient(http => http.Timeout = Timeout.InfiniteTimeSpan)
             .UseSocketsHttpHandler((handler, provider) =>
             {
                 handler.MaxConnectionsPerServer = concurrency(provider);

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.CompilerServices;
 using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Input;
@@ -45,6 +46,38 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
         }
 
         return ReadBeyondBufferAsync(cancellationToken);
+    }
+
+    /// <summary>Takes the lines that lie whole in the buffer, up to the first that needs a closer look: one that may be blank or too long.</summary>
+    /// <param name="maxLines">Lines at most.</param>
+    /// <param name="maxBytes">Bytes at most, with the newlines.</param>
+    /// <param name="count">Lines taken; 0 says nothing about what <see cref="ReadAsync"/> will find.</param>
+    /// <param name="firstNumber">Number of the first of them, from 1.</param>
+    /// <param name="end">Byte offset in the file after the last of them.</param>
+    /// <returns>Their bytes, each with its newline; valid until the next read.</returns>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public ReadOnlySpan<byte> TakePlain(int maxLines, int maxBytes, out int count, out long firstNumber, out long end)
+    {
+        var unread = _buffer.AsSpan(_start, _end - _start);
+        var taken = 0;
+        count = 0;
+        while (count < maxLines && taken < unread.Length && unread[taken] == '{')
+        {
+            var length = unread[taken..].IndexOf((byte)'\n');
+            if (length < 0 || length > SendLimits.LineBytes || taken + length + 1 > maxBytes)
+            {
+                break;
+            }
+
+            taken += length + 1;
+            count++;
+        }
+
+        firstNumber = _lines + 1;
+        _lines += count;
+        _start += taken;
+        end = _bufferOffset + _start;
+        return unread[..taken];
     }
 
     public void Dispose()

@@ -12,27 +12,7 @@ internal static class LogStateQuery
     {
         LogState? state = null;
         var retries = new RetryPolicy(settings.StartPatience, answer => observer.Waiting($"{api.Url}: {answer.Detail}"), time);
-        var answer = await retries.ExecuteAsync(
-            async _ =>
-            {
-                using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stop);
-                timeout.CancelAfter(settings.RequestTimeout);
-                try
-                {
-                    (state, var unavailable) = await api.GetLogStateAsync(timeout.Token);
-                    return unavailable is null ? Answer.OneAccepted : new Answer(AnswerKind.TryAgain) { Detail = unavailable };
-                }
-                catch (Exception exception) when (exception is HttpRequestException or IOException)
-                {
-                    return new Answer(AnswerKind.TryAgain) { Detail = ConnectionErrors.Describe(exception) };
-                }
-                catch (OperationCanceledException) when (!stop.IsCancellationRequested)
-                {
-                    return new Answer(AnswerKind.TryAgain) { Detail = $"no answer within {settings.RequestTimeout.TotalSeconds:0} s" };
-                }
-            },
-            0,
-            stop);
+        var answer = await retries.RetryAsync(await AskAsync(), AskAsync, stop);
         if (answer.Kind == AnswerKind.TryAgain)
         {
             throw new SendException(SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
@@ -51,5 +31,24 @@ internal static class LogStateQuery
         }
 
         return state;
+
+        async ValueTask<Answer> AskAsync()
+        {
+            using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stop);
+            timeout.CancelAfter(settings.RequestTimeout);
+            try
+            {
+                (state, var unavailable) = await api.GetLogStateAsync(timeout.Token);
+                return unavailable is null ? Answer.OneAccepted : new Answer(AnswerKind.TryAgain) { Detail = unavailable };
+            }
+            catch (Exception exception) when (exception is HttpRequestException or IOException)
+            {
+                return new Answer(AnswerKind.TryAgain) { Detail = ConnectionErrors.Describe(exception) };
+            }
+            catch (OperationCanceledException) when (!stop.IsCancellationRequested)
+            {
+                return new Answer(AnswerKind.TryAgain) { Detail = $"no answer within {settings.RequestTimeout.TotalSeconds:0} s" };
+            }
+        }
     }
 }

@@ -6,9 +6,11 @@ namespace RevenueAspire.Client.Sending;
 internal sealed class OutboundRequest
 {
     private byte[] _buffer = [];
-    private int[] _lineNumbers = [];
     private int _length;
     private long _firstLine;
+
+    /// <summary>Where line numbers jump, since blank lines are left out: from an index on, so many lines of the file are missing.</summary>
+    private List<(int Index, long Missing)>? _gaps;
 
     /// <summary>Byte offset of its first line in the file: names the request, so it must be the same in a resumed run.</summary>
     public required long Offset { get; init; }
@@ -34,6 +36,9 @@ internal sealed class OutboundRequest
     /// <summary>Set when it needs no request: its only line is too long.</summary>
     public bool IsAnswered { get; set; }
 
+    /// <summary>Belongs to <see cref="ProgressTracker"/>, under its lock.</summary>
+    internal bool IsComplete { get; set; }
+
     /// <summary>Lines that the API took, once it is answered.</summary>
     public int Accepted { get; set; }
 
@@ -50,23 +55,41 @@ internal sealed class OutboundRequest
     public bool MayReuseBuffer { get; set; } = true;
 
     /// <summary>Number in the file of the line at an index of this request.</summary>
-    public long LineNumber(int index) => _firstLine + _lineNumbers[index];
+    public long LineNumber(int index)
+    {
+        if (_gaps is null)
+        {
+            return _firstLine + index;
+        }
 
+        // The last gap at or before the index. There may be as many as lines, and each line may be asked for.
+        var found = _gaps.BinarySearch((index, long.MaxValue));
+        var before = (found < 0 ? ~found : found) - 1;
+        return _firstLine + index + (before < 0 ? 0 : _gaps[before].Missing);
+    }
+
+    /// <summary>Adds a line.</summary>
+    /// <param name="line">Without its newline.</param>
+    /// <param name="lineNumber">In the file, from 1.</param>
     public void Add(ReadOnlySpan<byte> line, long lineNumber)
     {
-        Reserve(ref _buffer, _length, line.Length + 1);
+        Reserve(line.Length + 1);
         line.CopyTo(_buffer.AsSpan(_length));
         _buffer[_length + line.Length] = (byte)'\n';
         _length += line.Length + 1;
+        Count(1, lineNumber);
+    }
 
-        Reserve(ref _lineNumbers, Lines, 1);
-        if (Lines == 0)
-        {
-            _firstLine = lineNumber;
-        }
-
-        _lineNumbers[Lines++] = (int)(lineNumber - _firstLine);
-        LastLine = lineNumber;
+    /// <summary>Adds lines that follow each other in the file.</summary>
+    /// <param name="lines">Each with its newline.</param>
+    /// <param name="count">How many.</param>
+    /// <param name="firstNumber">Number of the first in the file, from 1.</param>
+    public void AddAll(ReadOnlySpan<byte> lines, int count, long firstNumber)
+    {
+        Reserve(lines.Length);
+        lines.CopyTo(_buffer.AsSpan(_length));
+        _length += lines.Length;
+        Count(count, firstNumber);
     }
 
     /// <summary>Gives the buffers back; <see cref="Body"/> must not be used afterwards.</summary>
@@ -77,30 +100,39 @@ internal sealed class OutboundRequest
             ArrayPool<byte>.Shared.Return(_buffer);
         }
 
-        if (_lineNumbers.Length > 0)
-        {
-            ArrayPool<int>.Shared.Return(_lineNumbers);
-        }
-
         _buffer = [];
-        _lineNumbers = [];
         _length = 0;
     }
 
-    private static void Reserve<T>(ref T[] array, int used, int more)
+    private void Count(int lines, long firstNumber)
     {
-        if (array.Length - used >= more)
+        if (Lines == 0)
+        {
+            _firstLine = firstNumber;
+        }
+        else if (firstNumber != LastLine + 1)
+        {
+            (_gaps ??= []).Add((Lines, firstNumber - _firstLine - Lines));
+        }
+
+        Lines += lines;
+        LastLine = firstNumber + lines - 1;
+    }
+
+    private void Reserve(int more)
+    {
+        if (_buffer.Length - _length >= more)
         {
             return;
         }
 
-        var larger = ArrayPool<T>.Shared.Rent(Math.Max(used + more, array.Length * 2));
-        array.AsSpan(0, used).CopyTo(larger);
-        if (array.Length > 0)
+        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(_length + more, _buffer.Length * 2));
+        _buffer.AsSpan(0, _length).CopyTo(larger);
+        if (_buffer.Length > 0)
         {
-            ArrayPool<T>.Shared.Return(array);
+            ArrayPool<byte>.Shared.Return(_buffer);
         }
 
-        array = larger;
+        _buffer = larger;
     }
 }

@@ -11,9 +11,8 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
 {
     private readonly Lock _gate = new();
     private readonly Queue<OutboundRequest> _open = new();
-    private readonly HashSet<OutboundRequest> _answered = [];
     private List<RejectedLine> _rejected = [];
-    private TaskCompletionSource _advanced = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private TaskCompletionSource? _advanced;
     private long _sentThrough = sentThrough;
     private long _linesThrough = linesThrough;
     private long _accepted;
@@ -54,20 +53,20 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
     {
         lock (_gate)
         {
-            _answered.Add(request);
+            request.IsComplete = true;
             Volatile.Write(ref _answeredBytes, _answeredBytes + request.End - request.Offset);
             Volatile.Write(ref _answeredLines, _answeredLines + request.Accepted + (request.Rejected?.Count ?? 0));
             var before = _sentThrough;
-            while (_open.TryPeek(out var oldest) && _answered.Remove(oldest))
+            while (_open.TryPeek(out var oldest) && oldest.IsComplete)
             {
                 _open.Dequeue();
                 Pass(oldest);
             }
 
-            if (_sentThrough != before)
+            if (_sentThrough != before && _advanced is { } advanced)
             {
-                _advanced.SetResult();
-                _advanced = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                _advanced = null;
+                advanced.SetResult();
             }
         }
     }
@@ -85,7 +84,7 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
                     return;
                 }
 
-                advanced = _advanced.Task;
+                advanced = (_advanced ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).Task;
             }
 
             await advanced.WaitAsync(cancellationToken);

@@ -33,6 +33,12 @@ internal sealed class RequestReader(LineReader lines, int batch, long carryThrou
         Add(request, first);
         while (request.Lines < batch)
         {
+            AddPlain(request);
+            if (request.Lines == batch)
+            {
+                break;
+            }
+
             if (await NextAsync(cancellationToken) is not { } line)
             {
                 break;
@@ -49,6 +55,17 @@ internal sealed class RequestReader(LineReader lines, int batch, long carryThrou
         }
 
         return request;
+    }
+
+    /// <summary>Adds what needs no look at the single line, and comes to the same cuts as line by line.</summary>
+    private void AddPlain(OutboundRequest request)
+    {
+        var plain = lines.TakePlain(batch - request.Lines, SendLimits.BatchBytes - request.Length, out var count, out var firstNumber, out var end);
+        if (count > 0)
+        {
+            request.AddAll(plain, count, firstNumber);
+            request.End = end;
+        }
     }
 
     private bool IsTooLong(FileLine line) => lines.Current.Length < line.Length;

@@ -58,17 +58,18 @@ internal sealed class RequestSender
     /// <summary>Sends a request until each of its lines is known to be accepted or rejected.</summary>
     /// <param name="runId">The first part of the key.</param>
     /// <param name="request">Gets the outcome.</param>
+    /// <param name="timeout">The caller's own.</param>
     /// <exception cref="SendException">The run cannot go on.</exception>
     /// <exception cref="OperationCanceledException">Stopped; the request is open.</exception>
-    public async Task SendAsync(string runId, OutboundRequest request)
+    public async ValueTask SendAsync(string runId, OutboundRequest request, AttemptTimeout timeout)
     {
         if (_isBatch)
         {
-            await SendPieceAsync(runId, request, 0, request.Lines, request.Body);
+            await SendPieceAsync(runId, request, timeout, 0, request.Lines, request.Body);
             return;
         }
 
-        var answer = await PostAsync(request, 0, $"{runId}-{request.Offset}", WithoutLineEnd(request.Body));
+        var answer = await PostAsync(request, timeout, 0, $"{runId}-{request.Offset}", WithoutLineEnd(request.Body));
         if (answer.Kind == AnswerKind.Accepted)
         {
             request.Accepted = 1;
@@ -79,17 +80,17 @@ internal sealed class RequestSender
         Reject(request, 0, WithoutNewline(request.Body), RejectedBy(answer, request));
     }
 
-    private async Task SendPieceAsync(string runId, OutboundRequest request, int firstLine, int lines, ReadOnlyMemory<byte> body)
+    private async Task SendPieceAsync(string runId, OutboundRequest request, AttemptTimeout timeout, int firstLine, int lines, ReadOnlyMemory<byte> body)
     {
         // Two pieces of one request begin at different lines. The first has the key of the whole, which the API refused and so does not know.
         var key = firstLine == 0 ? $"{runId}-{request.Offset}" : $"{runId}-{request.Offset}-{firstLine}";
-        var answer = await PostAsync(request, lines, key, body);
+        var answer = await PostAsync(request, timeout, lines, key, body);
         switch (answer.Kind)
         {
             case AnswerKind.TooLarge when lines > 1:
                 var half = BodyLines.Skip(body, lines / 2);
-                await SendPieceAsync(runId, request, firstLine, lines / 2, body[..half]);
-                await SendPieceAsync(runId, request, firstLine + (lines / 2), lines - (lines / 2), body[half..]);
+                await SendPieceAsync(runId, request, timeout, firstLine, lines / 2, body[..half]);
+                await SendPieceAsync(runId, request, timeout, firstLine + (lines / 2), lines - (lines / 2), body[half..]);
                 break;
             case AnswerKind.Accepted or AnswerKind.Rejected:
                 if (answer.Accepted + answer.RejectedCount != lines)
@@ -138,14 +139,19 @@ internal sealed class RequestSender
         }
     }
 
-    private async Task<Answer> PostAsync(OutboundRequest request, int lines, string key, ReadOnlyMemory<byte> body)
+    private async ValueTask<Answer> PostAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
     {
-        var answer = await _retries.ExecuteAsync(
-            static arguments => arguments.self.AttemptAsync(arguments.request, arguments.lines, arguments.key, arguments.body), (self: this, request, lines, key, body), _stop);
+        // Nearly every first attempt is the last: the machinery of retries is entered only after one that was not.
+        var answer = await AttemptAsync(request, timeout, lines, key, body);
+        if (answer.Kind == AnswerKind.TryAgain)
+        {
+            answer = await _retries.RetryAsync(answer, () => AttemptAsync(request, timeout, lines, key, body), _stop);
+        }
+
         return answer.Kind is AnswerKind.Accepted or AnswerKind.Rejected or AnswerKind.TooLarge ? answer : throw Failure(answer, request);
     }
 
-    private async ValueTask<Answer> AttemptAsync(OutboundRequest request, int lines, string key, ReadOnlyMemory<byte> body)
+    private async ValueTask<Answer> AttemptAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
     {
         // What the API may have already is sent again only while it knows the key.
         if ((request.MayBeAppended || request.CarriedAsOf is not null) && await _guard.CheckAsync(request, _abort) is { } wait)
@@ -153,12 +159,10 @@ internal sealed class RequestSender
             return wait;
         }
 
-        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(_abort);
-        timeout.CancelAfter(_requestTimeout);
         Answer answer;
         try
         {
-            answer = await _api.PostAsync(lines, key, body, timeout.Token);
+            answer = await _api.PostAsync(lines, key, body, timeout.Start());
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
@@ -174,6 +178,10 @@ internal sealed class RequestSender
         {
             request.MayReuseBuffer = false;
             throw;
+        }
+        finally
+        {
+            timeout.Stop();
         }
 
         // Whatever the reason is: only an answer that says what became of the request makes it certain. A disk that failed in the middle answers 503, and may have kept it.

@@ -37,17 +37,25 @@ internal sealed class RetryPolicy
         _pipeline = builder.Build();
     }
 
-    /// <summary>Runs an attempt until its answer is final, or the time is up: then the answer is still <see cref="AnswerKind.TryAgain"/>.</summary>
-    /// <param name="attempt">One attempt.</param>
-    /// <param name="state">Passed to it.</param>
+    /// <summary>Repeats an attempt until its answer is final, or the time is up: then the answer is still <see cref="AnswerKind.TryAgain"/>.</summary>
+    /// <param name="first">The answer to the attempt that was made already.</param>
+    /// <param name="attempt">A further one.</param>
     /// <param name="cancellationToken">Ends the waiting between attempts; an attempt under way is finished.</param>
     /// <exception cref="OperationCanceledException">Cancelled between attempts.</exception>
-    public async ValueTask<Answer> ExecuteAsync<TState>(Func<TState, ValueTask<Answer>> attempt, TState state, CancellationToken cancellationToken)
+    public async ValueTask<Answer> RetryAsync(Answer first, Func<ValueTask<Answer>> attempt, CancellationToken cancellationToken)
     {
+        Answer? made = first;
+        ValueTask<Answer> NextAsync()
+        {
+            var answer = made;
+            made = null;
+            return answer is null ? attempt() : ValueTask.FromResult(answer);
+        }
+
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
         try
         {
-            return await _pipeline.ExecuteAsync(static (_, arguments) => arguments.attempt(arguments.state), context, (attempt, state));
+            return await _pipeline.ExecuteAsync(static (_, next) => next(), context, (Func<ValueTask<Answer>>)NextAsync);
         }
         finally
         {

@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using System.Threading.Channels;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 
@@ -63,6 +62,8 @@ internal sealed class SendRun : IDisposable
     /// <exception cref="OperationCanceledException">Stopped; progress is saved.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
+        // The caller may still be on the thread that heard the API's last answer, which must be free to hear the next ones.
+        await Task.Yield();
         using var halt = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var abort = new CancellationTokenSource();
         await using var graceful = halt.Token.Register(() => abort.CancelAfter(SendLimits.StopGrace));
@@ -71,17 +72,17 @@ internal sealed class SendRun : IDisposable
 
         using var guard = new KeyGuard(_api, _job.Entry.LogId, _settings.RequestTimeout, _time);
 
-        var requests = Channel.CreateBounded<OutboundRequest>(new BoundedChannelOptions(_settings.Concurrency) { SingleWriter = true });
+        var requests = new RequestQueue(_settings.Concurrency);
         var sender = new RequestSender(_api, _settings, guard, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
-        var workers = Enumerable.Range(0, _settings.Concurrency).Select(_ => GuardAsync(() => WorkAsync(requests.Reader, sender, halt.Token), halt)).ToList();
+        var workers = Enumerable.Range(0, _settings.Concurrency).Select(_ => GuardAsync(() => WorkAsync(requests, sender, halt.Token, abort.Token), halt)).ToList();
         var saver = GuardAsync(() => SaveRegularlyAsync(savingEnds.Token), halt);
         try
         {
-            await GuardAsync(() => ReadAsync(new RequestReader(lines, _settings.Batch, _carryThrough, _carryAsOf), requests.Writer, halt.Token), halt);
+            await GuardAsync(() => ReadAsync(new RequestReader(lines, _settings.Batch, _carryThrough, _carryAsOf), requests, halt.Token), halt);
         }
         finally
         {
-            requests.Writer.Complete();
+            requests.Complete();
             await Task.WhenAll(workers);
             await savingEnds.CancelAsync();
             await saver;
@@ -111,7 +112,7 @@ internal sealed class SendRun : IDisposable
         _saving.Dispose();
     }
 
-    private async Task ReadAsync(RequestReader reader, ChannelWriter<OutboundRequest> requests, CancellationToken halt)
+    private async Task ReadAsync(RequestReader reader, RequestQueue requests, CancellationToken halt)
     {
         await SaveAsync(isComplete: false);
         while (await reader.ReadAsync(halt) is { } request)
@@ -125,7 +126,7 @@ internal sealed class SendRun : IDisposable
 
             await OpenWindowAsync(request.End, halt);
             _tracker.Add(request);
-            await requests.WriteAsync(request, halt);
+            await requests.AddAsync(request, halt);
         }
     }
 
@@ -136,19 +137,24 @@ internal sealed class SendRun : IDisposable
         while (end > _job.Entry.OpenThrough)
         {
             // A save per request would be slow: wait until it opens a good part of the window, or until nothing is open.
-            var worthASave = _job.Entry.SentThrough + (SendLimits.WindowBytes(_settings.Batch) / 16);
-            await _tracker.WaitAsync(worthASave, 1, halt);
+            var window = SendLimits.WindowBytes(_settings.Batch);
+            await _tracker.WaitAsync(_job.Entry.OpenThrough - window + (window / 16), 1, halt);
             await SaveAsync(isComplete: false, openAtLeast: _tracker.IsEmpty ? end : 0);
         }
     }
 
-    private async Task WorkAsync(ChannelReader<OutboundRequest> requests, RequestSender sender, CancellationToken halt)
+    private async Task WorkAsync(RequestQueue requests, RequestSender sender, CancellationToken halt, CancellationToken abort)
     {
-        await foreach (var request in requests.ReadAllAsync(halt))
+        using var timeout = new AttemptTimeout(_settings.RequestTimeout, abort);
+        var runId = _job.Entry.RunId;
+        while (await requests.WaitAsync(halt))
         {
-            await sender.SendAsync(_job.Entry.RunId, request);
-            request.Release();
-            _tracker.Complete(request);
+            while (!halt.IsCancellationRequested && requests.TryTake(out var request))
+            {
+                await sender.SendAsync(runId, request, timeout);
+                request.Release();
+                _tracker.Complete(request);
+            }
         }
     }
 
@@ -187,8 +193,10 @@ internal sealed class SendRun : IDisposable
                 _observer.Rejected(_job.Input.GivenPath, line);
             }
 
-            var window = isComplete ? _job.Entry.Length : Math.Min(progress.SentThrough + SendLimits.WindowBytes(_settings.Batch), _job.Entry.Length);
-            var openThrough = Math.Max(Math.Max(_job.Entry.OpenThrough, window), openAtLeast);
+            // Opened a step at a time: the digest of the step is computed while the workers send the one before.
+            var window = SendLimits.WindowBytes(_settings.Batch);
+            var step = Math.Min(Math.Max(_job.Entry.OpenThrough, progress.SentThrough) + (window / 8), progress.SentThrough + window);
+            var openThrough = isComplete ? _job.Entry.Length : Math.Max(Math.Max(_job.Entry.OpenThrough, Math.Min(step, _job.Entry.Length)), openAtLeast);
             _job.Save(_job.Entry with
             {
                 SentThrough = progress.SentThrough,

@@ -15,7 +15,7 @@ internal sealed record FileSent(string File, long Sent, long Accepted, long Reje
 /// the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has nothing of it, and gets all.
 /// </remarks>
 internal sealed partial class FileSender(
-    IHttpClientFactory http,
+    IHttpMessageHandlerFactory http,
     IOptions<ClientOptions> options,
     JournalDirectory journals,
     TimeProvider time,
@@ -44,7 +44,7 @@ internal sealed partial class FileSender(
     public async Task<FileSent?> SendAsync(SendKind kind, bool again, TimeSpan startPatience, CancellationToken stop)
     {
         var settings = options.Value;
-        var api = new ApiConnection(http.CreateClient(ApiHttpClient.Name), new Uri(settings.Url), settings.Secret!);
+        var api = new ApiConnection(http.CreateApiInvoker(), new Uri(settings.Url), settings.Secret!);
         var sending = new SendSettings
         {
             Concurrency = settings.Concurrency,

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Text.RegularExpressions;
 using RevenueAspire.Testing;
 using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
 /// <summary><c>RevenueAspire.Client send</c>, whole processes with their start.</summary>
-internal static class ClientRuns
+internal static partial class ClientRuns
 {
     private const int BatchBytes = 100_000_000;
 
@@ -15,31 +16,52 @@ internal static class ClientRuns
 
     private const int Concurrency = 256;
 
-    /// <summary>Measures batches, and single events beside what wrk gets in turn.</summary>
+    private const int BatchLines = 1000;
+
+    /// <summary>The client's default.</summary>
+    private const int BatchConnections = 64;
+
+    /// <summary>Measures batches and single events, each beside what wrk gets from the same API with the same bodies, in turn.</summary>
     public static async Task CompareAsync(string api, Settings settings)
     {
         using var directory = new TempDirectory();
         var (large, events) = Write(directory, "large.jsonl", BatchBytes);
         var (small, singles) = Write(directory, "small.jsonl", SingleBytes);
-        await SendAsync(api, directory, large, "--batch", "1000");
-        var batches = new List<double>();
+        string[] batchOptions = ["--batch", BatchLines.ToString(CultureInfo.InvariantCulture)];
+        string[] singleOptions = ["--concurrency", Concurrency.ToString(CultureInfo.InvariantCulture)];
+        await SendAsync(api, directory, large, batchOptions);
+        await CompareAsync(
+            $"send --batch {BatchLines} of 100 MB",
+            events,
+            () => SendAsync(api, directory, large, batchOptions),
+            async () => BatchLines * (await Wrk.RunBatchesAsync(api, BatchConnections, 2, large)).RequestsPerSecond,
+            settings);
+
+        await SendAsync(api, directory, small, singleOptions);
+        await CompareAsync(
+            $"send, single events, --concurrency {Concurrency}",
+            singles,
+            () => SendAsync(api, directory, small, singleOptions),
+            async () => (await Wrk.RunAsync(api, Concurrency, settings.Seconds)).RequestsPerSecond,
+            settings);
+    }
+
+    /// <summary>Shows both rates of the client: by its own clock, which starts with the first file, and of the process with its start.</summary>
+    private static async Task CompareAsync(string title, int events, Func<Task<(double Run, double Process)>> send, Func<Task<double>> wrk, Settings settings)
+    {
+        var runs = new List<double>();
+        var processes = new List<double>();
+        var theirs = new List<double>();
         for (var run = 0; run < settings.Runs; run++)
         {
-            batches.Add(events / await SendAsync(api, directory, large, "--batch", "1000"));
+            var (perSecond, process) = await send();
+            runs.Add(perSecond);
+            processes.Add(events / process);
+            theirs.Add(await wrk());
         }
 
-        Console.WriteLine(FormattableString.Invariant(
-            $"send --batch 1000 of 100 MB: {Figures.Median(batches):N0} events/s ({batches.Min():N0} to {batches.Max():N0}), {events / Figures.Median(batches):0.00} s"));
-
-        var ours = new List<double>();
-        var wrk = new List<double>();
-        for (var run = 0; run < settings.Runs; run++)
-        {
-            ours.Add(singles / await SendAsync(api, directory, small, "--concurrency", Concurrency.ToString(CultureInfo.InvariantCulture)));
-            wrk.Add((await Wrk.RunAsync(api, Concurrency, settings.Seconds)).RequestsPerSecond);
-        }
-
-        Figures.Print($"send, single events, --concurrency {Concurrency}", "events/s", "client", ours, "wrk", wrk);
+        Figures.Print(title, "events/s", "client", runs, "wrk", theirs);
+        Figures.Print(title + ", with the start of the process", "events/s", "client", processes, "wrk", theirs);
     }
 
     private static (string Path, int Lines) Write(TempDirectory directory, string name, int bytes)
@@ -56,11 +78,16 @@ internal static class ClientRuns
         return (path, lines);
     }
 
-    private static async Task<double> SendAsync(string api, TempDirectory directory, string file, params string[] options)
+    private static async Task<(double Run, double Process)> SendAsync(string api, TempDirectory directory, string file, params string[] options)
     {
         var started = Stopwatch.GetTimestamp();
         await using var client = await ServiceProcess.RunAsync(
             "RevenueAspire.Client", ["send", file, "--url", api, "--secret", "secret", .. options], new Dictionary<string, string?> { ["Data__Directory"] = directory.File("data") }, limit: TimeSpan.FromMinutes(2));
-        return client.ExitCode == 0 ? Stopwatch.GetElapsedTime(started).TotalSeconds : throw new InvalidOperationException(client.Output);
+        var process = Stopwatch.GetElapsedTime(started).TotalSeconds;
+        return client.ExitCode == 0 ? (double.Parse(Rate().Match(client.Output).Groups[1].Value, CultureInfo.InvariantCulture), process) : throw new InvalidOperationException(client.Output);
     }
+
+    /// <summary>The rate in the line with which a send ends.</summary>
+    [GeneratedRegex(@" s \(([\d,]+) lines/s\)")]
+    private static partial Regex Rate();
 }

@@ -18,10 +18,18 @@ internal static partial class Wrk
     /// <param name="seconds">How long.</param>
     /// <param name="waitMilliseconds">Pause of a connection before each request; it is no part of the latency.</param>
     /// <exception cref="InvalidOperationException">wrk is missing, or the server answered with anything but 2xx.</exception>
-    public static async Task<WrkResult> RunAsync(string url, int connections, int seconds, int waitMilliseconds = 0)
+    public static Task<WrkResult> RunAsync(string url, int connections, int seconds, int waitMilliseconds = 0) =>
+        RunAsync(url, connections, seconds, waitMilliseconds == 0 ? "post.lua" : "paced.lua", waitMilliseconds.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Runs wrk once with batches of 1000 lines of a file, each with a new key.</summary>
+    /// <inheritdoc cref="RunAsync(string, int, int, int)"/>
+    public static Task<WrkResult> RunBatchesAsync(string url, int connections, int seconds, string file) =>
+        RunAsync(url, connections, seconds, "batch.lua", file, Guid.NewGuid().ToString("N"));
+
+    private static async Task<WrkResult> RunAsync(string url, int connections, int seconds, string script, params string[] arguments)
     {
-        var script = Path.Combine(AppContext.BaseDirectory, "Ingest", waitMilliseconds == 0 ? "post.lua" : "paced.lua");
-        var start = new ProcessStartInfo("wrk", ["-t1", $"-c{connections}", $"-d{seconds}s", "--latency", "-s", script, url, "--", waitMilliseconds.ToString(CultureInfo.InvariantCulture)])
+        var path = Path.Combine(AppContext.BaseDirectory, "Ingest", script);
+        var start = new ProcessStartInfo("wrk", ["-t1", $"-c{connections}", $"-d{seconds}s", "--latency", "-s", path, url, "--", .. arguments])
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
