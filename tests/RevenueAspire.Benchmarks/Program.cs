@@ -7,6 +7,8 @@ switch (args)
 {
     case ["ingest", .. var options]:
         return await IngestComparison.RunAsync(options);
+    case ["processor", "live" or "share" or "idle" or "memory", ..]:
+        return await ProcessorScenarios.RunAsync(args[1], args[2..]);
     case ["processor", .. var options]:
         return await ProcessorComparison.RunAsync(options);
     case [BareServer.Argument, var url]:

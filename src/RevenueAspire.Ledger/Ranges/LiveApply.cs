@@ -10,7 +10,7 @@ internal static class LiveApply
 
     public static async Task<bool> TryApplyAsync(
         NpgsqlDataSource database, Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
-        ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, CancellationToken cancellationToken)
+        ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, ReadOnlyMemory<byte>? tailBefore, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(deltas);
         ArgumentOutOfRangeException.ThrowIfNegative(from);
@@ -34,6 +34,7 @@ internal static class LiveApply
         users.AddTo(command.Parameters);
         RejectColumns.Add(command.Parameters, rejects, 0, rejects.Count);
         command.Parameters.Add(WriteBatch.Bytes(typesHash));
+        command.Parameters.Add(tailBefore is { } before ? WriteBatch.Bytes(before) : new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea });
         batch.BatchCommands.Add(command);
         await batch.PrepareAsync(cancellationToken).ConfigureAwait(false);
         var began = Stopwatch.GetTimestamp();
@@ -49,7 +50,7 @@ internal static class LiveApply
           update event_source set applied_through = $3, claimed_through = $3, lines_through = lines_through + $4, events_through = events_through + $5,
             rejects_through = rejects_through + $6, tail_hash = $7,
             types_hash = case when $15 = types_hash or applied_through = 0 then $15 else '\x00'::bytea end
-          where source_id = $1 and applied_through = $2 and claimed_through = $2
+          where source_id = $1 and applied_through = $2 and claimed_through = $2 and ($16::bytea is null or tail_hash = $16)
           returning source_id, lines_through - $4 as lines_before
         ), stored as (
           insert into rejected_event (source_id, "offset", line, reason, beginning)

@@ -19,7 +19,8 @@ internal static class RangeClaims
         select exists (select from moved)
         """;
 
-    private const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
+    /// <summary>True in SQL for a range <c>r</c> whose lease may be taken; $3 is the lease's length.</summary>
+    public const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
 
     // Touches one row of event_range and nothing else, so it needs no lock on the source; one that somebody is just taking is skipped. Writes nothing when none is free.
     private const string TakeOver =

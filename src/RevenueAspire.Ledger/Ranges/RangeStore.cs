@@ -29,6 +29,14 @@ public sealed class RangeStore(NpgsqlDataSource database)
     public Task<EventRange?> TryTakeOverAsync(Guid sourceId, Guid owner, TimeSpan lease, long before, CancellationToken cancellationToken) =>
         RangeClaims.TryTakeOverAsync(database, sourceId, owner, lease, before, cancellationToken);
 
+    /// <summary>Reads a source and whether there is anything to do in it, in one statement that writes nothing: for whoever waits for others. Null when the source is unknown.</summary>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="before">Only free ranges that begin before this offset count.</param>
+    /// <param name="lease">As in <see cref="TryTakeOverAsync(Guid, Guid, TimeSpan, long, CancellationToken)"/>.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public Task<SourceLook?> LookAsync(Guid sourceId, long before, TimeSpan lease, CancellationToken cancellationToken) =>
+        SourceLook.LookAsync(database, sourceId, before, lease, cancellationToken);
+
     /// <summary>Renews the lease of a range; false when it now belongs to somebody else or is gone.</summary>
     public Task<bool> TryRenewAsync(Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
         RangeClaims.TryRenewAsync(database, rangeId, owner, lease, cancellationToken);
@@ -100,12 +108,13 @@ public sealed class RangeStore(NpgsqlDataSource database)
     public Task<bool> TryApplyAsync(
         Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
         ReadOnlyMemory<byte> tailHash, CancellationToken cancellationToken) =>
-        TryApplyAsync(sourceId, from, to, deltas, rejects, lines, events, tailHash, default, cancellationToken);
+        TryApplyAsync(sourceId, from, to, deltas, rejects, lines, events, tailHash, default, null, cancellationToken);
 
     /// <inheritdoc cref="TryApplyAsync(Guid, long, long, ISortedDeltas, IReadOnlyList{RejectedLine}, long, long, ReadOnlyMemory{byte}, CancellationToken)"/>
     /// <param name="typesHash">Fingerprint of the event types and the parser's version that [from, to) was folded with: kept for verify.</param>
+    /// <param name="tailBefore">The source's <see cref="EventSource.TailHash"/> that the caller compared with its own bytes (M11): the range is applied only where the ledger still has it. Null: not compared.</param>
     public Task<bool> TryApplyAsync(
         Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
-        ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, CancellationToken cancellationToken) =>
-        LiveApply.TryApplyAsync(database, sourceId, from, to, deltas, rejects, lines, events, tailHash, typesHash, cancellationToken);
+        ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, ReadOnlyMemory<byte>? tailBefore, CancellationToken cancellationToken) =>
+        LiveApply.TryApplyAsync(database, sourceId, from, to, deltas, rejects, lines, events, tailHash, typesHash, tailBefore, cancellationToken);
 }

@@ -8,6 +8,9 @@ internal static class SourceRows
     public const string Columns =
         "source_id, kind, name, generation, claimed_through, applied_through, lines_through, events_through, rejects_through, length, tail_hash, content_id, types_hash";
 
+    /// <summary>Number of <see cref="Columns"/>.</summary>
+    public const int Count = 13;
+
     public static EventSource Read(NpgsqlDataReader row) => new(
         row.GetGuid(0),
         row.GetString(1) == "log" ? SourceKind.Log : SourceKind.File,

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Aggregation;
 using RevenueAspire.Processor.Diagnostics;
@@ -11,8 +12,11 @@ namespace RevenueAspire.Processor.Applying;
 internal sealed class SourceRun : IDisposable
 {
     private const int Lanes = 2;
-    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(10);
+    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(20);
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>Who waits for others sees that they are done late by at most this part of the time that it has waited, and looks fewer times the longer it takes.</summary>
+    private const int LatenessShare = 32;
     private readonly ApplyServices _services;
     private readonly ISourceReader _reader;
     private readonly Guid _sourceId;
@@ -26,6 +30,7 @@ internal sealed class SourceRun : IDisposable
     private readonly int _rangesBefore;
     private volatile bool _stopped;
     private long _foldedThrough;
+    private int _working;
     private volatile bool _wholeIsProven;
     private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -97,7 +102,7 @@ internal sealed class SourceRun : IDisposable
 
     private async Task<EventSource> RunLaneAsync(int lane, CancellationToken cancellationToken)
     {
-        var wait = ShortestWait;
+        long? waitingSince = null;
         while (true)
         {
             if (_stopped)
@@ -106,30 +111,47 @@ internal sealed class SourceRun : IDisposable
             }
 
             var progress = Volatile.Read(ref _progress).Task;
-            var source = await FindAsync(cancellationToken).ConfigureAwait(false);
-            _counters.AppliedThrough = source.AppliedThrough;
-            if (source.AppliedThrough >= _through)
+            var look = await LookAsync(cancellationToken).ConfigureAwait(false);
+            _counters.AppliedThrough = look.Source.AppliedThrough;
+            if (look.Source.AppliedThrough >= _through)
             {
-                return source;
+                Tell();
+                return look.Source;
             }
 
-            if (await WorkAsync(lane, cancellationToken).ConfigureAwait(false))
+            if ((look.HasFreeRange || look.Source.ClaimedThrough < _through) && await WorkAsync(lane, cancellationToken).ConfigureAwait(false))
             {
-                wait = ShortestWait;
+                waitingSince = null;
                 continue;
             }
 
             // All that is left is in other hands. A range that was merged, but whose processor died before the fold, is folded here.
-            if (source.ClaimedThrough > source.AppliedThrough)
+            if (look.HasFinishedRange)
             {
                 await FoldAsync(cancellationToken).ConfigureAwait(false);
             }
 
-            await Task.WhenAny(progress, Task.Delay(wait, cancellationToken)).ConfigureAwait(false);
+            waitingSince ??= Stopwatch.GetTimestamp();
+            await Task.WhenAny(progress, Task.Delay(Pause(lane, waitingSince.Value), cancellationToken)).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
-            wait = wait * 2 < LongestWait ? wait * 2 : LongestWait;
         }
     }
+
+    /// <summary>Until the next look. The other lane of this process tells what it does, so that only a lane that waits for other processes looks often, and only one of the two.</summary>
+    private TimeSpan Pause(int lane, long waitingSince)
+    {
+        if (lane > 0 || Volatile.Read(ref _working) > 0)
+        {
+            return LongestWait;
+        }
+
+        var share = Stopwatch.GetElapsedTime(waitingSince) / LatenessShare;
+        return share < ShortestWait ? ShortestWait : share < LongestWait ? share : LongestWait;
+    }
+
+    /// <summary>Wakes the lane that waits.</summary>
+    private void Tell() =>
+        Interlocked.Exchange(ref _progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 
     /// <summary>Takes one range from claim to fold; false when there was none to have.</summary>
     private async Task<bool> WorkAsync(int lane, CancellationToken cancellationToken)
@@ -147,6 +169,7 @@ internal sealed class SourceRun : IDisposable
                 }
 
                 lease = RangeLease.Keep(_services.Ranges, range.Id, _owner, _services.Options.Lease, cancellationToken);
+                Interlocked.Increment(ref _working);
                 RefuseBeyondEnd(range);
                 var aggregator = _aggregators[lane] ??= new RangeAggregator(_services.Types, _services.Options, _services.Options.WorkerCount);
                 work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease, CompareWithWhole).ConfigureAwait(false);
@@ -158,6 +181,8 @@ internal sealed class SourceRun : IDisposable
 
             if (work is not null)
             {
+                // What follows it can be had: the next range of the source, or the rest of a range that ended early.
+                Tell();
                 await _merging.WaitAsync(lease.Work).ConfigureAwait(false);
                 try
                 {
@@ -185,6 +210,12 @@ internal sealed class SourceRun : IDisposable
         {
             if (lease is not null)
             {
+                if (Interlocked.Decrement(ref _working) == 0)
+                {
+                    // Now it is others that the waiting lane waits for.
+                    Tell();
+                }
+
                 await lease.DisposeAsync().ConfigureAwait(false);
             }
         }
@@ -270,10 +301,15 @@ internal sealed class SourceRun : IDisposable
             return;
         }
 
-        Interlocked.Exchange(ref _progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+        Tell();
     }
 
     private async Task<EventSource> FindAsync(CancellationToken cancellationToken) =>
-        await _services.Retry.RunAsync(token => _services.Sources.FindAsync(_sourceId, token), cancellationToken).ConfigureAwait(false)
-        ?? throw new SourceStoppedException($"{_reader.Name}: the ledger no longer knows this source: its database was replaced. Start again.");
+        await _services.Retry.RunAsync(token => _services.Sources.FindAsync(_sourceId, token), cancellationToken).ConfigureAwait(false) ?? throw Unknown();
+
+    private async Task<SourceLook> LookAsync(CancellationToken cancellationToken) =>
+        await _services.Retry.RunAsync(
+            token => _services.Ranges.LookAsync(_sourceId, _reader.ReadEnd(), _services.Options.Lease, token), cancellationToken).ConfigureAwait(false) ?? throw Unknown();
+
+    private SourceStoppedException Unknown() => new($"{_reader.Name}: the ledger no longer knows this source: its database was replaced. Start again.");
 }

@@ -51,9 +51,9 @@ internal static class ProcessCommand
         for (var index = 0; index < inputs.Paths.Count; index++)
         {
             var path = inputs.Paths[index];
+            var progress = new RunProgress(path);
             try
             {
-                var progress = new RunProgress(path);
                 await using var display = ProgressDisplay.Start(progress);
                 var input = inputs.Open(index);
                 await using (input.ConfigureAwait(false))
@@ -65,6 +65,13 @@ internal static class ProcessCommand
             {
                 failed = true;
                 await Console.Error.WriteLineAsync(exception is DbException ? $"{path}: {LedgerErrors.Describe(exception)}" : exception.Message).ConfigureAwait(false);
+            }
+            catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+            {
+                // It was tried again for as long as the settings say. What is done stays done, and is told below.
+                failed = true;
+                await Console.Error.WriteLineAsync(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1)).ConfigureAwait(false);
+                break;
             }
         }
 
@@ -80,6 +87,13 @@ internal static class ProcessCommand
 
         ClosingTable.Write(outcomes);
         return failed ? ExitCodes.NotDone : code;
+    }
+
+    private static string DatabaseAway(Exception exception, RunProgress progress, int notBegun)
+    {
+        var (done, all) = (progress.AppliedBytes, progress.TotalBytes);
+        var others = notBegun switch { 0 => "", 1 => " One more file was not begun.", _ => $" {notBegun} more files were not begun." };
+        return FormattableString.Invariant($"{progress.Name}: NOT DONE: {LedgerErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the same command goes on from there.{others}");
     }
 
     private static Task<ProcessOutcome> RunOneAsync(

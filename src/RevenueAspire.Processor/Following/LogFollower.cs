@@ -13,8 +13,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StandbyPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan ReleaseWait = TimeSpan.FromSeconds(2);
-    private readonly Guid _owner = Guid.NewGuid();
+    private readonly LogLease _lease = new(services, opened.LogId, time);
     private readonly RangeAggregator _aggregator = new(services.Types, services.Options, 1);
     private readonly RunCounters _counters = new();
     private readonly Guid _logId = opened.LogId;
@@ -23,13 +22,12 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     private ReadOnlyMemory<byte> _tail;
     private long _mark;
     private long _applied;
-    private bool _leased;
-    private long _leaseAsked;
+    private long _standbyLag;
 
     /// <summary>Follows until cancelled, or until the source stops. Never throws: whatever goes wrong with one log stays with it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        services.Metrics.ObserveLag(_logId, () => Math.Max(0, Volatile.Read(ref _mark) - Volatile.Read(ref _applied)));
+        services.Metrics.ObserveLag(_logId, ReadLag);
         var pause = StandbyPause;
         try
         {
@@ -70,7 +68,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         finally
         {
             services.Metrics.ForgetLag(_logId);
-            await ReleaseAsync().ConfigureAwait(false);
+            await _lease.ReleaseAsync().ConfigureAwait(false);
             _log.Dispose();
         }
     }
@@ -115,9 +113,17 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
                 continue;
             }
 
-            if (!await HoldLeaseAsync(cancellationToken).ConfigureAwait(false))
+            if (!await HoldLeaseAsync(mark, cancellationToken).ConfigureAwait(false))
             {
+                if (mark == _applied)
+                {
+                    // Nothing to apply, for anybody: the log's own mark tells when that changes, and the database is left alone.
+                    await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
+                    continue;
+                }
+
                 source = await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
+                Volatile.Write(ref _standbyLag, Math.Max(0, mark - source.AppliedThrough));
                 if (!await HelpAsync(source, cancellationToken).ConfigureAwait(false))
                 {
                     await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
@@ -149,30 +155,24 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         }
     }
 
-    /// <summary>Asks for the lease, or renews it at a third of its length; in between it counts as held. It saves work only: each apply is a compare-and-set.</summary>
-    private async Task<bool> HoldLeaseAsync(CancellationToken cancellationToken)
+    /// <summary>Whether this processor applies the log; where it just became so, the source is read anew.</summary>
+    private async Task<bool> HoldLeaseAsync(long mark, CancellationToken cancellationToken)
     {
-        if (_leased && time.GetElapsedTime(_leaseAsked) < services.Options.Lease / 3)
-        {
-            return true;
-        }
-
-        var held = await services.Retry.RunAsync(
-            token => services.Sources.TryLeaseAsync(_logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
-        _leaseAsked = time.GetTimestamp();
-        if (held && !_leased)
+        var before = _lease.IsHeld;
+        var held = await _lease.HoldAsync(isIdle: mark == _applied, cancellationToken).ConfigureAwait(false);
+        if (held && !before)
         {
             LogLeased(_name);
             await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        return _leased = held;
+        return held;
     }
 
     /// <summary>Applies [applied, to) in one statement; false when the source was elsewhere.</summary>
     private async Task<bool> ApplyAsync(long to, CancellationToken cancellationToken)
     {
-        var from = _applied;
+        var (from, before) = (_applied, _tail);
         if (!_tail.IsEmpty && SourceScan.TailHash(_log, from) is { Length: > 0 } tailNow && !_tail.Span.SequenceEqual(tailNow))
         {
             // Rule M11, before each apply: another copy was put in the log's place.
@@ -191,7 +191,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         var users = range.Sort();
         var tail = SourceScan.TailHash(_log, range.End);
         if (!await services.Retry.RunAsync(
-            token => services.Ranges.TryApplyAsync(_logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, services.Types.Fingerprint, token), cancellationToken).ConfigureAwait(false))
+            token => services.Ranges.TryApplyAsync(_logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, services.Types.Fingerprint, before, token), cancellationToken).ConfigureAwait(false))
         {
             return false;
         }
@@ -271,25 +271,30 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         return mark;
     }
 
+    /// <summary>For the gauge, on any thread. The holder's is as of now, also in the middle of a long catch-up; one that stands by shows what it saw at its last look, mark and applied offset together.</summary>
+    private long ReadLag()
+    {
+        if (!_lease.IsHeld)
+        {
+            return Volatile.Read(ref _standbyLag);
+        }
+
+        var applied = Math.Max(Volatile.Read(ref _applied), _counters.AppliedThrough);
+        long mark;
+        try
+        {
+            mark = _log.ReadEnd();
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SourceStoppedException or ObjectDisposedException or EventLog.EventLogException or DbException)
+        {
+            // The follower itself meets the same in a moment, and says so.
+            mark = Volatile.Read(ref _mark);
+        }
+
+        return Math.Max(0, mark - applied);
+    }
+
     private async Task<EventSource> FindSourceAsync(CancellationToken cancellationToken) =>
         await services.Retry.RunAsync(token => services.Sources.FindAsync(_logId, token), cancellationToken).ConfigureAwait(false)
         ?? throw new SourceStoppedException($"{_name}: the ledger no longer knows this log: its database was replaced. Start the processor again.");
-
-    private async Task ReleaseAsync()
-    {
-        if (!_leased)
-        {
-            return;
-        }
-
-        using var wait = new CancellationTokenSource(ReleaseWait);
-        try
-        {
-            await services.Sources.ReleaseAsync(_logId, _owner, wait.Token).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (exception is OperationCanceledException || LedgerErrors.IsTransient(exception))
-        {
-            // A courtesy only: the lease ends by itself.
-        }
-    }
 }

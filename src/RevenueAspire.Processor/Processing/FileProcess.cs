@@ -42,7 +42,7 @@ internal sealed class FileProcess(ApplyServices services)
         var unfinished = resolution.Sources.Where(source => source.AppliedThrough < Math.Min(source.Length, end.Length)).ToArray();
         foreach (var source in unfinished)
         {
-            await ApplyAsync(counted, digest, source, resolution.Match, tally, progress, cancellationToken).ConfigureAwait(false);
+            await ApplyAsync(counted, digest, source, tally, progress, cancellationToken).ConfigureAwait(false);
         }
 
         var result = (resolution.Match, unfinished.Length) switch
@@ -58,8 +58,14 @@ internal sealed class FileProcess(ApplyServices services)
         {
             var generation = Guid.NewGuid();
             var next = await services.Retry.RunAsync(token => services.Sources.StartNextGenerationAsync(generation, file.Name, digest, token), cancellationToken).ConfigureAwait(false);
-            await ApplyAsync(counted, digest, next, FileMatch.New, tally, progress, cancellationToken).ConfigureAwait(false);
+            await ApplyAsync(counted, digest, next, tally, progress, cancellationToken).ConfigureAwait(false);
             result = $"counted again (generation {next.Generation})";
+        }
+
+        if (tally.IsEmpty && resolution.Sources[0] is var known && known.Length <= end.Length)
+        {
+            // Counted by others, just now or long ago: whoever asks hears of its rejected lines all the same.
+            tally.AddRejects(known);
         }
 
         return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));
@@ -123,7 +129,7 @@ internal sealed class FileProcess(ApplyServices services)
         }
     }
 
-    private async Task ApplyAsync(FileSourceReader file, FileDigest digest, EventSource source, FileMatch match, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
+    private async Task ApplyAsync(FileSourceReader file, FileDigest digest, EventSource source, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
     {
         var through = Math.Min(source.Length, file.ReadEnd());
         progress.Begin(source.AppliedThrough, through);
@@ -135,8 +141,7 @@ internal sealed class FileProcess(ApplyServices services)
             await ProveAsync(file, digest, progress, cancellationToken).ConfigureAwait(false);
         }
 
-        // What was rejected before this run in a source that it only completes is told as well: nobody else has reported the file as done.
-        tally.Add(source, after, rejectsBefore: match == FileMatch.Grown ? source.RejectsThrough : 0);
+        tally.Add(source, after);
     }
 
     /// <summary>What was counted in several ranges was read after it was hashed: success is reported only when the file still is what it is known by.</summary>
@@ -162,15 +167,23 @@ internal sealed class FileProcess(ApplyServices services)
         private long _rejected;
         private long _bytes;
 
-        public void Add(EventSource before, EventSource after, long rejectsBefore)
+        public bool IsEmpty { get; private set; } = true;
+
+        public void Add(EventSource before, EventSource after)
         {
+            IsEmpty = false;
             _events += after.EventsThrough - before.EventsThrough;
             _bytes += after.AppliedThrough - before.AppliedThrough;
-            var rejected = after.RejectsThrough - rejectsBefore;
-            _rejected += rejected;
-            if (rejected > 0)
+            AddRejects(after);
+        }
+
+        /// <summary>All rejected lines of a source, also those from before this run: its end is the moment at which the file is reported as counted.</summary>
+        public void AddRejects(EventSource source)
+        {
+            _rejected += source.RejectsThrough;
+            if (source.RejectsThrough > 0)
             {
-                _notes.Add($"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = '{after.Id}' order by line");
+                _notes.Add($"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = '{source.Id}' order by line");
             }
         }
 

@@ -29,15 +29,17 @@ internal sealed class RunProgress(string name)
     /// <summary>Bytes to do.</summary>
     public long TotalBytes => Volatile.Read(ref _total);
 
+    /// <summary>Bytes of them that are in the ledger to the last event.</summary>
+    public long AppliedBytes => Math.Max(0, Counters.AppliedThrough - Volatile.Read(ref _from));
+
     /// <summary>Bytes done: applied ones whole; those that are aggregated or hashed only count for a part of their work.</summary>
     public long DoneBytes
     {
         get
         {
             var total = TotalBytes;
-            var applied = Math.Max(0, Counters.AppliedThrough - Volatile.Read(ref _from));
             var folded = Math.Min(Counters.BytesFolded, total);
-            return Math.Min(total, Math.Max(applied, Math.Max(EndsWithFolding ? folded : folded / 2, (_hashed?.Invoke() ?? 0) / 10)));
+            return Math.Min(total, Math.Max(AppliedBytes, Math.Max(EndsWithFolding ? folded : folded / 2, (_hashed?.Invoke() ?? 0) / 10)));
         }
     }
 

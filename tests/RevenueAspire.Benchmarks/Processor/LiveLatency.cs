@@ -9,38 +9,35 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>How long an acknowledged event takes into the table: API, processor and Postgres as they run, at a paced rate and as fast as the API takes events.</summary>
+/// <summary>How long an acknowledged event takes into the table: API, processor and Postgres as they run, at a paced rate and while wrk sends as much as the API takes.</summary>
 internal static class LiveLatency
 {
     private const int Senders = 16;
+    private const int ProbesPerSecond = 200;
+    private const int WrkConnections = 64;
 
-    /// <summary>Measures both loads, so many seconds each.</summary>
-    public static async Task MeasureAsync(string server, int seconds)
+    /// <summary>Measures both loads, so many seconds each, a line a run.</summary>
+    public static async Task MeasureAsync(string database, int seconds, int runs)
     {
-        var name = $"benchmark_{Guid.NewGuid():N}";
-        await using var admin = NpgsqlDataSource.Create(server);
-        await using (var create = admin.CreateCommand($"create database {name} template template0 encoding 'UTF8'"))
+        using var data = new TempDirectory();
+        var url = $"http://127.0.0.1:{FreePort.Next()}";
+        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret" };
+        await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
+        await using var processor = ServiceProcess.Start("RevenueAspire.Processor", [], environment);
+        await api.WaitForUrlAsync(url + "/health");
+        await SendAsync(url, database, 3, perSecond: 1000);
+        for (var run = 0; run < runs; run++)
         {
-            await create.ExecuteNonQueryAsync();
+            Print("1,000 events/s", await SendAsync(url, database, seconds, perSecond: 1000));
         }
 
-        try
+        for (var run = 0; run < runs; run++)
         {
-            var database = new NpgsqlConnectionStringBuilder(server) { Database = name, Pooling = false }.ConnectionString;
-            using var data = new TempDirectory();
-            var url = $"http://127.0.0.1:{FreePort.Next()}";
-            var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret" };
-            await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
-            await using var processor = ServiceProcess.Start("RevenueAspire.Processor", [], environment);
-            await api.WaitForUrlAsync(url + "/health");
-            await SendAsync(url, database, 3, perSecond: 1000);
-            Print("1,000 events/s", await SendAsync(url, database, seconds, perSecond: 1000));
-            Print("as fast as the API takes single events of this client", await SendAsync(url, database, seconds, perSecond: null));
-        }
-        finally
-        {
-            await using var drop = admin.CreateCommand($"drop database {name} with (force)");
-            await drop.ExecuteNonQueryAsync();
+            // Probes among the events of wrk, which keeps no receipts.
+            var load = Wrk.RunAsync(url, WrkConnections, seconds + 2);
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            var latencies = await SendAsync(url, database, seconds, ProbesPerSecond);
+            Print(FormattableString.Invariant($"full load of single events ({(await load).RequestsPerSecond:N0} a second)"), latencies);
         }
     }
 
@@ -51,7 +48,7 @@ internal static class LiveLatency
             $"acknowledged -> in the table, {load} ({milliseconds.Count:N0} events): median {milliseconds[milliseconds.Count / 2]:0.0} ms, 99 % below {milliseconds[milliseconds.Count * 99 / 100]:0.0} ms, all below {milliseconds[^1]:0.0} ms"));
     }
 
-    private static async Task<List<double>> SendAsync(string url, string database, int seconds, int? perSecond)
+    private static async Task<List<double>> SendAsync(string url, string database, int seconds, int perSecond)
     {
         using var client = new HttpClient { BaseAddress = new Uri(url) };
         client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "secret");
@@ -65,7 +62,7 @@ internal static class LiveLatency
             while (Stopwatch.GetElapsedTime(began).TotalSeconds < seconds)
             {
                 var mine = Interlocked.Increment(ref number);
-                if (perSecond is { } rate && TimeSpan.FromSeconds((double)mine / rate) - Stopwatch.GetElapsedTime(began) is { Ticks: > 0 } early)
+                if (TimeSpan.FromSeconds((double)mine / perSecond) - Stopwatch.GetElapsedTime(began) is { Ticks: > 0 } early)
                 {
                     await Task.Delay(early);
                 }

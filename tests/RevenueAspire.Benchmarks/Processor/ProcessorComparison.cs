@@ -11,12 +11,11 @@ namespace RevenueAspire.Benchmarks.Processor;
 internal static class ProcessorComparison
 {
     private const string Usage = """
-        processor [--file FILE] [--megabytes 100] [--users 1000000] [--runs 5] [--database "Host=..;Username=.."] [--rival COMMAND] [--live SECONDS]
+        processor [--file FILE] [--megabytes 100] [--users 1000000] [--runs 5] [--database "Host=..;Username=.."] [--rival COMMAND]
 
           --file        events to process; else a file is made of --megabytes and --users
           --rival       a command that aggregates a file as a dry run does; the file's path is put behind it
           --database    of a server on which databases may be made; without it only the dry run is measured
-          --live        also measure how long an acknowledged event takes into the table, with an API of its own
         """;
 
     /// <summary>Runs what the arguments ask for.</summary>
@@ -29,7 +28,7 @@ internal static class ProcessorComparison
         }
 
         var given = arguments.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
-        if (given.Keys.Except(["--file", "--megabytes", "--users", "--runs", "--database", "--rival", "--live"]).Any())
+        if (given.Keys.Except(["--file", "--megabytes", "--users", "--runs", "--database", "--rival"]).Any())
         {
             Console.Error.WriteLine(Usage);
             return 2;
@@ -47,10 +46,6 @@ internal static class ProcessorComparison
         if (given.TryGetValue("--database", out var server))
         {
             await CompareMergeAsync(file, server, folder, runs);
-            if (given.ContainsKey("--live"))
-            {
-                await LiveLatency.MeasureAsync(server, Number(given, "--live", 10));
-            }
         }
 
         return 0;

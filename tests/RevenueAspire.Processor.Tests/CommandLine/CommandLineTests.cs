@@ -120,6 +120,36 @@ public sealed class CommandLineTests
         }
     }
 
+    [Fact]
+    public async Task A_database_that_goes_away_in_the_middle_leaves_what_was_done_in_the_closing_table()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var known = ledger.Write("known.jsonl", new EventFile().Add("a", 1).Bytes);
+        var next = ledger.Write("next.jsonl", EventFile.Random(new Random(4), 500, 50).Bytes);
+        await ledger.ProcessAsync(known);
+
+        // A disk that is full from some moment on, and for longer than the command tries again.
+        await using (var full = ledger.Database.CreateCommand(
+            """
+            create function full_disk() returns trigger language plpgsql as $$ begin raise exception using errcode = '53100', message = 'no space left on device'; end $$;
+            create trigger full_disk before update of merged_through on event_part for each row execute function full_disk()
+            """))
+        {
+            await full.ExecuteNonQueryAsync();
+        }
+
+        var settings = Settings(ledger);
+        settings["Processor__RetrySeconds"] = "0";
+        var run = await RunWithAsync(settings, "process", known, next, known);
+        Assert.Equal(1, run.Code);
+        Assert.Matches(@"known\.jsonl\s+already counted\s", run.Output);
+        Assert.DoesNotContain("next.jsonl", run.Output, StringComparison.Ordinal);
+        Assert.Contains("next.jsonl: NOT DONE: the database has no disk space left", run.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", run.Errors, StringComparison.Ordinal);
+        Assert.Contains($" 0 of {new FileInfo(next).Length:N0} bytes are counted through", run.Errors, StringComparison.Ordinal);
+        Assert.Contains("One more file was not begun", run.Errors, StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("Nonsense=1")]
     [InlineData("Username=postgres;Database=revenuedb")]

@@ -65,6 +65,52 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
+    public async Task Idle_followers_leave_the_database_alone()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+        using var stop = new CancellationTokenSource();
+        var running = Enumerable.Range(0, 4).Select(_ => FollowAsync(ledger, log.Directory, new ProcessorOptions(), stop.Token)).ToArray();
+        await AppliedAsync(ledger, log);
+        await Task.Delay(TimeSpan.FromSeconds(2));
+        var before = await ledger.TransactionsAsync();
+        await Task.Delay(TimeSpan.FromSeconds(4));
+
+        // Each asks for the lease every 5 s; a look of each every second would be 20 and more.
+        Assert.InRange(await ledger.TransactionsAsync() - before, 0, 16);
+
+        // Yet nobody sleeps: the next event is applied, and so is the one after the holder has gone.
+        await log.AppendAsync(new EventFile().Add("b", 2).Bytes);
+        await AppliedAsync(ledger, log);
+        await stop.CancelAsync();
+        await Task.WhenAll(running);
+        Assert.Equal(2, (await ledger.BalancesAsync()).Count);
+    }
+
+    [Fact]
+    public async Task M11_a_live_range_is_not_applied_behind_another_tail_than_the_follower_has()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+        var messages = new MessageLog();
+        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions(), CancellationToken.None, messages);
+        await AppliedAsync(ledger, log);
+
+        // The ledger was set back, and another copy of the log was applied to the same offset.
+        await using (var restored = ledger.Database.CreateCommand("update event_source set tail_hash = sha256('other bytes')"))
+        {
+            await restored.ExecuteNonQueryAsync();
+        }
+
+        await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
+        await following.WaitAsync(TimeSpan.FromSeconds(20));
+        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("not the ones that the ledger has applied", StringComparison.Ordinal));
+        Assert.Equal(1, (await ledger.BalancesAsync())["a"]);
+    }
+
+    [Fact]
     public async Task M9_an_unknown_event_name_stops_the_log_behind_what_comes_before_it()
     {
         await using var ledger = await LedgerFixture.CreateAsync();

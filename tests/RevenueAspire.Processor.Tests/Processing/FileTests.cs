@@ -18,7 +18,7 @@ public sealed class FileTests
         Assert.Equal((file.Sums.Count, true, ExitCodes.SomeRejected), (first.Users, first.UsersAreExact, first.ExitCode));
 
         var second = await ledger.ProcessAsync(path);
-        Assert.Equal(("already counted", 0L, ExitCodes.Done), (second.Result, second.Events, second.ExitCode));
+        Assert.Equal(("already counted", 0L, file.RejectedLines.Count), (second.Result, second.Events, second.Rejected));
 
         var renamed = ledger.Folder.File("b.jsonl");
         File.Move(path, renamed);
@@ -29,6 +29,35 @@ public sealed class FileTests
         await ledger.AssertBalancesAsync(file);
         Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
         Assert.Equal(1, await ledger.CountAsync("event_source"));
+    }
+
+    [Fact]
+    public async Task Every_run_that_ends_with_the_file_counted_tells_its_rejected_lines_whoever_counted_them()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = new EventFile().Add("a", 1).Reject("oops").Add("b", 2);
+        var path = ledger.Write("a.jsonl", file.Bytes);
+        var first = await ledger.ProcessAsync(path);
+
+        // A helper that came too late to do anything, and one whose file has grown by good lines only.
+        var late = await ledger.ProcessAsync(path);
+        Assert.Equal((1, ExitCodes.SomeRejected, ExitCodes.SomeRejected), ((int)late.Rejected, first.ExitCode, late.ExitCode));
+        Assert.Contains("rejected_event", Assert.Single(late.Notes), StringComparison.Ordinal);
+        await File.WriteAllBytesAsync(path, file.Add("c", 3).Bytes);
+        var grown = await ledger.ProcessAsync(path);
+        Assert.Equal(("counted what was new", 1, ExitCodes.SomeRejected), (grown.Result, (int)grown.Rejected, grown.ExitCode));
+
+        // The state before the last line has all its lines in the longer one; nothing of that one's is told as its own.
+        var clean = new EventFile().Add("c", 1);
+        await ledger.ProcessAsync(ledger.Write("clean.jsonl", clean.Bytes));
+        await ledger.ProcessAsync(ledger.Write("longer.jsonl", new EventFile().Add("c", 1).Reject("oops").Bytes));
+        Assert.Equal(("already counted", ExitCodes.Done), await ShortAsync(ledger, ledger.Write("clean-again.jsonl", clean.Bytes)));
+    }
+
+    private static async Task<(string Result, int ExitCode)> ShortAsync(LedgerFixture ledger, string path)
+    {
+        var outcome = await ledger.ProcessAsync(path);
+        return (outcome.Result, outcome.ExitCode);
     }
 
     [Fact]

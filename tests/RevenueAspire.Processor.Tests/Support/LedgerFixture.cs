@@ -30,6 +30,9 @@ internal sealed class LedgerFixture : IAsyncDisposable
 
     public NpgsqlDataSource Database { get; }
 
+    /// <summary>Made the meters of these <see cref="Services"/>: tells them from those of tests that run meanwhile.</summary>
+    public IMeterFactory Meters => _metrics.GetRequiredService<IMeterFactory>();
+
     public SourceRegistry Sources { get; }
 
     public RangeStore Ranges { get; }
@@ -60,7 +63,7 @@ internal sealed class LedgerFixture : IAsyncDisposable
     {
         var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
         var (sources, ranges) = database is null ? (Sources, Ranges) : (new SourceRegistry(database), new RangeStore(database));
-        return new ApplyServices(sources, ranges, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(_metrics.GetRequiredService<IMeterFactory>()), logger ?? NullLogger<ApplyServices>.Instance);
+        return new ApplyServices(sources, ranges, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(Meters), logger ?? NullLogger<ApplyServices>.Instance);
     }
 
     public string Write(string name, byte[] bytes)
@@ -128,6 +131,14 @@ internal sealed class LedgerFixture : IAsyncDisposable
     {
         await using var read = Database.CreateCommand(sql);
         return (T)(await read.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Transactions of the whole database so far; a backend reports its own about a second late, at the latest when it ends.</summary>
+    public async Task<long> TransactionsAsync()
+    {
+        Database.Clear();
+        await Task.Delay(TimeSpan.FromSeconds(1.5));
+        return await ScalarAsync<long>("select xact_commit from pg_stat_database where datname = current_database()");
     }
 
     public Task<long> CountAsync(string table) => ScalarAsync<long>($"select count(*) from {table}");

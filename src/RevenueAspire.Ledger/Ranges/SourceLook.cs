@@ -1,0 +1,31 @@
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>A source, and what there is to do in it, as of one moment.</summary>
+/// <param name="Source">The source.</param>
+/// <param name="HasFreeRange">Some range is unfinished and in nobody's hands: <see cref="RangeStore.TryTakeOverAsync(Guid, Guid, TimeSpan, long, CancellationToken)"/> may get it.</param>
+/// <param name="HasFinishedRange">The first open range is merged: <see cref="RangeStore.FoldAsync"/> moves the source.</param>
+public readonly record struct SourceLook(EventSource Source, bool HasFreeRange, bool HasFinishedRange)
+{
+    // One read for whoever waits, however many ranges are open: it locks and writes nothing.
+    private const string Statement =
+        $"""
+        select {SourceRows.Columns},
+          exists (select from event_range r where r.source_id = $1 and r.from_offset < $2 and {RangeClaims.Free} and not {RangeRows.Finished}),
+          exists (select from event_range r where r.source_id = $1 and r.from_offset = s.applied_through and {RangeRows.Finished})
+        from event_source s where source_id = $1
+        """;
+
+    internal static async Task<SourceLook?> LookAsync(NpgsqlDataSource database, Guid sourceId, long before, TimeSpan lease, CancellationToken cancellationToken)
+    {
+        await using var look = database.CreateCommand(Statement);
+        look.Parameters.Add(WriteBatch.Parameter(sourceId));
+        look.Parameters.Add(WriteBatch.Parameter(before));
+        look.Parameters.Add(WriteBatch.Parameter(lease));
+        await using var rows = await look.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        return await rows.ReadAsync(cancellationToken).ConfigureAwait(false)
+            ? new SourceLook(SourceRows.Read(rows), rows.GetBoolean(SourceRows.Count), rows.GetBoolean(SourceRows.Count + 1))
+            : null;
+    }
+}

@@ -1,0 +1,50 @@
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Applying;
+
+namespace RevenueAspire.Processor.Following;
+
+/// <summary>The lease of a log, as one follower sees it (rule M2). It saves work only: each apply is a compare-and-set. <see cref="IsHeld"/> may be read by any thread.</summary>
+internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider time)
+{
+    private static readonly TimeSpan ReleaseWait = TimeSpan.FromSeconds(2);
+    private readonly Guid _owner = Guid.NewGuid();
+    private volatile bool _held;
+    private long? _asked;
+
+    /// <summary>Held when last asked.</summary>
+    public bool IsHeld => _held;
+
+    /// <summary>Asks for the lease, or renews it at a third of its length; in between it counts as held.</summary>
+    /// <param name="isIdle">Nothing is to be applied: who does not hold the lease then asks as seldom as the holder renews it, else each time.</param>
+    /// <param name="cancellationToken">Stops waiting for the database.</param>
+    public async Task<bool> HoldAsync(bool isIdle, CancellationToken cancellationToken)
+    {
+        if (_asked is { } asked && (_held || isIdle) && time.GetElapsedTime(asked) < services.Options.Lease / 3)
+        {
+            return _held;
+        }
+
+        var held = await services.Retry.RunAsync(token => services.Sources.TryLeaseAsync(logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
+        _asked = time.GetTimestamp();
+        return _held = held;
+    }
+
+    /// <summary>Gives the lease back, so that another takes over at once.</summary>
+    public async Task ReleaseAsync()
+    {
+        if (!_held)
+        {
+            return;
+        }
+
+        using var wait = new CancellationTokenSource(ReleaseWait);
+        try
+        {
+            await services.Sources.ReleaseAsync(logId, _owner, wait.Token).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (exception is OperationCanceledException || LedgerErrors.IsTransient(exception))
+        {
+            // A courtesy only: the lease ends by itself.
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using Npgsql;
+using RevenueAspire.Testing;
+using System.Diagnostics;
+using System.Text;
+
+namespace RevenueAspire.Benchmarks.Processor;
+
+/// <summary>What processors that follow a log with nothing new in it cost: transactions a second, and processor time.</summary>
+internal static class IdleCost
+{
+    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(5);
+
+    /// <summary>Measures for so many seconds. A transaction is one statement here.</summary>
+    public static async Task MeasureAsync(string database, int processors, int seconds)
+    {
+        using var data = new TempDirectory();
+        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret" };
+        var url = $"http://127.0.0.1:{FreePort.Next()}";
+        await using (var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment))
+        {
+            await api.WaitForUrlAsync(url + "/health");
+            using var client = new HttpClient();
+            client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "secret");
+            using var body = new StringContent("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":1}", Encoding.UTF8, "application/json");
+            using var answer = await client.PostAsync(new Uri(url + "/liveEvent"), body);
+            answer.EnsureSuccessStatusCode();
+        }
+
+        var services = Enumerable.Range(0, processors).Select(_ => ServiceProcess.Start("RevenueAspire.Processor", [], environment)).ToArray();
+        try
+        {
+            await Task.Delay(Settle);
+            var (transactions, time) = (await TransactionsAsync(database), ProcessorTime(services));
+            var began = Stopwatch.GetTimestamp();
+            await Task.Delay(TimeSpan.FromSeconds(seconds));
+            var (transactionsAfter, timeAfter) = (await TransactionsAsync(database), ProcessorTime(services));
+            var elapsed = Stopwatch.GetElapsedTime(began).TotalSeconds;
+            Console.WriteLine(FormattableString.Invariant(
+                $"{processors} idle processors, {elapsed:0} s: {(transactionsAfter - transactions) / elapsed:0.00} transactions/s, {(timeAfter - time).TotalSeconds / elapsed / processors * 100:0.00} % of a core each"));
+        }
+        finally
+        {
+            foreach (var service in services)
+            {
+                await service.DisposeAsync();
+            }
+        }
+    }
+
+    private static TimeSpan ProcessorTime(IEnumerable<ServiceProcess> services) => services.Aggregate(TimeSpan.Zero, (sum, service) =>
+    {
+        using var process = Process.GetProcessById(service.Id);
+        return sum + process.TotalProcessorTime;
+    });
+
+    /// <summary>Transactions of the database so far, as its backends have reported them; each look is one, and not counted.</summary>
+    private static async Task<long> TransactionsAsync(string database)
+    {
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(database) { Database = "postgres" }.ConnectionString);
+        await connection.OpenAsync();
+        await using var look = new NpgsqlCommand("select xact_commit + xact_rollback from pg_stat_database where datname = $1", connection)
+        {
+            Parameters = { new() { Value = new NpgsqlConnectionStringBuilder(database).Database } },
+        };
+        return (long)(await look.ExecuteScalarAsync())!;
+    }
+}

@@ -1,0 +1,70 @@
+using System.Globalization;
+using Npgsql;
+
+namespace RevenueAspire.Benchmarks.Processor;
+
+/// <summary>The processor's goals that are no race against others: live latency, several processors, idle cost, memory.</summary>
+/// <remarks>Needs all projects built in Release.</remarks>
+internal static class ProcessorScenarios
+{
+    private const string Usage = """
+        processor live   --database "Host=..;Username=.." [--seconds 10] [--runs 1]   acknowledged event into the table; the full load needs wrk
+        processor share  --database ".." --file FILE [--runs 5] [--processors 2]       one file by one processor, and by several that start at once
+        processor idle   --database ".." [--seconds 30] [--processors 4]               what services that have nothing to do cost Postgres and the machine
+        """;
+
+    /// <summary>Runs one of them.</summary>
+    public static async Task<int> RunAsync(string scenario, string[] arguments)
+    {
+        if (arguments.Length % 2 != 0)
+        {
+            Console.Error.WriteLine(Usage);
+            return 2;
+        }
+
+        var given = arguments.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
+        if (given.Keys.Except(["--database", "--seconds", "--runs", "--file", "--processors"]).Any() || !given.TryGetValue("--database", out var server))
+        {
+            Console.Error.WriteLine(Usage);
+            return 2;
+        }
+
+        int Number(string name, int otherwise) => given.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+        switch (scenario)
+        {
+            case "live":
+                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, Number("--seconds", 10), Number("--runs", 1)));
+                return 0;
+            case "share" when given.TryGetValue("--file", out var file):
+                await WithDatabaseAsync(server, database => SharedFile.CompareAsync(database, file, Number("--processors", 2), Number("--runs", 5)));
+                return 0;
+            case "idle":
+                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, Number("--processors", 4), Number("--seconds", 30)));
+                return 0;
+            default:
+                Console.Error.WriteLine(Usage);
+                return 2;
+        }
+    }
+
+    /// <summary>Gives a new, empty database to a measurement, and drops it afterwards.</summary>
+    private static async Task WithDatabaseAsync(string server, Func<string, Task> measure)
+    {
+        var name = $"benchmark_{Guid.NewGuid():N}";
+        await using var admin = NpgsqlDataSource.Create(server);
+        await using (var create = admin.CreateCommand($"create database {name} template template0 encoding 'UTF8'"))
+        {
+            await create.ExecuteNonQueryAsync();
+        }
+
+        try
+        {
+            await measure(new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString);
+        }
+        finally
+        {
+            await using var drop = admin.CreateCommand($"drop database {name} with (force)");
+            await drop.ExecuteNonQueryAsync();
+        }
+    }
+}
