@@ -7,13 +7,14 @@ namespace RevenueAspire.Benchmarks.Ingest;
 internal static class IngestComparison
 {
     private const string Usage = """
-        ingest [single|batch|latency|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64]
+        ingest [single|batch|latency|allocations|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64]
 
-          single    POST /liveEvent with wrk, the API beside bare Kestrel
-          batch     100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them
-          latency   99th percentile of single events at about half the load that the API takes
-          client    RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets
-          node      a small Node server that appends without fsync, beside bare Kestrel
+          single       POST /liveEvent with wrk, the API beside bare Kestrel
+          batch        100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them
+          latency      99th percentile of single events at about half the load that the API takes
+          allocations  managed bytes a single event allocates, beside bare Kestrel
+          client       RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets
+          node         a small Node server that appends without fsync, beside bare Kestrel
         """;
 
     /// <summary>Runs what the arguments ask for.</summary>
@@ -38,7 +39,7 @@ internal static class IngestComparison
                     settings = settings with { Connections = [.. value.Split(',').Select(part => int.Parse(part, CultureInfo.InvariantCulture))] };
                     i++;
                     break;
-                case "single" or "batch" or "latency" or "client" or "node" or "all":
+                case "single" or "batch" or "latency" or "allocations" or "client" or "node" or "all":
                     parts.Add(arguments[i]);
                     break;
                 default:
@@ -58,6 +59,11 @@ internal static class IngestComparison
         if (Wanted("latency"))
         {
             await SingleEvents.MeasureLatencyAsync(api.Url, settings);
+        }
+
+        if (Wanted("allocations"))
+        {
+            await Allocations.CompareAsync(api, bare, settings);
         }
 
         if (Wanted("batch"))

@@ -14,6 +14,8 @@ internal sealed class MeasuredServer : IAsyncDisposable
 
     public string Url { get; }
 
+    public int ProcessId => _service?.Id ?? _process?.Id ?? throw new ObjectDisposedException(nameof(MeasuredServer));
+
     /// <summary>The real API, Release, default settings, its log in a fresh folder; metrics and traces go to a collector, so that both are on.</summary>
     public static async Task<MeasuredServer> StartApiAsync(string collector)
     {

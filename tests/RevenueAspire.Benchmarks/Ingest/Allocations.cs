@@ -1,0 +1,62 @@
+using System.Diagnostics.Tracing;
+using System.Globalization;
+using Microsoft.Diagnostics.NETCore.Client;
+using Microsoft.Diagnostics.Tracing;
+using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
+
+namespace RevenueAspire.Benchmarks.Ingest;
+
+/// <summary>Managed bytes that a server allocates for a request, as its own runtime counts them.</summary>
+internal static class Allocations
+{
+    private const int WarmUpSeconds = 5;
+
+    /// <summary>The counter tells once a second what came since; two more seconds see the last of it.</summary>
+    private static readonly TimeSpan CounterDelay = TimeSpan.FromSeconds(2);
+
+    /// <summary>Compares what a single event costs with what a request costs bare Kestrel.</summary>
+    public static async Task CompareAsync(MeasuredServer api, MeasuredServer bare, Settings settings)
+    {
+        foreach (var server in (MeasuredServer[])[api, bare])
+        {
+            await Wrk.RunAsync(server.Url, settings.Connections[0], WarmUpSeconds);
+        }
+
+        var ours = new List<double>();
+        var theirs = new List<double>();
+        for (var run = 0; run < settings.Runs; run++)
+        {
+            ours.Add(await MeasureAsync(api, settings));
+            theirs.Add(await MeasureAsync(bare, settings));
+        }
+
+        Figures.Print($"POST /liveEvent, {settings.Connections[0]} connections, allocated", "B/request", "API", ours, "bare Kestrel", theirs);
+    }
+
+    private static async Task<double> MeasureAsync(MeasuredServer server, Settings settings)
+    {
+        var provider = new EventPipeProvider(
+            "System.Runtime", EventLevel.Informational, 0, new Dictionary<string, string> { ["EventCounterIntervalSec"] = "1" });
+        using var session = await new DiagnosticsClient(server.ProcessId).StartEventPipeSessionAsync([provider], requestRundown: false, 16, CancellationToken.None);
+        double bytes = 0;
+        var counting = Task.Run(() =>
+        {
+            using var source = new EventPipeEventSource(session.EventStream);
+            source.Dynamic.All += data =>
+            {
+                if (data.EventName == "EventCounters" && data.PayloadValue(0) is IDictionary<string, object> outer
+                    && outer["Payload"] is IDictionary<string, object> counter && (string)counter["Name"] == "alloc-rate")
+                {
+                    bytes += Convert.ToDouble(counter["Increment"], CultureInfo.InvariantCulture);
+                }
+            };
+            source.Process();
+        });
+        await Task.Delay(CounterDelay);
+        var load = await Wrk.RunAsync(server.Url, settings.Connections[0], settings.Seconds);
+        await Task.Delay(CounterDelay);
+        await session.StopAsync(CancellationToken.None);
+        await counting;
+        return bytes / (load.RequestsPerSecond * settings.Seconds);
+    }
+}
