@@ -17,15 +17,11 @@ internal sealed class RequestSpanFilter : IStartupFilter
         next(app);
     };
 
-    private static async Task DescribeAsync(HttpContext context, RequestDelegate next)
-    {
-        var span = context.Features.Get<IHttpActivityFeature>()?.Activity;
-        if (span is null || !span.IsAllDataRequested)
-        {
-            await next(context);
-            return;
-        }
+    private static Task DescribeAsync(HttpContext context, RequestDelegate next) =>
+        context.Features.Get<IHttpActivityFeature>()?.Activity is { IsAllDataRequested: true } span ? DescribeAsync(context, next, span) : next(context);
 
+    private static async Task DescribeAsync(HttpContext context, RequestDelegate next, Activity span)
+    {
         if (context.Request.Path.Equals("/health") || context.Request.Path.Equals("/alive"))
         {
             span.IsAllDataRequested = false;
