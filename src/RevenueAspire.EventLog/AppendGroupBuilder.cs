@@ -24,6 +24,9 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
     private const int StampBytes = 39;
     private const int StampAt = 14;
 
+    /// <summary>The closing brace and the newline of a plain line.</summary>
+    private const int EndOfPlainLineBytes = 2;
+
     private readonly EventParser _parser = new(types);
     private readonly RecordBuffer _buffer = new();
     private readonly byte[] _stamp = new byte[StampBytes];
@@ -62,9 +65,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         var before = _buffer.Length;
         if (Count > 0)
         {
-            // The record before turns out not to be the last one.
-            _buffer.Append(""","batch":{}}"""u8);
-            _buffer.Append("\n"u8);
+            _buffer.Append(EndOfOpenRecord);
         }
 
         var record = _buffer.Length;
@@ -80,6 +81,25 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         _lastRecord = record;
         Count++;
         return outcome;
+    }
+
+    /// <summary>Adds the lines at the front of a text of many that programs write without white space (<see cref="EventParser.TryTakePlainLine"/>): parsed where they lie, and copied as they are.</summary>
+    /// <param name="lines">Any bytes. A line is taken with its newline; the first one that is not plain, valid or not, ends the taking and is for <see cref="Add"/>.</param>
+    /// <param name="count">Events added.</param>
+    /// <returns>Bytes taken, which are whole lines.</returns>
+    public int AddPlainLines(ReadOnlySpan<byte> lines, out int count)
+    {
+        count = 0;
+        var taken = 0;
+        int length;
+        while ((length = _parser.TryTakePlainLine(lines[taken..], out _, out _)) > 0)
+        {
+            AddCompact(lines.Slice(taken, length - EndOfPlainLineBytes));
+            taken += length;
+            count++;
+        }
+
+        return taken;
     }
 
     /// <summary>Completes the group and empties the builder. At least one event must have been added.</summary>
@@ -135,6 +155,32 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
     {
         _buffer.Length = 0;
         Count = 0;
+    }
+
+    /// <summary>What ends a record that turns out not to be its group's last one.</summary>
+    private static ReadOnlySpan<byte> EndOfOpenRecord => ",\"batch\":{}}\n"u8;
+
+    /// <summary>Adds an event that is compact already.</summary>
+    /// <param name="record">Its bytes without the closing brace.</param>
+    private void AddCompact(ReadOnlySpan<byte> record)
+    {
+        var span = _buffer.GetSpan(EndOfOpenRecord.Length + record.Length + StampBytes);
+        var at = 0;
+        if (Count == 0)
+        {
+            TakeTime();
+        }
+        else
+        {
+            EndOfOpenRecord.CopyTo(span);
+            at = EndOfOpenRecord.Length;
+        }
+
+        record.CopyTo(span[at..]);
+        _stamp.CopyTo(span[(at + record.Length)..]);
+        _lastRecord = _buffer.Length + at;
+        _buffer.Advance(at + record.Length + StampBytes);
+        Count++;
     }
 
     private static void CheckArguments(string? key, ReadOnlySpan<byte> bodyHash, string? traceParent)

@@ -12,11 +12,11 @@ public sealed partial class EventLogWriter
     [LoggerMessage(1001, LogLevel.Error, "{Directory}: recovery ({Case}, mark {Mark}) found damaged ranges [{Damaged}], missing ranges [{Gaps}], and made seals [{Seals}] again")]
     private static partial void LogRecoveredWithLoss(ILogger logger, string directory, RecoveryCase @case, long mark, string damaged, string gaps, string seals);
 
-    [LoggerMessage(1002, LogLevel.Error, "{Directory}: the disk failed; {Count} waiting appends were refused, and nothing is accepted until it works again")]
-    private static partial void LogFailed(ILogger logger, string directory, int count, Exception cause);
+    [LoggerMessage(1002, LogLevel.Error, "{Directory}: the disk failed; {Count} waiting appends were refused, and nothing is accepted until it works again: {Error}")]
+    private static partial void LogFailed(ILogger logger, string directory, int count, string error, Exception? mistake);
 
-    [LoggerMessage(1003, LogLevel.Warning, "{Directory}: the log still cannot be written; the next attempt is in {DelayMilliseconds} ms")]
-    private static partial void LogStillFailing(ILogger logger, string directory, double delayMilliseconds, Exception cause);
+    [LoggerMessage(1003, LogLevel.Warning, "{Directory}: the log still cannot be written, and is tried again every {RetrySeconds} s at least: {Error}")]
+    private static partial void LogStillFailing(ILogger logger, string directory, double retrySeconds, string error, Exception? mistake);
 
     [LoggerMessage(1004, LogLevel.Information, "{Directory}: the log is written again, from mark {Mark}")]
     private static partial void LogRunningAgain(ILogger logger, string directory, long mark);

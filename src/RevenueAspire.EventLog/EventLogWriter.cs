@@ -7,19 +7,6 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>Whether the writer accepts appends.</summary>
-public enum WriterState
-{
-    /// <summary>Appends are accepted.</summary>
-    Running,
-
-    /// <summary>A write or fsync failed; recovery is tried again by itself.</summary>
-    Failed,
-
-    /// <summary>Disposed.</summary>
-    Stopped,
-}
-
 /// <summary>The one writer of a log directory: group commit, durable mark, idempotency keys. Thread-safe.</summary>
 /// <remarks>Callers enqueue under one short lock; a thread of its own does everything that touches the disk. Cancellation of an append ends the wait, never the write.</remarks>
 public sealed partial class EventLogWriter : IEventLog
@@ -49,6 +36,7 @@ public sealed partial class EventLogWriter : IEventLog
     private IFileHandle _directoryLock;
     private bool _lockWasLost;
     private bool _needsRecovery;
+    private string? _loggedError;
 
     private long _durableMark;
 

@@ -65,6 +65,32 @@ public sealed class AppendGroupBuilderTests
         Assert.DoesNotContain("{}", text, StringComparison.Ordinal);
     }
 
+    /// <summary>The short way for what programs write is a short way only: the bytes are those of the long one.</summary>
+    [Fact]
+    public void AddPlainLines_writes_what_Add_writes_and_ends_at_the_first_other_line()
+    {
+        string[] lines = [TestLog.Event("a", 1), TestLog.Event("bb", -2), TestLog.Event("ccc", 333), """{ "userId": "d", "name": "add_revenue", "value": 4 }""", TestLog.Event("e", 5)];
+        var text = Encoding.UTF8.GetBytes(string.Join('\n', lines) + "\n");
+        foreach (var line in lines)
+        {
+            Add(line);
+        }
+
+        var expected = Render(_builder.Build(rejectedCount: 1), from: 9);
+
+        var first = _builder.AddPlainLines(text, out var three);
+        Add(lines[3]);
+        var rest = text.AsSpan(first + lines[3].Length + 1);
+        var last = _builder.AddPlainLines(rest, out var one);
+
+        Assert.Equal((3, lines[..3].Sum(line => line.Length + 1)), (three, first));
+        Assert.Equal((1, rest.Length), (one, last));
+        Assert.Equal(5, _builder.Count);
+        Assert.Equal(expected, Render(_builder.Build(rejectedCount: 1), from: 9));
+        Assert.Equal(0, _builder.AddPlainLines(text.AsSpan(0, lines[0].Length), out _));
+        Assert.Equal(0, _builder.AddPlainLines("nonsense\n"u8, out _));
+    }
+
     [Fact]
     public void A_rejected_or_blank_line_between_leaves_no_trace()
     {

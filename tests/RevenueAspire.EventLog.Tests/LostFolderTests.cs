@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using RevenueAspire.EventLog.Format;
 using RevenueAspire.EventLog.Tests.Simulation;
 using RevenueAspire.Testing;
@@ -30,6 +31,23 @@ public sealed class LostFolderTests : IDisposable
         await Task.Delay(200);
         Assert.Equal(WriterState.Failed, writer.State);
         Assert.False(Directory.Exists(Folder), "nothing may be made anew silently");
+    }
+
+    [Fact]
+    public async Task A_folder_that_stays_away_is_reported_in_a_line_for_each_reason_and_not_for_each_attempt()
+    {
+        var log = new Lines();
+        await using var writer = EventLogWriter.Open(TestLog.Options(Folder), TimeProvider.System, log);
+        Directory.Delete(Folder, recursive: true);
+        await TestLog.AppendAsync(writer, TestLog.Single("a"));
+
+        // Attempts follow after 0, 50, 100, 200 and 400 ms.
+        await Task.Delay(1000);
+
+        var reported = log.Since(LogLevel.Warning);
+        Assert.InRange(reported.Count, 1, 2);
+        Assert.All(reported, line => Assert.DoesNotContain("\n", line, StringComparison.Ordinal));
+        Assert.Contains("deleted, moved away or replaced", reported[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -183,5 +201,19 @@ public sealed class LostFolderTests : IDisposable
     {
         using var reader = EventLogReader.Open(Folder);
         return ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(TestLog.ReadAll(reader).Text));
+    }
+
+    private sealed class Lines : ILogger<EventLogWriter>
+    {
+        private readonly System.Collections.Concurrent.ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
+
+        public List<string> Since(LogLevel level) => [.. _lines.Where(line => line.Level >= level).Select(line => line.Text)];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            _lines.Enqueue((logLevel, formatter(state, exception) + (exception is null ? "" : "\n" + exception)));
     }
 }

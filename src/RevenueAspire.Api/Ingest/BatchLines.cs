@@ -11,6 +11,9 @@ namespace RevenueAspire.Api.Ingest;
 /// <param name="maxListed">Rejected lines that are listed; all are counted.</param>
 internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, bool hashed, int maxListed) : IDisposable
 {
+    /// <summary>Bytes that a line which programs write can have at most: ids and names have limits, and so does what stands between them.</summary>
+    private const int LongestPlainLine = 1024;
+
     private readonly IncrementalHash? _hash = hashed ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
     private readonly List<RejectedLine> _rejected = [];
 
@@ -38,6 +41,12 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
         _hash?.AppendData(bytes);
         while (true)
         {
+            if (_carried == 0 && !_tooLong && maxLineBytes >= LongestPlainLine)
+            {
+                bytes = bytes[builder.AddPlainLines(bytes, out var plain)..];
+                Lines += plain;
+            }
+
             var end = bytes.IndexOf((byte)'\n');
             if (end < 0)
             {

@@ -7,25 +7,48 @@ namespace RevenueAspire.Api.Ingest;
 /// <summary>Writes <c>{"receipt":"&lt;log&gt;:&lt;offset&gt;"}</c> into the response's own memory, without a serializer.</summary>
 internal static class ReceiptWriter
 {
-    /// <summary>Prefix, 32 hex digits, colon, up to 20 digits, suffix.</summary>
-    private const int MaxBytes = 72;
+    private const int PrefixBytes = 12;
+    private const int LogIdBytes = 32;
+    private const int SuffixBytes = 2;
 
-    public static void Write(HttpResponse response, Receipt receipt)
+    /// <summary>Answers 202. The length is known before anything is written, so that headers and body go into the same buffer.</summary>
+    public static Task WriteAsync(HttpResponse response, Receipt receipt)
     {
-        var buffer = response.BodyWriter.GetSpan(MaxBytes);
-        "{\"receipt\":\""u8.CopyTo(buffer);
-        var length = 12;
-        Utf8Formatter.TryFormat(receipt.LogId, buffer[length..], out var written, 'N');
-        length += written;
-        buffer[length++] = (byte)':';
-        Utf8Formatter.TryFormat(receipt.Offset, buffer[length..], out written);
-        length += written;
-        "\"}"u8.CopyTo(buffer[length..]);
-        length += 2;
-
+        var length = PrefixBytes + LogIdBytes + 1 + CountDigits(receipt.Offset) + SuffixBytes;
         response.StatusCode = StatusCodes.Status202Accepted;
         response.ContentType = ContentTypes.Json;
         response.ContentLength = length;
+        var started = response.StartAsync();
+        return started.IsCompletedSuccessfully ? WriteBody(response, receipt, length) : WriteBodyAsync(started, response, receipt, length);
+    }
+
+    private static async Task WriteBodyAsync(Task started, HttpResponse response, Receipt receipt, int length)
+    {
+        await started;
+        await WriteBody(response, receipt, length);
+    }
+
+    private static Task WriteBody(HttpResponse response, Receipt receipt, int length)
+    {
+        var buffer = response.BodyWriter.GetSpan(length);
+        "{\"receipt\":\""u8.CopyTo(buffer);
+        Utf8Formatter.TryFormat(receipt.LogId, buffer[PrefixBytes..], out _, 'N');
+        buffer[PrefixBytes + LogIdBytes] = (byte)':';
+        Utf8Formatter.TryFormat(receipt.Offset, buffer[(PrefixBytes + LogIdBytes + 1)..], out _);
+        "\"}"u8.CopyTo(buffer[(length - SuffixBytes)..]);
         response.BodyWriter.Advance(length);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Of a number that is not negative.</summary>
+    private static int CountDigits(long number)
+    {
+        var digits = 1;
+        while ((number /= 10) > 0)
+        {
+            digits++;
+        }
+
+        return digits;
     }
 }

@@ -24,64 +24,94 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
     private readonly int _maxBytes = options.Value.MaxEventBytes;
 
     /// <summary>Takes the request from its headers to its answer, mistakes included.</summary>
-    public async Task HandleAsync(HttpContext context)
+    /// <remarks>A body that has come with its headers, as small ones do, costs one state machine: that of the wait for the disk.</remarks>
+    public Task HandleAsync(HttpContext context)
     {
         try
         {
             if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
             {
-                await refusal;
-                return;
+                return GuardAsync(context, refusal);
             }
 
-            ReadOnlySequence<byte> body;
-            var reader = context.Request.BodyReader;
-            try
+            var reading = context.Request.BodyReader.ReadAsync();
+            if (!reading.IsCompletedSuccessfully)
             {
-                // The event must lie in the pipe as a whole; its size is limited, so that the pipe's memory is.
-                ReadResult read;
-                while (!(read = await reader.ReadAsync()).IsCompleted && read.Buffer.Length <= _maxBytes + MaxSurroundingBytes)
-                {
-                    reader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-                }
-
-                body = read.Buffer;
-            }
-            catch (BadHttpRequestException exception)
-            {
-                await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
-                return;
+                return ReadOnAsync(context, reading, key);
             }
 
-            if (body.Length > _maxBytes && IsTooLarge(body))
+            var read = reading.Result;
+            return read.IsCompleted ? TakeAsync(context, read.Buffer, key) : ReadOnAsync(context, new ValueTask<ReadResult>(read), key);
+        }
+        catch (Exception exception)
+        {
+            return ErrorResponses.AnswerAsync(context, exception, logger);
+        }
+    }
+
+    /// <summary>Waits for the rest of the body.</summary>
+    private async Task ReadOnAsync(HttpContext context, ValueTask<ReadResult> reading, string? key)
+    {
+        try
+        {
+            // The event must lie in the pipe as a whole; its size is limited, so that the pipe's memory is.
+            ReadResult read;
+            while (!(read = await reading).IsCompleted && read.Buffer.Length <= _maxBytes + MaxSurroundingBytes)
             {
-                reader.AdvanceTo(body.End);
-                await RefuseTooLarge(context);
-                return;
+                context.Request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
+                reading = context.Request.BodyReader.ReadAsync();
             }
 
-            metrics.CountBytes(body.Length);
-            AppendGroup? group;
-            RejectReason reason;
-            try
-            {
-                group = TryBuild(body, key, out reason);
-            }
-            finally
-            {
-                // Also after a mistake of ours: the server cannot go on, not even answer, while a read is open.
-                reader.AdvanceTo(body.End);
-            }
+            await TakeAsync(context, read.Buffer, key);
+        }
+        catch (BadHttpRequestException exception)
+        {
+            await GuardAsync(context, IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception));
+        }
+        catch (Exception exception)
+        {
+            await ErrorResponses.AnswerAsync(context, exception, logger);
+        }
+    }
 
-            if (group is null)
-            {
-                metrics.CountRejected(1);
-                await (reason == RejectReason.None
-                    ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
-                    : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, reason.Describe(), reason.Field()));
-                return;
-            }
+    /// <summary>Parses the body and lets go of it; then the append, or the refusal, is under way.</summary>
+    private Task TakeAsync(HttpContext context, in ReadOnlySequence<byte> body, string? key)
+    {
+        var reader = context.Request.BodyReader;
+        if (body.Length > _maxBytes && IsTooLarge(body))
+        {
+            reader.AdvanceTo(body.End);
+            return GuardAsync(context, RefuseTooLarge(context));
+        }
 
+        metrics.CountBytes(body.Length);
+        AppendGroup? group;
+        RejectReason reason;
+        try
+        {
+            group = TryBuild(body, key, out reason);
+        }
+        finally
+        {
+            // Also after a mistake of ours: the server cannot go on, not even answer, while a read is open.
+            reader.AdvanceTo(body.End);
+        }
+
+        if (group is not null)
+        {
+            return AppendAsync(context, group);
+        }
+
+        metrics.CountRejected(1);
+        return GuardAsync(context, reason == RejectReason.None
+            ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
+            : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, reason.Describe(), reason.Field()));
+    }
+
+    private async Task AppendAsync(HttpContext context, AppendGroup group)
+    {
+        try
+        {
             // Not cancelled by the client's going away: the wait is one fsync, and the write happens all the same.
             var result = await log.AppendAsync(group, CancellationToken.None);
             if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
@@ -99,7 +129,20 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
                 metrics.CountRepeated(1);
             }
 
-            ReceiptWriter.Write(context.Response, result.Receipt);
+            await ReceiptWriter.WriteAsync(context.Response, result.Receipt);
+        }
+        catch (Exception exception)
+        {
+            await ErrorResponses.AnswerAsync(context, exception, logger);
+        }
+    }
+
+    /// <summary>Answers what goes wrong while an answer is written.</summary>
+    private async Task GuardAsync(HttpContext context, Task answer)
+    {
+        try
+        {
+            await answer;
         }
         catch (Exception exception)
         {

@@ -64,6 +64,11 @@ internal interface ILogFile : IFileHandle
     /// <summary>Writes all bytes at an offset, or throws (some may have been written then).</summary>
     void Write(ReadOnlySpan<byte> bytes, long offset);
 
+    /// <summary>Asks the system to begin writing a part out, so that a later <see cref="Flush"/> waits for less. Promises nothing; an error counts as one of the write.</summary>
+    void StartWriteOut(long offset, long length)
+    {
+    }
+
     void Truncate(long length);
 
     /// <summary>Makes contents and length durable. After a failure the operating system may show bytes that the disk does not have: never just call it again.</summary>

@@ -134,6 +134,14 @@ internal sealed class PhysicalFileSystem : IFileSystem
 
         public void Write(ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(_handle, bytes, offset);
 
+        public void StartWriteOut(long offset, long length)
+        {
+            if (OperatingSystem.IsLinux())
+            {
+                UnixSync.StartWriteOut(_handle, _path, offset, length);
+            }
+        }
+
         public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
 
         public void Flush()

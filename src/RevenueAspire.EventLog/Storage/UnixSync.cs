@@ -13,7 +13,13 @@ internal static partial class UnixSync
 {
     private const int InterruptedError = 4;
     private const int InvalidArgument = 22;
+    private const int NoSuchCall = 38;
+    private const int IllegalSeek = 29;
+    private const int NotSupported = 95;
     private const int ReadOnlyFlag = 0;
+
+    /// <summary>SYNC_FILE_RANGE_WRITE: begin, and wait for nothing.</summary>
+    private const uint BeginWriteOut = 2;
 
     public static void FlushFile(SafeFileHandle file, string path)
     {
@@ -25,6 +31,21 @@ internal static partial class UnixSync
 
         while (FDataSync(file) != 0)
         {
+            ThrowUnlessInterrupted(path);
+        }
+    }
+
+    /// <summary>sync_file_range(2) without waiting. A file system that does not have it is no error; every other error is, since it might not be told a second time.</summary>
+    [SupportedOSPlatform("linux")]
+    public static void StartWriteOut(SafeFileHandle file, string path, long offset, long length)
+    {
+        while (SyncFileRange(file, offset, length, BeginWriteOut) != 0)
+        {
+            if (Marshal.GetLastPInvokeError() is NoSuchCall or InvalidArgument or IllegalSeek or NotSupported)
+            {
+                return;
+            }
+
             ThrowUnlessInterrupted(path);
         }
     }
@@ -62,6 +83,9 @@ internal static partial class UnixSync
 
     [LibraryImport("libc", EntryPoint = "fdatasync", SetLastError = true)]
     private static partial int FDataSync(SafeFileHandle file);
+
+    [LibraryImport("libc", EntryPoint = "sync_file_range", SetLastError = true)]
+    private static partial int SyncFileRange(SafeFileHandle file, long offset, long length, uint flags);
 
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(SafeFileHandle file);

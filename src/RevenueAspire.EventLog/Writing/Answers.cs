@@ -1,14 +1,27 @@
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>The outcomes of one turn of the writer, handed out by a few work items of the thread pool instead of one each.</summary>
-/// <remarks>Filled by one thread; then each work item takes the next outcome until none is left, so that a caller that holds its work item up holds up nobody else.</remarks>
+/// <remarks>Filled by one thread; then each work item takes the next outcome until none is left, so that a caller that holds its work item up holds up nobody else.
+/// The last work item to end makes the object ready to be filled again: <see cref="RunOnPool"/> of the same thread finds it there.</remarks>
 internal sealed class Answers : IThreadPoolWorkItem
 {
     /// <summary>So few outcomes are not worth a further work item.</summary>
     private const int WorthAWorkItem = 8;
 
+    /// <summary>Turns that are commonly handed out at the same time; further ones are left to the garbage collector.</summary>
+    private const int MaxSpares = 4;
+
     private readonly List<(PendingAppend Pending, AppendResult Result)> _outcomes = [];
+    private readonly System.Collections.Concurrent.ConcurrentQueue<Answers> _spares;
     private int _next;
+    private int _working;
+
+    public Answers()
+        : this(new System.Collections.Concurrent.ConcurrentQueue<Answers>())
+    {
+    }
+
+    private Answers(System.Collections.Concurrent.ConcurrentQueue<Answers> spares) => _spares = spares;
 
     public void Add(PendingAppend pending, in AppendResult result) => _outcomes.Add((pending, result));
 
@@ -21,29 +34,46 @@ internal sealed class Answers : IThreadPoolWorkItem
             return this;
         }
 
+        // Told before the first begins: it may be done before the second is queued.
         var workItems = Math.Min(Environment.ProcessorCount, 1 + (_outcomes.Count / WorthAWorkItem));
+        _working = workItems;
         for (var i = 0; i < workItems; i++)
         {
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
 
-        return new Answers();
+        return _spares.TryDequeue(out var spare) ? spare : new Answers(_spares);
     }
 
     /// <summary>Hands everything out on the calling thread, and starts empty.</summary>
     public void RunHere()
     {
-        ((IThreadPoolWorkItem)this).Execute();
-        _outcomes.Clear();
-        _next = 0;
+        HandOut();
+        Clear();
     }
 
     void IThreadPoolWorkItem.Execute()
+    {
+        HandOut();
+        if (Interlocked.Decrement(ref _working) == 0 && _spares.Count < MaxSpares)
+        {
+            Clear();
+            _spares.Enqueue(this);
+        }
+    }
+
+    private void HandOut()
     {
         while (Interlocked.Increment(ref _next) - 1 is var index && index < _outcomes.Count)
         {
             var (pending, result) = _outcomes[index];
             pending.Complete(result);
         }
+    }
+
+    private void Clear()
+    {
+        _outcomes.Clear();
+        _next = 0;
     }
 }

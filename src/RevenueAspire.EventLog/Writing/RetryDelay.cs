@@ -3,8 +3,10 @@ namespace RevenueAspire.EventLog.Writing;
 /// <summary>When recovery is tried again: at once, then after 50 ms, doubling up to 2 s.</summary>
 internal sealed class RetryDelay
 {
+    /// <summary>Between two attempts at most.</summary>
+    public static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
+
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(50);
-    private static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
     private TimeSpan _delay;
     private long _dueMilliseconds;
 

@@ -7,15 +7,15 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>The files of a recovered log as the writer's thread uses them: places groups, makes them durable, moves the mark, rolls segments. Not thread-safe.</summary>
-/// <remarks>Under load it writes zeros ahead of the data and flushes them with it: the next fsyncs then overwrite blocks that the file already has, and need no entry in the file system's journal,
-/// which is what most of a small fsync's time goes into. The zeros go when the load does, before a segment is sealed, and at the end.</remarks>
-internal sealed class SegmentedLog : IDisposable
+internal sealed partial class SegmentedLog : IDisposable
 {
     /// <summary>Groups below this size are gathered into one write; larger ones are written from their own buffer.</summary>
     private const int GatherBytes = 256 * 1024;
     private const int DirectBytes = 64 * 1024;
     private const int ProbeBytes = 64 * 1024;
-    private static readonly byte[] Zeros = new byte[1 << 20];
+
+    /// <summary>A large group is written in pieces, each on its way to the disk while the next one is copied: the fsync at the end then waits for the last one only.</summary>
+    private const int PieceBytes = 1 << 20;
 
     /// <summary>Whether the files are in their places is looked at with every commit; log.json is read this often.</summary>
     private static readonly TimeSpan IdentityCheckInterval = TimeSpan.FromSeconds(1);
@@ -29,8 +29,6 @@ internal sealed class SegmentedLog : IDisposable
     private readonly byte[] _gathered = ArrayPool<byte>.Shared.Rent(GatherBytes);
     private ILogFile _segment;
     private long _segmentStart;
-    private long _reservedTo;
-    private bool _mayReserve = true;
     private BlockChecksums _checksums;
     private long _identityCheckedAt = Stopwatch.GetTimestamp();
 
@@ -62,9 +60,6 @@ internal sealed class SegmentedLog : IDisposable
 
     /// <summary>Log offset at which the current segment begins; written by the one thread, read by any.</summary>
     public long SegmentStart => Volatile.Read(ref _segmentStart);
-
-    /// <summary>Whether zeros stand behind the data.</summary>
-    public bool HasReserve => _reservedTo > End;
 
     /// <summary>Writes groups behind one another and makes them durable with one fsync; fills in their offsets.</summary>
     /// <returns>Null, or why the mark could not be moved: the groups are on disk all the same, only readers do not see them yet.</returns>
@@ -166,20 +161,6 @@ internal sealed class SegmentedLog : IDisposable
         }
     }
 
-    /// <summary>Cuts the zeros behind the data off. Should that not survive a power cut, recovery does it.</summary>
-    /// <exception cref="CommitException">The disk refuses.</exception>
-    public void DropReserve()
-    {
-        try
-        {
-            CutReserve();
-        }
-        catch (Exception e) when (IsDiskError(e))
-        {
-            throw new CommitException(e, needsRecovery: true, isUndone: true);
-        }
-    }
-
     /// <summary>Makes the mark itself durable, so that the next start finds nothing above it.</summary>
     public void FlushMark() => _markFile.Flush();
 
@@ -188,15 +169,6 @@ internal sealed class SegmentedLog : IDisposable
         _segment.Dispose();
         _markFile.Dispose();
         ArrayPool<byte>.Shared.Return(_gathered);
-    }
-
-    private void CutReserve()
-    {
-        if (HasReserve)
-        {
-            _segment.Truncate(End - _segmentStart);
-            _reservedTo = 0;
-        }
     }
 
     internal static bool IsDiskError(Exception e) => e is IOException or UnauthorizedAccessException;
@@ -238,13 +210,21 @@ internal sealed class SegmentedLog : IDisposable
 
     private long WriteAt(long end, ReadOnlySpan<byte> bytes)
     {
-        if (!bytes.IsEmpty)
+        while (!bytes.IsEmpty)
         {
-            _segment.Write(bytes, end - _segmentStart);
-            _checksums.Append(bytes);
+            var piece = bytes[..Math.Min(PieceBytes, bytes.Length)];
+            _segment.Write(piece, end - _segmentStart);
+            if (piece.Length == PieceBytes)
+            {
+                _segment.StartWriteOut(end - _segmentStart, PieceBytes);
+            }
+
+            _checksums.Append(piece);
+            end += piece.Length;
+            bytes = bytes[piece.Length..];
         }
 
-        return end + bytes.Length;
+        return end;
     }
 
     /// <summary>Cuts the segment back to the mark. False: it is not known what the disk holds.</summary>
@@ -302,42 +282,6 @@ internal sealed class SegmentedLog : IDisposable
         {
             // The groups come after the roll: none of them was written.
             throw new CommitException(e, needsRecovery: true, isUndone: true);
-        }
-    }
-
-    /// <summary>Writes zeros behind where the groups will end, when many come at once and there is no room left.</summary>
-    private void Reserve(IReadOnlyList<PendingAppend> groups)
-    {
-        if (groups.Count < _options.ReserveFromGroups || !_mayReserve)
-        {
-            return;
-        }
-
-        var end = End;
-        foreach (var pending in groups)
-        {
-            end += pending.Group.MaxBytes;
-        }
-
-        if (end <= _reservedTo || end - End > _options.ReserveBytes)
-        {
-            // Large groups are written faster than zeros could be written for them.
-            return;
-        }
-
-        try
-        {
-            _segment.Write(Zeros.AsSpan(0, _options.ReserveBytes), end - _segmentStart);
-            _reservedTo = end + _options.ReserveBytes;
-        }
-        catch (Exception e) when (IsDiskError(e))
-        {
-            // The disk may still have room for the groups themselves: it is their write that decides.
-            _mayReserve = false;
-            if (!TryUndo())
-            {
-                throw new CommitException(e, needsRecovery: true, isUndone: true);
-            }
         }
     }
 }

@@ -9,6 +9,9 @@ public sealed class BatchLinesTests
 {
     private const int MaxLine = 200;
 
+    /// <summary>From here on plain lines are taken many at a time.</summary>
+    private const int LongMaxLine = 1024;
+
     /// <summary>However the body is cut into pieces, the lines, counts and reasons are those of the whole.</summary>
     [Fact]
     public void Pieces_of_any_size_give_the_same_lines()
@@ -19,7 +22,8 @@ public sealed class BatchLinesTests
             var lines = Enumerable.Range(0, random.Next(0, 30)).Select(_ => RandomLine(random)).ToList();
             var body = Encoding.UTF8.GetBytes(string.Join('\n', lines) + (random.Next(2) == 0 ? "\n" : ""));
             var builder = new AppendGroupBuilder(EventTypes.Default, TimeProvider.System);
-            using var whole = new BatchLines(builder, MaxLine, hashed: true, maxListed: 100);
+            var maxLine = random.Next(2) == 0 ? MaxLine : LongMaxLine;
+            using var whole = new BatchLines(builder, maxLine, hashed: true, maxListed: 100);
             for (var at = 0; at < body.Length;)
             {
                 var piece = Math.Min(body.Length - at, random.Next(1, 300));
@@ -30,7 +34,7 @@ public sealed class BatchLinesTests
             whole.Complete();
 
             var parser = new EventParser(EventTypes.Default);
-            var expected = lines.Select((line, index) => (Line: index + 1, Outcome: Judge(parser, line, out var reason), Reason: reason)).ToList();
+            var expected = lines.Select((line, index) => (Line: index + 1, Outcome: Judge(parser, line, maxLine, out var reason), Reason: reason)).ToList();
             Assert.True(expected.Count(line => line.Outcome == ParseOutcome.Event) == builder.Count, $"round {round}; {Seed.Hint}");
             var rejected = expected.Where(line => line.Outcome == ParseOutcome.Rejected).Select(line => new RejectedLine(line.Line, line.Reason.Describe())).ToList();
             Assert.True(rejected.SequenceEqual(whole.Rejected), $"round {round}; {Seed.Hint}");
@@ -60,9 +64,9 @@ public sealed class BatchLinesTests
         Assert.Equal(1, lines.RejectedCount);
     }
 
-    private static ParseOutcome Judge(EventParser parser, string line, out RejectReason reason)
+    private static ParseOutcome Judge(EventParser parser, string line, int maxLine, out RejectReason reason)
     {
-        if (line.Length > MaxLine)
+        if (line.Length > maxLine)
         {
             reason = RejectReason.TooLong;
             return ParseOutcome.Rejected;
