@@ -7,7 +7,7 @@ using RevenueAspire.Client.Sending;
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary>What the user asked <c>send</c> to do; null where an option is not given.</summary>
-internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume);
+internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, int? Rate = null);
 
 /// <summary>The command line: without arguments the service, with <c>send</c> the tool.</summary>
 internal static class ClientCommandLine
@@ -73,11 +73,13 @@ internal static class ClientCommandLine
         var secret = new Option<string?>("--secret") { Description = "The API's secret. Other users of the machine can see it here; Client__Secret in the environment they cannot. [default: secret]", HelpName = "S" };
         var concurrency = new Option<int?>("--concurrency") { Description = "Requests in flight at most. [default: 64]", HelpName = "N" };
         var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };
+        var rate = new Option<int?>("--rate") { Description = "Lines a second at most. Without it as fast as the API answers.", HelpName = "N" };
         var resume = new Option<bool>("--resume") { Description = "Go on where an earlier send of the same files to the same address was stopped." };
         url.Validators.Add(result => AddError(result, url, ClientOptions.UrlProblem));
         secret.Validators.Add(result => AddError(result, secret, ClientOptions.SecretProblem));
         concurrency.Validators.Add(result => AddRangeError(result, concurrency, SendLimits.Concurrency));
         batch.Validators.Add(result => AddRangeError(result, batch, SendLimits.BatchLines));
+        rate.Validators.Add(result => AddRangeError(result, rate, SendLimits.Rate));
         files.Validators.Add(result =>
         {
             var paths = result.Tokens.Select(token => token.Value).ToList();
@@ -101,9 +103,9 @@ internal static class ClientCommandLine
             }
         });
 
-        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, resume };
+        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, rate, resume };
         sendCommand.SetAction(parsed => send(new SendArguments(
-            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume))));
+            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume), parsed.GetValue(rate))));
 
         var root = new RootCommand("Sends events to the RevenueAspire API.") { sendCommand };
         root.SetAction(_ => service());

@@ -17,6 +17,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     {
         Concurrency = arguments.Concurrency ?? options.Concurrency,
         Batch = arguments.Batch ?? 0,
+        Rate = arguments.Rate,
         RequestTimeout = TimeSpan.FromSeconds(options.RequestTimeoutSeconds),
         GiveUpAfter = TimeSpan.FromSeconds(options.GiveUpAfterSeconds),
         StartPatience = TimeSpan.FromSeconds(options.GiveUpAfterSeconds),

@@ -12,6 +12,9 @@ internal sealed record SendSettings
     /// <summary>Lines a request; 0 for single events.</summary>
     public int Batch { get; init; }
 
+    /// <summary>Lines a second at most; null for no limit.</summary>
+    public int? Rate { get; init; }
+
     /// <summary>Time after which one attempt counts as failed.</summary>
     public required TimeSpan RequestTimeout { get; init; }
 

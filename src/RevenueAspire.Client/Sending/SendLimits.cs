@@ -12,6 +12,9 @@ internal static class SendLimits
     /// <summary>Lines of a batch at most: as many as the API lists when all of them are bad.</summary>
     public const int BatchLines = 100_000;
 
+    /// <summary>Lines a second that can be asked for.</summary>
+    public const int Rate = 1_000_000;
+
     /// <summary>Requests in flight at most.</summary>
     public const int Concurrency = 1024;
 

@@ -115,6 +115,7 @@ internal sealed class SendRun : IDisposable
     private async Task ReadAsync(RequestReader reader, RequestQueue requests, CancellationToken halt)
     {
         await SaveAsync(isComplete: false);
+        var pace = new Pace(_settings.Rate, _time);
         while (await reader.ReadAsync(halt) is { } request)
         {
             if (request.IsAnswered)
@@ -125,6 +126,7 @@ internal sealed class SendRun : IDisposable
             }
 
             await OpenWindowAsync(request.End, halt);
+            await pace.WaitAsync(request.Lines, halt);
             _tracker.Add(request);
             await requests.AddAsync(request, halt);
         }
