@@ -1,3 +1,4 @@
+using RevenueAspire.AppHost.Commands;
 using RevenueAspire.AppHost.Model;
 using RevenueAspire.ServiceDefaults;
 
@@ -5,12 +6,13 @@ return await StartupErrors.RunAsync(
     async () =>
     {
         var builder = DistributedApplication.CreateBuilder(args);
+        builder.AddRunMode();
 
         var secret = builder.AddSecret("ingest-secret", inRunMode: "secret");
         var revenuedb = await builder.AddRevenueDatabaseAsync();
 
         var api = builder.AddProject<Projects.RevenueAspire_Api>("api", launchProfileName: null)
-            .WithHttpEndpoint(port: builder.LocalPort("Ports:Api", 8000), isProxied: false)
+            .WithLocalPort("Ports:Api", 8000)
             .WithHttpHealthCheck("/health")
             .WithReference(revenuedb).WaitFor(revenuedb)
             .WithEnvironment("Ingest__Secrets__0", secret)
@@ -19,7 +21,7 @@ return await StartupErrors.RunAsync(
             .WithIconName("MoneyHand");
 
         builder.AddProject<Projects.RevenueAspire_Client>("client", launchProfileName: null)
-            .WithHttpEndpoint(port: builder.LocalPort("Ports:Client", 3000), isProxied: false)
+            .WithLocalPort("Ports:Client", 3000)
             .WithHttpHealthCheck("/health")
             .WithReference(api).WaitFor(api)
             .WithEnvironment("Client__Url", "https+http://api")
@@ -27,13 +29,14 @@ return await StartupErrors.RunAsync(
             .WithEnvironment("Client__SendOnStart", "true")
             .WithSharedFolders()
             .WithNamedUrls(("/health", "Client health"))
-            .WithHttpCommand("/generateEvents", "Send events.jsonl", commandOptions: new() { IconName = "Send", IsHighlighted = true, ResultMode = HttpCommandResultMode.Json })
+            .WithSendCommands()
             .WithIconName("DocumentArrowRight");
 
         builder.AddProject<Projects.RevenueAspire_Processor>("processor", launchProfileName: null)
             .WithReplicas(builder.Number("Processor:Replicas", otherwise: 2, least: 1, most: 16))
             .WithReference(revenuedb).WaitFor(revenuedb).WaitFor(api)
             .WithSharedFolders()
+            .WithLedgerCommands()
             .WithIconName("Calculator");
 
         if (builder.ExecutionContext.IsPublishMode)
@@ -41,6 +44,7 @@ return await StartupErrors.RunAsync(
             api.WithExternalHttpEndpoints().WithEnvironment("Ingest__ReadSecrets__0", builder.AddParameter("read-secret", secret: true));
         }
 
-        await builder.Build().RunAsync();
+        await using var app = builder.Build();
+        await app.RunAsync();
     },
     ModelErrors.Describe);

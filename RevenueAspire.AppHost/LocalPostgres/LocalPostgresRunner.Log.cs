@@ -6,7 +6,4 @@ internal sealed partial class LocalPostgresRunner
 {
     [LoggerMessage(6000, LogLevel.Information, "{Line}")]
     private static partial void LogServerLine(ILogger logger, string line);
-
-    [LoggerMessage(6001, LogLevel.Error, "{Reason}")]
-    private static partial void LogNotStarted(ILogger logger, string reason);
 }

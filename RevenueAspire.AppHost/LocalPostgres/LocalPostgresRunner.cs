@@ -1,10 +1,11 @@
 using Npgsql;
+using RevenueAspire.AppHost.Model;
 using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
 /// <summary>Runs the servers of the model, and says in the dashboard how they are. Disposed with the AppHost's services, so after the orchestrator has stopped the clients.</summary>
-internal sealed partial class LocalPostgresRunner(ResourceNotificationService notifications) : IAsyncDisposable
+internal sealed partial class LocalPostgresRunner(ResourceNotificationService notifications, ResourceProblems problems) : IAsyncDisposable
 {
     private static readonly TimeSpan PatienceWithClients = TimeSpan.FromSeconds(8);
 
@@ -47,9 +48,7 @@ internal sealed partial class LocalPostgresRunner(ResourceNotificationService no
         }
         catch (LocalPostgresException exception)
         {
-            // In the dashboard, and for those who look at the console only.
-            LogNotStarted(initialize.Logger, exception.Message);
-            await Console.Error.WriteLineAsync($"{resource.Name}: {exception.Message}");
+            problems.Say(resource, exception.Message);
             await PublishAsync(resource, KnownResourceStates.FailedToStart);
         }
     }

@@ -17,10 +17,6 @@ internal static class Settings
         return builder.AddParameter(name, secret: true);
     }
 
-    /// <summary>The port on this machine; null when published, where the platform chooses.</summary>
-    public static int? LocalPort(this IDistributedApplicationBuilder builder, string setting, int otherwise) =>
-        builder.ExecutionContext.IsRunMode ? builder.Number(setting, otherwise, least: 0, most: 65535) : null;
-
     /// <exception cref="ModelException">Not a number, or outside of the limits.</exception>
     public static int Number(this IDistributedApplicationBuilder builder, string setting, int otherwise, int least, int most)
     {

@@ -66,8 +66,8 @@ internal sealed class Starter(StarterSettings settings, PrefixedConsole console,
         var clock = Stopwatch.StartNew();
         console.Say($"Data directory: {settings.DataDirectory}");
         _lock = DataDirectoryLock.Acquire(settings.DataDirectory);
-        await PortCheck.RequireAsync(settings.ApiPort, "the API", "Ports:Api", cancellationToken);
-        await PortCheck.RequireAsync(settings.ClientPort, "the client", "Ports:Client", cancellationToken);
+        await RequirePortAsync(settings.ApiPort, "the API", "Ports:Api", cancellationToken);
+        await RequirePortAsync(settings.ClientPort, "the client", "Ports:Client", cancellationToken);
 
         _database = await StarterDatabase.StartAsync(settings, console, cancellationToken);
         var services = new Services(settings, _database.ConnectionString);
@@ -81,6 +81,14 @@ internal sealed class Starter(StarterSettings settings, PrefixedConsole console,
         _running.Add(client);
         await HealthWait.UntilHealthyAsync(client, services.ClientUrl, cancellationToken);
         SayWhereEverythingIs(services, clock.Elapsed);
+    }
+
+    private static async Task RequirePortAsync(int port, string service, string setting, CancellationToken cancellationToken)
+    {
+        if (await PortCheck.ProblemAsync(port, service, setting, cancellationToken) is { } problem)
+        {
+            throw new StarterException(problem);
+        }
     }
 
     private void SayWhereEverythingIs(Services services, TimeSpan took)

@@ -27,7 +27,7 @@ internal static class LineConsole
             }
         }
 
-        if (builder.Configuration["Logging:Console:FormatterName"] is null)
+        if (builder.Configuration["Logging:Console:FormatterName"] is null or LineConsoleFormatter.FormatterName)
         {
             builder.Logging.AddConsoleFormatter<LineConsoleFormatter, ConsoleFormatterOptions>();
             builder.Logging.AddConsole(console => console.FormatterName = LineConsoleFormatter.FormatterName);

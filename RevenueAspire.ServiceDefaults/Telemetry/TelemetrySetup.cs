@@ -52,6 +52,7 @@ internal static class TelemetrySetup
             .ConfigureServices(services => services.AddSingleton(configuration))
             .SetResourceBuilder(resource)
             .AddSource(Sources)
+            .AddProcessor(new LoneQueryFilter())
             .AddOtlpExporter();
         if (string.IsNullOrWhiteSpace(configuration["OTEL_TRACES_SAMPLER"]))
         {

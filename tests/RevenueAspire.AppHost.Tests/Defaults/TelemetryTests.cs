@@ -7,6 +7,9 @@ using System.Text;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using OpenTelemetry;
+using OpenTelemetry.Trace;
+using RevenueAspire.ServiceDefaults.Telemetry;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests.Defaults;
@@ -68,6 +71,27 @@ public sealed class TelemetryTests
     }
 
     [Fact]
+    public void A_query_that_belongs_to_nothing_is_no_trace_of_its_own()
+    {
+        using var queries = new ActivitySource("Npgsql");
+        using var merges = new ActivitySource("RevenueAspire.TelemetryTests.Merges");
+        var exported = new ConcurrentQueue<string>();
+        using var provider = Sdk.CreateTracerProviderBuilder()
+            .AddSource("Npgsql", merges.Name)
+            .AddProcessor(new LoneQueryFilter())
+            .AddProcessor(new SimpleActivityExportProcessor(new Exported(exported)))
+            .Build();
+
+        queries.StartActivity("look for work")!.Dispose();
+        using (merges.StartActivity("merge"))
+        {
+            queries.StartActivity("add the sums")!.Dispose();
+        }
+
+        Assert.Equal(["add the sums", "merge"], exported);
+    }
+
+    [Fact]
     public async Task A_collector_that_refuses_or_hangs_costs_neither_a_request_nor_the_stop()
     {
         // Takes connections, and never answers.
@@ -87,6 +111,19 @@ public sealed class TelemetryTests
             await app.StopAsync();
             await app.DisposeAsync();
             Assert.True(stop.Elapsed < TimeSpan.FromSeconds(9), $"The stop with the collector {collector} took {stop.Elapsed}.");
+        }
+    }
+
+    private sealed class Exported(ConcurrentQueue<string> names) : BaseExporter<Activity>
+    {
+        public override ExportResult Export(in Batch<Activity> batch)
+        {
+            foreach (var activity in batch)
+            {
+                names.Enqueue(activity.OperationName);
+            }
+
+            return ExportResult.Success;
         }
     }
 

@@ -1,60 +1,69 @@
-using System.Net.Http.Json;
-using System.Text.Json;
+using System.Net;
+using System.Net.Sockets;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
-using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using RevenueAspire.Testing;
-using TempDirectory = RevenueAspire.Testing.TempDirectory;
 
 namespace RevenueAspire.AppHost.Tests.WithAspire;
 
-/// <summary>The Aspire model as it runs: real services, a local Postgres, so that no container engine is needed.</summary>
+/// <summary>The Aspire model as it runs: real services, a real database, the real orchestrator.</summary>
 public sealed class ModelTests
 {
-    private static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
-
     [Fact]
-    public async Task The_sample_is_sent_and_counted_through_the_model()
+    public async Task The_sample_is_counted_while_a_processor_stops_and_starts_and_the_commands_say_what_they_did()
     {
+        await using var model = await RunningModel.StartAsync();
+        await model.WaitUntilUpAsync();
+        var commands = model.App.ResourceCommands;
+        await model.HasRevenueAsync("user1", 27);
+        var replicas = await model.ReplicasAsync("processor", 2);
+
+        Assert.True((await commands.ExecuteCommandAsync(replicas[0], KnownResourceCommands.StopCommand)).Success);
+        var sent = await commands.ExecuteCommandAsync("client", "send-events");
+        Assert.True((await commands.ExecuteCommandAsync(replicas[0], KnownResourceCommands.StartCommand)).Success);
+
+        Assert.Equal((true, "events.jsonl: 5 events sent, 5 accepted, 0 rejected."), (sent.Success, sent.Message));
+        await model.HasRevenueAsync("user1", 54);
+
+        var load = await commands.ExecuteCommandAsync("client", "send-load", Arguments(("count", "2000"), ("rate", "2000")));
+        Assert.True(load.Success, load.Message);
+        Assert.StartsWith("Load: 2,000 lines sent, 2,000 accepted, 0 rejected", load.Message, StringComparison.Ordinal);
+        // Its events 0 and 1000.
+        await model.HasRevenueAsync("load-0", 2);
+
         using var folder = new TempDirectory();
-        if (!OperatingSystem.IsWindows())
-        {
-            // Postgres' own user must reach the data.
-            File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.OtherExecute);
-        }
+        var file = folder.File("day1.jsonl");
+        await File.WriteAllTextAsync(file, """{"userId":"user1","name":"add_revenue","value":5}""" + "\n");
+        var processed = await commands.ExecuteCommandAsync(replicas[1], "process-file", Arguments(("path", file)));
+        Assert.Equal((true, "day1.jsonl: every line is counted."), (processed.Success, processed.Message));
+        Assert.Contains("day1.jsonl", processed.Data!.Value, StringComparison.Ordinal);
+        await model.HasRevenueAsync("user1", 59);
 
-        using var limit = new CancellationTokenSource(StartLimit);
-        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(
-            ["--Postgres:Mode=local", $"--Data:Directory={folder.File("data")}", $"--Ports:Api={FreePort.Next()}", $"--Ports:Client={FreePort.Next()}"],
-            limit.Token);
-        await using var app = await builder.BuildAsync(limit.Token);
-        await app.StartAsync(limit.Token);
-        await app.ResourceNotifications.WaitForResourceHealthyAsync("api", limit.Token);
-        await app.ResourceNotifications.WaitForResourceHealthyAsync("client", limit.Token);
-        using var api = app.CreateHttpClient("api");
-        using var client = app.CreateHttpClient("client");
+        var verified = await commands.ExecuteCommandAsync(replicas[1], "verify-ledger");
+        Assert.True(verified.Success, verified.Message);
+        Assert.EndsWith("all equal.", verified.Message, StringComparison.Ordinal);
 
-        await Eventually.EqualsAsync(27, () => RevenueAsync(api), StartLimit);
-        (await client.PostAsync("/generateEvents", null, limit.Token)).EnsureSuccessStatusCode();
-        await Eventually.EqualsAsync(54, () => RevenueAsync(api), StartLimit);
+        Assert.False((await commands.ExecuteCommandAsync("client", "send-load", Arguments(("count", "none"), ("rate", "1000")))).Success);
+        Assert.False((await commands.ExecuteCommandAsync("client", "send-load", Arguments(("count", "1000"), ("rate", "0")))).Success);
+        Assert.False((await commands.ExecuteCommandAsync(replicas[1], "process-file", Arguments(("path", folder.File("none.jsonl"))))).Success);
+        Assert.Empty(model.Complaints);
     }
 
     [Fact]
-    public async Task Published_the_model_has_a_real_Postgres_and_no_secret_in_clear()
+    public async Task A_port_in_use_is_one_line_in_the_log_of_its_resource()
     {
-        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(["--operation", "publish", "--step", "publish-manifest"]);
-        await using var app = await builder.BuildAsync();
-        var model = app.Services.GetRequiredService<DistributedApplicationModel>();
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port;
+        await using var model = await RunningModel.StartAsync(port);
+        using var limit = new CancellationTokenSource(RunningModel.StartLimit);
 
-        Assert.Single(model.Resources.OfType<PostgresServerResource>());
-        Assert.Equal(["api", "client", "processor"], model.Resources.OfType<ProjectResource>().Select(r => r.Name).Order());
-        Assert.All(model.Resources.OfType<ParameterResource>(), parameter => Assert.True(parameter.Secret, parameter.Name));
+        await model.App.ResourceNotifications.WaitForResourceAsync("api", KnownResourceStates.FailedToStart, limit.Token);
+
+        await Eventually.IsTrueAsync(() => model.Complaints.Any(line => line.Contains($"Port {port}, where the api is to listen, is in use", StringComparison.Ordinal)));
     }
 
-    private static async Task<long> RevenueAsync(HttpClient api)
-    {
-        using var answer = await api.GetAsync("/userEvents/user1");
-        return answer.IsSuccessStatusCode ? (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("revenue").GetInt64() : 0;
-    }
+    private static InteractionInputCollection Arguments(params (string Name, string Value)[] values) =>
+        new([.. values.Select(v => new InteractionInput { Name = v.Name, InputType = InputType.Text, Value = v.Value })]);
 }

@@ -124,6 +124,31 @@ public sealed class StarterTests
     }
 
     [Fact]
+    public async Task With_a_dead_collector_events_are_sent_counted_and_everything_stops_in_time()
+    {
+        // Takes connections, and never answers.
+        using var hanging = new TcpListener(IPAddress.Loopback, 0);
+        hanging.Start();
+        using var data = new DataFolder();
+        await using var starter = RunningStarter.Start(data.Path, new Dictionary<string, string?>
+        {
+            ["OTEL_EXPORTER_OTLP_ENDPOINT"] = $"http://{hanging.LocalEndpoint}",
+            ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf",
+            ["OTEL_TRACES_SAMPLER"] = "always_on",
+            ["OTEL_BSP_SCHEDULE_DELAY"] = "100",
+        });
+        await starter.WaitUntilUpAsync();
+        await starter.HasRevenueAsync("user1", 27);
+        // It was the collector that the services were given.
+        await Eventually.IsTrueAsync(hanging.Pending);
+
+        await starter.GenerateEventsAsync();
+
+        await starter.HasRevenueAsync("user1", 54);
+        Assert.Equal(0, await starter.Process.TerminateAsync(RunningStarter.StopLimit));
+    }
+
+    [Fact]
     public async Task A_service_that_ends_says_so_and_is_not_restarted()
     {
         if (!OperatingSystem.IsLinux())

@@ -1,7 +1,7 @@
-using System.Diagnostics;
-using System.Text;
 using Npgsql;
 using RevenueAspire.Testing;
+using System.Diagnostics;
+using System.Text;
 
 namespace RevenueAspire.Benchmarks.Processor;
 

@@ -194,8 +194,7 @@ internal sealed class FaultyProxy : IAsyncDisposable
         /// <summary>Resets it: what was not passed on is lost.</summary>
         public void Close()
         {
-            // Either may have ended by itself meanwhile.
-            Client.Client?.Close(0);
+            Client.Client.Close(0);
             Server.Client?.Close(0);
         }
 

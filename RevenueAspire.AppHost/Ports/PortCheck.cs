@@ -11,22 +11,22 @@ internal static class PortCheck
     /// <summary>The services of a starter that was killed stop by themselves, which takes them a moment.</summary>
     private static readonly TimeSpan PatienceWithOurs = TimeSpan.FromSeconds(10);
 
-    /// <exception cref="StarterException">Somebody listens there; names who, where that can be known.</exception>
-    public static async Task RequireAsync(int port, string service, string setting, CancellationToken cancellationToken)
+    /// <summary>One line when somebody listens there, with who where that can be known and what to do; null when the port is free.</summary>
+    public static async Task<string?> ProblemAsync(int port, string service, string setting, CancellationToken cancellationToken)
     {
         if (IsFree(port))
         {
-            return;
+            return null;
         }
 
         var owner = PortOwner.Find(port);
         if (owner is { IsOurs: true } && await EndsAsync(owner.ProcessId, cancellationToken) && IsFree(port))
         {
-            return;
+            return null;
         }
 
         var who = owner is null ? "" : $" by process {owner.ProcessId} ({owner.Command})";
-        throw new StarterException($"Port {port}, where {service} is to listen, is in use{who}. Stop that program, or choose another port with --{setting}=NUMBER.");
+        return $"Port {port}, where {service} is to listen, is in use{who}. Stop that program, or choose another port with --{setting}=NUMBER.";
     }
 
     /// <summary>Waits for the process, not for its port: it closes the log only after that.</summary>

@@ -1,0 +1,87 @@
+namespace RevenueAspire.AppHost.Commands;
+
+/// <summary>What the dashboard can do with the ledger, by the processor's own command line.</summary>
+internal static class ProcessorCommands
+{
+    private const string PathInput = "path";
+    private const int Done = 0;
+    private const int DoneWithRejects = 3;
+
+    /// <summary>'Process a file' and 'Verify ledger'.</summary>
+    public static IResourceBuilder<ProjectResource> WithLedgerCommands(this IResourceBuilder<ProjectResource> processor)
+    {
+        var folder = processor.ApplicationBuilder.AppHostDirectory;
+        return processor
+            .WithCommand("process-file", "Process a file", context => ProcessAsync(processor.Resource, context, folder), new CommandOptions
+            {
+                Description = "Counts a file of events, once however often it is asked for.",
+                IconName = "DocumentAdd",
+                Arguments =
+                [
+                    new InteractionInput { Name = PathInput, Label = "File", InputType = InputType.Text, Required = true, Placeholder = "/home/you/day1.jsonl", Description = $"A path on this machine; a relative one counts from {folder}." },
+                ],
+                ValidateArguments = context =>
+                {
+                    var input = context.Inputs[PathInput];
+                    if (Resolve(input.Value, folder) is not { } path || !Path.Exists(path))
+                    {
+                        context.AddValidationError(input, $"There is no {Resolve(input.Value, folder) ?? "such file"} on this machine.");
+                    }
+
+                    return Task.CompletedTask;
+                },
+                Progress = new CommandProgressOptions { Title = "Process a file", Message = "The file is being counted." },
+                UpdateState = CommandInputs.WhileRunning,
+            })
+            .WithCommand("verify-ledger", "Verify ledger", context => VerifyAsync(processor.Resource, context), new CommandOptions
+            {
+                Description = "Adds up all events of the log again, and compares with the table.",
+                IconName = "ShieldCheckmark",
+                IsHighlighted = true,
+                Progress = new CommandProgressOptions { Title = "Verify ledger", Message = "All balances are being computed again." },
+                UpdateState = CommandInputs.WhileRunning,
+            });
+    }
+
+    private static async Task<ExecuteCommandResult> ProcessAsync(ProjectResource processor, ExecuteCommandContext context, string folder)
+    {
+        var path = Resolve(context.Arguments[PathInput].Value, folder)!;
+        try
+        {
+            var run = await ServiceTool.RunAsync(processor, context, ["process", "--", path]);
+            var name = Path.GetFileName(path);
+            return run.ExitCode switch
+            {
+                Done => CommandResults.Success($"{name}: every line is counted.", Table(run), CommandResultFormat.Text, displayImmediately: true),
+                DoneWithRejects => CommandResults.Success($"{name}: counted but for the rejected lines, which are in the table rejected_event.", Table(run), CommandResultFormat.Text, displayImmediately: true),
+                _ => CommandResults.Failure(run.LastLine),
+            };
+        }
+        catch (OperationCanceledException)
+        {
+            return CommandResults.Canceled();
+        }
+    }
+
+    private static async Task<ExecuteCommandResult> VerifyAsync(ProjectResource processor, ExecuteCommandContext context)
+    {
+        try
+        {
+            var run = await ServiceTool.RunAsync(processor, context, ["verify"]);
+            return run.ExitCode switch
+            {
+                Done => CommandResults.Success(run.LastLine),
+                DoneWithRejects => CommandResults.Failure(run.LastLine, Table(run)),
+                _ => CommandResults.Failure(run.LastLine),
+            };
+        }
+        catch (OperationCanceledException)
+        {
+            return CommandResults.Canceled();
+        }
+    }
+
+    private static string? Resolve(string? text, string folder) => string.IsNullOrWhiteSpace(text) ? null : Path.GetFullPath(text.Trim().Trim('"'), folder);
+
+    private static string Table(ToolResult run) => string.Join('\n', run.Text.Split('\n').Select(line => line.TrimEnd()));
+}
