@@ -1,5 +1,8 @@
 using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -59,6 +62,31 @@ public sealed class RetryTests : IDisposable
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(100)), batch is null ? [] : ["--batch", batch]));
 
         Assert.Equal(SendHarness.Events(100).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task Connections_that_are_reset_the_moment_they_are_made_are_made_again()
+    {
+        using var door = new TcpListener(IPAddress.Loopback, 0);
+        door.Start();
+        using var stop = new CancellationTokenSource();
+        var slamming = Task.Run(async () =>
+        {
+            // Many at once, since only some of the resets come before the client has looked who is there.
+            while (true)
+            {
+                (await door.AcceptSocketAsync(stop.Token)).Close(0);
+            }
+        });
+        using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
+        var connection = new ApiConnection(http, new Uri($"http://{door.LocalEndpoint}"), "secret");
+        await Parallel.ForAsync(0, 1500, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (_, token) =>
+        {
+            var lost = await Record.ExceptionAsync(() => connection.GetLogStateAsync(token));
+            Assert.True(lost is HttpRequestException or IOException, $"{lost?.GetType()} is no lost connection to whoever tries again: {lost}");
+        });
+        await stop.CancelAsync();
+        await slamming.ContinueWith(_ => { }, TaskScheduler.Default);
     }
 
     [Fact]

@@ -188,6 +188,21 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>Sends a signal to a process that this class did not start: a server's child, for example.</summary>
+    /// <exception cref="IOException">There is no such process, or it is not for us.</exception>
+    public static void Send(int processId, Signal signal)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            throw new PlatformNotSupportedException($"Windows has no {signal}.");
+        }
+
+        if (Kill(processId, Number(signal)) != 0)
+        {
+            throw new IOException($"{signal} could not be sent to process {processId}: {Marshal.GetLastPInvokeErrorMessage()}");
+        }
+    }
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {

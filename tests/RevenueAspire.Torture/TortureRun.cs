@@ -51,6 +51,11 @@ internal sealed class TortureRun : IDisposable
 
             failed = violations.Any;
         }
+        catch (Exception exception)
+        {
+            // Nothing is known then; whoever reads the exit code must not take it for a pass.
+            await Console.Error.WriteLineAsync($"The run itself failed: {exception}");
+        }
         finally
         {
             if (failed)

@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
+using System.Net.Sockets;
 
 namespace RevenueAspire.Client.Http;
 
@@ -44,7 +45,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         using var request = new HttpRequestMessage(HttpMethod.Post, isBatch ? new Uri($"{_events.AbsoluteUri}?listed={lines}") : _event) { Content = content };
         request.Headers.TryAddWithoutValidation("Authorization", secret);
         request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
-        using var response = await http.SendAsync(request, cancellationToken);
+        using var response = await SendAsync(request, cancellationToken);
         return await ReadAsync(response, lines, cancellationToken);
     }
 
@@ -55,7 +56,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     public async Task<(LogState? State, string? Unavailable)> GetLogStateAsync(CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, _health);
-        using var response = await http.SendAsync(request, cancellationToken);
+        using var response = await SendAsync(request, cancellationToken);
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {
@@ -68,6 +69,19 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await http.SendAsync(request, cancellationToken);
+        }
+        catch (SocketException exception)
+        {
+            // A connection that is reset the moment it is made: .NET asks the socket for its other end, and lets out what that throws.
+            throw new HttpRequestException(HttpRequestError.ConnectionError, exception.Message, exception);
         }
     }
 

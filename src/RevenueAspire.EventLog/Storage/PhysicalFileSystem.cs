@@ -132,7 +132,17 @@ internal sealed class PhysicalFileSystem : IFileSystem
             return total;
         }
 
-        public void Write(ReadOnlySpan<byte> bytes, long offset) => RandomAccess.Write(_handle, bytes, offset);
+        public void Write(ReadOnlySpan<byte> bytes, long offset)
+        {
+            try
+            {
+                RandomAccess.Write(_handle, bytes, offset);
+            }
+            catch (ArgumentOutOfRangeException tooLarge)
+            {
+                throw TooLarge(tooLarge);
+            }
+        }
 
         public void StartWriteOut(long offset, long length)
         {
@@ -142,7 +152,17 @@ internal sealed class PhysicalFileSystem : IFileSystem
             }
         }
 
-        public void Truncate(long length) => RandomAccess.SetLength(_handle, length);
+        public void Truncate(long length)
+        {
+            try
+            {
+                RandomAccess.SetLength(_handle, length);
+            }
+            catch (ArgumentOutOfRangeException tooLarge)
+            {
+                throw TooLarge(tooLarge);
+            }
+        }
 
         public void Flush()
         {
@@ -163,5 +183,8 @@ internal sealed class PhysicalFileSystem : IFileSystem
         }
 
         public void Dispose() => _handle.Dispose();
+
+        /// <summary>.NET makes an argument's error of EFBIG. A limit on the size of files is one more way for a disk to be full, and is handled as such: undone, not in doubt.</summary>
+        private IOException TooLarge(ArgumentOutOfRangeException cause) => new($"{_path}: the file would be larger than the system allows", cause);
     }
 }

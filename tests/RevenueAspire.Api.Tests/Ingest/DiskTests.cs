@@ -62,6 +62,10 @@ public sealed class DiskTests : IDisposable
         Assert.Equal(users, Users(log));
         Assert.False(api.HasExited);
 
+        // Said in lines, not in stack traces: a full disk is no fault of the program.
+        Assert.Contains("the disk failed", api.Output, StringComparison.Ordinal);
+        Assert.DoesNotMatch(@"(?m)^ +at ", api.Output);
+
         async Task PostAsync(string user, HttpStatusCode expected)
         {
             using var response = await SendAsync("/liveEvent", Sample.Add(user, 1), user);

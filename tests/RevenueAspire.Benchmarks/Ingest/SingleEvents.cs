@@ -41,6 +41,7 @@ internal static class SingleEvents
     public static async Task MeasureLatencyAsync(string api, Settings settings)
     {
         var connections = settings.Connections[0];
+        await Wrk.RunAsync(api, connections, WarmUpSeconds);
         var most = (await Wrk.RunAsync(api, connections, settings.Seconds)).RequestsPerSecond;
 
         // Each connection sends one request in so many milliseconds; the time until its answer is small beside that.

@@ -1,7 +1,7 @@
-using Npgsql;
-using RevenueAspire.Testing;
 using System.Diagnostics;
 using System.Text;
+using Npgsql;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
 

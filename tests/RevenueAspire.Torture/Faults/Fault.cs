@@ -18,6 +18,14 @@ internal sealed record FaultContext(TortureStage Stage, Commands Commands, Rando
     /// <summary>A random time.</summary>
     public TimeSpan Between(double fromSeconds, double toSeconds) => TimeSpan.FromSeconds(fromSeconds + (Random.NextDouble() * (toSeconds - fromSeconds)));
 
+    /// <summary>Waits for a random time, and says how long.</summary>
+    public async Task<string> PauseAsync(double fromSeconds, double toSeconds)
+    {
+        var pause = Between(fromSeconds, toSeconds);
+        await Task.Delay(pause);
+        return FormattableString.Invariant($"{pause.TotalSeconds:0.0} s");
+    }
+
     /// <summary>A random processor.</summary>
     public Service Processor() => Stage.Processors[Random.Next(Stage.Processors.Count)];
 

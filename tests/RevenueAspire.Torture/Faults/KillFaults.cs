@@ -12,7 +12,7 @@ internal static class KillFaults
         new(FaultKinds.Kill, "kill -9 api", context => context.WithApiAsync(async () =>
         {
             await context.Stage.Api.KillAsync();
-            var down = await PauseAsync(context, 0, 1.5);
+            var down = await context.PauseAsync(0, 1.5);
             await context.Stage.Api.StartAsync();
             return $"down for {down}";
         })),
@@ -26,14 +26,14 @@ internal static class KillFaults
         {
             var processor = context.Processor();
             await processor.KillAsync();
-            var down = await PauseAsync(context, 0, 3);
+            var down = await context.PauseAsync(0, 3);
             await processor.StartAsync();
             return $"{processor.Name} down for {down}";
         }),
         new(FaultKinds.Kill, "kill -9 all processors", async context =>
         {
             await Task.WhenAll(context.Stage.Processors.Select(processor => processor.KillAsync()));
-            var down = await PauseAsync(context, 0, 3);
+            var down = await context.PauseAsync(0, 3);
             await Task.WhenAll(context.Stage.Processors.Select(processor => processor.StartAsync()));
             return $"down for {down}";
         }),
@@ -68,7 +68,7 @@ internal static class KillFaults
             }
 
             process.Send(Signal.Stop);
-            var still = await PauseAsync(context, 2, 8);
+            var still = await context.PauseAsync(2, 8);
             process.Send(Signal.Continue);
             return $"for {still}";
         }),
@@ -93,7 +93,7 @@ internal static class KillFaults
         {
             if (context.Commands.Choose(kind, context.Random) is { } process)
             {
-                await PauseAsync(context, 0, 1.5);
+                await context.PauseAsync(0, 1.5);
                 if (!process.HasExited)
                 {
                     return process;
@@ -109,15 +109,8 @@ internal static class KillFaults
     private static async Task<string> StandStillAsync(FaultContext context, Service service, double fromSeconds, double toSeconds)
     {
         service.Send(Signal.Stop);
-        var still = await PauseAsync(context, fromSeconds, toSeconds);
+        var still = await context.PauseAsync(fromSeconds, toSeconds);
         service.Send(Signal.Continue);
         return still;
-    }
-
-    private static async Task<string> PauseAsync(FaultContext context, double fromSeconds, double toSeconds)
-    {
-        var pause = context.Between(fromSeconds, toSeconds);
-        await Task.Delay(pause);
-        return FormattableString.Invariant($"{pause.TotalSeconds:0.0} s");
     }
 }

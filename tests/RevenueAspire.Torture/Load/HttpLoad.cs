@@ -283,7 +283,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
             using var response = await _http.SendAsync(request);
             return (response.StatusCode, await response.Content.ReadAsStringAsync());
         }
-        catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException)
+        catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException or System.Net.Sockets.SocketException)
         {
             return (null, lost.Message);
         }

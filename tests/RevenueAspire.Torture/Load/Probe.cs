@@ -45,7 +45,7 @@ internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
                     }
                 }
             }
-            catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException)
+            catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException or System.Net.Sockets.SocketException)
             {
                 // Not yet.
             }

@@ -194,7 +194,8 @@ internal sealed class FaultyProxy : IAsyncDisposable
         /// <summary>Resets it: what was not passed on is lost.</summary>
         public void Close()
         {
-            Client.Client.Close(0);
+            // Either may have ended by itself meanwhile.
+            Client.Client?.Close(0);
             Server.Client?.Close(0);
         }
 

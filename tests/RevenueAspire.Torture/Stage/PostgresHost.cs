@@ -11,6 +11,9 @@ internal sealed partial class PostgresHost : IAsyncDisposable
 {
     public const string Database = "revenuedb";
     private const int LinesOfDeadlock = 6;
+
+    // What a fault sets for everybody else does not hold for who takes it away again.
+    private const string Unaffected = "-c statement_timeout=0 -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed";
     private readonly LocalPostgresOptions _options;
     private readonly StreamWriter _log;
     private readonly ConcurrentDictionary<int, byte> _foreign = new();
@@ -44,7 +47,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>The connection string of the services, through a proxy.</summary>
     public string ThroughProxy(int port) => new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 5 }.ConnectionString;
 
-    private string Direct => new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = _options.Port, Username = "postgres", Password = _options.Password, Database = Database, Pooling = false, Timeout = 5, CommandTimeout = 60 }.ConnectionString;
+    private string Direct => new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = _options.Port, Username = "postgres", Password = _options.Password, Database = Database, Pooling = false, Timeout = 5, CommandTimeout = 60, Options = Unaffected }.ConnectionString;
 
     public bool IsRunning => _server is { Exited.IsCompleted: false };
 

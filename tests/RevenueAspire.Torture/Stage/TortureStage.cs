@@ -8,10 +8,12 @@ namespace RevenueAspire.Torture.Stage;
 internal sealed class TortureStage : IAsyncDisposable
 {
     public const int ProcessorCount = 3;
+    private const int RememberedMarks = 100;
     private static readonly TimeSpan WatchPause = TimeSpan.FromMilliseconds(100);
     private readonly Installation _installation;
     private readonly CancellationTokenSource _stop = new();
     private readonly Random _random;
+    private readonly Queue<long> _marks = new();
     private Task _watching = Task.CompletedTask;
 
     private TortureStage(string folder, Random random, Violations violations)
@@ -63,6 +65,26 @@ internal sealed class TortureStage : IAsyncDisposable
     public Uri ApiUrl => new($"http://127.0.0.1:{ApiProxy.Port}");
 
     private Dictionary<string, string?> ApiSettings => new(ExtraSettings) { ["EventLog__SegmentBytes"] = "1000000" };
+
+    /// <summary>Durable marks that were seen lately, oldest first: what may be on disk after a power cut, since the mark itself is not fsynced.</summary>
+    public long[] SeenMarks()
+    {
+        lock (_marks)
+        {
+            return [.. _marks];
+        }
+    }
+
+    /// <summary>Waits until the API answers, past the proxy.</summary>
+    public async Task WaitForApiAsync()
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
+        await Eventually.IsTrueAsync(async () =>
+        {
+            using var answer = await http.GetAsync(new Uri(_installation.ApiUrl + "/alive"));
+            return answer.IsSuccessStatusCode;
+        });
+    }
 
     public static async Task<TortureStage> StartAsync(string folder, Random random, Violations violations)
     {
@@ -160,7 +182,21 @@ internal sealed class TortureStage : IAsyncDisposable
                 await service.WatchAsync();
             }
 
+            NoteMark();
             await Task.Delay(WatchPause);
+        }
+    }
+
+    private void NoteMark()
+    {
+        var mark = LogRecords.ReadMark(Log);
+        lock (_marks)
+        {
+            _marks.Enqueue(mark);
+            if (_marks.Count > RememberedMarks)
+            {
+                _marks.Dequeue();
+            }
         }
     }
 
