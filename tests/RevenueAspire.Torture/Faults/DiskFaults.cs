@@ -1,0 +1,113 @@
+using System.Buffers.Binary;
+using System.Diagnostics;
+using RevenueAspire.Torture.Checks;
+using RevenueAspire.Torture.Stage;
+
+namespace RevenueAspire.Torture.Faults;
+
+/// <summary>The log's disk is full for a while, or what lies on it is not what the API wrote last.</summary>
+internal static class DiskFaults
+{
+    private static readonly string? Prlimit = new[] { "/usr/bin/prlimit", "/bin/prlimit" }.FirstOrDefault(File.Exists);
+
+    public static IEnumerable<Fault> All =>
+    [
+        .. Prlimit is null ? (Fault[])[] : [new(FaultKinds.Disk, "log disk full", FillLogAsync)],
+        WhileDown("mark lost", (context, mark) =>
+        {
+            File.Delete(mark);
+            return "";
+        }),
+        WhileDown("mark behind", (context, mark) =>
+        {
+            var marks = context.Stage.SeenMarks();
+            var behind = marks.Length == 0 ? 0 : marks[context.Random.Next(marks.Length)];
+            WriteMark(mark, behind);
+            return FormattableString.Invariant($"at {behind}");
+        }),
+        WhileDown("mark torn", (context, mark) =>
+        {
+            var garbage = new byte[context.Random.Next(17)];
+            context.Random.NextBytes(garbage);
+            File.WriteAllBytes(mark, garbage);
+            return $"{garbage.Length} bytes";
+        }),
+        WhileDown("torn tail", (context, _) => TearTail(context)),
+    ];
+
+    private static void WriteMark(string path, long mark)
+    {
+        var bytes = new byte[16];
+        BinaryPrimitives.WriteInt64LittleEndian(bytes, mark);
+        BinaryPrimitives.WriteInt64LittleEndian(bytes.AsSpan(8), ~mark);
+        File.WriteAllBytes(path, bytes);
+    }
+
+    /// <summary>A limit on the size of files stands in for a full disk: no root is needed, and the log treats them alike.</summary>
+    private static Task<string> FillLogAsync(FaultContext context) => context.WithApiAsync(async () =>
+    {
+        if (context.Stage.Api.ProcessId is not { } pid)
+        {
+            return "the API is down";
+        }
+
+        var last = LogRecords.Segments(context.Stage.Log).Last();
+        var room = context.Random.Next(20_000);
+        await LimitAsync(pid, FormattableString.Invariant($"{LogRecords.ReadMark(context.Stage.Log) - last.Start + room}:unlimited"));
+        var pause = await context.PauseAsync(0.3, 4);
+        await LimitAsync(pid, "unlimited");
+        return $"{room} bytes of room, for {pause}";
+    });
+
+    private static async Task LimitAsync(int processId, string limit)
+    {
+        using var prlimit = Process.Start(Prlimit!, [$"--pid={processId}", $"--fsize={limit}"]);
+        await prlimit.WaitForExitAsync();
+    }
+
+    /// <summary>Kills the API, changes something in its folder, and starts it again. What was below the mark must still be.</summary>
+    private static Fault WhileDown(string name, Func<FaultContext, string, string> change) => new(FaultKinds.Disk, name, context => context.WithApiAsync(async () =>
+    {
+        await context.Stage.Api.KillAsync();
+        var before = LogRecords.ReadMark(context.Stage.Log);
+        var detail = change(context, Path.Combine(context.Stage.Log, "durable.mark"));
+        await context.PauseAsync(0, 1);
+        await context.Stage.Api.StartAsync();
+        await context.Stage.WaitForApiAsync();
+        if (LogRecords.ReadMark(context.Stage.Log) is var after && after < before)
+        {
+            context.Stage.Violations.Add(ViolationKind.Lost, $"after '{name}' the mark is {after}, it was {before}");
+        }
+
+        return detail;
+    }));
+
+    /// <summary>Puts behind the last byte what a write that was cut off may leave: the beginning of a record, or anything.</summary>
+    private static string TearTail(FaultContext context)
+    {
+        var (start, path) = LogRecords.Segments(context.Stage.Log).Last();
+        var bytes = File.ReadAllBytes(path);
+        var end = bytes.AsSpan().TrimEnd((byte)0).Length;
+        if (end < LogRecords.ReadMark(context.Stage.Log) - start || (end > 0 && bytes[end - 1] != '\n'))
+        {
+            return "it was torn already";
+        }
+
+        byte[] torn;
+        if (end > 0 && context.Random.Next(2) == 0)
+        {
+            var record = bytes.AsSpan(0, end - 1).LastIndexOf((byte)'\n') + 1;
+            torn = bytes[record..(record + context.Random.Next(1, end - record))];
+        }
+        else
+        {
+            torn = new byte[context.Random.Next(1, 3_000)];
+            context.Random.NextBytes(torn);
+        }
+
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
+        file.Position = end;
+        file.Write(torn);
+        return $"{torn.Length} bytes behind {start + end}";
+    }
+}

@@ -1,0 +1,187 @@
+using System.Diagnostics;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Torture.Faults;
+
+/// <summary>The database server ends, refuses, or keeps its clients waiting.</summary>
+internal static class PostgresFaults
+{
+    private const string Backends = "from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()";
+
+    public static IEnumerable<Fault> All =>
+    [
+        Of("kill -9 backend", async context =>
+        {
+            if (await ChooseBackendAsync(context) is { } pid)
+            {
+                using var backend = Process.GetProcessById(pid);
+                backend.Kill();
+            }
+
+            return "";
+        }),
+        Of("kill -9 postmaster", async context =>
+        {
+            await context.Stage.Postgres.KillAsync();
+            var down = await context.PauseAsync(0, 3);
+            await context.Stage.Postgres.EnsureRunningAsync();
+            return $"down for {down}";
+        }),
+        Of("restart", async context =>
+        {
+            var immediately = context.Random.Next(2) == 0;
+            await context.Stage.Postgres.StopAsync(immediately);
+            await context.Stage.Postgres.EnsureRunningAsync();
+            return immediately ? "immediate" : "fast";
+        }),
+        Of("terminate all backends", async context =>
+        {
+            await context.Stage.Postgres.ExecuteAsync($"select count(pg_terminate_backend(pid)) {Backends}");
+            return "";
+        }),
+        Of("cancel all statements", async context =>
+        {
+            for (var i = 0; i < 20; i++)
+            {
+                await context.Stage.Postgres.ExecuteAsync($"select count(pg_cancel_backend(pid)) {Backends}");
+                await Task.Delay(context.Random.Next(50));
+            }
+
+            return "20 times";
+        }),
+        Of("SIGSTOP backend", async context =>
+        {
+            if (await ChooseBackendAsync(context) is not { } pid)
+            {
+                return "none ran";
+            }
+
+            ServiceProcess.Send(pid, Signal.Stop);
+            var still = await context.PauseAsync(0.5, 5);
+            ServiceProcess.Send(pid, Signal.Continue);
+            return $"for {still}";
+        }),
+        Of("max_connections reached", ExhaustConnectionsAsync),
+        Of("statement_timeout", context => WithSettingAsync(context, "statement_timeout", FormattableString.Invariant($"'{context.Random.Next(1, 15)}ms'"), 0.5, 4)),
+        Of("read-only", context => WithSettingAsync(context, "default_transaction_read_only", "on", 0.5, 5)),
+        Of("serializable and a foreign writer", SerializeAsync),
+        Of("row of a user locked", context => HoldAsync(context, "select user_id from users_revenue where user_id = (select min(user_id) from users_revenue where user_id >= chr(32 + floor(random() * 90)::int)) for update", 1, 13)),
+        Of("row of the log locked", context => HoldAsync(context, "select source_id from event_source where kind = 'log' for update", 1, 13)),
+        Of("table locked", context => HoldAsync(context, "lock table users_revenue in exclusive mode", 0.5, 3)),
+        Of("deadlock with a foreign connection", ProvokeDeadlocksAsync),
+    ];
+
+    private static Fault Of(string name, Func<FaultContext, Task<string>> run) => new(FaultKinds.Postgres, name, context => context.WithPostgresAsync(() => run(context)));
+
+    /// <summary>The process id of one of the services' sessions, or null.</summary>
+    private static async Task<int?> ChooseBackendAsync(FaultContext context) =>
+        await context.Stage.Postgres.ExecuteAsync(FormattableString.Invariant($"select pid {Backends} order by md5((pid + {context.Random.Next()})::text) limit 1")) as int?;
+
+    private static async Task<string> ExhaustConnectionsAsync(FaultContext context)
+    {
+        var taken = new List<NpgsqlConnection>();
+        try
+        {
+            await context.Stage.Postgres.ExecuteAsync($"select count(pg_terminate_backend(pid)) {Backends}");
+            while (true)
+            {
+                taken.Add(await context.Stage.Postgres.ConnectAsync());
+            }
+        }
+        catch (PostgresException full) when (full.SqlState == PostgresErrorCodes.TooManyConnections)
+        {
+            var pause = await context.PauseAsync(0.5, 4);
+            return $"{taken.Count} taken by others, for {pause}";
+        }
+        finally
+        {
+            foreach (var connection in taken)
+            {
+                await connection.DisposeAsync();
+            }
+        }
+    }
+
+    /// <summary>A setting of the server for a while; sessions that are open follow.</summary>
+    private static async Task<string> WithSettingAsync(FaultContext context, string name, string value, double fromSeconds, double toSeconds)
+    {
+        await SetAsync($"set {name} = {value}");
+        var pause = await context.PauseAsync(fromSeconds, toSeconds);
+        await SetAsync($"reset {name}");
+        return $"{value} for {pause}";
+
+        async Task SetAsync(string change)
+        {
+            await context.Stage.Postgres.ExecuteAsync($"alter system {change}");
+            await context.Stage.Postgres.ExecuteAsync("select pg_reload_conf()");
+        }
+    }
+
+    /// <summary>A foreign transaction holds a lock for longer than statements wait for it, or not.</summary>
+    private static async Task<string> HoldAsync(FaultContext context, string lockStatement, double fromSeconds, double toSeconds)
+    {
+        await using var connection = await context.Stage.Postgres.ConnectAsync();
+        await using var transaction = await connection.BeginTransactionAsync();
+        await using var command = new NpgsqlCommand(lockStatement, connection, transaction);
+        await command.ExecuteNonQueryAsync();
+        var pause = await context.PauseAsync(fromSeconds, toSeconds);
+        await transaction.RollbackAsync();
+        return $"for {pause}";
+    }
+
+    /// <summary>With serializable as everybody's default, and a foreign connection that rewrites users, statements fail with 40001.</summary>
+    private static async Task<string> SerializeAsync(FaultContext context)
+    {
+        var writes = 0;
+        var setting = WithSettingAsync(context, "default_transaction_isolation", "serializable", 1, 4);
+        while (!setting.IsCompleted)
+        {
+            try
+            {
+                await context.Stage.Postgres.ExecuteAsync("update users_revenue set revenue = revenue where user_id = (select user_id from users_revenue order by random() limit 1)");
+                writes++;
+            }
+            catch (PostgresException lost) when (lost.SqlState == PostgresErrorCodes.SerializationFailure)
+            {
+                // Ours lost this time.
+            }
+
+            await Task.Delay(10);
+        }
+
+        return $"{await setting}, {writes} foreign writes";
+    }
+
+    /// <summary>A foreign transaction takes two users in the order that ours never do.</summary>
+    private static async Task<string> ProvokeDeadlocksAsync(FaultContext context)
+    {
+        var before = context.Stage.Postgres.ProvokedDeadlocks;
+        for (var attempt = 0; attempt < 3; attempt++)
+        {
+            await using var connection = await context.Stage.Postgres.ConnectAsync();
+            await using var transaction = await connection.BeginTransactionAsync();
+            try
+            {
+                await LockAsync(connection, "probe");
+                await Task.Delay(context.Between(0.1, 0.8));
+                await LockAsync(connection, "only h1");
+                await Task.Delay(context.Between(0, 0.3));
+            }
+            catch (PostgresException lost) when (lost.SqlState == PostgresErrorCodes.DeadlockDetected)
+            {
+                // Ours was the victim.
+            }
+
+            await transaction.RollbackAsync();
+        }
+
+        return $"{context.Stage.Postgres.ProvokedDeadlocks - before} provoked";
+
+        static async Task LockAsync(NpgsqlConnection connection, string user)
+        {
+            await using var command = new NpgsqlCommand("select 1 from users_revenue where user_id = $1 for update", connection) { Parameters = { new() { Value = user } } };
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+}
