@@ -80,7 +80,7 @@ internal static class ProcessorComparison
         await ExecuteAsync(admin, $"create database {name} template template0 encoding 'UTF8'");
         try
         {
-            var database = new NpgsqlConnectionStringBuilder(server) { Database = name, Pooling = false }.ConnectionString;
+            var database = new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString;
             List<double> insert = [], insertFloor = [], update = [], updateFloor = [];
             for (var run = -1; run < runs; run++)
             {
