@@ -12,9 +12,9 @@ declare
   bookkeeping constant text[] := array['event_part', 'event_range', 'event_source', 'event_source_digest', 'rejected_event'];
   expected constant text := 'event_part(merged_through text, part_index integer, range_id uuid, upper_key text); '
     'event_range(bytes_hash bytea, claimed_end bigint, end_fixed bigint, events bigint, from_offset bigint, last_reject_offset bigint, lease_owner uuid, '
-    'lease_until timestamp with time zone, lines bigint, range_id uuid, rejects bigint, rejects_merged_through bigint, source_id uuid, types_hash bytea); '
+    'lease_until timestamp with time zone, lines bigint, range_id uuid, rejects bigint, rejects_merged_through bigint, revenue numeric, source_id uuid, types_hash bytea); '
     'event_source(applied_through bigint, claimed_through bigint, content_id uuid, created_at timestamp with time zone, events_through bigint, generation integer, kind text, '
-    'lease_owner uuid, lease_until timestamp with time zone, length bigint, lines_through bigint, name text, rejects_through bigint, source_id uuid, tail_hash bytea, types_hash bytea); '
+    'lease_owner uuid, lease_until timestamp with time zone, length bigint, lines_through bigint, name text, rejects_through bigint, revenue_through numeric, source_id uuid, tail_hash bytea, types_hash bytea); '
     'event_source_digest(content_id uuid, length bigint, recorded_by uuid, sha256 bytea); '
     'rejected_event(beginning text, line bigint, offset bigint, range_id uuid, reason text, rejected_at timestamp with time zone, source_id uuid)';
   start_over constant text := 'or start over with "drop table if exists users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event": '
@@ -29,9 +29,9 @@ begin
   end if;
 
   -- Made by another version? A newer one may mean something else by the same columns, so the number is asked, too.
-  if substring(obj_description(to_regclass('event_source'), 'pg_class') from '^ledger schema ([0-9]{1,9})$')::integer > 2 then
+  if substring(obj_description(to_regclass('event_source'), 'pg_class') from '^ledger schema ([0-9]{1,9})$')::integer > 3 then
     raise exception using errcode = 'RV004', message = format(
-      'the tables were made by a newer version of this program (%s, this one knows 2): use that version, %s', obj_description(to_regclass('event_source'), 'pg_class'), start_over);
+      'the tables were made by a newer version of this program (%s, this one knows 3): use that version, %s', obj_description(to_regclass('event_source'), 'pg_class'), start_over);
   end if;
 
   missing := array(select t from unnest(bookkeeping) as t where to_regclass(t) is null);
@@ -108,6 +108,7 @@ create table if not exists event_source (
   lines_through   bigint not null default 0,   -- lines, events, rejected lines before applied_through
   events_through  bigint not null default 0,
   rejects_through bigint not null default 0,
+  revenue_through numeric not null default 0,  -- sum of those events, so that the ledger's total is a sum over sources and not over users
   tail_hash       bytea not null default '',   -- SHA-256 of the last up to 4096 bytes before applied_through
   types_hash      bytea not null default '',   -- the types_hash of what is applied; one byte: it had different ones
   lease_owner     uuid,
@@ -140,6 +141,7 @@ create table if not exists event_range (
   lines                  bigint,
   events                 bigint,
   rejects                bigint,
+  revenue                numeric,              -- sum of the events
   last_reject_offset     bigint,               -- -1: none
   rejects_merged_through bigint not null default -1,
   lease_owner            uuid,
@@ -168,8 +170,10 @@ create table if not exists rejected_event (
   rejected_at timestamptz not null default now(),
   primary key (source_id, "offset")
 );
+-- The latest ones of all sources.
+create index if not exists rejected_event_latest on rejected_event (rejected_at, "offset");
 
 -- The programs skip this script when they find its version here. Each change of a table takes the next number (also in LedgerSchema and in the check above, which refuses older and newer tables).
-comment on table event_source is 'ledger schema 2';
+comment on table event_source is 'ledger schema 3';
 
 commit;

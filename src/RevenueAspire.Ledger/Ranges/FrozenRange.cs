@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace RevenueAspire.Ledger;
 
 /// <summary>What rule M4 fixes before a range's first merge. A taker-over must find the same hashes, and adopts end and slices.</summary>
@@ -10,9 +12,10 @@ namespace RevenueAspire.Ledger;
 /// <param name="LastRejectOffset">Offset of the last rejected line, or -1: rejects are merged when their watermark stands there.</param>
 /// <param name="RejectsMergedThrough">Watermark of the rejects: offset of the last merged one, or -1 (ignored when freezing).</param>
 /// <param name="Parts">Contiguous slices of users in key order.</param>
+/// <param name="Revenue">Sum of the events, all parts together.</param>
 public sealed record FrozenRange(
     long End, ReadOnlyMemory<byte> BytesHash, ReadOnlyMemory<byte> TypesHash, long Lines, long Events, long Rejects,
-    long LastRejectOffset, long RejectsMergedThrough, IReadOnlyList<RangePart> Parts);
+    long LastRejectOffset, long RejectsMergedThrough, IReadOnlyList<RangePart> Parts, BigInteger Revenue);
 
 /// <summary>A slice of a range's users.</summary>
 /// <param name="Index">From 0.</param>

@@ -35,6 +35,7 @@ internal static class LiveApply
         RejectColumns.Add(command.Parameters, rejects, 0, rejects.Count);
         command.Parameters.Add(WriteBatch.Bytes(typesHash));
         command.Parameters.Add(tailBefore is { } before ? WriteBatch.Bytes(before) : new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea });
+        command.Parameters.Add(WriteBatch.Digits(deltas.Sum()));
         batch.BatchCommands.Add(command);
         await batch.PrepareAsync(cancellationToken).ConfigureAwait(false);
         var began = Stopwatch.GetTimestamp();
@@ -48,7 +49,7 @@ internal static class LiveApply
         $"""
         with moved as (
           update event_source set applied_through = $3, claimed_through = $3, lines_through = lines_through + $4, events_through = events_through + $5,
-            rejects_through = rejects_through + $6, tail_hash = $7,
+            rejects_through = rejects_through + $6, revenue_through = revenue_through + $17::text::numeric, tail_hash = $7,
             types_hash = case when $15 = types_hash or applied_through = 0 then $15 else '\x00'::bytea end
           where source_id = $1 and applied_through = $2 and claimed_through = $2 and ($16::bytea is null or tail_hash = $16)
           returning source_id, lines_through - $4 as lines_before

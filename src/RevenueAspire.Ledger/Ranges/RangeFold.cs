@@ -17,14 +17,14 @@ internal static class RangeFold
     private const string Fold =
         $"""
         with ready as (
-          select r.lines, r.events, r.rejects, r.from_offset, r.end_fixed, r.types_hash
+          select r.lines, r.events, r.rejects, r.revenue, r.from_offset, r.end_fixed, r.types_hash
           from event_range r where r.source_id = $1 and r.range_id = any ($4) and {RangeRows.Finished}
         ), total as (
-          select count(*) as ranges, sum(lines) as lines, sum(events) as events, sum(rejects) as rejects, sum(end_fixed - from_offset) as bytes,
+          select count(*) as ranges, sum(lines) as lines, sum(events) as events, sum(rejects) as rejects, sum(revenue) as revenue, sum(end_fixed - from_offset) as bytes,
             case when count(distinct types_hash) = 1 then (array_agg(types_hash))[1] else '\x00'::bytea end as types from ready
         ), moved as (
           update event_source s set applied_through = $3, tail_hash = $5, lines_through = s.lines_through + total.lines,
-            events_through = s.events_through + total.events, rejects_through = s.rejects_through + total.rejects,
+            events_through = s.events_through + total.events, rejects_through = s.rejects_through + total.rejects, revenue_through = s.revenue_through + total.revenue,
             types_hash = case when s.applied_through = 0 or s.types_hash = total.types then total.types else '\x00'::bytea end
           from total
           where s.source_id = $1 and s.applied_through = $2 and total.ranges = cardinality($4) and total.bytes = $3 - $2

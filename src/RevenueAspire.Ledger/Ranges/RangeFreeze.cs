@@ -9,7 +9,7 @@ internal static class RangeFreeze
     private const string Freeze =
         """
         with moved as (
-          update event_range set end_fixed = $4, bytes_hash = $5, types_hash = $6, lines = $7, events = $8, rejects = $9, last_reject_offset = $10
+          update event_range set end_fixed = $4, bytes_hash = $5, types_hash = $6, lines = $7, events = $8, rejects = $9, last_reject_offset = $10, revenue = $13::text::numeric
           where range_id = $1 and end_fixed is null and from_offset = $2 and claimed_end = $3
           returning range_id, source_id, claimed_end
         ), parts as (
@@ -37,6 +37,7 @@ internal static class RangeFreeze
                 WriteBatch.Bytes(frozen.BytesHash), WriteBatch.Bytes(frozen.TypesHash), WriteBatch.Parameter(frozen.Lines), WriteBatch.Parameter(frozen.Events),
                 WriteBatch.Parameter(frozen.Rejects), WriteBatch.Parameter(frozen.LastRejectOffset),
                 WriteBatch.Texts([.. frozen.Parts.Select(part => part.UpperKey)]), WriteBatch.Parameter(Guid.NewGuid()),
+                WriteBatch.Digits(frozen.Revenue),
             },
         });
         if (!await WriteBatch.ExecuteAsync(batch, cancellationToken).ConfigureAwait(false))

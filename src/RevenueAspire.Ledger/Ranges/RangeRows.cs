@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Numerics;
 using Npgsql;
 
 namespace RevenueAspire.Ledger;
@@ -11,7 +13,8 @@ internal static class RangeRows
         select r.range_id, r.source_id, r.from_offset, coalesce(r.end_fixed, r.claimed_end), r.end_fixed is not null, r.bytes_hash, r.types_hash,
           r.lines, r.events, r.rejects, r.last_reject_offset, r.rejects_merged_through,
           array(select p.upper_key from event_part p where p.range_id = r.range_id order by p.part_index),
-          array(select p.merged_through from event_part p where p.range_id = r.range_id order by p.part_index)
+          array(select p.merged_through from event_part p where p.range_id = r.range_id order by p.part_index),
+          r.revenue::text
         from event_range r
         """;
 
@@ -33,7 +36,8 @@ internal static class RangeRows
         return new FrozenRange(
             row.GetInt64(3), row.GetFieldValue<byte[]>(5), row.GetFieldValue<byte[]>(6), row.GetInt64(7), row.GetInt64(8), row.GetInt64(9),
             row.GetInt64(10), row.GetInt64(11),
-            [.. upperKeys.Zip(mergedThrough, (upper, merged) => (upper, merged)).Select((part, index) => new RangePart(index, part.upper, part.merged))]);
+            [.. upperKeys.Zip(mergedThrough, (upper, merged) => (upper, merged)).Select((part, index) => new RangePart(index, part.upper, part.merged))],
+            BigInteger.Parse(row.GetString(14), CultureInfo.InvariantCulture));
     }
 
     public static async Task<EventRange?> SingleAsync(NpgsqlCommand command, CancellationToken cancellationToken)

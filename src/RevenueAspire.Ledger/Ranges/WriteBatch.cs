@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Numerics;
 using Npgsql;
 using NpgsqlTypes;
 
@@ -63,6 +65,9 @@ internal static class WriteBatch
 
     /// <summary>Text given as UTF-8, without a detour over strings.</summary>
     public static NpgsqlParameter<ReadOnlyMemory<byte>> Text(ReadOnlyMemory<byte> utf8) => new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Text };
+
+    /// <summary>A sum of any size, to be written <c>$n::text::numeric</c> in SQL.</summary>
+    public static NpgsqlParameter<string> Digits(BigInteger sum) => new() { TypedValue = sum.ToString(CultureInfo.InvariantCulture), NpgsqlDbType = NpgsqlDbType.Text };
 
     /// <summary>Texts given as UTF-8, without a detour over strings.</summary>
     public static NpgsqlParameter<ReadOnlyMemory<byte>[]> Texts(ReadOnlyMemory<byte>[] utf8) =>

@@ -9,7 +9,7 @@ public static class LedgerSchema
     private const string RefusalClass = "RV";
 
     /// <summary>What the script's last statement leaves as the comment of event_source.</summary>
-    internal const string Version = "ledger schema 2";
+    internal const string Version = "ledger schema 3";
 
     // Names, types and collation of both columns, so that a table that somebody replaced meanwhile is sent through the script, which refuses it.
     private const string IsCurrent =

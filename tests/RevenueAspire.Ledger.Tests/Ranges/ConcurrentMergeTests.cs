@@ -40,6 +40,12 @@ public sealed class ConcurrentMergeTests
         var errors = (await Task.WhenAll(merges.Concat(applies))).SelectMany(all => all).ToList();
 
         Assert.True(expected.SequenceEqual(await database.BalancesAsync()), Seed.Hint);
+        foreach (var (range, _, _) in work)
+        {
+            Assert.Equal(0, (await database.FoldAsync(range.SourceId)).OpenRanges);
+        }
+
+        await database.AssertTotalAsync();
         Assert.True(errors.Count == 0, $"{Seed.Hint}: {errors.FirstOrDefault()}");
         Assert.Equal(0, await DeadlocksAsync(database));
     }
@@ -55,6 +61,7 @@ public sealed class ConcurrentMergeTests
         Assert.Empty(errors);
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
         Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        await database.AssertTotalAsync();
         Assert.Equal(0, await DeadlocksAsync(database));
     }
 
@@ -81,6 +88,7 @@ public sealed class ConcurrentMergeTests
         var errors = (await merging).SelectMany(all => all).ToList();
         Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), $"{Seed.Hint}, {killed} kills");
         Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        await database.AssertTotalAsync();
         Assert.True(errors.Count > 20, $"only {errors.Count} merges were hit by {killed} kills");
         Assert.DoesNotContain(errors, error => error is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected });
     }

@@ -92,5 +92,7 @@ public sealed class NewUsersTests
         var twice = deltas.Sums();
         deltas.AddTo(twice);
         Assert.Equal(twice, await database.BalancesAsync());
+        await database.FoldAsync(range.SourceId);
+        await database.AssertTotalAsync();
     }
 }

@@ -1,3 +1,6 @@
+using System.Globalization;
+using System.Numerics;
+
 namespace RevenueAspire.Ledger.Tests;
 
 public sealed class RangeFreezeTests
@@ -33,7 +36,7 @@ public sealed class RangeFreezeTests
         var range = (await database.Ranges.TryClaimAsync(source.Id, 0, 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
         Assert.Null((await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen);
         var (bytesHash, typesHash) = (Enumerable.Repeat((byte)1, 32).ToArray(), Enumerable.Repeat((byte)2, 32).ToArray());
-        var frozen = new FrozenRange(90, bytesHash, typesHash, 10, 8, 2, 55, 12345, [new(7, "\u00e9"u8.ToArray(), "x"u8.ToArray()), new(9, "\U0001f600"u8.ToArray(), default)]);
+        var frozen = new FrozenRange(90, bytesHash, typesHash, 10, 8, 2, 55, 12345, [new(7, "\u00e9"u8.ToArray(), "x"u8.ToArray()), new(9, "\U0001f600"u8.ToArray(), default)], BigInteger.Parse("-123456789012345678901234567890123456789012", CultureInfo.InvariantCulture));
         var won = await database.Ranges.TryFreezeAsync(range, frozen, CancellationToken.None);
 
         foreach (var read in (EventRange?[])[won, await database.Ranges.FindAsync(range.Id, CancellationToken.None)])
@@ -41,6 +44,7 @@ public sealed class RangeFreezeTests
             Assert.Equal((range.Id, source.Id, 0, 90), (read!.Id, read.SourceId, read.From, read.To));
             var stored = read.Frozen!;
             Assert.Equal((90, 10, 8, 2, 55, -1), (stored.End, stored.Lines, stored.Events, stored.Rejects, stored.LastRejectOffset, stored.RejectsMergedThrough));
+            Assert.Equal(frozen.Revenue, stored.Revenue);
             Assert.Equal(bytesHash, stored.BytesHash.ToArray());
             Assert.Equal(typesHash, stored.TypesHash.ToArray());
             Assert.Equal([(0, "\u00e9", ""), (1, "\U0001f600", "")], stored.Parts.Select(part => (part.Index, Utf8(part.UpperKey), Utf8(part.MergedThrough))));

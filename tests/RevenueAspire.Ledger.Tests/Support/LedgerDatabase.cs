@@ -48,7 +48,7 @@ public sealed class LedgerDatabase : IAsyncDisposable
     {
         rejects ??= [];
         return new FrozenRange(
-            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count, rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts));
+            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count, rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts), deltas.Sum());
     }
 
     public Task<FoldResult> FoldAsync(Guid sourceId) => Ranges.FoldAsync(sourceId, TailHash, CancellationToken.None);
@@ -89,6 +89,10 @@ public sealed class LedgerDatabase : IAsyncDisposable
 
         return balances;
     }
+
+    /// <summary>That the sources' running sums and the balances say the same total, which they do whenever every range is folded.</summary>
+    public async Task AssertTotalAsync() =>
+        Assert.Equal(await ScalarAsync<string>("select coalesce(sum(revenue), 0)::text from users_revenue"), await ScalarAsync<string>("select coalesce(sum(revenue_through), 0)::text from event_source"));
 
     public async Task<T> ScalarAsync<T>(string sql)
     {
