@@ -7,7 +7,7 @@ namespace RevenueAspire.Benchmarks.Ingest;
 internal static class IngestComparison
 {
     private const string Usage = """
-        ingest [single|batch|latency|allocations|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64]
+        ingest [single|batch|latency|allocations|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64] [--engines "Host=..;Username=.."]
 
           single       POST /liveEvent with wrk, the API beside bare Kestrel
           batch        100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them
@@ -15,6 +15,7 @@ internal static class IngestComparison
           allocations  managed bytes a single event allocates, beside bare Kestrel
           client       RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets
           node         a small Node server that appends without fsync, beside bare Kestrel
+          --engines    the log in Postgres, on this server, beside the log in files: single events, and batches of 1000
         """;
 
     /// <summary>Runs what the arguments ask for.</summary>
@@ -37,6 +38,11 @@ internal static class IngestComparison
                     break;
                 case "--connections":
                     settings = settings with { Connections = [.. value.Split(',').Select(part => int.Parse(part, CultureInfo.InvariantCulture))] };
+                    i++;
+                    break;
+                case "--engines":
+                    settings = settings with { Server = value };
+                    parts.Add("engines");
                     i++;
                     break;
                 case "single" or "batch" or "latency" or "allocations" or "client" or "node" or "all":
@@ -81,6 +87,11 @@ internal static class IngestComparison
             await SingleEvents.CompareNodeAsync(bare.Url, settings);
         }
 
+        if (settings.Server is { } server)
+        {
+            await Engines.CompareAsync(bare.Url, api.Url, server, settings);
+        }
+
         return 0;
     }
 
@@ -88,6 +99,9 @@ internal static class IngestComparison
     internal sealed record Settings
     {
         public int Runs { get; init; } = 5;
+
+        /// <summary>Connection string of a Postgres server for the log in Postgres, or null.</summary>
+        public string? Server { get; init; }
 
         public int Seconds { get; init; } = 6;
 

@@ -17,13 +17,13 @@ internal sealed class MeasuredServer : IAsyncDisposable
     public int ProcessId => _service?.Id ?? _process?.Id ?? throw new ObjectDisposedException(nameof(MeasuredServer));
 
     /// <summary>The real API, Release, default settings, its log in a fresh folder; metrics and traces go to a collector, so that both are on.</summary>
-    public static async Task<MeasuredServer> StartApiAsync(string collector)
+    public static async Task<MeasuredServer> StartApiAsync(string collector, params string[] further)
     {
         var data = new TempDirectory();
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         var service = ServiceProcess.Start(
             "RevenueAspire.Api",
-            [$"--urls={url}", $"--Data:Directory={data.Path}", "--Ingest:Secrets=secret", "--Logging:LogLevel:RevenueAspire.Ledger=Error"],
+            [$"--urls={url}", $"--Data:Directory={data.Path}", "--Ingest:Secrets=secret", "--Logging:LogLevel:RevenueAspire.Ledger=Error", .. further],
             new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector, ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf" });
         await service.WaitForUrlAsync(url + "/health");
         return new MeasuredServer(url, service, null, data);
