@@ -50,12 +50,13 @@ internal sealed class RunningModel : IAsyncDisposable
                 .. arguments,
             ]);
         var model = new RunningModel(builder, await builder.BuildAsync(), folder);
+        await model.App.StartAsync();
+        // Not before: a log is found by the orchestrator's name of its resource, and begins with what was written meanwhile.
         foreach (var resource in model.App.Services.GetRequiredService<DistributedApplicationModel>().Resources)
         {
             model._watchers.Add(model.WatchAsync(resource));
         }
 
-        await model.App.StartAsync();
         return model;
     }
 
