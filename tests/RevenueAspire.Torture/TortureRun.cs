@@ -172,6 +172,12 @@ internal sealed class TortureRun : IDisposable
         }
 
         await _stage.StopServicesAsync();
+        if (_settings.Kinds.Contains(FaultKinds.Disk) && records.Count > 0)
+        {
+            var copies = await DamageCheck.RunAsync(_stage, records, new Random(_settings.Seed));
+            Say(_started, copies > 0 ? "checked copies of the log with a damaged byte and without a segment" : "the log is too short to damage a copy of it");
+        }
+
         ClosingTable.Write(_settings, _sent, records.Count, files.Count, _faults, _stage.Violations, _stage.Postgres.Deadlocks);
     }
 

@@ -13,6 +13,22 @@ internal static class DiskFaults
     public static IEnumerable<Fault> All =>
     [
         .. Prlimit is null ? (Fault[])[] : [new(FaultKinds.Disk, "log disk full", FillLogAsync)],
+        new(FaultKinds.Disk, "database disk full", context => context.WithPostgresAsync(async () =>
+        {
+            if (context.Stage.PostgresDisk is not { } disk)
+            {
+                return "left out: only root may mount a small disk";
+            }
+
+            var room = context.Random.Next(200_000);
+            disk.Fill(room);
+            var pause = await context.PauseAsync(0.5, 5);
+            disk.Heal();
+
+            // A server that could not even write its log of changes has ended.
+            await context.Stage.Postgres.EnsureRunningAsync();
+            return $"{room} bytes of room, for {pause}";
+        })),
         WhileDown("mark lost", (context, mark) =>
         {
             File.Delete(mark);

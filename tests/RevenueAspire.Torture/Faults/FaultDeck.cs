@@ -13,7 +13,7 @@ internal sealed class FaultDeck
     {
         _seed = seed;
         _random = new Random(seed);
-        _faults = [.. KillFaults.All.Concat(PostgresFaults.All).Concat(NetworkFaults.All).Concat(DiskFaults.All).Where(fault => kinds.Contains(fault.Kind))];
+        _faults = [.. KillFaults.All.Concat(PostgresFaults.All).Concat(NetworkFaults.All).Concat(DiskFaults.All).Concat(ClockFaults.All).Where(fault => kinds.Contains(fault.Kind))];
         _next = _faults.Length;
     }
 

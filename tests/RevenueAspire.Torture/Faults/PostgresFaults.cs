@@ -153,7 +153,7 @@ internal static class PostgresFaults
         return $"{await setting}, {writes} foreign writes";
     }
 
-    /// <summary>A foreign transaction takes two users in the order that ours never do.</summary>
+    /// <summary>A foreign transaction takes two users, whom nearly every range has, in the order that ours never do.</summary>
     private static async Task<string> ProvokeDeadlocksAsync(FaultContext context)
     {
         var before = context.Stage.Postgres.ProvokedDeadlocks;
@@ -163,9 +163,9 @@ internal static class PostgresFaults
             await using var transaction = await connection.BeginTransactionAsync();
             try
             {
-                await LockAsync(connection, "probe");
-                await Task.Delay(context.Between(0.1, 0.8));
-                await LockAsync(connection, "only h1");
+                await LockAsync(connection, "😀");
+                await Task.Delay(context.Between(0.3, 0.9));
+                await LockAsync(connection, "+");
                 await Task.Delay(context.Between(0, 0.3));
             }
             catch (PostgresException lost) when (lost.SqlState == PostgresErrorCodes.DeadlockDetected)

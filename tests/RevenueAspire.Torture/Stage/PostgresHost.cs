@@ -47,6 +47,9 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>The connection string of the services, through a proxy.</summary>
     public string ThroughProxy(int port) => new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 5 }.ConnectionString;
 
+    /// <summary>Past the proxy, to another database.</summary>
+    public string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(Direct) { Database = database }.ConnectionString;
+
     private string Direct => new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = _options.Port, Username = "postgres", Password = _options.Password, Database = Database, Pooling = false, Timeout = 5, CommandTimeout = 60, Options = Unaffected }.ConnectionString;
 
     public bool IsRunning => _server is { Exited.IsCompleted: false };

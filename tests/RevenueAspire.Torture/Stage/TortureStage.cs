@@ -21,7 +21,11 @@ internal sealed class TortureStage : IAsyncDisposable
         (Folder, Violations, _random) = (folder, violations, random);
         var port = FreePort.Next();
         Outputs = new Outputs(Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName, violations);
-        Postgres = new PostgresHost(Path.Combine(Directory.CreateDirectory(Path.Combine(folder, "postgres")).FullName, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"));
+        Clock = new FakeClock(folder);
+        Clock.JumpTo(TimeSpan.Zero);
+        var postgres = Directory.CreateDirectory(Path.Combine(folder, "postgres")).FullName;
+        PostgresDisk = TmpfsMount.TryMount(postgres);
+        Postgres = new PostgresHost(Path.Combine(postgres, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"));
         DatabaseProxy = new FaultyProxy(port);
         _installation = new Installation(Postgres.ThroughProxy(DatabaseProxy.Port), Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
         ApiProxy = new FaultyProxy(new Uri(_installation.ApiUrl).Port);
@@ -37,6 +41,12 @@ internal sealed class TortureStage : IAsyncDisposable
     public Outputs Outputs { get; }
 
     public PostgresHost Postgres { get; }
+
+    /// <summary>The disk of the database, where it can be made full; else null.</summary>
+    public TmpfsMount? PostgresDisk { get; }
+
+    /// <summary>The clock of API and processors.</summary>
+    public FakeClock Clock { get; }
 
     public FaultyProxy DatabaseProxy { get; }
 
@@ -58,13 +68,10 @@ internal sealed class TortureStage : IAsyncDisposable
     /// <summary>Folder of the log.</summary>
     public string Log => _installation.File("events");
 
-    /// <summary>Set on the command line of services that are started from now on: a clock of their own, for example.</summary>
-    public Dictionary<string, string?> ExtraSettings { get; } = [];
-
     /// <summary>The API's address through the proxy.</summary>
     public Uri ApiUrl => new($"http://127.0.0.1:{ApiProxy.Port}");
 
-    private Dictionary<string, string?> ApiSettings => new(ExtraSettings) { ["EventLog__SegmentBytes"] = "1000000" };
+    private Dictionary<string, string?> ApiSettings => new(Clock.Settings) { ["EventLog__SegmentBytes"] = "1000000" };
 
     /// <summary>Durable marks that were seen lately, oldest first: what may be on disk after a power cut, since the mark itself is not fsynced.</summary>
     public long[] SeenMarks()
@@ -107,10 +114,18 @@ internal sealed class TortureStage : IAsyncDisposable
     public HttpClient CreateHttp(TimeSpan timeout) => new() { BaseAddress = ApiUrl, DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
 
     /// <summary>Starts a command of the client or the processor.</summary>
-    public ServiceProcess StartCommand(string project, params string[] arguments)
+    public ServiceProcess StartCommand(string project, params string[] arguments) => StartCommand(project, new Dictionary<string, string?>(), arguments);
+
+    /// <summary>Starts a command of the client or the processor, with other settings than the services.</summary>
+    public ServiceProcess StartCommand(string project, IReadOnlyDictionary<string, string?> others, params string[] arguments)
     {
         var settings = project == "RevenueAspire.Processor" ? NextProcessorSettings() : [];
         settings["Client__Url"] = ApiUrl.ToString();
+        foreach (var (name, value) in others)
+        {
+            settings[name] = value;
+        }
+
         return _installation.Start(project, settings, arguments);
     }
 
@@ -119,6 +134,7 @@ internal sealed class TortureStage : IAsyncDisposable
     {
         DatabaseProxy.Heal();
         ApiProxy.Heal();
+        PostgresDisk?.Heal();
         await Postgres.EnsureRunningAsync();
         foreach (var service in Processors.Append(Api))
         {
@@ -143,6 +159,7 @@ internal sealed class TortureStage : IAsyncDisposable
         await DatabaseProxy.DisposeAsync();
         await ApiProxy.DisposeAsync();
         await Postgres.DisposeAsync();
+        PostgresDisk?.Dispose();
         foreach (var service in Processors.Append(Api))
         {
             service.Dispose();
@@ -158,7 +175,7 @@ internal sealed class TortureStage : IAsyncDisposable
     {
         lock (_random)
         {
-            return new Dictionary<string, string?>(ExtraSettings)
+            return new Dictionary<string, string?>(Clock.Settings)
             {
                 ["Processor__LeaseSeconds"] = Text(_random.Next(2, 5)),
                 ["Processor__LiveRangeBytes"] = Text(_random.Next(4_000, 100_000)),

@@ -1,0 +1,87 @@
+using System.Globalization;
+using System.Numerics;
+using Npgsql;
+using RevenueAspire.Testing;
+using RevenueAspire.Torture.Stage;
+
+namespace RevenueAspire.Torture.Checks;
+
+/// <summary>Damages copies of the log, and has each counted into a database of its own: what is damaged is named, everything else counts, and nothing is skipped in silence.</summary>
+internal static class DamageCheck
+{
+    private const int BlockBytes = 64 << 10;
+    private const int SegmentsAtLeast = 3;
+    private const int Reported = 3;
+
+    /// <summary>Damages a byte in the middle of a sealed segment, and removes one.</summary>
+    /// <returns>How many copies were checked: none when the log is too short.</returns>
+    public static async Task<int> RunAsync(TortureStage stage, IReadOnlyList<LogRecord> records, Random random)
+    {
+        var segments = LogRecords.Segments(stage.Log);
+        if (segments.Length < SegmentsAtLeast)
+        {
+            return 0;
+        }
+
+        // Neither the first, whose absence looks like retention, nor the last, which has no checksums yet.
+        var chosen = random.Next(1, segments.Length - 1);
+        var (start, end) = (segments[chosen].Start, segments[chosen + 1].Start);
+        var at = random.NextInt64(end - start);
+        var block = start + (at / BlockBytes * BlockBytes);
+        await CheckAsync(stage, records, "damaged", (block, Math.Min(end, block + BlockBytes)), folder =>
+        {
+            using var file = new FileStream(Path.Combine(folder, Path.GetFileName(segments[chosen].Path)), FileMode.Open, FileAccess.ReadWrite);
+            file.Position = at;
+            var value = file.ReadByte();
+            file.Position = at;
+            file.WriteByte((byte)(value ^ (1 << random.Next(8))));
+        });
+        await CheckAsync(stage, records, "missing", (start, end), folder =>
+        {
+            File.Delete(Path.Combine(folder, Path.GetFileName(segments[chosen].Path)));
+            File.Delete(Path.ChangeExtension(Path.Combine(folder, Path.GetFileName(segments[chosen].Path)), ".seal"));
+        });
+        return 2;
+    }
+
+    private static async Task CheckAsync(TortureStage stage, IReadOnlyList<LogRecord> records, string name, (long From, long Through) lost, Action<string> damage)
+    {
+        var folder = Directory.CreateDirectory(Path.Combine(stage.Folder, name)).FullName;
+        foreach (var path in Directory.GetFiles(stage.Log))
+        {
+            File.Copy(path, Path.Combine(folder, Path.GetFileName(path)), overwrite: true);
+        }
+
+        damage(folder);
+        await stage.Postgres.ExecuteAsync($"create database {name} template template0 encoding 'UTF8'");
+        var database = stage.Postgres.ConnectionString(name);
+        await using var process = stage.StartCommand("RevenueAspire.Processor", new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database }, "process", folder);
+        var code = await process.WaitForExitAsync(TimeSpan.FromMinutes(1));
+        stage.Outputs.Save(name, process);
+        if (code != Reported || !process.Output.Contains(lost.From.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))
+        {
+            stage.Violations.Add(ViolationKind.Other, $"{name}: bytes {lost.From} to {lost.Through} were made unreadable; process ended with {code} and said: {process.Output}");
+        }
+
+        var expected = new Totals();
+        foreach (var record in records.Where(record => record.End <= lost.From || record.Offset >= lost.Through))
+        {
+            expected.Add(record.Event);
+        }
+
+        await using var connection = new NpgsqlConnection(database);
+        await connection.OpenAsync();
+        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue", connection);
+        await using var rows = await command.ExecuteReaderAsync();
+        var actual = new Totals();
+        while (await rows.ReadAsync())
+        {
+            actual.Set(rows.GetString(0), BigInteger.Parse(rows.GetString(1), CultureInfo.InvariantCulture));
+        }
+
+        if (expected.DifferenceTo(actual) is { Length: > 0 } difference)
+        {
+            stage.Violations.Add(ViolationKind.WrongBalance, $"{name}: with bytes {lost.From} to {lost.Through} unreadable {difference}");
+        }
+    }
+}

@@ -1,0 +1,38 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace RevenueAspire.Torture.Stage;
+
+/// <summary>A file system in memory, small when it is to be full. Root only.</summary>
+internal sealed class TmpfsMount : IDisposable
+{
+    private const string Roomy = "4g";
+    private readonly string _path;
+
+    private TmpfsMount(string path) => _path = path;
+
+    /// <summary>Mounts one there; null where that is not allowed.</summary>
+    public static TmpfsMount? TryMount(string path) =>
+        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess && Run("mount", "-t", "tmpfs", "-o", $"size={Roomy},mode=755", "revenueaspire-torture", path) ? new TmpfsMount(path) : null;
+
+    /// <summary>Leaves so much room, and no more.</summary>
+    public void Fill(long room)
+    {
+        var drive = new DriveInfo(_path);
+        var pages = (drive.TotalSize - drive.TotalFreeSpace + room) / Environment.SystemPageSize;
+        Run("mount", "-o", string.Create(CultureInfo.InvariantCulture, $"remount,size={Math.Max(1, pages) * Environment.SystemPageSize}"), _path);
+    }
+
+    /// <summary>Gives the room back.</summary>
+    public void Heal() => Run("mount", "-o", $"remount,size={Roomy}", _path);
+
+    public void Dispose() => Run("umount", "-l", _path);
+
+    private static bool Run(string program, params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        process.StandardError.ReadToEnd();
+        process.WaitForExit();
+        return process.ExitCode == 0;
+    }
+}
