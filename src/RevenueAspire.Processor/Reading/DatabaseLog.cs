@@ -16,6 +16,7 @@ internal sealed class DatabaseLog : IStoredLog
     private readonly NpgsqlDataSource _database;
     private readonly LogSignal? _signal;
     private readonly PostgresLogReader _reader;
+    private Task _next = Task.CompletedTask;
 
     private DatabaseLog(NpgsqlDataSource database, LogSignal? signal, PostgresLogReader reader) => (_database, _signal, _reader) = (database, signal, reader);
 
@@ -45,7 +46,11 @@ internal sealed class DatabaseLog : IStoredLog
     public long FirstOffset => _reader.FirstOffset;
 
     /// <inheritdoc/>
-    public long ReadDurableMark() => _reader.ReadDurableMark();
+    public long ReadDurableMark()
+    {
+        Volatile.Write(ref _next, _signal?.Next ?? Task.CompletedTask);
+        return _reader.ReadDurableMark();
+    }
 
     /// <inheritdoc/>
     public LogRead Read(long offset, Span<byte> destination) => _reader.Read(offset, destination);
@@ -55,8 +60,23 @@ internal sealed class DatabaseLog : IStoredLog
 
     /// <inheritdoc/>
     /// <remarks>A look is a query, so the database says when there is something to look at.</remarks>
-    public Task WaitAsync(TimeSpan poll, TimeProvider time, CancellationToken cancellationToken) =>
-        _signal is null ? Task.Delay(LongestWait, time, cancellationToken) : _signal.WaitAsync(LongestWait, time, cancellationToken);
+    public async Task WaitAsync(TimeSpan poll, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (_signal is null)
+        {
+            await Task.Delay(LongestWait, time, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            await Volatile.Read(ref _next).WaitAsync(LongestWait, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // As long as was asked.
+        }
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _reader.Dispose();

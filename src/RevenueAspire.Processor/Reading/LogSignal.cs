@@ -28,18 +28,8 @@ internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
         }
     }
 
-    /// <summary>Until the next notification, at most so long.</summary>
-    public async Task WaitAsync(TimeSpan atMost, TimeProvider clock, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await Volatile.Read(ref _next).Task.WaitAsync(atMost, clock, cancellationToken).ConfigureAwait(false);
-        }
-        catch (TimeoutException)
-        {
-            // As long as was asked.
-        }
-    }
+    /// <summary>Ends with the next notification. To be taken before the look at the database after which it is awaited: what is appended in between is then not missed.</summary>
+    public Task Next => Volatile.Read(ref _next).Task;
 
     private async Task ListenAsync(CancellationToken cancellationToken)
     {
