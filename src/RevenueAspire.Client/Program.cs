@@ -3,5 +3,5 @@ using RevenueAspire.Client.Service;
 using RevenueAspire.ServiceDefaults;
 
 return await StartupErrors.RunAsync(
-    () => ClientCommandLine.RunAsync(args, Terminal.Console, service: ClientService.RunAsync, send: SendProgram.RunAsync),
+    () => ClientCommandLine.RunAsync(args, Terminal.Console, new ClientCommands(ClientService.RunAsync, ToolHost.SendAsync, ToolHost.LoadAsync)),
     describe: exception => exception is InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } ? exception.Message : null);

@@ -74,6 +74,10 @@ internal static class Composition
         return (options, ReadEventTypes(configuration));
     }
 
+    /// <summary>Where what cannot be read in place is copied to. Looked up only when it is needed.</summary>
+    public static string SpoolDirectory() =>
+        Path.Combine(DataDirectory.Resolve(new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory).AddSettings(ReadEnvironment()).Build()), "spool");
+
     private static string ReadEnvironment() => Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
 
     private static IConfigurationBuilder AddSettings(this IConfigurationBuilder configuration, string environment) => configuration

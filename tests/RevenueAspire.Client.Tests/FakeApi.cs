@@ -166,7 +166,7 @@ internal sealed class FakeApi : IAsyncDisposable
         var hash = Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(body)));
         lock (_gate)
         {
-            if (_keys.TryGetValue(key, out var known))
+            if (key.Length > 0 && _keys.TryGetValue(key, out var known))
             {
                 return known.Hash == hash ? (known.Status, known.Answer) : (422, """{"detail":"the key is known with another body"}""");
             }
@@ -175,7 +175,11 @@ internal sealed class FakeApi : IAsyncDisposable
             Offset += 100;
             var receipt = string.Create(CultureInfo.InvariantCulture, $"{LogId:N}:{Offset - 100}");
             var answer = isBatch ? $$"""{"receipt":"{{receipt}}","accepted":{{good.Count}},"rejectedCount":{{rejected.Count}},"rejected":{{list}}}""" : $$"""{"receipt":"{{receipt}}"}""";
-            _keys[key] = (hash, 202, answer);
+            if (key.Length > 0)
+            {
+                _keys[key] = (hash, 202, answer);
+            }
+
             return (202, answer);
         }
     }

@@ -118,6 +118,21 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_log_that_was_set_back_to_an_older_copy_is_refused_and_nothing_is_sent()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        var records = api.Records.Count;
+        api.Offset = 1000;
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Contains("an older copy was restored", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(records, api.Records.Count);
+    }
+
+    [Fact]
     public async Task A_run_of_which_nothing_was_sent_begins_with_the_log_and_the_file_as_they_are_now()
     {
         await using var api = await FakeApi.StartAsync();

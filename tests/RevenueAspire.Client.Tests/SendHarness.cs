@@ -17,6 +17,9 @@ internal sealed class SendHarness : IDisposable
     /// <summary>Cancels like Ctrl+C.</summary>
     public CancellationTokenSource Stop { get; set; } = new();
 
+    /// <summary>What standard input gives.</summary>
+    public byte[] Input { get; set; } = [];
+
     /// <summary>What the last command wrote to stdout.</summary>
     public string Out { get; private set; } = "";
 
@@ -48,14 +51,16 @@ internal sealed class SendHarness : IDisposable
         using var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var terminal = new Terminal(output, TextWriter.Synchronized(error), IsInteractive: false);
+        var terminal = new Terminal(output, TextWriter.Synchronized(error), IsInteractive: false, () => new MemoryStream(Input));
         try
         {
             return await ClientCommandLine.RunAsync(
                 args,
                 terminal,
-                service: () => Task.FromResult(-1),
-                send: arguments => new SendCommand(arguments, Options, http, JournalDirectory, terminal, TimeProvider.System).RunAsync(Stop.Token));
+                new ClientCommands(
+                    Service: () => Task.FromResult(-1),
+                    Send: arguments => new SendCommand(arguments, Options, http, JournalDirectory, terminal, TimeProvider.System).RunAsync(Stop.Token),
+                    Load: arguments => new LoadCommand(arguments, Options, http, terminal, TimeProvider.System).RunAsync(Stop.Token)));
         }
         finally
         {

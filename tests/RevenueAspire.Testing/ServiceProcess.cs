@@ -16,11 +16,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     private readonly string _name;
     private int _disposed;
 
-    private ServiceProcess(Process process, string name)
+    private ServiceProcess(Process process, string name, byte[]? input)
     {
         (_process, _name) = (process, name);
         Id = process.Id;
-        process.StandardInput.Close();
+        _ = FeedAsync(process, input ?? []);
         _output = Task.WhenAll(PumpAsync(process.StandardOutput, Lines), PumpAsync(process.StandardError, ErrorLines));
     }
 
@@ -56,7 +56,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <param name="arguments">Its arguments.</param>
     /// <param name="environment">Set on top of the inherited environment, from which settings of the services are removed; a null value removes.</param>
     /// <param name="workingDirectory">Current directory of the process; the temporary folder by default.</param>
-    public static ServiceProcess Start(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null)
+    /// <param name="input">All that its standard input gives; nothing by default.</param>
+    public static ServiceProcess Start(
+        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, byte[]? input = null)
     {
         var dll = project.EndsWith(".dll", StringComparison.Ordinal) ? project : Repository.Executable(project);
         if (!File.Exists(dll))
@@ -83,13 +85,13 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             start.Environment[name] = value;
         }
 
-        return new ServiceProcess(Process.Start(start)!, Path.GetFileNameWithoutExtension(dll));
+        return new ServiceProcess(Process.Start(start)!, Path.GetFileNameWithoutExtension(dll), input);
     }
 
     /// <summary>Runs to the end and returns the finished process; its exit code is <see cref="ExitCode"/>.</summary>
-    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, TimeSpan? limit = null)
+    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, TimeSpan? limit = null, byte[]? input = null)
     {
-        var process = Start(project, arguments, environment, workingDirectory);
+        var process = Start(project, arguments, environment, workingDirectory, input);
         try
         {
             await process.WaitForExitAsync(limit);
@@ -99,6 +101,19 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         {
             await process.DisposeAsync();
             throw;
+        }
+    }
+
+    private static async Task FeedAsync(Process process, byte[] input)
+    {
+        try
+        {
+            await process.StandardInput.BaseStream.WriteAsync(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It ended, or closed its end, without reading all of it: what came of that is for the test to see.
         }
     }
 

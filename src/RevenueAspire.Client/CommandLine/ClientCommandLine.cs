@@ -3,13 +3,20 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary>What the user asked <c>send</c> to do; null where an option is not given.</summary>
-internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, int? Rate = null);
+internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null);
 
-/// <summary>The command line: without arguments the service, with <c>send</c> the tool.</summary>
+/// <summary>What the command line starts.</summary>
+/// <param name="Service">Without a command.</param>
+/// <param name="Send"><c>send</c>.</param>
+/// <param name="Load"><c>load</c>.</param>
+internal sealed record ClientCommands(Func<Task<int>> Service, Func<SendArguments, Task<int>> Send, Func<LoadArguments, Task<int>> Load);
+
+/// <summary>The command line: without arguments the service, with <c>send</c> and <c>load</c> the tools.</summary>
 internal static class ClientCommandLine
 {
     private const string Program = "RevenueAspire.Client";
@@ -31,7 +38,10 @@ internal static class ClientCommandLine
           {{Program}} send events.jsonl
           {{Program}} send big.jsonl --batch 1000 --url http://localhost:8000
           {{Program}} send big.jsonl --resume          go on after Ctrl+C, a kill or a power cut
+          {{Program}} send day.jsonl.gz                gzip is recognised by its first bytes, whatever the name
+          tail -n 1000 log | {{Program}} send - --json    standard input; the result as one JSON object
 
+        Standard input cannot be read again, so a send of it cannot be resumed.
         A line that is no event is named on stderr and written to FILE.rejected.jsonl; the others are sent.
         Without --url and --secret the settings Client:Url and Client:Secret hold (environment: Client__Url, Client__Secret).
         """ + "\n" + ExitCodesHelp;
@@ -43,14 +53,16 @@ internal static class ClientCommandLine
         Examples:
           {{Program}}
           {{Program}} send events.jsonl
+          {{Program}} load --users 10000 --rate 500 --duration 30s --skew zipf
+          source <({{Program}} completion bash)        complete commands and options with the tab key
         """ + "\n" + ExitCodesHelp;
 
     /// <summary>Parses the arguments and runs what they ask for.</summary>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(string[] args, Terminal terminal, Func<Task<int>> service, Func<SendArguments, Task<int>> send)
+    public static async Task<int> RunAsync(string[] args, Terminal terminal, ClientCommands commands)
     {
         // A file may be called @x; stopping is wired in SendCommand, without a limit of two seconds.
-        var parsed = Build(service, send).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        var parsed = Build(commands).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction)
         {
             foreach (var error in parsed.Errors)
@@ -66,20 +78,16 @@ internal static class ClientCommandLine
         return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = terminal.Out, Error = terminal.Error });
     }
 
-    private static RootCommand Build(Func<Task<int>> service, Func<SendArguments, Task<int>> send)
+    private static RootCommand Build(ClientCommands commands)
     {
-        var files = new Argument<string[]>("FILE") { Description = "File of events, one JSON object a line.", Arity = ArgumentArity.OneOrMore };
-        var url = new Option<string?>("--url") { Description = "Address of the API. [default: http://localhost:8000]", HelpName = "URL" };
-        var secret = new Option<string?>("--secret") { Description = "The API's secret. Other users of the machine can see it here; Client__Secret in the environment they cannot. [default: secret]", HelpName = "S" };
-        var concurrency = new Option<int?>("--concurrency") { Description = "Requests in flight at most. [default: 64]", HelpName = "N" };
+        var files = new Argument<string[]>("FILE") { Description = "File of events, one JSON object a line; gzip is recognised by its first bytes; - is standard input.", Arity = ArgumentArity.OneOrMore };
+        var (url, secret, concurrency) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency());
+        var json = CommonOptions.Json();
         var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };
         var rate = new Option<int?>("--rate") { Description = "Lines a second at most. Without it as fast as the API answers.", HelpName = "N" };
         var resume = new Option<bool>("--resume") { Description = "Go on where an earlier send of the same files to the same address was stopped." };
-        url.Validators.Add(result => AddError(result, url, ClientOptions.UrlProblem));
-        secret.Validators.Add(result => AddError(result, secret, ClientOptions.SecretProblem));
-        concurrency.Validators.Add(result => AddRangeError(result, concurrency, SendLimits.Concurrency));
-        batch.Validators.Add(result => AddRangeError(result, batch, SendLimits.BatchLines));
-        rate.Validators.Add(result => AddRangeError(result, rate, SendLimits.Rate));
+        batch.Validators.Add(result => CommonOptions.AddRangeError(result, batch, SendLimits.BatchLines));
+        rate.Validators.Add(result => CommonOptions.AddRangeError(result, rate, SendLimits.Rate));
         files.Validators.Add(result =>
         {
             var paths = result.Tokens.Select(token => token.Value).ToList();
@@ -87,7 +95,7 @@ internal static class ClientCommandLine
             {
                 result.AddError("FILE is empty.");
             }
-            else if (paths.Find(path => path.StartsWith('-')) is { } option)
+            else if (paths.Find(path => path.StartsWith('-') && path != SpoolFile.StandardInput) is { } option)
             {
                 // The library takes an option that it does not know for one more file.
                 result.AddError($"Unrecognized option '{option}'. A file of that name is written ./{option}.");
@@ -103,36 +111,22 @@ internal static class ClientCommandLine
             }
         });
 
-        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, rate, resume };
-        sendCommand.SetAction(parsed => send(new SendArguments(
-            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume), parsed.GetValue(rate))));
+        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, rate, resume, json };
+        sendCommand.Validators.Add(result =>
+        {
+            if (result.GetValue(resume) && (result.GetValue(files) ?? []).Contains(SpoolFile.StandardInput))
+            {
+                result.AddError("--resume needs a file: standard input cannot be read again.");
+            }
+        });
+        sendCommand.SetAction(parsed => commands.Send(new SendArguments(
+            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume), parsed.GetValue(json), parsed.GetValue(rate))));
 
-        var root = new RootCommand("Sends events to the RevenueAspire API.") { sendCommand };
-        root.SetAction(_ => service());
+        var loadCommand = LoadCommandLine.Build(commands.Load);
+        var root = new RootCommand("Sends events to the RevenueAspire API.") { sendCommand, loadCommand, CompletionCommand.Build(Program) };
+        root.SetAction(_ => commands.Service());
         var help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithExamples((HelpAction)help.Action!, new Dictionary<Command, string> { [root] = RootHelp, [sendCommand] = SendHelp });
+        help.Action = new HelpWithExamples((HelpAction)help.Action!, new Dictionary<Command, string> { [root] = RootHelp, [sendCommand] = SendHelp, [loadCommand] = LoadCommandLine.Help });
         return root;
-    }
-
-    private static void AddError(OptionResult result, Option<string?> option, Func<string, string?> problem)
-    {
-        if (problem(result.GetValueOrDefault<string?>() ?? "") is { } text)
-        {
-            result.AddError($"{option.Name}: {text}");
-        }
-    }
-
-    private static void AddRangeError(OptionResult result, Option<int?> option, int max)
-    {
-        // What is no number has its own message.
-        if (result.Errors.Any() || result.Tokens.Count != 1)
-        {
-            return;
-        }
-
-        if (!int.TryParse(result.Tokens[0].Value, System.Globalization.CultureInfo.InvariantCulture, out var value) || value < 1 || value > max)
-        {
-            result.AddError($"{option.Name} must be a number from 1 to {max}.");
-        }
     }
 }

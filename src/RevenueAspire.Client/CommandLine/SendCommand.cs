@@ -3,6 +3,7 @@ using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Client.CommandLine;
 
@@ -12,6 +13,10 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     private readonly ApiConnection _api = new(http, new Uri(arguments.Url ?? options.Url), arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
 
     private readonly SendDisplay _display = new(terminal, time);
+
+    private readonly SendResults _results = new(terminal, arguments.Json);
+
+    private readonly string _spoolDirectory = Path.Combine(Path.GetDirectoryName(journalDirectory)!, "spool");
 
     private readonly SendSettings _settings = new()
     {
@@ -37,23 +42,23 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             foreach (var job in jobs)
             {
                 current = job;
-                anyRejected |= job.Entry.Finished ? await SayDoneAsync(job) : await SendAsync(job, stop);
+                anyRejected |= job.Entry.Finished ? SayDone(job) : await SendAsync(job, stop);
                 current = null;
             }
 
-            return anyRejected ? ExitCodes.Rejected : ExitCodes.Done;
+            return _results.End(anyRejected ? ExitCodes.Rejected : ExitCodes.Done, null);
         }
         catch (SendException failure)
         {
             await terminal.Error.WriteLineAsync(failure.Message + Advice(failure));
             await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), failure.Failure);
-            return ExitCodes.NotDone;
+            return _results.End(ExitCodes.NotDone, failure.Message);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             await terminal.Error.WriteLineAsync("Stopped.");
             await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
-            return ExitCodes.NotDone;
+            return _results.End(ExitCodes.NotDone, "Stopped.");
         }
         finally
         {
@@ -69,7 +74,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         {
             foreach (var file in arguments.Files)
             {
-                inputs.Enqueue(InputFile.Open(file));
+                inputs.Enqueue(await InputFile.OpenAsync(file, terminal.OpenInput, _spoolDirectory, stop));
             }
 
             while (inputs.TryPeek(out var input))
@@ -107,7 +112,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     /// <summary>A new run, or the one to resume, which may have come to its end.</summary>
     private async Task<SendJob> OpenAsync(InputFile input, CancellationToken stop)
     {
-        var journal = RunJournal.Open(journalDirectory, JournalNames.Send(input.FullPath, _api.Url), input.GivenPath);
+        var journal = RunJournal.Open(journalDirectory, input.IsStandardInput ? JournalNames.StandardInput() : JournalNames.Send(input.FullPath, _api.Url), input.GivenPath);
         SendJob? job = null;
         try
         {
@@ -157,41 +162,26 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         {
             await _display.ShowAsync(file, job.Entry.Length, job.Entry.SentThrough, run, () => run.RunAsync(stop));
         }
+        catch
+        {
+            _results.AddStopped(job, run.RejectedPath, time.GetElapsedTime(start));
+            throw;
+        }
         finally
         {
             _display.EndFile(file);
         }
 
-        await terminal.Out.WriteLineAsync(Summary(job, run, time.GetElapsedTime(start)));
+        _results.AddSent(job, run, time.GetElapsedTime(start));
         return job.Entry.Rejected > 0;
     }
 
     /// <summary>Says that an earlier process has sent all of it.</summary>
     /// <returns>Whether lines were rejected.</returns>
-    private async Task<bool> SayDoneAsync(SendJob job)
+    private bool SayDone(SendJob job)
     {
-        var entry = job.Entry;
-        var rejected = entry.Rejected > 0 ? $"; the rejected lines are in {entry.RejectedPath}" : "";
-        await terminal.Out.WriteLineAsync(
-            $"{job.Input.GivenPath}: was sent to the end before: {SendDisplay.Number(entry.Accepted + entry.Rejected)} lines sent, {SendDisplay.Number(entry.Accepted)} accepted, {SendDisplay.Number(entry.Rejected)} rejected{rejected}");
-        return entry.Rejected > 0;
-    }
-
-    private static string Summary(SendJob job, SendRun run, TimeSpan elapsed)
-    {
-        var entry = job.Entry;
-        var text = new StringBuilder($"{job.Input.GivenPath}: {SendDisplay.Number(entry.Accepted + entry.Rejected)} lines sent, {SendDisplay.Number(entry.Accepted)} accepted, {SendDisplay.Number(entry.Rejected)} rejected");
-        text.Append(System.Globalization.CultureInfo.InvariantCulture, $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(run.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
-        if (entry.Rejected > 0)
-        {
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"; the rejected lines are in {run.RejectedPath}");
-        }
-        else if (File.Exists(run.RejectedPath))
-        {
-            text.Append(System.Globalization.CultureInfo.InvariantCulture, $"; {run.RejectedPath} is from an earlier run");
-        }
-
-        return text.ToString();
+        _results.AddSentBefore(job);
+        return job.Entry.Rejected > 0;
     }
 
     private static string Advice(SendException failure) => failure.Failure == SendFailure.Unauthorized ? " Set --secret or Client:Secret." : "";
@@ -204,15 +194,22 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             return;
         }
 
+        var counted = $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}.";
+        if (job.Input.IsStandardInput)
+        {
+            await terminal.Error.WriteLineAsync(counted + " Standard input cannot be resumed: put what is to be sent into a file to be able to.");
+            return;
+        }
+
         var command = new StringBuilder("RevenueAspire.Client send");
-        command.AppendJoin("", arguments.Files.Select(file => " " + Quoted(file)));
+        command.AppendJoin("", arguments.Files.Where(file => file != SpoolFile.StandardInput).Select(file => " " + Quoted(file)));
         if (arguments.Url is { } url)
         {
             command.Append(" --url ").Append(url);
         }
 
         await terminal.Error.WriteLineAsync(
-            $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}. Go on with: {command} --resume");
+            $"{counted} Go on with: {command} --resume");
     }
 
     private static string Quoted(string file) => file.Any(c => !char.IsAsciiLetterOrDigit(c) && !"/\\:._-+@".Contains(c)) ? $"'{file}'" : file;

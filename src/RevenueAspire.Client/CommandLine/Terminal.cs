@@ -4,8 +4,9 @@ namespace RevenueAspire.Client.CommandLine;
 /// <param name="Out">Results.</param>
 /// <param name="Error">Progress, bad lines, errors.</param>
 /// <param name="IsInteractive">Whether <paramref name="Error"/> is a terminal that can show a bar.</param>
-internal sealed record Terminal(TextWriter Out, TextWriter Error, bool IsInteractive)
+/// <param name="OpenInput">Opens standard input.</param>
+internal sealed record Terminal(TextWriter Out, TextWriter Error, bool IsInteractive, Func<Stream> OpenInput)
 {
     /// <summary>The process's own.</summary>
-    public static Terminal Console { get; } = new(System.Console.Out, System.Console.Error, !System.Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb");
+    public static Terminal Console { get; } = new(System.Console.Out, System.Console.Error, !System.Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb", System.Console.OpenStandardInput);
 }

@@ -32,19 +32,23 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
 
     /// <summary>Sends one event, or JSON Lines.</summary>
     /// <param name="lines">Lines of a batch, which goes to <c>/liveEvents</c>: so many rejected ones are to be listed. 0 for a single event.</param>
-    /// <param name="key">The Idempotency-Key.</param>
+    /// <param name="key">The Idempotency-Key; null for none.</param>
     /// <param name="body">Must stay unchanged until the call returns, and after an <see cref="AnswerKind.TryAgain"/> without a status for good: a broken connection may still read it.</param>
     /// <param name="cancellationToken">Breaks the attempt off.</param>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
-    public async ValueTask<Answer> PostAsync(int lines, string key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    public async ValueTask<Answer> PostAsync(int lines, string? key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         var isBatch = lines > 0;
         using var content = new ReadOnlyMemoryContent(body);
         content.Headers.ContentType = isBatch ? JsonLines : Json;
         using var request = new HttpRequestMessage(HttpMethod.Post, isBatch ? new Uri($"{_events.AbsoluteUri}?listed={lines}") : _event) { Content = content };
         request.Headers.TryAddWithoutValidation("Authorization", secret);
-        request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
+        if (key is not null)
+        {
+            request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
+        }
+
         using var response = await SendAsync(request, cancellationToken);
         return await ReadAsync(response, lines, cancellationToken);
     }

@@ -1,15 +1,20 @@
 using Microsoft.Win32.SafeHandles;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Client.Input;
 
 /// <summary>A file to send. Its length is fixed when it is opened, so that what is appended meanwhile belongs to a later run. Thread-safe.</summary>
 internal sealed class InputFile : IDisposable
 {
+    /// <summary>Stands for the path of standard input: rejected lines go beside a file of that name in the current directory.</summary>
+    private const string StandardInputName = "standard-input";
+
     private InputFile(string givenPath, SafeFileHandle handle)
     {
         GivenPath = givenPath;
-        FullPath = Path.GetFullPath(givenPath);
+        IsStandardInput = givenPath == SpoolFile.StandardInput;
+        FullPath = Path.GetFullPath(IsStandardInput ? StandardInputName : givenPath);
         Handle = handle;
         Length = RandomAccess.GetLength(handle);
     }
@@ -19,10 +24,45 @@ internal sealed class InputFile : IDisposable
 
     public string FullPath { get; }
 
+    /// <summary>Whether it is a copy of standard input, which nobody can read again: its send cannot be resumed.</summary>
+    public bool IsStandardInput { get; }
+
     public SafeFileHandle Handle { get; }
 
     /// <summary>Bytes at the time of opening, or when a resumed run began.</summary>
     public long Length { get; private set; }
+
+    /// <summary>Opens a file; of a gzip file (whatever its name) what it holds; of <c>-</c> what standard input gives to its end.</summary>
+    /// <param name="path">As the user wrote it.</param>
+    /// <param name="standardInput">Opened only for <c>-</c>.</param>
+    /// <param name="spoolDirectory">Where a copy without a name is kept while it is open.</param>
+    /// <param name="cancellationToken">Stops the copying.</param>
+    /// <exception cref="InputFileException">As <see cref="Open"/>, or gzip that is not whole, or no room.</exception>
+    public static async Task<InputFile> OpenAsync(string path, Func<Stream> standardInput, string spoolDirectory, CancellationToken cancellationToken)
+    {
+        try
+        {
+            if (path == SpoolFile.StandardInput)
+            {
+                await using var input = standardInput();
+                return new InputFile(path, await SpoolFile.CopyAsync(input, "standard input", spoolDirectory, cancellationToken));
+            }
+
+            var file = Open(path);
+            if (!SpoolFile.IsGzip(file.Handle))
+            {
+                return file;
+            }
+
+            file.Dispose();
+            await using var packed = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
+            return new InputFile(path, await SpoolFile.CopyAsync(packed, path, spoolDirectory, cancellationToken));
+        }
+        catch (SpoolException exception)
+        {
+            throw new InputFileException(exception.Message, exception);
+        }
+    }
 
     /// <exception cref="InputFileException">It is missing, a directory, no regular file, or cannot be read; the message is one line for people.</exception>
     public static InputFile Open(string path)
@@ -57,7 +97,7 @@ internal sealed class InputFile : IDisposable
         catch (NotSupportedException exception)
         {
             handle.Dispose();
-            throw new InputFileException($"{path} is a pipe or a device. Only a file can be sent again after an interruption: write it to one first.", exception);
+            throw new InputFileException($"{path} is a pipe or a device. Only a file can be sent again after an interruption: write it to one first, or give it as standard input and name that -.", exception);
         }
         catch (IOException exception)
         {

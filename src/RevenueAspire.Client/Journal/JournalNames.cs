@@ -9,6 +9,9 @@ internal static class JournalNames
     /// <summary>Of the tool: the same file to the same address.</summary>
     public static string Send(string fullPath, Uri url) => "send-" + Hash($"{fullPath}\n{url.AbsoluteUri}");
 
+    /// <summary>Of the tool: standard input is another one each time.</summary>
+    public static string StandardInput() => "send-input-" + Guid.NewGuid().ToString("N");
+
     /// <summary>Of the service: the same content into the same log, wherever the file lies and whatever the API's address is.</summary>
     /// <param name="kind"><c>start</c> or <c>generate</c>.</param>
     /// <param name="content">The content's digest.</param>

@@ -102,6 +102,13 @@ internal sealed class RunJournal : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
+    /// <summary>Removes what nobody can take up again. Call it before disposing.</summary>
+    public void Remove()
+    {
+        File.Delete(FilePath);
+        File.Delete(_lock.Name);
+    }
+
     /// <summary>Makes the directory, and its name durable in each parent that was made for it.</summary>
     private static void CreateDirectory(string directory)
     {

@@ -21,6 +21,12 @@ internal static class ResumeRules
             return null;
         }
 
+        // Asked just now, unlike what a request that is repeated goes by: that may be older than the last receipt.
+        if (log is not null && log.Id == entry.LogId && log.DurableMark < entry.AsOf)
+        {
+            return $"the API's log ends at offset {log.DurableMark}, and this run has seen it at {entry.AsOf}: an older copy was restored, and lines that were answered may be missing in it. Compare the ledger with the file, and send what is missing as a file of its own";
+        }
+
         return entry.LogId is { } logId && log is not null
             ? CheckKey(entry.AsOf, logId, log, entry.LinesThrough + 1)
             : $"the API's health does not tell which keys it remembers; {Doubt(entry.LinesThrough + 1)}";

@@ -132,6 +132,11 @@ internal sealed class SendJob : IDisposable
     public void Dispose()
     {
         Digest.Dispose();
+        if (Input.IsStandardInput)
+        {
+            _journal.Remove();
+        }
+
         _journal.Dispose();
         Input.Dispose();
     }

@@ -53,7 +53,7 @@ internal sealed partial class FileSender(
             StartPatience = startPatience,
         };
         var observer = new LogObserver(logger, time);
-        using var input = InputFile.Open(FileSettings.Resolve(settings.File));
+        using var input = await InputFile.OpenAsync(FileSettings.Resolve(settings.File), () => Stream.Null, journals.SpoolPath, stop);
         var log = await LogStateQuery.WaitAsync(api, sending, observer, time, stop);
         using var job = await OpenAsync(input, kind, again, api.Url, log, stop);
         if (job is null)
@@ -159,4 +159,8 @@ internal enum SendKind
 }
 
 /// <summary>Where the journals are.</summary>
-internal sealed record JournalDirectory(string Path);
+internal sealed record JournalDirectory(string Path)
+{
+    /// <summary>Beside it: where what cannot be read in place is copied to.</summary>
+    public string SpoolPath => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, "spool");
+}

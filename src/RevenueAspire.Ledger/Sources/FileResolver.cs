@@ -71,7 +71,9 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                 await using var start = new NpgsqlCommand(
                     $"""
                     insert into event_source (source_id, kind, name, content_id, generation, length)
-                    select $1, 'file', $2, d.content_id, (select max(s.generation) + 1 from event_source s where s.content_id = d.content_id), d.length
+                    select $1, 'file',
+                        case when $2 = '{SourceRegistry.Nameless}' then (select min(s.name) from event_source s where s.content_id = d.content_id and s.generation = 1) else $2 end,
+                        d.content_id, (select max(s.generation) + 1 from event_source s where s.content_id = d.content_id), d.length
                     from event_source_digest d where d.length = $3 and d.sha256 = $4
                     on conflict (source_id) do update set name = excluded.name
                     returning {SourceRows.Columns}
@@ -196,6 +198,12 @@ internal sealed class FileResolver(NpgsqlDataSource database)
 
     private static async Task RenameAsync(NpgsqlConnection connection, Guid contentId, string name, CancellationToken cancellationToken)
     {
+        if (name == SourceRegistry.Nameless)
+        {
+            // Nobody finds it there again; whatever path is known stays.
+            return;
+        }
+
         await using var command = new NpgsqlCommand("update event_source set name = $2 where content_id = $1 and name <> $2", connection)
         {
             Parameters = { new() { Value = contentId }, new() { Value = name } },

@@ -6,6 +6,9 @@ namespace RevenueAspire.Ledger;
 /// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="LedgerErrors.IsTransient"/> tells what to retry (M12). Each is safe to repeat.</remarks>
 public sealed class SourceRegistry(NpgsqlDataSource database)
 {
+    /// <summary>Name of a file that was read from standard input. A path that is known for the same content is kept in its place: <c>verify</c> can look there.</summary>
+    public const string Nameless = "-";
+
     private const string Find = $"select {SourceRows.Columns} from event_source where source_id = $1";
 
     /// <summary>Finds or makes the source of a log; its id is the log's id.</summary>
@@ -87,7 +90,7 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     /// <summary>Finds the file by content, or creates its source, or records its growth: under one advisory lock (rule M10).</summary>
     /// <remarks>The longest known beginning of the file decides: the whole file, it is known; a content's newest state, it has grown; an older state, it is a fork.</remarks>
     /// <param name="attempt">Made by the caller (M1), the same for each repeat of the call: becomes the id of a new source, and one that is repeated after an error in doubt answers as the first try did.</param>
-    /// <param name="name">Full path. Stored when the file holds all that is known of its content, so that verify finds all of it there.</param>
+    /// <param name="name">Full path, or <see cref="Nameless"/>. Stored when the file holds all that is known of its content, so that verify finds all of it there.</param>
     /// <param name="digests">Digests of the file at its length (the longest) and at each known shorter length.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
     /// <exception cref="ArgumentException">No digest, two of one length, one of length 0 (an empty file has no content to be known by), or one that is not 32 bytes.</exception>

@@ -13,40 +13,50 @@ internal static class ProcessCommand
 {
     /// <summary>Processes each path in turn; one that fails does not keep the others from being done.</summary>
     /// <returns>1 when a path was not done, else 3 when a line was rejected, else 0.</returns>
-    public static async Task<int> RunAsync(string[] paths, bool again, CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken)
     {
         using var host = Composition.BuildCommand();
         var services = host.Services;
         await using var inputs = new ProcessInputs(paths, again, services.GetRequiredService<ProcessorOptions>().MaxLineBytes);
         if (!inputs.Any)
         {
-            return ExitCodes.NotDone;
+            return NothingOpened(inputs, json);
         }
 
         inputs.First.HashAhead(services.GetRequiredService<EventTypes>(), cancellationToken);
         await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
-        return await RunAllAsync(inputs, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken)).ConfigureAwait(false);
+        return await RunAllAsync(inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>As <see cref="RunAsync"/>, without a database and without what it takes to have one.</summary>
-    public static async Task<int> DryRunAsync(string[] paths, CancellationToken cancellationToken)
+    public static async Task<int> DryRunAsync(string[] paths, bool json, CancellationToken cancellationToken)
     {
         var (options, types) = Composition.ReadSettings();
         await using var inputs = new ProcessInputs(paths, again: false, options.MaxLineBytes);
         if (!inputs.Any)
         {
-            return ExitCodes.NotDone;
+            return NothingOpened(inputs, json);
         }
-
 
         // On this thread: nothing else is to be done meanwhile, and each method that really waits costs time to be compiled.
         return await RunAllAsync(
-            inputs, (input, progress) => Task.FromResult(new DryRun(types, options).Run(input.Source, input.Path, progress, cancellationToken))).ConfigureAwait(false);
+            inputs, json, (input, progress) => Task.FromResult(new DryRun(types, options).Run(input.Source, input.Path, progress, cancellationToken)), cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task<int> RunAllAsync(ProcessInputs inputs, Func<ProcessInput, RunProgress, Task<ProcessOutcome>> run)
+    private static int NothingOpened(ProcessInputs inputs, bool json)
     {
-        var failed = inputs.SomeFailed;
+        if (json)
+        {
+            JsonResults.WriteProcess(ExitCodes.NotDone, [], inputs.Problems.Lines);
+        }
+
+        return ExitCodes.NotDone;
+    }
+
+    private static async Task<int> RunAllAsync(
+        ProcessInputs inputs, bool json, Func<ProcessInput, RunProgress, Task<ProcessOutcome>> run, CancellationToken cancellationToken)
+    {
+        var problems = inputs.Problems;
         var outcomes = new List<ProcessOutcome>();
         for (var index = 0; index < inputs.Paths.Count; index++)
         {
@@ -58,19 +68,23 @@ internal static class ProcessCommand
                 var input = inputs.Open(index);
                 await using (input.ConfigureAwait(false))
                 {
+                    if (input.NeedsSpool)
+                    {
+                        progress.Phase = "copying";
+                        await input.SpoolAsync(inputs.MaxLineBytes, cancellationToken).ConfigureAwait(false);
+                    }
+
                     outcomes.Add(await run(input, progress).ConfigureAwait(false));
                 }
             }
             catch (Exception exception) when (IsOfThisPath(exception))
             {
-                failed = true;
-                await Console.Error.WriteLineAsync(exception is DbException ? $"{path}: {LedgerErrors.Describe(exception)}" : exception.Message).ConfigureAwait(false);
+                problems.Tell(exception is DbException ? $"{path}: {LedgerErrors.Describe(exception)}" : exception.Message);
             }
             catch (Exception exception) when (LedgerErrors.IsTransient(exception))
             {
                 // It was tried again for as long as the settings say. What is done stays done, and is told below.
-                failed = true;
-                await Console.Error.WriteLineAsync(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1)).ConfigureAwait(false);
+                problems.Tell(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
                 break;
             }
         }
@@ -85,8 +99,17 @@ internal static class ProcessCommand
             }
         }
 
-        ClosingTable.Write(outcomes);
-        return failed ? ExitCodes.NotDone : code;
+        code = problems.Any ? ExitCodes.NotDone : code;
+        if (json)
+        {
+            JsonResults.WriteProcess(code, outcomes, problems.Lines);
+        }
+        else
+        {
+            ClosingTable.Write(outcomes);
+        }
+
+        return code;
     }
 
     private static string DatabaseAway(Exception exception, RunProgress progress, int notBegun)

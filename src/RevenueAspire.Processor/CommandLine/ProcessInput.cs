@@ -4,18 +4,27 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>A path on the command line: a file, or the log that it belongs to.</summary>
+/// <summary>A path on the command line: a file, the log that it belongs to, or standard input.</summary>
 internal sealed class ProcessInput : IAsyncDisposable
 {
     private CancellationTokenSource? _stop;
 
-    private ProcessInput(string path, ISourceReader source) => (Path, Source) = (path, source);
+    private ISourceReader? _source;
+
+    private ProcessInput(string path, ISourceReader? source)
+    {
+        Path = path;
+        _source = source;
+    }
 
     /// <summary>As it was given.</summary>
     public string Path { get; }
 
-    /// <summary>The file, its length fixed now, or the log.</summary>
-    public ISourceReader Source { get; }
+    /// <summary>The file, its length fixed now, or the log. Standard input and gzip only after <see cref="SpoolAsync"/>.</summary>
+    public ISourceReader Source => _source ?? throw new InvalidOperationException("Standard input is read first.");
+
+    /// <summary>Whether its bytes are not yet those that count.</summary>
+    public bool NeedsSpool { get; private set; }
 
     /// <summary>Set while a file is being hashed ahead.</summary>
     public FileHashing? Hashing { get; private set; }
@@ -25,9 +34,15 @@ internal sealed class ProcessInput : IAsyncDisposable
     /// <exception cref="EventLog.EventLogException">A damaged log.json.</exception>
     public static ProcessInput Open(string path, bool again, int maxLineBytes)
     {
+        if (SpooledSource.IsStandardInput(path))
+        {
+            return new ProcessInput(path, null) { NeedsSpool = true };
+        }
+
         if (SourcePath.FindLog(path) is not { } directory)
         {
-            return new ProcessInput(path, FileSourceReader.Open(path, maxLineBytes));
+            var file = FileSourceReader.Open(path, maxLineBytes);
+            return new ProcessInput(path, file) { NeedsSpool = file.IsGzip };
         }
 
         return again
@@ -35,10 +50,21 @@ internal sealed class ProcessInput : IAsyncDisposable
             : new ProcessInput(path, LogSourceReader.Open(directory));
     }
 
+    /// <summary>Copies what cannot be read in place: to the end of standard input, or of what gzip holds.</summary>
+    /// <exception cref="ServiceDefaults.Files.SpoolException">Cut-off or damaged gzip, or no space.</exception>
+    public async Task SpoolAsync(int maxLineBytes, CancellationToken cancellationToken)
+    {
+        _source?.Dispose();
+        _source = SpooledSource.IsStandardInput(Path)
+            ? await SpooledSource.ReadStandardInputAsync(maxLineBytes, cancellationToken).ConfigureAwait(false)
+            : await SpooledSource.InflateAsync(Path, maxLineBytes, cancellationToken).ConfigureAwait(false);
+        NeedsSpool = false;
+    }
+
     /// <summary>Begins to hash a file, which needs no database.</summary>
     public void HashAhead(EventTypes types, CancellationToken cancellationToken)
     {
-        if (Source is FileSourceReader file && FileEnd.Find(file, types) is { Length: > 0 and var length })
+        if (!NeedsSpool && _source is FileSourceReader file && FileEnd.Find(file, types) is { Length: > 0 and var length })
         {
             _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Hashing = new FileHashing(file.EndingAt(length, []), length, _stop.Token);
@@ -56,6 +82,6 @@ internal sealed class ProcessInput : IAsyncDisposable
             _stop = null;
         }
 
-        Source.Dispose();
+        _source?.Dispose();
     }
 }

@@ -25,12 +25,11 @@ internal sealed class ProcessInputs : IAsyncDisposable
                 }
 
                 // Not kept: there may be more files than a process may have open.
-                input.Source.Dispose();
+                input.DisposeAsync().AsTask().GetAwaiter().GetResult();
             }
             catch (Exception exception) when (ProcessCommand.IsOfThisPath(exception))
             {
-                SomeFailed = true;
-                Console.Error.WriteLine(exception.Message);
+                Problems.Tell(exception.Message);
             }
         }
     }
@@ -38,8 +37,11 @@ internal sealed class ProcessInputs : IAsyncDisposable
     /// <summary>Those that could be opened.</summary>
     public IReadOnlyList<string> Paths => _paths;
 
-    /// <summary>Whether some could not be opened.</summary>
-    public bool SomeFailed { get; }
+    /// <summary>Those that could not be opened, and what fails later.</summary>
+    public Problems Problems { get; } = new();
+
+    /// <summary>Longest line of a file.</summary>
+    public int MaxLineBytes => _maxLineBytes;
 
     /// <summary>Whether one could be opened.</summary>
     public bool Any => _first is not null;
@@ -48,6 +50,7 @@ internal sealed class ProcessInputs : IAsyncDisposable
     public ProcessInput First => _first!;
 
     /// <summary>Opens one of <see cref="Paths"/> to be read: the first one as it is open, the others anew. The caller disposes of it.</summary>
+    /// <remarks>What <see cref="ProcessInput.NeedsSpool"/> is to be copied then.</remarks>
     public ProcessInput Open(int index) => index == 0 ? First : ProcessInput.Open(_paths[index], _again, _maxLineBytes);
 
     /// <inheritdoc/>

@@ -7,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Following;
+using RevenueAspire.Processor.Reading;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor.CommandLine;
@@ -21,7 +22,10 @@ internal static class ProcessorCommandLine
           RevenueAspire.Processor process events.jsonl             count a file, once
           RevenueAspire.Processor process *.jsonl --dry-run        only read and validate; needs no database
           RevenueAspire.Processor process events.jsonl --again     count it once more, on purpose
+          zcat day.gz | RevenueAspire.Processor process -          count standard input (gzip files are known by their content: process day.gz does the same)
+          RevenueAspire.Processor process *.jsonl --json           one JSON object on standard output, for scripts
           RevenueAspire.Processor verify                           compare the table with logs and files
+          source <(RevenueAspire.Processor completion bash)        complete commands and options with the tab key
 
         Exit codes:
           0  done, every line counted (or counted before); verify: all balances are right
@@ -61,6 +65,7 @@ internal static class ProcessorCommandLine
         {
             BuildProcess(literal: Math.Max(0, arguments.SkipWhile(argument => argument != "--").Count() - 1)),
             BuildVerify(),
+            CompletionCommand.Build("RevenueAspire.Processor"),
         };
         root.SetAction((_, _) => RunServiceAsync());
         var help = root.Options.OfType<HelpOption>().Single();
@@ -87,19 +92,25 @@ internal static class ProcessorCommandLine
     /// <param name="literal">How many arguments stand behind <c>--</c>: file names, whatever they begin with.</param>
     private static Command BuildProcess(int literal)
     {
-        var files = new Argument<string[]>("FILE") { Arity = ArgumentArity.OneOrMore, Description = "Files of events, one JSON object a line; or the folder of a log." };
+        var files = new Argument<string[]>("FILE") { Arity = ArgumentArity.OneOrMore, Description = "Files of events, one JSON object a line; gzip is recognised by its first bytes; - is standard input. Or the folder of a log." };
         var again = new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
+        var json = JsonOption();
         var dryRun = new Option<bool>("--dry-run") { Description = "Read, validate and aggregate only; needs no database and changes nothing." };
         var command = new Command("process", "Count files, once each. A file is known by its content: the same again, under whatever name, changes nothing; one that has grown goes on where it ended.")
         {
-            files, again, dryRun,
+            files, again, dryRun, json,
         };
         command.Validators.Add(result =>
         {
             // The parser would take an option that it does not know as one more file.
-            foreach (var option in (result.GetValue(files) ?? []).SkipLast(literal).Where(file => file.StartsWith('-')))
+            foreach (var option in (result.GetValue(files) ?? []).SkipLast(literal).Where(file => file.StartsWith('-') && !SpooledSource.IsStandardInput(file)))
             {
                 result.AddError($"Unrecognized option '{option}' (for a file of that name: ./{option}).");
+            }
+
+            if ((result.GetValue(files) ?? []).Count(SpooledSource.IsStandardInput) > 1)
+            {
+                result.AddError("- is named twice: standard input can be read once.");
             }
 
             if (result.GetValue(again) && result.GetValue(dryRun))
@@ -109,15 +120,18 @@ internal static class ProcessorCommandLine
         });
         command.SetAction((parsed, _) => Termination.RunAsync(
             token => parsed.GetValue(dryRun)
-                ? ProcessCommand.DryRunAsync(parsed.GetRequiredValue(files), token)
-                : ProcessCommand.RunAsync(parsed.GetRequiredValue(files), parsed.GetValue(again), token)));
+                ? ProcessCommand.DryRunAsync(parsed.GetRequiredValue(files), parsed.GetValue(json), token)
+                : ProcessCommand.RunAsync(parsed.GetRequiredValue(files), parsed.GetValue(again), parsed.GetValue(json), token)));
         return command;
     }
 
+    private static Option<bool> JsonOption() => new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
+
     private static Command BuildVerify()
     {
-        var command = new Command("verify", "Compute all balances again from the logs and files that were counted, and print each user that differs.");
-        command.SetAction((_, _) => Termination.RunAsync(VerifyCommand.RunAsync));
+        var json = JsonOption();
+        var command = new Command("verify", "Compute all balances again from the logs and files that were counted, and print each user that differs.") { json };
+        command.SetAction((parsed, _) => Termination.RunAsync(token => VerifyCommand.RunAsync(parsed.GetValue(json), token)));
         return command;
     }
 

@@ -15,6 +15,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     private readonly RunProgress _progress;
     private readonly long _started = Stopwatch.GetTimestamp();
     private readonly Timer _begin;
+    private readonly bool _lines = Console.IsErrorRedirected || Environment.GetEnvironmentVariable("TERM") == "dumb";
     private Task? _shown;
     private bool _ended;
 
@@ -23,7 +24,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
         _progress = progress;
 
         // A short run shows nothing: a bar that only flashes up would be noise, and costs more than the run.
-        _begin = new Timer(_ => Begin(), null, Console.IsErrorRedirected ? LinePause : BarPause * 3, Timeout.InfiniteTimeSpan);
+        _begin = new Timer(_ => Begin(), null, _lines ? LinePause : BarPause * 3, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Shows a run until disposed.</summary>
@@ -46,7 +47,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     {
         lock (_lock)
         {
-            _shown = _ended ? null : Console.IsErrorRedirected ? WriteLinesAsync(_progress) : ShowBarAsync(_progress);
+            _shown = _ended ? null : _lines ? WriteLinesAsync(_progress) : ShowBarAsync(_progress);
         }
     }
 
@@ -58,10 +59,13 @@ internal sealed class ProgressDisplay : IAsyncDisposable
             var rate = done / Stopwatch.GetElapsedTime(_started).TotalSeconds;
             await Console.Error.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{progress.Name}: {progress.Phase}, {done / 1e6:N0} of {total / 1e6:N0} MB ({(total == 0 ? 0 : 100.0 * done / total):0} %), {rate / 1e6:0.0} MB/s")).ConfigureAwait(false);
+                $"{progress.Name}: {progress.Phase}, {done / 1e6:N0} of {total / 1e6:N0} MB ({(total == 0 ? 0 : 100.0 * done / total):0} %), {rate / 1e6:0.0} MB/s{Left(total - done, rate)}")).ConfigureAwait(false);
         }
         while (await PauseAsync(LinePause).ConfigureAwait(false));
     }
+
+    private static string Left(long bytes, double rate) =>
+        rate <= 0 || bytes / rate >= TimeSpan.MaxValue.TotalSeconds ? "" : string.Create(CultureInfo.InvariantCulture, $", {TimeSpan.FromSeconds(bytes / rate):hh\\:mm\\:ss} left");
 
     private async Task ShowBarAsync(RunProgress progress)
     {

@@ -14,28 +14,44 @@ internal static class VerifyCommand
 {
     private const int Attempts = 5;
 
+    /// <summary>Users that <c>--json</c> lists; all are counted.</summary>
+    private const int ListedDifferences = 1000;
+
     /// <summary>Prints each user that differs.</summary>
     /// <returns>1 when a part of a log cannot be read, or is removed; else 0 when all balances are right, 3 when one differs; what cannot be checked is an exception.</returns>
-    public static async Task<int> RunAsync(CancellationToken cancellationToken)
+    public static async Task<int> RunAsync(bool json, CancellationToken cancellationToken)
     {
         using var host = Composition.BuildCommand();
         await CommandDatabase.OpenAsync(host.Services, cancellationToken).ConfigureAwait(false);
         var verifier = host.Services.GetRequiredService<LedgerVerifier>();
+        var listed = new List<LedgerDifference>();
         var result = await RunAsync(
             host.Services,
             verifier,
-            difference => Console.Out.WriteLine(string.Create(
+            listed,
+            json ? null : difference => Print(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{JsonSerializer.Serialize(Encoding.UTF8.GetString(difference.UserId))}: the table has {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "no row"}, the events say {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "nothing"}")),
             cancellationToken).ConfigureAwait(false);
-        Console.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}."));
+        var code = !result.IsComplete ? ExitCodes.NotDone : result.Differences == 0 ? ExitCodes.Done : ExitCodes.Differs;
+        if (json)
+        {
+            JsonResults.WriteVerify(code, result, listed);
+        }
+        else
+        {
+            Print(string.Create(CultureInfo.InvariantCulture, $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}."));
+        }
+
         foreach (var line in result.Hints.Concat(result.Removed.Concat(result.Unreadable).Select(reason => $"Could not check. {reason}")))
         {
             await Console.Error.WriteLineAsync(line).ConfigureAwait(false);
         }
 
-        return !result.IsComplete ? ExitCodes.NotDone : result.Differences == 0 ? ExitCodes.Done : ExitCodes.Differs;
+        return code;
     }
+
+    private static void Print(string line) => Console.Out.WriteLine(line);
 
     private static string Summary(VerifyResult result) => (result.Differences, result.Removed.Count, result.Unreadable.Count) switch
     {
@@ -47,13 +63,23 @@ internal static class VerifyCommand
     };
 
     /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database went away meanwhile and is back within Processor:RetrySeconds.</summary>
-    private static async Task<VerifyResult> RunAsync(IServiceProvider services, LedgerVerifier verifier, Action<LedgerDifference> report, CancellationToken cancellationToken)
+    private static async Task<VerifyResult> RunAsync(IServiceProvider services, LedgerVerifier verifier, List<LedgerDifference> listed, Action<LedgerDifference>? print, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
+            listed.Clear();
             try
             {
-                return await verifier.RunAsync(report, cancellationToken).ConfigureAwait(false);
+                return await verifier.RunAsync(
+                    difference =>
+                    {
+                        print?.Invoke(difference);
+                        if (print is null && listed.Count < ListedDifferences)
+                        {
+                            listed.Add(difference);
+                        }
+                    },
+                    cancellationToken).ConfigureAwait(false);
             }
             catch (Exception exception) when (attempt < Attempts && LedgerErrors.IsTransient(exception))
             {

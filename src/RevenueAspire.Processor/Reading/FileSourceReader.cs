@@ -1,5 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using RevenueAspire.Ledger;
+using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Processor.Reading;
 
@@ -52,14 +53,23 @@ internal sealed class FileSourceReader : ISourceReader
         }
     }
 
+    /// <summary>Content that was copied to a file without a name, whose bytes are what counts (rule M10).</summary>
+    /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.Nameless"/>.</param>
+    /// <param name="spool">Taken over.</param>
+    /// <param name="maxLineBytes">Longest line.</param>
+    public static FileSourceReader FromSpool(string name, SafeFileHandle spool, int maxLineBytes) => new(name, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
+
     private static UserErrorException NotRegular(string path) =>
-        new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file first");
+        new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
 
     /// <summary>The same file, ending earlier, with the lengths at which its content is known. Shares the open file: dispose of the original only.</summary>
     public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) => new(Name, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
 
     /// <summary>The same file with the lengths at which its content is known; takes the open file over.</summary>
     public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, _file, _length, MaxLineBytes, lineEnds, _owner);
+
+    /// <summary>Whether the bytes are those of a gzip file, which counts as what it holds.</summary>
+    public bool IsGzip => SpoolFile.IsGzip(_file);
 
     /// <inheritdoc/>
     public SourceKind Kind => SourceKind.File;

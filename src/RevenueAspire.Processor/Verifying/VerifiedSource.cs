@@ -43,7 +43,7 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
         catch (Exception exception)
         {
             reader?.Dispose();
-            if (exception is UserErrorException or SourceStoppedException or EventLog.EventLogException)
+            if (exception is UserErrorException or ServiceDefaults.Files.SpoolException or SourceStoppedException or EventLog.EventLogException)
             {
                 throw new UserErrorException("Could not check. " + exception.Message, exception);
             }
@@ -83,7 +83,20 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
     /// <summary>With its known lengths as ends of lines, as it was counted. One that counted less than another generation ends where it ended.</summary>
     private FileSourceReader OpenFile(int maxLineBytes)
     {
+        if (Source.Name == SourceRegistry.Nameless)
+        {
+            throw new UserErrorException(
+                $"A file of {Source.Length} bytes was counted from standard input, and not kept: process the same content once more from a file (it is not counted again), so that verify finds it there");
+        }
+
         var file = FileSourceReader.Open(Source.Name, maxLineBytes);
+        if (file.IsGzip)
+        {
+            // No thread of the pool waits here: verify folds on one of its own.
+            file.Dispose();
+            file = SpooledSource.InflateAsync(Source.Name, maxLineBytes, CancellationToken.None).GetAwaiter().GetResult();
+        }
+
         return file.WithLineEnds([.. Digests.Select(digest => digest.Length)]);
     }
 

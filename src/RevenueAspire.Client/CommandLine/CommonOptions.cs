@@ -1,0 +1,60 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
+using RevenueAspire.Client.Sending;
+
+namespace RevenueAspire.Client.CommandLine;
+
+/// <summary>Options that several commands have, and how numbers are checked.</summary>
+internal static class CommonOptions
+{
+    public static Option<string?> Url()
+    {
+        var option = new Option<string?>("--url") { Description = "Address of the API. [default: http://localhost:8000]", HelpName = "URL" };
+        option.Validators.Add(result => AddError(result, option, ClientOptions.UrlProblem));
+        return option;
+    }
+
+    public static Option<string?> Secret()
+    {
+        var option = new Option<string?>("--secret")
+        {
+            Description = "The API's secret. Other users of the machine can see it here; Client__Secret in the environment they cannot. [default: secret]",
+            HelpName = "S",
+        };
+        option.Validators.Add(result => AddError(result, option, ClientOptions.SecretProblem));
+        return option;
+    }
+
+    public static Option<int?> Concurrency()
+    {
+        var option = new Option<int?>("--concurrency") { Description = "Requests in flight at most. [default: 64]", HelpName = "N" };
+        option.Validators.Add(result => AddRangeError(result, option, SendLimits.Concurrency));
+        return option;
+    }
+
+    public static Option<bool> Json() => new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
+
+    /// <summary>From 1 to a maximum.</summary>
+    public static void AddRangeError(OptionResult result, Option<int?> option, int max)
+    {
+        // What is no number has its own message.
+        if (result.Errors.Any() || result.Tokens.Count != 1)
+        {
+            return;
+        }
+
+        if (!int.TryParse(result.Tokens[0].Value, CultureInfo.InvariantCulture, out var value) || value < 1 || value > max)
+        {
+            result.AddError($"{option.Name} must be a number from 1 to {max}.");
+        }
+    }
+
+    private static void AddError(OptionResult result, Option<string?> option, Func<string, string?> problem)
+    {
+        if (problem(result.GetValueOrDefault<string?>() ?? "") is { } text)
+        {
+            result.AddError($"{option.Name}: {text}");
+        }
+    }
+}

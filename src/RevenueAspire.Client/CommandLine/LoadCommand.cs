@@ -1,0 +1,136 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using RevenueAspire.Client.Http;
+using RevenueAspire.Client.Load;
+using RevenueAspire.Client.Sending;
+
+namespace RevenueAspire.Client.CommandLine;
+
+/// <summary><c>load</c>: drives the API at a rate, and prints what it measured.</summary>
+internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options, HttpMessageInvoker http, Terminal terminal, TimeProvider time)
+{
+    private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
+
+    private readonly ApiConnection _api = new(http, new Uri(arguments.Url ?? options.Url), arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
+    private readonly int _seed = arguments.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue);
+
+    /// <summary>Runs the command.</summary>
+    /// <returns>0 when every event was accepted, else 1.</returns>
+    public async Task<int> RunAsync(CancellationToken stop)
+    {
+        var plan = new LoadPlan(
+            new EventSource(_seed, arguments.Users, arguments.Skew),
+            arguments.Rate,
+            arguments.Duration,
+            arguments.Batch,
+            arguments.Concurrency ?? options.Concurrency,
+            TimeSpan.FromSeconds(options.RequestTimeoutSeconds));
+        var run = new LoadRun(_api, plan);
+        string? error = null;
+        try
+        {
+            await LogStateQuery.WaitAsync(_api, Waiting(plan), new SendDisplay(terminal, time), time, stop);
+            terminal.Error.WriteLine(Describe(plan));
+            await ShowAsync(run, run.RunAsync(stop));
+            error = stop.IsCancellationRequested ? "Stopped." : null;
+        }
+        catch (SendException failure)
+        {
+            error = failure.Message;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            error = "Stopped.";
+        }
+
+        if (error is not null)
+        {
+            terminal.Error.WriteLine(error);
+        }
+
+        var code = error is null && run.Unsent == 0 && run.Accepted == run.Sent ? ExitCodes.Done : ExitCodes.NotDone;
+        Print(plan, run, code, error);
+        return code;
+    }
+
+    private static SendSettings Waiting(LoadPlan plan) => new()
+    {
+        Concurrency = 1, // No keys, so none can be forgotten.
+        RequestTimeout = plan.RequestTimeout,
+        GiveUpAfter = TimeSpan.FromSeconds(2),
+        StartPatience = TimeSpan.FromSeconds(2),
+    };
+
+    private string Describe(LoadPlan plan) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"seed {_seed}: {arguments.Users:N0} users ({(arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform")}), {plan.Rate:N0} events/s for {plan.Duration.TotalSeconds:0.###} s, {(plan.Batch == 0 ? "single" : $"{plan.Batch} a request")}, at most {plan.Concurrency} requests in flight, to {_api.Url}");
+
+    private async Task ShowAsync(LoadRun run, Task work)
+    {
+        var start = time.GetTimestamp();
+        while (await Task.WhenAny(work, Task.Delay(LineInterval, time)) != work)
+        {
+            var left = arguments.Duration - time.GetElapsedTime(start);
+            terminal.Error.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, p99 {Milliseconds(run.Latency.Percentile(99))} ms, {(left > TimeSpan.Zero ? left : TimeSpan.Zero):hh\\:mm\\:ss} left"));
+        }
+
+        await work;
+    }
+
+    private void Print(LoadPlan plan, LoadRun run, int code, string? error)
+    {
+        var seconds = Math.Max(run.Elapsed.TotalSeconds, 0.001);
+        var latency = new LoadLatency(Value(50), Value(90), Value(99), Value(99.9), Round(run.Latency.Max));
+        var rate = Math.Round(run.Accepted / seconds, 1);
+        if (arguments.Json)
+        {
+            var result = new LoadResult(
+                code, _api.Url.ToString(), _seed, arguments.Users, arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform", plan.Rate, plan.Duration.TotalSeconds, plan.Concurrency, plan.Batch,
+                run.Sent, run.Accepted, run.Sent - run.Accepted, run.Unsent, Math.Round(seconds, 3), rate, latency, run.Failures, error);
+            terminal.Out.WriteLine(JsonSerializer.Serialize(result, LoadJson.Relaxed.LoadResult));
+            return;
+        }
+
+        if (run.Sent + run.Unsent == 0)
+        {
+            return;
+        }
+
+        terminal.Out.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Sent - run.Accepted:N0} failed, {run.Unsent:N0} due but not sent, in {seconds:0.0} s ({rate:N0} accepted a second)"));
+        terminal.Out.WriteLine(FormattableString.Invariant(
+            $"latency from the moment a request was due, in ms: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, max {latency.Max}"));
+        foreach (var (reason, events) in run.Failures.OrderByDescending(failure => failure.Value))
+        {
+            terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {events:N0} failed: {reason}"));
+        }
+
+        double Value(double percent) => Round(run.Latency.Percentile(percent));
+    }
+
+    private static double Round(TimeSpan duration) => Math.Round(duration.TotalMilliseconds, 3);
+
+    private static string Milliseconds(TimeSpan duration) => duration.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture);
+}
+
+/// <summary>Milliseconds.</summary>
+internal sealed record LoadLatency(double P50, double P90, double P99, [property: JsonPropertyName("p99.9")] double P999, double Max);
+
+/// <summary>The object of <c>load --json</c>; all counts are events. Its fields stand in the project's README; new ones may come, none goes.</summary>
+internal sealed record LoadResult(
+    int ExitCode, string Url, int Seed, int Users, string Skew, int Rate, double DurationSeconds, int Concurrency, int Batch,
+    long Sent, long Accepted, long Failed, long Unsent, double Seconds, double AcceptedPerSecond, LoadLatency LatencyMilliseconds, IReadOnlyDictionary<string, long> Failures, string? Error);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(LoadResult))]
+internal sealed partial class LoadJson : JsonSerializerContext
+{
+    /// <summary>For people to read as well: no escapes but those that JSON needs.</summary>
+    public static LoadJson Relaxed { get; } = new(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

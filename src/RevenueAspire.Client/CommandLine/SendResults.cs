@@ -1,0 +1,91 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using RevenueAspire.Client.Sending;
+
+namespace RevenueAspire.Client.CommandLine;
+
+/// <summary>What became of each file, on standard output: a line each, or with <c>--json</c> one object at the end. For one thread.</summary>
+internal sealed class SendResults(Terminal terminal, bool json)
+{
+    private readonly List<SentFile> _files = [];
+
+    /// <summary>A file that was sent to its end.</summary>
+    public void AddSent(SendJob job, SendRun run, TimeSpan elapsed)
+    {
+        Add("sent", job, run.RejectedPath, elapsed);
+        if (!json)
+        {
+            terminal.Out.WriteLine(Summary(job, run, elapsed));
+        }
+    }
+
+    /// <summary>A file that an earlier process has sent to its end.</summary>
+    public void AddSentBefore(SendJob job)
+    {
+        var entry = job.Entry;
+        Add("sent before", job, entry.RejectedPath, TimeSpan.Zero);
+        if (!json)
+        {
+            var rejected = entry.Rejected > 0 ? $"; the rejected lines are in {entry.RejectedPath}" : "";
+            terminal.Out.WriteLine($"{job.Input.GivenPath}: was sent to the end before: {Counts(job)}{rejected}");
+        }
+    }
+
+    /// <summary>A file whose send ended early.</summary>
+    public void AddStopped(SendJob job, string rejectedPath, TimeSpan elapsed) => Add("stopped", job, rejectedPath, elapsed);
+
+    /// <summary>Ends the command.</summary>
+    /// <returns>The exit code.</returns>
+    public int End(int exitCode, string? error)
+    {
+        if (json)
+        {
+            terminal.Out.WriteLine(JsonSerializer.Serialize(new SendResult(exitCode, _files, error), SendJson.Relaxed.SendResult));
+        }
+
+        return exitCode;
+    }
+
+    private static string Counts(SendJob job) =>
+        $"{SendDisplay.Number(job.Entry.Accepted + job.Entry.Rejected)} lines sent, {SendDisplay.Number(job.Entry.Accepted)} accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected";
+
+    private static string Summary(SendJob job, SendRun run, TimeSpan elapsed)
+    {
+        var text = new StringBuilder($"{job.Input.GivenPath}: {Counts(job)}");
+        text.Append(CultureInfo.InvariantCulture, $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(run.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
+        if (job.Entry.Rejected > 0)
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; the rejected lines are in {run.RejectedPath}");
+        }
+        else if (File.Exists(run.RejectedPath))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"; {run.RejectedPath} is from an earlier run");
+        }
+
+        return text.ToString();
+    }
+
+    private void Add(string state, SendJob job, string? rejectedPath, TimeSpan elapsed)
+    {
+        var entry = job.Entry;
+        _files.Add(new SentFile(
+            job.Input.GivenPath, state, entry.Accepted + entry.Rejected, entry.Accepted, entry.Rejected, entry.Rejected > 0 ? rejectedPath : null, Math.Round(elapsed.TotalSeconds, 3)));
+    }
+}
+
+/// <summary>The object of <c>send --json</c>. Its fields stand in the project's README; new ones may come, none goes.</summary>
+internal sealed record SendResult(int ExitCode, IReadOnlyList<SentFile> Files, string? Error);
+
+/// <summary>A file of <see cref="SendResult"/>; counts are those of the run, over all its resumptions.</summary>
+internal sealed record SentFile(string File, string State, long Lines, long Accepted, long Rejected, string? RejectedFile, double Seconds);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
+[JsonSerializable(typeof(SendResult))]
+internal sealed partial class SendJson : JsonSerializerContext
+{
+    /// <summary>For people to read as well: no escapes but those that JSON needs.</summary>
+    public static SendJson Relaxed { get; } = new(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

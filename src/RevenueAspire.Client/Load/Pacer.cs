@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+
+namespace RevenueAspire.Client.Load;
+
+/// <summary>Lets requests begin when the rate says so. A thread of its own: timers of the pool are late by a millisecond, and later when the pool is busy.</summary>
+/// <remarks>Slots are numbered from 0; slot n is due n intervals after the start. For one load.</remarks>
+internal sealed partial class Pacer : IDisposable
+{
+    private static readonly TimeSpan ShortestSleep = TimeSpan.FromMicroseconds(50);
+    private static readonly TimeSpan LongestSleep = TimeSpan.FromMilliseconds(20);
+
+    private readonly long _start = Stopwatch.GetTimestamp();
+    private readonly double _slotsPerSecond;
+    private readonly long _slots;
+    private readonly SemaphoreSlim _due = new(0);
+    private readonly CancellationTokenSource _ended = new();
+    private readonly Thread _thread;
+    private long _taken;
+
+    /// <param name="slotsPerSecond">The rate.</param>
+    /// <param name="slots">How many there are.</param>
+    /// <param name="stop">Lets no more begin.</param>
+    public Pacer(double slotsPerSecond, long slots, CancellationToken stop)
+    {
+        (_slotsPerSecond, _slots) = (slotsPerSecond, slots);
+        _thread = new Thread(() => Run(stop)) { IsBackground = true, Name = "pacer" };
+        _thread.Start();
+    }
+
+    /// <summary>How many slots are due by now.</summary>
+    public long Due => Math.Min(_slots, 1 + (long)(Stopwatch.GetElapsedTime(_start).TotalSeconds * _slotsPerSecond));
+
+    /// <summary>How long ago a slot was due.</summary>
+    public TimeSpan Since(long slot) => Stopwatch.GetElapsedTime(_start) - TimeSpan.FromSeconds(slot / _slotsPerSecond);
+
+    /// <summary>Waits for the next slot and takes it.</summary>
+    /// <returns>Its number; null when there is none left.</returns>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public async ValueTask<long?> TakeAsync(CancellationToken cancellationToken)
+    {
+        await _due.WaitAsync(cancellationToken);
+        var slot = Interlocked.Increment(ref _taken) - 1;
+        if (slot < _slots)
+        {
+            return slot;
+        }
+
+        // For whoever waits behind.
+        _due.Release();
+        return null;
+    }
+
+    /// <summary>Slots that were taken.</summary>
+    public long Taken => Math.Min(_slots, Volatile.Read(ref _taken));
+
+    public void Dispose()
+    {
+        _ended.Cancel();
+        _thread.Join();
+        _ended.Dispose();
+        _due.Dispose();
+    }
+
+    private void Run(CancellationToken stop)
+    {
+        long released = 0;
+        while (released < _slots && !stop.IsCancellationRequested && !_ended.IsCancellationRequested)
+        {
+            var due = Due;
+            if (due > released)
+            {
+                _due.Release((int)Math.Min(due - released, int.MaxValue / 2));
+                released = due;
+            }
+
+            Sleep(TimeSpan.FromSeconds(released / _slotsPerSecond) - Stopwatch.GetElapsedTime(_start));
+        }
+
+        if (released == _slots)
+        {
+            // One more than there are: it says that there are no more.
+            _due.Release();
+        }
+    }
+
+    private static void Sleep(TimeSpan time)
+    {
+        var bounded = time < ShortestSleep ? ShortestSleep : time > LongestSleep ? LongestSleep : time;
+        if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
+        {
+            // Thread.Sleep knows whole milliseconds only.
+            var request = new TimeSpec { Nanoseconds = (nint)bounded.TotalNanoseconds };
+            _ = NanoSleep(in request, 0);
+        }
+        else
+        {
+            Thread.Sleep(bounded);
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "nanosleep")]
+    private static partial int NanoSleep(in TimeSpec request, nint remaining);
+
+    private struct TimeSpec
+    {
+        public nint Seconds;
+        public nint Nanoseconds;
+    }
+}

@@ -1,0 +1,141 @@
+using System.IO.Compression;
+using System.Text.Json;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.CommandLine;
+
+/// <summary>Standard input and gzip: what they hold counts once (rule M10), however it comes.</summary>
+public sealed class PackedInputTests
+{
+    private const string Program = "RevenueAspire.Processor";
+
+    [Fact]
+    public async Task M10_the_same_events_plain_packed_and_piped_count_once()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = EventFile.Random(new Random(5), 3000, 200, bad: 0.01);
+        var packed = ledger.Write("events.txt", Gzip(file.Bytes));
+
+        Assert.Equal("counted", (await ProcessAsync(ledger, null, packed)).Result);
+        await ledger.AssertBalancesAsync(file);
+        Assert.Equal(packed, await ledger.ScalarAsync<string>("select name from event_source"));
+
+        // Packed anew, other bytes hold the same events; two members in a row are one content.
+        var half = file.Bytes.Length / 2;
+        byte[] members = [.. Gzip(file.Bytes[..half], CompressionLevel.NoCompression), .. Gzip(file.Bytes[half..])];
+        Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("two-members", members))).Result);
+        Assert.Equal("already counted", (await ProcessAsync(ledger, file.Bytes, "-")).Result);
+        Assert.Equal("already counted", (await ProcessAsync(ledger, Gzip(file.Bytes), "-")).Result);
+        Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("plain.jsonl", file.Bytes))).Result);
+        await ledger.AssertBalancesAsync(file);
+        Assert.Equal(1, await ledger.CountAsync("event_source"));
+        Assert.Empty(Directory.GetFiles(ledger.Folder.File("spool")));
+    }
+
+    [Fact]
+    public async Task Verify_looks_into_a_gzip_file_and_asks_for_what_came_from_standard_input()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var packed = ledger.Write("packed", Gzip(new EventFile().Add("a", 1).Bytes));
+        await ProcessAsync(ledger, null, packed);
+        Assert.Equal(0, (await RunAsync(ledger, null, "verify")).ExitCode);
+
+        // A pipe leaves no path behind, and does not take away the one that is known.
+        await ProcessAsync(ledger, new EventFile().Add("a", 1).Bytes, "-");
+        Assert.Equal(0, (await RunAsync(ledger, null, "verify")).ExitCode);
+        await ProcessAsync(ledger, new EventFile().Add("a", 1).Bytes, "-", "--again");
+        Assert.Equal(0, (await RunAsync(ledger, null, "verify")).ExitCode);
+
+        var piped = new EventFile().Add("b", 2).Bytes;
+        Assert.Equal("counted", (await ProcessAsync(ledger, piped, "-")).Result);
+        var asks = await RunAsync(ledger, null, "verify");
+        Assert.Equal(1, asks.ExitCode);
+        Assert.Contains("standard input", Assert.Single(asks.StandardError), StringComparison.Ordinal);
+        await ProcessAsync(ledger, null, ledger.Write("kept", piped));
+        Assert.Equal(0, (await RunAsync(ledger, null, "verify")).ExitCode);
+    }
+
+    [Fact]
+    public async Task Gzip_that_is_not_whole_counts_nothing_and_the_other_files_are_done()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var good = new EventFile().Add("a", 1);
+        var whole = Gzip(EventFile.Random(new Random(6), 500, 50).Bytes);
+        var flipped = whole.ToArray();
+        flipped[whole.Length / 2] ^= 1;
+        byte[][] bad = [whole[..^1], whole[..(whole.Length / 2)], whole[..10], flipped, [.. whole, 0x1f, 0x8b], [.. whole, (byte)'x']];
+        for (var i = 0; i < bad.Length; i++)
+        {
+            var run = await RunAsync(ledger, null, "process", ledger.Write("bad.gz", bad[i]), ledger.Write("good.jsonl", good.Bytes), "--json");
+            Assert.True(run.ExitCode == 1, $"{i}: {run.Output}");
+            using var json = JsonDocument.Parse(string.Concat(run.StandardOutput));
+            Assert.Contains("not a whole gzip file", json.RootElement.GetProperty("errors")[0].GetString(), StringComparison.Ordinal);
+            Assert.Equal(1, json.RootElement.GetProperty("files").GetArrayLength());
+        }
+
+        await ledger.AssertBalancesAsync(good);
+    }
+
+    [Fact]
+    public async Task Json_is_one_object_on_standard_output_with_the_documented_fields()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var path = ledger.Write("some.jsonl", new EventFile().Add("a", 1).Reject("oops").Bytes);
+        var process = await RunAsync(ledger, null, "process", path, ledger.Folder.File("none"), "--json");
+        Assert.Equal(1, process.ExitCode);
+        using (var json = JsonDocument.Parse(Assert.Single(process.StandardOutput)))
+        {
+            Assert.Equal(["exitCode", "files", "errors"], json.RootElement.EnumerateObject().Select(field => field.Name));
+            var file = json.RootElement.GetProperty("files")[0];
+            Assert.Equal(["file", "result", "events", "users", "usersAreExact", "rejected", "unfinishedLine", "bytes", "seconds"], file.EnumerateObject().Select(field => field.Name));
+            Assert.Equal((path, "counted", 1, 1), (file.GetProperty("file").GetString(), file.GetProperty("result").GetString(), file.GetProperty("events").GetInt32(), file.GetProperty("rejected").GetInt32()));
+        }
+
+        await using (var change = ledger.Database.CreateCommand("update users_revenue set revenue = 123456789012345678901234567890"))
+        {
+            await change.ExecuteNonQueryAsync();
+        }
+
+        var verify = await RunAsync(ledger, null, "verify", "--json");
+        Assert.Equal(3, verify.ExitCode);
+        using (var json = JsonDocument.Parse(Assert.Single(verify.StandardOutput)))
+        {
+            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "errors"], json.RootElement.EnumerateObject().Select(field => field.Name));
+            var difference = json.RootElement.GetProperty("differences")[0];
+            Assert.Equal(("a", "123456789012345678901234567890", "1"), (difference.GetProperty("userId").GetString(), difference.GetProperty("table").GetRawText(), difference.GetProperty("events").GetRawText()));
+        }
+    }
+
+    [Fact]
+    public async Task Standard_input_named_twice_is_wrong_usage() => Assert.Equal(2, (await RunAsync(null, [], "process", "--dry-run", "-", "-")).ExitCode);
+
+    private static byte[] Gzip(byte[] bytes, CompressionLevel level = CompressionLevel.Fastest)
+    {
+        using var result = new MemoryStream();
+        using (var gzip = new GZipStream(result, level))
+        {
+            gzip.Write(bytes);
+        }
+
+        return result.ToArray();
+    }
+
+    private static async Task<(int Code, string? Result)> ProcessAsync(LedgerFixture ledger, byte[]? input, params string[] arguments)
+    {
+        await using var run = await RunAsync(ledger, input, ["process", .. arguments, "--json"]);
+        using var json = JsonDocument.Parse(Assert.Single(run.StandardOutput));
+        Assert.Equal(run.ExitCode, json.RootElement.GetProperty("exitCode").GetInt32());
+        return (run.ExitCode, json.RootElement.GetProperty("files")[0].GetProperty("result").GetString());
+    }
+
+    private static Task<ServiceProcess> RunAsync(LedgerFixture? ledger, byte[]? input, params string[] arguments)
+    {
+        using var own = new TempDirectory();
+        return ServiceProcess.RunAsync(
+            Program,
+            arguments,
+            new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger?.ConnectionString, ["Data__Directory"] = ledger?.Folder.Path ?? own.Path },
+            input: input);
+    }
+}
