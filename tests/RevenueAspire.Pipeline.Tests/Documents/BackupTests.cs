@@ -1,0 +1,115 @@
+using System.Buffers.Binary;
+using System.Text.Json;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests.Documents;
+
+/// <summary>docs/operations.md: the backup and the restore that stand there, under load, through a disaster.</summary>
+public sealed class BackupTests
+{
+    [Fact]
+    public async Task A_backup_under_load_is_restored_catches_up_and_equals_its_log()
+    {
+        Shell.Require("bash", "pg_dump", "pg_restore", "od", "truncate");
+        using var directory = TempDirectory.ForPostgres();
+        using var backup = new TempDirectory();
+        var variables = new Dictionary<string, string?> { ["EVENTS"] = directory.File("events"), ["BACKUP"] = backup.File("backup") };
+        long markBefore;
+        await using (var installation = new Installation(await TestPostgres.CreateDatabaseAsync(), directory.Path))
+        {
+            // Segments that end many times during the backup, and one processor that is always a little behind.
+            installation.Settings["EventLog__SegmentBytes"] = "65536";
+            await installation.StartApiAsync();
+            installation.StartProcessor();
+            var load = installation.Start("RevenueAspire.Client", "load", "--rate", "4000", "--batch", "20", "--duration", "60s", "--users", "300", "--seed", "1");
+            await Eventually.IsTrueAsync(async () => Mark(directory) > 400_000 && (await installation.LedgerAsync()).Users.Count > 200);
+            markBefore = Mark(directory);
+
+            variables["DATABASE"] = Shell.Libpq(installation.ConnectionString);
+            var run = await Shell.RunAsync(DocumentBlock.Named("backup").Text, variables);
+            Assert.True(run.Code == 0, run.Errors);
+            Assert.False(load.HasExited, load.Output);
+            Assert.True(Mark(directory) > BackupMark(backup), "The load went on.");
+        }
+
+        // Disaster: everything was killed, and the disk with the log and the database is gone.
+        Directory.Delete(directory.File("events"), recursive: true);
+        await using var restored = new Installation(await TestPostgres.CreateDatabaseAsync(), directory.Path);
+        variables["DATABASE"] = Shell.Libpq(restored.ConnectionString);
+        var restore = await Shell.RunAsync(DocumentBlock.Named("restore").Text, variables);
+        Assert.True(restore.Code == 0, restore.Errors);
+        var expected = Fold(directory);
+        Assert.True(Mark(directory) >= markBefore, "What was acknowledged before the backup is in it.");
+        Assert.InRange(await AppliedAsync(restored), 1, Mark(directory));
+
+        restored.StartProcessor();
+        await restored.StartApiAsync();
+        await restored.AssertLedgerAsync(expected);
+        variables["ConnectionStrings__revenuedb"] = restored.ConnectionString;
+        var verify = await Shell.RunAsync(DocumentBlock.Named("verify").Text, variables);
+        Assert.True(verify.Code == 0, verify.Output + verify.Errors);
+        Assert.Contains("all equal", verify.Output, StringComparison.Ordinal);
+
+        // And it goes on.
+        var random = new Random(1);
+        for (var i = 0; i < 20; i++)
+        {
+            var e = RevenueEvent.Next(random, users: 5);
+            expected.Add(e);
+            await restored.PostUntilAcknowledgedAsync(e, $"after-{i}");
+        }
+
+        await restored.AssertLedgerAsync(expected);
+    }
+
+    [Fact]
+    public async Task The_commands_for_a_growing_lag_and_for_a_load_run_as_they_stand()
+    {
+        Shell.Require("bash", "psql");
+        await using var installation = await Installation.CreateAsync();
+        await installation.StartApiAsync();
+        var waiting = await Shell.RunAsync(DocumentBlock.Named("waiting").Text, new Dictionary<string, string?> { ["DATABASE"] = Shell.Libpq(installation.ConnectionString) });
+        Assert.True(waiting.Code == 0, waiting.Errors);
+
+        var load = await Shell.RunAsync(
+            DocumentBlock.Named("load").Text, new Dictionary<string, string?> { ["Client__Url"] = installation.ApiUrl, ["Client__Secret"] = Installation.Secret });
+        Assert.True(load.Code == 0, load.Errors);
+        Assert.Equal(400, JsonDocument.Parse(load.Output).RootElement.GetProperty("accepted").GetInt32());
+    }
+
+    private static long Mark(TempDirectory directory) => ReadMark(Path.Combine(directory.File("events"), "durable.mark"));
+
+    private static long BackupMark(TempDirectory backup) => ReadMark(Path.Combine(backup.File("backup"), "events", "durable.mark"));
+
+    private static long ReadMark(string path)
+    {
+        using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        var bytes = new byte[16];
+        return file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length ? 0 : BinaryPrimitives.ReadInt64LittleEndian(bytes);
+    }
+
+    /// <summary>The fold of a log's segments that nobody writes to, with nothing of the product's code.</summary>
+    private static Totals Fold(TempDirectory directory)
+    {
+        var totals = new Totals();
+        foreach (var segment in Directory.GetFiles(directory.File("events"), "*.jsonl"))
+        {
+            foreach (var line in File.ReadLines(segment))
+            {
+                using var record = JsonDocument.Parse(line);
+                var root = record.RootElement;
+                totals.Add(new RevenueEvent(root.GetProperty("userId").GetString()!, root.GetProperty("name").GetString()!, root.GetProperty("value").GetInt64()));
+            }
+        }
+
+        return totals;
+    }
+
+    private static async Task<long> AppliedAsync(Installation installation)
+    {
+        await using var source = NpgsqlDataSource.Create(installation.ConnectionString);
+        await using var command = source.CreateCommand("select max(applied_through) from event_source");
+        return (long)(await command.ExecuteScalarAsync())!;
+    }
+}

@@ -1,0 +1,60 @@
+using System.Diagnostics;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests.Documents;
+
+/// <summary>Runs commands as a reader would: with bash, in the clone.</summary>
+internal static class Shell
+{
+    /// <summary>Skips the test where a program is not installed.</summary>
+    public static void Require(params string[] programs)
+    {
+        var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
+        foreach (var program in programs)
+        {
+            Assert.SkipUnless(folders.Any(folder => File.Exists(Path.Combine(folder, program))), $"{program} is not installed.");
+        }
+    }
+
+    /// <summary>Runs commands to their end.</summary>
+    /// <param name="commands">The text of a block; the build folder is that of these tests.</param>
+    /// <param name="environment">Variables.</param>
+    /// <returns>The exit code and both outputs.</returns>
+    public static async Task<(int Code, string Output, string Errors)> RunAsync(string commands, IReadOnlyDictionary<string, string?> environment)
+    {
+        var start = new ProcessStartInfo("bash", ["-c", commands.Replace("/bin/Debug/", $"/bin/{Repository.Configuration}/", StringComparison.Ordinal)])
+        {
+            WorkingDirectory = Repository.Root,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        try
+        {
+            var (output, errors) = (process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
+            await process.WaitForExitAsync(limit.Token);
+            return (process.ExitCode, await output, await errors);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException("Still running after 60 s:\n" + commands);
+        }
+    }
+
+    /// <summary>A connection string of Npgsql as libpq writes it.</summary>
+    public static string Libpq(string connectionString)
+    {
+        var parts = new NpgsqlConnectionStringBuilder(connectionString);
+        return $"host={parts.Host} port={parts.Port} user={parts.Username} password={parts.Password} dbname={parts.Database}";
+    }
+}
