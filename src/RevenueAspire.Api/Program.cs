@@ -3,6 +3,7 @@ using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Health;
 using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.Ingest;
+using RevenueAspire.Api.Live;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.ServiceDefaults;
@@ -38,6 +39,7 @@ public static class Program
         builder.AddEventLog();
         builder.AddIngest();
         builder.AddReads();
+        builder.AddLive();
         builder.AddHealth();
         builder.AddContract();
         configure?.Invoke(builder);
@@ -46,8 +48,10 @@ public static class Program
         app.OpenEventLog();
         app.UseSingleEvents();
         app.UseErrorResponses();
+        app.UsePageFiles();
         app.MapIngest();
         app.MapReads();
+        app.MapLive();
         app.MapContract();
         app.MapDefaultEndpoints();
         return app;

@@ -40,17 +40,17 @@ internal static class IngestApi
 
         app.MapPost(SingleEventPath, single.HandleAsync)
             .Describe(
-                single.HandleAsync, "liveEvent", "Send one event",
+                single.HandleAsync, "liveEvent", "Send", "Send one event",
                 "Answers once the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
-            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiBody.Event)
+            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
             .Answers<ReceiptAnswer>(StatusCodes.Status202Accepted)
             .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
 
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
-                batch.HandleAsync, "liveEvents", "Send many events as JSON Lines",
+                batch.HandleAsync, "liveEvents", "Send", "Send many events as JSON Lines",
                 "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and the first of them (?listed=) are listed.")
-            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines)
+            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Answers<BatchAnswer>(StatusCodes.Status202Accepted)
             .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
 

@@ -57,10 +57,11 @@ internal static class EndpointDescriptions
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="handler">Its handler: the API explorer passes over endpoints that do not name their method.</param>
     /// <param name="name">Operation id.</param>
+    /// <param name="tag">The group that the reference lists it in.</param>
     /// <param name="summary">A few words.</param>
     /// <param name="description">The promise, in sentences.</param>
-    public static IEndpointConventionBuilder Describe(this IEndpointConventionBuilder endpoint, RequestDelegate handler, string name, string summary, string description) =>
-        endpoint.WithMetadata(handler.Method).WithName(name).WithSummary(summary).WithDescription(description);
+    public static IEndpointConventionBuilder Describe(this IEndpointConventionBuilder endpoint, RequestDelegate handler, string name, string tag, string summary, string description) =>
+        endpoint.WithMetadata(handler.Method).WithName(name).WithTags(tag).WithSummary(summary).WithDescription(description);
 
     /// <summary>The answer in the good case.</summary>
     public static IEndpointConventionBuilder Answers<T>(this IEndpointConventionBuilder endpoint, int status) =>

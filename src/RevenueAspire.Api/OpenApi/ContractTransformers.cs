@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.Api.Requests;
 
@@ -36,9 +37,18 @@ internal static class ContractTransformers
             operation.Security = secret.Optional ? [[], requirement] : [requirement];
         }
 
-        if (operation.Responses is { } responses && responses.TryGetValue("503", out var unavailable) && unavailable is OpenApiResponse response)
+        foreach (var (status, response) in operation.Responses ?? [])
         {
-            response.Headers = new Dictionary<string, IOpenApiHeader>
+            foreach (var (type, content) in response.Content ?? new Dictionary<string, OpenApiMediaType>())
+            {
+                var example = type == Problems.ContentType ? ApiExample.Problems[status] : metadata.OfType<ApiExample>().Single(example => example.Status == status).Json;
+                content.Example = JsonNode.Parse(example);
+            }
+        }
+
+        if (operation.Responses is { } responses && responses.TryGetValue("503", out var unavailable) && unavailable is OpenApiResponse refusal)
+        {
+            refusal.Headers = new Dictionary<string, IOpenApiHeader>
             {
                 ["Retry-After"] = new OpenApiHeader { Description = "Seconds.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer } },
             };
@@ -69,8 +79,14 @@ internal static class ContractTransformers
                 Description = "The secret is the header's whole value.",
             },
         };
-        document.Paths.Add("/health", Health("health", "Readiness", "Healthy or Degraded (the database is away, events are accepted).", "The log cannot be written."));
-        document.Paths.Add("/alive", Health("alive", "Liveness", "The process answers.", "The process should be restarted."));
+        document.Tags = new HashSet<OpenApiTag>
+        {
+            new() { Name = "Send", Description = "Acknowledged means on disk." },
+            new() { Name = "Read", Description = "What the ledger has; guarded where Ingest:ReadSecrets is set." },
+            new() { Name = "Health", Description = "For probes; never guarded." },
+        };
+        document.Paths.Add("/health", Health(document, "health", "Readiness", "Healthy or Degraded (the database is away, events are accepted).", "The log cannot be written."));
+        document.Paths.Add("/alive", Health(document, "alive", "Liveness", "The process answers.", "The process should be restarted."));
         return Task.CompletedTask;
     }
 
@@ -109,13 +125,14 @@ internal static class ContractTransformers
         Description = "Further fields are kept in the log.",
     };
 
-    private static OpenApiPathItem Health(string name, string summary, string good, string bad) => new()
+    private static OpenApiPathItem Health(OpenApiDocument document, string name, string summary, string good, string bad) => new()
     {
         Operations = new Dictionary<HttpMethod, OpenApiOperation>
         {
             [HttpMethod.Get] = new()
             {
                 OperationId = name,
+                Tags = new HashSet<OpenApiTagReference> { new("Health", document) },
                 Summary = summary,
                 Responses = new OpenApiResponses { ["200"] = HealthResponse(good), ["503"] = HealthResponse(bad) },
             },

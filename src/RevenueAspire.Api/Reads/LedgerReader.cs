@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Npgsql;
+using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 using RevenueAspire.ServiceDefaults;
 
@@ -32,6 +33,21 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     public Task<string?> FindRejectReasonAsync(Guid logId, long offset, CancellationToken cancellationToken) =>
         ReadAsync((queries, cancellation) => queries.FindRejectReasonAsync(logId, offset, cancellation), cancellationToken);
+
+    /// <inheritdoc cref="OverviewQueries.ReadAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<LedgerOverview> ReadOverviewAsync(Guid[] sources, int rejects, CancellationToken cancellationToken) =>
+        ReadAsync((_, cancellation) => services.GetRequiredService<OverviewQueries>().ReadAsync(sources, rejects, cancellation), cancellationToken);
+
+    /// <inheritdoc cref="OverviewQueries.FindTopUsersAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<IReadOnlyList<UserBalance>?> FindTopUsersAsync(int count, TimeSpan limit, CancellationToken cancellationToken) =>
+        UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout, cancellationToken);
+
+    /// <inheritdoc cref="PostgresLogs.ListAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<List<PostgresLogInfo>> ListLogsAsync(CancellationToken cancellationToken) =>
+        ReadAsync((_, cancellation) => PostgresLogs.ListAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation), cancellationToken);
 
     /// <summary>Applies the schema.</summary>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>

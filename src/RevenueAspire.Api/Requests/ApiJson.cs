@@ -4,6 +4,7 @@ using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Ingest;
+using RevenueAspire.Api.Live;
 using RevenueAspire.Api.Reads;
 
 namespace RevenueAspire.Api.Requests;
@@ -15,6 +16,8 @@ namespace RevenueAspire.Api.Requests;
 [JsonSerializable(typeof(BatchAnswer))]
 [JsonSerializable(typeof(UserRevenue))]
 [JsonSerializable(typeof(ReceiptState))]
+[JsonSerializable(typeof(LiveSnapshot))]
+[JsonSerializable(typeof(LiveHistory))]
 internal sealed partial class ApiJsonContext : JsonSerializerContext;
 
 /// <summary>How they are written: camel case, no nulls, and text as it is (a user id in any script stays readable; nothing here is ever part of a page).</summary>

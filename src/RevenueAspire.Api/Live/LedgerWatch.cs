@@ -1,0 +1,100 @@
+using RevenueAspire.Api.Reads;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.Live;
+
+/// <summary>Asks the database for the ledger's figures once a second while somebody watches, however many; every ten seconds while nobody does, for the course.</summary>
+internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, LogMarks marks, TopUsers topUsers, TimeProvider time, ILogger<LedgerWatch> logger) : BackgroundService
+{
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private const int Rejects = 8;
+    private static readonly TimeSpan IdleInterval = TimeSpan.FromSeconds(10);
+
+    private LiveSnapshot? _last;
+    private long _lastTimestamp;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (true)
+            {
+                var began = time.GetTimestamp();
+                await LookAsync(stoppingToken);
+                await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
+
+                // Also when many come and go: never more than one look an interval.
+                if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
+                {
+                    await Task.Delay(rest, time, stoppingToken);
+                }
+
+                stoppingToken.ThrowIfCancellationRequested();
+            }
+        }
+        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
+        {
+            // The end of the API, as in SchemaSetup.
+        }
+    }
+
+    private async Task LookAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            // Marks first: what is applied of them later makes the lag smaller, never larger than it is.
+            var logs = await marks.ReadAsync(stoppingToken);
+            var overview = await ledger.ReadOverviewAsync([.. logs.Keys], Rejects, stoppingToken);
+            if (feed.Viewers > 0)
+            {
+                topUsers.Refresh(stoppingToken);
+            }
+
+            var now = time.GetTimestamp();
+            _last = ToSnapshot(overview, logs, _last is null ? null : time.GetElapsedTime(_lastTimestamp, now));
+            _lastTimestamp = now;
+            feed.Publish(_last);
+        }
+        catch (LedgerUnavailableException)
+        {
+            Away();
+        }
+        catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
+        {
+            // Whatever else the database has to say, for example that it holds another schema: the page says that there is nothing to see.
+            LogLookFailed(logger, exception.Message);
+            Away();
+        }
+    }
+
+    private void Away() => feed.Publish((_last ?? new LiveSnapshot(0, "")) with
+    {
+        At = time.GetUtcNow().ToUnixTimeMilliseconds(),
+        State = LiveSnapshot.DatabaseAway,
+        EventsPerSecond = null,
+        LagBytes = null,
+        ProcessorsAtWork = null,
+    });
+
+    private LiveSnapshot ToSnapshot(LedgerOverview overview, Dictionary<Guid, (long First, long Mark)> logs, TimeSpan? since) => new(
+        time.GetUtcNow().ToUnixTimeMilliseconds(),
+        LiveSnapshot.Current,
+        overview.TotalRevenue,
+        overview.Events,
+
+        // A database that was restored may have gone back.
+        since is { TotalSeconds: > 0 } passed ? Math.Round(Math.Max(0, overview.Events - _last!.Events.GetValueOrDefault()) / passed.TotalSeconds, 1) : 0,
+        overview.RejectedLines,
+        logs.Sum(log => Math.Max(0, log.Value.Mark - Math.Max(log.Value.First, overview.AppliedThrough.GetValueOrDefault(log.Key)))),
+        overview.ProcessorsAtWork,
+        [.. overview.LatestRejects.Select(ToReject)],
+        topUsers.Latest);
+
+    private static LiveReject ToReject(StoredReject reject) => new(
+        reject.Source is null ? null : Path.GetFileName(reject.Source.TrimEnd('/', '\\')),
+        reject.Line, reject.Offset, reject.Reason, reject.Beginning, new DateTimeOffset(reject.At).ToUnixTimeMilliseconds());
+
+    [LoggerMessage(2052, LogLevel.Warning, "The ledger's figures could not be read: {Reason}")]
+    private static partial void LogLookFailed(ILogger logger, string reason);
+}

@@ -1,0 +1,34 @@
+using Microsoft.AspNetCore.Http.Metadata;
+using Npgsql;
+using RevenueAspire.Api.OpenApi;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.Live;
+
+/// <summary>The stream that the page at <c>/</c> shows.</summary>
+internal static class LiveApi
+{
+    public static WebApplicationBuilder AddLive(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton(services => new OverviewQueries(services.GetRequiredService<NpgsqlDataSource>()));
+        builder.Services.AddSingleton<LiveFeed>().AddSingleton<LogMarks>().AddSingleton<TopUsers>().AddSingleton<LiveStream>();
+        builder.Services.AddHostedService<LedgerWatch>();
+        return builder;
+    }
+
+    public static WebApplication MapLive(this WebApplication app)
+    {
+        var stream = app.Services.GetRequiredService<LiveStream>();
+        app.MapGet("/liveLedger", stream.HandleAsync)
+            .Describe(
+                stream.HandleAsync, "liveLedger", "Read", "Watch the ledger",
+                "Server-sent events: first one named history with the course of the last ten minutes, then one named snapshot a second, of the shape below. Top users are as of their own moment. "
+                + "Ends when the API stops, or when the secret is no longer valid: ask again.")
+            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
+            .AnswersProblems(401, 503)
+
+            // It lasts as long as somebody looks, which would be the slowest request of all.
+            .DisableHttpMetrics();
+        return app;
+    }
+}

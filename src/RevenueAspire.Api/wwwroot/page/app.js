@@ -1,0 +1,154 @@
+// The page: keeps the course, shows each snapshot, watches one user.
+import { curve } from './charts.js';
+import * as format from './format.js';
+import { follow } from './stream.js';
+import { showRejects, showTop } from './lists.js';
+import { watchUser } from './search.js';
+
+const maxPoints = 1800;
+const byId = id => document.getElementById(id);
+const course = { at: [], total: [], rate: [] };
+let secret = null;
+
+// Text is written only where it changes: a screen reader's place and a selection stay.
+const show = (id, text) => {
+  const element = byId(id);
+  if (element.textContent !== text) {
+    element.textContent = text;
+  }
+};
+
+const state = (name, text) => {
+  byId('state').dataset.state = name;
+  byId('figures').classList.toggle('stale', name !== 'live');
+  show('state', text);
+};
+
+const drawTotal = curve(byId('total-plot'), {
+  line: '--accent', fill: '--accent-soft', axes: true, fromZero: false, label: format.compact,
+  pointed: index => show('total-pointed', index === null || !course.at[index] ? '' : `${format.time(course.at[index])}   ${format.digits(course.total[index])}`),
+});
+const drawRate = curve(byId('rate-plot'), { line: '--second', fill: '--second-soft', axes: false, fromZero: true, label: format.compact });
+
+function add(at, total, rate) {
+  course.at.push(at);
+  course.total.push(total);
+  course.rate.push(rate);
+  if (course.at.length > maxPoints) {
+    Object.values(course).forEach(column => column.shift());
+  }
+}
+
+// What this page has seen before the server's own memory begins stays: a restart of the server leaves no hole on the left.
+function takeHistory(history) {
+  const known = history.at.length === 0 ? course.at.length : course.at.findIndex(at => at >= history.at[0]);
+  if (known >= 0) {
+    Object.values(course).forEach(column => column.splice(known));
+  }
+
+  history.at.forEach((at, index) => add(at, history.totalRevenue[index], history.eventsPerSecond[index]));
+}
+
+function draw() {
+  const seconds = course.at.map(at => at / 1000);
+  drawTotal(seconds, course.total.map(Number));
+  drawRate(seconds, course.rate);
+  const last = course.at.length - 1;
+  if (last < 0) {
+    return;
+  }
+
+  const change = BigInt(course.total[last]) - BigInt(course.total[0]);
+  const passed = format.span(course.at[last] - course.at[0]);
+  show('total-summary', change === 0n ? `Unchanged in the last ${passed}` : `${change > 0n ? 'Up' : 'Down'} ${format.digits(change < 0n ? -change : change)} in the last ${passed}`);
+  show('rate-summary', `At most ${format.rate(course.rate.reduce((most, rate) => Math.max(most, rate), 0))} in the last ${passed}`);
+  if (byId('course').open) {
+    listCourse();
+  }
+}
+
+function listCourse() {
+  const step = Math.max(1, Math.ceil(course.at.length / 10));
+  const rows = [];
+  for (let index = course.at.length - 1; index >= 0; index -= step) {
+    const row = document.createElement('tr');
+    [format.time(course.at[index]), format.digits(course.total[index]), format.rate(course.rate[index])].forEach((text, column) => {
+      const cell = document.createElement('td');
+      cell.textContent = text;
+      cell.className = column === 0 ? '' : 'number';
+      row.append(cell);
+    });
+    rows.push(row);
+  }
+
+  byId('course-rows').replaceChildren(...rows);
+}
+
+function showSnapshot(snapshot) {
+  const known = snapshot.totalRevenue !== undefined;
+  const away = snapshot.state !== 'current';
+  state(away ? 'away' : 'live', away ? 'The database is away: events are still accepted, the figures are older' : 'Live');
+  byId('ask').hidden = true;
+  byId('figures').hidden = !known;
+  byId('empty').hidden = !known || snapshot.events > 0 || snapshot.rejectedLines > 0;
+  if (!known) {
+    return;
+  }
+
+  if (!away && snapshot.at > (course.at.at(-1) ?? 0)) {
+    add(snapshot.at, snapshot.totalRevenue, snapshot.eventsPerSecond);
+  }
+
+  show('total', format.digits(snapshot.totalRevenue));
+  show('rate', away ? '–' : format.rate(snapshot.eventsPerSecond));
+  show('events', format.count(snapshot.events));
+  show('rejected', snapshot.rejectedLines === 1 ? '1 line was rejected' : `${format.count(snapshot.rejectedLines)} lines were rejected`);
+  show('lag', away ? '–' : snapshot.lagBytes === 0 ? 'None' : format.bytes(snapshot.lagBytes));
+  show('processors', away ? '–' : format.count(snapshot.processorsAtWork));
+  showRejects(byId('rejects'), byId('rejects-none'), snapshot.latestRejects ?? []);
+  showTop(byId('top'), snapshot.topUsers?.users ?? [], watched.watch);
+  show('top-age', snapshot.topUsers ? `as of ${format.time(snapshot.topUsers.at)}` : 'being looked for');
+  draw();
+  watched.tick();
+}
+
+const watched = watchUser(() => secret);
+const restart = follow(() => secret, {
+  message(name, data) {
+    if (name === 'history') {
+      takeHistory(data);
+    } else if (name === 'snapshot') {
+      showSnapshot(data);
+    }
+  },
+  lost(seconds) {
+    state('lost', 'Connection lost, trying again');
+    byId('state').title = `next try in ${seconds} s`;
+  },
+  refused() {
+    const first = byId('ask').hidden;
+    state('lost', 'A secret is needed');
+    byId('ask').hidden = false;
+    byId('figures').hidden = true;
+    byId('empty').hidden = true;
+    byId('ask-wrong').hidden = secret === null;
+    secret = null;
+    if (first) {
+      byId('secret').focus();
+    }
+  },
+});
+
+byId('ask-form').addEventListener('submit', event => {
+  event.preventDefault();
+  secret = byId('secret').value;
+  byId('secret').value = '';
+  restart();
+});
+
+byId('curl').textContent = `curl ${location.origin}/liveEvent -H 'Authorization: secret' -H 'Content-Type: application/json' -d '{"userId":"user1","name":"add_revenue","value":98}'`;
+byId('copy').addEventListener('click', async () => {
+  await navigator.clipboard.writeText(byId('curl').textContent);
+  show('copy', 'Copied');
+});
+byId('course').addEventListener('toggle', listCourse);

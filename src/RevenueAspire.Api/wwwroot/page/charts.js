@@ -1,0 +1,46 @@
+/* global uPlot */
+// A curve over time, drawn by uPlot in the page's colours.
+const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+
+/**
+ * @param {HTMLElement} place Its size is the chart's.
+ * @param {{ line: string, fill: string, axes: boolean, fromZero: boolean, label: (value: number) => string, pointed?: (index: number | null) => void }} look
+ * @returns {(times: number[], values: number[]) => void} Draws; times in seconds.
+ */
+export function curve(place, look) {
+  let plot = null;
+  let data = [[], []];
+
+  function make() {
+    plot?.destroy();
+    const axis = { stroke: style('--quiet'), font: '12px system-ui, sans-serif', grid: { stroke: style('--grid'), width: 1 }, ticks: { show: false } };
+    plot = new uPlot({
+      width: place.clientWidth,
+      height: place.clientHeight,
+      legend: { show: false },
+      cursor: { show: look.axes, y: false, drag: { x: false, y: false }, points: { size: 8 } },
+      scales: { x: { time: true }, y: { range: look.fromZero ? (_, __, max) => [0, Math.max(1, max * 1.1)] : undefined } },
+      axes: look.axes
+        ? [{ ...axis, space: 90 }, { ...axis, size: 68, values: (_, ticks) => ticks.map(look.label) }]
+        : [{ show: false }, { show: false }],
+      padding: look.axes ? [8, 12, 0, 0] : [4, 2, 2, 2],
+      series: [{}, { stroke: style(look.line), fill: style(look.fill), width: 2, points: { show: false } }],
+      hooks: { setCursor: [self => look.pointed?.(self.cursor.idx ?? null)] },
+    }, data, place);
+  }
+
+  const draw = () => {
+    if (place.clientWidth === 0) {
+      return;
+    }
+
+    plot === null ? make() : plot.setData(data);
+  };
+
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => plot && make());
+  new ResizeObserver(() => (plot === null ? draw() : plot.setSize({ width: place.clientWidth, height: place.clientHeight }))).observe(place);
+  return (times, values) => {
+    data = [times, values];
+    draw();
+  };
+}

@@ -1,0 +1,3 @@
+using RevenueAspire.Browser.Tests;
+
+[assembly: AssemblyFixture(typeof(Chromium))]
