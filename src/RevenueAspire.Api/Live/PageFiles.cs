@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.StaticFiles;
 
 namespace RevenueAspire.Api.Live;
@@ -12,7 +13,7 @@ internal static class PageFiles
     /// <summary>Call it behind everything that is for the calls of the API: no other path looks at the disk.</summary>
     public static WebApplication UsePageFiles(this WebApplication app)
     {
-        app.UseWhen(context => IsPage(context.Request.Path), files =>
+        app.UseWhen(context => IsPage(context.Request.Path) && IsAsSent(context), files =>
         {
             files.UseDefaultFiles();
             files.UseStaticFiles(new StaticFileOptions { OnPrepareResponse = Protect });
@@ -21,6 +22,14 @@ internal static class PageFiles
     }
 
     private static bool IsPage(PathString path) => path == "/" || Array.Exists(Folders, folder => path.StartsWithSegments(folder, StringComparison.Ordinal));
+
+    /// <summary>GET /userEvents/.. arrives as a request for / here: whoever means the user named .. is not to get a page.</summary>
+    private static bool IsAsSent(HttpContext context)
+    {
+        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
+        var query = target.IndexOf('?', StringComparison.Ordinal);
+        return (query < 0 ? target : target[..query]) == context.Request.Path.Value;
+    }
 
     private static void Protect(StaticFileResponseContext file)
     {
