@@ -39,6 +39,27 @@ public sealed partial class ReadmeTests
     }
 
     [Fact]
+    public async Task The_calls_in_the_README_of_the_API_are_answered()
+    {
+        Shell.Require("bash", "curl");
+        await using var installation = await Installation.CreateAsync();
+        installation.Start("RevenueAspire.Api", new Dictionary<string, string?> { ["Ingest__Secrets__0"] = "secret" });
+        installation.StartProcessor();
+        using (var http = new HttpClient())
+        {
+            await Eventually.IsTrueAsync(() => IsUpAsync(http, installation.ApiUrl));
+        }
+
+        var calls = File.ReadLines(Path.Combine(Repository.Root, "src/RevenueAspire.Api/README.md")).Where(line => line.StartsWith("    curl ", StringComparison.Ordinal)).ToArray();
+        Assert.NotEmpty(calls);
+        foreach (var call in calls)
+        {
+            var typed = call.Trim().Replace("localhost:8000", installation.ApiUrl["http://".Length..], StringComparison.Ordinal).Replace("@events.jsonl", "@src/RevenueAspire.Client/events.jsonl", StringComparison.Ordinal);
+            await Eventually.IsTrueAsync(async () => (await Shell.RunAsync(typed, new Dictionary<string, string?>())).Output.StartsWith("HTTP/1.1 20", StringComparison.Ordinal), Patience, typed);
+        }
+    }
+
+    [Fact]
     public async Task The_commands_of_the_tools_run_as_they_stand()
     {
         Shell.Require("bash", "gzip");
