@@ -45,6 +45,9 @@ internal static class Composition
         builder.Configuration.AddSettings(environment);
         builder.Services.AddMetrics();
         builder.Logging.SetMinimumLevel(LogLevel.Warning);
+
+        // What the driver meets is told by the command itself, in a line that says what to do.
+        builder.Logging.AddFilter("Npgsql", LogLevel.Critical);
         builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
         builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
         builder.AddProcessor(retryLimit: options => TimeSpan.FromSeconds(options.RetrySeconds));

@@ -1,4 +1,5 @@
 using System.Net.Sockets;
+using System.Security.Authentication;
 using Npgsql;
 
 namespace RevenueAspire.Ledger;
@@ -19,8 +20,8 @@ public static class LedgerErrors
         _ => false,
     };
 
-    /// <summary>True for what a person must mend before any connection works: Npgsql itself refuses what the server asks for (no password is configured, no TLS on one side).</summary>
-    public static bool IsSettings(Exception exception) => Unwrap(exception) is NpgsqlException { InnerException: null } and not PostgresException;
+    /// <summary>True for what a person must mend before any connection works: Npgsql itself refuses what the server asks for (no password is configured, no TLS on one side, a certificate that is not trusted).</summary>
+    public static bool IsSettings(Exception exception) => Unwrap(exception) is NpgsqlException { InnerException: null or AuthenticationException } and not PostgresException;
 
     /// <summary>One line for people that says what and what to do: refused connection, wrong password, missing database...; never the password.</summary>
     public static string Describe(Exception exception)
@@ -36,6 +37,8 @@ public static class LedgerErrors
                 "the database did not answer in time: check that it runs, that host and port are right, and that it is not overloaded",
             NpgsqlException { InnerException: null } =>
                 $"the database could not be used: {error.Message.TrimEnd('.')}: check Password / SSL Mode in ConnectionStrings:revenuedb",
+            NpgsqlException { InnerException: AuthenticationException refused } =>
+                $"the database's certificate was refused ({refused.Message.TrimEnd('.')}): check SSL Mode and Root Certificate in ConnectionStrings:revenuedb",
             NpgsqlException { InnerException: IOException broken } => $"the connection to the database broke ({broken.Message}): check that it runs",
             NpgsqlException => $"the database could not be used: {error.Message}",
             _ => error.Message,

@@ -19,9 +19,9 @@ internal sealed partial class LogFollower
     [LoggerMessage(3025, LogLevel.Critical, "{Directory}: STOPPED by an error in this program, nothing more is applied until it is started again. Please report it.")]
     private partial void LogFailed(string directory, Exception exception);
 
-    [LoggerMessage(3026, LogLevel.Critical, "{Directory}: durable only up to offset {Mark}, though applied through {Applied}: waiting, nothing is applied meanwhile. "
+    [LoggerMessage(3026, LogLevel.Critical, "{Directory}: durable only up to offset {Mark}, though applied or being applied through {Through}: waiting, nothing is applied meanwhile. "
         + "After a power cut, start the API, which recovers the log; if an older copy was restored, put the newer one back.")]
-    private partial void LogMarkIsBehind(string directory, long mark, long applied);
+    private partial void LogMarkIsBehind(string directory, long mark, long through);
 
     [LoggerMessage(3024, LogLevel.Warning, "{Directory}: cannot be read now, trying again: {Problem}")]
     private partial void LogUnreadable(string directory, string problem);

@@ -236,7 +236,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     private async Task<EventSource> ReadSourceAsync(CancellationToken cancellationToken)
     {
         var source = await FindSourceAsync(cancellationToken).ConfigureAwait(false);
-        if (ReadMark() < source.AppliedThrough)
+        if (ReadMark() < source.ClaimedThrough)
         {
             source = await WaitForMarkAsync(source, cancellationToken).ConfigureAwait(false);
         }
@@ -248,13 +248,13 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     }
 
     /// <summary>
-    /// Rule M11: the ledger is ahead of the durable mark. After a power cut that is so until the API has recovered the log; else an older copy was restored. Both are told by what
+    /// Rule M11: what the ledger has applied, or a processor has claimed, is ahead of the durable mark. After a power cut that is so until the API has recovered the log; else an older copy was restored. Both are told by what
     /// lies before the applied offset once the mark is there again: until then nothing is applied.
     /// </summary>
     private async Task<EventSource> WaitForMarkAsync(EventSource source, CancellationToken cancellationToken)
     {
-        LogMarkIsBehind(_name, ReadMark(), source.AppliedThrough);
-        while (ReadMark() < source.AppliedThrough)
+        LogMarkIsBehind(_name, ReadMark(), source.ClaimedThrough);
+        while (ReadMark() < source.ClaimedThrough)
         {
             await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
             Reopen();

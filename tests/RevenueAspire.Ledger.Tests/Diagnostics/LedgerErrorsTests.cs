@@ -1,5 +1,8 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
 using Npgsql;
 using RevenueAspire.Testing;
 
@@ -122,6 +125,31 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
         await AssertConnectAsync($"Host=127.0.0.1;Port={((IPEndPoint)silent.LocalEndpoint).Port};Timeout=1", "did not answer in time");
+    }
+
+    [Fact]
+    public async Task A_certificate_that_nobody_vouches_for_is_a_matter_of_settings_and_says_so()
+    {
+        using var key = RSA.Create(2048);
+        using var made = new CertificateRequest("CN=nobody", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var certificate = X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), null);
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        var serving = Task.Run(async () =>
+        {
+            using var client = await listener.AcceptTcpClientAsync();
+            var request = new byte[8];
+            await client.GetStream().ReadExactlyAsync(request);
+            client.GetStream().WriteByte((byte)'S');
+            using var tls = new SslStream(client.GetStream());
+            await tls.AuthenticateAsServerAsync(certificate);
+            await tls.ReadExactlyAsync(request);
+        });
+        await using var database = NpgsqlDataSource.Create($"Host=localhost;Port={((IPEndPoint)listener.LocalEndpoint).Port};Username=postgres;Password={Password};SSL Mode=VerifyFull;GSS Encryption Mode=Disable");
+        var error = await Assert.ThrowsAsync<NpgsqlException>(async () => await database.OpenConnectionAsync());
+        Assert.True(LedgerErrors.IsSettings(error), error.ToString());
+        AssertOneLine(LedgerErrors.Describe(error), "certificate", "Root Certificate");
+        await serving.ContinueWith(_ => { }, TaskScheduler.Default);
     }
 
     [Fact]

@@ -134,6 +134,33 @@ public sealed class InDoubtTests
         Assert.Equal(2L, await database.ScalarAsync<long>("select count(*) from event_source"));
     }
 
+    [Fact]
+    public async Task M10_files_whose_answers_are_lost_are_created_grown_and_counted_again_once()
+    {
+        const int Files = 15;
+        await using var database = await LedgerDatabase.CreateAsync();
+        var random = Seed.Random(nameof(M10_files_whose_answers_are_lost_are_created_grown_and_counted_again_once));
+        await using var proxy = Proxy(database, random, cuts: 60);
+        await using var cut = Through(database, proxy);
+        var registry = new SourceRegistry(cut);
+        for (var file = 0; file < Files; file++)
+        {
+            // Each step with an id of its own, made before its first try.
+            var (creation, growth, again) = (Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid());
+            var (some, all) = (Digest(file, 10), Digest(file, 20));
+            var made = await UntilHeardAsync(() => registry.ResolveFileAsync(creation, "/f", [some], CancellationToken.None));
+            Assert.True((FileMatch.New, creation) == (made.Match, made.Sources.Single().Id), Seed.Hint);
+            var grown = await UntilHeardAsync(() => registry.ResolveFileAsync(growth, "/f", [some, all], CancellationToken.None));
+            Assert.True((FileMatch.Grown, creation, 20L) == (grown.Match, grown.Sources.Single().Id, grown.Sources.Single().Length), Seed.Hint);
+            Assert.Equal(2, (await UntilHeardAsync(() => registry.StartNextGenerationAsync(again, "/f", all, CancellationToken.None))).Generation);
+        }
+
+        Assert.True(proxy.CutsLeft < 60 - Files, $"hardly anything was cut, {Seed.Hint}");
+        Assert.Equal($"{2 * Files} {2 * Files}", await database.ScalarAsync<string>("select (select count(*) from event_source) || ' ' || (select count(*) from event_source_digest)"));
+
+        static FileDigest Digest(int file, long length) => new(length, System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(file * 100 + length)));
+    }
+
     private static CuttingProxy Proxy(LedgerDatabase database, Random random, int cuts)
     {
         var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);

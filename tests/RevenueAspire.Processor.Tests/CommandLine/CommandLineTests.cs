@@ -230,6 +230,134 @@ public sealed class CommandLineTests
     }
 
     [Fact]
+    public async Task M10_again_killed_at_random_moments_and_started_again_counts_each_generation_once()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var random = Seed.Random(nameof(M10_again_killed_at_random_moments_and_started_again_counts_each_generation_once));
+        var file = EventFile.Random(random, 4000, 1500);
+        var path = ledger.Write("again.jsonl", file.Bytes);
+        Assert.Equal(0, (await RunAsync(ledger, "process", path)).Code);
+        for (var round = 0; round < 3; round++)
+        {
+            await using var process = ServiceProcess.Start(Program, ["process", path, "--again"], Slow(ledger, random));
+
+            // In the first round in the middle of the merge, so that something is left to complete; then anywhere.
+            await Eventually.IsTrueAsync(async () => process.HasExited || await ledger.CountAsync("event_part") > 0 || round > 0);
+            await Task.Delay(random.Next(0, round == 0 ? 30 : 600));
+            await process.KillAsync();
+        }
+
+        var left = await ledger.ScalarAsync<int>("select max(generation) from event_source");
+        await using (var last = await ServiceProcess.RunAsync(Program, ["process", path, "--again"], Slow(ledger, random), limit: Limit))
+        {
+            Assert.True(last.ExitCode == 0, last.Output);
+            Assert.Contains($"counted again (generation {left + 1})", last.Output, StringComparison.Ordinal);
+        }
+
+        Assert.InRange(left, 2, 4);
+        await ledger.AssertBalancesAsync([.. Enumerable.Repeat(file, left + 1)]);
+        Assert.Equal(0, (await RunAsync(ledger, "verify")).Code);
+    }
+
+    [Fact]
+    public async Task The_second_interrupt_ends_a_command_at_once_that_waits_for_a_dead_connection()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGINT for another process");
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var path = ledger.Write("interrupted.jsonl", EventFile.Random(new Random(12), 20_000, 5000).Bytes);
+        var server = new NpgsqlConnectionStringBuilder(ledger.ConnectionString);
+        await using var line = new SilentLine(server.Host!, server.Port);
+        var environment = Settings(ledger);
+        environment["ConnectionStrings__revenuedb"] = new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { Host = "127.0.0.1", Port = line.Port }.ConnectionString;
+        environment["Processor__MergeBatchRows"] = "1";
+        await using var process = ServiceProcess.Start(Program, ["process", path], environment);
+        await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
+        line.FallSilent();
+        process.Send(Signal.Interrupt);
+
+        // The first one waits for the statement that runs, and for the leases: seconds on a line that says nothing. A message would come only then.
+        await Task.Delay(300);
+        Assert.False(process.HasExited);
+        process.Send(Signal.Interrupt);
+        Assert.Equal(1, await process.WaitForExitAsync(TimeSpan.FromSeconds(10)));
+        Assert.DoesNotContain("Stopped", process.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Verify_goes_on_from_the_beginning_when_its_connection_is_cut()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using (var log = new TestLog(ledger.Folder.File("log")))
+        {
+            for (var batch = 0; batch < 5; batch++)
+            {
+                await log.AppendAsync(EventFile.Random(new Random(batch), 2000, 3000).Bytes);
+            }
+
+            Assert.Equal(0, (await RunAsync(ledger, "process", log.Directory)).Code);
+        }
+
+        // While somebody else holds the table, verify waits for its first balances: all that comes before them is done, and nothing that it reads later can be had without a new snapshot.
+        await using var holding = await ledger.Database.OpenConnectionAsync();
+        await using var hold = await holding.BeginTransactionAsync();
+        await using (var locking = new NpgsqlCommand("lock table users_revenue in access exclusive mode", holding))
+        {
+            await locking.ExecuteNonQueryAsync();
+        }
+
+        await using var verify = ServiceProcess.Start(Program, ["verify"], Settings(ledger));
+        await Eventually.IsTrueAsync(
+            () => ledger.ScalarAsync<bool>("select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = current_database() and query like 'select user_id, revenue::text%'"));
+        await hold.RollbackAsync();
+        Assert.Equal(0, await verify.WaitForExitAsync(Limit));
+        Assert.Contains("Checking again from the beginning", Assert.Single(verify.StandardError), StringComparison.Ordinal);
+        Assert.Contains("all equal", Assert.Single(verify.StandardOutput), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Verify_of_a_log_whose_beginning_is_removed_ends_with_1_and_says_why()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"), segmentBytes: 1 << 16);
+        for (var batch = 0; batch < 12; batch++)
+        {
+            await log.AppendAsync(EventFile.Random(new Random(batch), 250, 30).Bytes);
+        }
+
+        Assert.Equal(0, (await RunAsync(ledger, "process", log.Directory)).Code);
+        Assert.True(log.RemoveApplied(log.Mark) > 0);
+        var run = await RunAsync(ledger, "verify");
+        Assert.Equal(1, run.Code);
+        Assert.Contains("balances cannot be computed again", run.Output, StringComparison.Ordinal);
+        Assert.StartsWith("Could not check. ", run.Errors, StringComparison.Ordinal);
+        Assert.Contains("retention has removed its beginning", run.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_file_that_cannot_be_read_is_one_line_and_the_others_are_counted()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows lets not everybody make a symbolic link, and has other permissions");
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var closed = ledger.Folder.File("closed.jsonl");
+        if (OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess)
+        {
+            // Root may read whatever there is: a link to itself is refused to root, too.
+            File.CreateSymbolicLink(closed, closed);
+        }
+        else
+        {
+            ledger.Write("closed.jsonl", new EventFile().Add("a", 1).Bytes);
+            File.SetUnixFileMode(closed, UnixFileMode.None);
+        }
+
+        var run = await RunAsync(ledger, "process", closed, ledger.Write("open.jsonl", new EventFile().Add("b", 1).Bytes));
+        Assert.Equal(1, run.Code);
+        Assert.Contains("closed.jsonl: cannot be read", run.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("\n", run.Errors, StringComparison.Ordinal);
+        Assert.Equal(1, (await ledger.BalancesAsync())["b"]);
+    }
+
+    [Fact]
     public async Task SIGTERM_gives_the_ranges_back_and_ends_with_1()
     {
         await using var ledger = await LedgerFixture.CreateAsync();

@@ -234,6 +234,88 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
+    public async Task M11_a_mark_that_a_power_cut_took_back_behind_a_claimed_range_is_waited_for()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var directory = ledger.Folder.File("log");
+        byte[] older;
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
+            older = await File.ReadAllBytesAsync(Path.Combine(directory, "durable.mark"));
+            await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
+
+            // A processor had claimed all of it when the power went.
+            await ledger.Sources.OpenLogAsync(log.LogId, directory, CancellationToken.None);
+            var owner = Guid.NewGuid();
+            var range = await ledger.Ranges.TryClaimAsync(log.LogId, 0, log.Mark, owner, TimeSpan.FromMinutes(1), CancellationToken.None);
+            await ledger.Ranges.ReleaseAsync(range!.Id, owner, CancellationToken.None);
+        }
+
+        await File.WriteAllBytesAsync(Path.Combine(directory, "durable.mark"), older);
+        var messages = new MessageLog();
+        using var end = new CancellationTokenSource();
+        var waiting = FollowAsync(ledger, directory, new ProcessorOptions(), end.Token, messages);
+        await Eventually.IsTrueAsync(() => waiting.IsCompleted || messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
+        Assert.DoesNotContain(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal));
+        await using (var log = new TestLog(directory))
+        {
+            await log.AppendAsync(new EventFile().Add("a", 4).Bytes);
+            await AppliedAsync(ledger, log);
+        }
+
+        Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
+        await end.CancelAsync();
+        await waiting;
+    }
+
+    [Theory]
+    [InlineData(1 << 20)]
+    [InlineData(10)]
+    public async Task Records_of_a_log_that_are_no_events_are_told_in_one_line_and_kept_as_rejects(int liveRangeBytes)
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var log = new TestLog(ledger.Folder.File("log"));
+        var good = new EventFile().Add("a", 1).Add("b", 2);
+        await log.AppendAsync([.. good.Bytes, .. new EventFile().Add("bad", 7).Add("bad", 7).Bytes[..^1]]);
+        var segment = Directory.GetFiles(log.Directory, "*.jsonl").Single();
+        var bytes = await ReadSharedAsync(segment);
+        var first = bytes.AsSpan().IndexOf("{\"userId\":\"bad\""u8);
+        for (var at = first; at >= 0;)
+        {
+            // What a disk without checksums, or a hand, may do to a segment that is not sealed yet.
+            var value = bytes.AsSpan(at).IndexOf(":7,"u8) + at + 1;
+            await using (var write = new FileStream(segment, FileMode.Open, FileAccess.Write, FileShare.ReadWrite) { Position = value })
+            {
+                write.WriteByte((byte)'x');
+            }
+
+            var next = bytes.AsSpan(value).IndexOf("{\"userId\":\"bad\""u8);
+            at = next < 0 ? -1 : value + next;
+        }
+
+        using var stop = new CancellationTokenSource();
+        var messages = new MessageLog();
+        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions { LiveRangeBytes = liveRangeBytes }, stop.Token, messages);
+        await AppliedAsync(ledger, log);
+        await stop.CancelAsync();
+        await following;
+        var told = Assert.Single(messages.Lines, line => line.Contains("are no events", StringComparison.Ordinal));
+        Assert.Contains($"2 records in bytes 0 to {log.Mark} are no events, though the API accepted them; the first at offset {first}", told, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"bad\"", told, StringComparison.Ordinal);
+        await ledger.AssertBalancesAsync(good);
+        Assert.Equal([3, 4], await ledger.RejectedLinesAsync());
+    }
+
+    private static async Task<byte[]> ReadSharedAsync(string path)
+    {
+        await using var read = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
+        using var copy = new MemoryStream();
+        await read.CopyToAsync(copy);
+        return copy.ToArray();
+    }
+
+    [Fact]
     public async Task M12_a_permanent_error_stops_the_log_loudly()
     {
         await using var ledger = await LedgerFixture.CreateAsync();

@@ -39,9 +39,10 @@ internal sealed class LedgerFixture : IAsyncDisposable
 
     public TempDirectory Folder { get; } = new();
 
-    public static async Task<LedgerFixture> CreateAsync()
+    /// <summary>In a new database of the tests' server, or in an empty one of another server.</summary>
+    public static async Task<LedgerFixture> CreateAsync(string? connectionString = null)
     {
-        var fixture = new LedgerFixture(await TestPostgres.CreateDatabaseAsync());
+        var fixture = new LedgerFixture(connectionString ?? await TestPostgres.CreateDatabaseAsync());
         await LedgerSchema.ApplyAsync(fixture.Database, CancellationToken.None);
         return fixture;
     }

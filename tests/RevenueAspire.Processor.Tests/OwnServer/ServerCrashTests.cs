@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using Npgsql;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.OwnServer;
+
+/// <summary>Rules M6, M7 and M12 against a server of the tests' own: one that loses commits, and one that refuses logins.</summary>
+public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer>
+{
+    private const string Program = "RevenueAspire.Processor";
+
+    [Fact]
+    public async Task M6_M7_backends_killed_behind_asynchronous_commits_lead_to_nothing_reused_and_nothing_skipped()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "a backend is killed by a signal");
+        await using var ledger = await LedgerFixture.CreateAsync(await server.CreateDatabaseAsync());
+        var random = Seed.Random(nameof(M6_M7_backends_killed_behind_asynchronous_commits_lead_to_nothing_reused_and_nothing_skipped));
+        var file = EventFile.Random(random, 12_000, 4000, bad: 0.001);
+        var path = ledger.Write("crash.jsonl", file.Bytes);
+        var options = new ProcessorOptions { RangeBytes = 700_000, MergeBatchRows = 2, MaxUsersPerRange = 3000, LeaseSeconds = 1 };
+        var (lost, crashes) = (0, 0);
+        var processing = Task.Run(() => ledger.ProcessAsync(path, options));
+        while (!processing.IsCompleted && crashes < 5)
+        {
+            await Task.Delay(random.Next(50, 250));
+            if (await CrashAsync(ledger) is { } look)
+            {
+                crashes++;
+                lost += look.After < look.Before ? 1 : 0;
+            }
+        }
+
+        await processing;
+        Assert.True(crashes > 0 && lost > 0, $"{crashes} crashes lost something {lost} times, {Seed.Hint}");
+        ledger.Database.Clear();
+        await ledger.AssertBalancesAsync(file);
+        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
+    }
+
+    [Theory]
+    [InlineData("Username=postgres", "No password")]
+    [InlineData("Username=postgres;Password=wrong", "Username and Password")]
+    [InlineData("Username=postgres;Password=own server;SSL Mode=Require", "SSL")]
+    public async Task A_login_that_cannot_work_is_one_line_at_once(string login, string named)
+    {
+        var database = new NpgsqlConnectionStringBuilder(await server.CreateDatabaseAsync());
+        using var folder = new TempDirectory();
+        var path = folder.File("a.jsonl");
+        await File.WriteAllBytesAsync(path, new EventFile().Add("a", 1).Bytes);
+        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = $"Host={database.Host};Port={database.Port};Database={database.Database};{login}" };
+        foreach (var arguments in (string[][])[["process", path], ["verify"]])
+        {
+            await using var run = await ServiceProcess.RunAsync(Program, arguments, environment);
+            Assert.Equal(1, run.ExitCode);
+            Assert.Empty(run.StandardOutput);
+            Assert.Contains(named, Assert.Single(run.StandardError), StringComparison.Ordinal);
+            Assert.Contains("ConnectionStrings:revenuedb", run.Output, StringComparison.Ordinal);
+            Assert.DoesNotContain("own server", run.Output, StringComparison.Ordinal);
+        }
+    }
+
+    /// <summary>Kills a backend in the middle of a merge, as which the server ends all the others and recovers from what is on disk; null when no merge is under way.</summary>
+    /// <returns>Users merged before and after.</returns>
+    private static async Task<(long Before, long After)?> CrashAsync(LedgerFixture ledger)
+    {
+        await using var watching = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
+        await watching.OpenAsync();
+        await using var find = new NpgsqlCommand(
+            """
+            select (select count(*) from users_revenue), pid from pg_stat_activity
+            where datname = current_database() and application_name <> 'looks' and query like 'with moved as (%' and exists (select from event_part where merged_through <> upper_key) limit 1
+            """,
+            watching);
+        long before;
+        await using (var rows = await find.ExecuteReaderAsync())
+        {
+            if (!await rows.ReadAsync())
+            {
+                return null;
+            }
+
+            before = rows.GetInt64(0);
+            using var backend = Process.GetProcessById(rows.GetInt32(1));
+            backend.Kill();
+        }
+
+        // The server has noticed once it has ended this connection, too; then it comes back.
+        await Eventually.IsTrueAsync(() => FailsAsync(watching));
+        return (before, await Eventually.GetAsync<object>(async () =>
+        {
+            try
+            {
+                return await ledger.CountAsync("users_revenue");
+            }
+            catch (Exception recovering) when (Ledger.LedgerErrors.IsTransient(recovering))
+            {
+                return null;
+            }
+        }) is long after ? after : -1);
+    }
+
+    private static async Task<bool> FailsAsync(NpgsqlConnection connection)
+    {
+        try
+        {
+            await using var ask = new NpgsqlCommand("select 1", connection);
+            await ask.ExecuteScalarAsync();
+            return false;
+        }
+        catch (Exception broken) when (broken is NpgsqlException or InvalidOperationException)
+        {
+            return true;
+        }
+    }
+}

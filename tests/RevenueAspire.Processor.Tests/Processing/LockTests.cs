@@ -1,0 +1,41 @@
+using Npgsql;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Processing;
+
+public sealed class LockTests
+{
+    [Fact]
+    public async Task M5_no_transaction_writes_more_than_a_batch_and_none_waits_for_its_client_while_it_holds_users()
+    {
+        const int BatchRows = 50;
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var random = Seed.Random(nameof(M5_no_transaction_writes_more_than_a_batch_and_none_waits_for_its_client_while_it_holds_users));
+        var files = new[] { EventFile.Random(random, 6000, 3000, bad: 0.01), EventFile.Random(random, 6000, 3000) };
+        var processing = Task.WhenAll(files.Select((file, index) =>
+        {
+            var path = ledger.Write($"{index}.jsonl", file.Bytes);
+            return Task.Run(() => ledger.ProcessAsync(path, new ProcessorOptions { RangeBytes = 150_000, MergeBatchRows = BatchRows }));
+        }));
+        await using var watching = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
+        await watching.OpenAsync();
+        var looks = 0;
+        for (; !processing.IsCompleted; looks++)
+        {
+            // A lock on the table is kept as long as the locks on its rows; a statement of its own is never between two statements.
+            await using var idle = new NpgsqlCommand(
+                """
+                select count(*) from pg_stat_activity a join pg_locks l using (pid)
+                where l.relation = 'users_revenue'::regclass and l.mode = 'RowExclusiveLock' and l.granted and a.state like 'idle in transaction%'
+                """,
+                watching);
+            Assert.Equal(0L, await idle.ExecuteScalarAsync());
+        }
+
+        await processing;
+        Assert.True(looks > 0);
+        await ledger.AssertBalancesAsync(files);
+        Assert.InRange(await ledger.ScalarAsync<long>("select max(written) from (select count(*) as written from users_revenue group by xmin) as transactions"), 1, BatchRows);
+    }
+}
