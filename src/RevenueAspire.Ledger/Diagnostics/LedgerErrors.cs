@@ -17,6 +17,7 @@ public static class LedgerErrors
 
         // Npgsql lets these out as they are where it resolves a host name or waits for a connection.
         SocketException or TimeoutException => true,
+        ObjectDisposedException disposed => IsOfBrokenConnection(disposed),
         _ => false,
     };
 
@@ -41,6 +42,7 @@ public static class LedgerErrors
                 $"the database's certificate was refused ({refused.Message.TrimEnd('.')}): check SSL Mode and Root Certificate in ConnectionStrings:revenuedb",
             NpgsqlException { InnerException: IOException broken } => $"the connection to the database broke ({broken.Message}): check that it runs",
             NpgsqlException => $"the database could not be used: {error.Message}",
+            ObjectDisposedException disposed when IsOfBrokenConnection(disposed) => "the connection to the database broke: check that it runs",
             _ => error.Message,
         });
     }
@@ -75,6 +77,9 @@ public static class LedgerErrors
             "the database's host cannot be reached: check the network, and Host in ConnectionStrings:revenuedb",
         _ => $"the connection to the database broke ({error.Message}): check that it runs",
     };
+
+    /// <summary>Npgsql lets this out where a connection breaks between two statements: a wait handle of its own is gone. A data source that was disposed of names itself.</summary>
+    private static bool IsOfBrokenConnection(ObjectDisposedException disposed) => disposed.ObjectName.StartsWith("System.Threading.", StringComparison.Ordinal);
 
     private static Exception Unwrap(Exception exception)
     {

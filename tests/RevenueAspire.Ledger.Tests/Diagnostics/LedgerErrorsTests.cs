@@ -153,6 +153,22 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     }
 
     [Fact]
+    public async Task What_the_driver_lets_out_of_a_connection_that_broke_between_two_statements_is_transient()
+    {
+        // As it comes out of Npgsql, rarely, where a proxy cuts connections at random.
+        var handle = new ManualResetEventSlim();
+        handle.Dispose();
+        var broken = Assert.Throws<ObjectDisposedException>(handle.Reset);
+        Assert.True(LedgerErrors.IsTransient(broken));
+        AssertOneLine(LedgerErrors.Describe(broken), "connection to the database broke");
+
+        // A data source that was disposed of comes back by no retry.
+        var source = NpgsqlDataSource.Create($"Host=localhost;Username=postgres;Password={Password}");
+        await source.DisposeAsync();
+        Assert.False(LedgerErrors.IsTransient(await Assert.ThrowsAsync<ObjectDisposedException>(async () => await source.OpenConnectionAsync())));
+    }
+
+    [Fact]
     public async Task A_connection_that_breaks_off_is_transient_and_says_so()
     {
         using var rude = new TcpListener(IPAddress.Loopback, 0);
