@@ -64,6 +64,42 @@ public sealed class BackupTests
     }
 
     [Fact]
+    public async Task With_the_log_in_Postgres_a_dump_alone_is_a_backup()
+    {
+        Shell.Require("bash", "pg_dump", "pg_restore");
+        using var backup = new TempDirectory();
+        var variables = new Dictionary<string, string?> { ["DUMP"] = backup.File("both.dump") };
+        await using (var installation = await Installation.CreateAsync())
+        {
+            installation.Settings["EventLog__Engine"] = "Postgres";
+            await installation.StartApiAsync();
+            installation.StartProcessor();
+            var load = installation.Start("RevenueAspire.Client", "load", "--rate", "2000", "--batch", "20", "--duration", "60s", "--users", "300");
+            await Eventually.IsTrueAsync(async () => (await installation.LedgerAsync()).Users.Count > 200);
+            variables["DATABASE"] = Shell.Libpq(installation.ConnectionString);
+            var run = await Shell.RunAsync("pg_dump --format=custom --no-owner --file=\"$DUMP\" \"$DATABASE\"", variables);
+            Assert.True(run.Code == 0, run.Errors);
+            Assert.False(load.HasExited, load.Output);
+        }
+
+        await using var restored = await Installation.CreateAsync();
+        restored.Settings["EventLog__Engine"] = "Postgres";
+        variables["DATABASE"] = Shell.Libpq(restored.ConnectionString);
+        var restore = await Shell.RunAsync("pg_restore --no-owner --exit-on-error --dbname=\"$DATABASE\" \"$DUMP\"", variables);
+        Assert.True(restore.Code == 0, restore.Errors);
+        restored.StartProcessor();
+        await restored.StartApiAsync();
+        var receipt = await restored.PostUntilAcknowledgedAsync(new RevenueEvent("after the restore", "add_revenue", 7), "after");
+        Assert.Equal(7, await restored.RevenueAfterAsync("after the restore", receipt));
+
+        // All that the dump's log holds is applied, and both are equal.
+        await Eventually.IsTrueAsync(async () => await LagAsync(restored) == 0);
+        await using var verify = await restored.RunAsync("RevenueAspire.Processor", "verify");
+        Assert.True(verify.ExitCode == 0, verify.Output);
+        Assert.Contains("all equal", verify.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task The_commands_for_a_growing_lag_and_for_a_load_run_as_they_stand()
     {
         Shell.Require("bash", "psql");
@@ -76,6 +112,14 @@ public sealed class BackupTests
             DocumentBlock.Named("load").Text, new Dictionary<string, string?> { ["Client__Url"] = installation.ApiUrl, ["Client__Secret"] = Installation.Secret });
         Assert.True(load.Code == 0, load.Errors);
         Assert.Equal(400, JsonDocument.Parse(load.Output).RootElement.GetProperty("accepted").GetInt32());
+    }
+
+    /// <summary>Bytes of all logs in the database that are not applied.</summary>
+    private static async Task<long> LagAsync(Installation installation)
+    {
+        await using var source = NpgsqlDataSource.Create(installation.ConnectionString);
+        await using var command = source.CreateCommand("select sum(l.end_offset - coalesce(s.applied_through, 0))::bigint from event_log l left join event_source s on s.source_id = l.log_id");
+        return (long)(await command.ExecuteScalarAsync())!;
     }
 
     private static long Mark(TempDirectory directory) => ReadMark(Path.Combine(directory.File("events"), "durable.mark"));
