@@ -10,7 +10,7 @@ public sealed partial class PostgresEventLog
     /// <summary>How long a stop waits for a database that is away, before what is in doubt is answered so.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
-    private static readonly TimeSpan AliveInterval = LogSession.Alive / 3;
+    private readonly TimeSpan _aliveInterval;
 
     /// <summary>Between two notifications: a processor is told within this time, and not more often.</summary>
     private static readonly TimeSpan NotifyInterval = TimeSpan.FromMilliseconds(10);
@@ -20,6 +20,7 @@ public sealed partial class PostgresEventLog
 
     private long _aliveAt;
     private long _notifiedAt;
+    private long _memoryAt;
     private bool _mustNotify;
 
     /// <summary>Where the commit that is in doubt would end; null when none is.</summary>
@@ -52,7 +53,14 @@ public sealed partial class PostgresEventLog
             _answers = _answers.RunOnPool();
         }
 
-        await EndAsync().ConfigureAwait(false);
+        try
+        {
+            await EndAsync().ConfigureAwait(false);
+        }
+        finally
+        {
+            _ended.TrySetResult();
+        }
     }
 
     /// <summary>Tries until the database is there. False: stopping.</summary>
@@ -65,8 +73,9 @@ public sealed partial class PostgresEventLog
                 await OpenAsync().ConfigureAwait(false);
                 return true;
             }
-            catch (Exception exception) when (exception is EventLogException || PostgresLogErrors.IsOfDatabase(exception) || exception is OperationCanceledException)
+            catch (Exception exception)
             {
+                // Whatever it is, also what only the driver knows to complain of: it is tried again, ever more slowly.
                 _retry.Next();
                 lock (_gate)
                 {
@@ -92,7 +101,29 @@ public sealed partial class PostgresEventLog
     /// <summary>Connects, and settles what the last session left in doubt: from then on it is either in the log, or can never come into it.</summary>
     private async Task OpenAsync()
     {
-        var (session, found) = await LogSession.OpenAsync(_database, _logId, $"{Environment.MachineName}:{Environment.ProcessId}", _stop.Token).ConfigureAwait(false);
+        var (session, end) = await LogSession.OpenAsync(_database, _logId, $"{Environment.MachineName}:{Environment.ProcessId}", _stop.Token).ConfigureAwait(false);
+        try
+        {
+            await SettleAsync(session, end).ConfigureAwait(false);
+        }
+        catch
+        {
+            await session.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+
+        // Nothing else may be appended before these are heard of.
+        _answers = _answers.RunOnPool();
+        LogOpen(_logger, Name, session.LogId, session.End);
+    }
+
+    private async Task SettleAsync(LogSession session, long? endFound)
+    {
+        var memory = await session.ReadMemoryAsync(_stop.Token).ConfigureAwait(false);
+
+        // A log without an event is removed when its process is not heard of for a while. In the same database that is all that a missing log can mean when nothing of it was acknowledged.
+        var wasRemoved = endFound is null && _position.DurableMark == 0 && memory.Id == _memory.Id;
+        var found = wasRemoved ? 0 : endFound;
         if (_doubtfulEnd is { } end)
         {
             if (found == end)
@@ -123,17 +154,15 @@ public sealed partial class PostgresEventLog
             // An older state of the database was restored: receipts already given name offsets that are to be given again. Another log gives other receipts.
             LogReplaced(_logger, Name, session.LogId);
             await session.CloseLogAsync(_stop.Token).ConfigureAwait(false);
-            await session.DisposeAsync().ConfigureAwait(false);
             _logId = null;
             throw new EventLogException($"{Name}: the log {session.LogId:N} is no longer where it was; another one is begun");
         }
 
-        var memory = await PostgresLogs.ReadMemoryAsync(_database, _stop.Token).ConfigureAwait(false);
         _session = session;
         _logId = session.LogId;
         OpeningFsync = session.OpeningCommit;
         _retry.Reset();
-        _aliveAt = _notifiedAt = Stopwatch.GetTimestamp();
+        _aliveAt = _notifiedAt = _memoryAt = Stopwatch.GetTimestamp();
         _mustNotify = true;
         lock (_gate)
         {
@@ -142,11 +171,9 @@ public sealed partial class PostgresEventLog
             _error = null;
             _state = WriterState.Running;
         }
-
-        LogOpen(_logger, Name, session.LogId, session.End);
     }
 
-    /// <summary>Waits for appends, and takes them. False: stopping, and nothing is queued.</summary>
+    /// <summary>Waits for appends, and takes them; with nothing taken the session was lost. False: stopping, and nothing is queued.</summary>
     private async Task<bool> TakeAsync()
     {
         while (true)
@@ -163,15 +190,21 @@ public sealed partial class PostgresEventLog
                 {
                     return false;
                 }
+
+                _isWaiting = true;
             }
 
-            var wait = _mustNotify ? NotifyInterval - Stopwatch.GetElapsedTime(_notifiedAt) : AliveInterval - Stopwatch.GetElapsedTime(_aliveAt);
+            var wait = _mustNotify ? NotifyInterval - Stopwatch.GetElapsedTime(_notifiedAt) : _aliveInterval - Stopwatch.GetElapsedTime(_aliveAt);
             if (wait > TimeSpan.Zero && await _signal.WaitAsync(wait).ConfigureAwait(false))
             {
                 continue;
             }
 
             await LookAfterAsync().ConfigureAwait(false);
+            if (_session is null)
+            {
+                return true;
+            }
         }
     }
 
@@ -186,7 +219,7 @@ public sealed partial class PostgresEventLog
             _doubtfulEnd = commit.To;
             try
             {
-                outcome = await _session.AppendAsync(commit).ConfigureAwait(false);
+                outcome = await _session.AppendAsync(commit, _stop.Token).ConfigureAwait(false);
             }
             catch (Exception exception) when (PostgresLogErrors.IsKnownKey(exception) && round < MaxKeyRounds)
             {
@@ -203,6 +236,11 @@ public sealed partial class PostgresEventLog
                 lock (_gate)
                 {
                     _position = (_position.LogId, commit.To);
+                    if (_stopping)
+                    {
+                        // A stop loses its patience with a database that does not answer, not with a long queue.
+                        _stop.CancelAfter(StopPatience);
+                    }
                 }
 
                 Acknowledge();
@@ -220,7 +258,7 @@ public sealed partial class PostgresEventLog
             }
         }
 
-        if (_mustNotify && Stopwatch.GetElapsedTime(_notifiedAt) >= NotifyInterval)
+        if ((_mustNotify && Stopwatch.GetElapsedTime(_notifiedAt) >= NotifyInterval) || Stopwatch.GetElapsedTime(_memoryAt) >= _aliveInterval)
         {
             await LookAfterAsync().ConfigureAwait(false);
         }
@@ -233,20 +271,24 @@ public sealed partial class PostgresEventLog
         {
             _mustNotify = false;
             _notifiedAt = Stopwatch.GetTimestamp();
-            await _session!.NotifyAsync().ConfigureAwait(false);
+            await _session!.NotifyAsync(_stop.Token).ConfigureAwait(false);
         }
 
-        if (Stopwatch.GetElapsedTime(_aliveAt) >= AliveInterval)
+        if (Stopwatch.GetElapsedTime(_memoryAt) >= _aliveInterval)
         {
-            _aliveAt = Stopwatch.GetTimestamp();
-            var isOurs = await _session!.StayAliveAsync().ConfigureAwait(false);
-            var memory = await PostgresLogs.ReadMemoryAsync(_database, _stop.Token).ConfigureAwait(false);
+            // Also under load, when commits say by themselves that the process lives: clients rely on what health tells of keys.
+            _memoryAt = Stopwatch.GetTimestamp();
+            var memory = await _session!.ReadMemoryAsync(_stop.Token).ConfigureAwait(false);
             lock (_gate)
             {
                 _memory = memory;
             }
+        }
 
-            if (!isOurs)
+        if (Stopwatch.GetElapsedTime(_aliveAt) >= _aliveInterval)
+        {
+            _aliveAt = Stopwatch.GetTimestamp();
+            if (!await _session!.StayAliveAsync(_stop.Token).ConfigureAwait(false))
             {
                 await LoseSessionAsync("the log was closed by another process").ConfigureAwait(false);
             }
@@ -272,8 +314,9 @@ public sealed partial class PostgresEventLog
     private void AnswerKnown(List<KnownKey> known)
     {
         var byKey = known.ToDictionary(key => key.Key);
-        var repeats = _taken.FindAll(pending => pending.Group.HasKey && byKey.ContainsKey(pending.Group.KeyHash));
-        _taken.RemoveAll(repeats.Contains);
+        bool IsRepeat(PendingAppend pending) => pending.Group.HasKey && byKey.ContainsKey(pending.Group.KeyHash);
+        var repeats = _taken.FindAll(IsRepeat);
+        _taken.RemoveAll(IsRepeat);
         Leave(repeats);
         foreach (var pending in repeats)
         {
@@ -394,6 +437,5 @@ public sealed partial class PostgresEventLog
         }
 
         await DropSessionAsync().ConfigureAwait(false);
-        _ended.TrySetResult();
     }
 }

@@ -26,6 +26,7 @@ public sealed partial class PostgresEventLog : IEventLog
     private WriterState _state = WriterState.Failed;
     private string? _error = "the database has not been reached yet";
     private bool _stopping;
+    private bool _isWaiting;
     private (Guid LogId, long DurableMark) _position;
     private KeyMemory _memory;
 
@@ -35,9 +36,10 @@ public sealed partial class PostgresEventLog : IEventLog
     private LogSession? _session;
     private Guid? _logId;
 
-    private PostgresEventLog(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger)
+    private PostgresEventLog(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger, TimeSpan aliveInterval)
     {
         _database = database;
+        _aliveInterval = aliveInterval;
         _options = options;
         _logger = logger;
         _queue = new AppendQueue(options.QueueCapacity, options.QueueBytes);
@@ -123,11 +125,15 @@ public sealed partial class PostgresEventLog : IEventLog
     /// <param name="database">The database; this takes one connection for good, and others for moments.</param>
     /// <param name="options">Validated settings.</param>
     /// <param name="logger">Gets each failure and return of the database.</param>
-    public static PostgresEventLog Open(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger)
+    public static PostgresEventLog Open(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger) =>
+        Open(database, options, logger, LogSession.Alive / 3);
+
+    /// <summary>The same, with another time between two signs of life.</summary>
+    internal static PostgresEventLog Open(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger, TimeSpan aliveInterval)
     {
         ArgumentNullException.ThrowIfNull(database);
         ArgumentNullException.ThrowIfNull(options);
-        var log = new PostgresEventLog(database, options, logger);
+        var log = new PostgresEventLog(database, options, logger, aliveInterval);
         _ = Task.Run(log.RunAsync);
         return log;
     }
@@ -214,10 +220,11 @@ public sealed partial class PostgresEventLog : IEventLog
             _inFlight.Add(group.KeyHash, admitted);
         }
 
-        var wake = _queue.IsEmpty;
         _queue.Enqueue(admitted);
-        if (wake)
+        if (_isWaiting)
         {
+            // Once a wait: what a busy loop never waits for would pile up.
+            _isWaiting = false;
             _signal.Release();
         }
 

@@ -11,6 +11,9 @@ public static class PostgresLogCare
     /// <summary>Bytes of the log that are folded into one row at most: a row is unpacked as a whole.</summary>
     public const int FoldBytes = 16 << 20;
 
+    /// <summary>Between the announcement that keys are going and their end, on the database's clock, however many processes tidy up: much longer than health's word may be old.</summary>
+    public static readonly TimeSpan Announced = TimeSpan.FromMinutes(2);
+
     /// <summary>Rows read, or removed, at a time, so that no statement takes long.</summary>
     private const int RowsAtATime = 2_000;
 
@@ -50,7 +53,7 @@ public static class PostgresLogCare
                      moved as (
                        update event_log set first_offset = (select max(to_offset) from old)
                        where log_id = $1 and first_offset < (select max(to_offset) from old) returning log_id),
-                     gone as (delete from event_log_batch b using old, moved where b.log_id = old.log_id and b.from_offset = old.from_offset returning 1)
+                     gone as (delete from event_log_batch b using old, moved where b.log_id = old.log_id and b.from_offset = old.from_offset and b.to_offset = old.to_offset returning 1)
                 select count(*) from gone
                 """);
             command.Parameters.Add(new NpgsqlParameter { Value = logId });
@@ -86,26 +89,28 @@ public static class PostgresLogCare
         }
     }
 
-    /// <summary>Forgets idempotency keys beyond the newest so many, in two steps: first it says so, and at the next call it does it, so that nobody who asked in between is misled.</summary>
+    /// <summary>Forgets idempotency keys beyond the newest so many, in two steps: first it says so, and <see cref="Announced"/> later it does it, so that nobody who asked in between is misled.</summary>
     /// <param name="database">The database.</param>
     /// <param name="window">Keys that stay.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     public static async Task ForgetKeysAsync(NpgsqlDataSource database, int window, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
-        await using (var remove = database.CreateCommand("delete from event_log_key where key_number < (select keys_from from event_log_memory)"))
+        await using (var remove = database.CreateCommand("delete from event_log_key where key_number < (select keys_from from event_log_memory where announced_at < now() - $1)"))
         {
+            remove.Parameters.Add(new NpgsqlParameter { Value = Announced });
             await remove.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
 
         // The oldest number that stays: those that were never used, since their statement failed, count as well, so it is looked for among the rows.
         await using var announce = database.CreateCommand(
             """
-            update event_log_memory set keys_from = oldest.key_number
+            update event_log_memory set keys_from = oldest.key_number, announced_at = now()
             from (select key_number from event_log_key order by key_number desc offset greatest($1 - 1, 0) limit 1) oldest
-            where keys_from < oldest.key_number
+            where keys_from < oldest.key_number and announced_at < now() - $2
             """);
         announce.Parameters.Add(new NpgsqlParameter { Value = window });
+        announce.Parameters.Add(new NpgsqlParameter { Value = Announced });
         await announce.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 

@@ -9,7 +9,7 @@ public static class PostgresLogSchema
     private const string RefusalClass = "RV";
 
     /// <summary>What the script's last statement leaves as the comment of event_log.</summary>
-    internal const string Version = "event log schema 1";
+    internal const string Version = "event log schema 2";
 
     /// <summary>The script.</summary>
     public static string Script { get; } = ReadScript();

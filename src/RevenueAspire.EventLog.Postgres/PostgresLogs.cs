@@ -32,9 +32,9 @@ public static class PostgresLogs
     }
 
     /// <summary>Which keys the database remembers.</summary>
-    internal static async Task<KeyMemory> ReadMemoryAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    internal static async Task<KeyMemory> ReadMemoryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand("select memory_id, keys_from, coalesce((select max(key_number) from event_log_key), 0) from event_log_memory");
+        await using var command = new NpgsqlCommand("select memory_id, keys_from, coalesce((select max(key_number) from event_log_key), 0) from event_log_memory", connection);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         return await rows.ReadAsync(cancellationToken).ConfigureAwait(false)
             ? new KeyMemory(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2))

@@ -82,6 +82,12 @@ internal sealed class PostgresLog : IAsyncDisposable
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
+    public async Task<KeyMemory> ReadMemoryAsync()
+    {
+        await using var connection = await Database.OpenConnectionAsync();
+        return await PostgresLogs.ReadMemoryAsync(connection, CancellationToken.None);
+    }
+
     public async Task ExecuteAsync(string sql)
     {
         await using var command = Database.CreateCommand(sql);

@@ -40,7 +40,15 @@ internal sealed partial class PostgresLogCareService(
             await PostgresLogCare.ForgetKeysAsync(database, options.Value.KeyWindow, stoppingToken);
             foreach (var log in await PostgresLogs.ListAsync(database, stoppingToken))
             {
-                await TidyAsync(log, stoppingToken);
+                try
+                {
+                    await TidyAsync(log, stoppingToken);
+                }
+                catch (EventLogException exception)
+                {
+                    // A damaged batch stays as it is; the other logs are tidied all the same.
+                    LogCareFailed(logger, exception.Message);
+                }
             }
         }
         catch (LedgerUnavailableException)

@@ -60,9 +60,11 @@ create table if not exists event_log_memory (
   keys_from  bigint not null default 0,        -- keys with this number or a larger one are remembered
   is_only    boolean primary key default true check (is_only)
 );
+-- When keys_from was moved last: the keys before it are removed a good while later only.
+alter table event_log_memory add column if not exists announced_at timestamptz not null default '-infinity';
 insert into event_log_memory (memory_id) values (gen_random_uuid()) on conflict do nothing;
 
 -- The programs skip this script when they find its version here.
-comment on table event_log is 'event log schema 1';
+comment on table event_log is 'event log schema 2';
 
 commit;

@@ -21,11 +21,12 @@ internal sealed class LogSession : IAsyncDisposable
     private const string Move =
         $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
 
+    // Each append says by itself that its commit waits for the disk: behind a pooler, what a session was told once may have been told to another.
     private const string AppendSql =
         $"""
         with moved as ({Move} returning 1),
              batch as (insert into event_log_batch (log_id, from_offset, to_offset, encoding, crc, bytes) select $1, $2, $4, $5, $6, $7 from moved)
-        select exists (select from moved)
+        select exists (select from moved), set_config('synchronous_commit', 'on', true)
         """;
 
     // The known keys are looked at first: then nothing moves, and the statement has done nothing. Another process that writes one of them at the same time
@@ -41,7 +42,7 @@ internal sealed class LogSession : IAsyncDisposable
                from moved, unnest($8, $9, $10, $11, $12) as n (key_hash, body_hash, record_offset, record_count, rejected_count)
                order by n.key_hash)
         select exists (select from moved), known.key_hash, known.body_hash, known.log_id, known.record_offset, known.record_count, known.rejected_count
-        from (select) always left join known on true
+        from (select set_config('synchronous_commit', 'on', true)) durable left join known on true
         """;
 
     private readonly NpgsqlConnection _connection;
@@ -108,8 +109,9 @@ internal sealed class LogSession : IAsyncDisposable
     }
 
     /// <summary>Appends in one statement, which is one transaction: end, batch and keys, or nothing.</summary>
+    /// <remarks>Cancelling leaves in doubt what became of it.</remarks>
     /// <exception cref="NpgsqlException">As Postgres gives it: 23505 when another process wrote one of the keys meanwhile.</exception>
-    public async Task<CommitOutcome> AppendAsync(Commit commit)
+    public async Task<CommitOutcome> AppendAsync(Commit commit, CancellationToken cancellationToken)
     {
         var keyed = commit.Keys.Keys.Length > 0;
         var command = keyed ? _appendKeyed : _append;
@@ -131,11 +133,11 @@ internal sealed class LogSession : IAsyncDisposable
 
         var moved = false;
         List<KnownKey> known = [];
-        await using var rows = await command.ExecuteReaderAsync().ConfigureAwait(false);
-        while (await rows.ReadAsync().ConfigureAwait(false))
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             moved = rows.GetBoolean(0);
-            if (keyed && !await rows.IsDBNullAsync(1).ConfigureAwait(false))
+            if (keyed && !await rows.IsDBNullAsync(1, cancellationToken).ConfigureAwait(false))
             {
                 known.Add(new KnownKey(
                     Hash(rows.GetFieldValue<byte[]>(1)), Hash(rows.GetFieldValue<byte[]>(2)), new Receipt(rows.GetGuid(3), rows.GetInt64(4)), rows.GetInt32(5), rows.GetInt32(6)));
@@ -151,17 +153,20 @@ internal sealed class LogSession : IAsyncDisposable
     }
 
     /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all processes commit one after the other.</summary>
-    public Task NotifyAsync() => ExecuteAsync($"notify {PostgresLogs.Channel}", CancellationToken.None);
+    public Task NotifyAsync(CancellationToken cancellationToken) => ExecuteAsync($"notify {PostgresLogs.Channel}", cancellationToken);
+
+    /// <summary>Which keys the database remembers: over this connection, since the others may all be taken by readers.</summary>
+    public Task<KeyMemory> ReadMemoryAsync(CancellationToken cancellationToken) => PostgresLogs.ReadMemoryAsync(_connection, cancellationToken);
 
     /// <summary>Says that the process lives.</summary>
     /// <returns>False when the log was closed or taken over meanwhile.</returns>
-    public async Task<bool> StayAliveAsync()
+    public async Task<bool> StayAliveAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand($"update event_log set alive_until = {AliveUntil} where log_id = $1 and epoch = $2 and not is_closed", _connection)
         {
             Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
         };
-        return await command.ExecuteNonQueryAsync().ConfigureAwait(false) == 1;
+        return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
     }
 
     /// <summary>Says that nothing is appended to the log any more; one that never had an event goes.</summary>
@@ -222,7 +227,7 @@ internal sealed class LogSession : IAsyncDisposable
         (LogId, End, Epoch) = (logId, 0, 0);
     }
 
-    private async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
+    internal async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(sql, _connection);
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);

@@ -1,0 +1,157 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.EventLog.Postgres.Tests;
+
+/// <summary>The writer's connection: what happens to who waits, and to the rest of the process, when it breaks, hangs or is taken away.</summary>
+public sealed class SessionTests
+{
+    private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(200);
+
+    [Fact]
+    public async Task An_append_that_was_read_back_is_answered_though_nothing_else_is_appended()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        await using var proxy = Proxy(database);
+        await using var through = Through(database, proxy);
+        var log = await database.OpenAsync(through: through);
+        proxy.AnswersToLose = 1;
+
+        var result = await PostgresLog.AppendAsync(log, "a").WaitAsync(Eventually.DefaultLimit);
+
+        Assert.True(proxy.AnswersToLose <= 0);
+        Assert.Equal((AppendStatus.Appended, new Receipt(log.LogId, 0)), (result.Status, result.Receipt));
+        Assert.Equal(1, (await database.CountByUserAsync())["a"]);
+    }
+
+    [Fact]
+    public async Task A_stop_does_not_wait_for_a_connection_that_hangs()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        await using var proxy = Proxy(database);
+        await using var through = Through(database, proxy, "Command Timeout=0;Cancellation Timeout=500;Timeout=3");
+        var log = await database.OpenAsync(through: through);
+        await PostgresLog.AppendAsync(log, "a");
+        proxy.Holds = true;
+        var append = PostgresLog.AppendAsync(log, "b");
+
+        await log.DisposeAsync().AsTask().WaitAsync(Eventually.DefaultLimit);
+
+        Assert.Equal(AppendStatus.InDoubt, (await append).Status);
+        Assert.Equal(WriterState.Stopped, log.State);
+    }
+
+    [Fact]
+    public async Task A_process_without_traffic_whose_log_was_closed_begins_another_by_itself()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var complaints = new Complaints();
+        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), complaints, Soon);
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        var first = (await PostgresLog.AppendAsync(log, "a")).Receipt.LogId;
+        await database.ExecuteAsync("update event_log set is_closed = true, epoch = epoch + 1");
+
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running && log.LogId != first);
+
+        Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "b")).Status);
+        Assert.Empty(complaints.Errors);
+    }
+
+    [Fact]
+    public async Task A_log_without_an_event_that_was_removed_is_no_lost_database()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var complaints = new Complaints();
+        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), complaints, Soon);
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        var first = log.LogId;
+        await database.ExecuteAsync("delete from event_log");
+
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running && log.LogId != first);
+
+        Assert.Empty(complaints.Errors);
+    }
+
+    [Fact]
+    public async Task The_writer_needs_no_connection_but_its_own()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        await using var one = NpgsqlDataSource.Create(database.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
+        var complaints = new Complaints();
+        await using var log = PostgresEventLog.Open(one, new EventLogOptions(), complaints, Soon);
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await PostgresLog.AppendAsync(log, "a", "key");
+
+        await Eventually.IsTrueAsync(() => log.Keys.Through > 0);
+
+        Assert.Empty(complaints.Errors);
+    }
+
+    [Fact]
+    public async Task L9_what_health_tells_of_keys_stays_current_under_load()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), new Complaints(), Soon);
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await database.ExecuteAsync("update event_log_memory set keys_from = 5");
+
+        await Eventually.IsTrueAsync(async () =>
+        {
+            // One commit after the other: the loop never waits long enough to be idle.
+            Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "a")).Status);
+            return log.Keys.From == 5;
+        });
+    }
+
+    [Fact]
+    public async Task A_commit_is_synchronous_whatever_the_session_has_become()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var (session, _) = await Writing.LogSession.OpenAsync(database.Database, null, "test", CancellationToken.None);
+        await using var mine = session;
+        await database.ExecuteAsync(
+            """
+            create table seen (setting text);
+            create function note() returns trigger language plpgsql as $$ begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
+            create constraint trigger note after insert on event_log_batch deferrable initially deferred for each row execute function note();
+            """);
+        await session.ExecuteAsync("set synchronous_commit = off", CancellationToken.None);
+        var keyed = RevenueAspire.EventLog.Writing.PendingAppend.Rent(PostgresLog.Group("a", "key"));
+        using var plain = Writing.Commit.Of(0, "{}\n"u8);
+        Assert.True((await session.AppendAsync(plain, CancellationToken.None)).Moved);
+        using var withKey = Writing.Commit.Render(session.End, [keyed]);
+        Assert.True((await session.AppendAsync(withKey, CancellationToken.None)).Moved);
+
+        Assert.Equal("on,on", await database.ScalarAsync<string>("select string_agg(setting, ',') from seen"));
+    }
+
+    private static HoldingProxy Proxy(PostgresLog database)
+    {
+        var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
+        return new HoldingProxy(server.Host!, server.Port);
+    }
+
+    private static NpgsqlDataSource Through(PostgresLog database, HoldingProxy proxy, string settings = "") =>
+        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString + ";" + settings) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+
+    /// <summary>Keeps what is logged as an error or worse.</summary>
+    private sealed class Complaints : ILogger<PostgresEventLog>
+    {
+        public ConcurrentQueue<string> Errors { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (logLevel >= LogLevel.Error)
+            {
+                Errors.Enqueue(formatter(state, exception) + exception);
+            }
+        }
+    }
+}
