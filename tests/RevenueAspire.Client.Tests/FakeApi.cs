@@ -38,6 +38,9 @@ internal sealed class FakeApi : IAsyncDisposable
 
     public Guid LogId { get; set; } = Guid.NewGuid();
 
+    /// <summary>Stands for several processes whose keys are in a database: each receipt is of another log, and positions are numbers of keys.</summary>
+    public bool KeysShared { get; set; }
+
     public long Offset { get; set; } = 1000;
 
     public long KeysFrom { get; set; }
@@ -101,7 +104,7 @@ internal sealed class FakeApi : IAsyncDisposable
         {
             HealthReads++;
             return context.Response.WriteAsync(TellsLog
-                ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom, keyWindow = KeyWindow } } } })
+                ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom, keyWindow = KeyWindow, keysShared = KeysShared } } } })
                 : """{"status":"Healthy"}""");
         }
     }
@@ -173,7 +176,7 @@ internal sealed class FakeApi : IAsyncDisposable
 
             Records.AddRange(good.Select(line => line.TrimEnd('\r')));
             Offset += 100;
-            var receipt = string.Create(CultureInfo.InvariantCulture, $"{LogId:N}:{Offset - 100}");
+            var receipt = string.Create(CultureInfo.InvariantCulture, $"{(KeysShared ? Guid.NewGuid() : LogId):N}:{Offset - 100}");
             var answer = isBatch ? $$"""{"receipt":"{{receipt}}","accepted":{{good.Count}},"rejectedCount":{{rejected.Count}},"rejected":{{list}}}""" : $$"""{"receipt":"{{receipt}}"}""";
             if (key.Length > 0)
             {

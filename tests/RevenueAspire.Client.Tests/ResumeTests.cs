@@ -285,6 +285,50 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public async Task Receipts_of_many_logs_that_share_their_keys_are_one_run_and_its_age_is_that_of_the_keys()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.KeysShared = true;
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        api.KeysFrom = api.Offset;
+
+        // Offsets of receipts are no positions among shared keys: the run is as old as health said last.
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+        Assert.Contains("its open requests are older than the API remembers keys", _client.Error, StringComparison.Ordinal);
+
+        api.KeysFrom = 1000;
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
+        Assert.Equal(SendHarness.Events(40).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task A_long_run_under_shared_keys_is_no_older_than_what_health_said_last()
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.KeysShared = true;
+        var lost = false;
+        api.Before = async (_, number) =>
+        {
+            if (number == 2)
+            {
+                // Others have sent so much that the keys from the beginning of this run are forgotten.
+                api.KeysFrom = api.Offset += 1_000_000;
+                var reads = api.HealthReads;
+                await Eventually.IsTrueAsync(() => Task.FromResult(api.HealthReads > reads + 1));
+            }
+
+            return false;
+        };
+        api.LosesAnswer = (_, number) => number == 30 && (lost = true);
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(40)), "--concurrency", "1", "--rate", "20"));
+
+        Assert.True(lost);
+        Assert.Equal(SendHarness.Events(40).Order(), api.Records.Order());
+    }
+
+    [Fact]
     public async Task An_api_whose_health_does_not_tell_is_sent_to_but_not_resumed()
     {
         await using var api = await FakeApi.StartAsync();

@@ -81,6 +81,24 @@ public sealed class CloudTests
     }
 
     [Fact]
+    public async Task The_client_sends_a_file_to_a_log_in_Postgres_whose_process_is_replaced_by_another()
+    {
+        await using var installation = await CreateAsync();
+        var random = Seed.Random(nameof(The_client_sends_a_file_to_a_log_in_Postgres_whose_process_is_replaced_by_another));
+        var file = EventFile.Write(installation.File("events.jsonl"), random, 2_000, users: 50, badEvery: 0);
+        var api = await installation.StartApiAsync();
+        installation.StartProcessor();
+        var send = installation.Start("RevenueAspire.Client", "send", file.Path, "--rate", "1000");
+        await Eventually.IsTrueAsync(async () => (await installation.LedgerAsync()).DifferenceTo(new Totals()).Length > 0);
+        await api.KillAsync();
+        await installation.StartApiAsync();
+
+        Assert.True(await send.WaitForExitAsync() == 0, send.Output);
+        await installation.AssertLedgerAsync(file.Totals);
+        Assert.Equal(2L, await ScalarAsync(installation, "select count(*) from event_log"));
+    }
+
+    [Fact]
     public async Task The_log_in_Postgres_without_a_database_is_one_line()
     {
         await using var installation = await CreateAsync();

@@ -4,8 +4,9 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Unhealthy while the log cannot be written. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c>, <c>keysFrom</c> and <c>keyWindow</c> are part of the contract.</summary>
-/// <remarks>They are positions among the keys that are remembered: offsets of the log in files, numbers of keys in Postgres, where all processes share them.</remarks>
+/// <summary>Unhealthy while the log cannot be written. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c>, <c>keysFrom</c>, <c>keyWindow</c> and <c>keysShared</c> are part of the contract.</summary>
+/// <remarks>They are positions among the keys that are remembered: offsets of the log in files, numbers of keys in Postgres, where all processes share them (<c>keysShared</c>: then receipts name other
+/// ids, of several logs, and say nothing about positions). Before the database was reached nothing is known of them, and nothing is told: an id that is none would look like another log.</remarks>
 internal sealed class LogHealthCheck(IEventLog log, LogStorage storage, IOptions<EventLogOptions> options) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -13,14 +14,19 @@ internal sealed class LogHealthCheck(IEventLog log, LogStorage storage, IOptions
         var keys = log.Keys;
         var data = new Dictionary<string, object>
         {
-            ["id"] = keys.Id.ToString("N"),
-            ["durableMark"] = keys.Through,
-            ["keysFrom"] = keys.From,
-            ["keyWindow"] = options.Value.KeyWindow,
             ["queueDepth"] = log.QueueDepth,
             ["openingFsyncMilliseconds"] = Math.Round(log.OpeningFsync.TotalMilliseconds, 3),
             ["fileSystem"] = storage.FileSystem,
         };
+        if (keys.Id != Guid.Empty)
+        {
+            data["id"] = keys.Id.ToString("N");
+            data["durableMark"] = keys.Through;
+            data["keysFrom"] = keys.From;
+            data["keyWindow"] = options.Value.KeyWindow;
+            data["keysShared"] = keys.Id != log.LogId;
+        }
+
         return Task.FromResult(log.State == WriterState.Running
             ? HealthCheckResult.Healthy("events are accepted", data)
             : HealthCheckResult.Unhealthy(log.State == WriterState.Failed ? $"the log cannot be written; the API tries again by itself: {log.StateReason}" : "the API is stopping", data: data));

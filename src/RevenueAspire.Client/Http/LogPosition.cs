@@ -1,10 +1,12 @@
 namespace RevenueAspire.Client.Http;
 
-/// <summary>The API's log as far as this process has seen it: its id, and the highest receipt. Thread-safe.</summary>
+/// <summary>The API's log as far as this process has seen it: its id, and the highest position. Thread-safe.</summary>
+/// <remarks>With a log in files, receipts are positions. Where several processes share the keys, only health tells positions, and receipts are of any log.</remarks>
 internal sealed class LogPosition
 {
     private readonly Lock _gate = new();
     private Guid _id;
+    private bool _isShared;
     private long _highest = -1;
 
     /// <summary>The log's id; empty until the first answer that names one.</summary>
@@ -19,14 +21,40 @@ internal sealed class LogPosition
         }
     }
 
-    /// <summary>The highest offset seen: what is sent from now on is appended behind it. -1 before the first.</summary>
+    /// <summary>Whether only health moves the position.</summary>
+    public bool IsShared => Volatile.Read(ref _isShared);
+
+    /// <summary>The highest position seen: what is sent from now on is appended behind it. -1 before the first.</summary>
     public long Highest => Volatile.Read(ref _highest);
 
-    /// <summary>Notes an offset of the log; false when it belongs to another log than the ones before.</summary>
+    /// <summary>Notes what health says; of another log than before: nothing.</summary>
+    public void Note(LogState state)
+    {
+        lock (_gate)
+        {
+            if (_id == Guid.Empty)
+            {
+                _id = state.Id;
+                Volatile.Write(ref _isShared, state.KeysShared);
+            }
+
+            if (_id == state.Id)
+            {
+                _highest = Math.Max(_highest, state.DurableMark);
+            }
+        }
+    }
+
+    /// <summary>Notes a receipt; false when it belongs to another log than the ones before.</summary>
     public bool Advance(Guid logId, long offset)
     {
         lock (_gate)
         {
+            if (_isShared)
+            {
+                return true;
+            }
+
             if (_id == Guid.Empty)
             {
                 _id = logId;

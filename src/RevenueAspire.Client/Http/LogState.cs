@@ -3,11 +3,12 @@ using System.Text.Json;
 namespace RevenueAspire.Client.Http;
 
 /// <summary>What the API's <c>/health</c> says of its log.</summary>
-/// <param name="Id">The log's id.</param>
-/// <param name="DurableMark">Offset up to which it is on disk.</param>
-/// <param name="KeysFrom">Offset from which on it remembers every idempotency key.</param>
+/// <param name="Id">The log's id; of keys that several logs share, the id of their memory.</param>
+/// <param name="DurableMark">Offset up to which it is on disk; of shared keys, the number of the newest.</param>
+/// <param name="KeysFrom">Position from which on it remembers every idempotency key.</param>
 /// <param name="KeyWindow">How many keyed requests it remembers at most; null when it does not tell.</param>
-internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom, long? KeyWindow)
+/// <param name="KeysShared">Whether several processes, with a log each, share the keys: then receipts may be of any log, and their offsets are no positions among the keys.</param>
+internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom, long? KeyWindow, bool KeysShared = false)
 {
     /// <summary>Reads <c>checks.log.data</c>; null when the body has none.</summary>
     public static LogState? Parse(ReadOnlyMemory<byte> json)
@@ -22,7 +23,12 @@ internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom, long? 
                 && data.TryGetProperty("id", out var id) && Guid.TryParse(id.GetString(), out var logId)
                 && data.TryGetProperty("durableMark", out var mark) && mark.TryGetInt64(out var durableMark)
                 && data.TryGetProperty("keysFrom", out var keys) && keys.TryGetInt64(out var keysFrom)
-                ? new LogState(logId, durableMark, keysFrom, data.TryGetProperty("keyWindow", out var window) && window.TryGetInt64(out var keyWindow) ? keyWindow : null)
+                ? new LogState(
+                    logId,
+                    durableMark,
+                    keysFrom,
+                    data.TryGetProperty("keyWindow", out var window) && window.TryGetInt64(out var keyWindow) ? keyWindow : null,
+                    data.TryGetProperty("keysShared", out var shared) && shared.ValueKind == JsonValueKind.True)
                 : null;
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)

@@ -54,6 +54,21 @@ internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestT
             : null;
     }
 
+    /// <summary>Notes how far the keys have come, where receipts do not tell: the age of a request is what was known when it was sent first, and a long run must not look as old as its beginning.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public async Task FollowAsync(TimeSpan interval, CancellationToken cancellationToken)
+    {
+        using var timer = new PeriodicTimer(interval, time);
+        while (api.Log.IsShared && await timer.WaitForNextTickAsync(cancellationToken))
+        {
+            // No answer: the age stays what it was, which is safe.
+            if ((await ReadAsync(cancellationToken)).State is { } state)
+            {
+                api.Log.Note(state);
+            }
+        }
+    }
+
     public void Dispose() => _reading.Dispose();
 
     private async Task<(LogState? State, string Unavailable)> ReadAsync(CancellationToken cancellationToken)

@@ -27,7 +27,7 @@ internal static class LogStateQuery
                     $"The API at {api.Url} remembers the keys of only {known.KeyWindow} requests (EventLog:KeyWindow), and {settings.Concurrency} would be in flight: a retry could count lines twice. Raise EventLog:KeyWindow there, or lower --concurrency.");
             }
 
-            api.Log.Advance(known.Id, known.DurableMark);
+            api.Log.Note(known);
         }
 
         return state;

@@ -76,6 +76,7 @@ internal sealed class SendRun : IDisposable
         var sender = new RequestSender(_api, _settings, guard, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
         var workers = Enumerable.Range(0, _settings.Concurrency).Select(_ => GuardAsync(() => WorkAsync(requests, sender, halt.Token, abort.Token), halt)).ToList();
         var saver = GuardAsync(() => SaveRegularlyAsync(savingEnds.Token), halt);
+        var follower = GuardAsync(() => guard.FollowAsync(SendLimits.SaveInterval, savingEnds.Token), halt);
         try
         {
             await GuardAsync(() => ReadAsync(new RequestReader(lines, _settings.Batch, _carryThrough, _carryAsOf), requests, halt.Token), halt);
@@ -86,6 +87,7 @@ internal sealed class SendRun : IDisposable
             await Task.WhenAll(workers);
             await savingEnds.CancelAsync();
             await saver;
+            await follower;
         }
 
         var isComplete = _failure is null && !stop.IsCancellationRequested && !halt.IsCancellationRequested;
