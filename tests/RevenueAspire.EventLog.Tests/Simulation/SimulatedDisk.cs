@@ -71,7 +71,7 @@ internal sealed class SimulatedDisk(Random random)
     public void CutPower()
     {
         Kill();
-        foreach (var entry in _pendingEntries.Take(Random.Next(_pendingEntries.Count + 1)))
+        foreach (var entry in Surviving())
         {
             entry(_onDisk);
         }
@@ -113,11 +113,16 @@ internal sealed class SimulatedDisk(Random random)
 
     public void FlushEntries(bool losing)
     {
-        foreach (var entry in losing ? _pendingEntries.Take(Random.Next(_pendingEntries.Count + 1)) : _pendingEntries)
+        foreach (var entry in losing ? Surviving() : _pendingEntries)
         {
             entry(_onDisk);
         }
 
         _pendingEntries.Clear();
     }
+
+    /// <summary>Changes of the folder that were not flushed: the first of them, as a journal keeps them, or any, as a file system without one does.</summary>
+    private List<Action<Dictionary<string, SimulatedFile>>> Surviving() => Random.Next(2) == 0
+        ? _pendingEntries.GetRange(0, Random.Next(_pendingEntries.Count + 1))
+        : _pendingEntries.FindAll(_ => Random.Next(2) == 0);
 }
