@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using RevenueAspire.EventLog.Format;
 
 namespace RevenueAspire.EventLog;
 
@@ -9,11 +10,14 @@ public sealed class AppendGroup
     /// <summary>Bytes that <see cref="WriteClosing"/> needs at most.</summary>
     internal const int MaxClosingBytes = 128;
 
-    private byte[]? _buffer;
+    // One of them, until it is given back.
+    private byte[]? _array;
+    private LargeBlock? _block;
 
-    internal AppendGroup(byte[] buffer, int length, int lastRecord, bool hasClosing, uint crc)
+    internal AppendGroup(byte[]? array, LargeBlock? block, int length, int lastRecord, bool hasClosing, uint crc)
     {
-        _buffer = buffer;
+        _array = array;
+        _block = block;
         Length = length;
         LastRecord = lastRecord;
         HasClosing = hasClosing;
@@ -47,7 +51,10 @@ public sealed class AppendGroup
 
     internal UInt128 BodyHash { get; init; }
 
-    internal ReadOnlySpan<byte> Bytes => (_buffer ?? throw new InvalidOperationException("a group is used once")).AsSpan(0, Length);
+    internal ReadOnlySpan<byte> Bytes =>
+        _array is not null ? _array.AsSpan(0, Length)
+        : _block is not null ? _block.From(0)[..Length]
+        : throw new InvalidOperationException("a group is used once");
 
     /// <summary>Bytes that the group takes in a queue or on disk at most.</summary>
     internal int MaxBytes => Length + (HasClosing ? MaxClosingBytes : 0);
@@ -66,13 +73,16 @@ public sealed class AppendGroup
         return written + 2;
     }
 
-    /// <summary>Gives the buffer back; called once, when nothing reads the bytes any more.</summary>
+    /// <summary>Gives the memory back; called once, when nothing reads the bytes any more.</summary>
     internal void Release()
     {
-        if (_buffer is { } buffer)
+        if (_array is { } array)
         {
-            _buffer = null;
-            ArrayPool<byte>.Shared.Return(buffer);
+            _array = null;
+            ArrayPool<byte>.Shared.Return(array);
         }
+
+        _block?.Dispose();
+        _block = null;
     }
 }

@@ -137,8 +137,8 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
             _buffer.Append("}\n"u8);
         }
 
-        var (bytes, length) = _buffer.Detach();
-        var group = new AppendGroup(bytes, length, _lastRecord, hasClosing, crc)
+        var (array, block, length) = _buffer.Detach();
+        var group = new AppendGroup(array, block, length, _lastRecord, hasClosing, crc)
         {
             Count = Count,
             RejectedCount = rejectedCount,
@@ -150,10 +150,10 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         return group;
     }
 
-    /// <summary>Drops what was added.</summary>
+    /// <summary>Drops what was added, and gives the memory of much back: a builder that is not used any more is cleared.</summary>
     public void Clear()
     {
-        _buffer.Length = 0;
+        _buffer.Clear();
         Count = 0;
     }
 

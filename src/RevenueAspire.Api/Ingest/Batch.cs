@@ -50,6 +50,19 @@ internal sealed class Batch(
         }
 
         var builder = new AppendGroupBuilder(types, time);
+        try
+        {
+            await TakeAsync(context, gzip, key, listed, builder, share);
+        }
+        finally
+        {
+            // Whatever was refused leaves nothing in memory; what was appended is the log's already.
+            builder.Clear();
+        }
+    }
+
+    private async Task TakeAsync(HttpContext context, bool gzip, string? key, int listed, AppendGroupBuilder builder, BatchMemory.Share share)
+    {
         builder.Reserve(gzip ? 0 : RecordBytes(ExpectedBytes(context.Request.ContentLength, gzip)));
         using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null, listed);
         if (!await TryReadAsync(context, gzip, lines, share))

@@ -69,12 +69,19 @@ internal static class BatchBody
                 return end;
             }
 
-            foreach (var segment in read.Buffer)
+            try
             {
-                lines.Add(segment.Span);
+                foreach (var segment in read.Buffer)
+                {
+                    lines.Add(segment.Span);
+                }
+            }
+            finally
+            {
+                // Also after a mistake of ours: the server cannot go on while a read is open.
+                request.BodyReader.AdvanceTo(read.Buffer.End);
             }
 
-            request.BodyReader.AdvanceTo(read.Buffer.End);
             if (read.IsCompleted)
             {
                 return BatchRead.Complete;

@@ -7,7 +7,7 @@ namespace RevenueAspire.Api.Ingest;
 /// <remarks>A batch takes its share before its body is read, so that a hundred large ones queue up as idle connections and not as buffers.</remarks>
 internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider time)
 {
-    /// <summary>A short line doubles when it becomes a record, and the buffer that the records grow in is up to twice their size.</summary>
+    /// <summary>A short line becomes a record of two and a half times its size at most; the rest is for what the process needs besides.</summary>
     private const int MemoryPerBodyByte = 4;
 
     /// <summary>Buffers of a request besides its records.</summary>

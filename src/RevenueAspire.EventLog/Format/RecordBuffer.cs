@@ -2,16 +2,21 @@ using System.Buffers;
 
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>A growing pooled buffer that can be cut back and handed over.</summary>
+/// <summary>A growing buffer that can be cut back and handed over. Small ones come from the array pool, large ones are blocks of their own.</summary>
 internal sealed class RecordBuffer : IBufferWriter<byte>
 {
     private const int InitialBytes = 512;
+
+    /// <summary>What is larger is no business of the array pool, which keeps what it gets.</summary>
+    private const int MaxPooledBytes = 256 << 10;
+
     private byte[] _bytes = [];
+    private LargeBlock? _block;
 
     /// <summary>Bytes written; set it lower to take the last ones back.</summary>
     public int Length { get; set; }
 
-    public ReadOnlySpan<byte> Written => _bytes.AsSpan(0, Length);
+    public ReadOnlySpan<byte> Written => _block is null ? _bytes.AsSpan(0, Length) : _block.From(0)[..Length];
 
     public void Append(ReadOnlySpan<byte> bytes)
     {
@@ -24,39 +29,66 @@ internal sealed class RecordBuffer : IBufferWriter<byte>
     public Span<byte> GetSpan(int sizeHint = 0)
     {
         Reserve(sizeHint);
-        return _bytes.AsSpan(Length);
+        return _block is null ? _bytes.AsSpan(Length) : _block.From(Length);
     }
 
-    public Memory<byte> GetMemory(int sizeHint = 0)
-    {
-        Reserve(sizeHint);
-        return _bytes.AsMemory(Length);
-    }
+    /// <summary>Not there: a block is no managed memory, and records are written through spans.</summary>
+    public Memory<byte> GetMemory(int sizeHint = 0) => throw new NotSupportedException("records are written through spans");
 
-    /// <summary>Hands the bytes over (they belong to the array pool) and starts empty.</summary>
-    public (byte[] Bytes, int Length) Detach()
+    /// <summary>Hands the bytes over, in an array of the pool or in a block, and starts empty.</summary>
+    public (byte[]? Bytes, LargeBlock? Block, int Length) Detach()
     {
-        var result = (_bytes, Length);
+        var result = (_block is null ? _bytes : null, _block, Length);
         _bytes = [];
+        _block = null;
         Length = 0;
         return result;
+    }
+
+    /// <summary>Starts empty; keeps an array for what comes, and gives a block back.</summary>
+    public void Clear()
+    {
+        Length = 0;
+        _block?.Dispose();
+        _block = null;
     }
 
     private void Reserve(int sizeHint)
     {
         var needed = checked(Length + Math.Max(sizeHint, 1));
-        if (needed <= _bytes.Length)
+        var capacity = _block?.Length ?? _bytes.Length;
+        if (needed <= capacity)
         {
             return;
         }
 
-        var larger = ArrayPool<byte>.Shared.Rent(Math.Max(needed, Math.Max(InitialBytes, (int)Math.Min(Array.MaxLength, 2L * _bytes.Length))));
-        _bytes.AsSpan(0, Length).CopyTo(larger);
+        var larger = (int)Math.Max(Math.Max(needed, InitialBytes), Math.Min(Array.MaxLength, 2L * capacity));
+        if (_block is not null)
+        {
+            _block.Grow(larger);
+            return;
+        }
+
+        if (larger > MaxPooledBytes)
+        {
+            _block = LargeBlock.Take(larger);
+            _bytes.AsSpan(0, Length).CopyTo(_block.From(0));
+            ReturnArray();
+            return;
+        }
+
+        var array = ArrayPool<byte>.Shared.Rent(larger);
+        _bytes.AsSpan(0, Length).CopyTo(array);
+        ReturnArray();
+        _bytes = array;
+    }
+
+    private void ReturnArray()
+    {
         if (_bytes.Length > 0)
         {
             ArrayPool<byte>.Shared.Return(_bytes);
+            _bytes = [];
         }
-
-        _bytes = larger;
     }
 }

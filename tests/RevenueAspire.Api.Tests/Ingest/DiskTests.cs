@@ -102,7 +102,7 @@ public sealed class DiskTests : IDisposable
 
     private static string Large(string user) => $$"""{"userId":"{{user}}","name":"add_revenue","value":1,"note":"{{new string('x', 60_000)}}"}""";
 
-    private static List<string> Users(string log)
+    internal static List<string> Users(string log)
     {
         using var reader = EventLog.EventLogReader.Open(log);
         var bytes = new byte[reader.ReadDurableMark()];

@@ -5,6 +5,7 @@ namespace RevenueAspire.EventLog.Tests.Simulation;
 internal enum DiskOperation
 {
     Write,
+    StartWriteOut,
     Flush,
     Truncate,
     Create,

@@ -115,6 +115,12 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
             disk.Run(process, DiskOperation.Write, path, () => file.Write(copy, offset), () => file.Write(copy.AsSpan(0, disk.Random.Next(copy.Length + 1)), offset));
         }
 
+        public void StartWriteOut(long offset, long length)
+        {
+            Check();
+            disk.Run(process, DiskOperation.StartWriteOut, path, () => { });
+        }
+
         public void Truncate(long length)
         {
             Check();

@@ -1,0 +1,45 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Options;
+using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Storage;
+
+namespace RevenueAspire.Api.Tests.Support;
+
+/// <summary>The log's writer without its thread: nothing is written until the test says so.</summary>
+internal sealed class HeldWriter : IDisposable
+{
+    private readonly ManualResetEventSlim _released = new();
+    private EventLogWriter? _writer;
+    private Thread? _thread;
+    private volatile bool _stopping;
+
+    /// <summary>Puts it in the place of the API's own.</summary>
+    public void Use(WebApplicationBuilder builder) => builder.Services.AddSingleton(services =>
+    {
+        _writer = EventLogWriter.Open(
+            services.GetRequiredService<IOptions<EventLogOptions>>().Value, TimeProvider.System, services.GetRequiredService<ILogger<EventLogWriter>>(), PhysicalFileSystem.Instance);
+        services.GetRequiredService<Microsoft.Extensions.Hosting.IHostApplicationLifetime>().ApplicationStopping.Register(() => _stopping = true);
+        _thread = new Thread(Run) { IsBackground = true };
+        _thread.Start();
+        return _writer;
+    });
+
+    /// <summary>From here on it writes.</summary>
+    public void Release() => _released.Set();
+
+    public void Dispose() => Release();
+
+    private void Run()
+    {
+        _released.Wait();
+        while (!_stopping)
+        {
+            _writer!.Step();
+            Thread.Sleep(1);
+        }
+
+        _writer!.Close();
+    }
+}

@@ -1,0 +1,51 @@
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.EventLog.Tests;
+
+/// <summary>Where records grow: small in arrays of the pool, large in blocks outside the collector's heap.</summary>
+public sealed class RecordBufferTests
+{
+    [Fact]
+    public void It_holds_what_was_written_however_it_grows_and_is_cut_back()
+    {
+        var random = Seed.Random(nameof(RecordBufferTests));
+        for (var round = 0; round < 20; round++)
+        {
+            var buffer = new RecordBuffer();
+            var expected = new List<byte>();
+            while (expected.Count < 3 << 20)
+            {
+                var bytes = new byte[random.Next(1, random.Next(2) == 0 ? 200 : 600_000)];
+                random.NextBytes(bytes);
+                buffer.Append(bytes);
+                expected.AddRange(bytes);
+                if (random.Next(4) == 0)
+                {
+                    var cut = random.Next(bytes.Length);
+                    buffer.Length -= cut;
+                    expected.RemoveRange(expected.Count - cut, cut);
+                }
+            }
+
+            Assert.True(buffer.Written.SequenceEqual(expected.ToArray()), $"round {round}; {Seed.Hint}");
+            buffer.Clear();
+            Assert.True(buffer.Written.IsEmpty);
+        }
+    }
+
+    [Fact]
+    public void What_is_large_goes_back_to_the_system_when_it_is_let_go_of()
+    {
+        const int Large = 100 << 20;
+        var before = LargeBlock.BytesInUse;
+        var buffer = new RecordBuffer();
+        buffer.GetSpan(Large)[Large - 1] = 1;
+        buffer.Advance(Large);
+        Assert.True(LargeBlock.BytesInUse >= Large);
+        buffer.Clear();
+
+        // Other tests' blocks, and the few that are kept, come and go beside this one: together they are smaller.
+        Assert.InRange(LargeBlock.BytesInUse, 0, before + (Large / 2));
+    }
+}
