@@ -1,5 +1,6 @@
 using RevenueAspire.AppHost.Commands;
 using RevenueAspire.AppHost.Model;
+using RevenueAspire.AppHost.Publishing;
 using RevenueAspire.ServiceDefaults;
 
 return await StartupErrors.RunAsync(
@@ -13,36 +14,33 @@ return await StartupErrors.RunAsync(
 
         var api = builder.AddProject<Projects.RevenueAspire_Api>("api", launchProfileName: null)
             .WithLocalPort("Ports:Api", 8000)
-            .WithHttpHealthCheck("/health")
-            .WithReference(revenuedb).WaitFor(revenuedb)
+            .WithHealth()
+            .WithDatabase(revenuedb)
             .WithEnvironment("Ingest__Secrets__0", secret)
             .WithSharedFolders()
             .WithNamedUrls(("/openapi/v1.json", "API reference"), ("/health", "API health"))
             .WithIconName("MoneyHand");
 
-        builder.AddProject<Projects.RevenueAspire_Client>("client", launchProfileName: null)
+        var client = builder.AddProject<Projects.RevenueAspire_Client>("client", launchProfileName: null)
             .WithLocalPort("Ports:Client", 3000)
-            .WithHttpHealthCheck("/health")
+            .WithHealth()
             .WithReference(api).WaitFor(api)
             .WithEnvironment("Client__Url", "https+http://api")
             .WithEnvironment("Client__Secret", secret)
-            .WithEnvironment("Client__SendOnStart", "true")
+            .WithEnvironment("Client__SendOnStart", builder.ExecutionContext.IsRunMode ? "true" : "false")
             .WithSharedFolders()
             .WithNamedUrls(("/health", "Client health"))
             .WithSendCommands()
             .WithIconName("DocumentArrowRight");
 
-        builder.AddProject<Projects.RevenueAspire_Processor>("processor", launchProfileName: null)
+        var processor = builder.AddProject<Projects.RevenueAspire_Processor>("processor", launchProfileName: null)
             .WithReplicas(builder.Number("Processor:Replicas", otherwise: 2, least: 1, most: 16))
-            .WithReference(revenuedb).WaitFor(revenuedb).WaitFor(api)
+            .WithDatabase(revenuedb).WaitFor(api)
             .WithSharedFolders()
             .WithLedgerCommands()
             .WithIconName("Calculator");
 
-        if (builder.ExecutionContext.IsPublishMode)
-        {
-            api.WithExternalHttpEndpoints().WithEnvironment("Ingest__ReadSecrets__0", builder.AddParameter("read-secret", secret: true));
-        }
+        builder.AddPublishMode(api, client, processor);
 
         await using var app = builder.Build();
         await app.RunAsync();

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using RevenueAspire.AppHost.LocalPostgres;
+using RevenueAspire.AppHost.Publishing;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.AppHost.Model;
@@ -8,9 +9,9 @@ namespace RevenueAspire.AppHost.Model;
 internal static class RevenueDatabase
 {
     /// <summary>Pinned: a floating tag would one day open the volume with another major version.</summary>
-    private const string PostgresTag = "17.6";
+    public const string PostgresTag = "17.6";
 
-    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: always Postgres as such.
+    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: what the target has.
     /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
@@ -19,11 +20,11 @@ internal static class RevenueDatabase
             return builder.AddConnectionString(Extensions.DatabaseName);
         }
 
-        // One password for the life of the data: it is kept in the user secrets, since a new one would not open an old volume.
-        var password = builder.AddParameter("postgres-password", new GenerateParameterDefault { MinLength = 24, Special = false }, secret: true, persist: true);
+        // One password for the life of the data: it is kept in the user secrets, since a new one would not open an old volume. Azure wants letters of both cases and digits in it.
+        var password = builder.AddParameter("postgres-password", new GenerateParameterDefault { MinLength = 24, Special = false, MinLower = 1, MinUpper = 1, MinNumeric = 1 }, secret: true, persist: true);
         if (builder.ExecutionContext.IsPublishMode)
         {
-            return builder.AddPostgres("postgres", password: password).WithImageTag(PostgresTag).AddDatabase(Extensions.DatabaseName);
+            return builder.AddPublishedDatabase(password);
         }
 
         var port = builder.Number("Ports:Postgres", otherwise: 0, least: 0, most: 65535);

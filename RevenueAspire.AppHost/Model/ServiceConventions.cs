@@ -20,6 +20,25 @@ internal static class ServiceConventions
                 .WithEnvironment("EventLog__Directory", DataDirectory.ResolveEventLog(builder.Configuration));
     }
 
+    /// <summary>On this machine, the dashboard's check. Published, probes: a process that hangs is started again, and one whose log cannot be written gets no requests until it can.</summary>
+    public static IResourceBuilder<ProjectResource> WithHealth(this IResourceBuilder<ProjectResource> service)
+    {
+        if (service.ApplicationBuilder.ExecutionContext.IsRunMode)
+        {
+            return service.WithHttpHealthCheck("/health");
+        }
+
+#pragma warning disable ASPIREPROBES001 // May still change; nothing else tells the platform which paths to ask.
+        return service
+            .WithHttpProbe(ProbeType.Liveness, "/alive", periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6)
+            .WithHttpProbe(ProbeType.Readiness, "/health", periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3);
+#pragma warning restore ASPIREPROBES001
+    }
+
+    /// <summary>The connection string and nothing else: Aspire would also hand over user, password and addresses one by one, which no service reads.</summary>
+    public static IResourceBuilder<ProjectResource> WithDatabase(this IResourceBuilder<ProjectResource> service, IResourceBuilder<IResourceWithConnectionString> database) =>
+        service.WithReferenceEnvironment(ReferenceEnvironmentInjectionFlags.ConnectionString).WithReference(database).WaitFor(database);
+
     /// <summary>Further links in the dashboard, by their names.</summary>
     public static IResourceBuilder<ProjectResource> WithNamedUrls(this IResourceBuilder<ProjectResource> service, params (string Path, string Name)[] urls)
     {

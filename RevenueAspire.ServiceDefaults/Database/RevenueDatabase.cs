@@ -33,7 +33,7 @@ public static partial class Extensions
         return builder;
     }
 
-    /// <summary>Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead peer within a minute.</summary>
+    /// <summary>Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead peer within a minute; no encryption by Kerberos, which is not TLS's business.</summary>
     internal static string? WithDefaults(string? connectionString, string applicationName)
     {
         if (string.IsNullOrWhiteSpace(connectionString))
@@ -55,6 +55,12 @@ public static partial class Extensions
         if (!builder.ShouldSerialize("Keepalive"))
         {
             builder.KeepAlive = 30;
+        }
+
+        if (!builder.ShouldSerialize("GSS Encryption Mode"))
+        {
+            // Npgsql would try Kerberos first on every new connection, and fail: container images of .NET come without its library.
+            builder.GssEncryptionMode = GssEncryptionMode.Disable;
         }
 
         return builder.ConnectionString;

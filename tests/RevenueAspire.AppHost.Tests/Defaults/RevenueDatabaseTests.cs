@@ -46,11 +46,11 @@ public sealed class RevenueDatabaseTests
     [Fact]
     public void WithDefaults_leaves_alone_what_the_user_says()
     {
-        var given = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h;Maximum Pool Size=7;Application Name=mine;Keepalive=0", "Reader"));
+        var given = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h;Maximum Pool Size=7;Application Name=mine;Keepalive=0;GSS Encryption Mode=Require", "Reader"));
         var plain = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h", "Reader"));
 
-        Assert.Equal((7, "mine", 0), (given.MaxPoolSize, given.ApplicationName, given.KeepAlive));
-        Assert.Equal((24, "Reader", 30), (plain.MaxPoolSize, plain.ApplicationName, plain.KeepAlive));
+        Assert.Equal((7, "mine", 0, GssEncryptionMode.Require), (given.MaxPoolSize, given.ApplicationName, given.KeepAlive, given.GssEncryptionMode));
+        Assert.Equal((24, "Reader", 30, GssEncryptionMode.Disable), (plain.MaxPoolSize, plain.ApplicationName, plain.KeepAlive, plain.GssEncryptionMode));
     }
 
     private static IHost Host(string name, string? connectionString)

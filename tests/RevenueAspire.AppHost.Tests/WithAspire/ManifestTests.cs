@@ -7,49 +7,108 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests.WithAspire;
 
-/// <summary>What is published: the manifest that azd reads.</summary>
+/// <summary>What is published: the manifest that azd reads, and the files for Docker Compose.</summary>
 public sealed class ManifestTests
 {
     [Fact]
-    public async Task Published_the_model_has_a_real_Postgres_and_no_secret_in_clear()
+    public async Task For_Azure_the_log_is_in_a_managed_Postgres_and_no_secret_is_in_clear()
     {
         using var folder = new TempDirectory();
-        await using (var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(
-            ["--operation", "publish", "--step", "publish-manifest", "--output-path", folder.Path]))
-        await using (var app = await builder.BuildAsync())
-        {
-            Assert.All(app.Services.GetRequiredService<DistributedApplicationModel>().Resources.OfType<ParameterResource>(), parameter => Assert.True(parameter.Secret, parameter.Name));
-            await app.RunAsync();
-        }
+        await PublishAsync(folder, "publish-manifest", replicas: (2, 3));
 
         var text = await File.ReadAllTextAsync(folder.File("aspire-manifest.json"));
         using var manifest = JsonDocument.Parse(text);
         var resources = manifest.RootElement.GetProperty("resources");
-        Assert.Equal(
-            ["api", "client", "ingest-secret", "postgres", "postgres-password", "postgres-password-uri-encoded", "processor", "read-secret", "revenuedb"],
-            resources.EnumerateObject().Select(r => r.Name).Order(StringComparer.Ordinal));
-        Assert.Equal("container.v0", resources.GetProperty("postgres").GetProperty("type").GetString());
-        Assert.Contains("postgres:17", resources.GetProperty("postgres").GetProperty("image").GetString(), StringComparison.Ordinal);
-        Assert.Equal("{postgres.connectionString};Database=revenuedb", resources.GetProperty("revenuedb").GetProperty("connectionString").GetString());
+        var expected = (string[])["api", "client", "cloud", "ingest-secret", "postgres", "postgres-kv", "postgres-password", "processor", "read-secret", "revenuedb"];
+        Assert.Subset(resources.EnumerateObject().Select(r => r.Name).ToHashSet(), expected.ToHashSet());
+        Assert.Equal("azure.bicep.v0", resources.GetProperty("postgres").GetProperty("type").GetString());
+        Assert.Equal("{postgres-password.value}", resources.GetProperty("postgres").GetProperty("params").GetProperty("administratorLoginPassword").GetString());
+        Assert.Equal("{postgres-kv.secrets.connectionstrings--revenuedb}", resources.GetProperty("revenuedb").GetProperty("connectionString").GetString());
 
-        Assert.Equal("{revenuedb.connectionString}", Environment(resources, "api", "ConnectionStrings__revenuedb"));
+        foreach (var service in (string[])["api", "processor"])
+        {
+            Assert.Equal("{revenuedb.connectionString}", Environment(resources, service, "ConnectionStrings__revenuedb"));
+            Assert.Equal("Postgres", Environment(resources, service, "EventLog__Engine"));
+        }
+
         Assert.Equal("{ingest-secret.value}", Environment(resources, "api", "Ingest__Secrets__0"));
         Assert.Equal("{read-secret.value}", Environment(resources, "api", "Ingest__ReadSecrets__0"));
         Assert.Equal("{ingest-secret.value}", Environment(resources, "client", "Client__Secret"));
         Assert.Equal("https+http://api", Environment(resources, "client", "Client__Url"));
         Assert.Equal("{api.bindings.http.url}", Environment(resources, "client", "services__api__http__0"));
-        Assert.Equal("{revenuedb.connectionString}", Environment(resources, "processor", "ConnectionStrings__revenuedb"));
+        // A container forgets that it has sent the sample.
+        Assert.Equal("false", Environment(resources, "client", "Client__SendOnStart"));
         Assert.True(resources.GetProperty("api").GetProperty("bindings").GetProperty("http").GetProperty("external").GetBoolean());
         Assert.False(resources.GetProperty("client").GetProperty("bindings").GetProperty("http").TryGetProperty("external", out _));
+        Assert.False(resources.GetProperty("processor").TryGetProperty("bindings", out _));
 
         foreach (var parameter in (string[])["ingest-secret", "read-secret", "postgres-password"])
         {
-            Assert.True(resources.GetProperty(parameter).GetProperty("inputs").GetProperty("value").GetProperty("secret").GetBoolean(), parameter);
+            var input = resources.GetProperty(parameter).GetProperty("inputs").GetProperty("value");
+            Assert.True(input.GetProperty("secret").GetBoolean(), parameter);
+            Assert.False(input.TryGetProperty("default", out var byDefault) && byDefault.TryGetProperty("value", out _), parameter);
         }
 
-        Assert.DoesNotContain("\"secret\"\"", text.Replace("\"secret\": true", "", StringComparison.Ordinal), StringComparison.Ordinal);
-        Assert.DoesNotContain("Data__Directory", text, StringComparison.Ordinal);
+        // What Azure asks of a password.
+        var generated = resources.GetProperty("postgres-password").GetProperty("inputs").GetProperty("value").GetProperty("default").GetProperty("generate");
+        Assert.All((string[])["minLower", "minUpper", "minNumeric"], kind => Assert.Equal(1, generated.GetProperty(kind).GetInt32()));
+        AssertNoFolders(text);
     }
+
+    [Fact]
+    public async Task For_Docker_Compose_Postgres_has_a_volume_and_its_database_and_no_secret_is_in_clear()
+    {
+        using var folder = new TempDirectory();
+        await PublishAsync(folder, "publish", replicas: (3, 4), "--Publish:Target=compose");
+
+        var text = await File.ReadAllTextAsync(folder.File("docker-compose.yaml"));
+        var services = text.Split("\n  ").Where(line => line.Length > 0 && line[0] != ' ' && line.TrimEnd().EndsWith(':')).Select(line => line.Trim().TrimEnd(':')).ToArray();
+        Assert.Subset(services.ToHashSet(), new HashSet<string> { "postgres", "api", "client", "processor" });
+        // Images before 18 keep their data there; another path would lose it with the container.
+        Assert.Contains("image: \"docker.io/library/postgres:17.6\"", text, StringComparison.Ordinal);
+        Assert.Contains("target: \"/var/lib/postgresql/data\"", text, StringComparison.Ordinal);
+        // Nobody but the image creates it.
+        Assert.Contains("POSTGRES_DB: \"revenuedb\"", text, StringComparison.Ordinal);
+        Assert.Contains("POSTGRES_PASSWORD: \"${POSTGRES_PASSWORD}\"", text, StringComparison.Ordinal);
+        Assert.Contains("Ingest__Secrets__0: \"${INGEST_SECRET}\"", text, StringComparison.Ordinal);
+        Assert.Contains("Ingest__ReadSecrets__0: \"${READ_SECRET}\"", text, StringComparison.Ordinal);
+        Assert.Equal(2, Count(text, "EventLog__Engine: \"Postgres\""));
+        Assert.Equal(2, Count(text, "ConnectionStrings__revenuedb: \"Host=postgres;Port=5432;Username=postgres;Password=${POSTGRES_PASSWORD};Database=revenuedb\""));
+        Assert.Equal(1, Count(text, "replicas: 3"));
+        Assert.Equal(1, Count(text, "replicas: 4"));
+        // One fixed port cannot serve three.
+        Assert.DoesNotContain("8000:", text, StringComparison.Ordinal);
+        AssertNoFolders(text);
+
+        var values = await File.ReadAllLinesAsync(folder.File(".env"));
+        Assert.Contains("INGEST_SECRET=", values);
+        Assert.Contains("READ_SECRET=", values);
+        Assert.Contains("POSTGRES_PASSWORD=", values);
+    }
+
+    private static async Task PublishAsync(TempDirectory folder, string step, (int Api, int Processor) replicas, params string[] arguments)
+    {
+        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(
+            ["--operation", "publish", "--step", step, "--output-path", folder.Path, $"--Api:Replicas={replicas.Api}", $"--Processor:Replicas={replicas.Processor}", .. arguments]);
+        await using var app = await builder.BuildAsync();
+        var model = app.Services.GetRequiredService<DistributedApplicationModel>();
+        Assert.All(model.Resources.OfType<ParameterResource>().Where(parameter => parameter.Name != "postgres-username"), parameter => Assert.True(parameter.Secret, parameter.Name));
+        var services = model.Resources.OfType<ProjectResource>().ToDictionary(service => service.Name);
+        Assert.Equal((replicas.Api, 1, replicas.Processor), (services["api"].GetReplicaCount(), services["client"].GetReplicaCount(), services["processor"].GetReplicaCount()));
+#pragma warning disable ASPIREPROBES001 // As in the AppHost.
+        Assert.All((string[])["api", "client"], service =>
+            Assert.Equal(["/alive", "/health"], services[service].Annotations.OfType<EndpointProbeAnnotation>().Select(probe => probe.Path).Order(StringComparer.Ordinal)));
+#pragma warning restore ASPIREPROBES001
+        await app.RunAsync();
+    }
+
+    private static void AssertNoFolders(string text)
+    {
+        Assert.DoesNotContain("Data__Directory", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("EventLog__Directory", text, StringComparison.Ordinal);
+    }
+
+    private static int Count(string text, string part) => text.Split(part).Length - 1;
 
     private static string? Environment(JsonElement resources, string resource, string name) => resources.GetProperty(resource).GetProperty("env").GetProperty(name).GetString();
 }
