@@ -7,8 +7,26 @@ namespace RevenueAspire.EventLog.Postgres;
 /// <content>Receipts, also those of other processes.</content>
 public sealed partial class PostgresEventLog
 {
+    /// <summary>Look-ups at once: each unpacks a batch, which may be large, and takes a connection.</summary>
+    private const int MaxLookUps = 8;
+
+    private readonly SemaphoreSlim _lookUps = new(MaxLookUps);
+
     /// <inheritdoc/>
     public async ValueTask<ReceiptLookup> LookUpAsync(Receipt receipt, CancellationToken cancellationToken)
+    {
+        await _lookUps.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            return await AskAsync(receipt, cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            _lookUps.Release();
+        }
+    }
+
+    private async Task<ReceiptLookup> AskAsync(Receipt receipt, CancellationToken cancellationToken)
     {
         try
         {

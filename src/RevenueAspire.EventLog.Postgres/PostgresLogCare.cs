@@ -17,16 +17,17 @@ public static class PostgresLogCare
     /// <summary>Rows read, or removed, at a time, so that no statement takes long.</summary>
     private const int RowsAtATime = 2_000;
 
-    /// <summary>Closes the logs of processes that have not been heard of: an append of one that wakes up again fails, and it begins another log. Logs without an event go.</summary>
-    /// <returns>How many were closed or went.</returns>
+    /// <summary>Closes the logs of processes that have not been heard of: an append of one that wakes up again fails, and it begins another log. Closed logs without an event go
+    /// a minute later, when nobody reads them any more.</summary>
+    /// <returns>How many were closed.</returns>
     public static async Task<int> CloseEndedAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
         await using var command = database.CreateCommand(
             """
-            with ended as (select log_id from event_log where not is_closed and alive_until < now() for update skip locked),
-                 gone as (delete from event_log l using ended e where l.log_id = e.log_id and l.end_offset = 0)
-            update event_log l set is_closed = true, epoch = epoch + 1 from ended e where l.log_id = e.log_id and l.end_offset > 0
+            with gone as (delete from event_log where is_closed and end_offset = 0 and alive_until < now() - interval '1 minute'),
+                 ended as (select log_id from event_log where not is_closed and alive_until < now() for update skip locked)
+            update event_log l set is_closed = true, epoch = epoch + 1 from ended e where l.log_id = e.log_id
             """);
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }

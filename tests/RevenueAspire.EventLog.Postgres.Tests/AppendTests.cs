@@ -118,7 +118,7 @@ public sealed class AppendTests
     }
 
     [Fact]
-    public async Task A_stop_answers_what_is_queued_and_closes_the_log_and_one_without_events_leaves_nothing()
+    public async Task A_stop_answers_what_is_queued_and_closes_the_log_and_one_without_events_goes_later()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -131,6 +131,9 @@ public sealed class AppendTests
         await log.DisposeAsync();
         Assert.All(await Task.WhenAll(appends), result => Assert.Equal(AppendStatus.Appended, result.Status));
         Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "a")).Status);
+        Assert.All(await PostgresLogs.ListAsync(database.Database, CancellationToken.None), closed => Assert.True(closed.IsClosed));
+        await database.ExecuteAsync("update event_log set alive_until = now() - interval '2 minutes'");
+        Assert.Equal(0, await PostgresLogCare.CloseEndedAsync(database.Database, CancellationToken.None));
         var only = Assert.Single(await PostgresLogs.ListAsync(database.Database, CancellationToken.None));
         Assert.True(only.IsClosed);
         Assert.Equal(100, (await database.CountByUserAsync())["a"]);

@@ -13,6 +13,9 @@ internal sealed partial class PostgresLogCareService(
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(20);
 
+    /// <summary>Before what the ledger has, this much stays: processors compare the last bytes of it with what they have applied.</summary>
+    private const int KeptBytes = 64 << 10;
+
     /// <summary>Closed logs that this process has folded or found in one piece: nothing of them changes any more.</summary>
     private readonly HashSet<Guid> _folded = [];
 
@@ -73,7 +76,7 @@ internal sealed partial class PostgresLogCareService(
 
         if (!retains)
         {
-            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, applied, options.Value.RetainBytes, stoppingToken);
+            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, applied - KeptBytes, options.Value.RetainBytes, stoppingToken);
         }
         else if (applied >= log.End)
         {

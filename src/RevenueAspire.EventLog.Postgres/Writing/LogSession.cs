@@ -169,12 +169,11 @@ internal sealed class LogSession : IAsyncDisposable
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
     }
 
-    /// <summary>Says that nothing is appended to the log any more; one that never had an event goes.</summary>
+    /// <summary>Says that nothing is appended to the log any more.</summary>
     public async Task CloseLogAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            "with gone as (delete from event_log where log_id = $1 and epoch = $2 and end_offset = 0) "
-            + "update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2 and end_offset > 0", _connection)
+            "update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2", _connection)
         {
             Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
         };

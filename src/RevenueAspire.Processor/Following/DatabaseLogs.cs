@@ -1,7 +1,5 @@
 using Npgsql;
 using RevenueAspire.EventLog;
-using RevenueAspire.EventLog.Postgres;
-using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
 
@@ -11,8 +9,15 @@ namespace RevenueAspire.Processor.Following;
 /// <remarks>Of those whose process has ended most are in the ledger to their last byte: they are not followed.</remarks>
 internal sealed class DatabaseLogs(NpgsqlDataSource database, ApplyServices services, TimeProvider time, Action<string, string> unreadable) : ILogDirectory
 {
+    // Asked anew each time, never remembered: a database that was set back has something to apply again.
+    private const string Unfinished =
+        """
+        select l.log_id from event_log l left join event_source s on s.source_id = l.log_id
+        where not l.is_closed or coalesce(s.applied_through, 0) < l.end_offset order by l.created_at, l.log_id
+        """;
+
     private readonly LogSignal _signal = new(database, time);
-    private readonly HashSet<Guid> _finished = [];
+    private HashSet<Guid> _unfinished = [];
 
     /// <inheritdoc/>
     public string Name => "the database";
@@ -21,21 +26,16 @@ internal sealed class DatabaseLogs(NpgsqlDataSource database, ApplyServices serv
     public async Task<List<LogSourceReader>> OpenAsync(Func<string, bool> isFollowed, CancellationToken cancellationToken)
     {
         var logs = new List<LogSourceReader>();
-        foreach (var log in await services.Retry.RunAsync(token => PostgresLogs.ListAsync(database, token), cancellationToken).ConfigureAwait(false))
+        _unfinished = await services.Retry.RunAsync(FindUnfinishedAsync, cancellationToken).ConfigureAwait(false);
+        foreach (var logId in _unfinished.Where(logId => !isFollowed(DatabaseLog.NameOf(logId))))
         {
-            if (_finished.Contains(log.LogId) || (log.IsClosed && await IsAppliedAsync(log, cancellationToken).ConfigureAwait(false)))
-            {
-                _finished.Add(log.LogId);
-                continue;
-            }
-
             try
             {
-                logs.Add(new LogSourceReader(DatabaseLog.Open(database, _signal, log.LogId)));
+                logs.Add(new LogSourceReader(DatabaseLog.Open(database, _signal, logId)));
             }
             catch (Exception exception) when (exception is EventLogException or IOException)
             {
-                unreadable($"log {log.LogId:N}", exception.Message);
+                unreadable($"log {logId:N}", exception.Message);
             }
         }
 
@@ -46,11 +46,21 @@ internal sealed class DatabaseLogs(NpgsqlDataSource database, ApplyServices serv
     public bool IsStillThere(string name, Guid logId) => true;
 
     /// <inheritdoc/>
-    public bool IsFinished(Guid logId) => _finished.Contains(logId);
+    public bool IsFinished(Guid logId) => !_unfinished.Contains(logId);
 
     /// <inheritdoc/>
     public Task RunAsync(CancellationToken cancellationToken) => _signal.RunAsync(cancellationToken);
 
-    private async Task<bool> IsAppliedAsync(PostgresLogInfo log, CancellationToken cancellationToken) =>
-        await services.Retry.RunAsync(token => services.Sources.FindAsync(log.LogId, token), cancellationToken).ConfigureAwait(false) is { } source && source.AppliedThrough >= log.End;
+    private async Task<HashSet<Guid>> FindUnfinishedAsync(CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(Unfinished);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var found = new HashSet<Guid>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            found.Add(rows.GetGuid(0));
+        }
+
+        return found;
+    }
 }

@@ -39,8 +39,11 @@ internal sealed class DatabaseLog : IStoredLog
     /// <inheritdoc/>
     public Guid LogId => _reader.LogId;
 
+    /// <summary>The name of the source of a log.</summary>
+    public static string NameOf(Guid logId) => $"{Scheme}{logId:N}";
+
     /// <inheritdoc/>
-    public string Name => $"{Scheme}{LogId:N}";
+    public string Name => NameOf(LogId);
 
     /// <inheritdoc/>
     public long FirstOffset => _reader.FirstOffset;

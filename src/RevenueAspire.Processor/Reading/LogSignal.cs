@@ -8,6 +8,7 @@ namespace RevenueAspire.Processor.Reading;
 internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Listens until cancelled, and again after each broken connection.</summary>
@@ -42,7 +43,12 @@ internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
 
         while (true)
         {
-            await connection.WaitAsync(cancellationToken).ConfigureAwait(false);
+            if (!await connection.WaitAsync(Silence, cancellationToken).ConfigureAwait(false))
+            {
+                // A connection that was dropped on the way says nothing either: asked, it breaks.
+                await using var ask = new NpgsqlCommand("select 1", connection);
+                await ask.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            }
         }
     }
 }
