@@ -1,5 +1,7 @@
 /* global uPlot */
 // A curve over time, drawn by uPlot in the page's colours.
+import { time } from './format.js';
+
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
 /**
@@ -21,7 +23,7 @@ export function curve(place, look) {
       cursor: { show: look.axes, y: false, drag: { x: false, y: false }, points: { size: 8 } },
       scales: { x: { time: true }, y: { range: look.fromZero ? (_, __, max) => [0, Math.max(1, max * 1.1)] : undefined } },
       axes: look.axes
-        ? [{ ...axis, space: 90 }, { ...axis, size: 68, values: (_, ticks) => ticks.map(look.label) }]
+        ? [{ ...axis, space: 90, size: 30, values: (_, ticks) => ticks.map(seconds => time(seconds * 1000)) }, { ...axis, size: 68, values: (_, ticks) => ticks.map(look.label) }]
         : [{ show: false }, { show: false }],
       padding: look.axes ? [8, 12, 0, 0] : [4, 2, 2, 2],
       series: [{}, { stroke: style(look.line), fill: style(look.fill), width: 2, points: { show: false } }],
