@@ -231,7 +231,9 @@ public sealed partial class PostgresEventLog
             _doubtfulEnd = null;
             if (outcome.Moved)
             {
-                _metrics.Committed(Stopwatch.GetElapsedTime(started), commit.To - commit.From);
+                var (duration, bytes) = (Stopwatch.GetElapsedTime(started), commit.To - commit.From);
+                _metrics.Committed(duration, bytes);
+                CommitSpan.Committed(_taken, commit.From, bytes, duration);
                 _aliveAt = started;
                 lock (_gate)
                 {
@@ -299,6 +301,11 @@ public sealed partial class PostgresEventLog
     private void Acknowledge()
     {
         Leave(_taken);
+        lock (_gate)
+        {
+            _lastReceipt = new Receipt(_position.LogId, _taken[^1].LastRecord);
+        }
+
         foreach (var pending in _taken)
         {
             var group = pending.Group;

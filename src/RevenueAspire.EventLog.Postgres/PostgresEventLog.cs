@@ -28,6 +28,7 @@ public sealed partial class PostgresEventLog : IEventLog
     private bool _stopping;
     private bool _isWaiting;
     private (Guid LogId, long DurableMark) _position;
+    private Receipt? _lastReceipt;
     private KeyMemory _memory;
 
     // Of the loop alone.
@@ -57,6 +58,18 @@ public sealed partial class PostgresEventLog : IEventLog
 
     /// <inheritdoc/>
     public long DurableMark => Position.DurableMark;
+
+    /// <inheritdoc/>
+    public Receipt? LastReceipt
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lastReceipt;
+            }
+        }
+    }
 
     /// <inheritdoc/>
     /// <remarks>Of the database, for all processes: positions are numbers of keys. As of at most a few seconds ago.</remarks>

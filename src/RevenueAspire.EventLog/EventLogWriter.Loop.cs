@@ -109,7 +109,9 @@ public sealed partial class EventLogWriter
             return;
         }
 
-        _metrics.Committed(Stopwatch.GetElapsedTime(started), _log.End - from);
+        var (duration, bytes) = (Stopwatch.GetElapsedTime(started), _log.End - from);
+        _metrics.Committed(duration, bytes);
+        CommitSpan.Committed(_taken, from, bytes, duration);
         Acknowledge();
         if (markError is not null)
         {
@@ -153,6 +155,7 @@ public sealed partial class EventLogWriter
         lock (_gate)
         {
             Volatile.Write(ref _durableMark, _log!.End);
+            Volatile.Write(ref _lastRecord, _taken[^1].LastRecord);
             foreach (var pending in _taken)
             {
                 var group = pending.Group;

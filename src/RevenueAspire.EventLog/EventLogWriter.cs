@@ -39,6 +39,7 @@ public sealed partial class EventLogWriter : IEventLog
     private string? _loggedError;
 
     private long _durableMark;
+    private long _lastRecord = -1;
 
     // Guards the reader, which IsRecord opens and the end of the writer's thread closes.
     private readonly Lock _readerGate = new();
@@ -94,6 +95,9 @@ public sealed partial class EventLogWriter : IEventLog
 
     /// <summary>Everything before this offset is on disk.</summary>
     public long DurableMark => Volatile.Read(ref _durableMark);
+
+    /// <inheritdoc/>
+    public Receipt? LastReceipt => Volatile.Read(ref _lastRecord) is >= 0 and var offset ? new Receipt(LogId, offset) : null;
 
     /// <summary>First offset that is still kept; what was before, retention has removed.</summary>
     public long FirstOffset => Volatile.Read(ref _firstOffset);

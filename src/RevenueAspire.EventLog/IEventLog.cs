@@ -13,6 +13,9 @@ public interface IEventLog : IAsyncDisposable
     /// <summary>Everything before this offset of <see cref="LogId"/> is durable.</summary>
     long DurableMark { get; }
 
+    /// <summary>Receipt of the latest append that became durable since the log was opened; null before the first.</summary>
+    Receipt? LastReceipt { get; }
+
     /// <summary>Which idempotency keys are remembered.</summary>
     KeyMemory Keys { get; }
 

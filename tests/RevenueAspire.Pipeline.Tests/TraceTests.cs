@@ -1,7 +1,9 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
+using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
@@ -10,7 +12,7 @@ namespace RevenueAspire.Pipeline.Tests;
 public sealed class TraceTests
 {
     [Fact]
-    public async Task The_merge_of_a_sampled_request_is_exported_with_a_link_to_it()
+    public async Task A_sampled_request_its_commit_and_the_merge_with_a_link_to_it_are_exported()
     {
         var url = $"http://127.0.0.1:{FreePort.Next()}/";
         using var collector = new HttpListener { Prefixes = { url } };
@@ -26,9 +28,11 @@ public sealed class TraceTests
         var trace = ActivityTraceId.CreateRandom();
         using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = new StringContent("""{"userId":"traced","name":"add_revenue","value":7}""", Encoding.UTF8, "application/json") };
         request.Headers.Add("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01");
+        string receipt;
         using (var response = await installation.Http.SendAsync(request))
         {
             Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
+            receipt = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("receipt").GetString()!;
         }
 
         await Eventually.IsTrueAsync(async () => await installation.RevenueAsync("traced") == 7);
@@ -41,6 +45,7 @@ public sealed class TraceTests
         var id = Convert.FromHexString(trace.ToHexString());
         var spans = received.Where(body => body.AsSpan().IndexOf(id) >= 0).ToArray();
         Assert.Contains(spans, body => body.AsSpan().IndexOf("POST /liveEvent"u8) >= 0 && body.AsSpan().IndexOf("RevenueAspire.Api"u8) >= 0);
+        Assert.Contains(spans, body => body.AsSpan().IndexOf("log commit"u8) >= 0 && body.AsSpan().IndexOf("revenue.commit.groups"u8) >= 0 && body.AsSpan().IndexOf(Encoding.ASCII.GetBytes(receipt)) >= 0);
         Assert.Contains(spans, body => body.AsSpan().IndexOf("merge live range"u8) >= 0 && body.AsSpan().IndexOf("RevenueAspire.Processor"u8) >= 0);
         Assert.All(received, body => Assert.True(body.AsSpan().IndexOf("traced"u8) < 0, "a user id is in the telemetry"));
     }

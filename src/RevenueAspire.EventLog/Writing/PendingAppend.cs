@@ -26,10 +26,14 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
     /// <summary>Repeats of the same key that arrived while this one is in flight, in order of arrival; null while there is none.</summary>
     public List<PendingAppend>? Repeats { get; set; }
 
+    /// <summary>What the trace of its request tells of it; null where that is not recorded.</summary>
+    public CommitSpan? Span { get; private set; }
+
     public static PendingAppend Rent(AppendGroup group)
     {
         var pending = Pool.Get();
         pending.Group = group;
+        pending.Span = CommitSpan.Begin();
         pending._owners = Owners;
         pending._completed = 0;
         return pending;
@@ -52,6 +56,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
     public void Complete(in AppendResult result)
     {
         Group.Release();
+        Span?.End(result);
         if (Interlocked.Exchange(ref _completed, 1) == 0)
         {
             _core.SetResult(result);
@@ -99,6 +104,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
         _registration = default;
         _cancellationToken = default;
         Group = null!;
+        Span = null;
         Repeats = null;
         LastRecord = 0;
         Pool.Return(this);
