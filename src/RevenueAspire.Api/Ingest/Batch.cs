@@ -88,7 +88,7 @@ internal sealed class Batch(
 
         if (result.Status == AppendStatus.Appended)
         {
-            metrics.CountAccepted(result.Accepted);
+            metrics.CountAcceptedBatch(result.Accepted);
         }
         else
         {

@@ -8,7 +8,9 @@ internal sealed class IngestMetrics
 {
     public const string MeterName = "RevenueAspire.Api";
 
-    private readonly StripedCount _accepted = new();
+    private readonly StripedCount _acceptedSingly = new();
+    private readonly StripedCount _acceptedInBatches = new();
+    private readonly StripedCount _batches = new();
     private readonly StripedCount _repeated = new();
     private readonly StripedCount _rejected = new();
     private readonly StripedCount _refused = new();
@@ -22,7 +24,15 @@ internal sealed class IngestMetrics
         meter.CreateObservableCounter("revenue.ingest.bytes", () => _bytes.Sum, "By", "Bytes of the bodies that were read, inflated.");
     }
 
-    public void CountAccepted(long events) => _accepted.Add(events);
+    /// <summary>A request of one event.</summary>
+    public void CountAccepted() => _acceptedSingly.Add(1);
+
+    /// <summary>A request of many.</summary>
+    public void CountAcceptedBatch(long events)
+    {
+        _acceptedInBatches.Add(events);
+        _batches.Add(1);
+    }
 
     public void CountRepeated(long events) => _repeated.Add(events);
 
@@ -32,9 +42,16 @@ internal sealed class IngestMetrics
 
     public void CountBytes(long bytes) => _bytes.Add(bytes);
 
+    /// <summary>All counts, each as of now.</summary>
+    public IngestCounts Read()
+    {
+        var singly = _acceptedSingly.Sum;
+        return new IngestCounts(singly + _acceptedInBatches.Sum, singly + _batches.Sum, _repeated.Sum, _rejected.Sum, _refused.Sum);
+    }
+
     private Measurement<long>[] ObserveEvents() =>
     [
-        new(_accepted.Sum, new KeyValuePair<string, object?>("outcome", "accepted")),
+        new(_acceptedSingly.Sum + _acceptedInBatches.Sum, new KeyValuePair<string, object?>("outcome", "accepted")),
         new(_repeated.Sum, new KeyValuePair<string, object?>("outcome", "repeated")),
         new(_rejected.Sum, new KeyValuePair<string, object?>("outcome", "rejected")),
         new(_refused.Sum, new KeyValuePair<string, object?>("outcome", "refused")),

@@ -122,7 +122,7 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
 
             if (result.Status == AppendStatus.Appended)
             {
-                metrics.CountAccepted(1);
+                metrics.CountAccepted();
             }
             else
             {

@@ -5,7 +5,7 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Says aloud what a range of a log lacks, at the moment at which it is passed over for good. Thread-safe.</summary>
+/// <summary>Says what became of a range, and aloud what a range of a log lacks, at the moment at which it is passed over for good. Thread-safe.</summary>
 internal sealed partial class SourceReports(ILogger logger)
 {
     /// <summary>One line a stretch that cannot be read, and one for the records that are no events.</summary>
@@ -28,6 +28,18 @@ internal sealed partial class SourceReports(ILogger logger)
             LogRejects(reader.Name, range.From, range.End, range.Rejects.Count - range.Damage.Count, first.Offset, first.Reason);
         }
     }
+
+    /// <summary>One line a range: a service that catches up says how far it is.</summary>
+    public void TellMerged(ISourceReader reader, RangeWork work, TimeSpan duration)
+    {
+        if (work.Range.Frozen is { } frozen)
+        {
+            LogMerged(reader.Name, work.Range.From, frozen.End, frozen.Events, work.Users.Count, frozen.Rejects, duration.TotalSeconds);
+        }
+    }
+
+    [LoggerMessage(3032, LogLevel.Information, "{Source}: merged bytes {From} to {Through}: {Events} events of {Users} users, {Rejects} lines rejected, in {Seconds:0.00} s.")]
+    private partial void LogMerged(string source, long from, long through, long events, int users, long rejects, double seconds);
 
     [LoggerMessage(3030, LogLevel.Critical, "{Directory}: LOST: bytes {From} to {Through} cannot be read and are passed over: {Reason}. Acknowledged events in them are not in the ledger; restore the segment from a copy, and start over with an empty database.")]
     private partial void LogDamage(string directory, long from, long through, string reason);

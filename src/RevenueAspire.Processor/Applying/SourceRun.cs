@@ -186,9 +186,11 @@ internal sealed class SourceRun : IDisposable
                 await _merging.WaitAsync(lease.Work).ConfigureAwait(false);
                 try
                 {
+                    var started = Stopwatch.GetTimestamp();
                     using var activity = MergeActivity.Start(MergeActivity.Range, _reader, work.Range.From, work.Range.To);
                     await _services.Merger.MergeAsync(work.Range, work.Users, work.Rejects, lease).ConfigureAwait(false);
                     lease.IsFinished = true;
+                    _services.Reports.TellMerged(_reader, work, Stopwatch.GetElapsedTime(started));
                 }
                 finally
                 {

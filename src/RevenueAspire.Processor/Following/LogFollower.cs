@@ -16,6 +16,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     private readonly LogLease _lease = new(services, opened.LogId, time);
     private readonly RangeAggregator _aggregator = new(services.Types, services.Options, 1);
     private readonly RunCounters _counters = new();
+    private readonly LiveReport _live = new(opened.Name, time, logger);
     private readonly Guid _logId = opened.LogId;
     private readonly string _name = opened.Name;
     private LogSourceReader _log = opened;
@@ -67,6 +68,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         }
         finally
         {
+            _live.Tell();
             services.Metrics.ForgetLag(_logId);
             await _lease.ReleaseAsync().ConfigureAwait(false);
             _log.Dispose();
@@ -105,6 +107,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            _live.TellWhenDue();
             var mark = ReadMark();
             readable();
             if (mark < _applied)
@@ -200,6 +203,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         Volatile.Write(ref _applied, range.End);
         _tail = tail;
         services.Reports.Tell(_log, range);
+        _live.Add(range);
         services.Metrics.CountEvents(range.Events, range.Rejects.Count);
         return true;
     }
