@@ -18,7 +18,7 @@ internal sealed class RunningModel : IAsyncDisposable
     private readonly IDistributedApplicationTestingBuilder _builder;
     private readonly TempDirectory _folder;
     private readonly CancellationTokenSource _watching = new();
-    private readonly List<Task> _watchers = [];
+    private Task _watcher = Task.CompletedTask;
 
     private RunningModel(IDistributedApplicationTestingBuilder builder, DistributedApplication app, TempDirectory folder) => (_builder, App, _folder) = (builder, app, folder);
 
@@ -51,12 +51,7 @@ internal sealed class RunningModel : IAsyncDisposable
             ]);
         var model = new RunningModel(builder, await builder.BuildAsync(), folder);
         await model.App.StartAsync();
-        // Not before: a log is found by the orchestrator's name of its resource, and begins with what was written meanwhile.
-        foreach (var resource in model.App.Services.GetRequiredService<DistributedApplicationModel>().Resources)
-        {
-            model._watchers.Add(model.WatchAsync(resource));
-        }
-
+        model._watcher = model.WatchAsync();
         return model;
     }
 
@@ -98,22 +93,45 @@ internal sealed class RunningModel : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _watching.CancelAsync();
-        await Task.WhenAll(_watchers);
+        await _watcher;
         await App.DisposeAsync();
         await _builder.DisposeAsync();
         _watching.Dispose();
         _folder.Dispose();
     }
 
-    private async Task WatchAsync(IResource resource)
+    /// <summary>Watches the log of each instance, by the orchestrator's name of it: the log of a service with replicas is one that cannot be stopped being watched.</summary>
+    private async Task WatchAsync()
+    {
+        var watchers = new Dictionary<string, Task>();
+        try
+        {
+            await foreach (var state in App.ResourceNotifications.WatchAsync(_watching.Token))
+            {
+                if (!watchers.ContainsKey(state.ResourceId))
+                {
+                    // A log begins with what was written before it is watched.
+                    watchers.Add(state.ResourceId, WatchAsync(state.ResourceId));
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end of the test.
+        }
+
+        await Task.WhenAll(watchers.Values);
+    }
+
+    private async Task WatchAsync(string instance)
     {
         try
         {
-            await foreach (var batch in App.Services.GetRequiredService<ResourceLoggerService>().WatchAsync(resource).WithCancellation(_watching.Token))
+            await foreach (var batch in App.Services.GetRequiredService<ResourceLoggerService>().WatchAsync(instance).WithCancellation(_watching.Token))
             {
                 foreach (var line in batch.Where(line => line.IsErrorMessage || line.Content.Contains("Z fail ", StringComparison.Ordinal) || line.Content.Contains("Z crit ", StringComparison.Ordinal)))
                 {
-                    Complaints.Enqueue($"{resource.Name}: {line.Content}");
+                    Complaints.Enqueue($"{instance}: {line.Content}");
                 }
             }
         }
