@@ -36,7 +36,8 @@ public static class LocalPostgresBuilderExtensions
             .WithIconName("DatabaseMultiple")
             .WithHealthCheck(healthCheck)
             .ExcludeFromManifest()
-            .OnInitializeResource((resource, initialize, cancellationToken) => initialize.Services.GetRequiredService<LocalPostgresRunner>().StartAsync(resource, initialize, cancellationToken));
+            .OnInitializeResource((resource, initialize, cancellationToken) => initialize.Services.GetRequiredService<LocalPostgresRunner>().StartAsync(resource, initialize.Services, cancellationToken))
+            .WithStartAndStop();
     }
 
     /// <summary>A database on the server, created when the server is up.</summary>

@@ -1,3 +1,5 @@
+using Aspire.Hosting.Eventing;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.AppHost.Model;
 using RevenueAspire.LocalPostgres;
@@ -9,15 +11,20 @@ internal sealed partial class LocalPostgresRunner(ResourceNotificationService no
 {
     private static readonly TimeSpan PatienceWithClients = TimeSpan.FromSeconds(8);
 
-    private readonly List<LocalPostgresServer> _servers = [];
+    private readonly Dictionary<LocalPostgresServerResource, LocalPostgresServer> _servers = [];
+    private readonly SemaphoreSlim _oneAtATime = new(1);
 
     /// <summary>Starts the server, creates its databases, and publishes all as running: only containers do this for their children.</summary>
-    public async Task StartAsync(LocalPostgresServerResource resource, InitializeResourceEvent initialize, CancellationToken cancellationToken)
+    /// <returns>Null, or in one line why it did not start.</returns>
+    public async Task<string?> StartAsync(LocalPostgresServerResource resource, IServiceProvider services, CancellationToken cancellationToken)
     {
+        var eventing = services.GetRequiredService<IDistributedApplicationEventing>();
+        await _oneAtATime.WaitAsync(cancellationToken);
         try
         {
-            await initialize.Eventing.PublishAsync(new BeforeResourceStartedEvent(resource, initialize.Services), cancellationToken);
+            await eventing.PublishAsync(new BeforeResourceStartedEvent(resource, services), cancellationToken);
             await PublishAsync(resource, KnownResourceStates.Starting);
+            var logger = services.GetRequiredService<ResourceLoggerService>().GetLogger(resource);
             var server = await LocalPostgresServer.StartAsync(
                 new LocalPostgresOptions
                 {
@@ -25,14 +32,10 @@ internal sealed partial class LocalPostgresRunner(ResourceNotificationService no
                     Port = resource.Port,
                     Password = await resource.Password.GetValueAsync(cancellationToken) ?? "",
                     StopWithParent = true,
-                    Log = line => LogServerLine(initialize.Logger, line),
+                    Log = line => LogServerLine(logger, line),
                 },
                 cancellationToken);
-            lock (_servers)
-            {
-                _servers.Add(server);
-            }
-
+            _servers[resource] = server;
             foreach (var database in resource.Databases)
             {
                 await server.EnsureDatabaseAsync(database.Name, cancellationToken);
@@ -41,25 +44,51 @@ internal sealed partial class LocalPostgresRunner(ResourceNotificationService no
             _ = PublishEndAsync(resource, server);
             foreach (var running in WithDatabases(resource))
             {
-                await initialize.Eventing.PublishAsync(new ConnectionStringAvailableEvent(running, initialize.Services), cancellationToken);
+                await eventing.PublishAsync(new ConnectionStringAvailableEvent(running, services), cancellationToken);
             }
 
             await PublishAsync(resource, KnownResourceStates.Running);
+            return null;
         }
         catch (LocalPostgresException exception)
         {
             problems.Say(resource, exception.Message);
             await PublishAsync(resource, KnownResourceStates.FailedToStart);
+            return exception.Message;
+        }
+        finally
+        {
+            _oneAtATime.Release();
+        }
+    }
+
+    /// <summary>Stops the server at once, whoever uses it: what the services do without their database can be watched.</summary>
+    public async Task StopAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken)
+    {
+        await _oneAtATime.WaitAsync(cancellationToken);
+        try
+        {
+            if (_servers.Remove(resource, out var server))
+            {
+                await PublishAsync(resource, KnownResourceStates.Stopping);
+                await server.StopAsync(cancellationToken);
+            }
+        }
+        finally
+        {
+            _oneAtATime.Release();
         }
     }
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var server in _servers)
+        foreach (var server in _servers.Values)
         {
             await WaitForClientsAsync(server);
             await server.DisposeAsync();
         }
+
+        _oneAtATime.Dispose();
     }
 
     /// <summary>The services are stopped by another process: the server goes when the last of them has let go of it.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.AppHost.Model;
 
@@ -10,6 +11,8 @@ internal static class RunMode
     public static IDistributedApplicationBuilder AddRunMode(this IDistributedApplicationBuilder builder)
     {
         builder.Services.AddSingleton<ResourceProblems>();
+        // Ctrl+C while resources still wait would end in the host's account of it, a stack trace. What keeps the host from starting is said by StartupErrors, or passes through.
+        builder.Services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical));
         if (builder.Configuration["DcpPublisher:WaitForResourceCleanup"] is null)
         {
             builder.Configuration.AddInMemoryCollection([new("DcpPublisher:WaitForResourceCleanup", "true")]);

@@ -51,6 +51,25 @@ public sealed class ModelTests
     }
 
     [Fact]
+    public async Task While_the_database_is_stopped_from_the_dashboard_events_are_accepted_and_they_count_once_it_is_started()
+    {
+        await using var model = await RunningModel.StartAsync();
+        await model.WaitUntilUpAsync();
+        var commands = model.App.ResourceCommands;
+        await model.HasRevenueAsync("user1", 27);
+
+        Assert.True((await commands.ExecuteCommandAsync("postgres", KnownResourceCommands.StopCommand)).Success);
+        using var limit = new CancellationTokenSource(RunningModel.StartLimit);
+        await model.App.ResourceNotifications.WaitForResourceAsync("revenuedb", KnownResourceStates.Exited, limit.Token);
+        var sent = await commands.ExecuteCommandAsync("client", "send-events");
+        Assert.Equal((true, "events.jsonl: 5 events sent, 5 accepted, 0 rejected."), (sent.Success, sent.Message));
+        Assert.Equal(0, await model.RevenueAsync("user1"));
+
+        Assert.True((await commands.ExecuteCommandAsync("postgres", KnownResourceCommands.StartCommand)).Success);
+        await model.HasRevenueAsync("user1", 54);
+    }
+
+    [Fact]
     public async Task A_port_in_use_is_one_line_in_the_log_of_its_resource()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
