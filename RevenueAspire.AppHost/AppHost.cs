@@ -18,7 +18,7 @@ return await StartupErrors.RunAsync(
             .WithDatabase(revenuedb)
             .WithEnvironment("Ingest__Secrets__0", secret)
             .WithSharedFolders()
-            .WithNamedUrls(("/openapi/v1.json", "API reference"), ("/health", "API health"))
+            .WithNamedUrls(("/", "Live page"), ("/docs", "API reference"), ("/health", "API health"))
             .WithIconName("MoneyHand");
 
         var client = builder.AddProject<Projects.RevenueAspire_Client>("client", launchProfileName: null)

@@ -82,13 +82,18 @@ internal sealed partial class LocalPostgresRunner(ResourceNotificationService no
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var server in _servers.Values)
+        // A start that is under way is cancelled with the AppHost, or has a server to stop.
+        var idle = await _oneAtATime.WaitAsync(PatienceWithClients);
+        foreach (var server in _servers.Values.ToArray())
         {
             await WaitForClientsAsync(server);
             await server.DisposeAsync();
         }
 
-        _oneAtATime.Dispose();
+        if (idle)
+        {
+            _oneAtATime.Dispose();
+        }
     }
 
     /// <summary>The services are stopped by another process: the server goes when the last of them has let go of it.</summary>

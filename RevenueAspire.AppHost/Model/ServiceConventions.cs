@@ -39,12 +39,19 @@ internal static class ServiceConventions
     public static IResourceBuilder<ProjectResource> WithDatabase(this IResourceBuilder<ProjectResource> service, IResourceBuilder<IResourceWithConnectionString> database) =>
         service.WithReferenceEnvironment(ReferenceEnvironmentInjectionFlags.ConnectionString).WithReference(database).WaitFor(database);
 
-    /// <summary>Further links in the dashboard, by their names.</summary>
+    /// <summary>Links in the dashboard, by their names; <c>/</c> is the service's own address.</summary>
     public static IResourceBuilder<ProjectResource> WithNamedUrls(this IResourceBuilder<ProjectResource> service, params (string Path, string Name)[] urls)
     {
         foreach (var (path, name) in urls)
         {
-            service.WithUrlForEndpoint("http", _ => new ResourceUrlAnnotation { Url = path, DisplayText = name });
+            if (path == "/")
+            {
+                service.WithUrlForEndpoint("http", own => own.DisplayText = name);
+            }
+            else
+            {
+                service.WithUrlForEndpoint("http", _ => new ResourceUrlAnnotation { Url = path, DisplayText = name });
+            }
         }
 
         return service;
