@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.Text.Json;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
 using RevenueAspire.Torture.Faults;
@@ -43,7 +42,7 @@ internal sealed class TortureRun : IDisposable
         var failed = true;
         try
         {
-            await using (var stage = await TortureStage.StartAsync(folder, new Random(settings.Seed), violations))
+            await using (var stage = await TortureStage.StartAsync(folder, settings.Engine, new Random(settings.Seed), violations))
             {
                 using var run = new TortureRun(settings, stage);
                 await run.RunAsync(cancellationToken);
@@ -107,7 +106,7 @@ internal sealed class TortureRun : IDisposable
     /// <summary>One fault after the other, some two at a time, until the time is up.</summary>
     private async Task InjectAsync(Probe probe, Task load, CancellationToken cancellationToken)
     {
-        var deck = new FaultDeck(_settings.Kinds, _settings.Seed);
+        var deck = new FaultDeck(_settings.Kinds, _settings.Engine, _settings.Seed);
         var random = new Random(_settings.Seed ^ 0x5eed);
         while (Stopwatch.GetElapsedTime(_started) < _settings.Duration && !cancellationToken.IsCancellationRequested)
         {
@@ -150,13 +149,12 @@ internal sealed class TortureRun : IDisposable
     {
         Say(_started, "checking");
         var records = new List<LogRecord>();
-        if (await LedgerCheck.WaitUntilQuietAsync(_stage) is { } mark)
+        if (await LedgerCheck.WaitUntilQuietAsync(_stage))
         {
             try
             {
-                records.AddRange(LogRecords.Read(_stage.Log, mark));
-                using var identity = JsonDocument.Parse(await File.ReadAllTextAsync(Path.Combine(_stage.Log, "log.json"), CancellationToken.None));
-                PromiseCheck.Run(records, identity.RootElement.GetProperty("id").GetGuid().ToString("N"), _sent, _stage.Violations);
+                records.AddRange(_settings.Engine == LogEngine.Files ? LogFiles.Read(_stage.Log) : await LogTables.ReadAsync(_stage.Postgres));
+                PromiseCheck.Run(records, _sent, _stage.Violations);
                 await LedgerCheck.RunAsync(_stage, records, files);
             }
             catch (InvalidDataException broken)
@@ -172,7 +170,7 @@ internal sealed class TortureRun : IDisposable
         }
 
         await _stage.StopServicesAsync();
-        if (_settings.Kinds.Contains(FaultKinds.Disk) && records.Count > 0)
+        if (_settings is { Engine: LogEngine.Files } && _settings.Kinds.Contains(FaultKinds.Disk) && records.Count > 0)
         {
             var copies = await DamageCheck.RunAsync(_stage, records, new Random(_settings.Seed));
             Say(_started, copies > 0 ? "checked copies of the log with a damaged byte and without a segment" : "the log is too short to damage a copy of it");

@@ -17,7 +17,7 @@ internal static class DamageCheck
     /// <returns>How many copies were checked: none when the log is too short.</returns>
     public static async Task<int> RunAsync(TortureStage stage, IReadOnlyList<LogRecord> records, Random random)
     {
-        var segments = LogRecords.Segments(stage.Log);
+        var segments = LogFiles.Segments(stage.Log);
         if (segments.Length < SegmentsAtLeast)
         {
             return 0;

@@ -6,11 +6,10 @@ namespace RevenueAspire.Torture.Checks;
 internal static class PromiseCheck
 {
     /// <summary>Compares.</summary>
-    /// <param name="records">All records of the log, in order.</param>
-    /// <param name="logId">The log's id, as receipts name it.</param>
+    /// <param name="records">All records of the logs, in the order of each.</param>
     /// <param name="sent">What was sent.</param>
     /// <param name="violations">Told each broken promise.</param>
-    public static void Run(IReadOnlyList<LogRecord> records, string logId, Sent sent, Violations violations)
+    public static void Run(IReadOnlyList<LogRecord> records, Sent sent, Violations violations)
     {
         var found = new Dictionary<string, List<(int Index, LogRecord Record)>>(StringComparer.Ordinal);
         foreach (var record in records)
@@ -19,13 +18,13 @@ internal static class PromiseCheck
             var request = slash < 0 ? null : sent.Find(record.Id![..slash]);
             if (request is null || !int.TryParse(record.Id.AsSpan(slash + 1), out var index) || index >= request.Events.Count)
             {
-                violations.Add(ViolationKind.Repeated, $"the record at {record.Offset} was sent by nobody: {record.Id} {record.Event}");
+                violations.Add(ViolationKind.Repeated, $"the record at {record.Receipt} was sent by nobody: {record.Id} {record.Event}");
                 continue;
             }
 
             if (request.Events[index] != record.Event)
             {
-                violations.Add(ViolationKind.Lost, $"the record at {record.Offset} is {record.Event}, sent was {request.Events[index]}");
+                violations.Add(ViolationKind.Lost, $"the record at {record.Receipt} is {record.Event}, sent was {request.Events[index]}");
             }
 
             if (!found.TryGetValue(request.Id, out var places))
@@ -38,11 +37,11 @@ internal static class PromiseCheck
 
         foreach (var request in sent.All)
         {
-            Check(request, found.GetValueOrDefault(request.Id) ?? [], logId, violations);
+            Check(request, found.GetValueOrDefault(request.Id) ?? [], violations);
         }
     }
 
-    private static void Check(SentRequest request, List<(int Index, LogRecord Record)> found, string logId, Violations violations)
+    private static void Check(SentRequest request, List<(int Index, LogRecord Record)> found, Violations violations)
     {
         if (found.Count == 0)
         {
@@ -56,12 +55,12 @@ internal static class PromiseCheck
 
         if (request.State == RequestState.Refused)
         {
-            violations.Add(ViolationKind.Repeated, $"{request.Id} was refused, and is in the log at {found[0].Record.Offset}");
+            violations.Add(ViolationKind.Repeated, $"{request.Id} was refused, and is in the log at {found[0].Record.Receipt}");
         }
 
         if (found.GroupBy(place => place.Index).FirstOrDefault(places => places.Count() > 1) is { } twice)
         {
-            violations.Add(ViolationKind.Repeated, $"{request.Id}/{twice.Key} (key {request.Key ?? "none"}) is in the log at {string.Join(", ", twice.Select(place => place.Record.Offset))}");
+            violations.Add(ViolationKind.Repeated, $"{request.Id}/{twice.Key} (key {request.Key ?? "none"}) is in the log at {string.Join(", ", twice.Select(place => place.Record.Receipt))}");
             return;
         }
 
@@ -73,16 +72,16 @@ internal static class PromiseCheck
 
         for (var i = 0; i < found.Count; i++)
         {
-            if (found[i].Index != i || (i > 0 && found[i].Record.Offset != found[i - 1].Record.End))
+            if (found[i].Index != i || (i > 0 && (found[i].Record.LogId, found[i].Record.Offset) != (found[i - 1].Record.LogId, found[i - 1].Record.End)))
             {
-                violations.Add(ViolationKind.Lost, $"{request.Id} is not in one piece in the log: event {found[i].Index} is at {found[i].Record.Offset}");
+                violations.Add(ViolationKind.Lost, $"{request.Id} is not in one piece in the log: event {found[i].Index} is at {found[i].Record.Receipt}");
                 return;
             }
         }
 
-        if (request.Receipt is { } receipt && receipt != FormattableString.Invariant($"{logId}:{found[^1].Record.Offset}"))
+        if (request.Receipt is { } receipt && receipt != found[^1].Record.Receipt)
         {
-            violations.Add(ViolationKind.Lost, $"{request.Id} has the receipt {receipt}, and its last record is at {logId}:{found[^1].Record.Offset}");
+            violations.Add(ViolationKind.Lost, $"{request.Id} has the receipt {receipt}, and its last record is at {found[^1].Record.Receipt}");
         }
     }
 }

@@ -12,7 +12,7 @@ internal static class ClockFaults
         [
             new(FaultKinds.Clock, "clock of the services jumps", context => context.WithApiAsync(async () =>
             {
-                var processor = context.Processor();
+                var (api, processor) = (context.Api(), context.Processor());
                 var hours = context.Random.Next(-48, 49);
                 context.Stage.Clock.IsOn = true;
                 await RestartAsync();
@@ -22,25 +22,31 @@ internal static class ClockFaults
                 await context.PauseAsync(1, 2);
                 context.Stage.Clock.IsOn = false;
                 await RestartAsync();
-                return $"{hours} h for {pause} in api and {processor.Name}, and back";
+                return $"{hours} h for {pause} in {api.Name} and {processor.Name}, and back";
 
                 async Task RestartAsync()
                 {
-                    await Task.WhenAll(context.Stage.Api.StopAsync(), processor.StopAsync());
-                    await Task.WhenAll(context.Stage.Api.StartAsync(), processor.StartAsync());
-                    await context.Stage.WaitForApiAsync();
+                    await Task.WhenAll(api.StopAsync(), processor.StopAsync());
+                    await Task.WhenAll(api.StartAsync(), processor.StartAsync());
+                    await context.Stage.WaitForApiAsync(api);
                 }
             })),
         ],
     ];
 
-    /// <summary>What a jump of the database's clock leaves behind: every lease ends hours too late, or long ago.</summary>
+    /// <summary>What a jump of the database's clock leaves behind: every lease, and every log's sign of life, ends hours too late, or long ago.</summary>
     private static async Task<string> MoveLeasesAsync(FaultContext context, bool ahead)
     {
         var hours = context.Random.Next(1, 48);
         foreach (var table in (string[])["event_source", "event_range"])
         {
             await context.Stage.Postgres.ExecuteAsync($"update {table} set lease_until = lease_until {(ahead ? '+' : '-')} interval '{hours} hours' where lease_until is not null");
+        }
+
+        if (context.Stage.Engine == LogEngine.Postgres)
+        {
+            // Processes that live are taken for dead, and their logs closed; or dead ones for alive.
+            await context.Stage.Postgres.ExecuteAsync($"update event_log set alive_until = alive_until {(ahead ? '+' : '-')} interval '{hours} hours'");
         }
 
         return $"{hours} h";

@@ -10,9 +10,11 @@ internal static class DiskFaults
 {
     private static readonly string? Prlimit = new[] { "/usr/bin/prlimit", "/bin/prlimit" }.FirstOrDefault(File.Exists);
 
-    public static IEnumerable<Fault> All =>
+    /// <summary>All faults; those of the log's folder where it has one.</summary>
+    public static IEnumerable<Fault> All(LogEngine engine) => engine == LogEngine.Postgres ? OfPostgres : [.. OfPostgres, .. OfLogFolder];
+
+    private static IEnumerable<Fault> OfPostgres =>
     [
-        .. Prlimit is null ? (Fault[])[] : [new(FaultKinds.Disk, "log disk full", FillLogAsync)],
         new(FaultKinds.Disk, "database disk full", context => context.WithPostgresAsync(async () =>
         {
             if (context.Stage.PostgresDisk is not { } disk)
@@ -29,6 +31,11 @@ internal static class DiskFaults
             await context.Stage.Postgres.EnsureRunningAsync();
             return $"{room} bytes of room, for {pause}";
         })),
+    ];
+
+    private static IEnumerable<Fault> OfLogFolder =>
+    [
+        .. Prlimit is null ? (Fault[])[] : [new(FaultKinds.Disk, "log disk full", FillLogAsync)],
         WhileDown("mark lost", (context, mark) =>
         {
             File.Delete(mark);
@@ -62,14 +69,14 @@ internal static class DiskFaults
     /// <summary>A limit on the size of files stands in for a full disk: no root is needed, and the log treats them alike.</summary>
     private static Task<string> FillLogAsync(FaultContext context) => context.WithApiAsync(async () =>
     {
-        if (context.Stage.Api.ProcessId is not { } pid)
+        if (context.Api().ProcessId is not { } pid)
         {
             return "the API is down";
         }
 
-        var last = LogRecords.Segments(context.Stage.Log).Last();
+        var last = LogFiles.Segments(context.Stage.Log).Last();
         var room = context.Random.Next(20_000);
-        await LimitAsync(pid, FormattableString.Invariant($"{LogRecords.ReadMark(context.Stage.Log) - last.Start + room}:unlimited"));
+        await LimitAsync(pid, FormattableString.Invariant($"{LogFiles.ReadMark(context.Stage.Log) - last.Start + room}:unlimited"));
         var pause = await context.PauseAsync(0.3, 4);
         await LimitAsync(pid, "unlimited");
         return $"{room} bytes of room, for {pause}";
@@ -84,13 +91,14 @@ internal static class DiskFaults
     /// <summary>Kills the API, changes something in its folder, and starts it again. What was below the mark must still be.</summary>
     private static Fault WhileDown(string name, Func<FaultContext, string, string> change) => new(FaultKinds.Disk, name, context => context.WithApiAsync(async () =>
     {
-        await context.Stage.Api.KillAsync();
-        var before = LogRecords.ReadMark(context.Stage.Log);
+        var api = context.Api();
+        await api.KillAsync();
+        var before = LogFiles.ReadMark(context.Stage.Log);
         var detail = change(context, Path.Combine(context.Stage.Log, "durable.mark"));
         await context.PauseAsync(0, 1);
-        await context.Stage.Api.StartAsync();
-        await context.Stage.WaitForApiAsync();
-        if (LogRecords.ReadMark(context.Stage.Log) is var after && after < before)
+        await api.StartAsync();
+        await context.Stage.WaitForApiAsync(api);
+        if (LogFiles.ReadMark(context.Stage.Log) is var after && after < before)
         {
             context.Stage.Violations.Add(ViolationKind.Lost, $"after '{name}' the mark is {after}, it was {before}");
         }
@@ -101,10 +109,10 @@ internal static class DiskFaults
     /// <summary>Puts behind the last byte what a write that was cut off may leave: the beginning of a record, or anything.</summary>
     private static string TearTail(FaultContext context)
     {
-        var (start, path) = LogRecords.Segments(context.Stage.Log).Last();
+        var (start, path) = LogFiles.Segments(context.Stage.Log).Last();
         var bytes = File.ReadAllBytes(path);
         var end = bytes.AsSpan().TrimEnd((byte)0).Length;
-        if (end < LogRecords.ReadMark(context.Stage.Log) - start || (end > 0 && bytes[end - 1] != '\n'))
+        if (end < LogFiles.ReadMark(context.Stage.Log) - start || (end > 0 && bytes[end - 1] != '\n'))
         {
             return "it was torn already";
         }

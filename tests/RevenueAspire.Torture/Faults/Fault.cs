@@ -29,6 +29,9 @@ internal sealed record FaultContext(TortureStage Stage, Commands Commands, Rando
     /// <summary>A random processor.</summary>
     public Service Processor() => Stage.Processors[Random.Next(Stage.Processors.Count)];
 
+    /// <summary>A random process of the API: the only one for a log in files.</summary>
+    public Service Api() => Stage.Apis.Count == 1 ? Stage.Apis[0] : Stage.Apis[Random.Next(Stage.Apis.Count)];
+
     /// <summary>Runs while no other fault has the API down.</summary>
     public Task<string> WithApiAsync(Func<Task<string>> action) => WithAsync(Stage.ApiGate, action);
 

@@ -1,6 +1,6 @@
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>All faults of the kinds asked for, in an order from the seed, again and again: no fault comes twice before all have come.</summary>
+/// <summary>All faults of the kinds asked for that the engine can have, in an order from the seed, again and again: no fault comes twice before all have come.</summary>
 internal sealed class FaultDeck
 {
     private readonly Fault[] _faults;
@@ -9,11 +9,11 @@ internal sealed class FaultDeck
     private int _next;
     private int _drawn;
 
-    public FaultDeck(IReadOnlyList<string> kinds, int seed)
+    public FaultDeck(IReadOnlyList<string> kinds, LogEngine engine, int seed)
     {
         _seed = seed;
         _random = new Random(seed);
-        _faults = [.. KillFaults.All.Concat(PostgresFaults.All).Concat(NetworkFaults.All).Concat(DiskFaults.All).Concat(ClockFaults.All).Where(fault => kinds.Contains(fault.Kind))];
+        _faults = [.. KillFaults.All(engine).Concat(PostgresFaults.All(engine)).Concat(NetworkFaults.All).Concat(DiskFaults.All(engine)).Concat(ClockFaults.All).Where(fault => kinds.Contains(fault.Kind))];
         _next = _faults.Length;
     }
 

@@ -7,20 +7,29 @@ namespace RevenueAspire.Torture.Faults;
 /// <summary>Processes of ours that end, or stand still.</summary>
 internal static class KillFaults
 {
-    public static IEnumerable<Fault> All =>
+    public static IEnumerable<Fault> All(LogEngine engine) =>
     [
+        .. engine == LogEngine.Files ? (Fault[])[] : [new(FaultKinds.Kill, "kill -9 all apis", context => context.WithApiAsync(async () =>
+        {
+            await Task.WhenAll(context.Stage.Apis.Select(api => api.KillAsync()));
+            var down = await context.PauseAsync(0, 1.5);
+            await Task.WhenAll(context.Stage.Apis.Select(api => api.StartAsync()));
+            return $"down for {down}";
+        }))],
         new(FaultKinds.Kill, "kill -9 api", context => context.WithApiAsync(async () =>
         {
-            await context.Stage.Api.KillAsync();
+            var api = context.Api();
+            await api.KillAsync();
             var down = await context.PauseAsync(0, 1.5);
-            await context.Stage.Api.StartAsync();
-            return $"down for {down}";
+            await api.StartAsync();
+            return $"{api.Name} down for {down}";
         })),
         new(FaultKinds.Kill, "SIGTERM api", context => context.WithApiAsync(async () =>
         {
-            await context.Stage.Api.StopAsync();
-            await context.Stage.Api.StartAsync();
-            return "";
+            var api = context.Api();
+            await api.StopAsync();
+            await api.StartAsync();
+            return api.Name;
         })),
         new(FaultKinds.Kill, "kill -9 processor", async context =>
         {
@@ -46,10 +55,10 @@ internal static class KillFaults
         }),
         new(FaultKinds.Kill, "kill -9 api and processor", context => context.WithApiAsync(async () =>
         {
-            var processor = context.Processor();
-            await Task.WhenAll(context.Stage.Api.KillAsync(), processor.KillAsync());
-            await Task.WhenAll(context.Stage.Api.StartAsync(), processor.StartAsync());
-            return processor.Name;
+            var (api, processor) = (context.Api(), context.Processor());
+            await Task.WhenAll(api.KillAsync(), processor.KillAsync());
+            await Task.WhenAll(api.StartAsync(), processor.StartAsync());
+            return $"{api.Name} and {processor.Name}";
         })),
         Command("kill -9 client (then --resume)", ClientLoad.Kind, Signal.Kill),
         Command("SIGTERM client (then --resume)", ClientLoad.Kind, Signal.Terminate),
@@ -72,7 +81,11 @@ internal static class KillFaults
             process.Send(Signal.Continue);
             return $"for {still}";
         }),
-        new(FaultKinds.Kill, "SIGSTOP api", context => context.WithApiAsync(async () => $"for {await StandStillAsync(context, context.Stage.Api, 0.2, 4)}")),
+        new(FaultKinds.Kill, "SIGSTOP api", context => context.WithApiAsync(async () =>
+        {
+            var api = context.Api();
+            return $"{api.Name} for {await StandStillAsync(context, api, 0.2, 4)}";
+        })),
     ];
 
     private static Fault Command(string name, string kind, Signal signal) => new(FaultKinds.Kill, name, async context =>

@@ -7,33 +7,35 @@ internal static class NetworkFaults
 {
     private static readonly TimeSpan CutWait = TimeSpan.FromSeconds(3);
 
-    public static IEnumerable<Fault> All => [.. On("client to api", stage => stage.ApiProxy), .. On("services to Postgres", stage => stage.DatabaseProxy)];
+    public static IEnumerable<Fault> All => [.. On("client to api", context => context.Stage.ApiProxies[context.Stage.Apis.Count == 1 ? 0 : context.Random.Next(context.Stage.ApiProxies.Count)]), .. On("services to Postgres", context => context.Stage.DatabaseProxy)];
 
-    private static IEnumerable<Fault> On(string way, Func<TortureStage, FaultyProxy> choose) =>
+    private static IEnumerable<Fault> On(string way, Func<FaultContext, FaultyProxy> choose) =>
     [
         new(FaultKinds.Network, $"cut all, {way}", context =>
         {
-            choose(context.Stage).CutAll();
+            choose(context).CutAll();
             return Task.FromResult("");
         }),
         new(FaultKinds.Network, $"refuse, {way}", async context =>
         {
-            choose(context.Stage).Refuse();
+            var proxy = choose(context);
+            proxy.Refuse();
             var pause = await context.PauseAsync(0.2, 4);
-            choose(context.Stage).Heal();
+            proxy.Heal();
             return $"for {pause}";
         }),
         new(FaultKinds.Network, $"delay, {way}", async context =>
         {
+            var proxy = choose(context);
             var delay = context.Between(0.01, 0.3);
-            choose(context.Stage).Delay(delay);
+            proxy.Delay(delay);
             var pause = await context.PauseAsync(0.5, 4);
-            choose(context.Stage).Heal();
+            proxy.Heal();
             return FormattableString.Invariant($"{delay.TotalMilliseconds:0} ms for {pause}");
         }),
         .. Enum.GetValues<Cut>().Select(cut => new Fault(FaultKinds.Network, $"{Describe(cut)}, {way}", async context =>
         {
-            var proxy = choose(context.Stage);
+            var proxy = choose(context);
             var before = proxy.CutsDone;
             proxy.CutNext(cut, context.Random.Next(1, 30));
             await Task.Delay(context.Between(0.2, CutWait.TotalSeconds));

@@ -9,7 +9,7 @@ internal static class PostgresFaults
 {
     private const string Backends = "from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()";
 
-    public static IEnumerable<Fault> All =>
+    public static IEnumerable<Fault> All(LogEngine engine) =>
     [
         Of("kill -9 backend", async context =>
         {
@@ -68,6 +68,17 @@ internal static class PostgresFaults
         Of("serializable and a foreign writer", SerializeAsync),
         Of("row of a user locked", context => HoldAsync(context, "select user_id from users_revenue where user_id = (select min(user_id) from users_revenue where user_id >= chr(32 + floor(random() * 90)::int)) for update", 1, 13)),
         Of("row of the log locked", context => HoldAsync(context, "select source_id from event_source where kind = 'log' for update", 1, 13)),
+        .. engine == LogEngine.Files ? (Fault[])[] :
+        [
+            Of("logs locked", context => HoldAsync(context, "select log_id from event_log for update", 1, 8)),
+            Of("log tables locked", context => HoldAsync(context, "lock table event_log_key, event_log_batch in exclusive mode", 0.5, 3)),
+            Of("closed while alive", async context =>
+            {
+                // As another process does with one that it takes for dead.
+                await context.Stage.Postgres.ExecuteAsync("update event_log set is_closed = true, epoch = epoch + 1 where not is_closed and end_offset > 0");
+                return "";
+            }),
+        ],
         Of("table locked", context => HoldAsync(context, "lock table users_revenue in exclusive mode", 0.5, 3)),
         Of("deadlock with a foreign connection", ProvokeDeadlocksAsync),
     ];

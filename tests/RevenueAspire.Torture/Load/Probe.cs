@@ -11,10 +11,19 @@ namespace RevenueAspire.Torture.Load;
 internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
-    private readonly HttpClient _http = stage.CreateHttp(TimeSpan.FromSeconds(7));
+    private readonly HttpClient[] _http = [.. stage.Apis.Select((_, i) => stage.CreateHttp(TimeSpan.FromSeconds(7), i))];
 
+    /// <summary>Each process of the API must accept one; it is read through the next process.</summary>
     /// <returns>How long it took; null when it did not within the limit.</returns>
     public async Task<TimeSpan?> MeasureAsync(TimeSpan limit)
+    {
+        var times = await Task.WhenAll(_http.Select((http, i) => MeasureAsync(http, _http[(i + 1) % _http.Length], limit)));
+        return times.Contains(null) ? null : times.Max();
+    }
+
+    public void Dispose() => Array.ForEach(_http, http => http.Dispose());
+
+    private async Task<TimeSpan?> MeasureAsync(HttpClient writer, HttpClient reader, TimeSpan limit)
     {
         var id = sent.NextId("p");
         var request = new SentRequest(id, "probe-" + id, [new RevenueEvent("probe", "add_revenue", 1)]);
@@ -27,7 +36,7 @@ internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
                 {
                     using var content = new StringContent(request.EventJson(0), Encoding.UTF8, "application/json");
                     using var post = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = content, Headers = { { "Idempotency-Key", request.Key } } };
-                    using var answer = await _http.SendAsync(post);
+                    using var answer = await writer.SendAsync(post);
                     if (answer.StatusCode == HttpStatusCode.Accepted)
                     {
                         using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
@@ -38,7 +47,7 @@ internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
 
                 if (request.Receipt is { } receipt)
                 {
-                    using var read = await _http.GetAsync(new Uri($"/userEvents?userId=probe&after={receipt}", UriKind.Relative));
+                    using var read = await reader.GetAsync(new Uri($"/userEvents?userId=probe&after={receipt}", UriKind.Relative));
                     if (read.StatusCode == HttpStatusCode.OK)
                     {
                         return Stopwatch.GetElapsedTime(started);
@@ -53,6 +62,4 @@ internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
 
         return null;
     }
-
-    public void Dispose() => _http.Dispose();
 }

@@ -21,19 +21,21 @@ internal enum Cut
 internal sealed class FaultyProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener;
-    private readonly IPEndPoint _server;
+    private readonly IPEndPoint[] _servers;
     private readonly CancellationTokenSource _stop = new();
     private readonly ConcurrentDictionary<Connection, Task> _open = new();
     private readonly Task _accepting;
     private int _delayMilliseconds;
     private volatile bool _refuses;
+    private int _next;
     private int _cutsLeft;
     private int _cutsDone;
     private Cut _cut;
 
-    public FaultyProxy(int serverPort)
+    /// <param name="serverPorts">Of the servers, which get one connection after the other.</param>
+    public FaultyProxy(params int[] serverPorts)
     {
-        _server = new IPEndPoint(IPAddress.Loopback, serverPort);
+        _servers = [.. serverPorts.Select(port => new IPEndPoint(IPAddress.Loopback, port))];
         _listener = new TcpListener(IPAddress.Loopback, 0);
         _listener.Start();
         _accepting = AcceptAsync();
@@ -117,7 +119,7 @@ internal sealed class FaultyProxy : IAsyncDisposable
         {
             try
             {
-                await connection.Server.ConnectAsync(_server, _stop.Token);
+                await connection.Server.ConnectAsync(_servers[(uint)Interlocked.Increment(ref _next) % _servers.Length], _stop.Token);
                 await Task.WhenAny(PassRequestsAsync(connection), PassAnswersAsync(connection));
             }
             catch (Exception broken) when (IsBroken(broken))

@@ -8,17 +8,19 @@ namespace RevenueAspire.Torture.Stage;
 internal sealed class TortureStage : IAsyncDisposable
 {
     public const int ProcessorCount = 3;
+    private const int ReplicaCount = 2;
     private const int RememberedMarks = 100;
     private static readonly TimeSpan WatchPause = TimeSpan.FromMilliseconds(100);
     private readonly Installation _installation;
+    private readonly string[] _apiUrls;
     private readonly CancellationTokenSource _stop = new();
     private readonly Random _random;
     private readonly Queue<long> _marks = new();
     private Task _watching = Task.CompletedTask;
 
-    private TortureStage(string folder, Random random, Violations violations)
+    private TortureStage(string folder, LogEngine engine, Random random, Violations violations)
     {
-        (Folder, Violations, _random) = (folder, violations, random);
+        (Folder, Engine, Violations, _random) = (folder, engine, violations, random);
         var port = FreePort.Next();
         Outputs = new Outputs(Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName, violations);
         Clock = new FakeClock(folder);
@@ -28,13 +30,22 @@ internal sealed class TortureStage : IAsyncDisposable
         Postgres = new PostgresHost(Path.Combine(postgres, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"));
         DatabaseProxy = new FaultyProxy(port);
         _installation = new Installation(Postgres.ThroughProxy(DatabaseProxy.Port), Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
-        ApiProxy = new FaultyProxy(new Uri(_installation.ApiUrl).Port);
+        if (engine == LogEngine.Postgres)
+        {
+            _installation.Settings["EventLog__Engine"] = "Postgres";
+        }
+
+        _apiUrls = [_installation.ApiUrl, .. Enumerable.Range(1, engine == LogEngine.Postgres ? ReplicaCount - 1 : 0).Select(_ => $"http://127.0.0.1:{FreePort.Next()}")];
+        int[] ports = [.. _apiUrls.Select(url => new Uri(url).Port)];
+        ApiProxies = [.. ports.Select(port => new FaultyProxy(port)), .. ports.Length == 1 ? (FaultyProxy[])[] : [new FaultyProxy(ports)]];
         Files = Directory.CreateDirectory(Path.Combine(folder, "files")).FullName;
-        Api = new Service("api", () => _installation.Start("RevenueAspire.Api", ApiSettings), Outputs, violations);
+        Apis = [.. _apiUrls.Select((url, i) => new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", ApiSettings(url)), Outputs, violations))];
         Processors = [.. Enumerable.Range(1, ProcessorCount).Select(i => new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor", NextProcessorSettings()), Outputs, violations))];
     }
 
     public string Folder { get; }
+
+    public LogEngine Engine { get; }
 
     public Violations Violations { get; }
 
@@ -50,9 +61,11 @@ internal sealed class TortureStage : IAsyncDisposable
 
     public FaultyProxy DatabaseProxy { get; }
 
-    public FaultyProxy ApiProxy { get; }
+    /// <summary>A proxy before each process of the API; and where there are several, one before them all, which gives each a connection in turn.</summary>
+    public IReadOnlyList<FaultyProxy> ApiProxies { get; }
 
-    public Service Api { get; }
+    /// <summary>The processes of the API: one for a log in files.</summary>
+    public IReadOnlyList<Service> Apis { get; }
 
     public IReadOnlyList<Service> Processors { get; }
 
@@ -65,13 +78,13 @@ internal sealed class TortureStage : IAsyncDisposable
     /// <summary>Folder for generated files.</summary>
     public string Files { get; }
 
-    /// <summary>Folder of the log.</summary>
+    /// <summary>Folder of the log in files.</summary>
     public string Log => _installation.File("events");
 
-    /// <summary>The API's address through the proxy.</summary>
-    public Uri ApiUrl => new($"http://127.0.0.1:{ApiProxy.Port}");
+    /// <summary>The addresses of the API through the proxies.</summary>
+    private IReadOnlyList<Uri> ApiUrls => [.. ApiProxies.Select(proxy => new Uri($"http://127.0.0.1:{proxy.Port}"))];
 
-    private Dictionary<string, string?> ApiSettings => new(Clock.Settings) { ["EventLog__SegmentBytes"] = "1000000" };
+    private IEnumerable<Service> Services => Processors.Concat(Apis);
 
     /// <summary>Durable marks that were seen lately, oldest first: what may be on disk after a power cut, since the mark itself is not fsynced.</summary>
     public long[] SeenMarks()
@@ -82,24 +95,25 @@ internal sealed class TortureStage : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until the API answers, past the proxy.</summary>
-    public async Task WaitForApiAsync()
+    /// <summary>Waits until a process of the API answers, past its proxy.</summary>
+    public async Task WaitForApiAsync(Service api)
     {
+        var url = _apiUrls[Apis.ToList().IndexOf(api)];
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
         await Eventually.IsTrueAsync(async () =>
         {
-            using var answer = await http.GetAsync(new Uri(_installation.ApiUrl + "/alive"));
+            using var answer = await http.GetAsync(new Uri(url + "/alive"));
             return answer.IsSuccessStatusCode;
         });
     }
 
-    public static async Task<TortureStage> StartAsync(string folder, Random random, Violations violations)
+    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, Random random, Violations violations)
     {
-        var stage = new TortureStage(folder, random, violations);
+        var stage = new TortureStage(folder, engine, random, violations);
         try
         {
             await stage.Postgres.EnsureRunningAsync();
-            await Task.WhenAll(stage.Processors.Append(stage.Api).Select(service => service.StartAsync()));
+            await Task.WhenAll(stage.Services.Select(service => service.StartAsync()));
             stage._watching = stage.WatchAsync();
             return stage;
         }
@@ -110,8 +124,8 @@ internal sealed class TortureStage : IAsyncDisposable
         }
     }
 
-    /// <summary>HTTP through the proxy, with the secret.</summary>
-    public HttpClient CreateHttp(TimeSpan timeout) => new() { BaseAddress = ApiUrl, DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
+    /// <summary>HTTP to a process of the API through its proxy, with the secret.</summary>
+    public HttpClient CreateHttp(TimeSpan timeout, int replica = 0) => new() { BaseAddress = ApiUrls[replica], DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
 
     /// <summary>Starts a command of the client or the processor.</summary>
     public ServiceProcess StartCommand(string project, params string[] arguments) => StartCommand(project, new Dictionary<string, string?>(), arguments);
@@ -120,7 +134,7 @@ internal sealed class TortureStage : IAsyncDisposable
     public ServiceProcess StartCommand(string project, IReadOnlyDictionary<string, string?> others, params string[] arguments)
     {
         var settings = project == "RevenueAspire.Processor" ? NextProcessorSettings() : [];
-        settings["Client__Url"] = ApiUrl.ToString();
+        settings["Client__Url"] = ApiUrls[^1].ToString();
         foreach (var (name, value) in others)
         {
             settings[name] = value;
@@ -133,10 +147,14 @@ internal sealed class TortureStage : IAsyncDisposable
     public async Task HealAsync()
     {
         DatabaseProxy.Heal();
-        ApiProxy.Heal();
+        foreach (var proxy in ApiProxies)
+        {
+            proxy.Heal();
+        }
+
         PostgresDisk?.Heal();
         await Postgres.EnsureRunningAsync();
-        foreach (var service in Processors.Append(Api))
+        foreach (var service in Services)
         {
             service.Send(Signal.Continue);
             await service.StartAsync();
@@ -148,7 +166,7 @@ internal sealed class TortureStage : IAsyncDisposable
     {
         await _stop.CancelAsync();
         await _watching;
-        await Task.WhenAll(Processors.Append(Api).Select(service => service.StopAsync()));
+        await Task.WhenAll(Services.Select(service => service.StopAsync()));
     }
 
     public async ValueTask DisposeAsync()
@@ -157,10 +175,14 @@ internal sealed class TortureStage : IAsyncDisposable
         await _watching;
         await _installation.DisposeAsync();
         await DatabaseProxy.DisposeAsync();
-        await ApiProxy.DisposeAsync();
+        foreach (var proxy in ApiProxies)
+        {
+            await proxy.DisposeAsync();
+        }
+
         await Postgres.DisposeAsync();
         PostgresDisk?.Dispose();
-        foreach (var service in Processors.Append(Api))
+        foreach (var service in Services)
         {
             service.Dispose();
         }
@@ -190,23 +212,29 @@ internal sealed class TortureStage : IAsyncDisposable
         }
     }
 
+    private Dictionary<string, string?> ApiSettings(string url) => new(Clock.Settings) { ["ASPNETCORE_URLS"] = url, ["EventLog__SegmentBytes"] = "1000000" };
+
     private async Task WatchAsync()
     {
         while (!_stop.IsCancellationRequested)
         {
-            foreach (var service in Processors.Append(Api))
+            foreach (var service in Services)
             {
                 await service.WatchAsync();
             }
 
-            NoteMark();
+            if (Engine == LogEngine.Files)
+            {
+                NoteMark();
+            }
+
             await Task.Delay(WatchPause);
         }
     }
 
     private void NoteMark()
     {
-        var mark = LogRecords.ReadMark(Log);
+        var mark = LogFiles.ReadMark(Log);
         lock (_marks)
         {
             _marks.Enqueue(mark);

@@ -1,19 +1,12 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.Json;
-using RevenueAspire.Testing;
+using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>A record of the log.</summary>
-/// <param name="Offset">Its first byte in the log.</param>
-/// <param name="End">Behind its newline.</param>
-/// <param name="Id">Its extra field <c>id</c>, or null.</param>
-/// <param name="Event">The event.</param>
-internal sealed record LogRecord(long Offset, long End, string? Id, RevenueEvent Event);
-
 /// <summary>Reads a log's files with nothing of the product's code: names and bytes of the segments, the mark, System.Text.Json.</summary>
-internal static class LogRecords
+internal static class LogFiles
 {
     private const int MarkBytes = 16;
 
@@ -37,10 +30,21 @@ internal static class LogRecords
     public static (long Start, string Path)[] Segments(string directory) =>
         [.. Directory.GetFiles(directory, "*.jsonl").Select(path => (long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture), path)).Order()];
 
+    /// <summary>How far the ledger is behind the mark, for people; empty when it is not.</summary>
+    public static async Task<string> FindLagAsync(string directory, PostgresHost postgres)
+    {
+        var mark = ReadMark(directory);
+        var applied = await postgres.ExecuteAsync("select applied_through from event_source where kind = 'log'") is long through ? through : 0;
+        return applied == mark ? "" : FormattableString.Invariant($"at {applied}, and the mark at {mark}");
+    }
+
     /// <summary>All records up to the mark.</summary>
     /// <exception cref="InvalidDataException">What is below the mark is no sequence of records without a gap.</exception>
-    public static IEnumerable<LogRecord> Read(string directory, long mark)
+    public static IEnumerable<LogRecord> Read(string directory)
     {
+        using var identity = JsonDocument.Parse(File.ReadAllText(Path.Combine(directory, "log.json")));
+        var id = identity.RootElement.GetProperty("id").GetGuid();
+        var mark = ReadMark(directory);
         var segments = Segments(directory);
         var position = 0L;
         for (var i = 0; i < segments.Length && position < mark; i++)
@@ -66,7 +70,7 @@ internal static class LogRecords
                     throw new InvalidDataException($"the record at {position} has no end below {end}");
                 }
 
-                yield return Parse(bytes.AsMemory((int)(position - start), length), position);
+                yield return LogRecord.Parse(id, bytes.AsMemory((int)(position - start), length), position);
                 position += length;
             }
         }
@@ -74,24 +78,6 @@ internal static class LogRecords
         if (position < mark)
         {
             throw new InvalidDataException($"the segments end at {position}, the mark is {mark}");
-        }
-    }
-
-    private static LogRecord Parse(ReadOnlyMemory<byte> line, long offset)
-    {
-        try
-        {
-            using var json = JsonDocument.Parse(line);
-            var root = json.RootElement;
-            return new LogRecord(
-                offset,
-                offset + line.Length,
-                root.TryGetProperty("id", out var id) ? id.GetString() : null,
-                new RevenueEvent(root.GetProperty("userId").GetString()!, root.GetProperty("name").GetString()!, root.GetProperty("value").GetInt64()));
-        }
-        catch (Exception broken) when (broken is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
-        {
-            throw new InvalidDataException($"the record at {offset} is none: {broken.Message}", broken);
         }
     }
 

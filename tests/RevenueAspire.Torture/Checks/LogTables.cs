@@ -1,0 +1,107 @@
+using System.Globalization;
+using System.IO.Compression;
+using Npgsql;
+using RevenueAspire.Torture.Stage;
+
+namespace RevenueAspire.Torture.Checks;
+
+/// <summary>Reads the logs in Postgres with nothing of the product's code: the tables' rows, the framework's Brotli, System.Text.Json, a checksum bit by bit.</summary>
+internal static class LogTables
+{
+    private const uint Castagnoli = 0x82F63B78;
+    private static readonly uint[] CrcTable = [.. Enumerable.Range(0, 256).Select(CrcOf)];
+
+    /// <summary>How far the ledger is behind the logs, for people; empty when it is not.</summary>
+    public static async Task<string> FindLagAsync(PostgresHost postgres) => await postgres.ExecuteAsync(
+        """
+        select string_agg(format('%s at %s of %s', log_id, coalesce(applied_through, 0), end_offset), ', ')
+        from event_log left join event_source on source_id = log_id where coalesce(applied_through, 0) <> end_offset
+        """) as string ?? "";
+
+    /// <summary>All records of all logs.</summary>
+    /// <exception cref="InvalidDataException">The rows of a log are no sequence of records without a gap from 0 to its end.</exception>
+    public static async Task<List<LogRecord>> ReadAsync(PostgresHost postgres)
+    {
+        await using var connection = await postgres.ConnectAsync();
+        var logs = new List<(Guid Id, long End)>();
+        await using (var command = new NpgsqlCommand("select log_id, end_offset from event_log order by created_at", connection))
+        await using (var rows = await command.ExecuteReaderAsync())
+        {
+            while (await rows.ReadAsync())
+            {
+                logs.Add((rows.GetGuid(0), rows.GetInt64(1)));
+            }
+        }
+
+        var records = new List<LogRecord>();
+        foreach (var (id, end) in logs)
+        {
+            await ReadAsync(connection, id, end, records);
+        }
+
+        await using var strays = new NpgsqlCommand("select count(*) from event_log_batch where log_id not in (select log_id from event_log)", connection);
+        if (await strays.ExecuteScalarAsync() is long count and > 0)
+        {
+            throw new InvalidDataException(string.Create(CultureInfo.InvariantCulture, $"{count} rows belong to no log"));
+        }
+
+        return records;
+    }
+
+    private static async Task ReadAsync(NpgsqlConnection connection, Guid id, long end, List<LogRecord> records)
+    {
+        var position = 0L;
+        await using var command = new NpgsqlCommand("select from_offset, to_offset, encoding, crc, bytes from event_log_batch where log_id = $1 order by from_offset", connection) { Parameters = { new() { Value = id } } };
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            var (from, through, encoding, crc) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetInt16(2), rows.GetInt64(3));
+            var bytes = Unpack(encoding, rows.GetFieldValue<byte[]>(4));
+            if (from != position || bytes.Length != through - from)
+            {
+                throw new InvalidDataException(FormattableString.Invariant($"the log {id:N} has at {position} a row from {from} to {through} with {bytes.Length} bytes"));
+            }
+
+            if (Crc(bytes) != crc)
+            {
+                throw new InvalidDataException(FormattableString.Invariant($"the checksum of the row at {id:N}:{from} is wrong"));
+            }
+
+            for (var at = 0; at < bytes.Length;)
+            {
+                var length = bytes.AsSpan(at).IndexOf((byte)'\n') + 1;
+                if (length == 0)
+                {
+                    throw new InvalidDataException(FormattableString.Invariant($"the record at {id:N}:{from + at} has no end in its row"));
+                }
+
+                records.Add(LogRecord.Parse(id, bytes.AsMemory(at, length), from + at));
+                at += length;
+            }
+
+            position = through;
+        }
+
+        if (position != end)
+        {
+            throw new InvalidDataException(FormattableString.Invariant($"the rows of the log {id:N} end at {position}, and its end is {end}"));
+        }
+    }
+
+    private static byte[] Unpack(short encoding, byte[] stored)
+    {
+        if (encoding == 0)
+        {
+            return stored;
+        }
+
+        using var packed = new BrotliStream(new MemoryStream(stored), CompressionMode.Decompress);
+        using var bytes = new MemoryStream();
+        packed.CopyTo(bytes);
+        return bytes.ToArray();
+    }
+
+    private static uint Crc(byte[] bytes) => ~bytes.Aggregate(uint.MaxValue, (crc, next) => (crc >> 8) ^ CrcTable[(byte)(crc ^ next)]);
+
+    private static uint CrcOf(int value) => Enumerable.Range(0, 8).Aggregate((uint)value, (crc, _) => (crc & 1) == 0 ? crc >> 1 : (crc >> 1) ^ Castagnoli);
+}

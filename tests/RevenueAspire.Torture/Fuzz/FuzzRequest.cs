@@ -1,0 +1,111 @@
+using System.Globalization;
+using System.IO.Compression;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Torture.Fuzz;
+
+/// <summary>A body for one of the two calls, and what it must be taken for.</summary>
+/// <param name="IsBatch">For <c>/liveEvents</c>.</param>
+/// <param name="Body">As it is sent.</param>
+/// <param name="IsGzip">Whether it is sent as gzip.</param>
+/// <param name="IsDamaged">Whether the gzip was damaged: then it may be refused as a whole.</param>
+/// <param name="Events">The valid events, in order.</param>
+/// <param name="RejectedLines">Numbers of the bad lines, from 1.</param>
+internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool IsDamaged, IReadOnlyList<RevenueEvent> Events, IReadOnlyList<long> RejectedLines)
+{
+    private const int MaxLines = 30;
+
+    public static FuzzRequest Next(Random random, Mutator mutator)
+    {
+        if (random.Next(2) == 0)
+        {
+            // White space around an event does not count against its size; what is larger is another test's business.
+            var body = mutator.Next();
+            return new FuzzRequest(false, body, false, false, body.Length <= LineReading.MaxBytes && LineReading.Of(body).Event is { } one ? [one] : [], []);
+        }
+
+        var lines = new List<byte>();
+        for (var n = random.Next(1, MaxLines); n > 0; n--)
+        {
+            lines.AddRange(mutator.Next());
+            if (n > 1 || random.Next(2) == 0)
+            {
+                lines.Add((byte)'\n');
+            }
+        }
+
+        for (var n = random.Next(3); n > 0; n--)
+        {
+            mutator.Mutate(lines);
+        }
+
+        byte[] plain = [.. lines];
+        var (events, rejected) = Read(plain);
+        if (random.Next(3) > 0)
+        {
+            return new FuzzRequest(true, plain, false, false, events, rejected);
+        }
+
+        var packed = Compress(plain, random).ToList();
+        var isDamaged = random.Next(2) == 0;
+        if (isDamaged)
+        {
+            mutator.Mutate(packed);
+        }
+
+        return new FuzzRequest(true, [.. packed], true, isDamaged, events, rejected);
+    }
+
+    private static (List<RevenueEvent> Events, List<long> Rejected) Read(byte[] body)
+    {
+        var (events, rejected, number) = (new List<RevenueEvent>(), new List<long>(), 0L);
+        foreach (var range in Split(body))
+        {
+            number++;
+            var line = body.AsSpan(range);
+            var reading = LineReading.Of(line);
+            if (reading.Event is { } one && line.Length <= LineReading.MaxBytes)
+            {
+                events.Add(one);
+            }
+            else if (!reading.IsBlank)
+            {
+                rejected.Add(number);
+            }
+        }
+
+        return (events, rejected);
+    }
+
+    private static IEnumerable<Range> Split(byte[] body)
+    {
+        for (var start = 0; start < body.Length;)
+        {
+            var newline = Array.IndexOf(body, (byte)'\n', start);
+            var end = newline < 0 ? body.Length : newline;
+            yield return start..end;
+            start = end + 1;
+        }
+    }
+
+    /// <summary>One member, or several.</summary>
+    private static byte[] Compress(byte[] body, Random random)
+    {
+        var packed = new MemoryStream();
+        for (var start = 0; start < body.Length || packed.Length == 0;)
+        {
+            var end = random.Next(3) == 0 ? random.Next(start, body.Length + 1) : body.Length;
+            using (var gzip = new GZipStream(packed, (CompressionLevel)random.Next(4), leaveOpen: true))
+            {
+                gzip.Write(body.AsSpan(start..end));
+            }
+
+            start = end;
+        }
+
+        return packed.ToArray();
+    }
+
+    /// <summary>For messages.</summary>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{(IsBatch ? "/liveEvents" : "/liveEvent")}{(IsGzip ? IsDamaged ? " (damaged gzip)" : " (gzip)" : "")} {Convert.ToBase64String(Body)}");
+}

@@ -1,0 +1,197 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Sockets;
+using System.Text;
+using System.Text.Json;
+using RevenueAspire.Testing;
+using RevenueAspire.Torture.Checks;
+using RevenueAspire.Torture.Stage;
+
+namespace RevenueAspire.Torture.Fuzz;
+
+/// <summary>Sends bodies that nobody would write to a real process of the API, and compares its answers and its log with a reading of the bodies by other means.</summary>
+internal sealed class FuzzRun : IDisposable
+{
+    private const int Clients = 6;
+    private static readonly TimeSpan HangLimit = TimeSpan.FromSeconds(20);
+    private readonly Installation _installation;
+    private readonly Violations _violations;
+    private readonly HttpClient _http;
+    private readonly ConcurrentDictionary<string, IReadOnlyList<RevenueEvent>> _accepted = new(StringComparer.Ordinal);
+    private int _requests;
+    private int _lines;
+    private int _cuts;
+
+    private FuzzRun(Installation installation, Violations violations)
+    {
+        (_installation, _violations) = (installation, violations);
+        _http = new HttpClient { BaseAddress = new Uri(installation.ApiUrl), DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = HangLimit };
+    }
+
+    /// <summary>Runs.</summary>
+    /// <param name="duration">How long requests are sent.</param>
+    /// <param name="seed">Decides what is sent.</param>
+    /// <returns>0 when every answer was right, else 1.</returns>
+    public static async Task<int> RunAsync(TimeSpan duration, int seed)
+    {
+        Console.WriteLine($"seed {seed}");
+        var violations = new Violations(Console.WriteLine);
+        var folder = Directory.CreateTempSubdirectory("revenueaspire-fuzz-").FullName;
+        await using (var installation = new Installation($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Database=revenuedb", folder))
+        {
+            var api = installation.Start("RevenueAspire.Api");
+            await api.WaitForUrlAsync(installation.ApiUrl + "/alive");
+            using var run = new FuzzRun(installation, violations);
+            var started = Stopwatch.GetTimestamp();
+            await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
+            {
+                var random = new Random(unchecked((seed * 31) + client));
+                var mutator = new Mutator(random);
+                while (Stopwatch.GetElapsedTime(started) < duration)
+                {
+                    await (random.Next(20) == 0 ? run.CutAsync(FuzzRequest.Next(random, mutator), random) : run.SendAsync(FuzzRequest.Next(random, mutator), random));
+                }
+            })));
+            if (await api.TerminateAsync(TimeSpan.FromSeconds(30)) is not 0 and var code)
+            {
+                violations.Add(ViolationKind.Other, $"the API ended with {code}");
+            }
+
+            new Outputs(folder, violations).Save("api", api);
+            run.CheckLog();
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{run._requests:N0} requests, {run._lines:N0} lines, {run._accepted.Sum(group => group.Value.Count):N0} events accepted, {run._cuts:N0} requests cut off; {(violations.Any ? "differences: see above" : "no difference")}"));
+        }
+
+        if (violations.Any)
+        {
+            Console.WriteLine($"Data and outputs: {folder}");
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Again: dotnet run -c Release --project tests/RevenueAspire.Torture -- fuzz --minutes {duration.TotalMinutes:0.###} --seed {seed}"));
+            return 1;
+        }
+
+        Directory.Delete(folder, recursive: true);
+        return 0;
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task SendAsync(FuzzRequest request, Random random)
+    {
+        Interlocked.Increment(ref _requests);
+        Interlocked.Add(ref _lines, request.IsBatch ? request.Events.Count + request.RejectedLines.Count : 1);
+        using var message = new HttpRequestMessage(HttpMethod.Post, request.IsBatch ? "/liveEvents?listed=1000" : "/liveEvent") { Content = new ByteArrayContent(request.Body) };
+        message.Content.Headers.ContentType = random.Next(4) == 0 ? null : new MediaTypeHeaderValue(request.IsBatch ? "application/jsonl" : "application/json");
+        message.Headers.TransferEncodingChunked = random.Next(4) == 0;
+        if (request.IsGzip)
+        {
+            message.Content.Headers.ContentEncoding.Add("gzip");
+        }
+
+        try
+        {
+            using var answer = await _http.SendAsync(message);
+            Check(request, answer.StatusCode, await answer.Content.ReadAsStringAsync());
+        }
+        catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException)
+        {
+            _violations.Add(ViolationKind.Other, $"{request}: no answer: {lost.Message}");
+        }
+    }
+
+    private void Check(FuzzRequest request, HttpStatusCode status, string text)
+    {
+        var mustBe = request.Events.Count > 0 ? HttpStatusCode.Accepted : HttpStatusCode.BadRequest;
+        if (status != mustBe && !(request.IsDamaged && status == HttpStatusCode.BadRequest))
+        {
+            _violations.Add(ViolationKind.Other, $"{request}: answered with {(int)status} {text}, and it has {request.Events.Count} events");
+            return;
+        }
+
+        using var json = JsonDocument.Parse(text);
+        if (request.IsBatch && json.RootElement.TryGetProperty("rejected", out var rejected))
+        {
+            var lines = rejected.EnumerateArray().Select(line => line.GetProperty("line").GetInt64()).ToArray();
+            if (!lines.SequenceEqual(request.RejectedLines) || json.RootElement.GetProperty("rejectedCount").GetInt64() != request.RejectedLines.Count)
+            {
+                _violations.Add(ViolationKind.Other, $"{request}: bad are the lines {string.Join(' ', request.RejectedLines)}; told was {text}");
+            }
+        }
+
+        if (status != HttpStatusCode.Accepted)
+        {
+            return;
+        }
+
+        if (request.IsBatch && json.RootElement.GetProperty("accepted").GetInt64() != request.Events.Count)
+        {
+            _violations.Add(ViolationKind.Other, $"{request}: {request.Events.Count} events; told was {text}");
+        }
+
+        if (!_accepted.TryAdd(json.RootElement.GetProperty("receipt").GetString()!, request.Events))
+        {
+            _violations.Add(ViolationKind.Lost, $"{request}: the receipt was given before: {text}");
+        }
+    }
+
+    /// <summary>Part of a request, and the end of the connection: nothing of it may be appended, and nobody else may notice.</summary>
+    private async Task CutAsync(FuzzRequest request, Random random)
+    {
+        Interlocked.Increment(ref _cuts);
+        var head = Encoding.ASCII.GetBytes(string.Create(
+            CultureInfo.InvariantCulture,
+            $"POST {(request.IsBatch ? "/liveEvents" : "/liveEvent")} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {Installation.Secret}\r\nContent-Length: {request.Body.Length + 1}\r\n{(request.IsGzip ? "Content-Encoding: gzip\r\n" : "")}\r\n"));
+        byte[] all = [.. head, .. request.Body];
+        using var client = new TcpClient { NoDelay = true };
+        await client.ConnectAsync(IPAddress.Loopback, new Uri(_installation.ApiUrl).Port);
+        await client.GetStream().WriteAsync(all.AsMemory(0, random.Next(all.Length + 1)));
+        await Task.Delay(random.Next(3));
+        if (random.Next(2) == 0)
+        {
+            // A reset instead of an end.
+            client.Client.Close(0);
+        }
+    }
+
+    /// <summary>Each group stands in the log before the offset of its receipt, and nothing else does.</summary>
+    private void CheckLog()
+    {
+        var group = new List<RevenueEvent>();
+        var found = 0;
+        try
+        {
+            foreach (var record in LogFiles.Read(_installation.File("events")))
+            {
+                group.Add(record.Event);
+                if (!_accepted.TryGetValue(record.Receipt, out var events))
+                {
+                    continue;
+                }
+
+                if (!events.SequenceEqual(group))
+                {
+                    _violations.Add(ViolationKind.Lost, $"the log has {string.Join(", ", group)} for {string.Join(", ", events)}");
+                }
+
+                found++;
+                group.Clear();
+            }
+        }
+        catch (InvalidDataException broken)
+        {
+            _violations.Add(ViolationKind.Lost, broken.Message);
+        }
+
+        if (group.Count > 0)
+        {
+            _violations.Add(ViolationKind.Repeated, $"the log has {group.Count} events that nobody got a receipt for: {group[0]}");
+        }
+
+        if (found != _accepted.Count)
+        {
+            _violations.Add(ViolationKind.Lost, $"{_accepted.Count - found} of {_accepted.Count} receipts are of nothing in the log");
+        }
+    }
+}
