@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Net;
 using System.Net.Http.Json;
@@ -14,14 +13,9 @@ public sealed class TraceTests
     [Fact]
     public async Task A_sampled_request_its_commit_and_the_merge_with_a_link_to_it_are_exported()
     {
-        var url = $"http://127.0.0.1:{FreePort.Next()}/";
-        using var collector = new HttpListener { Prefixes = { url } };
-        collector.Start();
-        var received = new ConcurrentQueue<byte[]>();
-        var collecting = CollectAsync(collector, received);
+        await using var collector = new OtlpCollector();
         await using var installation = await Installation.CreateAsync();
-        installation.Settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = url;
-        installation.Settings["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf";
+        collector.Attach(installation);
         await using var api = await installation.StartApiAsync();
         await using var processor = installation.StartProcessor();
 
@@ -40,31 +34,11 @@ public sealed class TraceTests
         // Each exports what it has before it ends.
         Assert.Equal(0, await processor.TerminateAsync());
         Assert.Equal(0, await api.TerminateAsync());
-        collector.Stop();
-        await collecting;
         var id = Convert.FromHexString(trace.ToHexString());
-        var spans = received.Where(body => body.AsSpan().IndexOf(id) >= 0).ToArray();
+        var spans = collector.Received.Where(body => body.AsSpan().IndexOf(id) >= 0).ToArray();
         Assert.Contains(spans, body => body.AsSpan().IndexOf("POST /liveEvent"u8) >= 0 && body.AsSpan().IndexOf("RevenueAspire.Api"u8) >= 0);
         Assert.Contains(spans, body => body.AsSpan().IndexOf("log commit"u8) >= 0 && body.AsSpan().IndexOf("revenue.commit.groups"u8) >= 0 && body.AsSpan().IndexOf(Encoding.ASCII.GetBytes(receipt)) >= 0);
         Assert.Contains(spans, body => body.AsSpan().IndexOf("merge live range"u8) >= 0 && body.AsSpan().IndexOf("RevenueAspire.Processor"u8) >= 0);
-        Assert.All(received, body => Assert.True(body.AsSpan().IndexOf("traced"u8) < 0, "a user id is in the telemetry"));
-    }
-
-    private static async Task CollectAsync(HttpListener collector, ConcurrentQueue<byte[]> received)
-    {
-        try
-        {
-            while (true)
-            {
-                var context = await collector.GetContextAsync();
-                using var body = new MemoryStream();
-                await context.Request.InputStream.CopyToAsync(body);
-                received.Enqueue(body.ToArray());
-                context.Response.Close();
-            }
-        }
-        catch (Exception stopped) when (stopped is HttpListenerException or ObjectDisposedException)
-        {
-        }
+        Assert.All(collector.Received, body => Assert.True(body.AsSpan().IndexOf("traced"u8) < 0, "a user id is in the telemetry"));
     }
 }

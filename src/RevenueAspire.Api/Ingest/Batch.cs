@@ -110,7 +110,7 @@ internal sealed class Batch(
         {
             read = await BatchBody.ReadAsync(context.Request, gzip, lines, share, _options.MaxBatchBytes, timeout.Token);
         }
-        catch (BadHttpRequestException exception)
+        catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
         {
             await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
             return false;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.AspNetCore.Connections;
 using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
@@ -45,12 +46,28 @@ internal static class IngestRequest
         return Problems.WriteAsync(context, status, detail, field, retryAfterSeconds);
     }
 
+    /// <summary>Whether the reading of a body fails so when its sender is to blame.</summary>
+    public static bool IsBrokenBody(Exception exception) => exception is IOException or OperationCanceledException;
+
     /// <summary>Answers a body that came too slowly, was cut off, or had malformed chunks. The server cannot go on behind it, so the connection ends.</summary>
-    public static Task RefuseBrokenBodyAsync(HttpContext context, IngestMetrics metrics, BadHttpRequestException exception)
+    /// <param name="context">The request.</param>
+    /// <param name="metrics">Counts the refusal.</param>
+    /// <param name="exception"><see cref="IsBrokenBody"/>.</param>
+    public static Task RefuseBrokenBodyAsync(HttpContext context, IngestMetrics metrics, Exception exception)
     {
         metrics.CountRefused(1);
+        if (exception is ConnectionResetException or OperationCanceledException)
+        {
+            // The client has gone in the middle of it: nobody is there to be answered, and nothing is wrong here that a log should tell.
+            context.Abort();
+            return Task.CompletedTask;
+        }
+
+        // Some malformed chunks (a size beyond 32 bits) are no bad request to the server, but an error of the stream.
         context.Response.Headers.Connection = "close";
-        return Problems.WriteAsync(context, exception.StatusCode, exception.Message);
+        return exception is BadHttpRequestException bad
+            ? Problems.WriteAsync(context, bad.StatusCode, bad.Message)
+            : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body cannot be read to its end.");
     }
 
     /// <summary>The W3C id of the request's span when it is sampled, else null: a trace that nobody keeps is not worth its bytes in the log.</summary>

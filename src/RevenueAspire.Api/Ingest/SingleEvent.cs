@@ -41,7 +41,7 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
             }
 
             var read = reading.Result;
-            return read.IsCompleted ? TakeAsync(context, read.Buffer, key) : ReadOnAsync(context, new ValueTask<ReadResult>(read), key);
+            return read.IsCompleted ? TakeAsync(context, read.Buffer, context.Request.BodyReader, key) : ReadOnAsync(context, new ValueTask<ReadResult>(read), key);
         }
         catch (Exception exception)
         {
@@ -54,17 +54,27 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
     {
         try
         {
-            // The event must lie in the pipe as a whole; its size is limited, so that the pipe's memory is.
+            // What comes in pieces is put together here. Left in the pipe until it is whole, looked at and not consumed, it would bring the server into a state
+            // in which it cannot even end a request that is cut off, and complains with a stack trace for each.
+            var reader = context.Request.BodyReader;
+            ArrayBufferWriter<byte>? pieces = null;
             ReadResult read;
-            while (!(read = await reading).IsCompleted && read.Buffer.Length <= _maxBytes + MaxSurroundingBytes)
+            while (!(read = await reading).IsCompleted && (pieces?.WrittenCount ?? 0) + read.Buffer.Length <= _maxBytes + MaxSurroundingBytes)
             {
-                context.Request.BodyReader.AdvanceTo(read.Buffer.Start, read.Buffer.End);
-                reading = context.Request.BodyReader.ReadAsync();
+                Move(read.Buffer, reader, pieces ??= new ArrayBufferWriter<byte>());
+                reading = reader.ReadAsync();
             }
 
-            await TakeAsync(context, read.Buffer, key);
+            if (pieces is null)
+            {
+                await TakeAsync(context, read.Buffer, reader, key);
+                return;
+            }
+
+            Move(read.Buffer, reader, pieces);
+            await TakeAsync(context, new ReadOnlySequence<byte>(pieces.WrittenMemory), reader: null, key);
         }
-        catch (BadHttpRequestException exception)
+        catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
         {
             await GuardAsync(context, IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception));
         }
@@ -74,13 +84,26 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
         }
     }
 
-    /// <summary>Parses the body and lets go of it; then the append, or the refusal, is under way.</summary>
-    private Task TakeAsync(HttpContext context, in ReadOnlySequence<byte> body, string? key)
+    private static void Move(in ReadOnlySequence<byte> from, PipeReader reader, ArrayBufferWriter<byte> to)
     {
-        var reader = context.Request.BodyReader;
+        foreach (var segment in from)
+        {
+            to.Write(segment.Span);
+        }
+
+        reader.AdvanceTo(from.End);
+    }
+
+    /// <summary>Parses the body and lets go of it; then the append, or the refusal, is under way.</summary>
+    /// <param name="context">The request.</param>
+    /// <param name="body">All of it, or more than may be.</param>
+    /// <param name="reader">Where it lies; null when it is no longer there.</param>
+    /// <param name="key">The Idempotency-Key.</param>
+    private Task TakeAsync(HttpContext context, in ReadOnlySequence<byte> body, PipeReader? reader, string? key)
+    {
         if (body.Length > _maxBytes && IsTooLarge(body))
         {
-            reader.AdvanceTo(body.End);
+            reader?.AdvanceTo(body.End);
             return GuardAsync(context, RefuseTooLarge(context));
         }
 
@@ -94,7 +117,7 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
         finally
         {
             // Also after a mistake of ours: the server cannot go on, not even answer, while a read is open.
-            reader.AdvanceTo(body.End);
+            reader?.AdvanceTo(body.End);
         }
 
         if (group is not null)
