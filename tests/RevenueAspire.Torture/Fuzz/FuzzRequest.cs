@@ -91,8 +91,10 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
     /// <summary>One member, or several.</summary>
     private static byte[] Compress(byte[] body, Random random)
     {
+        // Of no bytes at all the framework makes no member: that, too, is a body.
         var packed = new MemoryStream();
-        for (var start = 0; start < body.Length || packed.Length == 0;)
+        var start = 0;
+        do
         {
             var end = random.Next(3) == 0 ? random.Next(start, body.Length + 1) : body.Length;
             using (var gzip = new GZipStream(packed, (CompressionLevel)random.Next(4), leaveOpen: true))
@@ -102,6 +104,7 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
 
             start = end;
         }
+        while (start < body.Length);
 
         return packed.ToArray();
     }
