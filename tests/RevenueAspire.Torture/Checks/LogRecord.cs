@@ -1,5 +1,6 @@
 using System.Text.Json;
 using RevenueAspire.Testing;
+using RevenueAspire.Torture.Fuzz;
 
 namespace RevenueAspire.Torture.Checks;
 
@@ -20,14 +21,16 @@ internal sealed record LogRecord(Guid LogId, long Offset, long End, string? Id, 
     {
         try
         {
+            // Names of extra fields may be no text: a lone surrogate is allowed there.
             using var json = JsonDocument.Parse(line);
-            var root = json.RootElement;
+            var fields = json.RootElement.EnumerateObject().Select(field => (Name: LineReading.Text(() => field.Name), field.Value)).ToLookup(field => field.Name, field => field.Value);
+            var id = fields["id"].LastOrDefault();
             return new LogRecord(
                 logId,
                 offset,
                 offset + line.Length,
-                root.TryGetProperty("id", out var id) ? id.GetString() : null,
-                new RevenueEvent(root.GetProperty("userId").GetString()!, root.GetProperty("name").GetString()!, root.GetProperty("value").GetInt64()));
+                id.ValueKind == JsonValueKind.String ? id.GetString() : null,
+                new RevenueEvent(fields["userId"].Single().GetString()!, fields["name"].Single().GetString()!, fields["value"].Single().GetInt64()));
         }
         catch (Exception broken) when (broken is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
         {

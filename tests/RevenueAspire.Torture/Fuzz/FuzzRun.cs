@@ -110,6 +110,12 @@ internal sealed class FuzzRun : IDisposable
             return;
         }
 
+        if (request.IsDamaged && status == HttpStatusCode.BadRequest)
+        {
+            // What is left of the body is not known.
+            return;
+        }
+
         using var json = JsonDocument.Parse(text);
         if (request.IsBatch && json.RootElement.TryGetProperty("rejected", out var rejected))
         {

@@ -58,7 +58,7 @@ internal readonly record struct LineReading(bool IsBlank, RevenueEvent? Event)
     private static string? String(JsonElement value) => value.ValueKind == JsonValueKind.String ? Text(value.GetString) : null;
 
     /// <summary>Null for what is no text: a lone surrogate.</summary>
-    private static string? Text(Func<string?> read)
+    public static string? Text(Func<string?> read)
     {
         try
         {
