@@ -14,8 +14,8 @@ internal static class ServiceConventions
             : service
                 .WithEnvironment("ASPNETCORE_ENVIRONMENT", builder.Environment.EnvironmentName)
                 .WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName)
-                // One line an entry; Aspire's default has two.
-                .WithEnvironment("Logging__Console__FormatterName", "line")
+                // One line an entry; Aspire's default has two. In its spelling: of two variables that differ by case only, chance decides which one counts.
+                .WithEnvironment("LOGGING__CONSOLE__FORMATTERNAME", "line")
                 .WithEnvironment("Data__Directory", DataDirectory.Resolve(builder.Configuration))
                 .WithEnvironment("EventLog__Directory", DataDirectory.ResolveEventLog(builder.Configuration));
     }
