@@ -13,12 +13,14 @@ public sealed class CuttingProxy : IAsyncDisposable
     private readonly ConcurrentBag<Task> _connections = [];
     private readonly IPEndPoint _server;
     private readonly Random _random;
+    private readonly int _longest;
     private readonly Task _accepting;
     private int _cutsLeft;
     private int _lostAnswers;
 
-    public CuttingProxy(string host, int port, Random random, int cuts)
+    public CuttingProxy(string host, int port, Random random, int cuts, int longest = 12)
     {
+        _longest = longest;
         _server = new IPEndPoint(IPAddress.TryParse(host, out var address) ? address : IPAddress.Loopback, port);
         (_random, _cutsLeft) = (random, cuts);
         _listener.Start();
@@ -51,7 +53,7 @@ public sealed class CuttingProxy : IAsyncDisposable
                 var client = await _listener.AcceptTcpClientAsync(_stop.Token);
 
                 // Decided here, in order of the connections, so that a seed gives the same decisions.
-                var (message, afterAnswer) = Interlocked.Decrement(ref _cutsLeft) >= 0 ? (_random.Next(2, 12), _random.Next(2) == 0) : (int.MaxValue, false);
+                var (message, afterAnswer) = Interlocked.Decrement(ref _cutsLeft) >= 0 ? (_random.Next(2, _longest), _random.Next(2) == 0) : (int.MaxValue, false);
                 _connections.Add(PassAsync(client, message, afterAnswer));
             }
         }

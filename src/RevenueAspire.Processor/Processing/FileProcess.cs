@@ -64,8 +64,9 @@ internal sealed class FileProcess(ApplyServices services)
 
         if (tally.IsEmpty && resolution.Sources[0] is var known && known.Length <= end.Length)
         {
-            // Counted by others, just now or long ago: whoever asks hears of its rejected lines all the same.
+            // The same again changes nothing, and is no failure (exit 0); whoever asks hears of its rejected lines all the same.
             tally.AddRejects(known);
+            return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started)) with { WasCounted = true };
         }
 
         return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));
