@@ -21,7 +21,16 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Lo
             while (true)
             {
                 var began = time.GetTimestamp();
-                await LookAsync(stoppingToken);
+                try
+                {
+                    await LookAsync(stoppingToken);
+                }
+                catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
+                {
+                    // A mistake of ours here leaves the page as it was; it is no reason to stop taking events.
+                    LogLookFailed(logger, exception.Message);
+                }
+
                 await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
 
                 // Also when many come and go: never more than one look an interval.
