@@ -57,10 +57,18 @@ internal static class PostgresFaults
                 return "none ran";
             }
 
-            ServiceProcess.Send(pid, Signal.Stop);
-            var still = await context.PauseAsync(0.5, 5);
-            ServiceProcess.Send(pid, Signal.Continue);
-            return $"for {still}";
+            try
+            {
+                ServiceProcess.Send(pid, Signal.Stop);
+                var still = await context.PauseAsync(0.5, 5);
+                ServiceProcess.Send(pid, Signal.Continue);
+                return $"for {still}";
+            }
+            catch (IOException)
+            {
+                // Its session ended by itself: a killed service's backends do at any moment.
+                return "it had ended";
+            }
         }),
         Of("max_connections reached", ExhaustConnectionsAsync),
         Of("statement_timeout", context => WithSettingAsync(context, "statement_timeout", FormattableString.Invariant($"'{context.Random.Next(1, 15)}ms'"), 0.5, 4)),
