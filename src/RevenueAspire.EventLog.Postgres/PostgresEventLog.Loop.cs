@@ -353,15 +353,7 @@ public sealed partial class PostgresEventLog
     {
         lock (_gate)
         {
-            foreach (var pending in groups)
-            {
-                _queue.Leave(pending.Group);
-                if (pending.Group.HasKey)
-                {
-                    _inFlight.Remove(pending.Group.KeyHash);
-                    pending.Repeats?.ForEach(repeat => _queue.Leave(repeat.Group));
-                }
-            }
+            groups.ForEach(_queue.Leave);
         }
     }
 

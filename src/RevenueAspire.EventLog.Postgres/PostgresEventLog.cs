@@ -22,7 +22,6 @@ public sealed partial class PostgresEventLog : IEventLog
     // Guards the queue, the appends in flight and the state; never held while the database is asked.
     private readonly object _gate = new();
     private readonly AppendQueue _queue;
-    private readonly Dictionary<UInt128, PendingAppend> _inFlight = [];
     private WriterState _state = WriterState.Failed;
     private string? _error = "the database has not been reached yet";
     private bool _stopping;
@@ -207,41 +206,25 @@ public sealed partial class PostgresEventLog : IEventLog
             return null;
         }
 
-        var pending = group.HasKey && _inFlight.TryGetValue(group.KeyHash, out var first) ? first : null;
         if (_state != WriterState.Running)
         {
             refused = Unavailable(_error);
             return null;
         }
 
-        if (!_queue.TryAdmit(group))
+        var pending = _queue.TryAdd(group);
+        if (pending is null)
         {
             refused = new AppendResult(AppendStatus.QueueFull, default, 0, 0);
-            return null;
         }
-
-        var admitted = PendingAppend.Rent(group);
-        if (pending is not null)
-        {
-            // What the repeat gets depends on whether the first attempt becomes durable: wait for that.
-            (pending.Repeats ??= []).Add(admitted);
-            return admitted;
-        }
-
-        if (group.HasKey)
-        {
-            _inFlight.Add(group.KeyHash, admitted);
-        }
-
-        _queue.Enqueue(admitted);
-        if (_isWaiting)
+        else if (_isWaiting && !_queue.IsEmpty)
         {
             // Once a wait: what a busy loop never waits for would pile up.
             _isWaiting = false;
             _signal.Release();
         }
 
-        return admitted;
+        return pending;
     }
 
     private static AppendResult Unavailable(string? error) => new(AppendStatus.Unavailable, default, 0, 0, error);

@@ -20,18 +20,10 @@ public sealed partial class EventLogWriter
         string error;
         lock (_gate)
         {
-            refused = [.. _taken.Concat(_taken.SelectMany(pending => pending.Repeats ?? []))];
+            refused = LeaveTaken();
             inDoubt = isUndone ? 0 : refused.Count;
-            _taken.Clear();
             _queue.Take(_taken, long.MaxValue);
-            refused.AddRange(_taken.Concat(_taken.SelectMany(pending => pending.Repeats ?? [])));
-            _taken.Clear();
-            foreach (var pending in refused)
-            {
-                _queue.Leave(pending.Group);
-            }
-
-            _inFlight.Clear();
+            refused.AddRange(LeaveTaken());
             _error = error = Describe(cause);
             _isLost = IsLost(cause);
             _state = WriterState.Failed;
@@ -44,6 +36,15 @@ public sealed partial class EventLogWriter
         {
             _answers.Add(refused[i], i < inDoubt ? new AppendResult(AppendStatus.InDoubt, default, 0, 0, error) : Unavailable(error));
         }
+    }
+
+    /// <summary>Those that are taken, and their repeats, who all leave the queue.</summary>
+    private List<PendingAppend> LeaveTaken()
+    {
+        _taken.ForEach(_queue.Leave);
+        List<PendingAppend> left = [.. _taken.Concat(_taken.SelectMany(pending => pending.Repeats ?? []))];
+        _taken.Clear();
+        return left;
     }
 
     /// <summary>Whether what was acknowledged is no longer at its path, as opposed to a disk that refuses.</summary>

@@ -158,16 +158,11 @@ public sealed partial class EventLogWriter
             Volatile.Write(ref _lastRecord, _taken[^1].LastRecord);
             foreach (var pending in _taken)
             {
-                var group = pending.Group;
-                _queue.Leave(group);
-                if (!group.HasKey)
+                _queue.Leave(pending);
+                if (pending.Group.HasKey)
                 {
-                    continue;
+                    _keys.Add(RecordOf(pending));
                 }
-
-                _keys.Add(RecordOf(pending));
-                _inFlight.Remove(group.KeyHash);
-                pending.Repeats?.ForEach(repeat => _queue.Leave(repeat.Group));
             }
         }
 

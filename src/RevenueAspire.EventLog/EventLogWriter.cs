@@ -21,7 +21,6 @@ public sealed partial class EventLogWriter : IEventLog
     // Guards the queue, the keys, the appends in flight and the state; never held during a disk operation.
     private readonly object _gate = new();
     private readonly AppendQueue _queue;
-    private readonly Dictionary<UInt128, PendingAppend> _inFlight = [];
     private KeyIndex _keys;
     private WriterState _state = WriterState.Running;
     private string? _error;
@@ -283,26 +282,17 @@ public sealed partial class EventLogWriter : IEventLog
             return null;
         }
 
-        if (!_queue.TryAdmit(group))
+        var wasEmpty = _queue.IsEmpty;
+        var pending = _queue.TryAdd(group);
+        if (pending is null)
         {
             refused = new AppendResult(AppendStatus.QueueFull, default, 0, 0);
-            return null;
         }
-
-        var pending = PendingAppend.Rent(group);
-        if (group.HasKey && !_inFlight.TryAdd(group.KeyHash, pending))
-        {
-            // What the repeat gets depends on whether the first attempt reaches the disk: wait for that.
-            (_inFlight[group.KeyHash].Repeats ??= []).Add(pending);
-            return pending;
-        }
-
-        if (_queue.IsEmpty)
+        else if (wasEmpty && !_queue.IsEmpty)
         {
             Monitor.Pulse(_gate);
         }
 
-        _queue.Enqueue(pending);
         return pending;
     }
 

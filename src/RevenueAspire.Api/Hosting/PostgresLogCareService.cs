@@ -9,7 +9,8 @@ namespace RevenueAspire.Api.Hosting;
 /// <summary>With <c>EventLog:Engine=Postgres</c>: closes the logs of processes that have ended, folds or removes what the ledger has of them, and forgets old keys.</summary>
 /// <remarks>Each process of the API does it; they do not get in each other's way.</remarks>
 internal sealed partial class PostgresLogCareService(
-    NpgsqlDataSource database, LedgerReader ledger, IOptions<EventLogOptions> options, TimeProvider time, ILogger<PostgresLogCareService> logger) : BackgroundService
+    NpgsqlDataSource database, LedgerReader ledger, IOptions<EventLogOptions> options, TimeProvider time, ILogger<PostgresLogCareService> logger)
+    : LogCareService(Interval, time)
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(20);
 
@@ -19,51 +20,25 @@ internal sealed partial class PostgresLogCareService(
     /// <summary>Closed logs that this process has folded or found in one piece: nothing of them changes any more.</summary>
     private readonly HashSet<Guid> _folded = [];
 
-    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    protected override async Task TidyAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(Interval, time);
-        try
+        await PostgresLogCare.CloseEndedAsync(database, stoppingToken);
+        await PostgresLogCare.ForgetKeysAsync(database, options.Value.KeyWindow, stoppingToken);
+        foreach (var log in await PostgresLogs.ListAsync(database, stoppingToken))
         {
-            while (await timer.WaitForNextTickAsync(stoppingToken))
+            try
             {
-                await TidyAsync(stoppingToken);
+                await TidyAsync(log, stoppingToken);
             }
-        }
-        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
-        {
-            // The end of the API, as in SchemaSetup.
+            catch (EventLogException exception)
+            {
+                // A damaged batch stays as it is; the other logs are tidied all the same.
+                LogNotTidied(exception.Message);
+            }
         }
     }
 
-    private async Task TidyAsync(CancellationToken stoppingToken)
-    {
-        try
-        {
-            await PostgresLogCare.CloseEndedAsync(database, stoppingToken);
-            await PostgresLogCare.ForgetKeysAsync(database, options.Value.KeyWindow, stoppingToken);
-            foreach (var log in await PostgresLogs.ListAsync(database, stoppingToken))
-            {
-                try
-                {
-                    await TidyAsync(log, stoppingToken);
-                }
-                catch (EventLogException exception)
-                {
-                    // A damaged batch stays as it is; the other logs are tidied all the same.
-                    LogCareFailed(logger, exception.Message);
-                }
-            }
-        }
-        catch (LedgerUnavailableException)
-        {
-            // Logged by the reader, once; without the ledger's word nothing is removed.
-        }
-        catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
-        {
-            // Whatever the database has to say: tidying up does not end the API.
-            LogCareFailed(logger, exception.Message);
-        }
-    }
+    protected override void LogNotTidied(string reason) => LogCareFailed(logger, reason);
 
     private async Task TidyAsync(PostgresLogInfo log, CancellationToken stoppingToken)
     {

@@ -1,9 +1,10 @@
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>Groups that wait for the writer, bounded in number and bytes. Not thread-safe: the writer's lock guards it.</summary>
+/// <summary>Groups that wait for the writer, bounded in number and bytes, with the repeats of those that have a key. Not thread-safe: the writer's lock guards it.</summary>
 internal sealed class AppendQueue(int capacity, long maxBytes)
 {
     private readonly Queue<PendingAppend> _groups = new();
+    private readonly Dictionary<UInt128, PendingAppend> _inFlight = [];
     private long _bytes;
 
     /// <summary>Groups admitted and not yet answered: queued, being written, or waiting for the first attempt with their key.</summary>
@@ -14,27 +15,40 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
 
     public bool IsEmpty => _groups.Count == 0;
 
-    /// <summary>Takes a place for a group. One group is admitted whatever its size.</summary>
-    public bool TryAdmit(AppendGroup group)
+    /// <summary>Queues a group, or has it wait for the first attempt with its key, which is in flight: what the repeat gets depends on whether that one becomes durable.</summary>
+    /// <returns>Null when there is no room. One group is admitted whatever its size.</returns>
+    public PendingAppend? TryAdd(AppendGroup group)
     {
         if (Depth >= capacity || (Depth > 0 && _bytes + group.MaxBytes > maxBytes))
         {
-            return false;
+            return null;
         }
 
         Depth++;
         _bytes += group.MaxBytes;
-        return true;
+        var pending = PendingAppend.Rent(group);
+        if (group.HasKey && !_inFlight.TryAdd(group.KeyHash, pending))
+        {
+            (_inFlight[group.KeyHash].Repeats ??= []).Add(pending);
+        }
+        else
+        {
+            _groups.Enqueue(pending);
+        }
+
+        return pending;
     }
 
-    /// <summary>Gives the place of an answered group back.</summary>
-    public void Leave(AppendGroup group)
+    /// <summary>Gives the places of a group that was taken, and of its repeats, back, before they are answered: nobody else can reach them afterwards.</summary>
+    public void Leave(PendingAppend pending)
     {
-        Depth--;
-        _bytes -= group.MaxBytes;
+        GiveBack(pending.Group);
+        if (pending.Group.HasKey)
+        {
+            _inFlight.Remove(pending.Group.KeyHash);
+            pending.Repeats?.ForEach(repeat => GiveBack(repeat.Group));
+        }
     }
-
-    public void Enqueue(PendingAppend pending) => _groups.Enqueue(pending);
 
     /// <summary>Moves queued groups to a list: at least one, and no more than the given bytes beyond it.</summary>
     public void Take(List<PendingAppend> taken, long commitBytes)
@@ -45,5 +59,11 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
             bytes += pending.Group.MaxBytes;
             taken.Add(_groups.Dequeue());
         }
+    }
+
+    private void GiveBack(AppendGroup group)
+    {
+        Depth--;
+        _bytes -= group.MaxBytes;
     }
 }

@@ -266,13 +266,13 @@ public sealed class CommandLineTests
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("interrupted.jsonl", EventFile.Random(new Random(12), 20_000, 5000).Bytes);
         var server = new NpgsqlConnectionStringBuilder(ledger.ConnectionString);
-        await using var line = new SilentLine(server.Host!, server.Port);
+        await using var line = new HoldingProxy(server.Host!, server.Port);
         var environment = Settings(ledger);
         environment["ConnectionStrings__revenuedb"] = new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { Host = "127.0.0.1", Port = line.Port }.ConnectionString;
         environment["Processor__MergeBatchRows"] = "1";
         await using var process = ServiceProcess.Start(Program, ["process", path], environment);
         await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
-        line.FallSilent();
+        line.Holds = true;
         process.Send(Signal.Interrupt);
 
         // The first one waits for the statement that runs, and for the leases: seconds on a line that says nothing. A message would come only then.

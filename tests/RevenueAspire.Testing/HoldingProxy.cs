@@ -2,10 +2,10 @@ using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Sockets;
 
-namespace RevenueAspire.EventLog.Postgres.Tests;
+namespace RevenueAspire.Testing;
 
 /// <summary>Passes connections on to Postgres; on request it loses the answer to the next append, or holds everything up without breaking a connection.</summary>
-internal sealed class HoldingProxy : IAsyncDisposable
+public sealed class HoldingProxy : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
@@ -13,6 +13,7 @@ internal sealed class HoldingProxy : IAsyncDisposable
     private readonly IPEndPoint _server;
     private readonly Task _accepting;
     private int _answersToLose;
+    private bool _holds;
 
     public HoldingProxy(string host, int port)
     {
@@ -24,7 +25,11 @@ internal sealed class HoldingProxy : IAsyncDisposable
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
     /// <summary>Whether nothing passes in either direction.</summary>
-    public volatile bool Holds;
+    public bool Holds
+    {
+        get => Volatile.Read(ref _holds);
+        set => Volatile.Write(ref _holds, value);
+    }
 
     /// <summary>Answers to appends that are still to be lost, each with its connection.</summary>
     public int AnswersToLose
