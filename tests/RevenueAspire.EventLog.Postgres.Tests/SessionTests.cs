@@ -34,8 +34,9 @@ public sealed class SessionTests
         await using var through = Through(database, proxy, "Command Timeout=0;Cancellation Timeout=500;Timeout=3");
         var log = await database.OpenAsync(through: through);
         await PostgresLog.AppendAsync(log, "a");
-        proxy.Holds = true;
+        proxy.HoldFromNextAppend();
         var append = PostgresLog.AppendAsync(log, "b");
+        await Eventually.IsTrueAsync(() => proxy.Holds);
 
         await log.DisposeAsync().AsTask().WaitAsync(Eventually.DefaultLimit);
 

@@ -14,6 +14,7 @@ public sealed class HoldingProxy : IAsyncDisposable
     private readonly Task _accepting;
     private int _answersToLose;
     private bool _holds;
+    private int _holdsFromAppend;
 
     public HoldingProxy(string host, int port)
     {
@@ -30,6 +31,9 @@ public sealed class HoldingProxy : IAsyncDisposable
         get => Volatile.Read(ref _holds);
         set => Volatile.Write(ref _holds, value);
     }
+
+    /// <summary>The answer to the next append is the first that does not pass: then nothing does.</summary>
+    public void HoldFromNextAppend() => Interlocked.Exchange(ref _holdsFromAppend, 1);
 
     /// <summary>Answers to appends that are still to be lost, each with its connection.</summary>
     public int AnswersToLose
@@ -78,13 +82,19 @@ public sealed class HoldingProxy : IAsyncDisposable
             var buffer = new byte[1 << 16];
             while (await from.GetStream().ReadAsync(buffer, both.Token) is > 0 and var read)
             {
+                // '2': bind complete, the answer to a statement that was prepared before; then its tag.
+                var isAppended = isAnswer && buffer[0] == (byte)'2' && buffer.AsSpan(0, read).IndexOf("SELECT 1\0"u8) >= 0;
+                if (isAppended && Interlocked.Exchange(ref _holdsFromAppend, 0) == 1)
+                {
+                    Holds = true;
+                }
+
                 while (Holds)
                 {
                     await Task.Delay(10, both.Token);
                 }
 
-                // '2': bind complete, the answer to a statement that was prepared before; then its tag.
-                if (isAnswer && buffer[0] == (byte)'2' && buffer.AsSpan(0, read).IndexOf("SELECT 1\0"u8) >= 0 && Interlocked.Decrement(ref _answersToLose) >= 0)
+                if (isAppended && Interlocked.Decrement(ref _answersToLose) >= 0)
                 {
                     return;
                 }
