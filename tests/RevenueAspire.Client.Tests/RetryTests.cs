@@ -135,7 +135,7 @@ public sealed class RetryTests : IDisposable
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1))));
 
-        Assert.InRange(Stopwatch.GetElapsedTime(first, second).TotalSeconds, 1.9, 8);
+        Assert.InRange(Stopwatch.GetElapsedTime(first, second).TotalSeconds, 1.9, 45);
         Assert.Contains("provoked 503", _client.Error, StringComparison.Ordinal);
     }
 
@@ -152,7 +152,7 @@ public sealed class RetryTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1))));
 
-        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 8);
+        Assert.InRange(Stopwatch.GetElapsedTime(start).TotalSeconds, 0, 60);
     }
 
     [Fact]

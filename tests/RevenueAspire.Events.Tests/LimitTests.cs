@@ -70,7 +70,7 @@ public sealed class LimitTests
         Assert.Equal(reason == RejectReason.None ? ParseOutcome.Event : ParseOutcome.Rejected, outcome);
 
         // Quadratic time would take minutes; a slow machine under load does this in far less than the limit.
-        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(10));
+        Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(60));
         var writer = new ArrayBufferWriter<byte>();
         Assert.Equal(outcome, parser.ParseAndCompact(line, writer, out _));
         Assert.Equal(Oracle.Judge(line, EventTypes.Default.Signs).Compact, Encoding.Latin1.GetString(writer.WrittenSpan));

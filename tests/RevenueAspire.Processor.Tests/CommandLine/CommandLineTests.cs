@@ -279,7 +279,7 @@ public sealed class CommandLineTests
         await Task.Delay(300);
         Assert.False(process.HasExited);
         process.Send(Signal.Interrupt);
-        Assert.Equal(1, await process.WaitForExitAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(1, await process.WaitForExitAsync(Limit));
         Assert.DoesNotContain("Stopped", process.Output, StringComparison.Ordinal);
     }
 
@@ -369,7 +369,7 @@ public sealed class CommandLineTests
         await using (var process = ServiceProcess.Start(Program, ["process", path], environment))
         {
             await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
-            Assert.Equal(1, await process.TerminateAsync(TimeSpan.FromSeconds(10)));
+            Assert.Equal(1, await process.TerminateAsync(Limit));
             Assert.Contains("Stopped", process.Output, StringComparison.Ordinal);
         }
 
@@ -398,7 +398,7 @@ public sealed class CommandLineTests
         await service.WaitForLineAsync("STOPPED", Limit);
         await first.AppendAsync(new EventFile().Add("a", 100).Bytes);
         await Eventually.EqualsAsync(111L, () => ledger.ScalarAsync<long>("select sum(revenue)::bigint from users_revenue"), Limit);
-        Assert.Equal(0, await service.TerminateAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(0, await service.TerminateAsync(Limit));
         Assert.Equal(0, await ledger.ScalarAsync<long>("select count(*) from event_source where lease_owner is not null"));
     }
 
@@ -410,7 +410,7 @@ public sealed class CommandLineTests
         await using var service = ServiceProcess.Start(Program, [], environment);
         await service.WaitForLineAsync("Trying again", Limit);
         Assert.False(service.HasExited);
-        Assert.Equal(0, await service.TerminateAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(0, await service.TerminateAsync(Limit));
     }
 
     [Fact]
@@ -476,7 +476,7 @@ public sealed class CommandLineTests
         var line = await service.WaitForLineAsync("NOT FOLLOWED", Limit);
         await log.AppendAsync(new EventFile().Add("a", 100).Bytes);
         await Eventually.EqualsAsync(111L, () => ledger.ScalarAsync<long>("select coalesce(sum(revenue), 0)::bigint from users_revenue"), Limit);
-        Assert.Equal(0, await service.TerminateAsync(TimeSpan.FromSeconds(10)));
+        Assert.Equal(0, await service.TerminateAsync(Limit));
         var refused = Assert.Single(service.Output.Split('\n'), text => text.Contains("NOT FOLLOWED", StringComparison.Ordinal));
         Assert.Contains(copy.FullName, refused, StringComparison.Ordinal);
         Assert.Contains(log.Directory, refused, StringComparison.Ordinal);
