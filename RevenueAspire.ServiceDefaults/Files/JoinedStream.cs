@@ -1,25 +1,11 @@
 namespace RevenueAspire.ServiceDefaults.Files;
 
 /// <summary>Bytes, then a stream to its end, then bytes. Reads forward only; the stream is not disposed with it.</summary>
-internal sealed class JoinedStream(ReadOnlyMemory<byte> before, Stream middle, ReadOnlyMemory<byte> after) : Stream
+internal sealed class JoinedStream(ReadOnlyMemory<byte> before, Stream middle, ReadOnlyMemory<byte> after) : ForwardStream
 {
     private ReadOnlyMemory<byte> _before = before;
     private ReadOnlyMemory<byte> _after = after;
     private bool _middleEnded;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
@@ -46,18 +32,6 @@ internal sealed class JoinedStream(ReadOnlyMemory<byte> before, Stream middle, R
 
         return Take(ref _after, buffer.Span);
     }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException("Only asynchronous reads.");
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     private static int Take(ref ReadOnlyMemory<byte> from, Span<byte> to)
     {

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Api.Ingest;
 
@@ -7,24 +8,10 @@ namespace RevenueAspire.Api.Ingest;
 /// so that the server can drain the rest of the body.</summary>
 /// <param name="reader">The pipe.</param>
 /// <param name="tail">Bytes that follow the pipe's own.</param>
-internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) : Stream
+internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) : ForwardStream
 {
     private bool _ended;
     private int _tailRead;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <exception cref="OperationCanceledException">The pending read was cancelled.</exception>
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -53,17 +40,5 @@ internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) :
         rest.CopyTo(buffer);
         _tailRead += rest.Length;
         return rest.Length;
-    }
-
-    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    public override void Flush()
-    {
     }
 }
