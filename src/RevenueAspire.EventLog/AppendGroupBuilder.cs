@@ -9,8 +9,8 @@ namespace RevenueAspire.EventLog;
 
 /// <summary>Turns request lines into a group of records (rule L3): validated, compact, with the server's fields. Not thread-safe; reusable after <see cref="Build"/>.</summary>
 /// <remarks>A record is <c>{...what the client sent...,"timestamp":"2026-01-31T12:34:56.789Z"[,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.
-/// Every record of a batch but the last carries <c>"batch":{}</c>, its last one <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>,
-/// so that recovery can tell any part of a torn batch from single records. The key, its body hash and the trace stand on the last record only.
+/// The server's fields stand on the last record of a batch only, for all of it, and end in <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>; the others are what the
+/// client sent. A client's own <c>timestamp</c> is removed, so recovery can tell any part of a torn batch from single records: no record without a time stands alone.
 /// A lone record has no <c>batch</c> unless lines were rejected beside it.</remarks>
 public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 {
@@ -23,9 +23,6 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
     /// <summary>Bytes of <c>,"timestamp":"2026-01-31T12:34:56.789Z"</c>, and where the time begins in it.</summary>
     private const int StampBytes = 39;
     private const int StampAt = 14;
-
-    /// <summary>The closing brace and the newline of a plain line.</summary>
-    private const int EndOfPlainLineBytes = 2;
 
     private readonly EventParser _parser = new(types);
     private readonly RecordBuffer _buffer = new();
@@ -65,7 +62,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         var before = _buffer.Length;
         if (Count > 0)
         {
-            _buffer.Append(EndOfOpenRecord);
+            _buffer.Append(EndOfRecord);
         }
 
         var record = _buffer.Length;
@@ -77,7 +74,6 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
             return outcome;
         }
 
-        AppendTimestamp();
         _lastRecord = record;
         Count++;
         return outcome;
@@ -90,13 +86,17 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
     public int AddPlainLines(ReadOnlySpan<byte> lines, out int count)
     {
         count = 0;
-        var taken = 0;
-        int length;
+        int taken = 0, last = 0, length;
         while ((length = _parser.TryTakePlainLine(lines[taken..], out _, out _)) > 0)
         {
-            AddCompact(lines.Slice(taken, length - EndOfPlainLineBytes));
+            last = taken;
             taken += length;
             count++;
+        }
+
+        if (count > 0)
+        {
+            AddCompact(lines[..(taken - EndOfRecord.Length)], last, count);
         }
 
         return taken;
@@ -118,6 +118,8 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         }
 
         CheckArguments(idempotencyKey, bodyHash, traceParent);
+        TakeTime();
+        _buffer.Append(_stamp);
         UInt128 keyHash = default, shortBodyHash = default;
         if (idempotencyKey is not null)
         {
@@ -134,7 +136,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         var crc = hasClosing ? Crc32C.Compute(_buffer.Written) : 0;
         if (!hasClosing)
         {
-            _buffer.Append("}\n"u8);
+            _buffer.Append(EndOfRecord);
         }
 
         var (array, block, length) = _buffer.Detach();
@@ -157,30 +159,23 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         Count = 0;
     }
 
-    /// <summary>What ends a record that turns out not to be its group's last one.</summary>
-    private static ReadOnlySpan<byte> EndOfOpenRecord => ",\"batch\":{}}\n"u8;
+    /// <summary>What ends a record that is not its group's last one, and a plain line.</summary>
+    private static ReadOnlySpan<byte> EndOfRecord => "}\n"u8;
 
-    /// <summary>Adds an event that is compact already.</summary>
-    /// <param name="record">Its bytes without the closing brace.</param>
-    private void AddCompact(ReadOnlySpan<byte> record)
+    /// <summary>Adds events that are compact already.</summary>
+    /// <param name="records">Their lines, the last one without its end.</param>
+    /// <param name="last">Where the last one begins.</param>
+    /// <param name="count">How many.</param>
+    private void AddCompact(ReadOnlySpan<byte> records, int last, int count)
     {
-        var span = _buffer.GetSpan(EndOfOpenRecord.Length + record.Length + StampBytes);
-        var at = 0;
-        if (Count == 0)
+        if (Count > 0)
         {
-            TakeTime();
-        }
-        else
-        {
-            EndOfOpenRecord.CopyTo(span);
-            at = EndOfOpenRecord.Length;
+            _buffer.Append(EndOfRecord);
         }
 
-        record.CopyTo(span[at..]);
-        _stamp.CopyTo(span[(at + record.Length)..]);
-        _lastRecord = _buffer.Length + at;
-        _buffer.Advance(at + record.Length + StampBytes);
-        Count++;
+        _lastRecord = _buffer.Length + last;
+        _buffer.Append(records);
+        Count += count;
     }
 
     private static void CheckArguments(string? key, ReadOnlySpan<byte> bodyHash, string? traceParent)
@@ -203,17 +198,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 
     private static bool IsVisibleAscii(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('!', '~');
 
-    private void AppendTimestamp()
-    {
-        if (Count == 0)
-        {
-            TakeTime();
-        }
-
-        _buffer.Append(_stamp);
-    }
-
-    /// <summary>One look at the clock a group: its events arrived together. Groups of the same millisecond carry the same text, which is made once.</summary>
+    /// <summary>One time a group: its events arrived together. Groups of the same millisecond carry the same text, which is made once.</summary>
     private void TakeTime()
     {
         var utc = Time.GetUtcNow().UtcDateTime;

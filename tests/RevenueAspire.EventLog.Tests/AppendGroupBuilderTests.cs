@@ -26,14 +26,15 @@ public sealed class AppendGroupBuilderTests
     }
 
     [Fact]
-    public void L3_key_body_hash_and_trace_stand_on_the_last_record_and_are_escaped()
+    public void L3_time_key_body_hash_and_trace_stand_on_the_last_record_and_are_escaped()
     {
         Add(TestLog.Event("a", 1));
         Add(TestLog.Event("b", 2));
         var lines = TestLog.Lines(Render(_builder.Build("k\"\\~!", Hash, "00-ab-cd-01")));
         var last = JsonDocument.Parse(lines[1]).RootElement;
 
-        Assert.Equal($$$"""{"userId":"a","name":"add_revenue","value":1,{{{Stamp}}},"batch":{}}""", lines[0]);
+        Assert.Equal(TestLog.Event("a", 1), lines[0]);
+        Assert.Equal("2026-01-31T12:34:56.789Z", last.GetProperty("timestamp").GetString());
         Assert.Equal("k\"\\~!", last.GetProperty("idempotencyKey").GetString());
         Assert.Equal(Convert.ToHexStringLower(Hash), last.GetProperty("bodyHash").GetString());
         Assert.Equal("00-ab-cd-01", last.GetProperty("traceparent").GetString());
@@ -50,7 +51,27 @@ public sealed class AppendGroupBuilderTests
         var crc = Crc32C.Compute(Encoding.UTF8.GetBytes(text[..marker]));
 
         Assert.Equal($$$""","batch":{"from":4711,"count":3,"rejected":7,"crc":"{{{crc:x8}}}"}}""" + "\n", text[marker..]);
-        Assert.Equal(2, text.Split(""","batch":{}}""").Length - 1);
+        Assert.Equal([TestLog.Event("a", 1), TestLog.Event("b", 2)], TestLog.Lines(text)[..2]);
+    }
+
+    /// <summary>A record that says by itself that it stands alone would be half a batch after a torn write, and would be doubled by the client's retry.</summary>
+    [Theory]
+    [InlineData("""{"userId":"a","name":"add_revenue","value":1}""")]
+    [InlineData("""{"userId":"a","name":"add_revenue","value":1,"timestamp":"2026-01-31T12:34:56.789Z"}""")]
+    [InlineData("""{"timest\u0061mp":"2026-01-31T12:34:56.789Z","userId":"a","name":"add_revenue","value":1}""")]
+    [InlineData("""{"userId":"a","name":"add_revenue","value":1,"x":{"timestamp":"2026"},"y":"\",\"timestamp\":\"2026"}""")]
+    [InlineData("""{"userId":"a","name":"add_revenue","value":1,"batch":{"from":0,"count":1,"rejected":0,"crc":"00000000"},"idempotencyKey":"k","bodyHash":"h"}""")]
+    public void L3_nothing_that_a_client_sends_makes_a_record_of_a_batch_stand_alone(string line)
+    {
+        Add(line);
+        Add(TestLog.Event("b", 2));
+        var lines = TestLog.Lines(Render(_builder.Build()));
+
+        Assert.True(RecordFields.TryRead(Encoding.UTF8.GetBytes(lines[0]), out var first));
+        Assert.Equal(RecordRole.Open, first.Role);
+        Add(line);
+        Assert.True(RecordFields.TryRead(Encoding.UTF8.GetBytes(TestLog.Lines(Render(_builder.Build()))[0]), out var lone));
+        Assert.Equal(RecordRole.Single, lone.Role);
     }
 
     [Fact]

@@ -149,6 +149,32 @@ public sealed class RecoveryTests : IDisposable
         Read("a");
     }
 
+    /// <summary>Logs from before a batch's time stood once, on its last record.</summary>
+    [Fact]
+    public async Task L6_batches_whose_records_each_carry_time_and_mark_are_read_as_ever()
+    {
+        await MakeAsync("a");
+        var batch = BatchInOldForm(_ends[0], "b", "c", "d");
+        Append(batch);
+
+        var end = _ends[0] + batch.Length;
+        var report = await OpenAsync(RecoveryCase.AheadOfMark, end);
+        Assert.Equal(new LogRange(_ends[0], end), report.Kept);
+        Assert.Equal(File.ReadAllBytes(Segment(0)), Read("a", "b", "c", "d"));
+
+        for (var length = 1; length < batch.Length; length += 7)
+        {
+            using (var file = PhysicalFileSystem.Instance.Open(Segment(0), OpenKind.Write))
+            {
+                file.Truncate(_ends[0] + length);
+            }
+
+            SetMark(_ends[0]);
+            await OpenAsync(RecoveryCase.TornTail, _ends[0]);
+            Append(batch);
+        }
+    }
+
     [Fact]
     public async Task L6_a_torn_batch_before_a_whole_group_is_kept_reported_and_never_read()
     {
@@ -377,6 +403,12 @@ public sealed class RecoveryTests : IDisposable
         var (text, damage) = TestLog.ReadAll(reader);
         Assert.Equal(users, ModelGroup.UsersIn(Encoding.UTF8.GetBytes(text)));
         return damage;
+    }
+
+    private static string BatchInOldForm(long from, params string[] users)
+    {
+        var text = string.Join(",\"batch\":{}}\n", users.Select(user => TestLog.Event(user, 1)[..^1] + ",\"timestamp\":\"2026-01-31T12:34:56.789Z\""));
+        return $$$"""{{{text}}},"batch":{"from":{{{from}}},"count":{{{users.Length}}},"rejected":0,"crc":"{{{Crc32C.Compute(Encoding.UTF8.GetBytes(text)):x8}}}"}}""" + "\n";
     }
 
     private string Segment(long start) => _directory.File(LogFiles.Segment(start));

@@ -17,7 +17,7 @@ public sealed class SealTests : IAsyncLifetime
         await using var writer = TestLog.Open(TestLog.Options(_directory.Path, options => options.SegmentBytes = 200_000));
         for (var i = 0; i < 5; i++)
         {
-            await TestLog.AppendAsync(writer, TestLog.Group([.. Enumerable.Range(0, 500).Select(j => $"user{i}.{j}")], "key" + i));
+            await TestLog.AppendAsync(writer, TestLog.Group([.. Enumerable.Range(0, 1000).Select(j => $"user{i}.{j}")], "key" + i));
         }
 
         using var reader = EventLogReader.Open(_directory.Path);

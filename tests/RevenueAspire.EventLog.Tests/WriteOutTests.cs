@@ -7,7 +7,7 @@ namespace RevenueAspire.EventLog.Tests;
 /// <summary>Large groups are on their way to the disk while they are copied: what an error of that means.</summary>
 public sealed class WriteOutTests
 {
-    private static readonly string[] Many = [.. Enumerable.Range(0, 30_000).Select(i => $"user{i}")];
+    private static readonly string[] Many = [.. Enumerable.Range(0, 75_000).Select(i => $"user{i}")];
 
     private readonly SimulatedDisk _disk = new(new Random(11));
 

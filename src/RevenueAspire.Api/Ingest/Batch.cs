@@ -15,8 +15,8 @@ internal sealed class Batch(
     /// <summary>A guess at what gzip makes of events; the share grows where it is wrong.</summary>
     private const int TypicalGzipRatio = 8;
 
-    /// <summary>Bytes of records a byte of lines. What is larger grows.</summary>
-    private const int TypicalRecordRatio = 2;
+    /// <summary>What the last record of a batch carries, and the newline that the last line may do without. A longer trace grows.</summary>
+    private const int ServerFieldsBytes = 1 << 10;
     private const int MaxReservedBytes = 64 << 20;
 
     /// <summary>First share of a body that does not tell its length.</summary>
@@ -160,8 +160,8 @@ internal sealed class Batch(
     private long ExpectedBytes(long? contentLength, bool gzip) =>
         Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);
 
-    /// <summary>Room for the records of a plain body: short lines nearly double. What gzip becomes is only guessed, and not trusted with memory before it is there.</summary>
-    private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes * TypicalRecordRatio, MaxReservedBytes);
+    /// <summary>Room for the records of a plain body, which are no larger than its lines. What gzip becomes is only guessed, and not trusted with memory before it is there.</summary>
+    private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes + ServerFieldsBytes, MaxReservedBytes);
 
     private static Problem NothingValid(BatchLines lines) => new(
         StatusCodes.Status400BadRequest, "Bad Request",

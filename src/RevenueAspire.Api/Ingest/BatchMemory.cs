@@ -7,8 +7,8 @@ namespace RevenueAspire.Api.Ingest;
 /// <remarks>A batch takes its share before its body is read, so that a hundred large ones queue up as idle connections and not as buffers.</remarks>
 internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider time)
 {
-    /// <summary>A short line becomes a record of two and a half times its size at most; the rest is for what the process needs besides.</summary>
-    private const int MemoryPerBodyByte = 4;
+    /// <summary>Records are no larger than their lines; as much again is for what the process needs besides.</summary>
+    private const int MemoryPerBodyByte = 2;
 
     /// <summary>Buffers of a request besides its records.</summary>
     private const int FixedBytes = 256 << 10;

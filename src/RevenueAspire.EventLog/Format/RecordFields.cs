@@ -11,7 +11,7 @@ internal enum RecordRole
     /// <summary>A group of its own.</summary>
     Single,
 
-    /// <summary>Not the last of its batch (<c>"batch":{}</c>): worth nothing without the records behind it.</summary>
+    /// <summary>Not the last of its batch: worth nothing without the records behind it. It has none of the server's fields; in older logs it has the time and <c>"batch":{}</c>.</summary>
     Open,
 
     /// <summary>The last of its batch.</summary>
@@ -117,9 +117,15 @@ internal readonly struct RecordFields
         }
 
         // Nothing may stand behind the object.
-        if (!stamped || json.TokenType != JsonTokenType.EndObject || json.BytesConsumed != line.Length || key.IsEmpty != body.IsEmpty)
+        if (json.TokenType != JsonTokenType.EndObject || json.BytesConsumed != line.Length || key.IsEmpty != body.IsEmpty)
         {
             return false;
+        }
+
+        if (!stamped)
+        {
+            fields = new RecordFields { Role = RecordRole.Open };
+            return key.IsEmpty && result.Role == RecordRole.Single;
         }
 
         if (!key.IsEmpty)

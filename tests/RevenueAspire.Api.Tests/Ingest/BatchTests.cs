@@ -209,7 +209,7 @@ public sealed class BatchTests : IDisposable
     public async Task Batches_beyond_the_memory_for_them_are_refused_and_nothing_of_them_is_appended()
     {
         // Room for one batch of the largest size.
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=4262144", "Api:BatchWait=00:00:00.1");
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:00.1");
         using var holder = await api.ConnectAsync();
         await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n{Sample.Add("slow", 1)}\n");
         await Task.Delay(200);
@@ -227,7 +227,7 @@ public sealed class BatchTests : IDisposable
     [InlineData("Content-Encoding: gzip")]
     public async Task A_batch_that_arrives_too_slowly_gives_its_memory_back(string header)
     {
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=4262144", "Api:BatchWait=00:00:10", "Api:BatchBodyTimeout=00:00:01");
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:10", "Api:BatchBodyTimeout=00:00:01");
         using var holder = await api.ConnectAsync();
         await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n{header}\r\n\r\n");
         await holder.SendAsync(header.EndsWith("gzip", StringComparison.Ordinal) ? Gzip.Compress(Sample.Plain)[..20] : "{"u8.ToArray());
@@ -243,7 +243,7 @@ public sealed class BatchTests : IDisposable
     [Fact]
     public async Task A_client_that_goes_away_in_the_middle_of_a_batch_gives_its_memory_back_and_appends_nothing()
     {
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=4262144");
+        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144");
         for (var round = 0; round < 5; round++)
         {
             using var connection = await api.ConnectAsync();

@@ -6,9 +6,6 @@ namespace RevenueAspire.Benchmarks.Ingest;
 /// <summary>What the disk alone needs for the bytes that batches become in the log: appended to one file, an fsync a batch, and nothing else.</summary>
 internal sealed class DiskFloor : IDisposable
 {
-    /// <summary>A line gets a time and the mark of its batch.</summary>
-    private const int ServerBytesPerLine = 50;
-
     private readonly TempDirectory _directory = new();
     private readonly FileStream _file;
 
@@ -17,7 +14,7 @@ internal sealed class DiskFloor : IDisposable
     /// <summary>Seconds for the batches.</summary>
     public double Append(IEnumerable<(byte[] Body, int Lines)> bodies)
     {
-        var groups = bodies.Select(body => new byte[body.Body.Length + (body.Lines * ServerBytesPerLine)]).ToList();
+        var groups = bodies.Select(body => new byte[body.Body.Length]).ToList();
         groups.ForEach(group => Array.Fill(group, (byte)'x'));
         var started = Stopwatch.GetTimestamp();
         foreach (var group in groups)

@@ -284,7 +284,7 @@ public sealed class LogFollowerTests
         for (var at = first; at >= 0;)
         {
             // What a disk without checksums, or a hand, may do to a segment that is not sealed yet.
-            var value = bytes.AsSpan(at).IndexOf(":7,"u8) + at + 1;
+            var value = bytes.AsSpan(at).IndexOf(":7"u8) + at + 1;
             await using (var write = new FileStream(segment, FileMode.Open, FileAccess.Write, FileShare.ReadWrite) { Position = value })
             {
                 write.WriteByte((byte)'x');
