@@ -18,6 +18,10 @@ public sealed class DocsTests(Chromium chromium)
         Assert.Equal(8, await page.Page.Locator(".opblock").CountAsync());
         await page.Page.ClickAsync("#operations-Send-liveEvent button.opblock-summary-control");
         await page.Page.GetByText("Idempotency-Key").First.WaitForAsync();
+        Assert.Equal("", await page.AccessibilityAsync());
+        await page.Page.ClickAsync(".btn.authorize");
+        await page.Page.Locator(".dialog-ux .modal-ux[role=dialog]").WaitForAsync();
+        Assert.Equal("", await page.AccessibilityAsync());
         Assert.All(page.Requests, url => Assert.True(url.StartsWith(installation.ApiUrl, StringComparison.Ordinal) || url.StartsWith("data:", StringComparison.Ordinal), url));
         Assert.Empty(page.Complaints);
     }

@@ -103,10 +103,46 @@ public sealed class PageTests(Chromium chromium)
         Assert.Equal(0, await api.TerminateAsync(TimeSpan.FromSeconds(20)));
         await page.HasTextAsync("#state", "Connection lost, trying again");
         Assert.Equal("5", await page.TextAsync("#total"));
+        Assert.StartsWith("figures of ", await page.TextAsync("#age"), StringComparison.Ordinal);
+        Assert.Equal("", await page.AccessibilityAsync());
         await using var again = await installation.StartApiAsync();
         await installation.PostUntilAcknowledgedAsync(new RevenueEvent("user1", "add_revenue", 7), "second");
         await page.HasTextAsync("#total", "12");
         await page.HasTextAsync("#state", "Live");
+        Assert.Equal("", await page.TextAsync("#age"));
+    }
+
+    [Fact]
+    public async Task All_of_it_can_be_done_with_the_keyboard()
+    {
+        var browser = chromium.Browser;
+        await using var installation = await Installation.CreateAsync();
+        await installation.StartApiAsync();
+        await File.WriteAllTextAsync(installation.File("events.jsonl"), """{"userId":"user1","name":"add_revenue","value":5}""" + "\n");
+        await installation.RunAsync("RevenueAspire.Processor", "process", installation.File("events.jsonl"));
+        await using var page = await OpenPage.OpenAsync(browser, installation.ApiUrl, height: 500);
+        await page.HasTextAsync("#total", "5");
+        await page.Page.Locator("#top button").WaitForAsync();
+
+        // Each stop of the tab key, in the order of the page, is seen: nothing has the focus beneath the header.
+        foreach (var stop in (string[])["Skip to the figures", "API reference", "Course as a table", "", "Watch", "user15"])
+        {
+            await page.Page.Keyboard.PressAsync("Tab");
+            Assert.Equal(stop, await page.Page.EvaluateAsync<string>("document.activeElement.textContent.trim()"));
+            Assert.True(
+                await page.Page.EvaluateAsync<bool>("(() => { const at = document.activeElement.getBoundingClientRect(); return document.activeElement.contains(document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2)); })()"),
+                $"'{stop}' has the focus and is not seen");
+        }
+
+        await page.Page.Keyboard.PressAsync("Enter");
+        await page.HasTextAsync("#watched-value", "5");
+        await page.Page.Locator("#course summary").FocusAsync();
+        await page.Page.Keyboard.PressAsync("Enter");
+        await page.Page.GetByRole(AriaRole.Cell, new() { Name = "5" }).First.WaitForAsync();
+        await page.Page.Locator(".skip").FocusAsync();
+        await page.Page.Keyboard.PressAsync("Enter");
+        Assert.Equal("main", await page.Page.EvaluateAsync<string>("document.activeElement.id"));
+        Assert.Empty(page.Complaints);
     }
 
     [Fact]
@@ -165,7 +201,20 @@ public sealed class PageTests(Chromium chromium)
 
         Assert.Equal("", await page.AccessibilityAsync());
         Assert.Equal(0, await page.Page.EvaluateAsync<int>("document.documentElement.scrollWidth - document.documentElement.clientWidth"));
-        Assert.True(await page.Page.EvaluateAsync<bool>("document.querySelector('#total-plot canvas').clientWidth > 100"));
+        foreach (var plot in (string[])["total", "rate", "lag"])
+        {
+            Assert.True(await page.Page.EvaluateAsync<bool>($"document.querySelector('#{plot}-plot canvas').clientWidth > 100"));
+        }
+
+        // No card lies on another one.
+        Assert.Equal("", await page.Page.EvaluateAsync<string>(
+            """
+            (() => {
+              const cards = [...document.querySelectorAll('.card')].filter(card => card.clientWidth > 0).map(card => [card.getAttribute('aria-labelledby'), card.getBoundingClientRect()]);
+              const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
+              return cards.flatMap(([name, at], index) => cards.slice(index + 1).filter(other => meet(at, other[1])).map(other => `${name} and ${other[0]}`)).join();
+            })()
+            """));
         Assert.Empty(page.Complaints);
     }
 }

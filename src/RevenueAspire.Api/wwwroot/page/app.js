@@ -7,7 +7,7 @@ import { watchUser } from './search.js';
 
 const maxPoints = 1800;
 const byId = id => document.getElementById(id);
-const course = { at: [], total: [], rate: [] };
+const course = { at: [], total: [], rate: [], lag: [] };
 let secret = null;
 
 // Text is written only where it changes: a screen reader's place and a selection stay.
@@ -22,6 +22,7 @@ const state = (name, text) => {
   byId('state').dataset.state = name;
   byId('figures').classList.toggle('stale', name !== 'live');
   show('state', text);
+  show('age', name === 'live' || course.at.length === 0 ? '' : `figures of ${format.time(course.at.at(-1))}`);
 };
 
 const drawTotal = curve(byId('total-plot'), {
@@ -29,11 +30,13 @@ const drawTotal = curve(byId('total-plot'), {
   pointed: index => show('total-pointed', index === null || !course.at[index] ? '' : `${format.time(course.at[index])}   ${format.digits(course.total[index])}`),
 });
 const drawRate = curve(byId('rate-plot'), { line: '--second', fill: '--second-soft', axes: false, fromZero: true, label: format.compact });
+const drawLag = curve(byId('lag-plot'), { line: '--third', fill: '--third-soft', axes: false, fromZero: true, label: format.bytes });
 
-function add(at, total, rate) {
+function add(at, total, rate, lag) {
   course.at.push(at);
   course.total.push(total);
   course.rate.push(rate);
+  course.lag.push(lag);
   if (course.at.length > maxPoints) {
     Object.values(course).forEach(column => column.shift());
   }
@@ -46,13 +49,16 @@ function takeHistory(history) {
     Object.values(course).forEach(column => column.splice(known));
   }
 
-  history.at.forEach((at, index) => add(at, history.totalRevenue[index], history.eventsPerSecond[index]));
+  history.at.forEach((at, index) => add(at, history.totalRevenue[index], history.eventsPerSecond[index], history.lagBytes[index]));
 }
+
+const most = numbers => numbers.reduce((most, number) => Math.max(most, number), 0);
 
 function draw() {
   const seconds = course.at.map(at => at / 1000);
   drawTotal(seconds, course.total.map(Number));
   drawRate(seconds, course.rate);
+  drawLag(seconds, course.lag);
   const last = course.at.length - 1;
   if (last < 0) {
     return;
@@ -61,7 +67,8 @@ function draw() {
   const change = BigInt(course.total[last]) - BigInt(course.total[0]);
   const passed = format.span(course.at[last] - course.at[0]);
   show('total-summary', change === 0n ? `Unchanged in the last ${passed}` : `${change > 0n ? 'Up' : 'Down'} ${format.digits(change < 0n ? -change : change)} in the last ${passed}`);
-  show('rate-summary', `At most ${format.rate(course.rate.reduce((most, rate) => Math.max(most, rate), 0))} in the last ${passed}`);
+  show('rate-summary', `At most ${format.rate(most(course.rate))} in the last ${passed}`);
+  show('lag-summary', most(course.lag) === 0 ? `None in the last ${passed}` : `At most ${format.bytes(most(course.lag))} in the last ${passed}`);
   if (byId('course').open) {
     listCourse();
   }
@@ -96,17 +103,19 @@ function showSnapshot(snapshot) {
   }
 
   if (!away && snapshot.at > (course.at.at(-1) ?? 0)) {
-    add(snapshot.at, snapshot.totalRevenue, snapshot.eventsPerSecond);
+    add(snapshot.at, snapshot.totalRevenue, snapshot.eventsPerSecond, snapshot.lagBytes);
   }
 
   show('total', format.digits(snapshot.totalRevenue));
   show('rate', away ? '–' : format.rate(snapshot.eventsPerSecond));
   show('events', format.count(snapshot.events));
-  show('rejected', snapshot.rejectedLines === 1 ? '1 line was rejected' : `${format.count(snapshot.rejectedLines)} lines were rejected`);
+  show('rejected', snapshot.rejectedLines === 0 ? 'no line was rejected' : snapshot.rejectedLines === 1 ? '1 line was rejected' : `${format.count(snapshot.rejectedLines)} lines were rejected`);
   show('lag', away ? '–' : snapshot.lagBytes === 0 ? 'None' : format.bytes(snapshot.lagBytes));
   show('processors', away ? '–' : format.count(snapshot.processorsAtWork));
+  show('processors-note', away ? '' : snapshot.processorsAtWork > 0 ? 'hold a lease now' : 'nobody counts what arrives');
   showRejects(byId('rejects'), byId('rejects-none'), snapshot.latestRejects ?? []);
   showTop(byId('top'), snapshot.topUsers?.users ?? [], watched.watch);
+  byId('top-none').hidden = (snapshot.topUsers?.users ?? []).length > 0;
   show('top-age', snapshot.topUsers ? `as of ${format.time(snapshot.topUsers.at)}` : 'being looked for');
   draw();
   watched.tick();
@@ -148,7 +157,13 @@ byId('ask-form').addEventListener('submit', event => {
 
 byId('curl').textContent = `curl ${location.origin}/liveEvent -H 'Authorization: secret' -H 'Content-Type: application/json' -d '{"userId":"user1","name":"add_revenue","value":98}'`;
 byId('copy').addEventListener('click', async () => {
-  await navigator.clipboard.writeText(byId('curl').textContent);
-  show('copy', 'Copied');
+  try {
+    await navigator.clipboard.writeText(byId('curl').textContent);
+    show('copy', 'Copied');
+  } catch {
+    // Browsers have a clipboard for pages of https and of localhost only, and ask the user: else the text is selected, for the user's own hand.
+    getSelection().selectAllChildren(byId('curl'));
+    show('copy', 'Selected');
+  }
 });
 byId('course').addEventListener('toggle', listCourse);

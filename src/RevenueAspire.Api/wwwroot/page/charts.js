@@ -4,6 +4,9 @@ import { time } from './format.js';
 
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
+// Seconds between two marks of the time: whole ones, since that is what is written there.
+const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
+
 /**
  * @param {HTMLElement} place Its size is the chart's.
  * @param {{ line: string, fill: string, axes: boolean, fromZero: boolean, label: (value: number) => string, pointed?: (index: number | null) => void }} look
@@ -23,7 +26,7 @@ export function curve(place, look) {
       cursor: { show: look.axes, y: false, drag: { x: false, y: false }, points: { size: 8 } },
       scales: { x: { time: true }, y: { range: look.fromZero ? (_, __, max) => [0, Math.max(1, max * 1.1)] : undefined } },
       axes: look.axes
-        ? [{ ...axis, space: 90, size: 30, values: (_, ticks) => ticks.map(seconds => time(seconds * 1000)) }, { ...axis, size: 68, values: (_, ticks) => ticks.map(look.label) }]
+        ? [{ ...axis, space: 90, size: 30, incrs: steps, values: (_, ticks) => ticks.map(seconds => time(seconds * 1000)) }, { ...axis, size: 68, values: (_, ticks) => ticks.map(look.label) }]
         : [{ show: false }, { show: false }],
       padding: look.axes ? [8, 12, 0, 0] : [4, 2, 2, 2],
       series: [{}, { stroke: style(look.line), fill: style(look.fill), width: 2, points: { show: false } }],
