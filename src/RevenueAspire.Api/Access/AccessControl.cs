@@ -27,6 +27,11 @@ internal sealed partial class AccessControl : IDisposable
         _ingest = new SecretSet(options.Secrets);
         _reads = new SecretSet(options.ReadSecrets);
         _reloads = ChangeToken.OnChange(configuration.GetReloadToken, () => Reload(IngestOptions.Read(configuration, environment)));
+        foreach (var file in (configuration as IConfigurationBuilder)?.Sources.OfType<FileConfigurationSource>() ?? [])
+        {
+            // Its reload then ends with the exception, and nobody is told to read the settings, of which this file's are missing now.
+            file.OnLoadException = failure => LogFileRefused(file.Path, failure.Exception.GetBaseException().Message);
+        }
     }
 
     /// <summary>Whether the Authorization header allows to send events.</summary>
@@ -44,6 +49,13 @@ internal sealed partial class AccessControl : IDisposable
         if (errors.Length > 0)
         {
             LogReloadRefused(string.Join(" ", errors));
+            return;
+        }
+
+        if (options.ReadSecrets.Count == 0 && !_reads.IsEmpty)
+        {
+            // The file that held them may be away for a moment, or for good by mistake.
+            LogReloadRefused($"{IngestOptions.Section}:{nameof(IngestOptions.ReadSecrets)} is gone: reads are opened to everybody only by a restart.");
             return;
         }
 

@@ -1,0 +1,100 @@
+using System.Net;
+using System.Text;
+using System.Text.Json;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests;
+
+/// <summary>Secrets in the file beside a running API: as docs/operations.md says it, with nothing but an editor.</summary>
+public sealed class SecretRotationTests
+{
+    [Fact]
+    public async Task Secrets_follow_the_file_beside_the_API_and_a_file_that_cannot_be_used_changes_nothing()
+    {
+        await using var installation = Installation.WithoutDatabase();
+        var program = CopyApi(installation.File("api"));
+        var settings = Path.Combine(program, "appsettings.json");
+        Write(settings, Secrets("old"));
+        await using var api = installation.Start(
+            Path.Combine(program, "RevenueAspire.Api.dll"),
+            new Dictionary<string, string?> { ["Ingest__Secrets__0"] = null, ["ASPNETCORE_URLS"] = installation.ApiUrl });
+        await api.WaitForUrlAsync(installation.ApiUrl + "/health");
+        Assert.Equal(["old"], await AcceptedAsync(installation));
+
+        // A rotation: both, then the new one alone. Written in place, and as editors do it that put a new file in its stead.
+        Write(settings, Secrets("old", "new"));
+        await Eventually.EqualsAsync("old new", async () => string.Join(' ', await AcceptedAsync(installation)));
+        Write(settings + ".new", Secrets("new"));
+        File.Move(settings + ".new", settings, overwrite: true);
+        await Eventually.EqualsAsync("new", async () => string.Join(' ', await AcceptedAsync(installation)));
+
+        // Three slips, each reported with what is wrong.
+        Write(settings, """{ "Ingest": { "Secrets": ["other" """);
+        await api.WaitForLineAsync("The changed settings file appsettings.json cannot be read, the former secrets stay in force");
+        Write(settings, Secrets(""));
+        await api.WaitForLineAsync("an entry that no header can carry");
+        File.Delete(settings);
+        await api.WaitForLineAsync("Ingest:Secrets is not set");
+        Assert.Equal(["new"], await AcceptedAsync(installation));
+        Write(settings, Secrets("other"));
+        await Eventually.EqualsAsync("other", async () => string.Join(' ', await AcceptedAsync(installation)));
+
+        Assert.Equal(0, await api.TerminateAsync(TimeSpan.FromSeconds(20)));
+        Assert.DoesNotContain("   at ", api.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Reads_that_are_guarded_are_not_opened_by_a_file_that_has_gone()
+    {
+        await using var installation = Installation.WithoutDatabase();
+        var program = CopyApi(installation.File("api"));
+        var settings = Path.Combine(program, "appsettings.json");
+        Write(settings, """{ "Ingest": { "ReadSecrets": ["reader"] } }""");
+        await using var api = installation.Start(Path.Combine(program, "RevenueAspire.Api.dll"));
+        await api.WaitForUrlAsync(installation.ApiUrl + "/health");
+        File.Delete(settings);
+        await api.WaitForLineAsync("Ingest:ReadSecrets is gone");
+        using var answer = await installation.Http.GetAsync(new Uri("/receipts/x", UriKind.Relative));
+        Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
+    }
+
+    private static string Secrets(params string[] secrets) => JsonSerializer.Serialize(new { Ingest = new { Secrets = secrets } });
+
+    private static void Write(string path, string text) => File.WriteAllText(path, text, new UTF8Encoding(false));
+
+    /// <summary>A program folder of its own: that of the build belongs to all tests.</summary>
+    private static string CopyApi(string to)
+    {
+        var from = Path.GetDirectoryName(Repository.Executable("RevenueAspire.Api"))!;
+        foreach (var file in Directory.EnumerateFiles(from, "*", SearchOption.AllDirectories))
+        {
+            var copy = Path.Combine(to, Path.GetRelativePath(from, file));
+            Directory.CreateDirectory(Path.GetDirectoryName(copy)!);
+            File.Copy(file, copy);
+        }
+
+        return to;
+    }
+
+    /// <summary>Which of the secrets open.</summary>
+    private static async Task<List<string>> AcceptedAsync(Installation installation)
+    {
+        var accepted = new List<string>();
+        foreach (var secret in (string[])["old", "new", "other"])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, installation.ApiUrl + "/liveEvent")
+            {
+                Content = new StringContent("""{"userId":"user1","name":"add_revenue","value":1}""", Encoding.UTF8, "application/json"),
+            };
+            request.Headers.TryAddWithoutValidation("Authorization", secret);
+            using var http = new HttpClient();
+            using var answer = await http.SendAsync(request);
+            if (answer.StatusCode == HttpStatusCode.Accepted)
+            {
+                accepted.Add(secret);
+            }
+        }
+
+        return accepted;
+    }
+}
