@@ -1,8 +1,10 @@
 using BenchmarkDotNet.Running;
+using RevenueAspire.Benchmarks;
 using RevenueAspire.Benchmarks.Ingest;
 using RevenueAspire.Benchmarks.Processor;
 
-// `ingest ...` measures the API and `processor ...` the processor as processes beside others; everything else goes to BenchmarkDotNet: one class a hot path (`--filter '*EventParser*'`), or without arguments a menu.
+// `ingest ...` measures the API and `processor ...` the processor as processes beside others; everything else goes to BenchmarkDotNet: one class a hot path (`--filter '*EventParser*'`), or without arguments a menu. `--quick` shows that a measurement runs, and measures nothing.
+args = Amounts.Take(args);
 switch (args)
 {
     case ["ingest", .. var options]:

@@ -9,17 +9,15 @@ namespace RevenueAspire.Benchmarks.Ingest;
 /// <summary>Managed bytes that a server allocates for a request, as its own runtime counts them.</summary>
 internal static class Allocations
 {
-    private const int WarmUpSeconds = 5;
-
     /// <summary>The counter tells once a second what came since; two more seconds see the last of it.</summary>
-    private static readonly TimeSpan CounterDelay = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CounterDelay = TimeSpan.FromSeconds(Amounts.Seconds(2));
 
     /// <summary>Compares what a single event costs with what a request costs bare Kestrel.</summary>
     public static async Task CompareAsync(MeasuredServer api, MeasuredServer bare, Settings settings)
     {
         foreach (var server in (MeasuredServer[])[api, bare])
         {
-            await Wrk.RunAsync(server.Url, settings.Connections[0], WarmUpSeconds);
+            await Wrk.RunAsync(server.Url, settings.Connections[0], Amounts.WarmUpSeconds);
         }
 
         var ours = new List<double>();

@@ -18,10 +18,10 @@ internal static class Batches
     /// <summary>Compares the time with that of an endpoint that reads and drops.</summary>
     public static async Task CompareAsync(string api, string bare, Settings settings)
     {
-        var bodies = EventLines.Bodies(TotalBytes, BodyBytes);
+        var bodies = EventLines.Bodies(Amounts.Bytes(TotalBytes), BodyBytes);
         var events = bodies.Sum(body => body.Lines);
         using var disk = new DiskFloor();
-        for (var run = 0; run < WarmUpRuns; run++)
+        for (var run = 0; run < Amounts.Runs(WarmUpRuns); run++)
         {
             await SendAsync(api, bodies);
             await SendAsync(bare, bodies);

@@ -25,8 +25,8 @@ internal static partial class ClientRuns
     public static async Task CompareAsync(string api, Settings settings)
     {
         using var directory = new TempDirectory();
-        var (large, events) = Write(directory, "large.jsonl", BatchBytes);
-        var (small, singles) = Write(directory, "small.jsonl", SingleBytes);
+        var (large, events) = Write(directory, "large.jsonl", Amounts.Bytes(BatchBytes));
+        var (small, singles) = Write(directory, "small.jsonl", Amounts.Bytes(SingleBytes));
         string[] batchOptions = ["--batch", BatchLines.ToString(CultureInfo.InvariantCulture)];
         string[] singleOptions = ["--concurrency", Concurrency.ToString(CultureInfo.InvariantCulture)];
         await SendAsync(api, directory, large, batchOptions);

@@ -10,7 +10,6 @@ internal static class Engines
     private const int BatchBytes = 30_000_000;
     private const int BatchConnections = 64;
     private const int BatchLines = 1000;
-    private const int WarmUpSeconds = 5;
 
     /// <summary>Compares single events and batches of 1000 with keys, both sides in turn.</summary>
     /// <param name="collector">Takes the telemetry of both.</param>
@@ -31,8 +30,8 @@ internal static class Engines
             await WriteAsync(lines);
             foreach (var url in new[] { api.Url, files })
             {
-                await Wrk.RunAsync(url, settings.Connections[0], WarmUpSeconds);
-                await Wrk.RunBatchesAsync(url, BatchConnections, WarmUpSeconds, lines);
+                await Wrk.RunAsync(url, settings.Connections[0], Amounts.WarmUpSeconds);
+                await Wrk.RunBatchesAsync(url, BatchConnections, Amounts.WarmUpSeconds, lines);
             }
 
             foreach (var connections in settings.Connections)
@@ -65,7 +64,7 @@ internal static class Engines
     private static async Task WriteAsync(string path)
     {
         await using var file = File.Create(path);
-        foreach (var body in EventLines.Bodies(BatchBytes, 1 << 20))
+        foreach (var body in EventLines.Bodies(Amounts.Bytes(BatchBytes), 1 << 20))
         {
             await file.WriteAsync(body.Body);
         }

@@ -7,7 +7,7 @@ namespace RevenueAspire.Benchmarks.Ingest;
 internal static class IngestComparison
 {
     private const string Usage = """
-        ingest [single|batch|latency|allocations|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64] [--engines "Host=..;Username=.."]
+        ingest [single|batch|latency|allocations|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64] [--engines "Host=..;Username=.."] [--quick]
 
           single       POST /liveEvent with wrk, the API beside bare Kestrel
           batch        100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them
@@ -54,6 +54,7 @@ internal static class IngestComparison
             }
         }
 
+        settings = settings with { Runs = Amounts.Runs(settings.Runs), Seconds = Amounts.Seconds(settings.Seconds), Connections = Amounts.Quick ? [Amounts.Connections(64)] : settings.Connections };
         bool Wanted(string part) => parts.Count == 0 || parts.Contains("all") || parts.Contains(part);
         await using var bare = await MeasuredServer.StartBareAsync();
         await using var api = await MeasuredServer.StartApiAsync(bare.Url);

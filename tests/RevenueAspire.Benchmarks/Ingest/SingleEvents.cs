@@ -5,16 +5,13 @@ namespace RevenueAspire.Benchmarks.Ingest;
 /// <summary>Single events, driven by wrk.</summary>
 internal static class SingleEvents
 {
-    /// <summary>Enough requests for tiered compilation to have finished.</summary>
-    private const int WarmUpSeconds = 5;
-
     private const int NodeConnections = 64;
 
     /// <summary>Compares requests a second with bare Kestrel.</summary>
     public static async Task CompareAsync(string api, string bare, Settings settings)
     {
-        await Wrk.RunAsync(api, settings.Connections[0], WarmUpSeconds);
-        await Wrk.RunAsync(bare, settings.Connections[0], WarmUpSeconds);
+        await Wrk.RunAsync(api, settings.Connections[0], Amounts.WarmUpSeconds);
+        await Wrk.RunAsync(bare, settings.Connections[0], Amounts.WarmUpSeconds);
         foreach (var connections in settings.Connections)
         {
             var (ours, theirs) = await InTurnAsync(api, bare, connections, settings);
@@ -32,7 +29,7 @@ internal static class SingleEvents
             return;
         }
 
-        await Wrk.RunAsync(node.Url, NodeConnections, WarmUpSeconds);
+        await Wrk.RunAsync(node.Url, NodeConnections, Amounts.WarmUpSeconds);
         var (theirs, ours) = await InTurnAsync(node.Url, bare, NodeConnections, settings);
         Figures.Print($"POST /liveEvent, {NodeConnections} connections", "requests/s", "Node, append without fsync", theirs, "bare Kestrel", ours);
     }
@@ -41,7 +38,7 @@ internal static class SingleEvents
     public static async Task MeasureLatencyAsync(string api, Settings settings)
     {
         var connections = settings.Connections[0];
-        await Wrk.RunAsync(api, connections, WarmUpSeconds);
+        await Wrk.RunAsync(api, connections, Amounts.WarmUpSeconds);
         var most = (await Wrk.RunAsync(api, connections, settings.Seconds)).RequestsPerSecond;
 
         // Each connection sends one request in so many milliseconds; the time until its answer is small beside that.

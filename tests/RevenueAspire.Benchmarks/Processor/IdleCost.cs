@@ -8,7 +8,7 @@ namespace RevenueAspire.Benchmarks.Processor;
 /// <summary>What processors that follow a log with nothing new in it cost: transactions a second, and processor time.</summary>
 internal static class IdleCost
 {
-    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(5);
+    private static readonly TimeSpan Settle = TimeSpan.FromSeconds(Amounts.Seconds(5));
 
     /// <summary>Measures for so many seconds. A transaction is one statement here.</summary>
     public static async Task MeasureAsync(string database, int processors, int seconds)

@@ -25,7 +25,7 @@ internal static class LiveLatency
         await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
         await using var processor = ServiceProcess.Start("RevenueAspire.Processor", [], environment);
         await api.WaitForUrlAsync(url + "/health");
-        await SendAsync(url, database, 3, perSecond: 1000);
+        await SendAsync(url, database, Amounts.Seconds(3), perSecond: 1000);
         for (var run = 0; run < runs; run++)
         {
             Print("1,000 events/s", await SendAsync(url, database, seconds, perSecond: 1000));

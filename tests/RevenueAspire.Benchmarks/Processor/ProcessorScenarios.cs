@@ -33,13 +33,13 @@ internal static class ProcessorScenarios
         switch (scenario)
         {
             case "live":
-                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, Number("--seconds", 10), Number("--runs", 1)));
+                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, Amounts.Seconds(Number("--seconds", 10)), Amounts.Runs(Number("--runs", 1))));
                 return 0;
             case "share" when given.TryGetValue("--file", out var file):
-                await WithDatabaseAsync(server, database => SharedFile.CompareAsync(database, file, Number("--processors", 2), Number("--runs", 5)));
+                await WithDatabaseAsync(server, database => SharedFile.CompareAsync(database, file, Number("--processors", 2), Amounts.Runs(Number("--runs", 5))));
                 return 0;
             case "idle":
-                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, Number("--processors", 4), Number("--seconds", 30)));
+                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, Number("--processors", 4), Amounts.Seconds(Number("--seconds", 30))));
                 return 0;
             default:
                 Console.Error.WriteLine(Usage);

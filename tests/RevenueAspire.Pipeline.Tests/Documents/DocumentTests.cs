@@ -7,7 +7,7 @@ namespace RevenueAspire.Pipeline.Tests.Documents;
 public sealed partial class DocumentTests
 {
     /// <summary>Names of <c>run:</c> and the test that runs the block.</summary>
-    private static readonly string[] Run = ["session", "own event", "tools", "backup", "restore", "verify", "waiting", "load"];
+    private static readonly string[] Run = ["session", "own event", "tools", "backup", "restore", "verify", "waiting", "load", "figures of the processor", "figures of ingest", "figures of the log in Postgres"];
 
     private static IEnumerable<string> Markdown =>
         DocumentBlock.Documents.Concat(Directory.GetFiles(Path.Combine(Repository.Root, "src"), "README.md", SearchOption.AllDirectories).Where(path => !path.Contains("/bin/", StringComparison.Ordinal)).Select(path => Path.GetRelativePath(Repository.Root, path)));

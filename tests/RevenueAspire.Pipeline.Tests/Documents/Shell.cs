@@ -20,8 +20,9 @@ internal static class Shell
     /// <summary>Runs commands to their end.</summary>
     /// <param name="commands">The text of a block; the build folder is that of these tests.</param>
     /// <param name="environment">Variables.</param>
+    /// <param name="limitSeconds">How long they may take.</param>
     /// <returns>The exit code and both outputs.</returns>
-    public static async Task<(int Code, string Output, string Errors)> RunAsync(string commands, IReadOnlyDictionary<string, string?> environment)
+    public static async Task<(int Code, string Output, string Errors)> RunAsync(string commands, IReadOnlyDictionary<string, string?> environment, int limitSeconds = 60)
     {
         var start = new ProcessStartInfo("bash", ["-c", commands.Replace("/bin/Debug/", $"/bin/{Repository.Configuration}/", StringComparison.Ordinal)])
         {
@@ -37,7 +38,7 @@ internal static class Shell
 
         using var process = Process.Start(start)!;
         process.StandardInput.Close();
-        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(limitSeconds));
         try
         {
             var (output, errors) = (process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
@@ -47,7 +48,7 @@ internal static class Shell
         catch (OperationCanceledException)
         {
             process.Kill(entireProcessTree: true);
-            throw new TimeoutException("Still running after 60 s:\n" + commands);
+            throw new TimeoutException($"Still running after {limitSeconds} s:\n{commands}");
         }
     }
 

@@ -1,0 +1,39 @@
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests.Documents;
+
+/// <summary>The commands of docs/performance.md, each as it stands, and as short as it can. What comes out is no figure.</summary>
+internal static class FigureCommands
+{
+    private static readonly string Benchmarks = Path.Combine(Repository.Root, "tests", "RevenueAspire.Benchmarks", "bin", Repository.Configuration, "net10.0", "RevenueAspire.Benchmarks.dll");
+
+    /// <summary>Runs those commands of a block that need wrk, or those that do not.</summary>
+    public static async Task RunAsync(string block, bool needsWrk)
+    {
+        Shell.Require(needsWrk ? ["bash", "wrk"] : ["bash"]);
+        await using var installation = await Installation.CreateAsync();
+        var file = EventFile.Write(installation.File("events.jsonl"), Seed.Random(block), events: 2000, users: 100);
+        var commands = DocumentBlock.Named(block).Text.Split('\n').Where(line => needsWrk == (line.Contains(" ingest ", StringComparison.Ordinal) || line.Contains(" processor live ", StringComparison.Ordinal))).ToArray();
+        Assert.NotEmpty(commands);
+        foreach (var command in commands)
+        {
+            var typed = command
+                .Replace("dotnet run -c Release --project tests/RevenueAspire.Benchmarks --", $"dotnet '{Benchmarks}' --quick", StringComparison.Ordinal)
+                .Replace(" RevenueAspire.Processor.dll", $" '{Repository.Executable("RevenueAspire.Processor")}'", StringComparison.Ordinal)
+                .Replace("events.jsonl", $"'{file.Path}'", StringComparison.Ordinal)
+                .Replace("\"Host=...;Username=...\"", "\"$ConnectionStrings__revenuedb\"", StringComparison.Ordinal);
+            Assert.DoesNotContain("...", typed, StringComparison.Ordinal);
+            var variables = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = installation.ConnectionString };
+
+            // Programs are measured by their own executables, which look for .NET where it is usually installed; the tests may run on another one.
+            if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host)
+            {
+                variables["DOTNET_ROOT"] = Path.GetDirectoryName(host);
+            }
+
+            var run = await Shell.RunAsync(typed, variables, limitSeconds: 240);
+            Assert.True(run.Code == 0, $"{typed}\n{run.Output}\n{run.Errors}");
+            Assert.NotEmpty(run.Output);
+        }
+    }
+}
