@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Numerics;
+using System.Text;
+using System.Text.Json;
+using Npgsql;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests.Upgrade;
+
+/// <summary>What an earlier version has left on disk: its log, its database as SQL, a file that it counted, and what all that adds up to.</summary>
+/// <remarks>Below <c>data</c>, a folder a version. Nothing in there is ever changed: a new version that writes something else gets a folder beside it, made with <c>STORE_UPGRADE_DATA=NAME</c>.</remarks>
+internal sealed class StoredInstallation
+{
+    /// <summary>The key of an event that is in the log.</summary>
+    public const string KnownKey = "known-key";
+
+    /// <summary>That event.</summary>
+    public static readonly RevenueEvent Known = new("known user", "add_revenue", 4711);
+
+    // Where the data was is nobody's business, and is not where it will be.
+    private const string FormerFolder = "/srv/former";
+
+    private static readonly string Folder = Path.Combine(Repository.Root, "tests/RevenueAspire.Pipeline.Tests/Upgrade/data");
+    private readonly string _folder;
+
+    private StoredInstallation(string name) => _folder = Path.Combine(Folder, name);
+
+    public static IEnumerable<string> Names => Directory.EnumerateDirectories(Folder).Select(path => Path.GetFileName(path)!);
+
+    /// <summary>The file that was counted, with bad lines in it.</summary>
+    public string InputFile => Path.Combine(_folder, "input.jsonl");
+
+    /// <summary>The receipt that <see cref="KnownKey"/> got.</summary>
+    public string KnownReceipt => Expected().GetProperty("receipt").GetString()!;
+
+    public static StoredInstallation Named(string name) => new(name);
+
+    /// <summary>The balances.</summary>
+    public Totals Totals()
+    {
+        var totals = new Totals();
+        foreach (var user in Expected().GetProperty("users").EnumerateObject())
+        {
+            totals.Set(user.Name, BigInteger.Parse(user.Value.GetString()!, null));
+        }
+
+        return totals;
+    }
+
+    /// <summary>Puts all of it there.</summary>
+    public async Task RestoreAsync(Installation installation)
+    {
+        CopyFolder(Path.Combine(_folder, "events"), installation.File("events"));
+        await using var source = NpgsqlDataSource.Create(installation.ConnectionString);
+        await using var command = source.CreateCommand(await File.ReadAllTextAsync(Path.Combine(_folder, "revenuedb.sql")));
+        await command.ExecuteNonQueryAsync();
+    }
+
+    /// <summary>Makes a folder of what an installation has left that has been stopped.</summary>
+    public static async Task StoreAsync(string name, Installation installation, string inputFile, string receipt, Totals totals)
+    {
+        var stored = new StoredInstallation(name);
+        Directory.CreateDirectory(stored._folder);
+        CopyFolder(installation.File("events"), Path.Combine(stored._folder, "events"));
+        foreach (var file in Directory.GetFiles(Path.Combine(stored._folder, "events"), "*.lock"))
+        {
+            File.Delete(file);
+        }
+
+        File.Copy(inputFile, stored.InputFile);
+        var database = new NpgsqlConnectionStringBuilder(installation.ConnectionString);
+        var start = new ProcessStartInfo("pg_dump", ["--no-owner", "--inserts", "-h", database.Host!, "-p", $"{database.Port}", "-U", database.Username!, database.Database!]) { RedirectStandardOutput = true };
+        start.Environment["PGPASSWORD"] = database.Password;
+        using var dump = Process.Start(start)!;
+        var sql = await dump.StandardOutput.ReadToEndAsync();
+        await dump.WaitForExitAsync();
+        Assert.Equal(0, dump.ExitCode);
+
+        // Without what only psql understands, what is said of the server, and remarks.
+        var lines = sql.Split('\n').Where(line => line.Length > 0 && !line.StartsWith('\\') && !line.StartsWith("--", StringComparison.Ordinal) && !line.StartsWith("SET ", StringComparison.Ordinal) && !line.StartsWith("SELECT pg_catalog.set_config", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(Path.Combine(stored._folder, "revenuedb.sql"), string.Join('\n', lines).Replace(Path.GetDirectoryName(inputFile)!, FormerFolder, StringComparison.Ordinal));
+        var expected = new { receipt, users = totals.Users.ToDictionary(user => user.Key, user => user.Value.ToString(null, null)) };
+        await File.WriteAllTextAsync(Path.Combine(stored._folder, "expected.json"), JsonSerializer.Serialize(expected, Indented) + "\n", new UTF8Encoding(false));
+    }
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    private JsonElement Expected()
+    {
+        using var json = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(_folder, "expected.json")));
+        return json.RootElement.Clone();
+    }
+
+    private static void CopyFolder(string from, string to)
+    {
+        Directory.CreateDirectory(to);
+        foreach (var file in Directory.GetFiles(from))
+        {
+            File.Copy(file, Path.Combine(to, Path.GetFileName(file)), overwrite: true);
+        }
+    }
+}
