@@ -51,6 +51,7 @@ public static class CompletionScripts
             set -l line (commandline -cp)
             PROGRAM "[suggest:"(string length -- "$line")"]" "$line" 2>/dev/null
         end
+        complete -c PROGRAM -n 'not __fish_seen_subcommand_from send process' -f
         complete -c PROGRAM -a '(FUNCTION)'
         """;
 

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>The bash script completes what is typed, by asking the program; the others are at least understood by their shells, where those are installed.</summary>
+/// <summary>The scripts complete what is typed, by asking the program, in the shells that are installed; that for PowerShell is at least understood by it.</summary>
 public sealed class CompletionTests
 {
     [Theory]
@@ -35,6 +35,67 @@ public sealed class CompletionTests
         Assert.Equal((0, completed), (code, output.Trim()));
     }
 
+    [Fact]
+    public void The_fish_script_completes()
+    {
+        Assert.SkipUnless(Find("fish") is not null, "There is no fish.");
+        const string Complete =
+            """
+            set -x PATH $FOLDER $PATH
+            RevenueAspire.Client completion fish | source
+            for typed in "RevenueAspire.Client se" "RevenueAspire.Client load --u" "RevenueAspire.Client load --skew z" "RevenueAspire.Client completion b" "RevenueAspire.Client send a-fi"
+                echo (complete -C "$typed" | string split -f1 \t | string join ' ')
+            end
+            """;
+        using var directory = new TempDirectory();
+        foreach (var name in (string[])["a-file.jsonl", "bash.jsonl"])
+        {
+            File.WriteAllText(directory.File(name), "");
+        }
+
+        // Files only where a command takes them.
+        var (code, output) = Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
+        Assert.Equal((0, "send\n--url --users\nzipf\nbash\na-file.jsonl\n"), (code, output));
+    }
+
+    [Fact]
+    public void The_zsh_script_completes()
+    {
+        Assert.SkipUnless(Find("zsh") is not null, "There is no zsh.");
+
+        // A shell in a terminal of its own, and the tab key. Each line is waited for; the last resort is a minute.
+        const string Complete =
+            """
+            zmodload zsh/zpty
+            path=($FOLDER $path)
+            zpty -b shell zsh -f -i
+            wait_for() {
+              local seen= chunk
+              for _ in {1..1200}; do
+                while zpty -r -t shell chunk; do seen+=$chunk; done
+                [[ $seen == *$~1* ]] && { echo "found $1"; return }
+                sleep 0.05
+              done
+              echo "no $1 in ${(q)seen}"
+            }
+            zpty -w shell "autoload -Uz compinit; compinit -u -D; source <(RevenueAspire.Client completion zsh); echo rea''dy"
+            wait_for ready
+            zpty -w -n shell $'RevenueAspire.Client load --sk\t'
+            wait_for --skew
+            zpty -w -n shell $'\x15RevenueAspire.Client se\t'
+            wait_for send
+            zpty -w -n shell $'\x15RevenueAspire.Client load --u\t'
+            wait_for '--url*--users'
+            zpty -w -n shell $'\x15RevenueAspire.Client send a-fi\t'
+            wait_for a-file.jsonl
+            zpty -d shell
+            """;
+        using var directory = new TempDirectory();
+        File.WriteAllText(directory.File("a-file.jsonl"), "");
+        var (code, output) = Run("zsh", ["-f", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path, ["TERM"] = "xterm" }, directory.Path);
+        Assert.Equal((0, "found ready\nfound --skew\nfound send\nfound --url*--users\nfound a-file.jsonl\n"), (code, output));
+    }
+
     [Theory]
     [InlineData("bash", "-n")]
     [InlineData("zsh", "-n")]
@@ -55,12 +116,15 @@ public sealed class CompletionTests
     /// <summary>The program as a person calls it.</summary>
     private static string Executable(string program) => Path.ChangeExtension(Repository.Executable(program), OperatingSystem.IsWindows() ? ".exe" : null);
 
+    /// <summary>Where the program is that a person calls by its name.</summary>
+    private static string Folder(string program) => Path.GetDirectoryName(Executable(program))!;
+
     private static string? Find(string program) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
-    private static (int Code, string Output) Run(string program, string[] arguments, Dictionary<string, string> environment)
+    private static (int Code, string Output) Run(string program, string[] arguments, Dictionary<string, string> environment, string? folder = null)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = folder ?? "" };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

@@ -16,7 +16,7 @@ internal static partial class LogHosting
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<AccessControl>();
         // The container disposes it after the server has drained: what is queued is written and acknowledged first.
-        if (builder.Configuration.GetValue("EventLog:Engine", LogEngine.File) == LogEngine.Postgres)
+        if (ReadEngine(builder.Configuration["EventLog:Engine"]) == LogEngine.Postgres)
         {
             builder.Services.AddSingleton<IEventLog>(OpenInPostgres);
             builder.Services.AddHostedService<PostgresLogCareService>();
@@ -31,6 +31,11 @@ internal static partial class LogHosting
 
         return builder;
     }
+
+    private static LogEngine ReadEngine(string? text) =>
+        string.IsNullOrEmpty(text) ? LogEngine.File
+        : Enum.TryParse<LogEngine>(text, ignoreCase: true, out var engine) && Enum.IsDefined(engine) ? engine
+        : throw new EventLogException($"EventLog:Engine must be {nameof(LogEngine.File)} or {nameof(LogEngine.Postgres)}, not '{text}'.");
 
     private static PostgresEventLog OpenInPostgres(IServiceProvider services)
     {

@@ -114,7 +114,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     {
         if (Interlocked.Exchange(ref _state, 2) != 2)
         {
-            LogAway(logger, reason);
+            LogAway(logger, reason.TrimEnd('.'));
         }
 
         return new LedgerUnavailableException(reason, exception);

@@ -3,6 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.ServiceDefaults.CommandLines;
 using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Client.CommandLine;
@@ -67,7 +68,7 @@ internal static class ClientCommandLine
         {
             foreach (var error in parsed.Errors)
             {
-                await terminal.Error.WriteLineAsync(error.Message);
+                await terminal.Error.WriteLineAsync(UsageErrors.OneLine(error.Message));
             }
 
             var command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";

@@ -9,6 +9,7 @@ using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Reading;
 using RevenueAspire.ServiceDefaults;
+using RevenueAspire.ServiceDefaults.CommandLines;
 
 namespace RevenueAspire.Processor.CommandLine;
 
@@ -47,7 +48,7 @@ internal static class ProcessorCommandLine
         {
             foreach (var error in parsed.Errors)
             {
-                Console.Error.WriteLine(error.Message);
+                Console.Error.WriteLine(UsageErrors.OneLine(error.Message));
             }
 
             Console.Error.WriteLine("Try --help.");

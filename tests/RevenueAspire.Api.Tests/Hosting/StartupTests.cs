@@ -31,6 +31,8 @@ public sealed class StartupTests : IDisposable
         { "--Api:MaxEventBytes=1", "Api:MaxEventBytes" },
         { "--Api:BatchMemoryBytes=2000000", "Api:BatchMemoryBytes" },
         { "--EventLog:SegmentBytes=1", "EventLog:SegmentBytes" },
+        { "--EventLog:Engine=Tape", "EventLog:Engine must be File or Postgres, not 'Tape'" },
+        { "--EventLog:Engine=Postgres", "ConnectionStrings:revenuedb" },
         { "--EventTypes:add_revenue=2", "EventTypes" },
         { "--EventTypes:add_revenue=x", "EventTypes:add_revenue" },
         { "--ConnectionStrings:revenuedb=nonsense", "ConnectionStrings:revenuedb" },
