@@ -41,8 +41,13 @@ public sealed partial class TerminalTests
         var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(Colours_are_for_a_terminal_and_not_with_NO_COLOR)), events: 20, users: 5);
         var terminal = new Dictionary<string, string?>
         {
-            ["Client__Url"] = installation.ApiUrl, ["Client__Secret"] = Installation.Secret, ["Data__Directory"] = installation.File("data"), ["FILE"] = file.Path,
-            ["TERM"] = "xterm-256color", ["NO_COLOR"] = null, ["CI"] = null,
+            ["Client__Url"] = installation.ApiUrl,
+            ["Client__Secret"] = Installation.Secret,
+            ["Data__Directory"] = installation.File("data"),
+            ["FILE"] = file.Path,
+            ["TERM"] = "xterm-256color",
+            ["NO_COLOR"] = null,
+            ["CI"] = null,
         };
         const string Send = "script -qec 'dotnet src/RevenueAspire.Client/bin/Debug/net10.0/RevenueAspire.Client.dll send \"$FILE\" --rate 20' /dev/null";
         var (code, coloured, _) = await Shell.RunAsync(Send, terminal);
