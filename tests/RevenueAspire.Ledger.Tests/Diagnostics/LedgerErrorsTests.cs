@@ -153,7 +153,7 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     }
 
     [Fact]
-    public async Task What_the_driver_lets_out_of_a_connection_that_broke_between_two_statements_is_transient()
+    public async Task M12_what_the_driver_lets_out_of_a_connection_that_broke_between_two_statements_is_transient()
     {
         // As it comes out of Npgsql, rarely, where a proxy cuts connections at random.
         var handle = new ManualResetEventSlim();
@@ -169,7 +169,7 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     }
 
     [Fact]
-    public async Task A_connection_that_breaks_off_is_transient_and_says_so()
+    public async Task M12_a_connection_that_breaks_off_is_transient_and_says_so()
     {
         using var rude = new TcpListener(IPAddress.Loopback, 0);
         rude.Start();
@@ -199,7 +199,7 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     }
 
     [Fact]
-    public async Task A_role_without_a_free_connection_is_transient_and_says_so()
+    public async Task M12_a_role_without_a_free_connection_is_transient_and_says_so()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var role = "r" + Guid.NewGuid().ToString("N");
@@ -218,7 +218,7 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     }
 
     [Fact]
-    public async Task A_missing_right_stops_and_says_so()
+    public async Task M12_a_missing_right_stops_and_says_so()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var role = "r" + Guid.NewGuid().ToString("N");
@@ -236,7 +236,7 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     [InlineData("53100", "could not extend file", "no disk space")]
     [InlineData("57P03", "the database system is starting up", "not ready")]
     [InlineData("XX000", "first line\nsecond line", "first line second line")]
-    public void Errors_of_a_server_in_trouble_are_transient_and_say_what_to_do(string sqlState, string message, string expected)
+    public void M12_errors_of_a_server_in_trouble_are_transient_and_say_what_to_do(string sqlState, string message, string expected)
     {
         var error = new PostgresException(message, "FATAL", "FATAL", sqlState);
         Assert.True(LedgerErrors.IsTransient(error));

@@ -136,6 +136,16 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
+    public async Task M1_no_id_is_made_by_the_database()
+    {
+        // A number from a sequence is given out a second time after a crash that lost the commit in which it was given out first.
+        await using var database = await LedgerDatabase.CreateAsync();
+        Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from pg_class where relkind = 'S' and relnamespace = 'public'::regnamespace"));
+        Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from information_schema.columns where table_schema = 'public' and column_name like '%id' and (column_default is not null or is_identity = 'YES')"));
+        Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from information_schema.columns where table_schema = 'public' and column_name in ('source_id', 'range_id', 'content_id', 'lease_owner', 'recorded_by') and data_type <> 'uuid'"));
+    }
+
+    [Fact]
     public async Task The_script_accepts_its_own_tables_and_a_change_of_them_takes_a_new_version()
     {
         await using var database = await LedgerDatabase.CreateAsync();

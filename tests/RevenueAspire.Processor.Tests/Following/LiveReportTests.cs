@@ -84,9 +84,9 @@ public sealed class LiveReportTests
     {
         using var stop = new CancellationTokenSource();
         var entries = new EntryLog();
-        var following = Task.Run(() => new LogFollower(ledger.Services(options, logger: entries), LogSourceReader.Open(log.Directory), TimeProvider.System, entries).RunAsync(stop.Token));
+        var following = LogFollowing.FollowAsync(ledger, log.Directory, options, stop.Token, entries);
         await meanwhile();
-        await Eventually.IsTrueAsync(async () => (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))?.AppliedThrough == log.Mark);
+        await LogFollowing.AppliedAsync(ledger, log);
         await stop.CancelAsync();
         await following;
         return [.. entries.Entries];

@@ -7,6 +7,7 @@ using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
 using RevenueAspire.Processor.Tests.Support;
 using RevenueAspire.Testing;
+using static RevenueAspire.Processor.Tests.Support.LogFollowing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
@@ -89,28 +90,6 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
-    public async Task M11_a_live_range_is_not_applied_behind_another_tail_than_the_follower_has()
-    {
-        await using var ledger = await LedgerFixture.CreateAsync();
-        await using var log = new TestLog(ledger.Folder.File("log"));
-        await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
-        var messages = new MessageLog();
-        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions(), CancellationToken.None, messages);
-        await AppliedAsync(ledger, log);
-
-        // The ledger was set back, and another copy of the log was applied to the same offset.
-        await using (var restored = ledger.Database.CreateCommand("update event_source set tail_hash = sha256('other bytes')"))
-        {
-            await restored.ExecuteNonQueryAsync();
-        }
-
-        await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
-        await following.WaitAsync(TimeSpan.FromSeconds(20));
-        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("not the ones that the ledger has applied", StringComparison.Ordinal));
-        Assert.Equal(1, (await ledger.BalancesAsync())["a"]);
-    }
-
-    [Fact]
     public async Task M9_an_unknown_event_name_stops_the_log_behind_what_comes_before_it()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
@@ -135,138 +114,6 @@ public sealed class LogFollowerTests
         Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
         await stop.CancelAsync();
         await following;
-    }
-
-    [Fact]
-    public async Task M11_a_log_whose_applied_bytes_are_others_now_stops()
-    {
-        await using var ledger = await LedgerFixture.CreateAsync();
-        var directory = ledger.Folder.File("log");
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 1).Add("b", 2).Bytes);
-            using var stop = new CancellationTokenSource();
-            var following = FollowAsync(ledger, directory, new ProcessorOptions(), stop.Token);
-            await AppliedAsync(ledger, log);
-            await stop.CancelAsync();
-            await following;
-        }
-
-        var segment = Directory.GetFiles(directory).Single(path => new FileInfo(path).Length > 100 && Path.GetFileName(path).StartsWith("00000", StringComparison.Ordinal) && !path.EndsWith(".crc", StringComparison.Ordinal));
-        var bytes = await File.ReadAllBytesAsync(segment);
-        bytes[Array.IndexOf(bytes, (byte)'1')] = (byte)'7';
-        await File.WriteAllBytesAsync(segment, bytes);
-        var messages = new MessageLog();
-        await FollowAsync(ledger, directory, new ProcessorOptions(), CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
-        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("not the ones that the ledger has applied", StringComparison.Ordinal));
-        Assert.Equal(1, (await ledger.BalancesAsync())["a"]);
-    }
-
-    [Fact]
-    public async Task M11_an_older_copy_of_a_log_waits_loudly_and_stops_once_it_has_grown_so_far()
-    {
-        await using var ledger = await LedgerFixture.CreateAsync();
-        var (directory, copy) = (ledger.Folder.File("log"), ledger.Folder.File("copy"));
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
-            Copy(directory, copy);
-            await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
-            using var stop = new CancellationTokenSource();
-            var following = FollowAsync(ledger, directory, new ProcessorOptions(), stop.Token);
-            await AppliedAsync(ledger, log);
-            await stop.CancelAsync();
-            await following;
-        }
-
-        var messages = new MessageLog();
-        var waiting = FollowAsync(ledger, copy, new ProcessorOptions(), CancellationToken.None, messages);
-        await Eventually.IsTrueAsync(() => messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
-        await using (var log = new TestLog(copy))
-        {
-            await Task.Delay(TimeSpan.FromSeconds(2.5));
-            Assert.False(waiting.IsCompleted);
-            Assert.Single(messages.Lines, line => line.Contains("durable only up to", StringComparison.Ordinal));
-            await log.AppendAsync(new EventFile().Add("a", 50).Add("b", 60).Add("c", 70).Bytes);
-            await waiting.WaitAsync(TimeSpan.FromSeconds(20));
-        }
-
-        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("not the ones that the ledger has applied", StringComparison.Ordinal));
-        Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
-    }
-
-    [Fact]
-    public async Task M11_a_mark_that_a_power_cut_took_back_is_waited_for_and_nothing_is_applied_twice()
-    {
-        await using var ledger = await LedgerFixture.CreateAsync();
-        var directory = ledger.Folder.File("log");
-        byte[] older;
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
-            older = await File.ReadAllBytesAsync(Path.Combine(directory, "durable.mark"));
-            await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
-            using var stop = new CancellationTokenSource();
-            var following = FollowAsync(ledger, directory, new ProcessorOptions(), stop.Token);
-            await AppliedAsync(ledger, log);
-            await stop.CancelAsync();
-            await following;
-        }
-
-        await File.WriteAllBytesAsync(Path.Combine(directory, "durable.mark"), older);
-        var messages = new MessageLog();
-        using var end = new CancellationTokenSource();
-        var waiting = FollowAsync(ledger, directory, new ProcessorOptions(), end.Token, messages);
-        await Eventually.IsTrueAsync(() => messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
-        Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
-
-        // The API starts again: recovery keeps the whole group above the mark, and new events follow it.
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 4).Bytes);
-            await AppliedAsync(ledger, log);
-        }
-
-        Assert.False(waiting.IsCompleted);
-        Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
-        await end.CancelAsync();
-        await waiting;
-    }
-
-    [Fact]
-    public async Task M11_a_mark_that_a_power_cut_took_back_behind_a_claimed_range_is_waited_for()
-    {
-        await using var ledger = await LedgerFixture.CreateAsync();
-        var directory = ledger.Folder.File("log");
-        byte[] older;
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
-            older = await File.ReadAllBytesAsync(Path.Combine(directory, "durable.mark"));
-            await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
-
-            // A processor had claimed all of it when the power went.
-            await ledger.Sources.OpenLogAsync(log.LogId, directory, CancellationToken.None);
-            var owner = Guid.NewGuid();
-            var range = await ledger.Ranges.TryClaimAsync(log.LogId, 0, log.Mark, owner, TimeSpan.FromMinutes(1), CancellationToken.None);
-            await ledger.Ranges.ReleaseAsync(range!.Id, owner, CancellationToken.None);
-        }
-
-        await File.WriteAllBytesAsync(Path.Combine(directory, "durable.mark"), older);
-        var messages = new MessageLog();
-        using var end = new CancellationTokenSource();
-        var waiting = FollowAsync(ledger, directory, new ProcessorOptions(), end.Token, messages);
-        await Eventually.IsTrueAsync(() => waiting.IsCompleted || messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
-        Assert.DoesNotContain(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal));
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 4).Bytes);
-            await AppliedAsync(ledger, log);
-        }
-
-        Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
-        await end.CancelAsync();
-        await waiting;
     }
 
     [Theory]
@@ -349,78 +196,6 @@ public sealed class LogFollowerTests
     }
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task M11_an_older_copy_that_is_put_under_a_running_follower_is_never_applied(bool inPlace)
-    {
-        await using var ledger = await LedgerFixture.CreateAsync();
-        var (directory, copy) = (ledger.Folder.File("log"), ledger.Folder.File("copy"));
-        var messages = new MessageLog();
-        Task following;
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
-            Copy(directory, copy);
-            following = FollowAsync(ledger, directory, new ProcessorOptions(), CancellationToken.None, messages);
-            await log.AppendAsync(new EventFile().Add("b", 2).Add("c", 3).Bytes);
-            await AppliedAsync(ledger, log);
-        }
-
-        if (inPlace)
-        {
-            Copy(copy, directory);
-        }
-        else
-        {
-            Directory.Delete(directory, recursive: true);
-            Directory.Move(copy, directory);
-            await messages.HasAsync("durable only up to");
-        }
-
-        await using (var log = new TestLog(directory))
-        {
-            for (var user = 0; user < 20; user++)
-            {
-                await log.AppendAsync(new EventFile().Add($"new{user}", 5).Bytes);
-            }
-
-            await following.WaitAsync(TimeSpan.FromSeconds(20));
-        }
-
-        Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains("not the ones that the ledger has applied", StringComparison.Ordinal));
-        Assert.Equal(["a", "b", "c"], (await ledger.BalancesAsync()).Keys.Order());
-    }
-
-    [Fact]
-    public async Task A_log_that_is_away_for_a_moment_is_followed_again()
-    {
-        await using var ledger = await LedgerFixture.CreateAsync();
-        var directory = ledger.Folder.File("log");
-        var messages = new MessageLog();
-        using var stop = new CancellationTokenSource();
-        Task following;
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
-            following = FollowAsync(ledger, directory, new ProcessorOptions(), stop.Token, messages);
-            await AppliedAsync(ledger, log);
-        }
-
-        Directory.Move(directory, directory + ".away");
-        await messages.HasAsync("trying again");
-        Directory.Move(directory + ".away", directory);
-        await using (var log = new TestLog(directory))
-        {
-            await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
-            await AppliedAsync(ledger, log);
-        }
-
-        Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
-        await stop.CancelAsync();
-        await following;
-    }
-
-    [Theory]
     [InlineData(1 << 20)]
     [InlineData(1 << 16)]
     public async Task Damage_in_a_sealed_segment_is_told_and_recorded_as_a_reject_and_the_rest_counts(int liveRangeBytes)
@@ -485,45 +260,6 @@ public sealed class LogFollowerTests
         await ledger.AssertBalancesAsync(files);
         await stop.CancelAsync();
         await following;
-    }
-
-    private static Task FollowAsync(LedgerFixture ledger, string directory, ProcessorOptions options, CancellationToken cancellationToken, ILogger? logger = null, EventTypes? types = null) =>
-        Task.Run(() => new LogFollower(ledger.Services(options, types, logger: logger as ILogger<ApplyServices>), LogSourceReader.Open(directory), TimeProvider.System, logger ?? NullLogger.Instance).RunAsync(cancellationToken), CancellationToken.None);
-
-    private static Task AppliedAsync(LedgerFixture ledger, TestLog log) =>
-        Eventually.IsTrueAsync(async () => (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))?.AppliedThrough == log.Mark);
-
-    private static void Copy(string from, string to)
-    {
-        Directory.CreateDirectory(to);
-        foreach (var path in Directory.GetFiles(from).Where(path => !path.EndsWith(".lock", StringComparison.Ordinal)))
-        {
-            using var source = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
-            using var target = new FileStream(Path.Combine(to, Path.GetFileName(path)), FileMode.Create, FileAccess.Write, FileShare.ReadWrite);
-            source.CopyTo(target);
-        }
-    }
-
-    private sealed class MessageLog : ILogger<ApplyServices>
-    {
-        public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();
-
-        public Task HasAsync(string text) => Eventually.IsTrueAsync(() => Task.FromResult(Lines.Any(line => line.Contains(text, StringComparison.Ordinal))));
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public System.Collections.Concurrent.ConcurrentQueue<Exception> Exceptions { get; } = new();
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            Lines.Enqueue(formatter(state, exception));
-            if (exception is not null)
-            {
-                Exceptions.Enqueue(exception);
-            }
-        }
     }
 
     private sealed class BrokenClock : TimeProvider

@@ -12,10 +12,10 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
     private const int Attempts = 8;
 
     [Fact]
-    public async Task M6_M7_backends_killed_behind_asynchronous_commits_lead_to_nothing_reused_and_nothing_skipped()
+    public async Task M1_M6_M7_backends_killed_behind_asynchronous_commits_lead_to_nothing_reused_and_nothing_skipped()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "a backend is killed by a signal");
-        var random = Seed.Random(nameof(M6_M7_backends_killed_behind_asynchronous_commits_lead_to_nothing_reused_and_nothing_skipped));
+        var random = Seed.Random(nameof(M1_M6_M7_backends_killed_behind_asynchronous_commits_lead_to_nothing_reused_and_nothing_skipped));
         var (lost, crashes) = (0, 0);
 
         // When a crash takes commits with it is up to the server: each attempt is a whole test, and one of them must have lost something.

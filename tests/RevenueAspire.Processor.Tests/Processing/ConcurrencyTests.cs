@@ -34,19 +34,11 @@ public sealed class ConcurrencyTests
         var file = EventFile.Random(Seed.Random(nameof(While_one_lane_merges_the_other_one_leaves_the_database_alone)), 2000, 300);
         var path = ledger.Write("a.jsonl", file.Bytes);
         var user = file.Sums.Keys.First();
-        await using var blocker = await ledger.Database.OpenConnectionAsync();
-        await using var transaction = await blocker.BeginTransactionAsync();
-        await using (var insert = blocker.CreateCommand())
-        {
-            insert.CommandText = "insert into users_revenue values ($1, 0)";
-            insert.Parameters.Add(new() { Value = user });
-            await insert.ExecuteNonQueryAsync();
-        }
-
+        await using var held = await HeldUsers.TakeAsync(ledger, user);
         var before = await ledger.TransactionsAsync();
         var processing = ledger.ProcessAsync(path);
         await Task.Delay(TimeSpan.FromSeconds(3));
-        await transaction.RollbackAsync();
+        await held.ReleaseAsync();
         await processing;
         await ledger.AssertBalancesAsync(file);
         Assert.InRange(await ledger.TransactionsAsync() - before, 1, 200);

@@ -122,7 +122,7 @@ public sealed class FileTests
     }
 
     [Fact]
-    public async Task Again_counts_once_more_and_a_new_file_once()
+    public async Task M10_again_counts_once_more_and_a_new_file_once()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = EventFile.Random(new Random(3), 100, 10);

@@ -37,6 +37,16 @@ internal sealed class TestLog : IAsyncDisposable
         return result.Receipt;
     }
 
+    /// <summary>Appends so much that segments of 64 KB are sealed.</summary>
+    public async Task AppendManyAsync()
+    {
+        var random = new Random(3);
+        for (var batch = 0; batch < 12; batch++)
+        {
+            await AppendAsync(EventFile.Random(random, 250, 300).Bytes);
+        }
+    }
+
     /// <summary>Retention: removes what is applied and in no other use; the bytes removed.</summary>
     public long RemoveApplied(long appliedThrough) => _writer.RemoveApplied(appliedThrough, retainBytes: 0);
 
