@@ -13,11 +13,14 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
 
-    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests) =>
-        (_connection, _transaction, Sources, FrozenRanges, Digests) = (connection, transaction, sources, ranges, digests);
+    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests) =>
+        (_connection, _transaction, Sources, Revenues, FrozenRanges, Digests) = (connection, transaction, sources, revenues, ranges, digests);
 
     /// <summary>All sources.</summary>
     public IReadOnlyList<EventSource> Sources { get; }
+
+    /// <summary>Sum of the events of each source before its <see cref="EventSource.AppliedThrough"/>, as the ledger keeps it for its total.</summary>
+    public IReadOnlyDictionary<Guid, BigInteger> Revenues { get; }
 
     /// <summary>Frozen ranges that are not folded: users up to each part's watermark are in the balances.</summary>
     public IReadOnlyList<EventRange> FrozenRanges { get; }
@@ -27,6 +30,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
 
     /// <summary>Opens the snapshot on a connection of its own.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    /// <exception cref="LedgerException">A source's revenue is no integer: somebody wrote to the table by hand.</exception>
     public static async Task<LedgerSnapshot> OpenAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -42,9 +46,10 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             }
 
             var sources = await ReadSourcesAsync(connection, cancellationToken).ConfigureAwait(false);
+            var revenues = await ReadRevenuesAsync(connection, cancellationToken).ConfigureAwait(false);
             var ranges = await ReadFrozenRangesAsync(connection, cancellationToken).ConfigureAwait(false);
             var digests = await ReadDigestsAsync(connection, cancellationToken).ConfigureAwait(false);
-            return new LedgerSnapshot(connection, transaction, sources, ranges, digests);
+            return new LedgerSnapshot(connection, transaction, sources, revenues, ranges, digests);
         }
         catch
         {
@@ -71,13 +76,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            var text = rows.GetString(1);
-            if (!BigInteger.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revenue))
-            {
-                throw new LedgerException($"users_revenue holds a revenue that is no integer ({text}): somebody else writes to this table");
-            }
-
-            yield return (rows.GetFieldValue<byte[]>(0), revenue);
+            yield return (rows.GetFieldValue<byte[]>(0), ParseRevenue("users_revenue", rows.GetString(1)));
         }
     }
 
@@ -93,6 +92,24 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         await using var command = new NpgsqlCommand($"select {SourceRows.Columns} from event_source order by name, generation, source_id", connection);
         return await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false);
     }
+
+    private static async Task<Dictionary<Guid, BigInteger>> ReadRevenuesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select source_id, revenue_through::text from event_source", connection);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var revenues = new Dictionary<Guid, BigInteger>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            revenues.Add(rows.GetGuid(0), ParseRevenue("event_source", rows.GetString(1)));
+        }
+
+        return revenues;
+    }
+
+    private static BigInteger ParseRevenue(string table, string text) =>
+        BigInteger.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revenue)
+            ? revenue
+            : throw new LedgerException($"{table} holds a revenue that is no integer ({text}): somebody else writes to this table");
 
     private static async Task<ILookup<Guid, FileDigest>> ReadDigestsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -37,6 +37,12 @@ internal sealed class BlockWorker(EventTypes types)
 
     public long Events { get; private set; }
 
+    /// <summary>Lines that are no events, held or not.</summary>
+    public long RejectedLines { get; private set; }
+
+    /// <summary>Sum of the events, each once and whoever the user is, whatever <see cref="Scope"/> takes.</summary>
+    public Int128 Revenue { get; private set; }
+
     public long? UnknownNameAt { get; private set; }
 
     /// <summary>The line at which this worker stopped, since it held as many rejects as it may; else null. Behind the range's beginning, since those rejects come before it.</summary>
@@ -54,6 +60,8 @@ internal sealed class BlockWorker(EventTypes types)
         _maxRejects = maxRejects;
         FullAt = null;
         Events = 0;
+        RejectedLines = 0;
+        Revenue = 0;
         UnknownNameAt = null;
         RejectCount = 0;
         Weight = Users.Weight;
@@ -105,7 +113,7 @@ internal sealed class BlockWorker(EventTypes types)
             if (Rejects.Count >= _maxRejects && offset > block.Offset)
             {
                 FullAt = offset;
-                _queue.AddTo(Users, all);
+                Revenue += _queue.AddTo(Users, all);
                 return line;
             }
 
@@ -114,7 +122,7 @@ internal sealed class BlockWorker(EventTypes types)
                 Events++;
                 if (_queue.Add(all, all.Length - rest.Length + EventParser.PlainUserIdAt, userIdLength, delta))
                 {
-                    _queue.AddTo(Users, all);
+                    Revenue += _queue.AddTo(Users, all);
                 }
 
                 first = false;
@@ -139,7 +147,7 @@ internal sealed class BlockWorker(EventTypes types)
                 if (reason == RejectReason.NameUnknown && source.Kind == SourceKind.Log)
                 {
                     UnknownNameAt ??= offset;
-                    _queue.AddTo(Users, all);
+                    Revenue += _queue.AddTo(Users, all);
                     return line;
                 }
 
@@ -157,7 +165,7 @@ internal sealed class BlockWorker(EventTypes types)
             rest = rest[length..];
         }
 
-        _queue.AddTo(Users, all);
+        Revenue += _queue.AddTo(Users, all);
         return line;
     }
 
@@ -167,6 +175,7 @@ internal sealed class BlockWorker(EventTypes types)
         if (outcome == ParseOutcome.Event)
         {
             Events++;
+            Revenue += parsed.Delta;
             var hash = KeyHash.Compute(parsed.UserId);
             if (Scope.Contains(hash))
             {
@@ -186,6 +195,7 @@ internal sealed class BlockWorker(EventTypes types)
 
     private void AddReject(int block, long offset, long line, string reason, ReadOnlySpan<byte> content)
     {
+        RejectedLines++;
         if (!KeepsRejects)
         {
             return;

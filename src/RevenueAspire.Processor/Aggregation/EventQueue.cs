@@ -28,11 +28,13 @@ internal sealed class EventQueue
     /// <summary>Adds all events to the table.</summary>
     /// <param name="users">The table.</param>
     /// <param name="block">The block that the events are of.</param>
+    /// <returns>Their sum.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public void AddTo(UserSums users, ReadOnlySpan<byte> block)
+    public Int128 AddTo(UserSums users, ReadOnlySpan<byte> block)
     {
         var count = _count;
         _count = 0;
+        Int128 sum = 0;
         for (var index = 0; index < count; index++)
         {
             users.PrefetchSlot(_hash[index]);
@@ -46,6 +48,9 @@ internal sealed class EventQueue
         for (var index = 0; index < count; index++)
         {
             users.Add(block.Slice(_userIdAt[index], _userIdLength[index]), _hash[index], _delta[index]);
+            sum += _delta[index];
         }
+
+        return sum;
     }
 }

@@ -20,7 +20,13 @@ internal sealed class RangeAggregate
     /// <summary>Valid events.</summary>
     public required long Events { get; init; }
 
-    /// <summary>Rejected lines in order of offset.</summary>
+    /// <summary>Sum of the events, whoever their users are.</summary>
+    public required Int128 Revenue { get; init; }
+
+    /// <summary>Number of rejected lines, held or not.</summary>
+    public required long RejectedLines { get; init; }
+
+    /// <summary>Rejected lines in order of offset; none where they are not held.</summary>
     public required IReadOnlyList<RejectedLine> Rejects { get; init; }
 
     /// <summary>Log only: stretches that could not be read; each is among the rejects, too.</summary>

@@ -164,13 +164,15 @@ internal sealed class RangeAggregator
     private RangeAggregate Assemble(BlockCursor cursor, long from)
     {
         var firstLines = new long[cursor.Blocks + 1];
-        long events = 0;
+        var (events, rejectedLines, revenue) = (0L, 0L, (Int128)0);
         long? unknownName = null;
         var rejects = new List<RejectedLine>();
         foreach (var worker in _workers)
         {
             worker.CopyLinesTo(firstLines.AsSpan(1));
             events += worker.Events;
+            rejectedLines += worker.RejectedLines;
+            revenue += worker.Revenue;
             if (worker.UnknownNameAt is { } at && !(at >= unknownName))
             {
                 unknownName = at;
@@ -198,6 +200,8 @@ internal sealed class RangeAggregator
             BytesHash = cursor.Hash(),
             Lines = firstLines[^1],
             Events = events,
+            Revenue = revenue,
+            RejectedLines = rejectedLines,
             Rejects = rejects,
             Damage = cursor.Damage,
             UnknownNameAt = unknownName,

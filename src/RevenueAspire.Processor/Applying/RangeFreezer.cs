@@ -50,7 +50,7 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
         var users = aggregate.Sort();
         var mine = new FrozenRange(
             aggregate.End, aggregate.BytesHash, fingerprint, aggregate.Lines, aggregate.Events, aggregate.Rejects.Count,
-            aggregate.Rejects.Count == 0 ? -1 : aggregate.Rejects[^1].Offset, -1, Slice(users), users.Sum());
+            aggregate.Rejects.Count == 0 ? -1 : aggregate.Rejects[^1].Offset, -1, Slice(users), aggregate.Revenue);
         var held = await FreezeAsync(range, mine, lease).ConfigureAwait(false);
         if (held is null)
         {

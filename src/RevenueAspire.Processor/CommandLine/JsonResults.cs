@@ -54,6 +54,21 @@ internal static class JsonResults
         }
 
         json.WriteEndArray();
+        json.WriteStartArray("totals");
+        foreach (var total in result.Totals)
+        {
+            json.WriteStartObject();
+            json.WriteString("source", total.Source);
+            json.WriteNumber("generation", total.Generation);
+            json.WriteNumber("from", total.From);
+            json.WriteNumber("through", total.Through);
+            json.WriteString("total", total.Counter);
+            WriteBalance(json, "table", total.Table);
+            WriteBalance(json, "events", total.Events);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
         WriteStrings(json, "errors", [.. result.Removed, .. result.Unreadable]);
     });
 

@@ -19,6 +19,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     private readonly RangeAggregator _fold = new(types, options, options.WorkerCount) { KeepsRejects = false };
     private readonly RangeAggregator _range = new(types, options, options.WorkerCount) { KeepsRejects = false };
     private readonly SortedSet<string> _unreadable = new(StringComparer.Ordinal);
+    private readonly List<TotalDifference> _totals = [];
 
     /// <summary>Compares all balances. Not to be called twice at once.</summary>
     /// <param name="report">Told each user that differs, in no particular order.</param>
@@ -41,11 +42,12 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         var (users, differences) = (0L, 0L);
         var (removed, hints) = (new List<string>(), new List<string>());
         _unreadable.Clear();
+        _totals.Clear();
         await Task.Run(() => sources.ForEach(source => Check(source, removed, hints, cancellationToken)), cancellationToken).ConfigureAwait(false);
         var bits = 0;
         for (uint partition = 0; partition < 1u << bits;)
         {
-            if (!await Task.Run(() => TryFold(sources, bits, partition, cancellationToken), cancellationToken).ConfigureAwait(false))
+            if (!await Task.Run(() => TryFold(snapshot, sources, bits, partition, cancellationToken), cancellationToken).ConfigureAwait(false))
             {
                 // The partitions before this one are those before its lower half now.
                 bits++;
@@ -59,7 +61,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             partition++;
         }
 
-        return new VerifyResult(users, sources.Sum(source => source.Times), differences, [.. _unreadable], removed, differences > 0 ? hints : []);
+        return new VerifyResult(users, sources.Sum(source => source.Times), differences, _totals, [.. _unreadable], removed, differences > 0 || _totals.Count > 0 ? hints : []);
     }
 
     private void Check(VerifiedSource source, List<string> removed, List<string> hints, CancellationToken cancellationToken)
@@ -77,17 +79,23 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     }
 
     /// <summary>False when the users of the partition do not fit into memory.</summary>
-    private bool TryFold(List<VerifiedSource> sources, int bits, uint partition, CancellationToken cancellationToken)
+    private bool TryFold(LedgerSnapshot snapshot, List<VerifiedSource> sources, int bits, uint partition, CancellationToken cancellationToken)
     {
         _fold.Clear();
+
+        // Each pass reads all bytes, so each finds the same.
+        _totals.Clear();
         foreach (var source in sources)
         {
             using var reader = source.Open(options.MaxLineBytes);
             _fold.Scope = new FoldScope(source.Times, bits, partition);
+            var (totals, isWhole) = (default(FoldTotals), reader.FirstOffset == 0);
             for (var from = reader.FirstOffset; from < source.Source.AppliedThrough;)
             {
                 var folded = _fold.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken);
                 Note(reader, folded);
+                totals += FoldTotals.Of(folded);
+                isWhole &= folded.Damage.Count == 0;
                 from = folded.End;
                 if (IsTooMuch(bits))
                 {
@@ -95,9 +103,14 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
                 }
             }
 
+            if (isWhole)
+            {
+                source.Generations.ToList().ForEach(generation => CompareTotals(generation, 0, generation.AppliedThrough, FoldTotals.Of(generation, snapshot.Revenues[generation.Id]), totals));
+            }
+
             foreach (var range in source.Ranges)
             {
-                AddMerged(reader, range, new FoldScope(1, bits, partition), cancellationToken);
+                AddMerged(source, reader, range, new FoldScope(1, bits, partition), cancellationToken);
                 if (IsTooMuch(bits))
                 {
                     return false;
@@ -125,8 +138,11 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
 
     private bool IsTooMuch(int bits) => _fold.Weight > options.MaxUsersPerRange && bits < MaxPartitionBits;
 
+    private void CompareTotals(EventSource source, long from, long through, FoldTotals table, FoldTotals events) =>
+        _totals.AddRange(FoldTotals.Compare(table, events).Select(total => new TotalDifference(source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
+
     /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
-    private void AddMerged(ISourceReader reader, EventRange range, FoldScope scope, CancellationToken cancellationToken)
+    private void AddMerged(VerifiedSource source, ISourceReader reader, EventRange range, FoldScope scope, CancellationToken cancellationToken)
     {
         _range.Clear();
         _range.Scope = scope;
@@ -135,6 +151,11 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         if (!folded.BytesHash.Span.SequenceEqual(range.Frozen.BytesHash.Span))
         {
             throw new UserErrorException($"Could not check. {reader.Name}: bytes {range.From} to {range.Frozen.End} have changed since their merge began: put the original back");
+        }
+
+        if (folded.Damage.Count == 0)
+        {
+            CompareTotals(source.Generations.Single(generation => generation.Id == range.SourceId), range.From, range.Frozen.End, FoldTotals.Of(range.Frozen), FoldTotals.Of(folded));
         }
 
         var merged = _range.Combine();

@@ -6,13 +6,18 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Verifying;
 
 /// <summary>A source that has something in the ledger, with the generations that have applied the same bytes of it.</summary>
-/// <param name="Source">The source; one of them, when generations were put together.</param>
-/// <param name="Times">How many generations have applied these bytes.</param>
+/// <param name="Generations">The source; more than one where generations were put together.</param>
 /// <param name="Ranges">Ranges that are merged in part.</param>
 /// <param name="Digests">File: what its content is known by, ascending by length.</param>
 /// <param name="OpenInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
-internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyList<EventRange> Ranges, IReadOnlyList<FileDigest> Digests, Func<Guid, IStoredLog> OpenInDatabase)
+internal sealed record VerifiedSource(IReadOnlyList<EventSource> Generations, IReadOnlyList<EventRange> Ranges, IReadOnlyList<FileDigest> Digests, Func<Guid, IStoredLog> OpenInDatabase)
 {
+    /// <summary>Any of the generations: what tells them apart does not matter to who reads the bytes.</summary>
+    public EventSource Source => Generations[0];
+
+    /// <summary>How many generations have applied these bytes.</summary>
+    public int Times => Generations.Count;
+
     /// <summary>Lists what a snapshot says is applied, wholly or in part.</summary>
     public static List<VerifiedSource> List(LedgerSnapshot snapshot, Func<Guid, IStoredLog> openInDatabase)
     {
@@ -21,7 +26,7 @@ internal sealed record VerifiedSource(EventSource Source, int Times, IReadOnlyLi
             .Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id))
             .GroupBy(source => (source.ContentId, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span), Types: Convert.ToHexString(source.TypesHash.Span)))
             .Select(generations => new VerifiedSource(
-                generations.First(), generations.Count(), [.. generations.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[generations.Key.ContentId]], openInDatabase))];
+                [.. generations], [.. generations.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[generations.Key.ContentId]], openInDatabase))];
     }
 
     /// <summary>Opens the source for a pass over it. Only one is open at a time, however many there are.</summary>

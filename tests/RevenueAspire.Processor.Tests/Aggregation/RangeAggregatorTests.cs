@@ -11,9 +11,9 @@ namespace RevenueAspire.Processor.Tests.Aggregation;
 public sealed class RangeAggregatorTests
 {
     [Fact]
-    public void Any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_fold()
+    public void M4_M8_any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_fold()
     {
-        var random = Seed.Random(nameof(Any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_fold));
+        var random = Seed.Random(nameof(M4_M8_any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_fold));
         for (var round = 0; round < 60; round++)
         {
             var file = EventFile.Random(random, random.Next(0, 400), random.Next(1, 100), bad: 0.1, blank: 0.05);
@@ -34,7 +34,9 @@ public sealed class RangeAggregatorTests
                 Assert.All(range.Rejects, reject => Assert.True(reject.Offset == 0 || bytes[reject.Offset - 1] == '\n'));
                 lines += range.Lines;
                 events += range.Events;
-                Add(sums, range.Sort());
+                var users = range.Sort();
+                Assert.True(users.Sum() == range.Revenue && range.Rejects.Count == range.RejectedLines, Seed.Hint);
+                Add(sums, users);
                 from = range.End;
             }
 
@@ -61,7 +63,7 @@ public sealed class RangeAggregatorTests
     }
 
     [Fact]
-    public void A_line_above_the_limit_is_rejected_without_being_held_and_the_next_one_counts()
+    public void M8_a_line_above_the_limit_is_rejected_without_being_held_and_the_next_one_counts()
     {
         var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n" + new string('x', 300_000) + "\n" + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\n" + new string('y', 1025) + "\n";
         var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = 4096 }, 1);

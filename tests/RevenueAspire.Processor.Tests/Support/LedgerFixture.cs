@@ -81,10 +81,12 @@ internal sealed class LedgerFixture : IAsyncDisposable
         return await new FileProcess(services).RunAsync(file, path, again, new RunProgress(path), cancellationToken);
     }
 
-    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(ProcessorOptions? options = null, EventTypes? types = null)
+    /// <summary>Verifies; totals of sources must be right unless told otherwise.</summary>
+    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
     {
         var differences = new List<LedgerDifference>();
         var result = await new LedgerVerifier(Database, types ?? EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(differences.Add, CancellationToken.None);
+        Assert.True(totalsDiffer == result.Totals.Count > 0, $"{string.Join("; ", result.Totals)}, {Seed.Hint}");
         return (result, differences);
     }
 
@@ -132,6 +134,12 @@ internal sealed class LedgerFixture : IAsyncDisposable
     {
         await using var read = Database.CreateCommand(sql);
         return (T)(await read.ExecuteScalarAsync())!;
+    }
+
+    public async Task ExecuteAsync(string sql)
+    {
+        await using var command = Database.CreateCommand(sql);
+        await command.ExecuteNonQueryAsync();
     }
 
     /// <summary>Transactions of the whole database so far; a backend reports its own about a second late, at the latest when it ends.</summary>
