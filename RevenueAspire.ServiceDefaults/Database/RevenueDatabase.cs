@@ -25,13 +25,25 @@ public static partial class Extensions
 #else
         builder.Services.AddSingleton(services =>
         {
-            var source = new NpgsqlDataSourceBuilder(connectionString
-                ?? throw new InvalidOperationException($"ConnectionStrings:{DatabaseName} is not set: give the database as ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\"."));
+            var source = new NpgsqlDataSourceBuilder(connectionString ?? throw new InvalidOperationException(NotSet));
             return source.UseLoggerFactory(services.GetRequiredService<ILoggerFactory>()).Build();
         });
 #endif
         return builder;
     }
+
+    /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log. Connects to nothing yet.</summary>
+    /// <param name="configuration">With <c>ConnectionStrings:revenuedb</c>.</param>
+    /// <param name="applicationName">Shown in pg_stat_activity where the setting says nothing.</param>
+    /// <exception cref="StartupException">The connection string is missing, or none.</exception>
+    public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName)
+    {
+        var connectionString = WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName) ?? throw new StartupException(NotSet);
+        var source = new NpgsqlSlimDataSourceBuilder(connectionString);
+        return source.EnableArrays().EnableTransportSecurity().EnableIntegratedSecurity().Build();
+    }
+
+    private static string NotSet => $"ConnectionStrings:{DatabaseName} is not set: give the database as ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
 
     /// <summary>Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead peer within a minute; no encryption by Kerberos, which is not TLS's business.</summary>
     internal static string? WithDefaults(string? connectionString, string applicationName)
@@ -71,7 +83,7 @@ public static partial class Extensions
         try
         {
             // Building a source checks what goes together, and connects to nothing: a missing host, say, would be found only by the first query.
-            using (NpgsqlDataSource.Create(connectionString))
+            using (new NpgsqlSlimDataSourceBuilder(connectionString).EnableTransportSecurity().EnableIntegratedSecurity().Build())
             {
                 return new NpgsqlConnectionStringBuilder(connectionString);
             }

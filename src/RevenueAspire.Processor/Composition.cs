@@ -9,7 +9,7 @@ using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Following;
-using RevenueAspire.Processor.Verifying;
+using RevenueAspire.Processor.CommandLine;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor;
@@ -24,42 +24,30 @@ internal static class Composition
     {
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory, ApplicationName = ApplicationName });
         builder.AddServiceDefaults();
-        builder.AddProcessor(retryLimit: _ => null);
+        builder.AddProcessor();
         builder.Services.AddSingleton<FollowerService>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FollowerService>());
         builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = TimeSpan.FromSeconds(10));
         return builder.Build();
     }
 
-    /// <summary>What a command needs: the same settings, warnings on standard error, nothing on standard output.</summary>
-    public static IHost BuildCommand()
+    /// <summary>What a command needs: the same settings, warnings on standard error, nothing on standard output. No host: to build one takes longer than a small file.</summary>
+    /// <exception cref="UserErrorException">A setting of the wrong type.</exception>
+    /// <exception cref="OptionsValidationException">A value that cannot be.</exception>
+    public static CommandServices BuildCommand()
     {
-        var environment = ReadEnvironment();
-        var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings
-        {
-            DisableDefaults = true,
-            ContentRootPath = AppContext.BaseDirectory,
-            ApplicationName = ApplicationName,
-            EnvironmentName = environment,
-        });
-        builder.Configuration.AddSettings(environment);
-        builder.Services.AddMetrics();
-        builder.Logging.SetMinimumLevel(LogLevel.Warning);
-
-        // What the driver meets is told by the command itself, in a line that says what to do.
-        builder.Logging.AddFilter("Npgsql", LogLevel.Critical);
-        builder.Logging.AddSimpleConsole(console => console.SingleLine = true);
-        builder.Services.Configure<Microsoft.Extensions.Logging.Console.ConsoleLoggerOptions>(console => console.LogToStandardErrorThreshold = LogLevel.Trace);
-        builder.AddProcessor(retryLimit: options => TimeSpan.FromSeconds(options.RetrySeconds));
-        return builder.Build();
+        var configuration = ReadConfiguration();
+        var (options, types) = ReadSettings(configuration);
+        return new CommandServices(options, types, () => configuration.BuildRevenueDatabase(ApplicationName));
     }
 
     /// <summary>What a dry run needs: the same settings, and nothing else. A host would take longer to build than a file of a hundred megabytes to read.</summary>
     /// <exception cref="UserErrorException">A setting of the wrong type.</exception>
     /// <exception cref="OptionsValidationException">A value that cannot be.</exception>
-    public static (ProcessorOptions Options, EventTypes Types) ReadSettings()
+    public static (ProcessorOptions Options, EventTypes Types) ReadSettings() => ReadSettings(ReadConfiguration());
+
+    private static (ProcessorOptions Options, EventTypes Types) ReadSettings(IConfiguration configuration)
     {
-        var configuration = new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory).AddSettings(ReadEnvironment()).Build();
         var options = new ProcessorOptions();
         var section = configuration.GetSection(ProcessorOptions.Section);
 
@@ -79,14 +67,14 @@ internal static class Composition
 
     /// <summary>Where what cannot be read in place is copied to. Looked up only when it is needed.</summary>
     public static string SpoolDirectory() =>
-        Path.Combine(DataDirectory.Resolve(new ConfigurationBuilder().SetBasePath(AppContext.BaseDirectory).AddSettings(ReadEnvironment()).Build()), "spool");
+        Path.Combine(DataDirectory.Resolve(ReadConfiguration()), "spool");
 
-    private static string ReadEnvironment() => Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production;
-
-    private static IConfigurationBuilder AddSettings(this IConfigurationBuilder configuration, string environment) => configuration
+    private static IConfiguration ReadConfiguration() => new ConfigurationBuilder()
+        .SetBasePath(AppContext.BaseDirectory)
         .AddJsonFile("appsettings.json", optional: true, reloadOnChange: false)
-        .AddJsonFile($"appsettings.{environment}.json", optional: true, reloadOnChange: false)
-        .AddEnvironmentVariables();
+        .AddJsonFile($"appsettings.{Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production}.json", optional: true, reloadOnChange: false)
+        .AddEnvironmentVariables()
+        .Build();
 
     /// <summary>The event types in the section <c>EventTypes</c> (name: 1 or -1), or the default ones where it is absent.</summary>
     /// <exception cref="OptionsValidationException">A name or a sign that cannot be.</exception>
@@ -136,7 +124,7 @@ internal static class Composition
         }
     }
 
-    private static void AddProcessor(this HostApplicationBuilder builder, Func<ProcessorOptions, TimeSpan?> retryLimit)
+    private static void AddProcessor(this HostApplicationBuilder builder)
     {
         try
         {
@@ -155,10 +143,8 @@ internal static class Composition
         builder.Services.AddSingleton<ProcessorMetrics>();
         builder.Services.AddSingleton<SourceRegistry>();
         builder.Services.AddSingleton<RangeStore>();
-        builder.Services.AddSingleton(services => new DatabaseRetry(
-            retryLimit(services.GetRequiredService<ProcessorOptions>()), TimeProvider.System, services.GetRequiredService<ILogger<DatabaseRetry>>()));
+        builder.Services.AddSingleton(services => new DatabaseRetry(limit: null, TimeProvider.System, services.GetRequiredService<ILogger<DatabaseRetry>>()));
         builder.Services.AddSingleton<ApplyServices>();
-        builder.Services.AddSingleton<LedgerVerifier>();
     }
 
     /// <summary>The database, or an error for people when it is not configured.</summary>

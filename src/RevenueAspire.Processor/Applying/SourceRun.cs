@@ -7,8 +7,8 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Brings a source into the ledger through an offset, together with whoever else works on it (rules M3 to M8). One use.</summary>
-/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory.
-/// A lane that finds nothing to do waits for the others' ranges, folds what they finished, and takes over what they left.</remarks>
+/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory. The second one begins with the first range that leaves
+/// something behind it: until then it would only cost a connection, and whoever waits for others from beginning to end costs one. A lane that finds nothing to do waits for the others' ranges, folds what they finished, and takes over what they left.</remarks>
 internal sealed class SourceRun : IDisposable
 {
     private const int Lanes = 2;
@@ -32,6 +32,7 @@ internal sealed class SourceRun : IDisposable
     private long _foldedThrough;
     private int _working;
     private volatile bool _wholeIsProven;
+    private readonly TaskCompletionSource<bool> _hasWorkForTwo = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <param name="services">Ledger and settings.</param>
@@ -69,9 +70,12 @@ internal sealed class SourceRun : IDisposable
         SourceCheck.Verify(_reader, before);
         _foldedThrough = before.AppliedThrough;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var lanes = Enumerable.Range(0, Lanes).Select(lane => Task.Run(() => StopOthersAsync(RunLaneAsync(lane, stop.Token), stop), CancellationToken.None)).ToArray();
-        var sources = await Task.WhenAll(lanes).ConfigureAwait(false);
-        return sources[0];
+        var second = RunSecondLaneAsync(stop);
+        var source = Task.Run(() => StopOthersAsync(RunLaneAsync(0, stop.Token), stop), CancellationToken.None);
+        await ((Task)source).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _hasWorkForTwo.TrySetResult(false);
+        await Task.WhenAll(source, second).ConfigureAwait(false);
+        return await source.ConfigureAwait(false);
     }
 
     /// <inheritdoc/>
@@ -79,6 +83,14 @@ internal sealed class SourceRun : IDisposable
     {
         _aggregating.Dispose();
         _merging.Dispose();
+    }
+
+    private async Task RunSecondLaneAsync(CancellationTokenSource stop)
+    {
+        if (await _hasWorkForTwo.Task.ConfigureAwait(false))
+        {
+            await StopOthersAsync(RunLaneAsync(1, stop.Token), stop).ConfigureAwait(false);
+        }
     }
 
     private async Task<EventSource> StopOthersAsync(Task<EventSource> lane, CancellationTokenSource stop)
@@ -182,6 +194,11 @@ internal sealed class SourceRun : IDisposable
             if (work is not null)
             {
                 // What follows it can be had: the next range of the source, or the rest of a range that ended early.
+                if (work.Range.To < _through)
+                {
+                    _hasWorkForTwo.TrySetResult(true);
+                }
+
                 Tell();
                 await _merging.WaitAsync(lease.Work).ConfigureAwait(false);
                 try

@@ -1,8 +1,6 @@
 using System.Net.Sockets;
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.Ledger;
-using RevenueAspire.Processor.Applying;
 
 namespace RevenueAspire.Processor.CommandLine;
 
@@ -12,10 +10,10 @@ internal static class CommandDatabase
     /// <summary>Connects, and applies the schema.</summary>
     /// <exception cref="UserErrorException">Not configured, down, or refusing.</exception>
     /// <exception cref="LedgerException">A database that cannot hold the ledger.</exception>
-    public static async Task OpenAsync(IServiceProvider services, CancellationToken cancellationToken)
+    public static async Task OpenAsync(CommandServices services, CancellationToken cancellationToken)
     {
-        var database = services.Database();
-        await services.GetRequiredService<DatabaseRetry>().RunAsync(
+        var database = services.Database;
+        await services.Retry.RunAsync(
             async token =>
             {
                 try

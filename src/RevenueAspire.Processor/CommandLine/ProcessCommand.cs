@@ -1,8 +1,5 @@
 using System.Data.Common;
-using Microsoft.Extensions.DependencyInjection;
-using RevenueAspire.Events;
 using RevenueAspire.Ledger;
-using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
 
@@ -15,15 +12,15 @@ internal static class ProcessCommand
     /// <returns>1 when a path was not done, else 3 when a line was rejected, else 0.</returns>
     public static async Task<int> RunAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken)
     {
-        using var host = Composition.BuildCommand();
-        var services = host.Services;
-        await using var inputs = new ProcessInputs(paths, again, services.GetRequiredService<ProcessorOptions>().MaxLineBytes);
+        var services = Composition.BuildCommand();
+        await using var owned = services.ConfigureAwait(false);
+        await using var inputs = new ProcessInputs(paths, again, services.Options.MaxLineBytes);
         if (!inputs.Any)
         {
             return NothingOpened(inputs, json);
         }
 
-        inputs.First.HashAhead(services.GetRequiredService<EventTypes>(), cancellationToken);
+        inputs.First.HashAhead(services.Types, cancellationToken);
         await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
         return await RunAllAsync(inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
@@ -120,11 +117,11 @@ internal static class ProcessCommand
     }
 
     private static Task<ProcessOutcome> RunOneAsync(
-        IServiceProvider services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken) =>
+        CommandServices services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken) =>
         input.Source switch
         {
-            FileSourceReader file => new FileProcess(services.GetRequiredService<ApplyServices>()).RunAsync(file, input.Path, again, progress, cancellationToken, input.Hashing),
-            LogSourceReader log => new LogProcess(services.GetRequiredService<ApplyServices>()).RunAsync(log, input.Path, progress, cancellationToken),
+            FileSourceReader file => new FileProcess(services.Applying).RunAsync(file, input.Path, again, progress, cancellationToken, input.Hashing),
+            LogSourceReader log => new LogProcess(services.Applying).RunAsync(log, input.Path, progress, cancellationToken),
             _ => throw new InvalidOperationException("A source is a file or a log."),
         };
 

@@ -1,10 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
-using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Hosting;
 using RevenueAspire.Ledger;
-using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Verifying;
 
 namespace RevenueAspire.Processor.CommandLine;
@@ -18,29 +15,37 @@ internal static class VerifyCommand
     private const int ListedDifferences = 1000;
 
     /// <summary>Prints each user that differs.</summary>
-    /// <returns>1 when a part of a log cannot be read, or is removed; else 0 when all balances are right, 3 when one differs; what cannot be checked is an exception.</returns>
+    /// <returns>1 when a part of a log cannot be read, or is removed; else 0 when all balances and totals are right, 3 when one differs; what cannot be checked is an exception.</returns>
     public static async Task<int> RunAsync(bool json, CancellationToken cancellationToken)
     {
-        using var host = Composition.BuildCommand();
-        await CommandDatabase.OpenAsync(host.Services, cancellationToken).ConfigureAwait(false);
-        var verifier = host.Services.GetRequiredService<LedgerVerifier>();
+        var services = Composition.BuildCommand();
+        await using var owned = services.ConfigureAwait(false);
+        await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        var verifier = new LedgerVerifier(services.Database, services.Types, services.Options);
         var listed = new List<LedgerDifference>();
         var result = await RunAsync(
-            host.Services,
+            services,
             verifier,
             listed,
             json ? null : difference => Print(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{JsonSerializer.Serialize(Encoding.UTF8.GetString(difference.UserId))}: the table has {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "no row"}, the events say {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "nothing"}")),
             cancellationToken).ConfigureAwait(false);
-        var code = !result.IsComplete ? ExitCodes.NotDone : result.Differences == 0 ? ExitCodes.Done : ExitCodes.Differs;
+        var code = !result.IsComplete ? ExitCodes.NotDone : result.IsEqual ? ExitCodes.Done : ExitCodes.Differs;
         if (json)
         {
             JsonResults.WriteVerify(code, result, listed);
         }
         else
         {
-            Print(string.Create(CultureInfo.InvariantCulture, $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}."));
+            foreach (var total in result.Totals)
+            {
+                Print(string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}: the table has {total.Counter} {total.Table}, the events say {total.Events}"));
+            }
+
+            Print(string.Create(CultureInfo.InvariantCulture, $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}."));
         }
 
         foreach (var line in result.Hints.Concat(result.Removed.Concat(result.Unreadable).Select(reason => $"Could not check. {reason}")))
@@ -63,7 +68,7 @@ internal static class VerifyCommand
     };
 
     /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database went away meanwhile and is back within Processor:RetrySeconds.</summary>
-    private static async Task<VerifyResult> RunAsync(IServiceProvider services, LedgerVerifier verifier, List<LedgerDifference> listed, Action<LedgerDifference>? print, CancellationToken cancellationToken)
+    private static async Task<VerifyResult> RunAsync(CommandServices services, LedgerVerifier verifier, List<LedgerDifference> listed, Action<LedgerDifference>? print, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -84,7 +89,7 @@ internal static class VerifyCommand
             catch (Exception exception) when (attempt < Attempts && LedgerErrors.IsTransient(exception))
             {
                 await Console.Error.WriteLineAsync($"{LedgerErrors.Describe(exception)}. Checking again from the beginning: users that were printed are printed again.").ConfigureAwait(false);
-                await services.GetRequiredService<DatabaseRetry>().RunAsync(token => LedgerSchema.ApplyAsync(services.Database(), token), cancellationToken).ConfigureAwait(false);
+                await services.Retry.RunAsync(token => LedgerSchema.ApplyAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
             }
         }
     }

@@ -1,0 +1,22 @@
+using Microsoft.Extensions.Logging;
+
+namespace RevenueAspire.Processor.CommandLine;
+
+/// <summary>Warnings of a command, a line each on standard error: standard output belongs to its result. Thread-safe.</summary>
+internal sealed class CommandLogger<T> : ILogger<T>
+{
+    public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+    public bool IsEnabled(LogLevel logLevel) => logLevel is >= LogLevel.Warning and < LogLevel.None;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        if (!IsEnabled(logLevel))
+        {
+            return;
+        }
+
+        var level = logLevel switch { LogLevel.Warning => "warn", LogLevel.Error => "fail", _ => "crit" };
+        Console.Error.WriteLine(FormattableString.Invariant($"{level}: {typeof(T).FullName}[{eventId.Id}] {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}"));
+    }
+}
