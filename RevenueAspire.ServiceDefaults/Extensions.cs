@@ -1,5 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
@@ -39,15 +41,18 @@ public static partial class Extensions
         return builder;
     }
 
-    /// <summary>Maps <c>/health</c> (readiness, JSON that names each check; Degraded answers 200) and <c>/alive</c> (liveness), in every environment.</summary>
+    /// <summary>Maps <c>GET /health</c> (readiness, JSON that names each check; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
-        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = HealthReportJson.WriteAsync }).DisableHttpMetrics();
+        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = HealthReportJson.WriteAsync }).OnlyGet().DisableHttpMetrics();
         app.MapHealthChecks("/alive", new HealthCheckOptions
         {
             Predicate = check => check.Tags.Contains(LiveTag),
             ResponseWriter = HealthReportJson.WriteAsync,
-        }).DisableHttpMetrics();
+        }).OnlyGet().DisableHttpMetrics();
         return app;
     }
+
+    /// <summary>Health checks answer any method by themselves, TRACE too.</summary>
+    private static IEndpointConventionBuilder OnlyGet(this IEndpointConventionBuilder endpoint) => endpoint.WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
 }

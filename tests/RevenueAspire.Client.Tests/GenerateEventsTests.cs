@@ -111,6 +111,22 @@ public sealed class GenerateEventsTests : ServiceFixture
         await AssertProblemAsync(HttpStatusCode.NotFound, "/generateEvents", answer);
     }
 
+    [Theory]
+    [InlineData("/generateEvents", "GET, POST")]
+    [InlineData("/health", "GET")]
+    [InlineData("/alive", "GET")]
+    public async Task Every_method_that_is_not_documented_is_405(string path, string allowed)
+    {
+        await using var client = await StartAsync(new Uri("http://127.0.0.1:1"), null);
+        foreach (var method in ((string[])["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]).Except(allowed.Split(", ")))
+        {
+            using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(Generate, path));
+            using var answer = await Http.SendAsync(request);
+
+            Assert.True((HttpStatusCode.MethodNotAllowed, allowed) == (answer.StatusCode, string.Join(", ", answer.Content.Headers.Allow.Order())), $"{method} {path} is answered with {(int)answer.StatusCode}");
+        }
+    }
+
     [Fact]
     public async Task A_run_that_was_cut_off_and_whose_keys_are_forgotten_is_named_with_its_journal_and_begins_anew_on_purpose()
     {
