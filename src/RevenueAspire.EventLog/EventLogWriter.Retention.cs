@@ -16,10 +16,13 @@ public sealed partial class EventLogWriter
     /// <remarks>Call it from one thread at a time, beside appends and reads. A crash in between leaves a shorter log, never one with a hole: each removal is durable before the next begins.</remarks>
     /// <exception cref="IOException">The disk refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">The disk refuses.</exception>
-    public long RemoveApplied(long appliedThrough, long retainBytes)
+    public long RemoveApplied(long appliedThrough, long retainBytes) => RemoveApplied(appliedThrough, retainBytes, ComparedBytes);
+
+    /// <summary>Keeps other than <see cref="ComparedBytes"/> before the ledger's position: logs of a few kilobytes can be tested so.</summary>
+    internal long RemoveApplied(long appliedThrough, long retainBytes, long comparedBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(retainBytes);
-        var limit = Math.Min(Math.Min(appliedThrough, DurableMark) - ComparedBytes, DurableMark - retainBytes);
+        var limit = Math.Min(Math.Min(appliedThrough, DurableMark) - comparedBytes, DurableMark - retainBytes);
         lock (_segmentsInUse)
         {
             if (State != WriterState.Running || !_directoryLock.IsAtItsPath())

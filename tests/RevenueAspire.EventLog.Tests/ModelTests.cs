@@ -10,7 +10,7 @@ namespace RevenueAspire.EventLog.Tests;
 public sealed class ModelTests
 {
     [Fact]
-    public void L1_to_L9_power_cuts_and_kills_lose_no_acknowledged_group_and_double_no_keyed_one() => RunSchedules(nameof(SimulatedDisk.CutPower), 800, faults: false);
+    public void L1_to_L10_power_cuts_and_kills_lose_no_acknowledged_group_and_double_no_keyed_one() => RunSchedules(nameof(SimulatedDisk.CutPower), 800, faults: false);
 
     [Fact]
     public void L7_disk_errors_with_power_cuts_lose_no_acknowledged_group_and_double_no_keyed_one() => RunSchedules(nameof(SimulatedDisk.Fails), 800, faults: true);
@@ -34,7 +34,7 @@ public sealed class ModelTests
     }
 }
 
-/// <summary>One schedule: a client that repeats what was not acknowledged, a reader that keeps what it read (a ledger), and a machine that fails.</summary>
+/// <summary>One schedule: clients that repeat what was not acknowledged, a reader that keeps what it read (a ledger), retention that removes what was read, and a machine that fails.</summary>
 internal sealed class ModelSchedule
 {
     private const string Folder = "/log";
@@ -46,7 +46,7 @@ internal sealed class ModelSchedule
     private readonly List<(ModelGroup Group, ValueTask<AppendResult> Task)> _waiting = [];
 
     // What the reader has counted; it survives every crash, like a database on another machine.
-    private readonly List<string> _ledger = [];
+    private readonly List<(long Offset, string User)> _ledger = [];
     private long _applied;
     private EventLogWriter? _writer;
     private int _events;
@@ -62,6 +62,9 @@ internal sealed class ModelSchedule
             options.CommitBytes = _random.Next(200, 4000);
             options.ReserveFromGroups = _random.Next(1, 4);
             options.ReserveBytes = _random.Next(1, 3000);
+
+            // In half of the schedules keys are forgotten while their clients are still there, and segments go.
+            options.KeyWindow = _random.Next(2) == 0 ? _random.Next(1, 12) : options.KeyWindow;
         });
     }
 
@@ -106,6 +109,7 @@ internal sealed class ModelSchedule
                 break;
             case 8:
                 ReadOn();
+                Remove();
                 break;
             case 9 when _random.Next(3) == 0:
                 Crash();
@@ -135,15 +139,41 @@ internal sealed class ModelSchedule
 
     private void Repeat()
     {
-        if (_groups.Where(group => group.Key is not null).ToArray() is { Length: > 0 } keyed)
+        if (_groups.Where(MayRepeat).ToArray() is { Length: > 0 } keyed)
         {
             Append(keyed[_random.Next(keyed.Length)]);
         }
     }
 
+    /// <summary>What a careful client goes by: its record, if there is one, lies behind what was durable when it first sent it, and the log says from where on it knows keys. A key that is
+    /// on its way to the log could push this one out of the window first.</summary>
+    private bool MayRepeat(ModelGroup group) =>
+        group.Key is not null && _writer!.KeysFrom <= (group.Receipt?.Offset ?? group.SentBehind) && !_waiting.Any(waiting => waiting.Group.Key is not null && waiting.Group != group);
+
+    /// <summary>Retention, with all that the ledger has and nothing kept. A power cut in the middle of it, too.</summary>
+    private void Remove()
+    {
+        if (_writer!.State != WriterState.Running || _disk.Running!.IsDead || _random.Next(2) == 0)
+        {
+            return;
+        }
+
+        try
+        {
+            History.Add($"retention: {_writer.RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before {_writer.FirstOffset} of {_applied}");
+        }
+        catch (PowerCutException)
+        {
+            Crash();
+        }
+    }
+
     [SuppressMessage("Reliability", "CA2012", Justification = "Each is looked at until it is completed, and consumed once; awaiting would leave the order of events to the thread pool.")]
-    private void Append(ModelGroup group) =>
+    private void Append(ModelGroup group)
+    {
+        group.SentBehind = Math.Min(group.SentBehind, _writer!.DurableMark);
         _waiting.Add((group, _writer!.AppendAsync(TestLog.Group(group.Users, group.Key, group.Rejected), CancellationToken.None)));
+    }
 
     private void Step()
     {
@@ -263,16 +293,12 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>What every client does with a key: go on until there is an answer.</summary>
+    /// <summary>What every client does with a key: go on until there is an answer, or the log no longer knows so old a key.</summary>
     private void RepeatUntilAcknowledged()
     {
-        while (_groups.Where(group => group.Key is not null && group.Receipt is null).ToArray() is { Length: > 0 } open)
+        while (_groups.FirstOrDefault(group => group.Receipt is null && MayRepeat(group)) is { } open)
         {
-            foreach (var group in open)
-            {
-                Append(group);
-            }
-
+            Append(open);
             for (var i = 0; i < 50 && _waiting.Count > 0; i++)
             {
                 _writer!.Step();
@@ -303,8 +329,7 @@ internal sealed class ModelSchedule
         }
 
         Assert.True(_applied <= mark, $"what was read up to {_applied} is beyond the mark {mark}");
-        var bytes = new byte[mark - _applied];
-        var length = 0;
+        var (from, bytes, length) = (_applied, new byte[mark - _applied], 0);
         var buffer = new byte[_random.Next(100, 5000)];
         while (_applied < mark)
         {
@@ -312,10 +337,15 @@ internal sealed class ModelSchedule
             Assert.True(read.Count > 0 || read.DamagedThrough > _applied, $"stuck at {_applied} of {mark}");
             buffer.AsSpan(0, read.Count).CopyTo(bytes.AsSpan(length));
             length += read.Count;
-            _applied = read.Count > 0 ? _applied + read.Count : read.DamagedThrough;
+            _applied += read.Count;
+            if (read.Count == 0)
+            {
+                _ledger.AddRange(ModelGroup.PlacesIn(bytes.AsSpan(0, length), from));
+                (from, length) = (_applied = read.DamagedThrough, 0);
+            }
         }
 
-        _ledger.AddRange(ModelGroup.UsersIn(bytes.AsSpan(0, length)));
+        _ledger.AddRange(ModelGroup.PlacesIn(bytes.AsSpan(0, length), from));
     }
 
     private void Check()
@@ -324,11 +354,12 @@ internal sealed class ModelSchedule
         using var reader = EventLogReader.Open(Folder, _disk.Running!);
         Assert.Equal(_writer!.DurableMark, reader.ReadDurableMark());
         var (text, _) = TestLog.ReadAll(reader);
-        var users = ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(text));
+        var first = reader.FirstOffset;
 
-        // The invariant: the ledger equals a fold over the durable log.
-        Assert.Equal(_ledger, users);
-        var places = users.Select((user, i) => (user, i)).ToDictionary(pair => pair.user, pair => pair.i);
+        // The invariant: the ledger equals a fold over the durable log, of which only what the ledger has may be gone.
+        Assert.Equal(_ledger.Where(place => place.Offset >= first).Select(place => place.User), ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(text)));
+        Assert.True(first <= _applied, $"the log begins at {first}, and was read up to {_applied}");
+        var places = _ledger.Select((place, i) => (place.User, i)).ToDictionary(pair => pair.User, pair => pair.i);
         foreach (var group in _groups)
         {
             var found = group.Users.Where(places.ContainsKey).ToArray();
@@ -340,7 +371,7 @@ internal sealed class ModelSchedule
                 Assert.Equal(Enumerable.Range(places[group.Users[0]], group.Users.Length), group.Users.Select(user => places[user]));
             }
 
-            if (group.Receipt is { } receipt)
+            if (group.Receipt is { } receipt && receipt.Offset >= first)
             {
                 Assert.True(reader.IsRecord(receipt.Offset));
             }
@@ -354,6 +385,9 @@ internal sealed record ModelGroup(string[] Users, string? Key, int Rejected)
     /// <summary>Set once acknowledged.</summary>
     public Receipt? Receipt { get; set; }
 
+    /// <summary>The durable mark at its first attempt: its record, if there is one, is not before.</summary>
+    public long SentBehind { get; set; } = long.MaxValue;
+
     /// <summary>Set when its only attempt was answered with 'nothing was appended'.</summary>
     public bool IsRefused { get; set; }
 
@@ -361,9 +395,15 @@ internal sealed record ModelGroup(string[] Users, string? Key, int Rejected)
 
     public override int GetHashCode() => Users[0].GetHashCode(StringComparison.Ordinal);
 
-    public static List<string> UsersIn(ReadOnlySpan<byte> log)
+    /// <summary>The users of all records.</summary>
+    public static List<string> UsersIn(ReadOnlySpan<byte> log) => [.. PlacesIn(log, 0).Select(place => place.User)];
+
+    /// <summary>The users of all records, each with its record's offset.</summary>
+    /// <param name="log">Whole records.</param>
+    /// <param name="offset">Of the first.</param>
+    public static List<(long Offset, string User)> PlacesIn(ReadOnlySpan<byte> log, long offset)
     {
-        var users = new List<string>();
+        var users = new List<(long, string)>();
         while (log.IndexOf((byte)'\n') is >= 0 and var newline)
         {
             var json = new Utf8JsonReader(log[..newline]);
@@ -372,10 +412,11 @@ internal sealed record ModelGroup(string[] Users, string? Key, int Rejected)
                 if (json.TokenType == JsonTokenType.PropertyName && json.ValueTextEquals("userId"u8))
                 {
                     json.Read();
-                    users.Add(json.GetString()!);
+                    users.Add((offset, json.GetString()!));
                 }
             }
 
+            offset += newline + 1;
             log = log[(newline + 1)..];
         }
 

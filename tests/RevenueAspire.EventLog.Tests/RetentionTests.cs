@@ -93,6 +93,26 @@ public sealed class RetentionTests : IDisposable
     }
 
     [Fact]
+    public async Task L10_a_reader_that_goes_on_lets_go_of_removed_segments_so_that_their_room_is_free()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "only here can a process see what it has open");
+        await using var writer = Open();
+        using var reader = EventLogReader.Open(_directory.Path);
+        await AppendAsync(writer, segments: 10);
+        TestLog.ReadAll(reader);
+        Assert.True(writer.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+        Assert.NotEmpty(OpenAndRemoved());
+
+        await AppendAsync(writer, segments: 2);
+        TestLog.ReadAll(reader);
+
+        Assert.Empty(OpenAndRemoved());
+
+        string[] OpenAndRemoved() => [.. Directory.EnumerateFileSystemEntries("/proc/self/fd").Select(path => new FileInfo(path).LinkTarget ?? "")
+            .Where(target => target.StartsWith(_directory.Path, StringComparison.Ordinal) && target.EndsWith(" (deleted)", StringComparison.Ordinal))];
+    }
+
+    [Fact]
     public void L10_a_power_cut_at_any_step_of_a_removal_leaves_no_hole()
     {
         for (var step = 1; ; step++)

@@ -15,6 +15,7 @@ public sealed class Installation : IAsyncDisposable
     private readonly string _directory;
     private readonly List<ServiceProcess> _started = [];
     private readonly string _connectionString;
+    private bool _disposed;
 
     /// <param name="connectionString">The database, which the services get as it is.</param>
     /// <param name="directory">Its data folder, which is kept; null: a temporary one, removed at the end.</param>
@@ -71,6 +72,7 @@ public sealed class Installation : IAsyncDisposable
     public ServiceProcess Start(string project, params string[] arguments) => Start(project, new Dictionary<string, string?>(), arguments);
 
     /// <summary>Starts any of the executables with this installation's settings, and others in their place or beside them.</summary>
+    /// <exception cref="ObjectDisposedException">The installation is at its end: nobody would end the process.</exception>
     public ServiceProcess Start(string project, IReadOnlyDictionary<string, string?> settings, params string[] arguments)
     {
         var environment = Environment;
@@ -79,13 +81,13 @@ public sealed class Installation : IAsyncDisposable
             environment[name] = value;
         }
 
-        var process = ServiceProcess.Start(project, arguments, environment, _directory);
         lock (_started)
         {
+            ObjectDisposedException.ThrowIf(_disposed, this);
+            var process = ServiceProcess.Start(project, arguments, environment, _directory);
             _started.Add(process);
+            return process;
         }
-
-        return process;
     }
 
     /// <summary>Runs one to its end.</summary>
@@ -204,7 +206,14 @@ public sealed class Installation : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (var process in _started)
+        ServiceProcess[] started;
+        lock (_started)
+        {
+            _disposed = true;
+            started = [.. _started];
+        }
+
+        foreach (var process in started)
         {
             await process.DisposeAsync();
         }

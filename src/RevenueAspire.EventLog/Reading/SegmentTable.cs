@@ -212,9 +212,27 @@ internal sealed class SegmentTable : IDisposable
         return index >= 0 && index + 1 < _starts.Count ? _starts[index + 1] : null;
     }
 
+    /// <summary>Lists the folder. What retention has removed is let go of: a file that is open keeps its room on the disk.</summary>
     private long Refresh()
     {
         _starts = LogFiles.Segments(_files.List(_directory));
-        return _starts.Count == 0 ? 0 : _starts[0];
+        if (_starts.Count == 0)
+        {
+            return 0;
+        }
+
+        for (var node = _open.First; node is not null;)
+        {
+            var (next, segment) = (node.Next, node.Value);
+            if (segment.Start < _starts[0])
+            {
+                _open.Remove(node);
+                segment.Drop();
+            }
+
+            node = next;
+        }
+
+        return _starts[0];
     }
 }

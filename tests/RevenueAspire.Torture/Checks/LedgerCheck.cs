@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using Npgsql;
 using RevenueAspire.Testing;
+using RevenueAspire.Torture.Load;
 using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Checks;
@@ -12,8 +13,11 @@ internal static class LedgerCheck
     private static readonly TimeSpan QuietLimit = TimeSpan.FromSeconds(90);
 
     /// <summary>Waits until everything below the durable mark is applied.</summary>
-    /// <returns>False when the ledger did not get there (told as a violation).</returns>
-    public static async Task<bool> WaitUntilQuietAsync(TortureStage stage)
+    /// <param name="log">Folder of the log in files; null for the log in Postgres.</param>
+    /// <param name="postgres">The ledger.</param>
+    /// <param name="violations">Told when the ledger does not get there.</param>
+    /// <returns>False when it did not.</returns>
+    public static async Task<bool> WaitUntilQuietAsync(string? log, PostgresHost postgres, Violations violations)
     {
         var lag = "";
         try
@@ -21,7 +25,7 @@ internal static class LedgerCheck
             await Eventually.IsTrueAsync(
                 async () =>
                 {
-                    lag = await (stage.Engine == LogEngine.Files ? LogFiles.FindLagAsync(stage.Log, stage.Postgres) : LogTables.FindLagAsync(stage.Postgres));
+                    lag = await (log is null ? LogTables.FindLagAsync(postgres) : LogFiles.FindLagAsync(log, postgres));
                     return lag.Length == 0;
                 },
                 QuietLimit);
@@ -29,40 +33,68 @@ internal static class LedgerCheck
         }
         catch (TimeoutException)
         {
-            stage.Violations.Add(ViolationKind.Other, FormattableString.Invariant($"{QuietLimit.TotalSeconds} s after the last fault the ledger is behind the log: {lag}"));
+            violations.Add(ViolationKind.Other, FormattableString.Invariant($"{QuietLimit.TotalSeconds} s after the end of all faults and load the ledger is behind the log: {lag}"));
             return false;
         }
     }
 
     /// <summary>Compares the tables with what they must be.</summary>
-    /// <param name="stage">Where they are.</param>
-    /// <param name="records">The log.</param>
-    /// <param name="files">The files that were counted, each once.</param>
-    public static async Task RunAsync(TortureStage stage, IReadOnlyList<LogRecord> records, IReadOnlyList<EventFile> files)
+    /// <param name="postgres">Where they are.</param>
+    /// <param name="log">What the log adds up to.</param>
+    /// <param name="files">The files that were counted.</param>
+    /// <param name="violations">Told each difference.</param>
+    public static async Task RunAsync(PostgresHost postgres, Totals log, IReadOnlyList<CountedFile> files, Violations violations)
     {
-        await using var connection = await stage.Postgres.ConnectAsync();
-        await CheckBalancesAsync(connection, records, files, stage.Violations);
-        await CheckRejectsAsync(connection, files, stage.Violations);
-        await CheckNothingIsOpenAsync(connection, stage.Violations);
+        await using var connection = await postgres.ConnectAsync();
+        var counted = await CountTimesAsync(connection, files, violations);
+        await CheckBalancesAsync(connection, log, counted, violations);
+        await CheckRejectsAsync(connection, counted, violations);
+        await CheckNothingIsOpenAsync(connection, violations);
         await using var deadlocks = new NpgsqlCommand("select deadlocks from pg_stat_database where datname = current_database()", connection);
-        var counted = (long)(await deadlocks.ExecuteScalarAsync())!;
-        if (stage.Postgres.Deadlocks > 0 || counted > stage.Postgres.ProvokedDeadlocks)
+        var seen = (long)(await deadlocks.ExecuteScalarAsync())!;
+        if (postgres.Deadlocks > 0 || seen > postgres.ProvokedDeadlocks)
         {
-            stage.Violations.Add(ViolationKind.Deadlock, $"{Math.Max(stage.Postgres.Deadlocks, counted - stage.Postgres.ProvokedDeadlocks)} deadlocks that nobody provoked: see postgres.log");
+            violations.Add(ViolationKind.Deadlock, $"{Math.Max(postgres.Deadlocks, seen - postgres.ProvokedDeadlocks)} deadlocks that nobody provoked: see postgres.log");
         }
     }
 
-    private static async Task CheckBalancesAsync(NpgsqlConnection connection, IReadOnlyList<LogRecord> records, IReadOnlyList<EventFile> files, Violations violations)
+    /// <summary>How often each file says to be counted, which must be as often as somebody asked for it.</summary>
+    private static async Task<List<(EventFile File, int Times)>> CountTimesAsync(NpgsqlConnection connection, IReadOnlyList<CountedFile> files, Violations violations)
     {
-        var expected = new Totals();
-        foreach (var record in records)
+        var times = new Dictionary<string, int>(StringComparer.Ordinal);
+        await using var command = new NpgsqlCommand("select name from event_source where kind = 'file'", connection);
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
         {
-            expected.Add(record.Event);
+            var name = NameOf(rows.GetString(0));
+            times[name] = times.GetValueOrDefault(name) + 1;
         }
 
+        var counted = new List<(EventFile, int)>();
         foreach (var file in files)
         {
-            expected.Add(file.Totals);
+            var found = times.GetValueOrDefault(NameOf(file.File.Path));
+            if (found < file.LeastTimes || found > file.MostTimes)
+            {
+                violations.Add(found < file.LeastTimes ? ViolationKind.Lost : ViolationKind.Repeated, $"{file.File.Path} is counted {found} times, asked for was {file.LeastTimes} to {file.MostTimes}");
+            }
+
+            counted.Add((file.File, found));
+        }
+
+        return counted;
+    }
+
+    /// <summary>The path of a source is the one that was processed: the file's or its copy's.</summary>
+    private static string NameOf(string path) => Path.GetFileName(path).Replace(".copy.jsonl", "", StringComparison.Ordinal);
+
+    private static async Task CheckBalancesAsync(NpgsqlConnection connection, Totals log, List<(EventFile File, int Times)> files, Violations violations)
+    {
+        var expected = new Totals();
+        expected.Add(log);
+        foreach (var (file, times) in files)
+        {
+            expected.Add(file.Totals, times);
         }
 
         var actual = new Totals();
@@ -79,26 +111,26 @@ internal static class LedgerCheck
         }
     }
 
-    private static async Task CheckRejectsAsync(NpgsqlConnection connection, IReadOnlyList<EventFile> files, Violations violations)
+    private static async Task CheckRejectsAsync(NpgsqlConnection connection, List<(EventFile File, int Times)> files, Violations violations)
     {
-        // The path of a source is the one that was processed last: the file's or its copy's.
-        var expected = files.SelectMany(file => file.Rejected.Select(line => (Name: Path.GetFileName(file.Path), line.Offset, line.Line))).ToHashSet();
-        var texts = files.SelectMany(file => file.Rejected.Select(line => (Key: (Path.GetFileName(file.Path), line.Offset), line.Text))).ToDictionary(line => line.Key, line => line.Text);
+        var lines = files.SelectMany(file => file.File.Rejected.Select(line => (Key: (NameOf(file.File.Path), line.Offset, line.Line), line.Text, file.Times))).ToArray();
+        var texts = lines.ToDictionary(line => line.Key, line => line.Text);
+        var missing = lines.ToDictionary(line => line.Key, line => line.Times);
         await using var command = new NpgsqlCommand("select s.kind, s.name, r.\"offset\", r.line, r.reason, r.beginning, r.range_id is null from rejected_event r left join event_source s using (source_id)", connection);
         await using var rows = await command.ExecuteReaderAsync();
         while (await rows.ReadAsync())
         {
-            var (kind, name, offset, line) = (rows.GetString(0), Path.GetFileName(rows.GetString(1)).Replace(".copy.jsonl", "", StringComparison.Ordinal), rows.GetInt64(2), rows.GetInt64(3));
+            var (kind, name, offset, line) = (rows.GetString(0), NameOf(rows.GetString(1)), rows.GetInt64(2), rows.GetInt64(3));
             var (reason, beginning, isFolded) = (rows.GetString(4), rows.GetString(5), rows.GetBoolean(6));
-            if (kind != "file" || !expected.Remove((name, offset, line)) || !isFolded || reason.Length == 0 || !texts[(name, offset)].StartsWith(beginning, StringComparison.Ordinal))
+            if (kind != "file" || !texts.TryGetValue((name, offset, line), out var text) || --missing[(name, offset, line)] < 0 || !isFolded || reason.Length == 0 || !text.StartsWith(beginning, StringComparison.Ordinal))
             {
                 violations.Add(ViolationKind.Other, $"rejected_event has a row that must not be: {kind} {name}, offset {offset}, line {line}: {reason} '{beginning}'");
             }
         }
 
-        if (expected.Count > 0)
+        if (missing.Where(line => line.Value > 0).ToArray() is { Length: > 0 } lacking)
         {
-            violations.Add(ViolationKind.Lost, $"rejected_event lacks {expected.Count} rows, {expected.First()} for example");
+            violations.Add(ViolationKind.Lost, $"rejected_event lacks {lacking.Sum(line => line.Value)} rows, {lacking[0].Key} for example");
         }
     }
 

@@ -38,39 +38,53 @@ internal static class LogFiles
         return applied == mark ? "" : FormattableString.Invariant($"at {applied}, and the mark at {mark}");
     }
 
-    /// <summary>All records up to the mark.</summary>
-    /// <exception cref="InvalidDataException">What is below the mark is no sequence of records without a gap.</exception>
-    public static IEnumerable<LogRecord> Read(string directory)
+    /// <summary>The records from an offset up to the mark, in order.</summary>
+    /// <param name="directory">The log's folder.</param>
+    /// <param name="from">Offset of a record's first byte; the log's beginning by default.</param>
+    /// <exception cref="InvalidDataException">What is there below the mark is no sequence of records without a gap.</exception>
+    public static IEnumerable<LogRecord> Read(string directory, long from = 0)
     {
+        // Before the segments are looked up: a segment that comes later holds nothing below this mark.
+        var mark = ReadMark(directory);
+        if (from >= mark)
+        {
+            yield break;
+        }
+
         using var identity = JsonDocument.Parse(File.ReadAllText(Path.Combine(directory, "log.json")));
         var id = identity.RootElement.GetProperty("id").GetGuid();
-        var mark = ReadMark(directory);
         var segments = Segments(directory);
-        var position = 0L;
+        var position = from;
         for (var i = 0; i < segments.Length && position < mark; i++)
         {
             var (start, path) = segments[i];
-            if (start != position)
+            var end = i + 1 < segments.Length ? Math.Min(mark, segments[i + 1].Start) : mark;
+            if (end <= position)
+            {
+                continue;
+            }
+
+            if (start > position)
             {
                 throw new InvalidDataException($"the segment {Path.GetFileName(path)} does not begin at {position}");
             }
 
-            var end = Math.Min(mark, i + 1 < segments.Length ? segments[i + 1].Start : mark);
-            var bytes = ReadAll(path);
-            if (start + bytes.Length < end)
+            var first = position;
+            var bytes = ReadRange(path, first - start, (int)(end - first));
+            if (bytes.Length < end - first)
             {
-                throw new InvalidDataException($"{Path.GetFileName(path)} ends at {start + bytes.Length}, before {end}");
+                throw new InvalidDataException($"{Path.GetFileName(path)} ends at {first + bytes.Length}, before {end}");
             }
 
             while (position < end)
             {
-                var length = bytes.AsSpan((int)(position - start), (int)(end - position)).IndexOf((byte)'\n') + 1;
+                var length = bytes.AsSpan((int)(position - first)).IndexOf((byte)'\n') + 1;
                 if (length == 0)
                 {
                     throw new InvalidDataException($"the record at {position} has no end below {end}");
                 }
 
-                yield return LogRecord.Parse(id, bytes.AsMemory((int)(position - start), length), position);
+                yield return LogRecord.Parse(id, bytes.AsMemory((int)(position - first), length), position);
                 position += length;
             }
         }
@@ -81,11 +95,12 @@ internal static class LogFiles
         }
     }
 
-    private static byte[] ReadAll(string path)
+    /// <returns>Fewer bytes than asked for when the file has no more.</returns>
+    private static byte[] ReadRange(string path, long from, int count)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        var bytes = new byte[file.Length];
-        file.ReadExactly(bytes);
-        return bytes;
+        var bytes = new byte[count];
+        file.Position = from;
+        return bytes[..file.ReadAtLeast(bytes, count, throwOnEndOfStream: false)];
     }
 }

@@ -18,9 +18,11 @@ internal static class LogTables
         from event_log left join event_source on source_id = log_id where coalesce(applied_through, 0) <> end_offset
         """) as string ?? "";
 
-    /// <summary>All records of all logs.</summary>
-    /// <exception cref="InvalidDataException">The rows of a log are no sequence of records without a gap from 0 to its end.</exception>
-    public static async Task<List<LogRecord>> ReadAsync(PostgresHost postgres)
+    /// <summary>All records of all logs, or those that came since the last call.</summary>
+    /// <param name="postgres">Where they are.</param>
+    /// <param name="positions">For each log the end of what was read before; moved on. Null reads all.</param>
+    /// <exception cref="InvalidDataException">The rows of a log are no sequence of records without a gap from there to its end.</exception>
+    public static async Task<List<LogRecord>> ReadAsync(PostgresHost postgres, Dictionary<Guid, long>? positions = null)
     {
         await using var connection = await postgres.ConnectAsync();
         var logs = new List<(Guid Id, long End)>();
@@ -36,7 +38,8 @@ internal static class LogTables
         var records = new List<LogRecord>();
         foreach (var (id, end) in logs)
         {
-            await ReadAsync(connection, id, end, records);
+            await ReadAsync(connection, id, positions?.GetValueOrDefault(id) ?? 0, end, records);
+            positions?[id] = end;
         }
 
         await using var strays = new NpgsqlCommand("select count(*) from event_log_batch where log_id not in (select log_id from event_log)", connection);
@@ -48,16 +51,20 @@ internal static class LogTables
         return records;
     }
 
-    private static async Task ReadAsync(NpgsqlConnection connection, Guid id, long end, List<LogRecord> records)
+    private static async Task ReadAsync(NpgsqlConnection connection, Guid id, long position, long end, List<LogRecord> records)
     {
-        var position = 0L;
-        await using var command = new NpgsqlCommand("select from_offset, to_offset, encoding, crc, bytes from event_log_batch where log_id = $1 order by from_offset", connection) { Parameters = { new() { Value = id } } };
+        // A row may begin before the position: rows of a closed log are put together. It may lie behind the end that was seen: the log goes on.
+        await using var command = new NpgsqlCommand("select from_offset, to_offset, encoding, crc, bytes from event_log_batch where log_id = $1 and to_offset > $2 and from_offset < $3 order by from_offset", connection)
+        {
+            Parameters = { new() { Value = id }, new() { Value = position }, new() { Value = end } },
+        };
         await using var rows = await command.ExecuteReaderAsync();
+        var next = (long?)null;
         while (await rows.ReadAsync())
         {
             var (from, through, encoding, crc) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetInt16(2), rows.GetInt64(3));
             var bytes = Unpack(encoding, rows.GetFieldValue<byte[]>(4));
-            if (from != position || bytes.Length != through - from)
+            if (from > position || (next is not null && from != next) || through > end || bytes.Length != through - from)
             {
                 throw new InvalidDataException(FormattableString.Invariant($"the log {id:N} has at {position} a row from {from} to {through} with {bytes.Length} bytes"));
             }
@@ -67,7 +74,7 @@ internal static class LogTables
                 throw new InvalidDataException(FormattableString.Invariant($"the checksum of the row at {id:N}:{from} is wrong"));
             }
 
-            for (var at = 0; at < bytes.Length;)
+            for (var at = (int)(position - from); at < bytes.Length;)
             {
                 var length = bytes.AsSpan(at).IndexOf((byte)'\n') + 1;
                 if (length == 0)
@@ -80,6 +87,7 @@ internal static class LogTables
             }
 
             position = through;
+            next = through;
         }
 
         if (position != end)

@@ -62,6 +62,19 @@ internal static class KillFaults
         })),
         Command("kill -9 client (then --resume)", ClientLoad.Kind, Signal.Kill),
         Command("SIGTERM client (then --resume)", ClientLoad.Kind, Signal.Terminate),
+        new(FaultKinds.Kill, "kill -9 client service", async context =>
+        {
+            await context.Stage.Client.KillAsync();
+            var down = await context.PauseAsync(0, 2);
+            await context.Stage.Client.StartAsync();
+            return $"down for {down}";
+        }),
+        new(FaultKinds.Kill, "SIGTERM client service", async context =>
+        {
+            await context.Stage.Client.StopAsync();
+            await context.Stage.Client.StartAsync();
+            return "";
+        }),
         Command("kill -9 process FILE", FileLoad.Kind, Signal.Kill),
         Command("SIGTERM process FILE", FileLoad.Kind, Signal.Terminate),
         new(FaultKinds.Kill, "SIGSTOP processor beyond its lease", async context =>

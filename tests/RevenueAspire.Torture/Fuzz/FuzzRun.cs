@@ -34,49 +34,44 @@ internal sealed class FuzzRun : IDisposable
     /// <summary>Runs.</summary>
     /// <param name="duration">How long requests are sent.</param>
     /// <param name="seed">Decides what is sent.</param>
+    /// <param name="cancellationToken">Stops: the API is ended, and nothing is known.</param>
     /// <returns>0 when every answer was right, else 1.</returns>
-    public static async Task<int> RunAsync(TimeSpan duration, int seed)
+    public static Task<int> RunAsync(TimeSpan duration, int seed, CancellationToken cancellationToken)
     {
-        Console.WriteLine($"seed {seed}");
-        var violations = new Violations(Console.WriteLine);
-        var folder = Directory.CreateTempSubdirectory("revenueaspire-fuzz-").FullName;
-        await using (var installation = new Installation($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Database=revenuedb", folder))
+        var replay = string.Create(CultureInfo.InvariantCulture, $"dotnet run -c Release --project tests/RevenueAspire.Torture -- fuzz --minutes {duration.TotalMinutes:0.###} --seed {seed}");
+        return RunFolder.UseAsync("fuzz", seed, replay, keep: false, async (folder, violations) =>
         {
+            await using var installation = new Installation($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Database=revenuedb", folder);
             var api = installation.Start("RevenueAspire.Api");
             await api.WaitForUrlAsync(installation.ApiUrl + "/alive");
             using var run = new FuzzRun(installation, violations);
-            var started = Stopwatch.GetTimestamp();
-            await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
-            {
-                var random = new Random(unchecked((seed * 31) + client));
-                var mutator = new Mutator(random);
-                while (Stopwatch.GetElapsedTime(started) < duration)
-                {
-                    await (random.Next(20) == 0 ? run.CutAsync(FuzzRequest.Next(random, mutator), random) : run.SendAsync(FuzzRequest.Next(random, mutator), random));
-                }
-            })));
-            if (await api.TerminateAsync(TimeSpan.FromSeconds(30)) is not 0 and var code)
-            {
-                violations.Add(ViolationKind.Other, $"the API ended with {code}");
-            }
-
-            new Outputs(folder, violations).Save("api", api);
-            run.CheckLog();
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{run._requests:N0} requests, {run._lines:N0} lines, {run._accepted.Sum(group => group.Value.Count):N0} events accepted, {run._cuts:N0} requests cut off; {(violations.Any ? "differences: see above" : "no difference")}"));
-        }
-
-        if (violations.Any)
-        {
-            Console.WriteLine($"Data and outputs: {folder}");
-            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Again: dotnet run -c Release --project tests/RevenueAspire.Torture -- fuzz --minutes {duration.TotalMinutes:0.###} --seed {seed}"));
-            return 1;
-        }
-
-        Directory.Delete(folder, recursive: true);
-        return 0;
+            await run.RunAsync(api, folder, duration, seed).WaitAsync(cancellationToken);
+        }, cancellationToken);
     }
 
     public void Dispose() => _http.Dispose();
+
+    private async Task RunAsync(ServiceProcess api, string folder, TimeSpan duration, int seed)
+    {
+        var started = Stopwatch.GetTimestamp();
+        await Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(async () =>
+        {
+            var random = new Random(unchecked((seed * 31) + client));
+            var mutator = new Mutator(random);
+            while (Stopwatch.GetElapsedTime(started) < duration)
+            {
+                await (random.Next(20) == 0 ? CutAsync(FuzzRequest.Next(random, mutator), random) : SendAsync(FuzzRequest.Next(random, mutator), random));
+            }
+        })));
+        if (await api.TerminateAsync(TimeSpan.FromSeconds(30)) is not 0 and var code)
+        {
+            _violations.Add(ViolationKind.Other, $"the API ended with {code}");
+        }
+
+        new Outputs(folder, _violations).Save("api", api);
+        CheckLog();
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_requests:N0} requests, {_lines:N0} lines, {_accepted.Sum(group => group.Value.Count):N0} events accepted, {_cuts:N0} requests cut off; {(_violations.Any ? "differences: see above" : "no difference")}"));
+    }
 
     private async Task SendAsync(FuzzRequest request, Random random)
     {

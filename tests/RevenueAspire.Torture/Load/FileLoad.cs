@@ -4,15 +4,15 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Has one file after the other counted by several processes at once, some on a copy; grows some, and has them counted again.</summary>
+/// <summary>Has one file after the other counted by several processes at once, some on a copy; grows some, and has them counted on; has some counted once more with <c>--again</c>.</summary>
 internal sealed class FileLoad(TortureStage stage, Commands commands, Random random)
 {
     public const string Kind = "process";
     private const int Users = 5_000;
     private const int AttemptsAfterTheEnd = 3;
 
-    /// <summary>The files that are in the ledger, each once.</summary>
-    public List<EventFile> Files { get; } = [];
+    /// <summary>The files that are in the ledger.</summary>
+    public List<CountedFile> Files { get; } = [];
 
     /// <summary>Processes until <paramref name="stop"/>; then finishes the file at hand.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -20,14 +20,35 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         for (var number = 1; !stop.IsCancellationRequested; number++)
         {
             var file = EventFile.Write(Path.Combine(stage.Files, $"process-{number}.jsonl"), random, random.Next(500, 20_000), random.Next(20, Users), badEvery: random.Next(2) * 200);
-            Files.Add(file);
+            var counted = new CountedFile(file);
+            Files.Add(counted);
             await CountAsync(file, stop);
             if (random.Next(2) == 0)
             {
                 file.Append(random, random.Next(1, 3_000), Users, badEvery: 100);
                 await CountAsync(file, stop);
             }
+
+            if (random.Next(3) == 0)
+            {
+                await CountAgainAsync(counted, stop);
+            }
         }
+    }
+
+    /// <summary>Once more on purpose, by two at once now and then. What was killed in the middle is completed by whoever comes next.</summary>
+    private async Task CountAgainAsync(CountedFile counted, CancellationToken stop)
+    {
+        await Task.WhenAll(Enumerable.Range(0, random.Next(1, 3)).Select(async _ =>
+        {
+            counted.MostTimes++;
+            var (code, _) = await commands.RunAsync(Kind, "RevenueAspire.Processor", "process", counted.File.Path, "--again");
+            if (code is 0 or 3)
+            {
+                counted.LeastTimes++;
+            }
+        }).ToArray());
+        await CountAsync(counted.File.Path, stop);
     }
 
     private async Task CountAsync(EventFile file, CancellationToken stop)

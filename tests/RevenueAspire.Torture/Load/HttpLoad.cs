@@ -14,11 +14,14 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
 {
     private const int Users = 60;
     private const int RememberedRequests = 50;
+    private const int ForgottenEvery = 8;
+    private const string OwnKey = "own-";
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
     private readonly HttpClient[] _http = [.. stage.Apis.Select((_, i) => stage.CreateHttp(TimeSpan.FromSeconds(10), i))];
     private readonly List<(SentRequest Request, byte[] Body)> _acknowledged = [];
     private readonly Queue<string> _unread = [];
     private BigInteger _own;
+    private bool _ownIsInDoubt;
 
     /// <summary>A user that only this client adds to, and only with keys: what is read after a receipt is known exactly.</summary>
     private string OwnUser => "only " + name;
@@ -104,8 +107,9 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
                     return;
             }
 
-            if (!patient)
+            if (!patient || !sent.IsRemembered(request, stage.KeyWindow))
             {
+                // Once its key may be forgotten, only a careless client repeats.
                 return;
             }
 
@@ -155,6 +159,12 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
 
         var (request, body) = _acknowledged[random.Next(_acknowledged.Count)];
         var batch = request.Id.StartsWith(name + "b", StringComparison.Ordinal);
+        if (!sent.IsRemembered(request, stage.KeyWindow))
+        {
+            await RepeatForgottenAsync(request, body, batch);
+            return;
+        }
+
         if (random.Next(4) > 0)
         {
             var (status, text) = await PostAsync(request.Key, body, batch, gzip: false);
@@ -179,6 +189,22 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         }
     }
 
+    /// <summary>A repeat whose key may be forgotten: then it is a new event, with another receipt, and both count.</summary>
+    private async Task RepeatForgottenAsync(SentRequest request, byte[] body, bool batch)
+    {
+        if (random.Next(ForgottenEvery) > 0 || request.Key!.StartsWith(OwnKey, StringComparison.Ordinal))
+        {
+            return;
+        }
+
+        request.AllowedTimes++;
+        var (status, text) = await PostAsync(request.Key, body, batch, gzip: false);
+        if (status is not (null or HttpStatusCode.Accepted or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+        {
+            stage.Violations.Add(ViolationKind.Other, $"{request.Id}, repeated late, was answered with {(int)status} {text}");
+        }
+    }
+
     private async Task SendBadAsync()
     {
         var batch = random.Next(2) == 0;
@@ -193,11 +219,12 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
     private async Task ReadOwnWriteAsync(CancellationToken stop, CancellationToken giveUp)
     {
         var id = sent.NextId(name + "s");
-        var request = new SentRequest(id, "own-" + id, [new RevenueEvent(OwnUser, random.Next(2) == 0 ? "add_revenue" : "subtract_revenue", random.NextInt64())]);
+        var request = new SentRequest(id, OwnKey + id, [new RevenueEvent(OwnUser, random.Next(2) == 0 ? "add_revenue" : "subtract_revenue", random.NextInt64())]);
         sent.Add(request);
         await AcknowledgeAsync(request, Encoding.UTF8.GetBytes(request.EventJson(0)), batch: false, 0, patient: true, giveUp);
         if (request.Receipt is null)
         {
+            _ownIsInDoubt = true;
             return;
         }
 
@@ -219,7 +246,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
 
             _unread.Dequeue();
             using var answer = JsonDocument.Parse(text);
-            if (_unread.Count == 0 && BigInteger.Parse(answer.RootElement.GetProperty("revenue").GetRawText(), null) is var revenue && revenue != _own)
+            if (_unread.Count == 0 && !_ownIsInDoubt && BigInteger.Parse(answer.RootElement.GetProperty("revenue").GetRawText(), null) is var revenue && revenue != _own)
             {
                 stage.Violations.Add(ViolationKind.WrongBalance, $"{OwnUser} has {revenue} after {receipt}, expected {_own}");
             }

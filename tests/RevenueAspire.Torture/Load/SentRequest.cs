@@ -34,6 +34,12 @@ internal sealed class SentRequest(string id, string? key, IReadOnlyList<RevenueE
         set => _state = value;
     }
 
+    /// <summary>How often it may be in the log at most: more than once when it was sent again on purpose, after its key was forgotten.</summary>
+    public int AllowedTimes { get; set; } = 1;
+
+    /// <summary>How many keyed requests there had been when it was sent first, itself included.</summary>
+    public long KeyedBefore { get; set; }
+
     /// <summary>The receipt, once acknowledged over HTTP by us; null for what the client sent.</summary>
     public string? Receipt { get; set; }
 

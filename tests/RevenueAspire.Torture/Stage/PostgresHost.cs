@@ -44,8 +44,11 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>Deadlocks that a foreign connection had a part in.</summary>
     public int ProvokedDeadlocks => Volatile.Read(ref _provoked);
 
-    /// <summary>The connection string of the services, through a proxy.</summary>
-    public string ThroughProxy(int port) => new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 5 }.ConnectionString;
+    /// <summary>The port of the server itself.</summary>
+    public int Port => _options.Port;
+
+    /// <summary>The connection string of the services, on the server's own port or on a proxy's.</summary>
+    public string ForServices(int port) => new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 10 }.ConnectionString;
 
     /// <summary>Past the proxy, to another database.</summary>
     public string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(Direct) { Database = database }.ConnectionString;

@@ -10,6 +10,9 @@ internal sealed class TortureStage : IAsyncDisposable
     public const int ProcessorCount = 3;
     private const int ReplicaCount = 2;
     private const int RememberedMarks = 100;
+
+    /// <summary>Keys that the API remembers where the log is removed behind the ledger: as few as the clients here can do with.</summary>
+    private const int SmallKeyWindow = 2_500;
     private static readonly TimeSpan WatchPause = TimeSpan.FromMilliseconds(100);
     private readonly Installation _installation;
     private readonly string[] _apiUrls;
@@ -18,9 +21,9 @@ internal sealed class TortureStage : IAsyncDisposable
     private readonly Queue<long> _marks = new();
     private Task _watching = Task.CompletedTask;
 
-    private TortureStage(string folder, LogEngine engine, Random random, Violations violations)
+    private TortureStage(string folder, LogEngine engine, bool retains, Random random, Violations violations)
     {
-        (Folder, Engine, Violations, _random) = (folder, engine, violations, random);
+        (Folder, Engine, Retains, Violations, _random) = (folder, engine, retains, violations, random);
         var port = FreePort.Next();
         Outputs = new Outputs(Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName, violations);
         Clock = new FakeClock(folder);
@@ -29,7 +32,7 @@ internal sealed class TortureStage : IAsyncDisposable
         PostgresDisk = TmpfsMount.TryMount(postgres);
         Postgres = new PostgresHost(Path.Combine(postgres, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"));
         DatabaseProxy = new FaultyProxy(port);
-        _installation = new Installation(Postgres.ThroughProxy(DatabaseProxy.Port), Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
+        _installation = new Installation(Postgres.ForServices(DatabaseProxy.Port), Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
         if (engine == LogEngine.Postgres)
         {
             _installation.Settings["EventLog__Engine"] = "Postgres";
@@ -40,12 +43,19 @@ internal sealed class TortureStage : IAsyncDisposable
         ApiProxies = [.. ports.Select(port => new FaultyProxy(port)), .. ports.Length == 1 ? (FaultyProxy[])[] : [new FaultyProxy(ports)]];
         Files = Directory.CreateDirectory(Path.Combine(folder, "files")).FullName;
         Apis = [.. _apiUrls.Select((url, i) => new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", ApiSettings(url)), Outputs, violations))];
+        Client = new Service("client-service", () => _installation.Start("RevenueAspire.Client", ClientSettings()), Outputs, violations);
         Processors = [.. Enumerable.Range(1, ProcessorCount).Select(i => new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor", NextProcessorSettings()), Outputs, violations))];
     }
 
     public string Folder { get; }
 
     public LogEngine Engine { get; }
+
+    /// <summary>Whether what the ledger has is removed from the log, and keys are forgotten, while the run lasts.</summary>
+    public bool Retains { get; }
+
+    /// <summary>How many keyed requests the API surely remembers.</summary>
+    public long KeyWindow => Retains ? SmallKeyWindow : long.MaxValue;
 
     public Violations Violations { get; }
 
@@ -69,6 +79,15 @@ internal sealed class TortureStage : IAsyncDisposable
 
     public IReadOnlyList<Service> Processors { get; }
 
+    /// <summary>The product's client as a service, which sends <see cref="ClientFile"/> when it is asked to.</summary>
+    public Service Client { get; }
+
+    /// <summary>Of <see cref="Client"/>.</summary>
+    public string ClientUrl { get; } = $"http://127.0.0.1:{FreePort.Next()}";
+
+    /// <inheritdoc cref="ClientUrl"/>
+    public string ClientFile => Path.Combine(Files, "service.jsonl");
+
     /// <summary>One fault at a time may take the API, or the database server, away.</summary>
     public SemaphoreSlim ApiGate { get; } = new(1);
 
@@ -84,7 +103,7 @@ internal sealed class TortureStage : IAsyncDisposable
     /// <summary>The addresses of the API through the proxies.</summary>
     private IReadOnlyList<Uri> ApiUrls => [.. ApiProxies.Select(proxy => new Uri($"http://127.0.0.1:{proxy.Port}"))];
 
-    private IEnumerable<Service> Services => Processors.Concat(Apis);
+    private IEnumerable<Service> Services => Processors.Concat(Apis).Append(Client);
 
     /// <summary>Durable marks that were seen lately, oldest first: what may be on disk after a power cut, since the mark itself is not fsynced.</summary>
     public long[] SeenMarks()
@@ -107,9 +126,9 @@ internal sealed class TortureStage : IAsyncDisposable
         });
     }
 
-    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, Random random, Violations violations)
+    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, bool retains, Random random, Violations violations)
     {
-        var stage = new TortureStage(folder, engine, random, violations);
+        var stage = new TortureStage(folder, engine, retains, random, violations);
         try
         {
             await stage.Postgres.EnsureRunningAsync();
@@ -212,7 +231,27 @@ internal sealed class TortureStage : IAsyncDisposable
         }
     }
 
-    private Dictionary<string, string?> ApiSettings(string url) => new(Clock.Settings) { ["ASPNETCORE_URLS"] = url, ["EventLog__SegmentBytes"] = "1000000" };
+    private Dictionary<string, string?> ApiSettings(string url)
+    {
+        var settings = new Dictionary<string, string?>(Clock.Settings) { ["ASPNETCORE_URLS"] = url, ["EventLog__SegmentBytes"] = Retains ? "200000" : "1000000" };
+        if (Retains)
+        {
+            settings["EventLog__Retention"] = "Applied";
+            settings["EventLog__RetainBytes"] = "600000";
+            settings["EventLog__KeyWindow"] = Text(SmallKeyWindow);
+        }
+
+        return settings;
+    }
+
+    private Dictionary<string, string?> ClientSettings() => new()
+    {
+        ["ASPNETCORE_URLS"] = ClientUrl,
+        ["Client__Url"] = ApiUrls[^1].ToString(),
+        ["Client__File"] = ClientFile,
+        ["Client__Concurrency"] = "16",
+        ["Client__RequestTimeoutSeconds"] = "10",
+    };
 
     private async Task WatchAsync()
     {

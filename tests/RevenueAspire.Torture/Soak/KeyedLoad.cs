@@ -1,0 +1,192 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json;
+using RevenueAspire.Testing;
+using RevenueAspire.Torture.Checks;
+
+namespace RevenueAspire.Torture.Soak;
+
+/// <summary>Clients with keys: single events and batches until they are acknowledged, some of them repeated, some with a key that was used, some read back. The n-th event follows from n alone. Thread-safe.</summary>
+internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposable
+{
+    private const int Workers = 8;
+    private const int EventsPerBatch = 25;
+    private const int Users = 1_000;
+    private const int RepeatEvery = 50;
+    private const int ReuseEvery = 70;
+    private const int ReadEvery = 30;
+    private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(100);
+    private readonly HttpClient[] _http = [.. stage.Apis.Select((_, i) => stage.CreateHttp(TimeSpan.FromSeconds(30), i))];
+    private readonly List<bool> _acknowledged = [];
+
+    /// <summary>Events that were sent, acknowledged or not: numbers from 0 to below this one.</summary>
+    public int Sent
+    {
+        get
+        {
+            lock (_acknowledged)
+            {
+                return _acknowledged.Count;
+            }
+        }
+    }
+
+    /// <summary>What the n-th event is.</summary>
+    public static RevenueEvent Event(int number) => new($"keyed-{number % Users}", number % 3 == 0 ? "subtract_revenue" : "add_revenue", number);
+
+    /// <summary>Its extra field <c>id</c>.</summary>
+    public static string Id(int number) => $"k{number}";
+
+    /// <summary>The number of an id, or null.</summary>
+    public static int? Number(string? id) => id is ['k', .. var digits] && int.TryParse(digits, out var number) ? number : null;
+
+    public bool IsAcknowledged(int number)
+    {
+        lock (_acknowledged)
+        {
+            return _acknowledged[number];
+        }
+    }
+
+    /// <summary>Sends until <paramref name="stop"/>, and then until all that was begun is acknowledged or <paramref name="giveUp"/>.</summary>
+    public Task RunAsync(CancellationToken stop, CancellationToken giveUp) => Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(() => WorkAsync(worker, stop, giveUp), CancellationToken.None)));
+
+    public void Dispose() => Array.ForEach(_http, http => http.Dispose());
+
+    private async Task WorkAsync(int worker, CancellationToken stop, CancellationToken giveUp)
+    {
+        // As many events in batches as in single requests.
+        const int Cycle = EventsPerBatch + 1;
+        var interval = TimeSpan.FromSeconds((double)(2 * EventsPerBatch) / Cycle * Workers / eventsPerSecond);
+        var due = Stopwatch.GetElapsedTime(0);
+        for (var turn = worker * 7; !stop.IsCancellationRequested; turn++)
+        {
+            await SendAsync(turn % Cycle == 0 ? EventsPerBatch : 1, turn, stop, giveUp);
+
+            // Who stood still for long does not make up for it.
+            var now = Stopwatch.GetElapsedTime(0);
+            due += interval;
+            due = due < now - TimeSpan.FromSeconds(1) ? now : due;
+            if (due - now is { Ticks: > 0 } pause && pause > TimeSpan.FromMilliseconds(1))
+            {
+                await Task.Delay(pause, CancellationToken.None);
+            }
+        }
+    }
+
+    private async Task SendAsync(int events, int turn, CancellationToken stop, CancellationToken giveUp)
+    {
+        var first = Take(events);
+        var key = $"soak-{first}";
+        var body = string.Join('\n', Enumerable.Range(first, events).Select(number => Event(number).ToJson(Id(number))));
+        for (string? receipt = null; receipt is null;)
+        {
+            var (status, text) = await PostAsync(key, body, events > 1, turn);
+            receipt = status switch
+            {
+                HttpStatusCode.Accepted => Receipt(text),
+                null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout => null,
+                _ => throw new InvalidOperationException($"{key} was answered with {(int)status} {text}"),
+            };
+            if (receipt is not null)
+            {
+                Acknowledge(first, events);
+                await AskAgainAsync(key, body, events > 1, turn, receipt);
+            }
+            else if (giveUp.IsCancellationRequested)
+            {
+                stage.Violations.Add(ViolationKind.Other, $"{key} was not acknowledged in the end: {status} {text}");
+                return;
+            }
+            else
+            {
+                // Another process of the API, where there is one.
+                turn++;
+                await Task.Delay(RetryPause, CancellationToken.None);
+            }
+        }
+    }
+
+    /// <summary>The same once more, something else with the key, or a read of what was written.</summary>
+    private async Task AskAgainAsync(string key, string body, bool batch, int turn, string receipt)
+    {
+        if (turn % RepeatEvery == 0)
+        {
+            var (status, text) = await PostAsync(key, body, batch, turn + 1);
+            if (status == HttpStatusCode.Accepted ? Receipt(text) != receipt : status is not (null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+            {
+                stage.Violations.Add(ViolationKind.Repeated, $"{key} got the receipt {receipt}, and, repeated, {(int?)status} {text}");
+            }
+        }
+
+        if (turn % ReuseEvery == 0)
+        {
+            var (status, text) = await PostAsync(key, new RevenueEvent("nobody", "add_revenue", 1).ToJson(), batch, turn);
+            if (status is not (null or HttpStatusCode.UnprocessableEntity or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+            {
+                stage.Violations.Add(ViolationKind.Other, $"{key} with another body was answered with {(int)status} {text}");
+            }
+        }
+
+        if (turn % ReadEvery == 0)
+        {
+            var (status, text) = await AnswerAsync(turn, http => http.GetAsync(new Uri($"/userEvents/{Event(Number(key)).UserId}?after={receipt}", UriKind.Relative)));
+            if (status is not (null or HttpStatusCode.OK or HttpStatusCode.ServiceUnavailable))
+            {
+                stage.Violations.Add(ViolationKind.Other, $"a read after {receipt} was answered with {(int)status} {text}");
+            }
+        }
+
+        static int Number(string key) => int.Parse(key.AsSpan("soak-".Length), null);
+    }
+
+    private int Take(int events)
+    {
+        lock (_acknowledged)
+        {
+            var first = _acknowledged.Count;
+            _acknowledged.AddRange(Enumerable.Repeat(false, events));
+            return first;
+        }
+    }
+
+    private void Acknowledge(int first, int events)
+    {
+        lock (_acknowledged)
+        {
+            for (var number = first; number < first + events; number++)
+            {
+                _acknowledged[number] = true;
+            }
+        }
+    }
+
+    private Task<(HttpStatusCode? Status, string Text)> PostAsync(string key, string body, bool batch, int turn) => AnswerAsync(turn, async http =>
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, batch ? "/liveEvents" : "/liveEvent") { Content = new StringContent(body, Encoding.UTF8) };
+        request.Content.Headers.ContentType = new MediaTypeHeaderValue(batch ? "application/jsonl" : "application/json");
+        request.Headers.Add("Idempotency-Key", key);
+        return await http.SendAsync(request);
+    });
+
+    private async Task<(HttpStatusCode? Status, string Text)> AnswerAsync(int turn, Func<HttpClient, Task<HttpResponseMessage>> ask)
+    {
+        try
+        {
+            using var answer = await ask(_http[turn % _http.Length]);
+            return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
+        }
+        catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException)
+        {
+            return (null, lost.Message);
+        }
+    }
+
+    private static string Receipt(string text)
+    {
+        using var answer = JsonDocument.Parse(text);
+        return answer.RootElement.GetProperty("receipt").GetString()!;
+    }
+}

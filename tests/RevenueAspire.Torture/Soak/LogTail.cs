@@ -1,0 +1,79 @@
+using RevenueAspire.Testing;
+using RevenueAspire.Torture.Checks;
+
+namespace RevenueAspire.Torture.Soak;
+
+/// <summary>Reads the log as it grows, by other means than the product, and adds it up: whatever retention removes later, what the ledger must hold is known. Not thread-safe.</summary>
+internal sealed class LogTail(SoakStage stage)
+{
+    private readonly Dictionary<Guid, long> _positions = [];
+    private readonly List<byte> _timesSeen = [];
+    private long _position;
+
+    /// <summary>What everything so far adds up to.</summary>
+    public Totals Totals { get; } = new();
+
+    /// <summary>Records so far.</summary>
+    public long Records { get; private set; }
+
+    /// <summary>Those without an id: the events of <c>load</c>.</summary>
+    public long LoadRecords { get; private set; }
+
+    /// <summary>Reads what became durable since the last call.</summary>
+    /// <exception cref="InvalidDataException">It is no sequence of records without a gap.</exception>
+    public async Task ReadAsync()
+    {
+        foreach (var record in stage.Log is { } log ? LogFiles.Read(log, _position) : await LogTables.ReadAsync(stage.Postgres, _positions))
+        {
+            Totals.Add(record.Event);
+            Records++;
+            _position = record.End;
+            if (record.Id is null)
+            {
+                LoadRecords++;
+            }
+            else
+            {
+                Note(record);
+            }
+        }
+    }
+
+    /// <summary>Compares what was read with what was acknowledged.</summary>
+    public void Check(KeyedLoad keyed)
+    {
+        for (var number = 0; number < keyed.Sent; number++)
+        {
+            var seen = number < _timesSeen.Count ? _timesSeen[number] : 0;
+            if (seen == 0 && keyed.IsAcknowledged(number))
+            {
+                stage.Violations.Add(ViolationKind.Lost, $"{KeyedLoad.Id(number)} was acknowledged, and is not in the log");
+            }
+            else if (seen > 1)
+            {
+                stage.Violations.Add(ViolationKind.Repeated, $"{KeyedLoad.Id(number)} is in the log {seen} times");
+            }
+        }
+
+        if (_timesSeen.Count > keyed.Sent)
+        {
+            stage.Violations.Add(ViolationKind.Repeated, $"{KeyedLoad.Id(_timesSeen.Count - 1)} is in the log, and nobody sent it");
+        }
+    }
+
+    private void Note(LogRecord record)
+    {
+        if (KeyedLoad.Number(record.Id) is not { } number || KeyedLoad.Event(number) != record.Event)
+        {
+            stage.Violations.Add(ViolationKind.Repeated, $"the record at {record.Receipt} was sent by nobody: {record.Id} {record.Event}");
+            return;
+        }
+
+        while (_timesSeen.Count <= number)
+        {
+            _timesSeen.Add(0);
+        }
+
+        _timesSeen[number]++;
+    }
+}
