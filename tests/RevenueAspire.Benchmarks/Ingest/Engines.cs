@@ -18,7 +18,7 @@ internal static class Engines
     /// <param name="settings">How much.</param>
     public static async Task CompareAsync(string collector, string files, string server, Settings settings)
     {
-        await using var admin = NpgsqlDataSource.Create(server);
+        await using var admin = Amounts.Admin(server);
         var name = $"benchmark_{Guid.NewGuid():N}";
         await ExecuteAsync(admin, $"create database {name} template template0 encoding 'UTF8'");
         try

@@ -76,7 +76,7 @@ internal static class ProcessorComparison
         var csv = folder.File("aggregated.csv");
         EventFiles.WriteAggregated(file, csv);
         var name = $"benchmark_{Guid.NewGuid():N}";
-        await using var admin = NpgsqlDataSource.Create(server);
+        await using var admin = Amounts.Admin(server);
         await ExecuteAsync(admin, $"create database {name} template template0 encoding 'UTF8'");
         try
         {

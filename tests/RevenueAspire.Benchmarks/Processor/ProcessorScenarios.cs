@@ -51,7 +51,7 @@ internal static class ProcessorScenarios
     private static async Task WithDatabaseAsync(string server, Func<string, Task> measure)
     {
         var name = $"benchmark_{Guid.NewGuid():N}";
-        await using var admin = NpgsqlDataSource.Create(server);
+        await using var admin = Amounts.Admin(server);
         await using (var create = admin.CreateCommand($"create database {name} template template0 encoding 'UTF8'"))
         {
             await create.ExecuteNonQueryAsync();
