@@ -18,9 +18,10 @@ internal static class TelemetrySetup
     /// <summary>Share of requests that is traced when neither the caller nor <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
     public const double DefaultSamplingRatio = 0.01;
 
-    public static readonly string[] Sources = ["Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "RevenueAspire.*"];
+    public static readonly string[] Sources = ["System.Net.Http", "Npgsql", "RevenueAspire.*"];
 
-    /// <summary>Of ASP.NET Core those that tell something about requests. Its memory pool counts each block that is rented and returned, several a request: dearer than what it tells.</summary>
+    /// <summary>Of ASP.NET Core those that tell something about requests. Its memory pool counts each block that is rented and returned, several a request, and its active requests go up and down with
+    /// each (they are dropped below): dearer than what they tell beside durations, connections and the depth of the log's queue.</summary>
     public static readonly string[] Meters =
     [
         "Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Routing", "Microsoft.AspNetCore.Diagnostics",
@@ -42,11 +43,14 @@ internal static class TelemetrySetup
             logs.IncludeScopes = false;
             logs.SetResourceBuilder(resource).AddOtlpExporter();
         });
-        builder.Services.AddSingleton<IStartupFilter, RequestSpanFilter>();
-        builder.Services.AddHostedService(services => new TelemetryService(() => Traces(builder.Configuration, resource), () => Metrics(builder.Configuration, resource)));
+
+        // A sampler set in code would win over the variable, which the SDK reads by itself.
+        double? ratio = string.IsNullOrWhiteSpace(builder.Configuration["OTEL_TRACES_SAMPLER"]) ? DefaultSamplingRatio : null;
+        builder.Services.AddSingleton<IStartupFilter>(new RequestSpans(ratio));
+        builder.Services.AddHostedService(services => new TelemetryService(() => Traces(builder.Configuration, resource, ratio), () => Metrics(builder.Configuration, resource)));
     }
 
-    private static TracerProvider Traces(IConfiguration configuration, ResourceBuilder resource)
+    private static TracerProvider Traces(IConfiguration configuration, ResourceBuilder resource, double? ratio)
     {
         var traces = Sdk.CreateTracerProviderBuilder()
             .ConfigureServices(services => services.AddSingleton(configuration))
@@ -54,10 +58,9 @@ internal static class TelemetrySetup
             .AddSource(Sources)
             .AddProcessor(new LoneQueryFilter())
             .AddOtlpExporter();
-        if (string.IsNullOrWhiteSpace(configuration["OTEL_TRACES_SAMPLER"]))
+        if (ratio is { } share)
         {
-            // A sampler set here would win over the variable, which the SDK reads by itself.
-            traces.SetSampler(new ParentBasedSampler(new LinkedSampler(new TraceIdRatioBasedSampler(DefaultSamplingRatio))));
+            traces.SetSampler(new ParentBasedSampler(RequestSpans.Drawn(new LinkedSampler(new TraceIdRatioBasedSampler(share)))));
         }
 
         return traces.Build();
@@ -68,6 +71,7 @@ internal static class TelemetrySetup
             .ConfigureServices(services => services.AddSingleton(configuration))
             .SetResourceBuilder(resource)
             .AddMeter(Meters)
+            .AddView("http.server.active_requests", MetricStreamConfiguration.Drop)
             .AddOtlpExporter()
             .Build();
 

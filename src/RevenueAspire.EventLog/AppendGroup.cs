@@ -1,4 +1,3 @@
-using System.Buffers;
 using System.Globalization;
 using RevenueAspire.EventLog.Format;
 
@@ -79,7 +78,7 @@ public sealed class AppendGroup
         if (_array is { } array)
         {
             _array = null;
-            ArrayPool<byte>.Shared.Return(array);
+            RecordBuffer.Return(array);
         }
 
         _block?.Dispose();

@@ -1,4 +1,6 @@
+using System.Text;
 using RevenueAspire.EventLog.Format;
+using RevenueAspire.Events;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
@@ -47,5 +49,35 @@ public sealed class RecordBufferTests
 
         // Other tests' blocks, and the few that are kept, come and go beside this one: together they are smaller.
         Assert.InRange(LargeBlock.BytesInUse, 0, before + (Large / 2));
+    }
+
+    /// <summary>One thread parses an event and another answers it: a pool that keeps arrays by thread makes nearly every one anew.</summary>
+    [Fact]
+    public void Many_events_in_flight_use_the_same_memory_again_whichever_thread_gives_it_back()
+    {
+        const int InFlight = 500;
+        const int GroupItself = 200;
+        var builder = new AppendGroupBuilder(EventTypes.Default, TimeProvider.System);
+        var groups = new AppendGroup[InFlight];
+        var line = Encoding.UTF8.GetBytes(TestLog.Event("a", 1));
+        for (var round = 0; ; round++)
+        {
+            var before = GC.GetAllocatedBytesForCurrentThread();
+            for (var i = 0; i < InFlight; i++)
+            {
+                builder.Add(line, out _);
+                groups[i] = builder.Build();
+            }
+
+            var each = (GC.GetAllocatedBytesForCurrentThread() - before) / InFlight;
+            var answering = new Thread(() => Array.ForEach(groups, group => group.Release()));
+            answering.Start();
+            answering.Join();
+            if (round == 2)
+            {
+                Assert.InRange(each, 0, GroupItself);
+                return;
+            }
+        }
     }
 }

@@ -70,6 +70,57 @@ public sealed class TelemetryTests
         Assert.All(received.Where(r => r.Path == "traces"), r => Assert.DoesNotContain("GET /userEvents/anna", r.Text, StringComparison.Ordinal));
     }
 
+    /// <summary>One request in a hundred is traced, and the other ones cost nothing: not even an activity that is thrown away. A caller's own decision is followed.</summary>
+    [Fact]
+    public async Task By_default_few_requests_are_traced_and_a_caller_decides_for_its_own()
+    {
+        const int Requests = 400;
+        const string Trace = "0af7651916cd43dd8448eb211c80319c";
+        await using var collector = await TestServer.StartAsync(map: app => app.MapPost("/v1/{signal}", (string signal) => signal));
+        await using var app = await TestServer.StartAsync(
+            builder => builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.None),
+            app => app.MapGet("/x", () => Activity.Current is { } span ? $"{span.Recorded} {span.TraceId} {span.ParentSpanId}" : "none"),
+            [.. Exporting(collector.Url()).Where(setting => setting.Item1 != "OTEL_TRACES_SAMPLER")]);
+        using var http = Untraced();
+
+        Assert.Equal($"True {Trace} b7ad6b7169203331", await GetAsync($"00-{Trace}-b7ad6b7169203331-01"));
+        Assert.Equal("none", await GetAsync($"00-{Trace}-b7ad6b7169203331-00"));
+        var spans = new List<string>();
+        for (var i = 0; i < Requests; i++)
+        {
+            spans.Add(await GetAsync(i % 2 == 0 ? null : "nonsense"));
+        }
+
+        var traced = spans.Where(span => span != "none").ToList();
+        Assert.All(traced, span => Assert.StartsWith("True", span, StringComparison.Ordinal));
+        Assert.InRange(traced.Count, 0, Requests / 5);
+
+        async Task<string> GetAsync(string? traceParent)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Get, app.Url() + "/x");
+            if (traceParent is not null)
+            {
+                request.Headers.TryAddWithoutValidation("traceparent", traceParent);
+            }
+
+            using var response = await http.SendAsync(request);
+            return await response.Content.ReadAsStringAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_request_that_the_server_logs_begins_a_trace_of_its_own_all_the_same()
+    {
+        await using var collector = await TestServer.StartAsync(map: app => app.MapPost("/v1/{signal}", (string signal) => signal));
+        await using var app = await TestServer.StartAsync(
+            builder => builder.Logging.AddFilter("Microsoft.AspNetCore.Hosting.Diagnostics", LogLevel.Critical),
+            app => app.MapGet("/x", () => $"{Activity.Current?.Recorded} {Activity.Current?.ParentSpanId}"),
+            [.. Exporting(collector.Url()).Select(setting => setting.Item1 == "OTEL_TRACES_SAMPLER" ? (setting.Item1, "parentbased_always_on") : setting)]);
+        using var http = Untraced();
+
+        Assert.Equal("True 0000000000000000", await http.GetStringAsync(app.Url() + "/x"));
+    }
+
     [Fact]
     public void A_query_that_belongs_to_nothing_is_no_trace_of_its_own()
     {
@@ -126,6 +177,9 @@ public sealed class TelemetryTests
             return ExportResult.Success;
         }
     }
+
+    /// <summary>A caller in another process: its own activities are not sent along.</summary>
+    private static HttpClient Untraced() => new(new SocketsHttpHandler { ActivityHeadersPropagator = null });
 
     private static (string, string)[] Exporting(string collector) =>
     [
