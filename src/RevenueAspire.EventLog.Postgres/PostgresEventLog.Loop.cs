@@ -10,7 +10,11 @@ public sealed partial class PostgresEventLog
     /// <summary>How long a stop waits for a database that is away, before what is in doubt is answered so.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
+    /// <summary>How long an append in doubt waits for a database that is away before it is answered so: well before clients commonly stop waiting for an answer.</summary>
+    private static readonly TimeSpan DoubtPatience = TimeSpan.FromSeconds(60);
+
     private readonly TimeSpan _aliveInterval;
+    private readonly TimeSpan _doubtPatience;
 
     /// <summary>Between two notifications: a processor is told within this time, and not more often.</summary>
     private static readonly TimeSpan NotifyInterval = TimeSpan.FromMilliseconds(10);
@@ -25,6 +29,7 @@ public sealed partial class PostgresEventLog
 
     /// <summary>Where the commit that is in doubt would end; null when none is.</summary>
     private long? _doubtfulEnd;
+    private long _doubtfulSince;
 
     private async Task RunAsync()
     {
@@ -82,6 +87,8 @@ public sealed partial class PostgresEventLog
                     _error = exception is EventLogException ? exception.Message : PostgresLogErrors.Describe(exception);
                     LogAway(_logger, Name, _error, _retry.Remaining.TotalMilliseconds);
                 }
+
+                AnswerWaiting();
             }
 
             try
@@ -96,6 +103,28 @@ public sealed partial class PostgresEventLog
         }
 
         return false;
+    }
+
+    /// <summary>Nobody waits without end for a database that is away: what certainly came to nothing is refused at once, what is in doubt is answered so after a while.</summary>
+    private void AnswerWaiting()
+    {
+        if (_doubtfulEnd is null)
+        {
+            lock (_gate)
+            {
+                // Queued before the session was lost; from then on nothing was.
+                _queue.Take(_taken, long.MaxValue);
+            }
+
+            Answer(Unavailable(_error));
+        }
+        else if (Stopwatch.GetElapsedTime(_doubtfulSince) >= _doubtPatience)
+        {
+            // Whether it is in the log is found out all the same, before anything else is appended.
+            Answer(new AppendResult(AppendStatus.InDoubt, default, 0, 0, "the database went away during the commit, and does not come back to tell what became of it"));
+        }
+
+        _answers = _answers.RunOnPool();
     }
 
     /// <summary>Connects, and settles what the last session left in doubt: from then on it is either in the log, or can never come into it.</summary>
@@ -133,7 +162,10 @@ public sealed partial class PostgresEventLog
                     _position = (_position.LogId, end);
                 }
 
-                Acknowledge();
+                if (_taken.Count > 0)
+                {
+                    Acknowledge();
+                }
             }
             else if (found is null)
             {
@@ -371,6 +403,7 @@ public sealed partial class PostgresEventLog
         }
 
         LogFailed(_logger, Name, error, queued.Count + _taken.Count, isInDoubt ? _taken.Count : 0, PostgresLogErrors.IsOfDatabase(cause) ? null : cause);
+        _doubtfulSince = Stopwatch.GetTimestamp();
         if (!isInDoubt)
         {
             _doubtfulEnd = null;

@@ -36,10 +36,11 @@ public sealed partial class PostgresEventLog : IEventLog
     private LogSession? _session;
     private Guid? _logId;
 
-    private PostgresEventLog(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger, TimeSpan aliveInterval)
+    private PostgresEventLog(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger, TimeSpan aliveInterval, TimeSpan doubtPatience)
     {
         _database = database;
         _aliveInterval = aliveInterval;
+        _doubtPatience = doubtPatience;
         _options = options;
         _logger = logger;
         _queue = new AppendQueue(options.QueueCapacity, options.QueueBytes);
@@ -140,12 +141,12 @@ public sealed partial class PostgresEventLog : IEventLog
     public static PostgresEventLog Open(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger) =>
         Open(database, options, logger, LogSession.Alive / 3);
 
-    /// <summary>The same, with another time between two signs of life.</summary>
-    internal static PostgresEventLog Open(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger, TimeSpan aliveInterval)
+    /// <summary>The same, with another time between two signs of life, and another one after which an append in doubt no longer waits.</summary>
+    internal static PostgresEventLog Open(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresEventLog> logger, TimeSpan aliveInterval, TimeSpan? doubtPatience = null)
     {
         ArgumentNullException.ThrowIfNull(database);
         ArgumentNullException.ThrowIfNull(options);
-        var log = new PostgresEventLog(database, options, logger, aliveInterval);
+        var log = new PostgresEventLog(database, options, logger, aliveInterval, doubtPatience ?? DoubtPatience);
         _ = Task.Run(log.RunAsync);
         return log;
     }

@@ -11,6 +11,9 @@ public static class PostgresLogCare
     /// <summary>Bytes of the log that are folded into one row at most: a row is unpacked as a whole.</summary>
     public const int FoldBytes = 16 << 20;
 
+    /// <summary>Before what the ledger has of a log that is still written, this much stays: processors compare the last bytes of it with what they have applied.</summary>
+    public const int ComparedBytes = 64 << 10;
+
     /// <summary>Between the announcement that keys are going and their end, on the database's clock, however many processes tidy up: much longer than health's word may be old.</summary>
     public static readonly TimeSpan Announced = TimeSpan.FromMinutes(2);
 
@@ -77,16 +80,20 @@ public static class PostgresLogCare
     {
         ArgumentNullException.ThrowIfNull(database);
         var folded = 0;
-        for (long from = 0; ;)
+        while (true)
         {
-            var (rows, next) = await FoldOnceAsync(database, logId, from, applied, cancellationToken).ConfigureAwait(false);
-            folded += rows;
-            if (next is null)
+            // A row has no more of small ones than are listed at a time, so that those are folded once more.
+            var before = folded;
+            for (long? from = 0; from is not null;)
+            {
+                (var rows, from) = await FoldOnceAsync(database, logId, from.Value, applied, cancellationToken).ConfigureAwait(false);
+                folded += rows;
+            }
+
+            if (folded == before)
             {
                 return folded;
             }
-
-            from = next.Value;
         }
     }
 

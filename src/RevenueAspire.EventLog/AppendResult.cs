@@ -18,7 +18,7 @@ public enum AppendStatus
     /// <summary>The disk refused, or the writer stopped or is recovering: nothing was appended.</summary>
     Unavailable,
 
-    /// <summary>The disk failed in the middle of the write, and what was written could not be cut off again: should the process end now, the next start may keep it.
+    /// <summary>The medium failed in the middle of the write, and what was written may still be kept: it could not be cut off the disk again, or the database does not tell.
     /// Only a repeat with the same key is safe.</summary>
     InDoubt,
 }

@@ -160,9 +160,12 @@ public sealed partial class EventLogWriter : IEventLog
     /// <param name="time">Stamps a new log.</param>
     /// <param name="logger">Gets what recovery found and each failure and return of the disk.</param>
     /// <exception cref="EventLogException">Another writer holds the directory, segments without log.json, unreadable or unwritable directory...; the message names the path and what to do.</exception>
-    public static EventLogWriter Open(EventLogOptions options, TimeProvider time, ILogger<EventLogWriter> logger)
+    public static EventLogWriter Open(EventLogOptions options, TimeProvider time, ILogger<EventLogWriter> logger) => Start(options, time, logger, PhysicalFileSystem.Instance);
+
+    /// <summary>The same on another disk.</summary>
+    internal static EventLogWriter Start(EventLogOptions options, TimeProvider time, ILogger<EventLogWriter> logger, IFileSystem files)
     {
-        var writer = Open(options, time, logger, PhysicalFileSystem.Instance);
+        var writer = Open(options, time, logger, files);
         new Thread(writer.Run) { IsBackground = true, Name = "event log writer" }.Start();
         return writer;
     }

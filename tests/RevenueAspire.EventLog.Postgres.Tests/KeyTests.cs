@@ -20,42 +20,6 @@ public sealed class KeyTests
     }
 
     [Fact]
-    public async Task L9_repeats_beside_others_in_one_commit_take_nobody_with_them()
-    {
-        await using var database = await PostgresLog.CreateAsync();
-        var log = await database.OpenAsync();
-        await Task.WhenAll(Enumerable.Range(0, 20).Select(i => PostgresLog.AppendAsync(log, $"u{i}", $"k{i}")));
-        var results = await Task.WhenAll(Enumerable.Range(0, 60).Select(i => PostgresLog.AppendAsync(log, $"u{i % 40}", i < 40 ? $"k{i}" : null)));
-        Assert.Equal(20, results.Count(result => result.Status == AppendStatus.Repeated));
-        Assert.Equal(40, results.Count(result => result.Status == AppendStatus.Appended));
-        var counts = await database.CountByUserAsync();
-        Assert.All(Enumerable.Range(0, 40), i => Assert.Equal(i < 20 ? 2 : 1, counts[$"u{i}"]));
-    }
-
-    [Fact]
-    public async Task L9_a_repeat_that_arrives_while_the_first_is_in_flight_waits_for_it()
-    {
-        await using var database = await PostgresLog.CreateAsync();
-        var log = await database.OpenAsync();
-        await using var blocker = await database.Database.OpenConnectionAsync();
-        await using var transaction = await blocker.BeginTransactionAsync();
-        await using (var hold = new Npgsql.NpgsqlCommand($"select from event_log where log_id = '{log.LogId}' for update", blocker))
-        {
-            await hold.ExecuteNonQueryAsync();
-        }
-
-        var first = PostgresLog.AppendAsync(log, "a", "key");
-        var repeat = PostgresLog.AppendAsync(log, "a", "key");
-        var conflict = PostgresLog.AppendAsync(log, "b", "key");
-        Assert.False(first.IsCompleted || repeat.IsCompleted || conflict.IsCompleted);
-        await transaction.RollbackAsync();
-        Assert.Equal(AppendStatus.Appended, (await first).Status);
-        Assert.Equal((AppendStatus.Repeated, (await first).Receipt), ((await repeat).Status, (await repeat).Receipt));
-        Assert.Equal(AppendStatus.KeyConflict, (await conflict).Status);
-        Assert.Equal(0, log.QueueDepth);
-    }
-
-    [Fact]
     public async Task L9_the_same_keys_sent_to_several_processes_at_once_count_once_each()
     {
         await using var database = await PostgresLog.CreateAsync();

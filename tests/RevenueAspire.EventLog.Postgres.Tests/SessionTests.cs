@@ -27,6 +27,59 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task An_append_in_doubt_does_not_wait_without_end_for_a_database_that_is_away_and_is_settled_when_it_is_back()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        await using var proxy = Proxy(database);
+        await using var through = Through(database, proxy, "Command Timeout=1;Cancellation Timeout=200;Timeout=1");
+        await using var log = PostgresEventLog.Open(through, new EventLogOptions(), new Complaints(), Soon, doubtPatience: Soon);
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        proxy.HoldFromNextAppend();
+        var doubtful = PostgresLog.AppendAsync(log, "a", "key");
+        await Eventually.IsTrueAsync(() => proxy.Holds);
+        var queued = PostgresLog.AppendAsync(log, "b");
+
+        Assert.Equal(AppendStatus.Unavailable, (await queued.WaitAsync(Eventually.DefaultLimit)).Status);
+        Assert.Equal(AppendStatus.InDoubt, (await doubtful.WaitAsync(Eventually.DefaultLimit)).Status);
+        Assert.Equal(WriterState.Failed, log.State);
+        proxy.Holds = false;
+
+        var repeat = default(AppendResult);
+        await Eventually.IsTrueAsync(async () => (repeat = await PostgresLog.AppendAsync(log, "a", "key")).Status != AppendStatus.Unavailable);
+        Assert.Equal((AppendStatus.Repeated, new Receipt(log.LogId, 0)), (repeat.Status, repeat.Receipt));
+        Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "c")).Status);
+        var counts = await database.CountByUserAsync();
+        Assert.Equal((1, 1, 2), (counts["a"], counts["c"], counts.Count));
+    }
+
+    [Fact]
+    public async Task Who_waits_while_the_log_was_closed_and_the_database_is_away_is_refused()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var name = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database;
+        await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
+        await using var through = NpgsqlDataSource.Create(database.ConnectionString + ";Pooling=false");
+        var log = await database.OpenAsync(through: through);
+        await database.ExecuteAsync("update event_log set is_closed = true, epoch = epoch + 1");
+        await using (var refuse = admin.CreateCommand($"alter database {name} allow_connections false"))
+        {
+            await refuse.ExecuteNonQueryAsync();
+        }
+
+        var results = await Task.WhenAll(Enumerable.Range(0, 5).Select(i => PostgresLog.AppendAsync(log, "a", $"k{i}"))).WaitAsync(Eventually.DefaultLimit);
+
+        Assert.All(results, result => Assert.Equal(AppendStatus.Unavailable, result.Status));
+        await using (var allow = admin.CreateCommand($"alter database {name} allow_connections true"))
+        {
+            await allow.ExecuteNonQueryAsync();
+        }
+
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "a", "k0")).Status);
+        Assert.Equal(1, (await database.CountByUserAsync())["a"]);
+    }
+
+    [Fact]
     public async Task A_stop_does_not_wait_for_a_connection_that_hangs()
     {
         await using var database = await PostgresLog.CreateAsync();

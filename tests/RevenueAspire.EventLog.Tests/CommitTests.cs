@@ -38,59 +38,6 @@ public sealed class CommitTests
     }
 
     [Fact]
-    public async Task L4_the_queue_is_bounded_in_groups()
-    {
-        var writer = Open(options => options.QueueCapacity = 2);
-        var first = writer.AppendAsync(TestLog.Single("a"), CancellationToken.None).AsTask();
-        var second = writer.AppendAsync(TestLog.Single("b"), CancellationToken.None).AsTask();
-        var third = writer.AppendAsync(TestLog.Single("c"), CancellationToken.None).AsTask();
-
-        Assert.Equal(AppendStatus.QueueFull, (await third).Status);
-        Assert.Equal(2, writer.QueueDepth);
-        writer.Step();
-        Assert.Equal(AppendStatus.Appended, (await Task.WhenAll(first, second))[1].Status);
-        Assert.Equal(AppendStatus.Appended, SimulatedLog.Append(writer, TestLog.Single("d"))[0].Status);
-    }
-
-    [Fact]
-    public async Task L4_the_queue_is_bounded_in_bytes_repeats_of_a_key_in_flight_included()
-    {
-        var writer = Open(options => options.QueueBytes = 700);
-        var first = writer.AppendAsync(TestLog.Single("a", "k"), CancellationToken.None).AsTask();
-        var repeat = writer.AppendAsync(TestLog.Single("a", "k"), CancellationToken.None).AsTask();
-        var others = Enumerable.Range(0, 5).Select(i => writer.AppendAsync(TestLog.Single("b" + i), CancellationToken.None).AsTask()).ToArray();
-
-        Assert.Equal(AppendStatus.QueueFull, (await others[4]).Status);
-        writer.Step();
-        Assert.Equal(AppendStatus.Appended, (await first).Status);
-        Assert.Equal(AppendStatus.Repeated, (await repeat).Status);
-        Assert.Equal(0, writer.QueueDepth);
-    }
-
-    [Fact]
-    public async Task L4_cancellation_ends_the_wait_but_not_the_write()
-    {
-        var writer = Open();
-        using var cancellation = new CancellationTokenSource();
-        var task = writer.AppendAsync(TestLog.Single("a", "k"), cancellation.Token).AsTask();
-        await cancellation.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => task);
-        writer.Step();
-
-        Assert.Equal(["a"], Users());
-        Assert.Equal(AppendStatus.Repeated, (await writer.AppendAsync(TestLog.Single("a", "k"), CancellationToken.None)).Status);
-    }
-
-    [Fact]
-    public async Task L4_an_append_cancelled_before_is_not_enqueued()
-    {
-        var writer = Open();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => writer.AppendAsync(TestLog.Single("a"), new CancellationToken(true)).AsTask());
-
-        Assert.Equal(0, writer.QueueDepth);
-    }
-
-    [Fact]
     public void L2_L4_a_full_segment_is_sealed_and_the_next_named_by_its_offset_and_made_durable_before_it_is_written()
     {
         var writer = Open(options => options.SegmentBytes = 150);
@@ -107,31 +54,6 @@ public sealed class CommitTests
             ],
             _operations);
         Assert.Equal(["a", "b", "c"], Users());
-    }
-
-    [Fact]
-    public async Task L4_many_callers_at_once_are_all_written_once_on_a_real_disk()
-    {
-        using var directory = new TempDirectory();
-        var results = new AppendResult[2000];
-        await using (var writer = TestLog.Open(TestLog.Options(directory.Path, options => options.SegmentBytes = 20_000)))
-        {
-            await Parallel.ForAsync(0, results.Length, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, token) =>
-                results[i] = await writer.AppendAsync(i % 10 == 0 ? TestLog.Group([$"u{i}", $"v{i}"]) : TestLog.Single($"u{i}"), token));
-        }
-
-        using var reader = EventLogReader.Open(directory.Path);
-        var (text, damage) = TestLog.ReadAll(reader, 5000);
-        var users = ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(text));
-
-        Assert.Empty(damage);
-        Assert.All(results, result => Assert.Equal(AppendStatus.Appended, result.Status));
-        Assert.Equal(results.Length, results.Select(result => result.Receipt).Distinct().Count());
-        Assert.Equal(2200, users.Distinct().Count());
-        Assert.Equal(2200, users.Count);
-        Assert.True(Directory.GetFiles(directory.Path, "*.seal").Length > 5);
-        Assert.All(results, result => Assert.True(reader.IsRecord(result.Receipt.Offset)));
-        Assert.False(reader.IsRecord(1));
     }
 
     [Fact]
@@ -152,43 +74,6 @@ public sealed class CommitTests
         }
 
         Assert.True(Directory.GetFiles(directory.Path, "*.seal").Length > 3);
-    }
-
-    [Fact]
-    public async Task L4_a_group_larger_than_every_buffer_is_written_whole()
-    {
-        using var directory = new TempDirectory();
-        var users = Enumerable.Range(0, 20_000).Select(i => $"user{i}").ToArray();
-        await using (var writer = TestLog.Open(directory.Path))
-        {
-            var results = await Task.WhenAll(
-                writer.AppendAsync(TestLog.Single("a"), CancellationToken.None).AsTask(),
-                writer.AppendAsync(TestLog.Group(users), CancellationToken.None).AsTask(),
-                writer.AppendAsync(TestLog.Single("b"), CancellationToken.None).AsTask());
-            Assert.Equal(20_000, results[1].Accepted);
-            Assert.True(writer.IsRecord(results[1].Receipt.Offset));
-        }
-
-        // A start checks the batch's checksum.
-        await using var again = TestLog.Open(directory.Path);
-        Assert.Equal(Recovery.RecoveryCase.Clean, again.LastRecovery.Case);
-        Assert.Empty(again.LastRecovery.Damaged);
-        using var reader = EventLogReader.Open(directory.Path);
-        Assert.Equal(20_002, TestLog.Lines(TestLog.ReadAll(reader).Text).Length);
-    }
-
-    [Fact]
-    public async Task Disposing_writes_and_answers_what_is_queued_and_refuses_what_comes_later()
-    {
-        using var directory = new TempDirectory();
-        var writer = TestLog.Open(directory.Path);
-        var tasks = Enumerable.Range(0, 500).Select(i => writer.AppendAsync(TestLog.Single("u" + i), CancellationToken.None).AsTask()).ToArray();
-        await writer.DisposeAsync();
-
-        Assert.All(await Task.WhenAll(tasks), result => Assert.Equal(AppendStatus.Appended, result.Status));
-        Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("late"))).Status);
-        Assert.Equal(WriterState.Stopped, writer.State);
-        await writer.DisposeAsync();
     }
 
     private EventLogWriter Open(Action<EventLogOptions>? change = null)

@@ -10,53 +10,6 @@ public sealed class KeyTests
 {
     private readonly SimulatedDisk _disk = new(new Random(9));
 
-    [Fact]
-    public void L9_a_repeat_gets_the_first_receipt_and_counts_and_is_not_appended()
-    {
-        var writer = Open();
-        var first = SimulatedLog.Append(writer, TestLog.Group(["a", "b"], "k", rejected: 3))[0];
-        var repeat = SimulatedLog.Append(writer, TestLog.Group(["a", "b"], "k"))[0];
-
-        Assert.Equal(first with { Status = AppendStatus.Repeated }, repeat);
-        Assert.Equal((2, 3), (repeat.Accepted, repeat.RejectedCount));
-        Assert.Equal(["a", "b"], Users());
-    }
-
-    [Fact]
-    public void L9_the_same_key_with_another_body_is_a_conflict()
-    {
-        var writer = Open();
-        SimulatedLog.Append(writer, TestLog.Single("a", "k", "body 1"));
-
-        Assert.Equal(AppendStatus.KeyConflict, SimulatedLog.Append(writer, TestLog.Single("a", "k", "body 2"))[0].Status);
-        Assert.Equal(AppendStatus.Appended, SimulatedLog.Append(writer, TestLog.Single("a", "K", "body 2"))[0].Status);
-    }
-
-    [Fact]
-    public void L9_a_repeat_in_flight_waits_for_the_first_and_gets_what_that_became()
-    {
-        var writer = Open();
-        var results = SimulatedLog.Append(writer, TestLog.Single("a", "k"), TestLog.Single("a", "k"), TestLog.Single("a", "k", "other body"));
-
-        Assert.Equal([AppendStatus.Appended, AppendStatus.Repeated, AppendStatus.KeyConflict], results.Select(result => result.Status));
-        Assert.Equal(results[0].Receipt, results[1].Receipt);
-        Assert.Equal(["a"], Users());
-    }
-
-    [Fact]
-    public void L9_when_the_first_fails_its_repeats_fail_too_and_the_next_one_counts()
-    {
-        var writer = Open();
-        _disk.Fails = (operation, _) => operation == DiskOperation.Write;
-        var results = SimulatedLog.Append(writer, TestLog.Single("a", "k"), TestLog.Single("a", "k"));
-        Assert.All(results, result => Assert.Equal(AppendStatus.Unavailable, result.Status));
-        _disk.Fails = (_, _) => false;
-        writer.Step();
-
-        Assert.Equal(AppendStatus.Appended, SimulatedLog.Append(writer, TestLog.Single("a", "k"))[0].Status);
-        Assert.Equal(["a"], Users());
-    }
-
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
@@ -124,8 +77,4 @@ public sealed class KeyTests
                 $"window {window}, {Seed.Hint}");
         }
     }
-
-    private EventLogWriter Open() => SimulatedLog.Open(_disk, _disk.Start());
-
-    private List<string> Users() => ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(SimulatedLog.ReadAll(_disk).Text));
 }

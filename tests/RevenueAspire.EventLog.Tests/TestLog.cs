@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using System.Text.Json;
 using Microsoft.Extensions.Logging.Abstractions;
 using RevenueAspire.Events;
 
@@ -68,6 +69,9 @@ internal static class TestLog
 
         return (Encoding.UTF8.GetString(bytes.ToArray()), damage);
     }
+
+    /// <summary>The user of each record, in order.</summary>
+    public static List<string> Users(string text) => [.. Lines(text).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("userId").GetString()!)];
 
     public static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
 }

@@ -91,7 +91,7 @@ internal static class IngestRequest
                 context, StatusCodes.Status503ServiceUnavailable, "The log cannot be written at present. Nothing was appended; try again.", retryAfterSeconds: UnavailableRetrySeconds),
             AppendStatus.InDoubt => Problems.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable,
-                $"The disk failed in the middle of the write, so it is not known whether this was appended. Only a repeat with the same {IdempotencyKey.Header} is safe; without one it may count twice.",
+                $"The log failed in the middle of the write, so it is not known whether this was appended. Only a repeat with the same {IdempotencyKey.Header} is safe; without one it may count twice.",
                 retryAfterSeconds: UnavailableRetrySeconds),
             _ => throw new UnreachableException($"{result.Status} is no failure."),
         };

@@ -25,9 +25,11 @@ internal sealed class BatchCache(long maxBytes)
     /// <summary>Takes a batch; the ones that were not asked for longest go. The newest stays, whatever its size.</summary>
     public void Add(StoredBatch batch)
     {
-        if (_byFrom.Remove(batch.From, out var old))
+        // Batches that were folded into this one go: they begin behind it, and would be found in its place.
+        for (var place = Search(batch.To - 1); place >= 0 && _byFrom.Keys[place] >= batch.From; place--)
         {
-            Forget(old);
+            Forget(_byFrom.Values[place]);
+            _byFrom.RemoveAt(place);
         }
 
         _byFrom.Add(batch.From, _recent.AddLast(batch));

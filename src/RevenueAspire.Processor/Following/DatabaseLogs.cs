@@ -12,12 +12,12 @@ internal sealed class DatabaseLogs(NpgsqlDataSource database, ApplyServices serv
     // Asked anew each time, never remembered: a database that was set back has something to apply again.
     private const string Unfinished =
         """
-        select l.log_id from event_log l left join event_source s on s.source_id = l.log_id
+        select l.log_id, l.end_offset from event_log l left join event_source s on s.source_id = l.log_id
         where not l.is_closed or coalesce(s.applied_through, 0) < l.end_offset order by l.created_at, l.log_id
         """;
 
     private readonly LogSignal _signal = new(database, time);
-    private HashSet<Guid> _unfinished = [];
+    private Dictionary<Guid, long> _unfinished = [];
 
     /// <inheritdoc/>
     public string Name => "the database";
@@ -27,7 +27,8 @@ internal sealed class DatabaseLogs(NpgsqlDataSource database, ApplyServices serv
     {
         var logs = new List<LogSourceReader>();
         _unfinished = await services.Retry.RunAsync(FindUnfinishedAsync, cancellationToken).ConfigureAwait(false);
-        foreach (var logId in _unfinished.Where(logId => !isFollowed(DatabaseLog.NameOf(logId))))
+        _signal.Tell(_unfinished);
+        foreach (var logId in _unfinished.Keys.Where(logId => !isFollowed(DatabaseLog.NameOf(logId))))
         {
             try
             {
@@ -46,19 +47,19 @@ internal sealed class DatabaseLogs(NpgsqlDataSource database, ApplyServices serv
     public bool IsStillThere(string name, Guid logId) => true;
 
     /// <inheritdoc/>
-    public bool IsFinished(Guid logId) => !_unfinished.Contains(logId);
+    public bool IsFinished(Guid logId) => !_unfinished.ContainsKey(logId);
 
     /// <inheritdoc/>
     public Task RunAsync(CancellationToken cancellationToken) => _signal.RunAsync(cancellationToken);
 
-    private async Task<HashSet<Guid>> FindUnfinishedAsync(CancellationToken cancellationToken)
+    private async Task<Dictionary<Guid, long>> FindUnfinishedAsync(CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(Unfinished);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var found = new HashSet<Guid>();
+        var found = new Dictionary<Guid, long>();
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            found.Add(rows.GetGuid(0));
+            found.Add(rows.GetGuid(0), rows.GetInt64(1));
         }
 
         return found;

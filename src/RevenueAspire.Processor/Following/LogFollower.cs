@@ -287,9 +287,9 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         long mark;
         try
         {
-            mark = _log.ReadEnd();
+            mark = _log.EstimateEnd();
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or SourceStoppedException or ObjectDisposedException or EventLog.EventLogException or DbException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ObjectDisposedException or EventLog.EventLogException)
         {
             // The follower itself meets the same in a moment, and says so.
             mark = Volatile.Read(ref _mark);

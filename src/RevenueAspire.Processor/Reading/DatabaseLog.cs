@@ -17,6 +17,7 @@ internal sealed class DatabaseLog : IStoredLog
     private readonly LogSignal? _signal;
     private readonly PostgresLogReader _reader;
     private Task _next = Task.CompletedTask;
+    private long _mark;
 
     private DatabaseLog(NpgsqlDataSource database, LogSignal? signal, PostgresLogReader reader) => (_database, _signal, _reader) = (database, signal, reader);
 
@@ -52,8 +53,14 @@ internal sealed class DatabaseLog : IStoredLog
     public long ReadDurableMark()
     {
         Volatile.Write(ref _next, _signal?.Next ?? Task.CompletedTask);
-        return _reader.ReadDurableMark();
+        var mark = _reader.ReadDurableMark();
+        Volatile.Write(ref _mark, mark);
+        return mark;
     }
+
+    /// <inheritdoc/>
+    /// <remarks>As of the last look at this log, or at the list of all, which is read every second.</remarks>
+    public long EstimateDurableMark() => Math.Max(Volatile.Read(ref _mark), _signal?.EndOf(LogId) ?? 0);
 
     /// <inheritdoc/>
     public LogRead Read(long offset, Span<byte> destination) => _reader.Read(offset, destination);

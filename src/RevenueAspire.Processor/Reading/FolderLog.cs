@@ -21,6 +21,10 @@ internal sealed class FolderLog(EventLogReader reader) : IStoredLog
     public long ReadDurableMark() => reader.ReadDurableMark();
 
     /// <inheritdoc/>
+    /// <remarks>A look is 16 bytes of a file.</remarks>
+    public long EstimateDurableMark() => reader.ReadDurableMark();
+
+    /// <inheritdoc/>
     public LogRead Read(long offset, Span<byte> destination) => reader.Read(offset, destination);
 
     /// <inheritdoc/>

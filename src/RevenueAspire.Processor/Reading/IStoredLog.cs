@@ -19,6 +19,11 @@ internal interface IStoredLog : IDisposable
     /// <exception cref="IOException">It cannot be asked now.</exception>
     long ReadDurableMark();
 
+    /// <summary>About where the durable part ends, for figures: at once, without asking anybody who may keep one waiting.</summary>
+    /// <exception cref="EventLogException">The log is gone.</exception>
+    /// <exception cref="IOException">It cannot be asked now.</exception>
+    long EstimateDurableMark();
+
     /// <summary>Copies bytes from an offset on, never past the mark.</summary>
     /// <inheritdoc cref="ReadDurableMark"/>
     LogRead Read(long offset, Span<byte> destination);

@@ -3,12 +3,13 @@ using RevenueAspire.EventLog.Postgres;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Passes on what the database notifies after appends: one connection a process, however many logs. Thread-safe.</summary>
+/// <summary>What a process hears of the logs in the database, however many: notifications after appends, over one connection, and where they ended when they were last listed. Thread-safe.</summary>
 /// <remarks>A notification that is lost costs time only: whoever waits looks again by itself.</remarks>
 internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
+    private IReadOnlyDictionary<Guid, long> _ends = new Dictionary<Guid, long>();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>Listens until cancelled, and again after each broken connection.</summary>
@@ -31,6 +32,12 @@ internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
 
     /// <summary>Ends with the next notification. To be taken before the look at the database after which it is awaited: what is appended in between is then not missed.</summary>
     public Task Next => Volatile.Read(ref _next).Task;
+
+    /// <summary>Tells where the logs end that have something to follow.</summary>
+    public void Tell(IReadOnlyDictionary<Guid, long> ends) => Volatile.Write(ref _ends, ends);
+
+    /// <summary>Where a log ended when it was last listed; 0 when it was not among them.</summary>
+    public long EndOf(Guid logId) => Volatile.Read(ref _ends).GetValueOrDefault(logId);
 
     private async Task ListenAsync(CancellationToken cancellationToken)
     {

@@ -56,6 +56,9 @@ internal sealed class LogSourceReader : ISourceReader
         }
     }
 
+    /// <inheritdoc cref="IStoredLog.EstimateDurableMark"/>
+    public long EstimateEnd() => _log.EstimateDurableMark();
+
     /// <inheritdoc/>
     public SourceRead Read(long offset, Span<byte> destination)
     {

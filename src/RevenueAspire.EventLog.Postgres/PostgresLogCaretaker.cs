@@ -1,0 +1,77 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+
+namespace RevenueAspire.EventLog.Postgres;
+
+/// <summary>Decides what is tidied up in the logs of a database, one pass after the other: what stays is bounded, however often processes end and others begin. Not thread-safe; any number of processes may have one.</summary>
+/// <param name="database">The database.</param>
+/// <param name="options">Validated settings.</param>
+/// <param name="findApplied">The offset through which the ledger has a log, durably; null when it does not know it.</param>
+/// <param name="logger">Gets what was folded, and what could not be.</param>
+public sealed partial class PostgresLogCaretaker(
+    NpgsqlDataSource database, EventLogOptions options, Func<Guid, CancellationToken, Task<long?>> findApplied, ILogger<PostgresLogCaretaker> logger)
+{
+    /// <summary>Closed logs that this process has folded or found in one piece: nothing in them changes any more.</summary>
+    private readonly HashSet<Guid> _folded = [];
+
+    /// <summary>Closes the logs of processes that have ended, folds what the ledger has of them, removes what is no longer retained, and forgets old keys.</summary>
+    /// <exception cref="NpgsqlException">As Postgres gives it; the next pass goes on.</exception>
+    public async Task TidyAsync(CancellationToken cancellationToken)
+    {
+        await PostgresLogCare.CloseEndedAsync(database, cancellationToken).ConfigureAwait(false);
+        await PostgresLogCare.ForgetKeysAsync(database, options.KeyWindow, cancellationToken).ConfigureAwait(false);
+        var logs = await PostgresLogs.ListAsync(database, cancellationToken).ConfigureAwait(false);
+        long newer = 0;
+        for (var i = logs.Count - 1; i >= 0; i--)
+        {
+            try
+            {
+                await TidyAsync(logs[i], RetainedBytes(logs[i], newer), cancellationToken).ConfigureAwait(false);
+            }
+            catch (EventLogException exception)
+            {
+                // A damaged batch stays as it is; the other logs are tidied all the same.
+                LogNotFolded(logger, exception.Message);
+            }
+
+            newer += logs[i].End - logs[i].FirstOffset;
+        }
+    }
+
+    /// <summary>A log that is still written keeps its newest bytes; those of ended processes share what the newer ones leave of that, else each start of a process would add to it for good.</summary>
+    private long RetainedBytes(PostgresLogInfo log, long newer) =>
+        options.Retention == LogRetention.Off ? long.MaxValue : log.IsClosed ? Math.Max(0, options.RetainBytes - newer) : options.RetainBytes;
+
+    private async Task TidyAsync(PostgresLogInfo log, long retainBytes, CancellationToken cancellationToken)
+    {
+        var isTooLong = log.End - log.FirstOffset > retainBytes;
+        var mayFold = log.IsClosed && log.FirstOffset < log.End && !_folded.Contains(log.LogId);
+        if (!(isTooLong || mayFold) || await findApplied(log.LogId, cancellationToken).ConfigureAwait(false) is not { } applied)
+        {
+            return;
+        }
+
+        // Nobody applies anything behind the end of a closed log: there is nothing to compare with.
+        var isFinished = log.IsClosed && applied >= log.End;
+        if (isTooLong)
+        {
+            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, isFinished ? applied : applied - PostgresLogCare.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (mayFold && isFinished)
+        {
+            var rows = await PostgresLogCare.FoldAsync(database, log.LogId, applied, cancellationToken).ConfigureAwait(false);
+            _folded.Add(log.LogId);
+            if (rows > 0)
+            {
+                LogFolded(logger, log.LogId, rows);
+            }
+        }
+    }
+
+    [LoggerMessage(1110, LogLevel.Information, "Log {LogId} of a process that has ended is folded: {Rows} rows less.")]
+    private static partial void LogFolded(ILogger logger, Guid logId, int rows);
+
+    [LoggerMessage(1111, LogLevel.Warning, "Logs in Postgres: {Reason}")]
+    private static partial void LogNotFolded(ILogger logger, string reason);
+}

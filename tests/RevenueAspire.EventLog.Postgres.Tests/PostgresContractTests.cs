@@ -1,0 +1,12 @@
+using RevenueAspire.EventLog.Tests.Contract;
+
+namespace RevenueAspire.EventLog.Postgres.Tests;
+
+/// <summary>The log in Postgres keeps the contract.</summary>
+public sealed class PostgresAppendTests() : AppendContract(new PostgresStand());
+
+/// <inheritdoc cref="PostgresAppendTests"/>
+public sealed class PostgresKeyTests() : KeyContract(new PostgresStand());
+
+/// <inheritdoc cref="PostgresAppendTests"/>
+public sealed class PostgresReadTests() : ReadContract(new PostgresStand());

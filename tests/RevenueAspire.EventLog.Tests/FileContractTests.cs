@@ -1,0 +1,12 @@
+using RevenueAspire.EventLog.Tests.Contract;
+
+namespace RevenueAspire.EventLog.Tests;
+
+/// <summary>The log in files keeps the contract.</summary>
+public sealed class FileAppendTests() : AppendContract(new FileStand());
+
+/// <inheritdoc cref="FileAppendTests"/>
+public sealed class FileKeyTests() : KeyContract(new FileStand());
+
+/// <inheritdoc cref="FileAppendTests"/>
+public sealed class FileReadTests() : ReadContract(new FileStand());
