@@ -1,19 +1,27 @@
 using System.Net;
+using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-public sealed class IdempotencyTests : IDisposable
+/// <summary>Keys, with either engine of the log.</summary>
+public abstract class IdempotencyTests : IDisposable
 {
     private const string Batch = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\nnot json\n{\"userId\":\"b\",\"name\":\"add_revenue\",\"value\":2}\n{}\n";
 
-    private readonly TempDirectory _directory = new();
+    private readonly LogPlace _place;
 
-    public void Dispose() => _directory.Dispose();
+    private protected IdempotencyTests(LogEngine engine) => _place = new LogPlace(engine);
+
+    public void Dispose()
+    {
+        _place.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task A_repeat_gets_the_first_receipt_and_is_not_appended_again()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
 
         var first = (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
         var second = (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
@@ -25,7 +33,7 @@ public sealed class IdempotencyTests : IDisposable
     [Fact]
     public async Task The_same_key_with_another_body_is_422_and_appends_nothing()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
         (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
 
         (await api.PostEventAsync(Sample.Plain + " ", ("Idempotency-Key", "k1"))).ExpectProblem(422, "Idempotency-Key");
@@ -37,7 +45,7 @@ public sealed class IdempotencyTests : IDisposable
     [Fact]
     public async Task Repeats_that_arrive_at_the_same_time_are_appended_once()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 200).Select(number => api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k" + (number % 5)))));
 
@@ -50,13 +58,13 @@ public sealed class IdempotencyTests : IDisposable
     public async Task Keys_and_receipts_survive_a_restart()
     {
         string? single, batch;
-        await using (var api = await ApiHost.StartAsync(_directory))
+        await using (var api = await _place.StartAsync())
         {
             single = (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Receipt;
             batch = (await api.PostEventsAsync(Batch, ("Idempotency-Key", "k2"))).Expect(HttpStatusCode.Accepted).Body;
         }
 
-        await using (var api = await ApiHost.StartAsync(_directory))
+        await using (var api = await _place.StartAsync())
         {
             Assert.Equal(single, (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Receipt);
             Assert.Equal(batch, (await api.PostEventsAsync(Batch, ("Idempotency-Key", "k2"))).Body);
@@ -69,7 +77,7 @@ public sealed class IdempotencyTests : IDisposable
     [Fact]
     public async Task A_repeated_batch_gets_the_same_answer_list_included()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
 
         var first = (await api.PostEventsAsync(Batch, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
         var second = (await api.PostEventsAsync(Batch, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
@@ -82,7 +90,7 @@ public sealed class IdempotencyTests : IDisposable
     [Fact]
     public async Task A_batch_is_known_by_its_inflated_body()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
 
         var plain = (await api.PostEventsAsync(Batch, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
         var zipped = (await api.PostEventsAsync(Gzip.Compress(Batch), ("Idempotency-Key", "k1"), ("Content-Encoding", "gzip"))).Expect(HttpStatusCode.Accepted);
@@ -94,7 +102,7 @@ public sealed class IdempotencyTests : IDisposable
     [Fact]
     public async Task A_refused_event_does_not_use_up_its_key()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
 
         (await api.PostEventAsync("{}", ("Idempotency-Key", "k1"))).ExpectProblem(400, "userId");
         (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "k1"))).Expect(HttpStatusCode.Accepted);
@@ -107,7 +115,7 @@ public sealed class IdempotencyTests : IDisposable
     [InlineData("129")]
     public async Task A_key_that_is_none_is_400(string key)
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
         key = key == "129" ? new string('k', 129) : key;
 
         var answer = await api.SendRawAsync(
@@ -121,7 +129,7 @@ public sealed class IdempotencyTests : IDisposable
     [Fact]
     public async Task Two_keys_are_400()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
 
         var answer = await api.SendRawAsync(
             $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
@@ -133,7 +141,7 @@ public sealed class IdempotencyTests : IDisposable
     [Fact]
     public async Task A_key_of_128_characters_is_taken_to_the_last_visible_one()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
         var key = string.Concat(Enumerable.Range('!', 94).Select(code => (char)code)) + new string('~', 34);
 
         (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", key))).Expect(HttpStatusCode.Accepted);
@@ -141,3 +149,7 @@ public sealed class IdempotencyTests : IDisposable
         Assert.Equal(key, Assert.Single(api.Records()).GetProperty("idempotencyKey").GetString());
     }
 }
+
+public sealed class IdempotencyInFilesTests() : IdempotencyTests(LogEngine.File);
+
+public sealed class IdempotencyInPostgresTests() : IdempotencyTests(LogEngine.Postgres);

@@ -12,43 +12,6 @@ public sealed class OverloadTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Beyond_the_queue_events_are_refused_with_503_and_what_was_accepted_is_complete()
-    {
-        await using var api = await ApiHost.StartAsync(_directory, null, "EventLog:QueueCapacity=1");
-
-        var answers = await Task.WhenAll(Enumerable.Range(0, 600).Select(number => api.PostEventAsync(Sample.Add("user", number))));
-
-        Assert.Contains(answers, answer => answer.Status == 503);
-        foreach (var refused in answers.Where(answer => answer.Status != 202))
-        {
-            refused.ExpectProblem(503, null);
-        }
-
-        Assert.Equal(answers.Count(answer => answer.Status == 202), api.Records().Count);
-        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
-    }
-
-    /// <summary>While the disk hangs: refusals do not wait for it, and what was accepted is answered once it goes on.</summary>
-    [Fact]
-    public async Task While_the_writer_is_held_up_refusals_come_at_once_and_what_was_accepted_completes_afterwards()
-    {
-        using var writer = new HeldWriter();
-        await using var api = await ApiHost.StartAsync(_directory, null, writer.Use, "EventLog:QueueCapacity=4");
-        var accepted = Enumerable.Range(0, 4).Select(number => api.PostEventAsync(Sample.Add("accepted", number))).ToList();
-        await Eventually.IsTrueAsync(() => api.Log.QueueDepth == 4);
-        for (var number = 0; number < 20; number++)
-        {
-            var answer = number % 2 == 0 ? await api.PostEventAsync(Sample.Add("refused", 1)) : await api.PostEventsAsync(Sample.Add("refused", 1));
-            answer.ExpectProblem(503, null);
-        }
-
-        Assert.All(accepted, answer => Assert.False(answer.IsCompleted));
-        writer.Release();
-        Assert.All(await Task.WhenAll(accepted), answer => answer.Expect(HttpStatusCode.Accepted));
-        Assert.Equal(Enumerable.Repeat("accepted", 4), api.Records().Select(record => record.GetProperty("userId").GetString()));
-    }
-
-    [Fact]
     public async Task Twenty_large_batches_at_once_share_the_memory_that_is_there()
     {
         // Room for two; each takes its turn within the wait.

@@ -1,6 +1,7 @@
 using System.Net;
 using Microsoft.Extensions.DependencyInjection;
 using RevenueAspire.Api.Live;
+using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Live;
 
@@ -10,11 +11,14 @@ public sealed class LiveStreamTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    [Fact]
-    public async Task A_viewer_gets_the_course_and_then_snapshots_that_follow_the_ledger()
+    [Theory]
+    [InlineData(LogEngine.File)]
+    [InlineData(LogEngine.Postgres)]
+    public async Task A_viewer_gets_the_course_and_then_snapshots_that_follow_the_ledger(LogEngine engine)
     {
-        var database = await TestPostgres.CreateDatabaseAsync();
-        await using var api = await ApiHost.StartAsync(_directory, database);
+        using var place = new LogPlace(engine);
+        var database = await place.DatabaseAsync();
+        await using var api = await place.StartAsync();
         using var viewer = await LiveViewer.OpenAsync(api);
         Assert.Equal("text/event-stream", viewer.Response.Content.Headers.ContentType!.ToString());
         Assert.Equal("history", (await viewer.NextAsync())!.Value.Name);
@@ -27,11 +31,11 @@ public sealed class LiveStreamTests : IDisposable
         var behind = await viewer.SnapshotAsync(snapshot => snapshot.GetProperty("lagBytes").GetInt64() == api.Log.DurableMark);
         Assert.Equal(0, behind.GetProperty("events").GetInt64());
 
-        await Support.Processor.ApplyAsync(api.LogDirectory, database, line => line.Contains("user3", StringComparison.Ordinal));
+        await Support.Processor.ApplyAsync(api, database, line => line.Contains("user3", StringComparison.Ordinal));
         var current = await viewer.SnapshotAsync(snapshot => snapshot.GetProperty("events").GetInt64() == 2 && snapshot.GetProperty("topUsers").GetProperty("users").GetArrayLength() == 2);
         Assert.Equal(("9223372036854776807", 0, 1), (current.GetProperty("totalRevenue").GetString(), current.GetProperty("lagBytes").GetInt64(), current.GetProperty("rejectedLines").GetInt64()));
         var reject = current.GetProperty("latestRejects")[0];
-        Assert.Equal(("events", 3, "made up by a test"), (reject.GetProperty("source").GetString(), reject.GetProperty("line").GetInt64(), reject.GetProperty("reason").GetString()));
+        Assert.Equal((engine == LogEngine.File ? "events" : $"postgres:{api.Log.LogId:N}", 3, "made up by a test"), (reject.GetProperty("source").GetString(), reject.GetProperty("line").GetInt64(), reject.GetProperty("reason").GetString()));
         Assert.Equal("user1", current.GetProperty("topUsers").GetProperty("users")[0].GetProperty("userId").GetString());
 
         // Who comes later sees what was.

@@ -1,27 +1,33 @@
 using System.Diagnostics;
 using System.Net;
-using Npgsql;
-using RevenueAspire.Ledger;
+using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Reads;
 
-public sealed class ReadYourWritesTests : IDisposable
+/// <summary><c>?after=</c>, with either engine of the log.</summary>
+public abstract class ReadYourWritesTests : IDisposable
 {
-    private readonly TempDirectory _directory = new();
+    private readonly LogPlace _place;
 
-    public void Dispose() => _directory.Dispose();
+    private protected ReadYourWritesTests(LogEngine engine) => _place = new LogPlace(engine);
+
+    public void Dispose()
+    {
+        _place.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task A_read_after_a_receipt_waits_until_it_is_in_the_ledger()
     {
-        var database = await TestPostgres.CreateDatabaseAsync();
-        await using var api = await ApiHost.StartAsync(_directory, database, "Api:ReadAfterTimeout=00:00:30");
+        var database = await _place.DatabaseAsync();
+        await using var api = await _place.StartAsync("Api:ReadAfterTimeout=00:00:30");
         var receipt = (await api.PostEventAsync(Sample.Add("user1", 27))).Receipt;
 
         var reads = Enumerable.Range(0, 50).Select(_ => api.GetAsync($"/userEvents/user1?after={receipt}")).ToList();
         await Task.Delay(300);
         Assert.All(reads, read => Assert.False(read.IsCompleted));
-        await Processor.ApplyAsync(api.LogDirectory, database);
+        await Processor.ApplyAsync(api, database);
 
         foreach (var read in reads)
         {
@@ -32,35 +38,10 @@ public sealed class ReadYourWritesTests : IDisposable
     }
 
     [Fact]
-    public async Task However_many_wait_one_asks_the_database_and_nobody_when_nobody_waits()
-    {
-        var database = await TestPostgres.CreateDatabaseAsync();
-        await using var api = await ApiHost.StartAsync(_directory, database, "Api:ReadAfterTimeout=00:00:30");
-        var receipt = (await api.PostEventAsync(Sample.Add("user1", 27))).Receipt;
-        await Eventually.EqualsAsync("durable", async () => (await api.GetAsync($"/receipts/{receipt}")).Json.GetProperty("state").GetString());
-        using var abandon = new CancellationTokenSource();
-        var before = await TransactionsAsync(database);
-
-        var reads = Enumerable.Range(0, 200).Select(_ => api.Client.GetAsync(new Uri($"/userEvents/user1?after={receipt}", UriKind.Relative), abandon.Token)).ToList();
-        await Task.Delay(1500);
-        await abandon.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(reads));
-
-        // 200 that ask every 20 ms would have made 15,000.
-        await Task.Delay(1200);
-        var waited = await TransactionsAsync(database) - before;
-        Assert.InRange(waited, 5, 400);
-
-        // The clients have gone away, and with them the asking.
-        await Task.Delay(1500);
-        Assert.InRange(await TransactionsAsync(database) - before - waited, 0, 10);
-    }
-
-    [Fact]
     public async Task Not_in_time_is_503_with_retry_after()
     {
-        var database = await TestPostgres.CreateDatabaseAsync();
-        await using var api = await ApiHost.StartAsync(_directory, database, "Api:ReadAfterTimeout=00:00:00.3");
+        await _place.DatabaseAsync();
+        await using var api = await _place.StartAsync("Api:ReadAfterTimeout=00:00:00.3");
         var receipt = (await api.PostEventAsync(Sample.Plain)).Receipt;
         var clock = Stopwatch.StartNew();
 
@@ -72,10 +53,10 @@ public sealed class ReadYourWritesTests : IDisposable
     [Fact]
     public async Task The_record_itself_must_be_applied_not_only_those_before_it()
     {
-        var database = await TestPostgres.CreateDatabaseAsync();
-        await using var api = await ApiHost.StartAsync(_directory, database, "Api:ReadAfterTimeout=00:00:00.3");
+        var database = await _place.DatabaseAsync();
+        await using var api = await _place.StartAsync("Api:ReadAfterTimeout=00:00:00.3");
         var first = (await api.PostEventAsync(Sample.Plain)).Receipt;
-        await Processor.ApplyAsync(api.LogDirectory, database);
+        await Processor.ApplyAsync(api, database);
         var second = (await api.PostEventAsync(Sample.Plain)).Receipt;
 
         (await api.GetAsync($"/userEvents/user1?after={first}")).Expect(HttpStatusCode.OK);
@@ -97,60 +78,15 @@ public sealed class ReadYourWritesTests : IDisposable
     [InlineData("{log}:9223372036854775807", 404)]
     public async Task A_receipt_that_names_no_record_of_this_log_is_refused_at_once(string after, int status)
     {
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:ReadAfterTimeout=00:05:00");
+        await using var api = await _place.StartAsync("Api:ReadAfterTimeout=00:05:00");
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
 
         var text = after.Replace("{log}", api.Log.LogId.ToString("N"), StringComparison.Ordinal).Replace("{mark}", $"{api.Log.DurableMark}", StringComparison.Ordinal);
 
         (await api.GetAsync("/userEvents/user1?after=" + text)).ExpectProblem(status, "after");
     }
-
-    [Fact]
-    public async Task The_api_starts_and_accepts_without_the_database_and_reads_when_it_comes()
-    {
-        var database = new NpgsqlConnectionStringBuilder(await TestPostgres.CreateDatabaseAsync());
-        var later = database.Database!;
-        database.Database = later + "x";
-        await using var api = await ApiHost.StartAsync(_directory, database.ConnectionString, "Api:ReadAfterTimeout=00:00:30");
-
-        var receipt = (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted).Receipt;
-        (await api.GetAsync("/userEvents/user1")).ExpectProblem(503, null);
-        Assert.Equal("""{"state":"durable"}""", (await api.GetAsync("/receipts/" + receipt)).Body);
-        var health = (await api.GetAsync("/health")).Expect(HttpStatusCode.OK);
-        Assert.Equal("Degraded", health.Json.GetProperty("status").GetString());
-        Assert.Equal("Degraded", health.Json.GetProperty("checks").GetProperty("database").GetProperty("status").GetString());
-        Assert.DoesNotContain("Password", health.Body, StringComparison.OrdinalIgnoreCase);
-        var waiting = api.GetAsync($"/userEvents/user1?after={receipt}");
-
-        await RenameAsync(database.ConnectionString, later, later + "x");
-
-        await Processor.ApplyAsync(api.LogDirectory, database.ConnectionString);
-        Assert.Equal(98, (await waiting).Expect(HttpStatusCode.OK).Json.GetProperty("revenue").GetInt32());
-        await Eventually.EqualsAsync("Healthy", async () => (await api.GetAsync("/health")).Json.GetProperty("status").GetString());
-    }
-
-    [Fact]
-    public async Task The_tables_are_made_without_hand_work()
-    {
-        var database = await TestPostgres.CreateDatabaseAsync();
-        await using var api = await ApiHost.StartAsync(_directory, database);
-
-        await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/user1")).Status);
-    }
-
-    private static async Task RenameAsync(string connectionString, string from, string to)
-    {
-        NpgsqlConnection.ClearAllPools();
-        await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { Database = "postgres" });
-        await using var rename = source.CreateCommand($"alter database {from} rename to {to}");
-        await rename.ExecuteNonQueryAsync();
-    }
-
-    /// <summary>Commits in a database so far, as its statistics say (they lag by up to a second).</summary>
-    private static async Task<long> TransactionsAsync(string connectionString)
-    {
-        await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { Database = "postgres", Pooling = false });
-        await using var count = source.CreateCommand($"select xact_commit + xact_rollback from pg_stat_database where datname = '{new NpgsqlConnectionStringBuilder(connectionString).Database}'");
-        return (long)(await count.ExecuteScalarAsync())!;
-    }
 }
+
+public sealed class ReadYourWritesInFilesTests() : ReadYourWritesTests(LogEngine.File);
+
+public sealed class ReadYourWritesInPostgresTests() : ReadYourWritesTests(LogEngine.Postgres);

@@ -1,23 +1,31 @@
 using System.Net;
+using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Reads;
 
-public sealed class ReceiptsTests : IDisposable
+/// <summary>Receipts, with either engine of the log.</summary>
+public abstract class ReceiptsTests : IDisposable
 {
-    private readonly TempDirectory _directory = new();
+    private readonly LogPlace _place;
 
-    public void Dispose() => _directory.Dispose();
+    private protected ReceiptsTests(LogEngine engine) => _place = new LogPlace(engine);
+
+    public void Dispose()
+    {
+        _place.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public async Task An_event_is_durable_then_applied_or_rejected_with_the_reason()
     {
-        var database = await TestPostgres.CreateDatabaseAsync();
-        await using var api = await ApiHost.StartAsync(_directory, database);
+        var database = await _place.DatabaseAsync();
+        await using var api = await _place.StartAsync();
         var good = (await api.PostEventAsync(Sample.Add("good", 1))).Receipt;
         var bad = (await api.PostEventAsync(Sample.Add("bad", 1))).Receipt;
         Assert.Equal("""{"state":"durable"}""", (await api.GetAsync("/receipts/" + good)).Expect(HttpStatusCode.OK).Body);
 
-        await Processor.ApplyAsync(api.LogDirectory, database, rejectWhere: line => line.Contains("\"bad\"", StringComparison.Ordinal));
+        await Processor.ApplyAsync(api, database, rejectWhere: line => line.Contains("\"bad\"", StringComparison.Ordinal));
 
         Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + good)).Body);
         Assert.Equal("""{"state":"rejected","reason":"made up by a test"}""", (await api.GetAsync("/receipts/" + bad)).Body);
@@ -27,7 +35,7 @@ public sealed class ReceiptsTests : IDisposable
     [Fact]
     public async Task Every_record_of_a_batch_has_a_receipt()
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
         (await api.PostEventsAsync($"{Sample.Add("a", 1)}\n{Sample.Add("b", 2)}")).Expect(HttpStatusCode.Accepted);
 
         (await api.GetAsync($"/receipts/{api.Log.LogId:N}:0")).Expect(HttpStatusCode.OK);
@@ -43,7 +51,7 @@ public sealed class ReceiptsTests : IDisposable
     [InlineData("{log}:9223372036854775807", 404)]
     public async Task A_receipt_that_names_no_record_is_400_or_404(string receipt, int status)
     {
-        await using var api = await ApiHost.StartAsync(_directory);
+        await using var api = await _place.StartAsync();
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
         var log = api.Log.LogId.ToString("N");
 
@@ -52,3 +60,7 @@ public sealed class ReceiptsTests : IDisposable
         (await api.GetAsync("/receipts/" + text)).ExpectProblem(status, "receipt");
     }
 }
+
+public sealed class ReceiptsInFilesTests() : ReceiptsTests(LogEngine.File);
+
+public sealed class ReceiptsInPostgresTests() : ReceiptsTests(LogEngine.Postgres);

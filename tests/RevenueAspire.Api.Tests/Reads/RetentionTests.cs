@@ -1,4 +1,5 @@
 using System.Net;
+using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Reads;
 
@@ -27,7 +28,7 @@ public sealed class RetentionTests : IDisposable
         await Task.Delay(TimeSpan.FromSeconds(3));
         Assert.Equal(before, Segments(api));
 
-        await Processor.ApplyAsync(api.LogDirectory, database);
+        await Processor.ApplyAsync(api, database);
         if (retention == "off")
         {
             await Task.Delay(TimeSpan.FromSeconds(3));
@@ -36,7 +37,7 @@ public sealed class RetentionTests : IDisposable
         else
         {
             await Eventually.IsTrueAsync(() => Segments(api) < before);
-            Assert.True(api.Log.FirstOffset > 0);
+            Assert.True(((EventLogWriter)api.Log).FirstOffset > 0);
         }
 
         // What is gone was applied, and its receipt says so.

@@ -6,9 +6,14 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 
 namespace RevenueAspire.Api.Tests.Support;
+
+/// <summary>How a reader, of whichever engine, is asked.</summary>
+internal delegate LogRead LogPart(long offset, Span<byte> destination);
 
 /// <summary>The real API on a real Kestrel at a free port of this process.</summary>
 internal sealed class ApiHost : IAsyncDisposable
@@ -33,7 +38,7 @@ internal sealed class ApiHost : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public EventLogWriter Log => Services.GetRequiredService<EventLogWriter>();
+    public IEventLog Log => Services.GetRequiredService<IEventLog>();
 
     /// <param name="directory">The log lies in its folder <c>events</c>.</param>
     /// <param name="database">Connection string; null: none is set.</param>
@@ -104,19 +109,38 @@ internal sealed class ApiHost : IAsyncDisposable
         return await connection.ReadToEndAsync();
     }
 
-    /// <summary>The durable records of the log, each a line of JSON.</summary>
-    public List<JsonElement> Records()
+    /// <summary>The durable records of the log, each a line of JSON. With the log in Postgres, those of all processes of the API, the oldest first.</summary>
+    public List<JsonElement> Records() => [.. ReadLog().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+
+    /// <summary>The same, as it is written.</summary>
+    public string ReadLog()
     {
-        using var reader = EventLogReader.Open(LogDirectory);
-        var bytes = new byte[reader.ReadDurableMark() - reader.FirstOffset];
-        for (var read = 0; read < bytes.Length;)
+        if (Log is EventLogWriter)
         {
-            var result = reader.Read(reader.FirstOffset + read, bytes.AsSpan(read));
-            Assert.True(result.Count > 0, result.Damage);
-            read += result.Count;
+            using var reader = EventLogReader.Open(LogDirectory);
+            return Read(reader.FirstOffset, reader.ReadDurableMark(), reader.Read);
         }
 
-        return [.. Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+        var database = Services.GetRequiredService<NpgsqlDataSource>();
+        return string.Concat(PostgresLogs.ListAsync(database, CancellationToken.None).GetAwaiter().GetResult().Select(log =>
+        {
+            using var reader = PostgresLogReader.Open(database, log.LogId);
+            return Read(log.FirstOffset, log.End, reader.Read);
+        }));
+    }
+
+    /// <summary>Reads a part of a log.</summary>
+    public static string Read(long from, long to, LogPart read)
+    {
+        var bytes = new byte[to - from];
+        for (var done = 0; done < bytes.Length;)
+        {
+            var result = read(from + done, bytes.AsSpan(done));
+            Assert.True(result.Count > 0, result.Damage);
+            done += result.Count;
+        }
+
+        return Encoding.UTF8.GetString(bytes);
     }
 
     public async ValueTask DisposeAsync()

@@ -8,7 +8,7 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.Api.Tests.Support;
 
 /// <summary>The log's writer without its thread: nothing is written until the test says so.</summary>
-internal sealed class HeldWriter : IDisposable
+internal sealed class HeldWriter : IAsyncDisposable
 {
     private readonly ManualResetEventSlim _released = new();
     private EventLogWriter? _writer;
@@ -27,9 +27,11 @@ internal sealed class HeldWriter : IDisposable
     });
 
     /// <summary>From here on it writes.</summary>
-    public void Release() => _released.Set();
-
-    public void Dispose() => Release();
+    public ValueTask DisposeAsync()
+    {
+        _released.Set();
+        return default;
+    }
 
     private void Run()
     {

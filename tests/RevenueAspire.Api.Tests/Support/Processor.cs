@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using Npgsql;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 
@@ -11,21 +12,17 @@ namespace RevenueAspire.Api.Tests.Support;
 internal static class Processor
 {
     /// <summary>Applies everything that is durable and not applied yet.</summary>
-    /// <param name="logDirectory">The log.</param>
+    /// <param name="api">The log's API.</param>
     /// <param name="database">Connection string.</param>
     /// <param name="rejectWhere">Records to put among the rejects instead.</param>
-    public static async Task ApplyAsync(string logDirectory, string database, Func<string, bool>? rejectWhere = null)
+    public static async Task ApplyAsync(ApiHost api, string database, Func<string, bool>? rejectWhere = null)
     {
         await using var source = NpgsqlDataSource.Create(database);
         await LedgerSchema.ApplyAsync(source, CancellationToken.None);
-        using var reader = EventLogReader.Open(logDirectory);
-        var known = await new SourceRegistry(source).OpenLogAsync(reader.LogId, logDirectory, CancellationToken.None);
-        var bytes = new byte[reader.ReadDurableMark() - known.AppliedThrough];
-        for (var read = 0; read < bytes.Length;)
-        {
-            read += reader.Read(known.AppliedThrough + read, bytes.AsSpan(read)).Count;
-        }
-
+        var logId = api.Log.LogId;
+        var inFiles = api.Log is EventLogWriter;
+        var known = await new SourceRegistry(source).OpenLogAsync(logId, inFiles ? api.LogDirectory : $"postgres:{logId:N}", CancellationToken.None);
+        var bytes = Encoding.UTF8.GetBytes(inFiles ? ReadFiles(api.LogDirectory, known.AppliedThrough) : ReadRows(source, logId, known.AppliedThrough));
         var sums = new SortedDictionary<string, Int128>(StringComparer.Ordinal);
         var rejects = new List<RejectedLine>();
         var lines = Encoding.UTF8.GetString(bytes).Split('\n')[..^1];
@@ -50,6 +47,18 @@ internal static class Processor
         var tail = SHA256.HashData(bytes.AsSpan(Math.Max(0, bytes.Length - 4096)));
         Assert.True(await new RangeStore(source).TryApplyAsync(
             known.Id, known.AppliedThrough, offset, new Deltas(sums), rejects, lines.Length, lines.Length - rejects.Count, tail, CancellationToken.None));
+    }
+
+    private static string ReadFiles(string directory, long from)
+    {
+        using var reader = EventLogReader.Open(directory);
+        return ApiHost.Read(from, reader.ReadDurableMark(), reader.Read);
+    }
+
+    private static string ReadRows(NpgsqlDataSource database, Guid logId, long from)
+    {
+        using var reader = PostgresLogReader.Open(database, logId);
+        return ApiHost.Read(from, reader.ReadDurableMark(), reader.Read);
     }
 
     private sealed class Deltas(SortedDictionary<string, Int128> sums) : ISortedDeltas

@@ -1,0 +1,43 @@
+using Microsoft.AspNetCore.Builder;
+using RevenueAspire.EventLog;
+
+namespace RevenueAspire.Api.Tests.Support;
+
+/// <summary>Where the APIs of one test keep their log: in files, or in a database. One started after the other finds what that one has left.</summary>
+internal sealed class LogPlace(LogEngine engine) : IDisposable
+{
+    private readonly TempDirectory _directory = new();
+    private Task<string>? _database;
+
+    public LogEngine Engine => engine;
+
+    /// <summary>Connection string of the ledger's database. With the log in files, only APIs that are started after this was asked for have one.</summary>
+    public Task<string> DatabaseAsync() => _database ??= TestPostgres.CreateDatabaseAsync();
+
+    /// <summary>Starts an API and waits until it accepts.</summary>
+    public Task<ApiHost> StartAsync(params string[] settings) => StartAsync(null, settings);
+
+    /// <inheritdoc cref="StartAsync(string[])"/>
+    public async Task<ApiHost> StartAsync(Action<WebApplicationBuilder>? configure, params string[] settings)
+    {
+        if (engine == LogEngine.File)
+        {
+            return await ApiHost.StartAsync(_directory, _database is null ? null : await _database, configure, settings);
+        }
+
+        var api = await ApiHost.StartAsync(_directory, await DatabaseAsync(), configure, ["EventLog:Engine=Postgres", .. settings]);
+        await Eventually.IsTrueAsync(() => api.Log.State == WriterState.Running);
+        return api;
+    }
+
+    /// <summary>Starts a process of the API; it may not accept yet.</summary>
+    public async Task<ServiceProcess> StartProcessAsync(string url, params string[] settings) => ServiceProcess.Start(
+        "RevenueAspire.Api",
+        [
+            "--urls=" + url, "--Ingest:Secrets=s", .. settings, .. engine == LogEngine.File
+                ? ["--EventLog:Directory=" + _directory.File("events")]
+                : (string[])["--EventLog:Engine=Postgres", "--ConnectionStrings:revenuedb=" + await DatabaseAsync()],
+        ]);
+
+    public void Dispose() => _directory.Dispose();
+}
