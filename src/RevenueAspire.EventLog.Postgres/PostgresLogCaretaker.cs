@@ -14,6 +14,9 @@ public sealed partial class PostgresLogCaretaker(
     /// <summary>Closed logs that this process has folded or found in one piece: nothing in them changes any more.</summary>
     private readonly HashSet<Guid> _folded = [];
 
+    /// <summary>Closed logs of which an earlier pass has found that the ledger has them to their end.</summary>
+    private readonly HashSet<Guid> _finished = [];
+
     /// <summary>Closes the logs of processes that have ended, folds what the ledger has of them, removes what is no longer retained, and forgets old keys.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it; the next pass goes on.</exception>
     public async Task TidyAsync(CancellationToken cancellationToken)
@@ -51,11 +54,12 @@ public sealed partial class PostgresLogCaretaker(
             return;
         }
 
-        // Nobody applies anything behind the end of a closed log: there is nothing to compare with.
+        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are given the time of a pass to see that.
         var isFinished = log.IsClosed && applied >= log.End;
+        var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)
         {
-            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, isFinished ? applied : applied - PostgresLogCare.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
+            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, isAtRest ? applied : applied - PostgresLogCare.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
         }
 
         if (mayFold && isFinished)

@@ -86,11 +86,14 @@ public sealed class PageTests(Chromium chromium)
         Assert.Equal("", await page.AccessibilityAsync());
     }
 
-    [Fact]
-    public async Task The_page_comes_back_by_itself_when_the_API_was_restarted()
+    [Theory]
+    [InlineData("File")]
+    [InlineData("Postgres")]
+    public async Task The_page_comes_back_by_itself_when_the_API_was_restarted(string engine)
     {
         var browser = chromium.Browser;
         await using var installation = await Installation.CreateAsync();
+        installation.Settings["EventLog__Engine"] = engine;
         var api = await installation.StartApiAsync();
         installation.StartProcessor();
         await using var page = await OpenPage.OpenAsync(browser, installation.ApiUrl);

@@ -10,7 +10,7 @@ namespace RevenueAspire.EventLog.Postgres.Tests;
 /// <summary>What stays of processes that have ended, however many.</summary>
 public sealed class CaretakerTests
 {
-    private const int Processes = 40, Commits = 5, CommitBytes = 1_000;
+    private const int Processes = 12, Commits = 3, CommitBytes = 1_000;
 
     [Fact]
     public async Task Without_retention_each_ended_process_leaves_one_row_and_no_byte_is_lost()
@@ -29,12 +29,13 @@ public sealed class CaretakerTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var ids = await RunProcessesAsync(database);
-        await Caretaker(database, LogRetention.Applied, retainBytes: 12_500).TidyAsync(CancellationToken.None);
-        Assert.Equal(13_000m, await database.ScalarAsync<decimal>("select sum(to_offset - from_offset) from event_log_batch"));
+        await TidyTwiceAsync(database, retainBytes: 7_500);
+
+        // The third is one row by now, of which a part is asked for.
+        Assert.Equal(9_000m, await database.ScalarAsync<decimal>("select sum(to_offset - from_offset) from event_log_batch"));
         Assert.Equal(3, (await PostgresLogs.ListAsync(database.Database, CancellationToken.None)).TakeLast(3).Count(log => log.FirstOffset < log.End));
 
-        // What went before the log was folded may go row by row, and later as a whole.
-        await Caretaker(database, LogRetention.Applied, retainBytes: 0).TidyAsync(CancellationToken.None);
+        await TidyTwiceAsync(database, retainBytes: 0);
         Assert.Equal(0L, await database.ScalarAsync<long>("select count(*) from event_log_batch"));
         var log = await database.OpenAsync();
         Assert.Equal(ReceiptLookup.Record, await log.LookUpAsync(new Receipt(ids[0], 0), CancellationToken.None));
@@ -45,8 +46,8 @@ public sealed class CaretakerTests
     {
         await using var database = await PostgresLog.CreateAsync();
         await RunProcessesAsync(database);
-        await Caretaker(database, LogRetention.Applied, retainBytes: 0, applied: null).TidyAsync(CancellationToken.None);
-        await Caretaker(database, LogRetention.Applied, retainBytes: 0, applied: (Commits * CommitBytes) - 1).TidyAsync(CancellationToken.None);
+        await TidyTwiceAsync(database, retainBytes: 0, applied: null);
+        await TidyTwiceAsync(database, retainBytes: 0, applied: (Commits * CommitBytes) - 1);
         Assert.Equal((long)Processes * Commits, await database.ScalarAsync<long>("select count(*) from event_log_batch"));
     }
 
@@ -85,6 +86,14 @@ public sealed class CaretakerTests
         Assert.Null(cache.Find(30));
 
         static StoredBatch Batch(long from, long to) => new(from, to, new byte[to - from], null);
+    }
+
+    /// <summary>What a pass finds finished, the next one may remove.</summary>
+    private static async Task TidyTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes)
+    {
+        var caretaker = Caretaker(database, LogRetention.Applied, retainBytes, applied);
+        await caretaker.TidyAsync(CancellationToken.None);
+        await caretaker.TidyAsync(CancellationToken.None);
     }
 
     private static PostgresLogCaretaker Caretaker(PostgresLog database, LogRetention retention, long retainBytes = 0, long? applied = Commits * CommitBytes) => new(

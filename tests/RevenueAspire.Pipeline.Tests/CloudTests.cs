@@ -96,6 +96,13 @@ public sealed class CloudTests
         Assert.True(await send.WaitForExitAsync() == 0, send.Output);
         await installation.AssertLedgerAsync(file.Totals);
         Assert.Equal(2L, await ScalarAsync(installation, "select count(*) from event_log"));
+
+        // A look at a file needs no log, and what verify folds is in the rows.
+        await using var look = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path, "--dry-run");
+        Assert.True(look.ExitCode == 0, look.Output);
+        Assert.Equal(1L, await ScalarAsync(installation, "with wrong as (update users_revenue set revenue = revenue + 1 where user_id = (select min(user_id) from users_revenue) returning 1) select count(*) from wrong"));
+        await using var verify = await installation.RunAsync("RevenueAspire.Processor", "verify");
+        Assert.True(verify.ExitCode == 3, verify.Output);
     }
 
     [Fact]

@@ -1,5 +1,11 @@
 using System.Net;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using RevenueAspire.Api.Reads;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 
 namespace RevenueAspire.Api.Tests.Reads;
 
@@ -43,6 +49,35 @@ public sealed class RetentionTests : IDisposable
         // What is gone was applied, and its receipt says so.
         Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + receipts[0])).Expect(HttpStatusCode.OK).Body);
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+    }
+
+    [Fact]
+    public async Task L10_in_Postgres_rows_that_the_ledger_has_are_removed_and_their_receipts_stay_good()
+    {
+        using var place = new LogPlace(LogEngine.Postgres);
+        var database = await place.DatabaseAsync();
+        await using var api = await place.StartAsync("EventLog:Retention=applied", "EventLog:RetainBytes=0");
+        var lines = string.Join('\n', Enumerable.Range(0, 1000).Select(number => Sample.Add($"user{number}", 1)));
+        var receipts = new List<string?>();
+        for (var i = 0; i < 5; i++)
+        {
+            receipts.Add((await api.PostEventsAsync(lines)).Expect(HttpStatusCode.Accepted).Receipt);
+        }
+
+        // What the API does every twenty seconds.
+        var caretaker = new PostgresLogCaretaker(
+            api.Services.GetRequiredService<NpgsqlDataSource>(), api.Services.GetRequiredService<IOptions<EventLogOptions>>().Value,
+            api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, NullLogger<PostgresLogCaretaker>.Instance);
+        await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/nobody")).Status);
+        await caretaker.TidyAsync(CancellationToken.None);
+        Assert.Equal(5_000, api.Records().Count);
+        await Processor.ApplyAsync(api, database);
+        await caretaker.TidyAsync(CancellationToken.None);
+
+        Assert.InRange(api.Records().Count, 1_000, 4_000);
+        Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + receipts[0])).Expect(HttpStatusCode.OK).Body);
+        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+        Assert.Equal("""{"userId":"user7","revenue":5}""", (await api.GetAsync($"/userEvents/user7?after={receipts[0]}")).Expect(HttpStatusCode.OK).Body);
     }
 
     private static int Segments(ApiHost api) => Directory.GetFiles(api.LogDirectory, "*.jsonl").Length;

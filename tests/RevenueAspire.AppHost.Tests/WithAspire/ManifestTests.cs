@@ -1,14 +1,16 @@
 using System.Text.Json;
+using System.Text.RegularExpressions;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Aspire.Hosting.Testing;
 using Microsoft.Extensions.DependencyInjection;
 using RevenueAspire.Testing;
+using YamlDotNet.RepresentationModel;
 
 namespace RevenueAspire.AppHost.Tests.WithAspire;
 
 /// <summary>What is published: the manifest that azd reads, and the files for Docker Compose.</summary>
-public sealed class ManifestTests
+public sealed partial class ManifestTests
 {
     [Fact]
     public async Task For_Azure_the_log_is_in_a_managed_Postgres_and_no_secret_is_in_clear()
@@ -62,8 +64,16 @@ public sealed class ManifestTests
         await PublishAsync(folder, "publish", replicas: (3, 4), "--Publish:Target=compose");
 
         var text = await File.ReadAllTextAsync(folder.File("docker-compose.yaml"));
-        var services = text.Split("\n  ").Where(line => line.Length > 0 && line[0] != ' ' && line.TrimEnd().EndsWith(':')).Select(line => line.Trim().TrimEnd(':')).ToArray();
-        Assert.Subset(services.ToHashSet(), new HashSet<string> { "postgres", "api", "client", "processor" });
+        var services = ReadServices(text);
+        Assert.Equal(["api", "client", "postgres", "processor"], services.Keys.Order(StringComparer.Ordinal));
+        // Only the API is reached from outside.
+        Assert.Equal(["api"], services.Where(service => service.Value.Children.ContainsKey("ports")).Select(service => service.Key));
+        Assert.All(services.Values, service => Assert.Equal("unless-stopped", service["restart"].ToString()));
+        // Whatever is secret is asked for in .env.
+        var environment = services.Values.SelectMany(service => ((YamlMappingNode)service["environment"]).Children).Select(pair => (Name: pair.Key.ToString(), Value: pair.Value.ToString()));
+        Assert.All(
+            environment.Where(variable => variable.Name.Contains("secret", StringComparison.OrdinalIgnoreCase) || variable.Name.EndsWith("PASSWORD", StringComparison.Ordinal)),
+            variable => Assert.Matches("^[$][{][A-Z_]+[}]$", variable.Value));
         // Images before 18 keep their data there; another path would lose it with the container.
         Assert.Contains("image: \"docker.io/library/postgres:17.6\"", text, StringComparison.Ordinal);
         Assert.Contains("target: \"/var/lib/postgresql/data\"", text, StringComparison.Ordinal);
@@ -80,11 +90,24 @@ public sealed class ManifestTests
         Assert.DoesNotContain("8000:", text, StringComparison.Ordinal);
         AssertNoFolders(text);
 
-        var values = await File.ReadAllLinesAsync(folder.File(".env"));
+        var values = (await File.ReadAllLinesAsync(folder.File(".env"))).Where(line => line.Length > 0 && line[0] != '#').ToArray();
         Assert.Contains("INGEST_SECRET=", values);
         Assert.Contains("READ_SECRET=", values);
         Assert.Contains("POSTGRES_PASSWORD=", values);
+        Assert.Equal(values.Select(line => line.Split('=')[0]).Order(StringComparer.Ordinal), Asked().Matches(text).Select(match => match.Groups[1].Value).Distinct().Order(StringComparer.Ordinal));
     }
+
+    /// <summary>Reads the file as Docker does: as YAML.</summary>
+    private static Dictionary<string, YamlMappingNode> ReadServices(string text)
+    {
+        var yaml = new YamlStream();
+        yaml.Load(new StringReader(text));
+        var root = (YamlMappingNode)yaml.Documents.Single().RootNode;
+        return ((YamlMappingNode)root["services"]).Children.ToDictionary(service => service.Key.ToString(), service => (YamlMappingNode)service.Value);
+    }
+
+    [GeneratedRegex("[$][{]([A-Z_]+)[}]")]
+    private static partial Regex Asked();
 
     private static async Task PublishAsync(TempDirectory folder, string step, (int Api, int Processor) replicas, params string[] arguments)
     {

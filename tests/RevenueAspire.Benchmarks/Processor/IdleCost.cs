@@ -11,19 +11,25 @@ internal static class IdleCost
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(Amounts.Seconds(5));
 
     /// <summary>Measures for so many seconds. A transaction is one statement here.</summary>
-    public static async Task MeasureAsync(string database, int processors, int seconds)
+    /// <remarks>A log in files is followed whether its API runs or not. One in Postgres is only while it does: there the API's own statements are counted as well.</remarks>
+    public static async Task MeasureAsync(string database, string engine, int processors, int seconds)
     {
         using var data = new TempDirectory();
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret" };
+        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret", ["EventLog__Engine"] = engine };
         var url = $"http://127.0.0.1:{FreePort.Next()}";
-        await using (var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment))
+        await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
+        await api.WaitForUrlAsync(url + "/health");
+        using (var client = new HttpClient())
         {
-            await api.WaitForUrlAsync(url + "/health");
-            using var client = new HttpClient();
             client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "secret");
             using var body = new StringContent("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":1}", Encoding.UTF8, "application/json");
             using var answer = await client.PostAsync(new Uri(url + "/liveEvent"), body);
             answer.EnsureSuccessStatusCode();
+        }
+
+        if (engine == "File")
+        {
+            await api.TerminateAsync();
         }
 
         var services = Enumerable.Range(0, processors).Select(_ => ServiceProcess.Start("RevenueAspire.Processor", [], environment)).ToArray();

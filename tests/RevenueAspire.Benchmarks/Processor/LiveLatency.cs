@@ -17,11 +17,11 @@ internal static class LiveLatency
     private const int WrkConnections = 64;
 
     /// <summary>Measures both loads, so many seconds each, a line a run.</summary>
-    public static async Task MeasureAsync(string database, int seconds, int runs)
+    public static async Task MeasureAsync(string database, string engine, int seconds, int runs)
     {
         using var data = new TempDirectory();
         var url = $"http://127.0.0.1:{FreePort.Next()}";
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret" };
+        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret", ["EventLog__Engine"] = engine };
         await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
         await using var processor = ServiceProcess.Start("RevenueAspire.Processor", [], environment);
         await api.WaitForUrlAsync(url + "/health");

@@ -8,9 +8,9 @@ namespace RevenueAspire.Benchmarks.Processor;
 internal static class ProcessorScenarios
 {
     private const string Usage = """
-        processor live   --database "Host=..;Username=.." [--seconds 10] [--runs 1]   acknowledged event into the table; the full load needs wrk
+        processor live   --database "Host=..;Username=.." [--seconds 10] [--runs 1] [--engine Postgres]   acknowledged event into the table; the full load needs wrk
         processor share  --database ".." --file FILE [--runs 5] [--processors 2]       one file by one processor, and by several that start at once
-        processor idle   --database ".." [--seconds 30] [--processors 4]               what services that have nothing to do cost Postgres and the machine
+        processor idle   --database ".." [--seconds 30] [--processors 4] [--engine Postgres]   what services that have nothing to do cost Postgres and the machine
         """;
 
     /// <summary>Runs one of them.</summary>
@@ -23,23 +23,24 @@ internal static class ProcessorScenarios
         }
 
         var given = arguments.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
-        if (given.Keys.Except(["--database", "--seconds", "--runs", "--file", "--processors"]).Any() || !given.TryGetValue("--database", out var server))
+        if (given.Keys.Except(["--database", "--seconds", "--runs", "--file", "--processors", "--engine"]).Any() || !given.TryGetValue("--database", out var server))
         {
             Console.Error.WriteLine(Usage);
             return 2;
         }
 
+        var engine = given.GetValueOrDefault("--engine", "File");
         int Number(string name, int otherwise) => given.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
         switch (scenario)
         {
             case "live":
-                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, Amounts.Seconds(Number("--seconds", 10)), Amounts.Runs(Number("--runs", 1))));
+                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, engine, Amounts.Seconds(Number("--seconds", 10)), Amounts.Runs(Number("--runs", 1))));
                 return 0;
             case "share" when given.TryGetValue("--file", out var file):
                 await WithDatabaseAsync(server, database => SharedFile.CompareAsync(database, file, Number("--processors", 2), Amounts.Runs(Number("--runs", 5))));
                 return 0;
             case "idle":
-                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, Number("--processors", 4), Amounts.Seconds(Number("--seconds", 30))));
+                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, engine, Number("--processors", 4), Amounts.Seconds(Number("--seconds", 30))));
                 return 0;
             default:
                 Console.Error.WriteLine(Usage);

@@ -1,0 +1,129 @@
+using System.Numerics;
+using System.Text;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Hosting.Internal;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Following;
+using RevenueAspire.Processor.Reading;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Following;
+
+/// <summary>The logs in the database: many, that begin and end.</summary>
+public sealed class DatabaseLogsTests
+{
+    private const int Writers = 3, Rounds = 4, Appends = 25;
+
+    [Theory]
+    [InlineData(LogRetention.Off)]
+    [InlineData(LogRetention.Applied)]
+    public async Task Logs_that_begin_and_end_under_load_and_are_tidied_meanwhile_count_once_each(LogRetention retention)
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Engine", "Postgres")]).Build();
+        using var lifetime = new Lifetime();
+        var services = Enumerable.Range(0, 2).Select(_ => new FollowerService(
+            ledger.Database, ledger.Services(), configuration, TimeProvider.System, lifetime.Of, NullLogger<FollowerService>.Instance)).ToArray();
+        var queries = new LedgerQueries(ledger.Database);
+        var caretaker = new PostgresLogCaretaker(
+            ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, queries.FindAppliedThroughAsync, NullLogger<PostgresLogCaretaker>.Instance);
+        try
+        {
+            await Task.WhenAll(services.Select(service => service.StartAsync(CancellationToken.None)));
+            var writing = Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(() => WriteAsync(ledger.Database, writer))));
+            while (!writing.IsCompleted)
+            {
+                // Before the first process has begun, there is nothing to tidy.
+                await Task.Delay(50);
+                if (await ledger.ScalarAsync<bool>("select to_regclass('event_log_memory') is not null"))
+                {
+                    await caretaker.TidyAsync(CancellationToken.None);
+                }
+            }
+
+            await writing;
+            await Eventually.EqualsAsync(0L, () => ledger.ScalarAsync<long>(
+                "select count(*) from event_log l left join event_source s on s.source_id = l.log_id where coalesce(s.applied_through, 0) < l.end_offset"));
+        }
+        finally
+        {
+            await Task.WhenAll(services.Select(service => service.StopAsync(CancellationToken.None)));
+            Array.ForEach(services, service => service.Dispose());
+        }
+
+        Assert.All(services, service => Assert.Null(service.Refusal));
+        Assert.Equal(
+            Enumerable.Range(0, Writers).ToDictionary(writer => $"user{writer}", _ => (BigInteger)Rounds * Appends * (Appends + 1) / 2).OrderBy(pair => pair.Key),
+            (await ledger.BalancesAsync()).OrderBy(pair => pair.Key));
+        await caretaker.TidyAsync(CancellationToken.None);
+        await caretaker.TidyAsync(CancellationToken.None);
+        Assert.Equal(retention == LogRetention.Off ? Writers * Rounds : 0L, await ledger.CountAsync("event_log_batch"));
+
+        // Where nothing was removed all is computed again; else verify says what it could not.
+        var (result, differences) = await ledger.VerifyAsync();
+        Assert.Empty(differences);
+        Assert.Equal(retention == LogRetention.Off ? 0 : Writers * Rounds, result.Removed.Count);
+    }
+
+    [Fact]
+    public async Task Figures_are_had_without_the_database_and_take_no_word_of_it_away_from_who_waits()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var one = NpgsqlDataSource.Create(ledger.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
+        await using var log = await OpenAsync(ledger.Database);
+        var signal = new LogSignal(one, TimeProvider.System);
+        using var followed = DatabaseLog.Open(one, signal, log.LogId);
+        Assert.Equal(0, followed.ReadDurableMark());
+        Assert.Equal(AppendStatus.Appended, (await log.AppendAsync(Group("a", 1), CancellationToken.None)).Status);
+        var mark = followed.ReadDurableMark();
+
+        // The only connection is taken: whoever asks now waits.
+        await using (await one.OpenConnectionAsync())
+        {
+            Assert.Equal(mark, followed.EstimateDurableMark());
+            signal.Tell(new Dictionary<Guid, long> { [log.LogId] = mark + 1 });
+            Assert.Equal(mark + 1, followed.EstimateDurableMark());
+            Assert.Throws<IOException>(() => followed.ReadDurableMark());
+        }
+    }
+
+    /// <summary>A process of the API after the other, each with a log of its own.</summary>
+    private static async Task WriteAsync(NpgsqlDataSource database, int writer)
+    {
+        for (var round = 0; round < Rounds; round++)
+        {
+            await using var log = await OpenAsync(database);
+            for (var i = 1; i <= Appends; i++)
+            {
+                Assert.Equal(AppendStatus.Appended, (await log.AppendAsync(Group($"user{writer}", i), CancellationToken.None)).Status);
+            }
+        }
+    }
+
+    private static async Task<PostgresEventLog> OpenAsync(NpgsqlDataSource database)
+    {
+        var log = PostgresEventLog.Open(database, new EventLogOptions(), NullLogger<PostgresEventLog>.Instance);
+        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        return log;
+    }
+
+    private static AppendGroup Group(string user, int value)
+    {
+        var builder = new AppendGroupBuilder(EventTypes.Default, TimeProvider.System);
+        Assert.Equal(ParseOutcome.Event, builder.Add(Encoding.UTF8.GetBytes($$"""{"userId":"{{user}}","name":"add_revenue","value":{{value}}}"""), out _));
+        return builder.Build();
+    }
+
+    private sealed class Lifetime : IDisposable
+    {
+        public ApplicationLifetime Of { get; } = new(NullLogger<ApplicationLifetime>.Instance);
+
+        public void Dispose() => Of.StopApplication();
+    }
+}
