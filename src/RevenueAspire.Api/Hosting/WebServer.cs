@@ -16,8 +16,15 @@ internal static class WebServer
 
     public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)
     {
-        // An idle connection keeps a block of 4 KB; a request is received by one call instead of two.
-        builder.WebHost.UseSockets(sockets => sockets.WaitForDataBeforeAllocatingBuffer = false);
+        builder.WebHost.UseSockets(sockets =>
+        {
+            // An idle connection keeps a block of 4 KB; a request is received by one call instead of two.
+            sockets.WaitForDataBeforeAllocatingBuffer = false;
+
+            // Whoever handles a socket's event goes on with the request, and whoever answers sends. The runtime hands these events to its thread pool, so no request holds up the one thread
+            // that waits for sockets; "unsafe" is what it would be for callbacks on that thread (DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS, which nobody should set here).
+            sockets.UnsafePreferInlineScheduling = true;
+        });
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
