@@ -360,6 +360,10 @@ internal sealed class ModelSchedule
         Assert.Equal(_ledger.Where(place => place.Offset >= first).Select(place => place.User), ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(text)));
         Assert.True(first <= _applied, $"the log begins at {first}, and was read up to {_applied}");
         var places = _ledger.Select((place, i) => (place.User, i)).ToDictionary(pair => pair.User, pair => pair.i);
+
+        // Rule L9: as many keys as promised are known, whatever retention has removed.
+        var keyed = _groups.Where(group => group.Key is not null && places.ContainsKey(group.Users[^1])).Select(group => _ledger[places[group.Users[^1]]].Offset);
+        Assert.All(keyed.OrderDescending().Take(_options.KeyWindow), offset => Assert.True(offset >= _writer.KeysFrom, $"the key at {offset} is in the window, and forgotten before {_writer.KeysFrom}"));
         foreach (var group in _groups)
         {
             var found = group.Users.Where(places.ContainsKey).ToArray();
