@@ -47,7 +47,10 @@ public sealed partial class PostgresEventLog
                     break;
                 }
 
-                await WorkAsync().ConfigureAwait(false);
+                if (_session is not null)
+                {
+                    await WorkAsync().ConfigureAwait(false);
+                }
             }
             catch (Exception exception)
             {

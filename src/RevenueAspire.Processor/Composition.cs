@@ -8,8 +8,8 @@ using Npgsql;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
-using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.CommandLine;
+using RevenueAspire.Processor.Following;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor;

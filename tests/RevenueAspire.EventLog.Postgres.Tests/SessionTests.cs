@@ -110,22 +110,24 @@ public sealed class SessionTests
         await Eventually.IsTrueAsync(() => log.State == WriterState.Running && log.LogId != first);
 
         Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "b")).Status);
-        Assert.Empty(complaints.Errors);
+        Assert.Equal("", string.Join('\n', complaints.Errors));
     }
 
-    [Fact]
-    public async Task A_log_without_an_event_that_was_removed_is_no_lost_database()
+    [Theory]
+    [InlineData(200)]
+    [InlineData(1)]
+    public async Task A_log_without_an_event_that_was_removed_is_no_lost_database(int millisecondsBetweenSignsOfLife)
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
-        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), complaints, Soon);
+        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMilliseconds(millisecondsBetweenSignsOfLife));
         await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
         var first = log.LogId;
         await database.ExecuteAsync("delete from event_log");
 
         await Eventually.IsTrueAsync(() => log.State == WriterState.Running && log.LogId != first);
 
-        Assert.Empty(complaints.Errors);
+        Assert.Equal("", string.Join('\n', complaints.Errors));
     }
 
     [Fact]
@@ -140,7 +142,7 @@ public sealed class SessionTests
 
         await Eventually.IsTrueAsync(() => log.Keys.Through > 0);
 
-        Assert.Empty(complaints.Errors);
+        Assert.Equal("", string.Join('\n', complaints.Errors));
     }
 
     [Fact]
