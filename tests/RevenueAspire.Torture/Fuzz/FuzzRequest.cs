@@ -46,14 +46,24 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
             return new FuzzRequest(true, plain, false, false, events, rejected);
         }
 
-        var packed = Compress(plain, random).ToList();
+        var (packed, members) = Compress(plain, random);
         var isDamaged = random.Next(2) == 0;
+        var sent = packed.ToList();
         if (isDamaged)
         {
-            mutator.Mutate(packed);
+            mutator.Mutate(sent);
+            foreach (var (from, to) in members.SelectMany(_ => members, (from, to) => (from, to)).Where(cut => cut.to.Packed - cut.from.Packed is > 0 and var length && length == packed.Length - sent.Count))
+            {
+                // Whole members were taken out, so the rest is a body like any other.
+                if (sent.Count > 0 && sent.SequenceEqual([.. packed[..from.Packed], .. packed[to.Packed..]]))
+                {
+                    (events, rejected) = Read([.. plain[..from.Plain], .. plain[to.Plain..]]);
+                    isDamaged = false;
+                }
+            }
         }
 
-        return new FuzzRequest(true, [.. packed], true, isDamaged, events, rejected);
+        return new FuzzRequest(true, [.. sent], true, isDamaged, events, rejected);
     }
 
     private static (List<RevenueEvent> Events, List<long> Rejected) Read(byte[] body)
@@ -88,9 +98,10 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
         }
     }
 
-    /// <summary>One member, or several.</summary>
-    private static byte[] Compress(byte[] body, Random random)
+    /// <summary>One member, or several, and where each begins and ends.</summary>
+    private static (byte[] Packed, List<(int Packed, int Plain)> Members) Compress(byte[] body, Random random)
     {
+        var members = new List<(int Packed, int Plain)> { (0, 0) };
         // Of no bytes at all the framework makes no member: that, too, is a body.
         var packed = new MemoryStream();
         var start = 0;
@@ -103,10 +114,11 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
             }
 
             start = end;
+            members.Add(((int)packed.Length, start));
         }
         while (start < body.Length);
 
-        return packed.ToArray();
+        return (packed.ToArray(), members);
     }
 
     /// <summary>For messages.</summary>
