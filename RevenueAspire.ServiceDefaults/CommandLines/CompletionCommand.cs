@@ -1,11 +1,11 @@
 using System.CommandLine;
-using RevenueAspire.ServiceDefaults.CommandLines;
 
-namespace RevenueAspire.Client.CommandLine;
+namespace RevenueAspire.ServiceDefaults.CommandLines;
 
 /// <summary><c>completion SHELL</c>: prints a script for the shell.</summary>
-internal static class CompletionCommand
+public static class CompletionCommand
 {
+    /// <summary>The command.</summary>
     /// <param name="program">The program's file name, as a person types it.</param>
     public static Command Build(string program)
     {
