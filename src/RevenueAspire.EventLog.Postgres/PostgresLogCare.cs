@@ -11,9 +11,6 @@ public static class PostgresLogCare
     /// <summary>Bytes of the log that are folded into one row at most: a row is unpacked as a whole.</summary>
     public const int FoldBytes = 16 << 20;
 
-    /// <summary>Before what the ledger has of a log that is still written, this much stays: processors compare the last bytes of it with what they have applied.</summary>
-    public const int ComparedBytes = 64 << 10;
-
     /// <summary>Between the announcement that keys are going and their end, on the database's clock, however many processes tidy up: much longer than health's word may be old.</summary>
     public static readonly TimeSpan Announced = TimeSpan.FromMinutes(2);
 

@@ -59,7 +59,7 @@ public sealed partial class PostgresLogCaretaker(
         var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)
         {
-            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, isAtRest ? applied : applied - PostgresLogCare.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
+            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, isAtRest ? applied : applied - EventLogWriter.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
         }
 
         if (mayFold && isFinished)

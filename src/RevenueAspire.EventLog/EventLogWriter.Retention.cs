@@ -6,8 +6,8 @@ namespace RevenueAspire.EventLog;
 /// <content>Removes what nobody needs any more (rule L10).</content>
 public sealed partial class EventLogWriter
 {
-    /// <summary>Bytes before the ledger's position that are always kept: the processor compares the last of them with what it has applied.</summary>
-    private const int ComparedBytes = 64 * 1024;
+    /// <summary>Bytes before the ledger's position that are kept of a log that is still written, in either engine: the processor compares the last of them with what it has applied.</summary>
+    internal const int ComparedBytes = 64 * 1024;
 
     /// <summary>Removes sealed segments, the oldest first: those that the ledger has and whose keys are forgotten anyway. Nothing while the log is pinned (<see cref="LogPin"/>) or failing.</summary>
     /// <param name="appliedThrough">The ledger has every event before this offset, and its database has flushed that.</param>

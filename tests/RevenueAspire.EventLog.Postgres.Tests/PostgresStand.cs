@@ -54,7 +54,7 @@ internal sealed class PostgresStand : LogStand
     }
 
     public override Task RemoveAppliedAsync(IEventLog log, long applied, long retainBytes) =>
-        PostgresLogCare.RemoveAppliedAsync(_database!.Database, log.LogId, applied - PostgresLogCare.ComparedBytes, retainBytes, CancellationToken.None);
+        PostgresLogCare.RemoveAppliedAsync(_database!.Database, log.LogId, applied - EventLogWriter.ComparedBytes, retainBytes, CancellationToken.None);
 
     public override async ValueTask DisposeAsync()
     {
