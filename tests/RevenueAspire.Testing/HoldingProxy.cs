@@ -1,29 +1,16 @@
-using System.Collections.Concurrent;
-using System.Net;
 using System.Net.Sockets;
 
 namespace RevenueAspire.Testing;
 
 /// <summary>Passes connections on to Postgres; on request it loses the answer to the next append, or holds everything up without breaking a connection.</summary>
-public sealed class HoldingProxy : IAsyncDisposable
+public sealed class HoldingProxy : PostgresProxy
 {
-    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
-    private readonly CancellationTokenSource _stop = new();
-    private readonly ConcurrentBag<Task> _connections = [];
-    private readonly IPEndPoint _server;
-    private readonly Task _accepting;
     private int _answersToLose;
     private bool _holds;
     private int _holdsFromAppend;
 
     public HoldingProxy(string host, int port)
-    {
-        _server = new IPEndPoint(IPAddress.TryParse(host, out var address) ? address : IPAddress.Loopback, port);
-        _listener.Start();
-        _accepting = AcceptAsync();
-    }
-
-    public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
+        : base(host, port) => Accept();
 
     /// <summary>Whether nothing passes in either direction.</summary>
     public bool Holds
@@ -42,65 +29,32 @@ public sealed class HoldingProxy : IAsyncDisposable
         set => Volatile.Write(ref _answersToLose, value);
     }
 
-    public async ValueTask DisposeAsync()
+    /// <inheritdoc/>
+    private protected override Func<TcpClient, TcpClient, CancellationTokenSource, Task> Next() => (client, server, both) =>
+        Task.WhenAny(CopyAsync(client, server, isAnswer: false, both.Token), CopyAsync(server, client, isAnswer: true, both.Token));
+
+    private async Task CopyAsync(TcpClient from, TcpClient to, bool isAnswer, CancellationToken cancellationToken)
     {
-        await _stop.CancelAsync();
-        _listener.Stop();
-        await _accepting.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        await Task.WhenAll(_connections);
-        _stop.Dispose();
-    }
-
-    private async Task AcceptAsync()
-    {
-        while (true)
+        var buffer = new byte[1 << 16];
+        while (await from.GetStream().ReadAsync(buffer, cancellationToken) is > 0 and var read)
         {
-            _connections.Add(PassAsync(await _listener.AcceptTcpClientAsync(_stop.Token)));
-        }
-    }
-
-    private async Task PassAsync(TcpClient client)
-    {
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token);
-        using var server = new TcpClient { NoDelay = true };
-        using (client)
-        {
-            client.NoDelay = true;
-            try
+            var isAppended = isAnswer && IsCommitted(buffer.AsSpan(0, read));
+            if (isAppended && Interlocked.Exchange(ref _holdsFromAppend, 0) == 1)
             {
-                await server.ConnectAsync(_server, both.Token);
-                await Task.WhenAny(CopyAsync(client, server, isAnswer: false), CopyAsync(server, client, isAnswer: true));
-                await both.CancelAsync();
+                Holds = true;
             }
-            catch (Exception broken) when (broken is OperationCanceledException or IOException or SocketException)
+
+            while (Holds)
             {
+                await Task.Delay(10, cancellationToken);
             }
-        }
 
-        async Task CopyAsync(TcpClient from, TcpClient to, bool isAnswer)
-        {
-            var buffer = new byte[1 << 16];
-            while (await from.GetStream().ReadAsync(buffer, both.Token) is > 0 and var read)
+            if (isAppended && Interlocked.Decrement(ref _answersToLose) >= 0)
             {
-                // '2': bind complete, the answer to a statement that was prepared before; then its tag.
-                var isAppended = isAnswer && buffer[0] == (byte)'2' && buffer.AsSpan(0, read).IndexOf("SELECT 1\0"u8) >= 0;
-                if (isAppended && Interlocked.Exchange(ref _holdsFromAppend, 0) == 1)
-                {
-                    Holds = true;
-                }
-
-                while (Holds)
-                {
-                    await Task.Delay(10, both.Token);
-                }
-
-                if (isAppended && Interlocked.Decrement(ref _answersToLose) >= 0)
-                {
-                    return;
-                }
-
-                await to.GetStream().WriteAsync(buffer.AsMemory(0, read), both.Token);
+                return;
             }
+
+            await to.GetStream().WriteAsync(buffer.AsMemory(0, read), cancellationToken);
         }
     }
 }
