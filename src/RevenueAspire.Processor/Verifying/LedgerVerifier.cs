@@ -105,7 +105,10 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
 
             if (isWhole)
             {
-                source.Generations.ToList().ForEach(generation => CompareTotals(generation, 0, generation.AppliedThrough, FoldTotals.Of(generation, snapshot.Revenues[generation.Id]), totals));
+                foreach (var generation in source.Generations)
+                {
+                    CompareTotals(generation, 0, generation.AppliedThrough, FoldTotals.Of(generation, snapshot.Revenues[generation.Id]), totals);
+                }
             }
 
             foreach (var range in source.Ranges)

@@ -69,7 +69,7 @@ public sealed class OtherStateTests
 
         var messages = new MessageLog();
         var waiting = FollowAsync(ledger, copy, new ProcessorOptions(), CancellationToken.None, messages);
-        await Eventually.IsTrueAsync(() => messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
+        await messages.HasAsync("durable only up to");
         await using (var log = new TestLog(copy))
         {
             await Task.Delay(TimeSpan.FromSeconds(2.5));
@@ -101,7 +101,7 @@ public sealed class OtherStateTests
         var messages = new MessageLog();
         using var end = new CancellationTokenSource();
         var waiting = FollowAsync(ledger, directory, new ProcessorOptions(), end.Token, messages);
-        await Eventually.IsTrueAsync(() => messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
+        await messages.HasAsync("durable only up to");
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
 
         // The API starts again: recovery keeps the whole group above the mark, and new events follow it.
