@@ -28,19 +28,19 @@ internal static class IngestComparison
             var value = i + 1 < arguments.Length ? arguments[i + 1] : "";
             switch (arguments[i])
             {
-                case "--runs":
-                    settings = settings with { Runs = int.Parse(value, CultureInfo.InvariantCulture) };
+                case "--runs" when Number(value) is > 0 and var runs:
+                    settings = settings with { Runs = runs };
                     i++;
                     break;
-                case "--seconds":
-                    settings = settings with { Seconds = int.Parse(value, CultureInfo.InvariantCulture) };
+                case "--seconds" when Number(value) is > 0 and var seconds:
+                    settings = settings with { Seconds = seconds };
                     i++;
                     break;
-                case "--connections":
-                    settings = settings with { Connections = [.. value.Split(',').Select(part => int.Parse(part, CultureInfo.InvariantCulture))] };
+                case "--connections" when Array.ConvertAll(value.Split(','), Number) is var connections && connections.All(count => count > 0):
+                    settings = settings with { Connections = connections };
                     i++;
                     break;
-                case "--engines":
+                case "--engines" when value.Length > 0:
                     settings = settings with { Server = value };
                     parts.Add("engines");
                     i++;
@@ -95,6 +95,9 @@ internal static class IngestComparison
 
         return 0;
     }
+
+    /// <summary>0 for what is no number.</summary>
+    private static int Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
 
     /// <summary>How much is measured.</summary>
     internal sealed record Settings
