@@ -6,6 +6,9 @@ namespace RevenueAspire.Torture.Soak;
 /// <param name="Bound">From the median of the first quarter: what the median of the last may be at most; null when growth is no fault.</param>
 internal sealed record Gauge(string Name, string Unit, Func<double, double>? Bound)
 {
+    /// <summary>Pools grow to what the load needs at once; a connection that is not given back now and then is beyond this.</summary>
+    public static Gauge Connections { get; } = new("Postgres connections", "", first => first + 8);
+
     /// <summary>A garbage collector gives memory back when it likes to; a leak of a hundred bytes a request is far beyond this after an hour.</summary>
     public static Gauge Memory(string of) => new($"{of} memory", "MB", first => (first * 1.25) + 32);
 

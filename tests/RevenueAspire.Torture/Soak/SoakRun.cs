@@ -82,7 +82,7 @@ internal sealed class SoakRun : IDisposable
         await CheckAsync(sent, accepted);
         if (_settings.JudgesGrowth)
         {
-            measurements.Judge(_stage.Violations);
+            GrowthCheck.Run(measurements.Series, _stage.Violations);
         }
 
         await _stage.StopServicesAsync();
