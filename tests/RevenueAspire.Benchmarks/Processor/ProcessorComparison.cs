@@ -21,38 +21,29 @@ internal static class ProcessorComparison
     /// <summary>Runs what the arguments ask for.</summary>
     public static async Task<int> RunAsync(string[] arguments)
     {
-        if (arguments.Length % 2 != 0)
+        if (PairedOptions.TryRead(arguments, ["--file", "--database", "--rival"], ["--megabytes", "--users", "--runs"]) is not { } given)
         {
             Console.Error.WriteLine(Usage);
             return 2;
         }
 
-        var given = arguments.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
-        if (given.Keys.Except(["--file", "--megabytes", "--users", "--runs", "--database", "--rival"]).Any())
-        {
-            Console.Error.WriteLine(Usage);
-            return 2;
-        }
-
-        var runs = Number(given, "--runs", 5);
+        var runs = given.Number("--runs", 5);
         using var folder = new TempDirectory();
-        if (!given.TryGetValue("--file", out var file))
+        var file = given.Text("--file");
+        if (file is null)
         {
             file = folder.File("events.jsonl");
-            EventFiles.Write(file, Number(given, "--megabytes", 100) * 1_000_000L, Number(given, "--users", 1_000_000));
+            EventFiles.Write(file, given.Number("--megabytes", 100) * 1_000_000L, given.Number("--users", 1_000_000));
         }
 
-        await CompareDryRunAsync(file, given.GetValueOrDefault("--rival"), runs);
-        if (given.TryGetValue("--database", out var server))
+        await CompareDryRunAsync(file, given.Text("--rival"), runs);
+        if (given.Text("--database") is { } server)
         {
             await CompareMergeAsync(file, server, folder, runs);
         }
 
         return 0;
     }
-
-    private static int Number(Dictionary<string, string> given, string name, int otherwise) =>
-        given.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
 
     private static async Task CompareDryRunAsync(string file, string? rival, int runs)
     {

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Npgsql;
 
 namespace RevenueAspire.Benchmarks.Processor;
@@ -16,31 +15,23 @@ internal static class ProcessorScenarios
     /// <summary>Runs one of them.</summary>
     public static async Task<int> RunAsync(string scenario, string[] arguments)
     {
-        if (arguments.Length % 2 != 0)
+        if (PairedOptions.TryRead(arguments, ["--database", "--file", "--engine"], ["--seconds", "--runs", "--processors"]) is not { } given || given.Text("--database") is not { } server)
         {
             Console.Error.WriteLine(Usage);
             return 2;
         }
 
-        var given = arguments.Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
-        if (given.Keys.Except(["--database", "--seconds", "--runs", "--file", "--processors", "--engine"]).Any() || !given.TryGetValue("--database", out var server))
-        {
-            Console.Error.WriteLine(Usage);
-            return 2;
-        }
-
-        var engine = given.GetValueOrDefault("--engine", "File");
-        int Number(string name, int otherwise) => given.TryGetValue(name, out var text) ? int.Parse(text, CultureInfo.InvariantCulture) : otherwise;
+        var engine = given.Text("--engine") ?? "File";
         switch (scenario)
         {
             case "live":
-                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, engine, Amounts.Seconds(Number("--seconds", 10)), Amounts.Runs(Number("--runs", 1))));
+                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, engine, Amounts.Seconds(given.Number("--seconds", 10)), Amounts.Runs(given.Number("--runs", 1))));
                 return 0;
-            case "share" when given.TryGetValue("--file", out var file):
-                await WithDatabaseAsync(server, database => SharedFile.CompareAsync(database, file, Number("--processors", 2), Amounts.Runs(Number("--runs", 5))));
+            case "share" when given.Text("--file") is { } file:
+                await WithDatabaseAsync(server, database => SharedFile.CompareAsync(database, file, given.Number("--processors", 2), Amounts.Runs(given.Number("--runs", 5))));
                 return 0;
             case "idle":
-                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, engine, Number("--processors", 4), Amounts.Seconds(Number("--seconds", 30))));
+                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, engine, given.Number("--processors", 4), Amounts.Seconds(given.Number("--seconds", 30))));
                 return 0;
             default:
                 Console.Error.WriteLine(Usage);
