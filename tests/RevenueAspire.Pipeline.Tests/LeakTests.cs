@@ -25,6 +25,7 @@ public sealed class LeakTests
             await using var installation = new Installation(new NpgsqlConnectionStringBuilder(database) { Username = role, Password = Password }.ConnectionString);
             collector.Attach(installation);
             installation.Settings["Logging__LogLevel__Default"] = "Debug";
+            installation.Settings["OTEL_TRACES_SAMPLER"] = "always_on";
             installation.Settings["Ingest__ReadSecrets__0"] = ReadSecret;
             var file = EventFile.Write(installation.File("events.jsonl"), Seed.Random(nameof(LeakTests)), 200, users: 5, badEvery: 50);
             var api = await installation.StartApiAsync();
@@ -66,6 +67,13 @@ public sealed class LeakTests
 
         said.AddRange(collector.Received.Select(body => ("an export", body)));
         Assert.Contains(said, one => one.Where == "an export" && one.Bytes.AsSpan().IndexOf("RevenueAspire.Api"u8) >= 0);
+
+        // A span of each kind of request, accepted and refused: else nothing is known of what traces tell.
+        foreach (var span in new[] { "POST /liveEvent", "POST /liveEvents", "GET /userEvents/{userid}" })
+        {
+            Assert.Contains(said, one => one.Where == "an export" && one.Bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(span)) >= 0);
+        }
+
         foreach (var secret in new[] { Installation.Secret, Password, WrongSecret, ReadSecret }.Select(Encoding.UTF8.GetBytes))
         {
             var leaks = said.Where(one => one.Bytes.AsSpan().IndexOf(secret) >= 0).Select(one => $"{one.Where}: {Encoding.Latin1.GetString(one.Bytes)}");
