@@ -27,7 +27,7 @@ public sealed class LeakTests
             installation.Settings["Logging__LogLevel__Default"] = "Debug";
             installation.Settings["OTEL_TRACES_SAMPLER"] = "always_on";
             installation.Settings["Ingest__ReadSecrets__0"] = ReadSecret;
-            var file = EventFile.Write(installation.File("events.jsonl"), Seed.Random(nameof(LeakTests)), 200, users: 5, badEvery: 50);
+            var file = EventFile.Write(installation.File("events.jsonl"), Seed.Random(nameof(LeakTests)), 200, users: 5, badEvery: 5);
             var api = await installation.StartApiAsync();
             var processor = installation.StartProcessor();
 

@@ -21,7 +21,7 @@ public sealed class LedgerCheckTests : IAsyncLifetime
         _postgres = new PostgresHost(In("postgres"), FreePort.Next(), In("postgres.log"));
         await _postgres.EnsureRunningAsync();
         _installation = new Installation(_postgres.ForServices(_postgres.Port));
-        _file = EventFile.Write(In("events.jsonl"), Seed.Random(nameof(LedgerCheckTests)), events: 500, users: 20, badEvery: 50);
+        _file = EventFile.Write(In("events.jsonl"), Seed.Random(nameof(LedgerCheckTests)), events: 500, users: 20, badEvery: 5);
         await ProcessAsync();
     }
 
