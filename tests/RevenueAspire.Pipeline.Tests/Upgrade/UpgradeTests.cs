@@ -13,9 +13,15 @@ public sealed class UpgradeTests
     public async Task The_steps_under_a_running_send_lose_nothing_and_count_nothing_twice()
     {
         await using var installation = await Installation.CreateAsync();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(The_steps_under_a_running_send_lose_nothing_and_count_nothing_twice)), events: 1500, users: 50);
+        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(The_steps_under_a_running_send_lose_nothing_and_count_nothing_twice)), events: 3000, users: 50);
         var api = await installation.StartApiAsync();
         ServiceProcess[] processors = [installation.StartProcessor(), installation.StartProcessor()];
+        foreach (var processor in processors)
+        {
+            // A process that is asked to end before it listens for that ends by the signal, with another exit code.
+            await processor.WaitForLineAsync("Following the logs");
+        }
+
         await using var send = installation.Start("RevenueAspire.Client", "send", file.Path, "--rate", "500", "--concurrency", "8");
         await Eventually.IsTrueAsync(() => installation.LogLines() > 100);
 
