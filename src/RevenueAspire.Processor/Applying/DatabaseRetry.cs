@@ -11,61 +11,91 @@ internal sealed partial class DatabaseRetry
 {
     private static readonly ResiliencePropertyKey<long> Started = new("started");
     private static readonly TimeSpan LongestDelay = TimeSpan.FromSeconds(5);
-    private readonly ResiliencePipeline _pipeline;
+    private readonly TimeSpan? _limit;
     private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly Lazy<ResiliencePipeline> _pipeline;
 
     /// <param name="limit">How long a call is repeated, or null for ever.</param>
     /// <param name="time">Clock.</param>
     /// <param name="logger">Hears of each failed attempt.</param>
     public DatabaseRetry(TimeSpan? limit, TimeProvider time, ILogger<DatabaseRetry> logger)
     {
-        _time = time;
-        _pipeline = new ResiliencePipelineBuilder { TimeProvider = time }
-            .AddRetry(new RetryStrategyOptions
-            {
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                Delay = TimeSpan.FromMilliseconds(50),
-                MaxDelay = LongestDelay,
-                MaxRetryAttempts = int.MaxValue,
-                ShouldHandle = arguments => ValueTask.FromResult(
-                    arguments.Outcome.Exception is { } exception && LedgerErrors.IsTransient(exception)
-                    && (limit is null || (arguments.Context.Properties.TryGetValue(Started, out var started) && time.GetElapsedTime(started) < limit))),
-                OnRetry = arguments =>
-                {
-                    // The first attempts are the daily bread of concurrent processors; what lasts is worth a line.
-                    var level = arguments.AttemptNumber < 4 ? LogLevel.Debug : LogLevel.Warning;
-                    var problem = LedgerErrors.Describe(arguments.Outcome.Exception!);
-                    LogRetry(logger, level, problem, arguments.RetryDelay.TotalSeconds);
-                    return default;
-                },
-            })
-            .Build();
+        (_limit, _time, _logger) = (limit, time, logger);
+        _pipeline = new Lazy<ResiliencePipeline>(Build);
     }
 
     /// <summary>Runs a call, and again while its error is transient.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled, in a call or between two.</exception>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
-        // The answer goes past the pipeline: for each type of one, some forty methods of the pipeline would be compiled, in a command that lives for half a second.
-        T answer = default!;
-        await RunAsync(async token => { answer = await call(token).ConfigureAwait(false); }, cancellationToken).ConfigureAwait(false);
-        return answer;
+        cancellationToken.ThrowIfCancellationRequested();
+        var started = _time.GetTimestamp();
+        try
+        {
+            return await call(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+        {
+            T answer = default!;
+            await RetryAsync(started, exception, async token => { answer = await call(token).ConfigureAwait(false); }, cancellationToken).ConfigureAwait(false);
+            return answer;
+        }
     }
 
     /// <inheritdoc cref="RunAsync{T}"/>
     public async Task RunAsync(Func<CancellationToken, Task> call, CancellationToken cancellationToken)
     {
+        cancellationToken.ThrowIfCancellationRequested();
+        var started = _time.GetTimestamp();
+        try
+        {
+            await call(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+        {
+            await RetryAsync(started, exception, call, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Goes on behind a first attempt, which nearly always is the last: the pipeline is built, and compiled, by those that were not.</summary>
+    private async Task RetryAsync(long started, Exception first, Func<CancellationToken, Task> call, CancellationToken cancellationToken)
+    {
+        Exception? made = first;
+        Task NextAsync(CancellationToken token) => Interlocked.Exchange(ref made, null) is { } exception ? Task.FromException(exception) : call(token);
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
         try
         {
-            context.Properties.Set(Started, _time.GetTimestamp());
-            await _pipeline.ExecuteAsync(static (context, call) => new ValueTask(call(context.CancellationToken)), context, call).ConfigureAwait(false);
+            context.Properties.Set(Started, started);
+            await _pipeline.Value.ExecuteAsync(static (context, next) => new ValueTask(next(context.CancellationToken)), context, (Func<CancellationToken, Task>)NextAsync).ConfigureAwait(false);
         }
         finally
         {
             ResilienceContextPool.Shared.Return(context);
         }
     }
+
+    private ResiliencePipeline Build() => new ResiliencePipelineBuilder { TimeProvider = _time }
+        .AddRetry(new RetryStrategyOptions
+        {
+            BackoffType = DelayBackoffType.Exponential,
+            UseJitter = true,
+            Delay = TimeSpan.FromMilliseconds(50),
+            MaxDelay = LongestDelay,
+            MaxRetryAttempts = int.MaxValue,
+            ShouldHandle = arguments => ValueTask.FromResult(
+                arguments.Outcome.Exception is { } exception && LedgerErrors.IsTransient(exception)
+                && (_limit is null || (arguments.Context.Properties.TryGetValue(Started, out var started) && _time.GetElapsedTime(started) < _limit))),
+            OnRetry = arguments =>
+            {
+                // The first attempts are the daily bread of concurrent processors; what lasts is worth a line.
+                var level = arguments.AttemptNumber < 4 ? LogLevel.Debug : LogLevel.Warning;
+                var problem = LedgerErrors.Describe(arguments.Outcome.Exception!);
+                LogRetry(_logger, level, problem, arguments.RetryDelay.TotalSeconds);
+                return default;
+            },
+        })
+        .Build();
 
     [LoggerMessage(EventId = 3001, Message = "The database: {Problem} Trying again in {DelaySeconds:0.0} s.")]
     private static partial void LogRetry(ILogger logger, LogLevel level, string problem, double delaySeconds);

@@ -1,0 +1,116 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+using RevenueAspire.Processor.Applying;
+
+namespace RevenueAspire.Processor.Tests.Applying;
+
+/// <summary>Rule M12: what is repeated, for how long, and what is not.</summary>
+public sealed class DatabaseRetryTests
+{
+    private static readonly PostgresException Deadlock = new("deadlock detected", "ERROR", "ERROR", "40P01");
+    private static readonly PostgresException NoTable = new("no such table", "ERROR", "ERROR", "42P01");
+
+    [Fact]
+    public async Task A_call_that_succeeds_is_made_once()
+    {
+        var calls = 0;
+        Assert.Equal(7, await Retry(TimeSpan.FromSeconds(30)).RunAsync(_ => Task.FromResult(6 + ++calls), CancellationToken.None));
+        Assert.Equal(1, calls);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public async Task A_transient_error_is_repeated_until_the_call_succeeds(int failures)
+    {
+        var calls = 0;
+        var answer = await Retry(TimeSpan.FromSeconds(30)).RunAsync(_ => ++calls <= failures ? throw Deadlock : Task.FromResult("done"), CancellationToken.None);
+        Assert.Equal(("done", failures + 1), (answer, calls));
+    }
+
+    [Fact]
+    public async Task A_transient_error_of_a_call_without_an_answer_is_repeated_too()
+    {
+        var calls = 0;
+        await Retry(TimeSpan.FromSeconds(30)).RunAsync(_ => ++calls <= 2 ? Task.FromException(Deadlock) : Task.CompletedTask, CancellationToken.None);
+        Assert.Equal(3, calls);
+    }
+
+    [Theory]
+    [InlineData(0)]
+    [InlineData(2)]
+    public async Task A_permanent_error_is_thrown_at_once_also_behind_transient_ones(int transient)
+    {
+        var calls = 0;
+        var thrown = await Assert.ThrowsAsync<PostgresException>(
+            () => Retry(TimeSpan.FromSeconds(30)).RunAsync<int>(_ => throw (++calls <= transient ? Deadlock : NoTable), CancellationToken.None));
+        Assert.Equal(("42P01", transient + 1), (thrown.SqlState, calls));
+    }
+
+    [Fact]
+    public async Task The_limit_counts_from_the_first_attempt()
+    {
+        var clock = new Clock();
+        var calls = 0;
+        var thrown = await Assert.ThrowsAsync<PostgresException>(() => Retry(TimeSpan.FromSeconds(30), clock).RunAsync<int>(
+            _ =>
+            {
+                // The first attempt takes longer than the limit: there is no second one.
+                calls++;
+                clock.Now += TimeSpan.FromSeconds(31);
+                throw Deadlock;
+            },
+            CancellationToken.None));
+        Assert.Equal(("40P01", 1), (thrown.SqlState, calls));
+    }
+
+    [Fact]
+    public async Task A_call_is_not_made_once_it_is_cancelled()
+    {
+        using var stop = new CancellationTokenSource();
+        var calls = 0;
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Retry(null).RunAsync<int>(
+            _ =>
+            {
+                calls++;
+                stop.Cancel();
+                throw Deadlock;
+            },
+            stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Retry(null).RunAsync(_ => Task.FromResult(++calls), stop.Token));
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Retry(null).RunAsync(_ => Task.FromResult(++calls) as Task, stop.Token));
+        Assert.Equal(1, calls);
+    }
+
+    [Fact]
+    public async Task The_fifth_failure_in_a_row_is_worth_a_warning()
+    {
+        var log = new Levels();
+        var calls = 0;
+        await new DatabaseRetry(null, TimeProvider.System, log).RunAsync(_ => ++calls <= 5 ? throw Deadlock : Task.FromResult(0), CancellationToken.None);
+        Assert.Equal([LogLevel.Debug, LogLevel.Debug, LogLevel.Debug, LogLevel.Debug, LogLevel.Warning], log.Seen);
+    }
+
+    private static DatabaseRetry Retry(TimeSpan? limit, TimeProvider? time = null) => new(limit, time ?? TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
+
+    private sealed class Clock : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
+    }
+
+    private sealed class Levels : ILogger<DatabaseRetry>
+    {
+        public List<LogLevel> Seen { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Seen.Add(logLevel);
+    }
+}
