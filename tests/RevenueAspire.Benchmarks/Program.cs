@@ -8,15 +8,29 @@ args = Amounts.Take(args);
 switch (args)
 {
     case ["ingest", .. var options]:
-        return await IngestComparison.RunAsync(options);
+        return await SayWhatIsMissingAsync(() => IngestComparison.RunAsync(options));
     case ["processor", "live" or "share" or "idle" or "memory", ..]:
-        return await ProcessorScenarios.RunAsync(args[1], args[2..]);
+        return await SayWhatIsMissingAsync(() => ProcessorScenarios.RunAsync(args[1], args[2..]));
     case ["processor", .. var options]:
-        return await ProcessorComparison.RunAsync(options);
+        return await SayWhatIsMissingAsync(() => ProcessorComparison.RunAsync(options));
     case [BareServer.Argument, var url]:
         await BareServer.RunAsync(url);
         return 0;
     default:
         BenchmarkSwitcher.FromAssembly(typeof(BareServer).Assembly).Run(args);
         return 0;
+}
+
+// A program that is not installed, or a database that does not answer, is told in one line.
+static async Task<int> SayWhatIsMissingAsync(Func<Task<int>> measure)
+{
+    try
+    {
+        return await measure();
+    }
+    catch (Exception exception) when (exception is System.ComponentModel.Win32Exception or Npgsql.NpgsqlException or FileNotFoundException)
+    {
+        Console.Error.WriteLine(exception.Message);
+        return 1;
+    }
 }

@@ -21,9 +21,10 @@ internal static partial class ClientRuns
     /// <summary>The client's default.</summary>
     private const int BatchConnections = 64;
 
-    /// <summary>Measures batches and single events, each beside what wrk gets from the same API with the same bodies, in turn.</summary>
-    public static async Task CompareAsync(string api, Settings settings)
+    /// <summary>Measures batches and single events, each beside what wrk gets from the same API with the same bodies, in turn; batches once more with a core for the API and one for the sender.</summary>
+    public static async Task CompareAsync(MeasuredServer server, Settings settings)
     {
+        var api = server.Url;
         using var directory = new TempDirectory();
         var (large, events) = Write(directory, "large.jsonl", Amounts.Bytes(BatchBytes));
         var (small, singles) = Write(directory, "small.jsonl", Amounts.Bytes(SingleBytes));
@@ -36,6 +37,14 @@ internal static partial class ClientRuns
             () => SendAsync(api, directory, large, batchOptions),
             async () => BatchLines * (await Wrk.RunBatchesAsync(api, BatchConnections, 2, large)).RequestsPerSecond,
             settings);
+
+        using (var cores = OneCoreEach.Take(server.ProcessId))
+        {
+            if (cores is not null)
+            {
+                await WhoIsTheLimitAsync(cores, events, settings, () => SendAsync(api, directory, large, batchOptions), () => Wrk.RunBatchesAsync(api, BatchConnections, 2, large));
+            }
+        }
 
         await SendAsync(api, directory, small, singleOptions);
         await CompareAsync(
@@ -62,6 +71,25 @@ internal static partial class ClientRuns
 
         Figures.Print(title, "events/s", "client", runs, "wrk", theirs);
         Figures.Print(title + ", with the start of the process", "events/s", "client", processes, "wrk", theirs);
+    }
+
+    /// <summary>Where the API's core is busy and the client gets what wrk gets, it is the API that limits, not the client.</summary>
+    private static async Task WhoIsTheLimitAsync(OneCoreEach cores, int events, Settings settings, Func<Task<(double Run, double Process)>> send, Func<Task<WrkResult>> wrk)
+    {
+        var clients = new List<double>();
+        var theirs = new List<double>();
+        var busy = new List<double>();
+        for (var run = 0; run < settings.Runs; run++)
+        {
+            var before = cores.ApiTime;
+            var (perSecond, _) = await send();
+            clients.Add(perSecond);
+            busy.Add((cores.ApiTime - before).TotalSeconds / (events / perSecond));
+            theirs.Add(BatchLines * (await wrk()).RequestsPerSecond);
+        }
+
+        Figures.Print($"send --batch {BatchLines} of 100 MB, a core for the API and one for the sender", "events/s", "client", clients, "wrk", theirs);
+        Console.WriteLine(FormattableString.Invariant($"  the API's core was busy for {Figures.Median(busy):P0} ({busy.Min():P0} to {busy.Max():P0}) of the time in which the client sent"));
     }
 
     private static (string Path, int Lines) Write(TempDirectory directory, string name, int bytes)

@@ -13,7 +13,7 @@ internal static class IngestComparison
           batch        100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them
           latency      99th percentile of single events at about half the load that the API takes
           allocations  managed bytes a single event allocates, beside bare Kestrel
-          client       RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets
+          client       RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets; batches also with a core for the API and one for the sender
           node         a small Node server that appends without fsync, beside bare Kestrel
           --engines    the log in Postgres, on this server, beside the log in files: single events, and batches of 1000
         """;
@@ -80,7 +80,7 @@ internal static class IngestComparison
 
         if (Wanted("client"))
         {
-            await ClientRuns.CompareAsync(api.Url, settings);
+            await ClientRuns.CompareAsync(api, settings);
         }
 
         if (Wanted("node"))

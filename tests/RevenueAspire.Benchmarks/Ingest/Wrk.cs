@@ -20,7 +20,8 @@ internal static partial class Wrk
     /// <param name="connections">Kept open.</param>
     /// <param name="seconds">How long.</param>
     /// <param name="waitMilliseconds">Pause of a connection before each request; it is no part of the latency.</param>
-    /// <exception cref="InvalidOperationException">wrk is missing, or the server answered with anything but 2xx.</exception>
+    /// <exception cref="System.ComponentModel.Win32Exception">wrk is not installed.</exception>
+    /// <exception cref="InvalidOperationException">The server answered with anything but 2xx.</exception>
     public static Task<WrkResult> RunAsync(string url, int connections, int seconds, int waitMilliseconds = 0) =>
         RunAsync(url, connections, seconds, waitMilliseconds == 0 ? "post.lua" : "paced.lua", waitMilliseconds.ToString(CultureInfo.InvariantCulture));
 
@@ -37,7 +38,7 @@ internal static partial class Wrk
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
-        using var process = Process.Start(start) ?? throw new InvalidOperationException("wrk could not be started; it is a package of the same name");
+        using var process = Start(start);
         var output = await process.StandardOutput.ReadToEndAsync();
         await process.WaitForExitAsync();
         if (process.ExitCode != 0 || output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
@@ -49,6 +50,18 @@ internal static partial class Wrk
         var p99 = P99().Match(output);
         var unit = p99.Groups[2].Value switch { "us" => 0.001, "ms" => 1, _ => 1000.0 };
         return new WrkResult(rate, TimeSpan.FromMilliseconds(double.Parse(p99.Groups[1].Value, CultureInfo.InvariantCulture) * unit));
+    }
+
+    private static Process Start(ProcessStartInfo start)
+    {
+        try
+        {
+            return Process.Start(start)!;
+        }
+        catch (System.ComponentModel.Win32Exception e)
+        {
+            throw new System.ComponentModel.Win32Exception(e.NativeErrorCode, "wrk could not be started; it is a package of the same name");
+        }
     }
 
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]

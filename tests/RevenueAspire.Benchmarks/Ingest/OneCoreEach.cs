@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace RevenueAspire.Benchmarks.Ingest;
+
+/// <summary>A core for the API and another one for whoever sends to it, so that neither takes time from the other: as on two machines. Processes that are started meanwhile are on the sender's core.</summary>
+/// <remarks>Linux, with the command taskset.</remarks>
+internal sealed class OneCoreEach : IDisposable
+{
+    private const string ApiCore = "0";
+    private const string SenderCore = "1";
+    private readonly Process _api;
+    private readonly string _all = $"0-{Environment.ProcessorCount - 1}";
+
+    private OneCoreEach(Process api)
+    {
+        _api = api;
+        Move(api.Id, ApiCore);
+        Move(Environment.ProcessId, SenderCore);
+    }
+
+    /// <summary>Processor time that the API has used so far.</summary>
+    public TimeSpan ApiTime
+    {
+        get
+        {
+            _api.Refresh();
+            return _api.TotalProcessorTime;
+        }
+    }
+
+    /// <summary>Null where there is only one core, or no way to give each process one.</summary>
+    public static OneCoreEach? Take(int apiId) => OperatingSystem.IsLinux() && Environment.ProcessorCount > 1 ? new OneCoreEach(Process.GetProcessById(apiId)) : null;
+
+    public void Dispose()
+    {
+        Move(_api.Id, _all);
+        Move(Environment.ProcessId, _all);
+        _api.Dispose();
+    }
+
+    private static void Move(int processId, string cores)
+    {
+        using var taskset = Process.Start(new ProcessStartInfo("taskset", ["-a", "-c", "-p", cores, processId.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
+        taskset.StandardOutput.ReadToEnd();
+        taskset.WaitForExit();
+    }
+}
