@@ -21,7 +21,7 @@ public static class Program
             async () =>
             {
                 using var fileSizeLimit = FileSizeLimit.Ignore();
-                await using var app = Build(args);
+                await using var app = Build(args, builder => builder.UseSocketThreads());
                 await app.RunAsync();
             },
             StartupFailure.Describe);
@@ -47,6 +47,7 @@ public static class Program
         var app = builder.Build();
         app.OpenEventLog();
         app.UseSingleEvents();
+        app.UseTurns();
         app.UseErrorResponses();
         app.UsePageFiles();
         app.MapIngest();

@@ -16,7 +16,7 @@ internal static partial class LogHosting
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<AccessControl>();
         // The container disposes it after the server has drained: what is queued is written and acknowledged first.
-        if (ReadEngine(builder.Configuration["EventLog:Engine"]) == LogEngine.Postgres)
+        if (builder.ReadLogEngine() == LogEngine.Postgres)
         {
             builder.Services.AddSingleton<IEventLog>(OpenInPostgres);
             builder.Services.AddHostedService<PostgresLogCareService>();
@@ -32,8 +32,10 @@ internal static partial class LogHosting
         return builder;
     }
 
-    private static LogEngine ReadEngine(string? text) =>
-        string.IsNullOrEmpty(text) ? LogEngine.File
+    /// <summary>Where the log is kept.</summary>
+    /// <exception cref="EventLogException">The setting is neither.</exception>
+    public static LogEngine ReadLogEngine(this WebApplicationBuilder builder) =>
+        builder.Configuration["EventLog:Engine"] is not { Length: > 0 } text ? LogEngine.File
         : Enum.TryParse<LogEngine>(text, ignoreCase: true, out var engine) && Enum.IsDefined(engine) ? engine
         : throw new EventLogException($"EventLog:Engine must be {nameof(LogEngine.File)} or {nameof(LogEngine.Postgres)}, not '{text}'.");
 

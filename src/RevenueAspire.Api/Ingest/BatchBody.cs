@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Compression;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
+using RevenueAspire.Api.Hosting;
 
 namespace RevenueAspire.Api.Ingest;
 
@@ -57,6 +58,9 @@ internal static class BatchBody
         while (true)
         {
             var read = await request.BodyReader.ReadAsync();
+
+            // To parse a piece takes as long as many single events.
+            await SocketThreads.LeaveAsync();
             if (read.IsCanceled)
             {
                 request.BodyReader.AdvanceTo(read.Buffer.End);

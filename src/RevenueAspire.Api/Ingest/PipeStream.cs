@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.IO.Pipelines;
+using RevenueAspire.Api.Hosting;
 using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Api.Ingest;
@@ -19,6 +20,9 @@ internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) :
         while (!_ended)
         {
             var read = await reader.ReadAsync(cancellationToken);
+
+            // To inflate and parse a piece takes as long as many single events.
+            await SocketThreads.LeaveAsync();
             var part = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
             var count = (int)part.Length;
             part.CopyTo(buffer.Span);

@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using System.Security.Authentication;
 using Npgsql;
+using RevenueAspire.Api.Hosting;
 using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 using RevenueAspire.ServiceDefaults;
@@ -106,6 +107,11 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         {
             // What the driver says of a connection string, a socket or a handshake before it has a connection to speak of.
             throw Away(exception.Message, exception);
+        }
+        finally
+        {
+            // The driver's answer came on a thread that waits for sockets; whoever asked may have files to remove.
+            await SocketThreads.LeaveAsync();
         }
     }
 
