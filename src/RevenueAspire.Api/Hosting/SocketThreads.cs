@@ -20,6 +20,9 @@ internal static class SocketThreads
         }
     }
 
+    /// <summary>Lets nothing run there, whatever the environment says. To be called before the first socket is used.</summary>
+    public static void Avoid() => Environment.SetEnvironmentVariable(Setting, "0");
+
     /// <summary>Goes on on the thread pool; at once, when this is one of its threads.</summary>
     public static ValueTask LeaveAsync() => Thread.CurrentThread.IsThreadPoolThread ? default : EndTurnAsync();
 

@@ -23,6 +23,10 @@ internal static class WebServer
         {
             SocketThreads.Use();
         }
+        else
+        {
+            SocketThreads.Avoid();
+        }
     }
 
     public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)

@@ -31,13 +31,17 @@ internal sealed class LogPlace(LogEngine engine) : IDisposable
     }
 
     /// <summary>Starts a process of the API; it may not accept yet.</summary>
-    public async Task<ServiceProcess> StartProcessAsync(string url, params string[] settings) => ServiceProcess.Start(
+    public Task<ServiceProcess> StartProcessAsync(string url, params string[] settings) => StartProcessAsync(url, new Dictionary<string, string?>(), settings);
+
+    /// <inheritdoc cref="StartProcessAsync(string, string[])"/>
+    public async Task<ServiceProcess> StartProcessAsync(string url, IReadOnlyDictionary<string, string?> environment, params string[] settings) => ServiceProcess.Start(
         "RevenueAspire.Api",
         [
             "--urls=" + url, "--Ingest:Secrets=s", .. settings, .. engine == LogEngine.File
                 ? ["--EventLog:Directory=" + _directory.File("events")]
                 : (string[])["--EventLog:Engine=Postgres", "--ConnectionStrings:revenuedb=" + await DatabaseAsync()],
-        ]);
+        ],
+        environment);
 
     public void Dispose() => _directory.Dispose();
 }
