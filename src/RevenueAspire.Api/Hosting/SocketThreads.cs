@@ -24,10 +24,14 @@ internal static class SocketThreads
     public static void Avoid() => Environment.SetEnvironmentVariable(Setting, "0");
 
     /// <summary>Goes on on the thread pool; at once, when this is one of its threads.</summary>
-    public static ValueTask LeaveAsync() => Thread.CurrentThread.IsThreadPoolThread ? default : EndTurnAsync();
+    public static ValueTask LeaveAsync() => Thread.CurrentThread.IsThreadPoolThread ? default : new ValueTask(EndTurnAsync(Task.CompletedTask));
 
-    /// <summary>Goes on on the thread pool, behind what waits there already.</summary>
-    public static ValueTask EndTurnAsync() => new(YieldAsync());
+    /// <summary>Completes as the task does, but on the thread pool, behind what waits there already.</summary>
+    public static async Task EndTurnAsync(Task completed)
+    {
+        await Task.Yield();
+        await completed;
+    }
 
     /// <summary>Requests that get as far as this in the pipeline go on on the thread pool, behind what waits there already.</summary>
     public static WebApplication UseTurns(this WebApplication app)
@@ -39,6 +43,4 @@ internal static class SocketThreads
         });
         return app;
     }
-
-    private static async Task YieldAsync() => await Task.Yield();
 }

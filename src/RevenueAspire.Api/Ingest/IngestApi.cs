@@ -1,3 +1,4 @@
+using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.OpenApi;
 
 namespace RevenueAspire.Api.Ingest;
@@ -28,7 +29,10 @@ internal static class IngestApi
 
             // Metrics and traces name the route.
             context.SetEndpoint(endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Single(route => route.RoutePattern.RawText == SingleEventPath));
-            return single.HandleAsync(context);
+            var handling = single.HandleAsync(context);
+
+            // Refused, or its key is known: no wait in which others have their turn.
+            return handling.IsCompleted ? SocketThreads.EndTurnAsync(handling) : handling;
         });
         return app;
     }

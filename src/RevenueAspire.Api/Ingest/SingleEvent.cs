@@ -5,7 +5,6 @@ using Microsoft.Extensions.Options;
 using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
-using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.Requests;
 using RevenueAspire.EventLog;
 using RevenueAspire.Events;
@@ -46,7 +45,7 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
         }
         catch (Exception exception)
         {
-            return GuardAsync(context, ErrorResponses.AnswerAsync(context, exception, logger));
+            return ErrorResponses.AnswerAsync(context, exception, logger);
         }
     }
 
@@ -134,15 +133,10 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
 
     private async Task AppendAsync(HttpContext context, AppendGroup group)
     {
-        var isAnsweredAtOnce = true;
         try
         {
             // Not cancelled by the client's going away: the wait is one fsync, and the write happens all the same.
-            var append = log.AppendAsync(group, CancellationToken.None);
-
-            // A known key, or a full queue: no wait in which others have their turn.
-            isAnsweredAtOnce = append.IsCompleted;
-            var result = await append;
+            var result = await log.AppendAsync(group, CancellationToken.None);
             if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
             {
                 await IngestRequest.AnswerFailureAsync(context, metrics, result, events: 1);
@@ -164,11 +158,6 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
         {
             await ErrorResponses.AnswerAsync(context, exception, logger);
         }
-
-        if (isAnsweredAtOnce)
-        {
-            await SocketThreads.EndTurnAsync();
-        }
     }
 
     /// <summary>Answers what goes wrong while an answer is written.</summary>
@@ -182,9 +171,6 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
         {
             await ErrorResponses.AnswerAsync(context, exception, logger);
         }
-
-        // What is refused waited for nothing: before this connection's next request it is the others' turn.
-        await SocketThreads.EndTurnAsync();
     }
 
     private Task? RefuseBody(HttpContext context)

@@ -11,6 +11,10 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
 {
     private const int Honest = 40;
     private const int RequestsAtOnce = 500;
+
+    /// <summary>What a flood that takes turns gets answered meanwhile is some megabytes on any machine; one that keeps the threads for itself got half a gigabyte and more.</summary>
+    private const long FairBytes = 100_000_000;
+
     private static readonly int Floods = 4 * Environment.ProcessorCount;
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
 
@@ -54,6 +58,7 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
         await Task.WhenAll(flooding);
         output.WriteLine($"Beside a flood of {what}, answered with {during:N0} bytes, the slowest of {Honest} events took {slowest.TotalMilliseconds:N0} ms.");
         Assert.True(during > 100_000, $"The flood was none: it got {during} bytes of answers.");
+        Assert.True(during < FairBytes, $"The flood did not take turns: it got {during} bytes of answers beside {Honest} events, the slowest of which took {slowest.TotalSeconds:0.0} s.");
         Assert.Equal(0, await process.TerminateAsync(TimeSpan.FromSeconds(20)));
     }
 

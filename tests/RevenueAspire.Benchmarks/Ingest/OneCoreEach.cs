@@ -44,5 +44,9 @@ internal sealed class OneCoreEach : IDisposable
         using var taskset = Process.Start(new ProcessStartInfo("taskset", ["-a", "-c", "-p", cores, processId.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
         taskset.StandardOutput.ReadToEnd();
         taskset.WaitForExit();
+        if (taskset.ExitCode != 0)
+        {
+            throw new InvalidOperationException($"taskset could not give the cores {cores} to process {processId}: what is measured would not be what it is called.");
+        }
     }
 }
