@@ -1,7 +1,7 @@
 using RevenueAspire.AppHost.Commands;
 using RevenueAspire.AppHost.Model;
 using RevenueAspire.AppHost.Publishing;
-using RevenueAspire.ServiceDefaults;
+using RevenueAspire.CommandLine;
 
 return await StartupErrors.RunAsync(
     async () =>
@@ -40,7 +40,7 @@ return await StartupErrors.RunAsync(
             .WithLedgerCommands()
             .WithIconName("Calculator");
 
-        builder.AddPublishMode(api, client, processor);
+        builder.AddPublishMode(api, processor);
 
         await using var app = builder.Build();
         await app.RunAsync();

@@ -1,58 +1,122 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Diagnostics.HealthChecks;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
-using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Hosting;
-using RevenueAspire.ServiceDefaults.Discovery;
-using RevenueAspire.ServiceDefaults.Health;
-using RevenueAspire.ServiceDefaults.Listening;
-using RevenueAspire.ServiceDefaults.Logging;
-using RevenueAspire.ServiceDefaults.Telemetry;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using OpenTelemetry;
+using OpenTelemetry.Metrics;
+using OpenTelemetry.Resources;
+using OpenTelemetry.Trace;
 
 namespace RevenueAspire.ServiceDefaults;
 
-/// <summary>What every service shares: telemetry, health, service discovery, the data source.</summary>
+/// <summary>What every service shares, as in Aspire's template: telemetry, health checks, service discovery and resilient HTTP clients. <see cref="AddRevenueDatabase"/> adds the data source.</summary>
 public static partial class Extensions
 {
-    /// <summary>Name of the connection string and of the database.</summary>
-    public const string DatabaseName = "revenuedb";
-
     /// <summary>Tag of the checks that <c>/alive</c> runs.</summary>
     public const string LiveTag = "live";
 
-    /// <summary>OpenTelemetry (exported when OTEL_EXPORTER_OTLP_ENDPOINT is set), console logs of one line an entry, health checks, and service discovery for HttpClient.</summary>
+    /// <summary>Share of requests that is traced when neither the caller nor <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
+    private const double DefaultSamplingRatio = 0.01;
+
+    private static readonly JsonSerializerOptions HealthJson = new(JsonSerializerDefaults.Web)
+    {
+        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+        Converters = { new JsonStringEnumConverter() },
+    };
+
+    /// <summary>Adds telemetry, health checks, service discovery, and retries for every HttpClient of the factory.</summary>
     /// <remarks>Call it first: telemetry then starts before, and ends after, the service's own hosted services.</remarks>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
-        builder.AddLineConsole();
-        builder.AddTelemetry();
-        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy("the process answers"), [LiveTag]);
-        builder.Services.AddHttpServiceDiscovery();
-        builder.Services.AddListenErrors();
-        builder.Services.AddHostedService<BackgroundFailures>();
-        if (builder.Configuration.GetValue<bool>(StopWithInput.Setting))
+        builder.ConfigureOpenTelemetry();
+        builder.AddDefaultHealthChecks();
+        builder.Services.AddServiceDiscovery();
+        builder.Services.ConfigureHttpClientDefaults(http =>
         {
-            builder.Services.AddHostedService<StopWithInput>();
-        }
-
+            http.AddStandardResilienceHandler();
+            http.AddServiceDiscovery();
+        });
         return builder;
     }
 
-    /// <summary>Maps <c>GET /health</c> (readiness, JSON that names each check; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
+    /// <summary>Sends traces, metrics and logs to <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. Without that setting nothing listens: no activity and no measurement is made.</summary>
+    /// <remarks>The exporters send in batches from bounded queues on separate threads and drop what a collector does not take. An unavailable collector costs no event.</remarks>
+    public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    {
+        if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
+        {
+            return builder;
+        }
+
+        // A scope of ASP.NET Core holds the request's path, and the path holds a user id.
+        builder.Logging.AddOpenTelemetry(logs =>
+        {
+            logs.IncludeFormattedMessage = true;
+            logs.IncludeScopes = false;
+        });
+
+        // A sampler set in code would override the variable, which the SDK reads.
+        double? ratio = string.IsNullOrWhiteSpace(builder.Configuration["OTEL_TRACES_SAMPLER"]) ? DefaultSamplingRatio : null;
+        builder.Services.AddSingleton<IStartupFilter>(new RequestSpans(ratio));
+        builder.Services.AddOpenTelemetry()
+            .ConfigureResource(resource => resource.AddService(builder.Environment.ApplicationName).AddEnvironmentVariableDetector())
+            .WithMetrics(metrics => metrics
+                .AddAspNetCoreInstrumentation()
+                .AddHttpClientInstrumentation()
+                .AddRuntimeInstrumentation()
+                .AddNpgsqlInstrumentation()
+                .AddMeter("RevenueAspire.*")
+                // Changes twice per request: more than it says beside durations, connections and the depth of the log's queue.
+                .AddView("http.server.active_requests", MetricStreamConfiguration.Drop))
+            .WithTracing(tracing =>
+            {
+                tracing.AddSource("RevenueAspire.*").AddHttpClientInstrumentation().AddNpgsql();
+                if (ratio is { } share)
+                {
+                    tracing.SetSampler(new ParentBasedSampler(RequestSpans.Sampler(new TraceIdRatioBasedSampler(share))));
+                }
+            })
+            .UseOtlpExporter();
+        return builder;
+    }
+
+    /// <summary>Adds the check that the process answers, which <c>/alive</c> runs.</summary>
+    public static TBuilder AddDefaultHealthChecks<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    {
+        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy("the process answers"), [LiveTag]);
+        return builder;
+    }
+
+    /// <summary>Maps <c>GET /health</c> (readiness; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
+    /// <remarks>The body is <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>.</remarks>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
-        app.MapHealthChecks("/health", new HealthCheckOptions { ResponseWriter = HealthReportJson.WriteAsync }).OnlyGet().DisableHttpMetrics();
-        app.MapHealthChecks("/alive", new HealthCheckOptions
-        {
-            Predicate = check => check.Tags.Contains(LiveTag),
-            ResponseWriter = HealthReportJson.WriteAsync,
-        }).OnlyGet().DisableHttpMetrics();
+        app.MapHealth("/health", new HealthCheckOptions());
+        app.MapHealth("/alive", new HealthCheckOptions { Predicate = check => check.Tags.Contains(LiveTag) });
         return app;
     }
 
-    /// <summary>Health checks answer any method by themselves, TRACE too.</summary>
-    private static IEndpointConventionBuilder OnlyGet(this IEndpointConventionBuilder endpoint) => endpoint.WithMetadata(new HttpMethodMetadata([HttpMethods.Get]));
+    private static void MapHealth(this WebApplication app, string path, HealthCheckOptions options)
+    {
+        options.ResponseWriter = WriteHealthAsync;
+        // Health checks would answer any method, TRACE too.
+        app.MapHealthChecks(path, options).WithMetadata(new HttpMethodMetadata([HttpMethods.Get])).DisableHttpMetrics();
+    }
+
+    private static Task WriteHealthAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(
+        new
+        {
+            report.Status,
+            Checks = report.Entries.ToDictionary(check => check.Key, check => new { check.Value.Status, check.Value.Description, check.Value.Data }),
+        },
+        HealthJson,
+        context.RequestAborted);
 }

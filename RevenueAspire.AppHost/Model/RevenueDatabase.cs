@@ -1,13 +1,16 @@
 using Microsoft.Extensions.Configuration;
 using RevenueAspire.AppHost.LocalPostgres;
 using RevenueAspire.AppHost.Publishing;
-using RevenueAspire.ServiceDefaults;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Model;
 
 /// <summary>The database, interchangeable for the rest of the model.</summary>
 internal static class RevenueDatabase
 {
+    /// <summary>Name of the connection string and of the database.</summary>
+    public const string Name = "revenuedb";
+
     /// <summary>Pinned: a floating tag would one day open the volume with another major version.</summary>
     public const string PostgresTag = "17.6";
 
@@ -15,9 +18,9 @@ internal static class RevenueDatabase
     /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
-        if (builder.ExecutionContext.IsRunMode && !string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Extensions.DatabaseName)))
+        if (builder.ExecutionContext.IsRunMode && !string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
         {
-            return builder.AddConnectionString(Extensions.DatabaseName);
+            return builder.AddConnectionString(Name);
         }
 
         // One password for the life of the data: it is kept in the user secrets, since a new one would not open an old volume. Azure wants letters of both cases and digits in it.
@@ -33,11 +36,11 @@ internal static class RevenueDatabase
             return builder.AddPostgres("postgres", password: password, port: port == 0 ? null : port)
                 .WithImageTag(PostgresTag)
                 .WithDataVolume()
-                .AddDatabase(Extensions.DatabaseName);
+                .AddDatabase(Name);
         }
 
         return builder.AddLocalPostgres("postgres", password, Path.Combine(DataDirectory.Resolve(builder.Configuration), "postgres"), port)
-            .AddDatabase(Extensions.DatabaseName);
+            .AddDatabase(Name);
     }
 
     private static async Task<bool> UsesContainerAsync(string? mode) => mode switch

@@ -1,4 +1,4 @@
-using RevenueAspire.ServiceDefaults;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Model;
 

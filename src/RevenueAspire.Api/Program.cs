@@ -6,6 +6,7 @@ using RevenueAspire.Api.Ingest;
 using RevenueAspire.Api.Live;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Api.Reads;
+using RevenueAspire.CommandLine;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api;
@@ -17,7 +18,7 @@ public static class Program
     /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>
     /// <returns>0 stopped as asked, 1 could not start or failed, 2 wrong usage.</returns>
     public static async Task<int> Main(string[] args) =>
-        CommandLine.Answer(args, Console.Out, Console.Error) ?? await StartupErrors.RunAsync(
+        ApiCommandLine.Answer(args, Console.Out, Console.Error) ?? await StartupErrors.RunAsync(
             async () =>
             {
                 using var fileSizeLimit = FileSizeLimit.Ignore();
@@ -33,6 +34,7 @@ public static class Program
     {
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory, ApplicationName = typeof(Program).Assembly.GetName().Name });
         builder.AddServiceDefaults();
+        builder.AddOneLineOutput();
         builder.AddRevenueDatabase();
         builder.AddSettings();
         builder.AddWebServer();

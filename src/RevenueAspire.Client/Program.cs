@@ -1,6 +1,6 @@
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Service;
-using RevenueAspire.ServiceDefaults;
+using RevenueAspire.CommandLine;
 
 return await StartupErrors.RunAsync(
     () => ClientCommandLine.RunAsync(args, Terminal.Console, new ClientCommands(ClientService.RunAsync, ToolHost.SendAsync, ToolHost.LoadAsync)),

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
@@ -24,6 +25,7 @@ internal static class Composition
     {
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory, ApplicationName = ApplicationName });
         builder.AddServiceDefaults();
+        builder.AddOneLineOutput();
         builder.AddProcessor();
         builder.Services.AddSingleton<FollowerService>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FollowerService>());

@@ -1,6 +1,6 @@
 using Microsoft.Extensions.Options;
+using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
-using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Configuration;
 

@@ -1,7 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using RevenueAspire.Api.Hosting;
-using RevenueAspire.ServiceDefaults.Files;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Ingest;
 

@@ -3,8 +3,7 @@ using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
 using RevenueAspire.Client.Sending;
-using RevenueAspire.ServiceDefaults.CommandLines;
-using RevenueAspire.ServiceDefaults.Files;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 

@@ -3,7 +3,7 @@ using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
-using RevenueAspire.ServiceDefaults.Files;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using RevenueAspire.Client.Http;
+using RevenueAspire.CommandLine;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Client.CommandLine;
@@ -26,6 +27,7 @@ internal static class ToolHost
         using var signals = new StopSignals();
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
+        builder.AddOneLineOutput();
         builder.Logging.SetMinimumLevel(LogLevel.Error);
         builder.Services.AddClientOptions();
         builder.Services.AddApiHttpClient(services => concurrency ?? services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency);

@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
 using RevenueAspire.Client.Sending;
-using RevenueAspire.ServiceDefaults.Files;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Input;
 

@@ -1,6 +1,6 @@
 using System.Text.Json;
 using RevenueAspire.Client.Sending;
-using RevenueAspire.ServiceDefaults;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Journal;
 

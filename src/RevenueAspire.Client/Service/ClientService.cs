@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.Options;
 using RevenueAspire.Client.Http;
+using RevenueAspire.CommandLine;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Client.Service;
@@ -17,6 +18,7 @@ internal static class ClientService
         // The command line takes no settings: a mistyped option must not go unseen.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
+        builder.AddOneLineOutput();
         builder.Services.AddClientOptions();
         builder.Services.AddServiceSecret(builder.Environment);
         builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency);

@@ -1,5 +1,6 @@
 using System.Diagnostics.Metrics;
 using Npgsql;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
@@ -19,7 +20,7 @@ internal sealed class CommandServices(ProcessorOptions options, EventTypes types
     public EventTypes Types { get; } = types;
 
     /// <summary>The ledger's database.</summary>
-    /// <exception cref="ServiceDefaults.StartupException">It is not configured.</exception>
+    /// <exception cref="StartupException">It is not configured.</exception>
     public NpgsqlDataSource Database => _database ??= buildDatabase();
 
     /// <summary>Gives up after <see cref="ProcessorOptions.RetrySeconds"/>.</summary>

@@ -1,3 +1,4 @@
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
@@ -51,7 +52,7 @@ internal sealed class ProcessInput : IAsyncDisposable
     }
 
     /// <summary>Copies what cannot be read in place: to the end of standard input, or of what gzip holds.</summary>
-    /// <exception cref="ServiceDefaults.Files.SpoolException">Cut-off or damaged gzip, or no space.</exception>
+    /// <exception cref="SpoolException">Cut-off or damaged gzip, or no space.</exception>
     public async Task SpoolAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
         _source?.Dispose();

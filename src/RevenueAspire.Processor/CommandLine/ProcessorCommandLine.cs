@@ -4,12 +4,11 @@ using System.CommandLine.Invocation;
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
+using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Reading;
-using RevenueAspire.ServiceDefaults;
-using RevenueAspire.ServiceDefaults.CommandLines;
 
 namespace RevenueAspire.Processor.CommandLine;
 

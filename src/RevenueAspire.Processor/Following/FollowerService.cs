@@ -3,12 +3,12 @@ using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
-using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor.Following;
 

@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
-using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Processor.Reading;
 

@@ -1,5 +1,5 @@
+using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
-using RevenueAspire.ServiceDefaults.Files;
 
 namespace RevenueAspire.Processor.Reading;
 

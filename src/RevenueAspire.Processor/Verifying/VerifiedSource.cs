@@ -1,3 +1,4 @@
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
@@ -48,7 +49,7 @@ internal sealed record VerifiedSource(IReadOnlyList<EventSource> Generations, IR
         catch (Exception exception)
         {
             reader?.Dispose();
-            if (exception is UserErrorException or ServiceDefaults.Files.SpoolException or SourceStoppedException or EventLog.EventLogException)
+            if (exception is UserErrorException or SpoolException or SourceStoppedException or EventLog.EventLogException)
             {
                 throw new UserErrorException("Could not check. " + exception.Message, exception);
             }

@@ -4,7 +4,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 using RevenueAspire.Api.Hosting;
-using RevenueAspire.ServiceDefaults;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Tests.Hosting;
 
@@ -178,7 +178,7 @@ public sealed class StartupTests : IDisposable
     [InlineData(new[] { "--=x" }, 2)]
     [InlineData(new[] { "--verbose" }, 2)]
     [InlineData(new[] { "--urls=x", "-h" }, 0)]
-    public void Arguments_are_settings(string[] arguments, int? exitCode) => Assert.Equal(exitCode, CommandLine.Answer(arguments, TextWriter.Null, TextWriter.Null));
+    public void Arguments_are_settings(string[] arguments, int? exitCode) => Assert.Equal(exitCode, ApiCommandLine.Answer(arguments, TextWriter.Null, TextWriter.Null));
 
     private sealed class Failing : BackgroundService
     {

@@ -1,0 +1,51 @@
+using System.Globalization;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Logging.Console;
+
+namespace RevenueAspire.CommandLine;
+
+/// <summary>One line an entry: <c>09:24:03.120Z info Api.Startup: listening</c>. UTC; an exception follows on lines of its own.</summary>
+internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
+{
+    public const string FormatterName = "line";
+
+    private const string Prefix = "RevenueAspire.";
+
+    /// <summary>The host's own account of a failed start, stack trace and all, and its second one of a failed background service. <see cref="StartupErrors"/> says the same in one line.</summary>
+    private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
+    private const int BackgroundServiceStoppingHost = 10;
+    private const int HostedServiceStartupFaulted = 11;
+
+    public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
+    {
+        if (logEntry.EventId.Id is HostedServiceStartupFaulted or BackgroundServiceStoppingHost && logEntry.Category == HostCategory)
+        {
+            return;
+        }
+
+        var category = logEntry.Category.StartsWith(Prefix, StringComparison.Ordinal) ? logEntry.Category[Prefix.Length..] : logEntry.Category;
+        textWriter.Write(DateTimeOffset.UtcNow.ToString("HH:mm:ss.fff'Z '", CultureInfo.InvariantCulture));
+        textWriter.Write(LevelName(logEntry.LogLevel));
+        textWriter.Write(' ');
+        textWriter.Write(category);
+        textWriter.Write(": ");
+        textWriter.WriteLine(OneLine(logEntry.Formatter(logEntry.State, logEntry.Exception)));
+        if (logEntry.Exception is { } exception)
+        {
+            textWriter.WriteLine(exception.ToString());
+        }
+    }
+
+    private static string LevelName(LogLevel level) => level switch
+    {
+        LogLevel.Trace => "trce",
+        LogLevel.Debug => "dbug",
+        LogLevel.Information => "info",
+        LogLevel.Warning => "warn",
+        LogLevel.Error => "fail",
+        _ => "crit",
+    };
+
+    private static string OneLine(string message) => message.AsSpan().IndexOfAny('\r', '\n') < 0 ? message : message.ReplaceLineEndings(" ");
+}

@@ -1,0 +1,60 @@
+using System.Security.Cryptography;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace RevenueAspire.CommandLine;
+
+/// <summary>Names the address where the server cannot listen: most of its own errors (no such address, no permission, no certificate, no such port) do not.</summary>
+internal static class ListenErrors
+{
+    /// <summary>Wraps the server, where there is one. Requests do not pass through here.</summary>
+    public static void AddListenErrors(this IServiceCollection services)
+    {
+        if (services.LastOrDefault(service => service.ServiceType == typeof(IServer)) is not { ImplementationType: { } type } server)
+        {
+            return;
+        }
+
+        services.Remove(server);
+        services.AddSingleton<IServer>(provider => new NamingServer((IServer)ActivatorUtilities.CreateInstance(provider, type)));
+    }
+
+    internal static StartupException Describe(Exception exception, IEnumerable<string> addresses)
+    {
+        // An address for several interfaces fails with a list of reasons; the first says enough.
+        var reason = exception.InnerException is AggregateException { InnerExceptions: [var first, ..] } ? first : exception;
+        return new StartupException(
+            $"Cannot listen on {string.Join(", ", addresses)}: {StartupErrors.OneLine(reason.Message)} Choose the address with ASPNETCORE_URLS (or --urls), like http://localhost:8000.", exception);
+    }
+
+    private sealed class NamingServer(IServer inner) : IServer
+    {
+        public IFeatureCollection Features => inner.Features;
+
+        public async Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken) where TContext : notnull
+        {
+            // The server empties the list while it binds.
+            string[] addresses = [.. Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
+            try
+            {
+                await inner.StartAsync(application, cancellationToken);
+            }
+            catch (Exception exception) when (IsAboutAddress(exception))
+            {
+                throw Describe(exception, addresses);
+            }
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => inner.StopAsync(cancellationToken);
+
+        public void Dispose() => inner.Dispose();
+
+        /// <summary>A port in use is left alone: that error names its address.</summary>
+        private static bool IsAboutAddress(Exception exception) => exception
+            is System.Net.Sockets.SocketException or FormatException or ArgumentException or InvalidOperationException or UnauthorizedAccessException or CryptographicException
+            or IOException { InnerException: not AddressInUseException };
+    }
+}

@@ -1,0 +1,88 @@
+using System.Net;
+using System.Net.Sockets;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Microsoft.Extensions.DependencyInjection;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.AppHost.Tests;
+
+/// <summary>The Aspire model as it runs: real services, a real database, the real orchestrator.</summary>
+public sealed class ModelTests
+{
+    [Fact]
+    public async Task The_sample_is_counted_while_a_processor_stops_and_starts_and_the_commands_say_what_they_did()
+    {
+        await using var model = await RunningModel.StartAsync();
+        await model.WaitUntilUpAsync();
+        var commands = model.App.ResourceCommands;
+        await model.HasRevenueAsync("user1", 27);
+        var replicas = await model.ReplicasAsync("processor", 2);
+
+        Assert.True((await commands.ExecuteCommandAsync(replicas[0], KnownResourceCommands.StopCommand)).Success);
+        var sent = await commands.ExecuteCommandAsync("client", "send-events");
+        Assert.True((await commands.ExecuteCommandAsync(replicas[0], KnownResourceCommands.StartCommand)).Success);
+
+        Assert.Equal((true, "events.jsonl: 5 events sent, 5 accepted, 0 rejected."), (sent.Success, sent.Message));
+        await model.HasRevenueAsync("user1", 54);
+
+        var load = await commands.ExecuteCommandAsync("client", "send-load", Arguments(("count", "2000"), ("rate", "2000")));
+        Assert.True(load.Success, load.Message);
+        Assert.StartsWith("Load: 2,000 lines sent, 2,000 accepted, 0 rejected", load.Message, StringComparison.Ordinal);
+        // Its events 0 and 1000.
+        await model.HasRevenueAsync("load-0", 2);
+
+        using var folder = new TempDirectory();
+        var file = folder.File("day1.jsonl");
+        await File.WriteAllTextAsync(file, """{"userId":"user1","name":"add_revenue","value":5}""" + "\n");
+        var processed = await commands.ExecuteCommandAsync(replicas[1], "process-file", Arguments(("path", file)));
+        Assert.Equal((true, "day1.jsonl: every line is counted."), (processed.Success, processed.Message));
+        Assert.Contains("day1.jsonl", processed.Data!.Value, StringComparison.Ordinal);
+        await model.HasRevenueAsync("user1", 59);
+
+        var verified = await commands.ExecuteCommandAsync(replicas[1], "verify-ledger");
+        Assert.True(verified.Success, verified.Message);
+        Assert.EndsWith("all equal.", verified.Message, StringComparison.Ordinal);
+
+        Assert.False((await commands.ExecuteCommandAsync("client", "send-load", Arguments(("count", "none"), ("rate", "1000")))).Success);
+        Assert.False((await commands.ExecuteCommandAsync("client", "send-load", Arguments(("count", "1000"), ("rate", "0")))).Success);
+        Assert.False((await commands.ExecuteCommandAsync(replicas[1], "process-file", Arguments(("path", folder.File("none.jsonl"))))).Success);
+        Assert.Empty(model.Complaints);
+    }
+
+    [Fact]
+    public async Task While_the_database_is_stopped_from_the_dashboard_events_are_accepted_and_they_count_once_it_is_started()
+    {
+        await using var model = await RunningModel.StartAsync();
+        await model.WaitUntilUpAsync();
+        var commands = model.App.ResourceCommands;
+        await model.HasRevenueAsync("user1", 27);
+
+        Assert.True((await commands.ExecuteCommandAsync("postgres", KnownResourceCommands.StopCommand)).Success);
+        using var limit = new CancellationTokenSource(RunningModel.StartLimit);
+        await model.App.ResourceNotifications.WaitForResourceAsync("revenuedb", KnownResourceStates.Exited, limit.Token);
+        var sent = await commands.ExecuteCommandAsync("client", "send-events");
+        Assert.Equal((true, "events.jsonl: 5 events sent, 5 accepted, 0 rejected."), (sent.Success, sent.Message));
+        Assert.Equal(0, await model.RevenueAsync("user1"));
+
+        Assert.True((await commands.ExecuteCommandAsync("postgres", KnownResourceCommands.StartCommand)).Success);
+        await model.HasRevenueAsync("user1", 54);
+    }
+
+    [Fact]
+    public async Task A_port_in_use_is_one_line_in_the_log_of_its_resource()
+    {
+        using var other = new TcpListener(IPAddress.Loopback, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port;
+        await using var model = await RunningModel.StartAsync(port);
+        using var limit = new CancellationTokenSource(RunningModel.StartLimit);
+
+        await model.App.ResourceNotifications.WaitForResourceAsync("api", KnownResourceStates.FailedToStart, limit.Token);
+
+        await Eventually.IsTrueAsync(() => model.Complaints.Any(line => line.Contains($"Port {port}, where the api is to listen, is in use", StringComparison.Ordinal)));
+    }
+
+    private static InteractionInputCollection Arguments(params (string Name, string Value)[] values) =>
+        new([.. values.Select(v => new InteractionInput { Name = v.Name, InputType = InputType.Text, Value = v.Value })]);
+}

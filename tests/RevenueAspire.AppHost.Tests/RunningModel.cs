@@ -1,0 +1,143 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Aspire.Hosting;
+using Aspire.Hosting.ApplicationModel;
+using Aspire.Hosting.Testing;
+using Microsoft.Extensions.DependencyInjection;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.AppHost.Tests;
+
+/// <summary>The Aspire model, started on ports and data of its own; a local Postgres, so that no container engine is needed.</summary>
+internal sealed class RunningModel : IAsyncDisposable
+{
+    public static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+
+    private readonly IDistributedApplicationTestingBuilder _builder;
+    private readonly TempDirectory _folder;
+    private readonly CancellationTokenSource _watching = new();
+    private Task _watcher = Task.CompletedTask;
+
+    private RunningModel(IDistributedApplicationTestingBuilder builder, DistributedApplication app, TempDirectory folder) => (_builder, App, _folder) = (builder, app, folder);
+
+    public DistributedApplication App { get; }
+
+    public HttpClient Api => field ??= App.CreateHttpClient("api");
+
+    public HttpClient Client => field ??= App.CreateHttpClient("client");
+
+    /// <summary>What the resources have logged as warning or error.</summary>
+    public ConcurrentQueue<string> Complaints { get; } = [];
+
+    /// <summary>Builds the model and starts it, without a wait.</summary>
+    public static async Task<RunningModel> StartAsync(int? apiPort = null, params string[] arguments)
+    {
+        var folder = new TempDirectory();
+        if (!OperatingSystem.IsWindows())
+        {
+            // Postgres' own user must reach the data.
+            File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.OtherExecute);
+        }
+
+        var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(
+            [
+                "--Postgres:Mode=local",
+                $"--Data:Directory={folder.File("data")}",
+                string.Create(CultureInfo.InvariantCulture, $"--Ports:Api={apiPort ?? FreePort.Next()}"),
+                string.Create(CultureInfo.InvariantCulture, $"--Ports:Client={FreePort.Next()}"),
+                .. arguments,
+            ]);
+        var model = new RunningModel(builder, await builder.BuildAsync(), folder);
+        await model.App.StartAsync();
+        model._watcher = model.WatchAsync();
+        return model;
+    }
+
+    public async Task WaitUntilUpAsync()
+    {
+        using var limit = new CancellationTokenSource(StartLimit);
+        foreach (var resource in (string[])["api", "client", "processor"])
+        {
+            await App.ResourceNotifications.WaitForResourceHealthyAsync(resource, limit.Token);
+        }
+    }
+
+    /// <summary>The revenue of a user; 0 while there is none.</summary>
+    public async Task<long> RevenueAsync(string userId)
+    {
+        using var answer = await Api.GetAsync("/userEvents/" + userId);
+        return answer.IsSuccessStatusCode ? (await answer.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("revenue").GetInt64() : 0;
+    }
+
+    public Task HasRevenueAsync(string userId, long revenue) => Eventually.EqualsAsync(revenue, () => RevenueAsync(userId), StartLimit);
+
+    /// <summary>The orchestrator's names of a resource's replicas.</summary>
+    public async Task<string[]> ReplicasAsync(string resource, int count)
+    {
+        using var limit = new CancellationTokenSource(StartLimit);
+        var names = new HashSet<string>();
+        await foreach (var state in App.ResourceNotifications.WatchAsync(limit.Token))
+        {
+            // The service itself has a state under its own name before it has replicas.
+            if (state.Resource.Name == resource && state.ResourceId != resource && names.Add(state.ResourceId) && names.Count == count)
+            {
+                break;
+            }
+        }
+
+        return [.. names];
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _watching.CancelAsync();
+        await _watcher;
+        await App.DisposeAsync();
+        await _builder.DisposeAsync();
+        _watching.Dispose();
+        _folder.Dispose();
+    }
+
+    /// <summary>Watches the log of each instance, by the orchestrator's name of it: the log of a service with replicas is one that cannot be stopped being watched.</summary>
+    private async Task WatchAsync()
+    {
+        var watchers = new Dictionary<string, Task>();
+        try
+        {
+            await foreach (var state in App.ResourceNotifications.WatchAsync(_watching.Token))
+            {
+                if (!watchers.ContainsKey(state.ResourceId))
+                {
+                    // A log begins with what was written before it is watched.
+                    watchers.Add(state.ResourceId, WatchAsync(state.ResourceId));
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end of the test.
+        }
+
+        await Task.WhenAll(watchers.Values);
+    }
+
+    private async Task WatchAsync(string instance)
+    {
+        try
+        {
+            await foreach (var batch in App.Services.GetRequiredService<ResourceLoggerService>().WatchAsync(instance).WithCancellation(_watching.Token))
+            {
+                foreach (var line in batch.Where(line => line.IsErrorMessage || line.Content.Contains("Z fail ", StringComparison.Ordinal) || line.Content.Contains("Z crit ", StringComparison.Ordinal)))
+                {
+                    Complaints.Enqueue($"{instance}: {line.Content}");
+                }
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            // The end of the test.
+        }
+    }
+}
