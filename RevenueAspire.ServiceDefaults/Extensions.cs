@@ -26,6 +26,9 @@ public static partial class Extensions
     /// <summary>Share of requests that is traced when neither the caller nor <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
     private const double DefaultSamplingRatio = 0.01;
 
+    /// <summary>Meters of ASP.NET Core. OpenTelemetry's instrumentation package adds more of them; with those a request allocates 650 B instead of 507 (README).</summary>
+    private static readonly string[] WebMeters = ["Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Routing", "Microsoft.AspNetCore.Diagnostics"];
+
     private static readonly JsonSerializerOptions HealthJson = new(JsonSerializerDefaults.Web)
     {
         NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
@@ -69,12 +72,11 @@ public static partial class Extensions
         builder.Services.AddOpenTelemetry()
             .ConfigureResource(resource => resource.AddService(builder.Environment.ApplicationName).AddEnvironmentVariableDetector())
             .WithMetrics(metrics => metrics
-                .AddAspNetCoreInstrumentation()
+                .AddMeter(WebMeters)
                 .AddHttpClientInstrumentation()
                 .AddRuntimeInstrumentation()
                 .AddNpgsqlInstrumentation()
                 .AddMeter("RevenueAspire.*")
-                // Changes twice per request: more than it says beside durations, connections and the depth of the log's queue.
                 .AddView("http.server.active_requests", MetricStreamConfiguration.Drop))
             .WithTracing(tracing =>
             {

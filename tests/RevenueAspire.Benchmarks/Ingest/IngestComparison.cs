@@ -7,7 +7,7 @@ namespace RevenueAspire.Benchmarks.Ingest;
 internal static class IngestComparison
 {
     private const string Usage = """
-        ingest [single|batch|latency|allocations|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64] [--engines "Host=..;Username=.."] [--quick]
+        ingest [single|batch|latency|allocations|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64] [--rival API.dll] [--engines "Host=..;Username=.."] [--quick]
 
           single       POST /liveEvent with wrk, the API beside bare Kestrel
           batch        100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them
@@ -15,6 +15,7 @@ internal static class IngestComparison
           allocations  managed bytes a single event allocates, beside bare Kestrel
           client       RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets; batches also with a core for the API and one for the sender
           node         a small Node server that appends without fsync, beside bare Kestrel
+          --rival      another build of the API, measured in turn with this one and bare Kestrel (single)
           --engines    the log in Postgres, on this server, beside the log in files: single events, and batches of 1000
         """;
 
@@ -40,6 +41,10 @@ internal static class IngestComparison
                     settings = settings with { Connections = connections };
                     i++;
                     break;
+                case "--rival" when File.Exists(value):
+                    settings = settings with { Rival = Path.GetFullPath(value) };
+                    i++;
+                    break;
                 case "--engines" when value.Length > 0:
                     settings = settings with { Server = value };
                     parts.Add("engines");
@@ -60,7 +65,8 @@ internal static class IngestComparison
         await using var api = await MeasuredServer.StartApiAsync(bare.Url);
         if (Wanted("single"))
         {
-            await SingleEvents.CompareAsync(api.Url, bare.Url, settings);
+            await using var rival = settings.Rival is { } program ? await MeasuredServer.StartApiAsync(program, bare.Url, []) : null;
+            await SingleEvents.CompareAsync(api.Url, bare.Url, rival?.Url, settings);
         }
 
         if (Wanted("latency"))
@@ -106,6 +112,9 @@ internal static class IngestComparison
 
         /// <summary>Connection string of a Postgres server for the log in Postgres, or null.</summary>
         public string? Server { get; init; }
+
+        /// <summary>Assembly of another build of the API, or null.</summary>
+        public string? Rival { get; init; }
 
         public int Seconds { get; init; } = 6;
 

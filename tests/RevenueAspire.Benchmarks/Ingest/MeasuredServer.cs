@@ -17,12 +17,18 @@ internal sealed class MeasuredServer : IAsyncDisposable
     public int ProcessId => _service?.Id ?? _process?.Id ?? throw new ObjectDisposedException(nameof(MeasuredServer));
 
     /// <summary>The real API, Release, default settings, its log in a fresh folder; metrics and traces go to a collector, so that both are on.</summary>
-    public static async Task<MeasuredServer> StartApiAsync(string collector, params string[] further)
+    public static Task<MeasuredServer> StartApiAsync(string collector, params string[] further) => StartApiAsync("RevenueAspire.Api", collector, further);
+
+    /// <summary>The same with another build of the API.</summary>
+    /// <param name="program">Name of a project, or the path of an assembly.</param>
+    /// <param name="collector">Base address that answers exports.</param>
+    /// <param name="further">Settings.</param>
+    public static async Task<MeasuredServer> StartApiAsync(string program, string collector, string[] further)
     {
         var data = new TempDirectory();
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         var service = ServiceProcess.Start(
-            "RevenueAspire.Api",
+            program,
             [$"--urls={url}", $"--Data:Directory={data.Path}", "--Ingest:Secrets=secret", "--Logging:LogLevel:RevenueAspire.Ledger=Error", .. further],
             new Dictionary<string, string?> { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = collector, ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf" });
         await service.WaitForUrlAsync(url + "/health");

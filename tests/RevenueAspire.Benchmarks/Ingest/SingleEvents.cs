@@ -7,15 +7,24 @@ internal static class SingleEvents
 {
     private const int NodeConnections = 64;
 
-    /// <summary>Compares requests a second with bare Kestrel.</summary>
-    public static async Task CompareAsync(string api, string bare, Settings settings)
+    /// <summary>Compares requests per second with bare Kestrel, and with another build of the API when there is one.</summary>
+    public static async Task CompareAsync(string api, string bare, string? rival, Settings settings)
     {
-        await Wrk.RunAsync(api, settings.Connections[0], Amounts.WarmUpSeconds);
-        await Wrk.RunAsync(bare, settings.Connections[0], Amounts.WarmUpSeconds);
+        string[] servers = rival is null ? [api, bare] : [api, bare, rival];
+        foreach (var server in servers)
+        {
+            await Wrk.RunAsync(server, settings.Connections[0], Amounts.WarmUpSeconds);
+        }
+
         foreach (var connections in settings.Connections)
         {
-            var (ours, theirs) = await InTurnAsync(api, bare, connections, settings);
-            Figures.Print($"POST /liveEvent, {connections} connections", "requests/s", "API", ours, "bare Kestrel", theirs);
+            var rates = await InTurnAsync(servers, connections, settings);
+            Figures.Print($"POST /liveEvent, {connections} connections", "requests/s", "API", rates[0], "bare Kestrel", rates[1]);
+            if (rival is not null)
+            {
+                Figures.Print($"POST /liveEvent, {connections} connections", "requests/s", "rival", rates[2], "bare Kestrel", rates[1]);
+                Figures.Print($"POST /liveEvent, {connections} connections", "requests/s", "API", rates[0], "rival", rates[2]);
+            }
         }
     }
 
@@ -30,8 +39,8 @@ internal static class SingleEvents
         }
 
         await Wrk.RunAsync(node.Url, NodeConnections, Amounts.WarmUpSeconds);
-        var (theirs, ours) = await InTurnAsync(node.Url, bare, NodeConnections, settings);
-        Figures.Print($"POST /liveEvent, {NodeConnections} connections", "requests/s", "Node, append without fsync", theirs, "bare Kestrel", ours);
+        var rates = await InTurnAsync([node.Url, bare], NodeConnections, settings);
+        Figures.Print($"POST /liveEvent, {NodeConnections} connections", "requests/s", "Node, append without fsync", rates[0], "bare Kestrel", rates[1]);
     }
 
     /// <summary>Measures the 99th percentile at about half of what the API takes at most.</summary>
@@ -53,16 +62,17 @@ internal static class SingleEvents
             $"Latency at half load, {connections} connections: 99 % below {Figures.Median(runs.Select(run => run.P99.TotalMilliseconds)):0.00} ms ({runs.Min(run => run.P99.TotalMilliseconds):0.00} to {runs.Max(run => run.P99.TotalMilliseconds):0.00}) at {Figures.Median(runs.Select(run => run.RequestsPerSecond)):N0} of {most:N0} requests/s"));
     }
 
-    private static async Task<(List<double> First, List<double> Second)> InTurnAsync(string first, string second, int connections, Settings settings)
+    private static async Task<List<double>[]> InTurnAsync(string[] servers, int connections, Settings settings)
     {
-        var firsts = new List<double>();
-        var seconds = new List<double>();
+        var rates = Array.ConvertAll(servers, _ => new List<double>());
         for (var run = 0; run < settings.Runs; run++)
         {
-            firsts.Add((await Wrk.RunAsync(first, connections, settings.Seconds)).RequestsPerSecond);
-            seconds.Add((await Wrk.RunAsync(second, connections, settings.Seconds)).RequestsPerSecond);
+            for (var server = 0; server < servers.Length; server++)
+            {
+                rates[server].Add((await Wrk.RunAsync(servers[server], connections, settings.Seconds)).RequestsPerSecond);
+            }
         }
 
-        return (firsts, seconds);
+        return rates;
     }
 }
