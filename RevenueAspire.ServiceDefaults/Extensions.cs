@@ -87,6 +87,14 @@ public static partial class Extensions
                 }
             })
             .UseOtlpExporter();
+
+        // The exporters drop what a collector does not take. Retries would delay the stop, and log a warning with a stack trace per attempt.
+#pragma warning disable EXTEXP0001 // May still change; no other call exempts a client from the handlers of AddServiceDefaults.
+        foreach (var exporter in (string[])["OtlpTraceExporter", "OtlpMetricExporter", "OtlpLogExporter"])
+        {
+            builder.Services.AddHttpClient(exporter).RemoveAllResilienceHandlers();
+        }
+#pragma warning restore EXTEXP0001
         return builder;
     }
 
