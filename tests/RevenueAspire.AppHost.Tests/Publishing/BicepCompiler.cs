@@ -8,7 +8,7 @@ namespace RevenueAspire.AppHost.Tests.Publishing;
 internal static class BicepCompiler
 {
     private static string Program { get; } =
-        typeof(BicepCompiler).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == nameof(BicepCompiler)).Value!;
+        typeof(BicepCompiler).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == nameof(BicepCompiler)).Value! + (OperatingSystem.IsWindows() ? ".exe" : "");
 
     /// <summary>Compiles a Bicep file to a template of Azure. An error or a warning of the compiler fails the test.</summary>
     public static async Task<JsonObject> BuildAsync(string file) => JsonNode.Parse(await RunAsync("build", file))!.AsObject();
