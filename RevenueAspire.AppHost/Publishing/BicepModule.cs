@@ -4,14 +4,14 @@ namespace RevenueAspire.AppHost.Publishing;
 
 /// <summary>An <c>azure.bicep.v0</c> entry of the manifest. Its Bicep file is written next to the manifest, where azd reads it.</summary>
 /// <param name="name">The resource's name; <c>NAME.bicep</c> is the file.</param>
-/// <param name="read">Returns the Bicep text, and a value or manifest expression for each of its parameters that has no default. azd sets <c>location</c>.</param>
-internal sealed class BicepModule(string name, Func<CancellationToken, Task<(string Text, IReadOnlyDictionary<string, string> Parameters)>> read) : Resource(name)
+/// <param name="read">Returns the Bicep text, and a value or manifest expression for each parameter without a default. azd sets <c>location</c>.</param>
+internal sealed class BicepModule(string name, Func<CancellationToken, Task<BicepText>> read) : Resource(name)
 {
     /// <summary>A hand-written file of this folder.</summary>
     /// <param name="name">The resource's and the file's name, without extension.</param>
     /// <param name="parameters">See the constructor.</param>
     public BicepModule(string name, IReadOnlyDictionary<string, string> parameters)
-        : this(name, async cancellationToken => (await ReadOwnFileAsync(name, cancellationToken), parameters))
+        : this(name, async cancellationToken => new BicepText(await ReadOwnFileAsync(name, cancellationToken), parameters))
     {
     }
 
@@ -45,6 +45,10 @@ internal sealed class BicepModule(string name, Func<CancellationToken, Task<(str
         return await reader.ReadToEndAsync(cancellationToken);
     }
 }
+
+/// <param name="Text">The contents of the file.</param>
+/// <param name="Parameters">Values or manifest expressions, by name.</param>
+internal sealed record BicepText(string Text, IReadOnlyDictionary<string, string> Parameters);
 
 /// <summary>A value that exists only after azd has deployed a module.</summary>
 internal sealed record BicepOutput(BicepModule Module, string Name) : IManifestExpressionProvider, IValueProvider, IValueWithReferences

@@ -9,8 +9,14 @@ internal sealed class BicepWriter
     private int _depth;
 
     /// <summary>Returns the value as a literal of Bicep.</summary>
-    public static string Quote(string value) =>
-        "'" + value.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal).Replace("${", "\\${", StringComparison.Ordinal) + "'";
+    public static string Quote(string value)
+    {
+        var escaped = value
+            .Replace("\\", "\\\\", StringComparison.Ordinal)
+            .Replace("'", "\\'", StringComparison.Ordinal)
+            .Replace("${", "\\${", StringComparison.Ordinal);
+        return $"'{escaped}'";
+    }
 
     public void Line(string line = "") => _text.Append(' ', line.Length == 0 ? 0 : 2 * _depth).Append(line).Append('\n');
 

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace RevenueAspire.AppHost.Publishing;
 
-/// <summary>A service as a container app of Azure. azd's own description of a project has neither replicas nor probes; this one has both, and azd prefers it.</summary>
+/// <summary>A service as a container app of Azure. azd's own description of a project has one replica and no probes, so the model brings its own.</summary>
 internal static class ContainerApp
 {
     /// <summary>Seconds from SIGTERM to SIGKILL; API and processor need up to 20.</summary>
@@ -13,12 +13,14 @@ internal static class ContainerApp
     public static void PublishAsContainerApp(this IResourceBuilder<ProjectResource> service, BicepModule environment)
     {
         var executionContext = service.ApplicationBuilder.ExecutionContext;
-        var module = new BicepModule(service.Resource.Name, cancellationToken => DescribeAsync(service.Resource, environment, executionContext, cancellationToken));
+        var module = new BicepModule(
+            service.Resource.Name,
+            cancellationToken => DescribeAsync(service.Resource, environment, executionContext, cancellationToken));
         service.ApplicationBuilder.CreateResourceBuilder(module).WithManifestPublishingCallback(module.WriteAsync);
         service.WithAnnotation(new DeploymentTargetAnnotation(module));
     }
 
-    private static async Task<(string Text, IReadOnlyDictionary<string, string> Parameters)> DescribeAsync(
+    private static async Task<BicepText> DescribeAsync(
         ProjectResource service,
         BicepModule environment,
         DistributedApplicationExecutionContext executionContext,
@@ -54,7 +56,7 @@ internal static class ContainerApp
             parameters[variable.Name] = variable.Value;
         }
 
-        return (Write(service, parameters, variables), parameters);
+        return new BicepText(Write(service, parameters, variables), parameters);
     }
 
     private static string Write(ProjectResource service, Dictionary<string, string> parameters, Variable[] variables)

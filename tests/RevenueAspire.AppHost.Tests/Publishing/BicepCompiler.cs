@@ -8,7 +8,8 @@ namespace RevenueAspire.AppHost.Tests.Publishing;
 internal static class BicepCompiler
 {
     private static string Program { get; } =
-        typeof(BicepCompiler).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == nameof(BicepCompiler)).Value! + (OperatingSystem.IsWindows() ? ".exe" : "");
+        typeof(BicepCompiler).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == nameof(BicepCompiler)).Value!
+        + (OperatingSystem.IsWindows() ? ".exe" : "");
 
     /// <summary>Compiles a Bicep file to a template of Azure. An error or a warning of the compiler fails the test.</summary>
     public static async Task<JsonObject> BuildAsync(string file) => JsonNode.Parse(await RunAsync("build", file))!.AsObject();
@@ -17,15 +18,16 @@ internal static class BicepCompiler
     public static async Task CheckParametersAsync(string file, JsonObject parameters)
     {
         var values = Path.ChangeExtension(file, ".bicepparam");
-        await File.WriteAllLinesAsync(values, [$"using '{Path.GetFileName(file)}'", .. parameters.Select(p => $"param {p.Key} = '{p.Value!.GetValue<string>()}'")]);
+        var lines = parameters.Select(parameter => $"param {parameter.Key} = '{parameter.Value!.GetValue<string>()}'");
+        await File.WriteAllLinesAsync(values, [$"using '{Path.GetFileName(file)}'", .. lines]);
         await RunAsync("build-params", values);
     }
 
     private static async Task<string> RunAsync(string command, string file)
     {
-        if (!OperatingSystem.IsWindows())
+        if (!OperatingSystem.IsWindows() && !File.GetUnixFileMode(Program).HasFlag(UnixFileMode.UserExecute))
         {
-            // The package of a feed may come without its permissions.
+            // A package need not keep the permissions of its files.
             File.SetUnixFileMode(Program, File.GetUnixFileMode(Program) | UnixFileMode.UserExecute);
         }
 
@@ -33,6 +35,8 @@ internal static class BicepCompiler
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
+            // Without it the compiler needs ICU, which a machine with only the .NET SDK lacks.
+            Environment = { ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1" },
         })!;
         var problems = compiler.StandardError.ReadToEndAsync();
         var output = await compiler.StandardOutput.ReadToEndAsync();

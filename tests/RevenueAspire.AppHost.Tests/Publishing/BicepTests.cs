@@ -27,7 +27,9 @@ public sealed class BicepTests
         using var published = await PublishedModel.WriteAsync();
         var template = await BicepCompiler.BuildAsync(Path.Combine(published.Folder, "postgres.bicep"));
 
-        var resources = template["resources"]!.AsArray().ToDictionary(resource => resource!["type"]!.GetValue<string>().Split('/', 2)[1], resource => resource!["properties"]!);
+        var resources = template["resources"]!.AsArray().ToDictionary(
+            resource => resource!["type"]!.GetValue<string>().Split('/', 2)[1],
+            resource => resource!["properties"]!);
         Assert.Equal(
             ["flexibleServers", "flexibleServers/configurations", "flexibleServers/databases", "flexibleServers/firewallRules"],
             resources.Keys.Order(StringComparer.Ordinal));
@@ -83,7 +85,8 @@ public sealed class BicepTests
             Assert.Equal(isSecret, template["parameters"]![name]?["type"]!.GetValue<string>() == "securestring");
         }
 
-        Assert.Equal((replicas, replicas), (Number(properties["template"]!["scale"]!["minReplicas"]), Number(properties["template"]!["scale"]!["maxReplicas"])));
+        var scale = properties["template"]!["scale"]!;
+        Assert.Equal((replicas, replicas), (Number(scale["minReplicas"]), Number(scale["maxReplicas"])));
         Assert.Equal(40, Number(properties["template"]!["terminationGracePeriodSeconds"]));
         Assert.Equal(external, properties["configuration"]!["ingress"]?["external"]!.GetValue<bool>());
         Assert.NotEqual(true, properties["configuration"]!["ingress"]?["allowInsecure"]!.GetValue<bool>());

@@ -53,20 +53,23 @@ public sealed class ComposeTests
     [Fact]
     public async Task The_services_their_replicas_and_their_order_are_those_of_the_model()
     {
-        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(["--operation", "publish", "--Api:Replicas=1"]);
+        await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(
+            ["--operation", "publish", "--Api:Replicas=1"]);
         var services = builder.Resources.OfType<ProjectResource>().ToArray();
 
-        Assert.Equal(services.Select(service => service.Name).Append("postgres").Order(StringComparer.Ordinal), Services.Children.Keys.Select(Text).Order(StringComparer.Ordinal));
+        var names = services.Select(service => service.Name).Append("postgres");
+        Assert.Equal(names.Order(StringComparer.Ordinal), Names(Services));
         foreach (var service in services)
         {
             Assert.Equal("revenueaspire-" + service.Name, Text(Service(service.Name)["image"]));
-            var replicas = Service(service.Name).Children.TryGetValue("deploy", out var deploy) ? int.Parse(Text(deploy["replicas"]), CultureInfo.InvariantCulture) : 1;
-            Assert.Equal(service.GetReplicaCount(), replicas);
+            Assert.Equal("never", Text(Service(service.Name)["pull_policy"]));
+            var replicas = Service(service.Name).Children.TryGetValue("deploy", out var deploy) ? Text(deploy["replicas"]) : "1";
+            Assert.Equal(service.GetReplicaCount().ToString(CultureInfo.InvariantCulture), replicas);
 
-            var waitsFor = service.Annotations.OfType<WaitAnnotation>().Select(wait => wait.Resource.Name == RevenueDatabase.Name ? "postgres" : wait.Resource.Name);
-            var dependencies = Map(Service(service.Name)["depends_on"]).Children;
-            Assert.Equal(waitsFor.Distinct().Order(StringComparer.Ordinal), dependencies.Keys.Select(Text).Order(StringComparer.Ordinal));
-            Assert.All(dependencies, dependency =>
+            var waitsFor = service.Annotations.OfType<WaitAnnotation>().Select(wait => wait.Resource.Name).Distinct();
+            var dependencies = Map(Service(service.Name)["depends_on"]);
+            Assert.Equal(waitsFor.Select(name => name == RevenueDatabase.Name ? "postgres" : name).Order(StringComparer.Ordinal), Names(dependencies));
+            Assert.All(dependencies.Children, dependency =>
             {
                 Assert.Equal("service_healthy", Text(dependency.Value["condition"]));
                 Assert.True(Service(Text(dependency.Key)).Children.ContainsKey("healthcheck"), $"{dependency.Key} has no health check");
@@ -81,7 +84,8 @@ public sealed class ComposeTests
 
         foreach (var service in builder.Resources.OfType<ProjectResource>())
         {
-            var expected = service.Annotations.OfType<EndpointAnnotation>().Select(endpoint => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{endpoint.Port}:8080"));
+            var expected = service.Annotations.OfType<EndpointAnnotation>()
+                .Select(endpoint => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{endpoint.Port}:8080"));
             Assert.Equal(expected, Service(service.Name).Children.TryGetValue("ports", out var ports) ? ((YamlSequenceNode)ports).Select(Text) : []);
         }
 
@@ -95,8 +99,8 @@ public sealed class ComposeTests
         Assert.Equal([("POSTGRES_DB", RevenueDatabase.Name), ("POSTGRES_PASSWORD", PostgresPassword)], Environment("postgres").Order());
         // Images before 18 keep their data there; another path would lose it with the container.
         Assert.Equal(["postgres-data:/var/lib/postgresql/data"], ((YamlSequenceNode)Service("postgres")["volumes"]).Select(Text));
-        Assert.Equal(["client-home", "postgres-data"], Map(Read()["volumes"]).Children.Keys.Select(Text).Order(StringComparer.Ordinal));
-        foreach (var service in Services.Children.Keys.Select(Text))
+        Assert.Equal(["client-home", "postgres-data"], Names(Map(Read()["volumes"])));
+        foreach (var service in Names(Services))
         {
             Assert.Equal("unless-stopped", Text(Service(service)["restart"]));
             Assert.Equal(service == "postgres" ? "60s" : $"{ContainerApp.StopSeconds}s", Text(Service(service)["stop_grace_period"]));
@@ -111,7 +115,9 @@ public sealed class ComposeTests
         var test = ((YamlSequenceNode)Service("api")["healthcheck"]["test"]).Select(Text).ToArray();
         Assert.Equal(["CMD", "bash", "-c"], test[..3]);
         // Compose writes a dollar as two.
-        var script = test[3].Replace("$$", "$", StringComparison.Ordinal).Replace("/8080", string.Create(CultureInfo.InvariantCulture, $"/{port}"), StringComparison.Ordinal);
+        var script = test[3]
+            .Replace("$$", "$", StringComparison.Ordinal)
+            .Replace("/8080", string.Create(CultureInfo.InvariantCulture, $"/{port}"), StringComparison.Ordinal);
         Assert.NotEqual(0, await BashAsync(script));
 
         var url = string.Create(CultureInfo.InvariantCulture, $"http://127.0.0.1:{port}");
@@ -141,6 +147,9 @@ public sealed class ComposeTests
 
     private static IEnumerable<(string Name, string Value)> Environment(string service) =>
         Map(Service(service)["environment"]).Children.Select(variable => (Text(variable.Key), Text(variable.Value)));
+
+    /// <summary>The keys, sorted.</summary>
+    private static IEnumerable<string> Names(YamlMappingNode map) => map.Children.Keys.Select(Text).Order(StringComparer.Ordinal);
 
     private static YamlMappingNode Map(YamlNode node) => (YamlMappingNode)node;
 

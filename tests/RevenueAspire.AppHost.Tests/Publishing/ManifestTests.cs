@@ -7,7 +7,7 @@ namespace RevenueAspire.AppHost.Tests.Publishing;
 /// <summary>The manifest that azd reads.</summary>
 public sealed class ManifestTests
 {
-    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true, Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
 
     [Fact]
     public async Task The_manifest_is_the_expected_one()
