@@ -182,10 +182,7 @@ public sealed partial class PostgresEventLog
                     _position = (_position.LogId, end);
                 }
 
-                if (_taken.Count > 0)
-                {
-                    Acknowledge();
-                }
+                Acknowledge();
             }
             else if (found is null)
             {
@@ -266,12 +263,12 @@ public sealed partial class PostgresEventLog
         var started = Stopwatch.GetTimestamp();
         for (var round = 0; _taken.Count > 0; round++)
         {
-            using var commit = Commit.Render(_session!.End, _taken);
+            var commit = Commit.Render(_session!.End, _taken);
             CommitOutcome outcome;
             _doubtfulEnd = commit.To;
             try
             {
-                outcome = await _session.AppendAsync(commit, _stop.Token).ConfigureAwait(false);
+                outcome = await CommitAsync(commit).ConfigureAwait(false);
             }
             catch (Exception exception) when (PostgresLogErrors.IsKnownKey(exception) && round < MaxKeyRounds)
             {
@@ -352,6 +349,12 @@ public sealed partial class PostgresEventLog
     /// <summary>Answers everybody who waited for a finished commit.</summary>
     private void Acknowledge()
     {
+        if (_taken.Count == 0)
+        {
+            // Answered while the commit was overdue.
+            return;
+        }
+
         Leave(_taken);
         lock (_gate)
         {

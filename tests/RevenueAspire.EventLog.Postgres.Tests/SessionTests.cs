@@ -202,9 +202,9 @@ public sealed class SessionTests
         await session.ExecuteAsync("set synchronous_commit = off", CancellationToken.None);
         var keyed = RevenueAspire.EventLog.Writing.PendingAppend.Rent(PostgresLog.Group("a", "key"));
         using var plain = Writing.Commit.Of(0, "{}\n"u8);
-        Assert.True((await session.AppendAsync(plain, CancellationToken.None)).Moved);
+        Assert.True((await session.AppendAsync(plain)).Moved);
         using var withKey = Writing.Commit.Render(session.End, [keyed]);
-        Assert.True((await session.AppendAsync(withKey, CancellationToken.None)).Moved);
+        Assert.True((await session.AppendAsync(withKey)).Moved);
 
         Assert.Equal("on,on", await database.ScalarAsync<string>("select string_agg(setting, ',') from seen"));
     }

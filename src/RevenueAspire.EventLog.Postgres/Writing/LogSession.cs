@@ -87,6 +87,9 @@ internal sealed class LogSession : IAsyncDisposable
     /// <summary>What every append of this session names.</summary>
     public long Epoch { get; private set; }
 
+    /// <summary>The backend of this session, as pg_stat_activity names it.</summary>
+    public int BackendId => _connection.ProcessID;
+
     /// <summary>How long the synchronous commit of the opening took.</summary>
     public TimeSpan OpeningCommit { get; private set; }
 
@@ -104,8 +107,6 @@ internal sealed class LogSession : IAsyncDisposable
         var session = new LogSession(connection);
         try
         {
-            // An acknowledgement means durable here too, whatever the server, the database or the role have as their default.
-            await session.ExecuteAsync("set synchronous_commit = on", cancellationToken).ConfigureAwait(false);
             await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
             var found = logId is { } known ? await session.TakeOverAsync(known, cancellationToken).ConfigureAwait(false) : null;
             if (session.LogId == Guid.Empty)
@@ -125,9 +126,10 @@ internal sealed class LogSession : IAsyncDisposable
     }
 
     /// <summary>Appends in one statement, which is one transaction: end, batch and keys, or nothing.</summary>
-    /// <remarks>Cancelling leaves in doubt what became of it.</remarks>
+    /// <remarks>Has no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one machine (rule R1). The caller may stop waiting.</remarks>
     /// <exception cref="NpgsqlException">As Postgres gives it: 23505 when another process wrote one of the keys meanwhile.</exception>
-    public async Task<CommitOutcome> AppendAsync(Commit commit, CancellationToken cancellationToken)
+    /// <exception cref="UnconfirmedAppendException">In doubt: an operator or the server ended the wait for the standbys.</exception>
+    public async Task<CommitOutcome> AppendAsync(Commit commit)
     {
         var keyed = commit.Keys.Keys.Length > 0;
         var command = keyed ? _appendKeyed : _append;
@@ -150,12 +152,12 @@ internal sealed class LogSession : IAsyncDisposable
         var moved = false;
         List<KnownKey> known = [];
         var hasStandbys = false;
-        await using (var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
+        await using (var rows = await command.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false))
         {
-            while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            while (await rows.ReadAsync(CancellationToken.None).ConfigureAwait(false))
             {
                 moved = rows.GetBoolean(0);
-                if (keyed && !await rows.IsDBNullAsync(1, cancellationToken).ConfigureAwait(false))
+                if (keyed && !await rows.IsDBNullAsync(1, CancellationToken.None).ConfigureAwait(false))
                 {
                     hasStandbys = rows.GetBoolean(7);
                     known.Add(new KnownKey(
@@ -169,7 +171,7 @@ internal sealed class LogSession : IAsyncDisposable
         if (known.Count > 0 && hasStandbys)
         {
             // A commit whose wait was cancelled is visible too. One later commit that its quorum has covers it (rule R2).
-            await ExecuteAsync(Barrier, cancellationToken).ConfigureAwait(false);
+            await ConfirmAsync().ConfigureAwait(false);
         }
 
         if (moved)
@@ -220,7 +222,7 @@ internal sealed class LogSession : IAsyncDisposable
     private async Task<long?> TakeOverAsync(Guid logId, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed", _connection)
+            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed, {Durable}", _connection)
         {
             Parameters = { new() { Value = logId } },
         };
@@ -251,7 +253,7 @@ internal sealed class LogSession : IAsyncDisposable
     private async Task BeginAsync(string writer, CancellationToken cancellationToken)
     {
         var logId = Guid.NewGuid();
-        await using var command = new NpgsqlCommand($"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil})", _connection)
+        await using var command = new NpgsqlCommand($"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection)
         {
             Parameters = { new() { Value = logId }, new() { Value = writer } },
         };
@@ -260,6 +262,13 @@ internal sealed class LogSession : IAsyncDisposable
         RequireConfirmed();
         OpeningCommit = Stopwatch.GetElapsedTime(started);
         (LogId, End, Epoch) = (logId, 0, 0);
+    }
+
+    private async Task ConfirmAsync()
+    {
+        await using var barrier = new NpgsqlCommand(Barrier, _connection) { CommandTimeout = 0 };
+        await barrier.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
+        RequireConfirmed();
     }
 
     internal async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
@@ -280,6 +289,7 @@ internal sealed class LogSession : IAsyncDisposable
 
     private NpgsqlCommand Command(string sql, NpgsqlParameter bytes) => new(sql, _connection)
     {
+        CommandTimeout = 0,
         Parameters =
         {
             new NpgsqlParameter<Guid> { NpgsqlDbType = NpgsqlDbType.Uuid },
