@@ -116,14 +116,21 @@ internal static class ProcessCommand
         return FormattableString.Invariant($"{progress.Name}: NOT DONE: {LedgerErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the same command goes on from there.{others}");
     }
 
-    private static Task<ProcessOutcome> RunOneAsync(
-        CommandServices services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken) =>
-        input.Source switch
+    private static async Task<ProcessOutcome> RunOneAsync(
+        CommandServices services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken)
+    {
+        var outcome = await (input.Source switch
         {
             FileSourceReader file => new FileProcess(services.Applying).RunAsync(file, input.Path, again, progress, cancellationToken, input.Hashing),
             LogSourceReader log => new LogProcess(services.Applying).RunAsync(log, input.Path, progress, cancellationToken),
             _ => throw new InvalidOperationException("A source is a file or a log."),
-        };
+        }).ConfigureAwait(false);
+
+        // Exit code 0 says that the sums survive the loss of a machine, where the database has synchronous standbys (rules M7 and R1).
+        progress.Phase = "waiting for the database's standbys";
+        await services.Retry.RunAsync(token => ReplicationBarrier.PassAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
+        return outcome;
+    }
 
     /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); a database that is away ends the command.</summary>
     public static bool IsOfThisPath(Exception exception) =>
