@@ -11,6 +11,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using OpenTelemetry;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -87,6 +88,7 @@ public static partial class Extensions
                 }
             })
             .UseOtlpExporter();
+        builder.Services.AddHostedService<TelemetryShutdown>();
 
         // The exporters drop what a collector does not take. Retries would delay the stop, and log a warning with a stack trace per attempt.
 #pragma warning disable EXTEXP0001 // May still change; no other call exempts a client from the handlers of AddServiceDefaults.
@@ -129,4 +131,17 @@ public static partial class Extensions
         },
         HealthJson,
         context.RequestAborted);
+
+    /// <summary>Sends what is left within two seconds at the stop: a collector that hangs would otherwise hold it up for 15 s, longer than Aspire's orchestrator waits before it kills.</summary>
+    private sealed class TelemetryShutdown(TracerProvider traces, MeterProvider metrics, LoggerProvider logs) : IHostedService
+    {
+        private const int LimitMilliseconds = 2000;
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(
+            Task.Run(() => traces.Shutdown(LimitMilliseconds), CancellationToken.None),
+            Task.Run(() => metrics.Shutdown(LimitMilliseconds), CancellationToken.None),
+            Task.Run(() => logs.Shutdown(LimitMilliseconds), CancellationToken.None));
+    }
 }
