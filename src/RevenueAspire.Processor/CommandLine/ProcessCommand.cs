@@ -1,4 +1,5 @@
 using System.Data.Common;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
@@ -10,7 +11,14 @@ internal static class ProcessCommand
 {
     /// <summary>Processes each path in turn; one that fails does not keep the others from being done.</summary>
     /// <returns>1 when a path was not done, else 3 when a line was rejected, else 0.</returns>
-    public static async Task<int> RunAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken)
+    public static Task<int> RunAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken) =>
+        JsonResults.RunAsync(json, JsonResults.WriteNotBegun, () => CountAsync(paths, again, json, cancellationToken));
+
+    /// <summary>As <see cref="RunAsync"/>, without a database and without what it takes to have one.</summary>
+    public static Task<int> DryRunAsync(string[] paths, bool json, CancellationToken cancellationToken) =>
+        JsonResults.RunAsync(json, JsonResults.WriteNotBegun, () => ReadAsync(paths, json, cancellationToken));
+
+    private static async Task<int> CountAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken)
     {
         var services = Composition.BuildCommand();
         await using var owned = services.ConfigureAwait(false);
@@ -25,8 +33,7 @@ internal static class ProcessCommand
         return await RunAllAsync(inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>As <see cref="RunAsync"/>, without a database and without what it takes to have one.</summary>
-    public static async Task<int> DryRunAsync(string[] paths, bool json, CancellationToken cancellationToken)
+    private static async Task<int> ReadAsync(string[] paths, bool json, CancellationToken cancellationToken)
     {
         var (options, types) = Composition.ReadSettings();
         await using var inputs = new ProcessInputs(paths, again: false, options.MaxLineBytes);
@@ -84,6 +91,12 @@ internal static class ProcessCommand
                 problems.Tell(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
                 break;
             }
+            catch (Exception exception)
+            {
+                // Stopped, or a bug. The files before this one are done, and their result is reported.
+                problems.Tell(StartupErrors.DescribeOrReport(exception, ProcessorCommandLine.Describe));
+                break;
+            }
         }
 
         var code = ExitCodes.Done;
@@ -92,7 +105,7 @@ internal static class ProcessCommand
             code = Math.Max(code, outcome.ExitCode);
             foreach (var note in outcome.Notes)
             {
-                await Console.Error.WriteLineAsync(note).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(Printable.Escape(note)).ConfigureAwait(false);
             }
         }
 
