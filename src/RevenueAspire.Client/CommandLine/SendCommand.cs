@@ -8,9 +8,9 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary><c>send FILE...</c>: opens all files, puts all runs on disk, and then sends one after the other.</summary>
-internal sealed class SendCommand(SendArguments arguments, ClientOptions options, HttpMessageInvoker http, string journalDirectory, Terminal terminal, TimeProvider time)
+internal sealed class SendCommand(SendArguments arguments, ClientOptions options, ApiTarget api, string journalDirectory, Terminal terminal, TimeProvider time)
 {
-    private readonly ApiConnection _api = new(http, new Uri(arguments.Url ?? options.Url), arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
+    private readonly ApiConnection _api = new(api.Http, api.Url, arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
 
     private readonly SendDisplay _display = new(terminal, time);
 

@@ -41,11 +41,14 @@ internal static class ResumeRules
     {
         if (log.Id != logId)
         {
-            return $"the API now keeps another log ({log.Id:N}) than the one it began with ({logId:N}); what it had sent is not in there. Send the file without --resume if all of it belongs into the new log";
+            return $"the API now keeps another log ({log.Id:N}) than the one it began with ({logId:N}). {OtherLogAdvice}";
         }
 
         return log.KeysFrom > asOf ? $"its open requests are older than the API remembers keys (from offset {log.KeysFrom}, needed from {asOf}; EventLog:KeyWindow); {Doubt(line)}" : null;
     }
+
+    /// <summary>Lines that the first log took may be in the ledger, even when that log is gone: sent again, they would count twice.</summary>
+    public const string OtherLogAdvice = "Resume at the API that keeps the first log (of several behind one address, that one). If it is gone, compare the ledger with the file, and send what is missing as a file of its own";
 
     private static string Doubt(long line) => $"lines from {line} on may or may not have been counted: compare the ledger with the file, and send what is missing as a file of its own";
 }

@@ -158,6 +158,12 @@ internal sealed class SendRun : IDisposable
                 await sender.SendAsync(runId, request, timeout);
                 request.Release();
                 _tracker.Complete(request);
+                if (request.OtherLog is { } other)
+                {
+                    throw new SendException(
+                        SendFailure.CannotResume,
+                        $"Sending stopped after line {request.LastLine}: the API at {_api.Url} answers {other}. Its data was replaced meanwhile, or several APIs with a log each are behind this address. {ResumeRules.OtherLogAdvice}");
+                }
             }
         }
     }
