@@ -6,6 +6,7 @@ using System.Text.Json.Serialization;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Load;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
@@ -76,7 +77,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             var left = arguments.Duration - time.GetElapsedTime(start);
             terminal.Error.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, p99 {Milliseconds(run.Latency.Percentile(99))} ms, {(left > TimeSpan.Zero ? left : TimeSpan.Zero):hh\\:mm\\:ss} left"));
+                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, p99 {Milliseconds(run.Latency.Percentile(99))} ms{TimeLeft.Format(Math.Max(0, left.TotalSeconds))}"));
         }
 
         await work;
