@@ -51,7 +51,7 @@ internal static class ToolHost
             var options = services.GetRequiredService<IOptions<ClientOptions>>().Value;
             var address = await ApiAddress.ResolveAsync(services.GetRequiredService<ServiceEndpointResolver>(), new Uri(url ?? options.Url), CancellationToken.None);
             var api = new ApiTarget(services.GetRequiredService<IHttpMessageHandlerFactory>().CreateApiInvoker(), address);
-            return await command(services, options, api, signals.Token);
+            return GuardedConsole.ExitCode(await command(services, options, api, signals.Token));
         }
         finally
         {

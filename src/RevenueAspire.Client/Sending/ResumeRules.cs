@@ -27,6 +27,12 @@ internal static class ResumeRules
             return $"the API's log ends at offset {log.DurableMark}, and this run has seen it at {entry.AsOf}: an older copy was restored, and lines that were answered may be missing in it. Compare the ledger with the file, and send what is missing as a file of its own";
         }
 
+        if (entry.Finished)
+        {
+            // No request is open: there is none to be sent again.
+            return entry.LogId is { } end && log is not null && end != log.Id ? CheckKey(entry.AsOf, end, log, entry.LinesThrough + 1) : null;
+        }
+
         return entry.LogId is { } logId && log is not null
             ? CheckKey(entry.AsOf, logId, log, entry.LinesThrough + 1)
             : $"the API's health does not tell which keys it remembers; {Doubt(entry.LinesThrough + 1)}";

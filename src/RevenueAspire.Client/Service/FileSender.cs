@@ -79,7 +79,7 @@ internal sealed partial class FileSender(
         var sent = new FileSent(file, job.Entry.Accepted + job.Entry.Rejected, job.Entry.Accepted, job.Entry.Rejected);
         if (sent.Rejected > 0)
         {
-            LogRejected(file, sent.Sent, sent.Accepted, sent.Rejected, run.RejectedPath);
+            LogRejected(file, sent.Sent, sent.Accepted, sent.Rejected, job.Entry.RejectedPath!);
         }
         else
         {
@@ -108,7 +108,7 @@ internal sealed partial class FileSender(
                     LogOtherLog(input.FullPath, other.LinesThrough, other.LogId, log?.Id);
                 }
 
-                return job = SendJob.Create(input, journal, url, batch: 0, time.GetUtcNow());
+                return job = await SendJob.CreateAsync(input, journal, url, batch: 0, time.GetUtcNow(), stop);
             }
 
             if (entry.Finished)
