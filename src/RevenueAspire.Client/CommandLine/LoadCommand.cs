@@ -11,11 +11,11 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary><c>load</c>: drives the API at a rate, and prints what it measured.</summary>
-internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options, HttpMessageInvoker http, Terminal terminal, TimeProvider time)
+internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options, ApiTarget api, Terminal terminal, TimeProvider time)
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
 
-    private readonly ApiConnection _api = new(http, new Uri(arguments.Url ?? options.Url), arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
+    private readonly ApiConnection _api = new(api.Http, api.Url, arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
     private readonly int _seed = arguments.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue);
 
     /// <summary>Runs the command.</summary>
