@@ -282,6 +282,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     private static int Number(Signal signal) => signal switch
     {
+        Signal.Hangup => 1,
         Signal.Interrupt => 2,
         Signal.Kill => 9,
         Signal.Terminate => 15,
