@@ -40,6 +40,7 @@ public static class Program
         builder.AddRevenueDatabase();
         builder.AddSettings();
         builder.AddWebServer();
+        builder.AddErrorResponses();
         builder.AddEventLog();
         builder.AddIngest();
         builder.AddReads();
