@@ -22,6 +22,7 @@ public static class Program
         ApiCommandLine.Answer(args, Console.Out, Console.Error) ?? await StartupErrors.RunAsync(
             async () =>
             {
+                DescriptorLimit.Require();
                 using var fileSizeLimit = FileSizeLimit.Ignore();
                 await using var app = Build(args, builder => builder.UseSocketThreads());
                 await app.RunAsync();

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using RevenueAspire.EventLog;
 
@@ -45,6 +46,9 @@ internal static class WebServer
             // Whoever handles a socket's event goes on with the request, and whoever answers sends. "Unsafe" is what may hold up a thread that waits for sockets: see SocketThreads.
             sockets.UnsafePreferInlineScheduling = true;
         });
+
+        // The last one registered is asked first.
+        builder.Services.AddSingleton<IConnectionListenerFactory, BoundedSockets>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
