@@ -108,7 +108,7 @@ public static partial class Extensions
     }
 
     /// <summary>Maps <c>GET /health</c> (readiness; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
-    /// <remarks>The body is <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>.</remarks>
+    /// <remarks><c>HEAD</c> runs the checks too and answers without a body. The body of <c>GET</c> is <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>.</remarks>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
         app.MapHealth("/health", new HealthCheckOptions());
@@ -119,8 +119,8 @@ public static partial class Extensions
     private static void MapHealth(this WebApplication app, string path, HealthCheckOptions options)
     {
         options.ResponseWriter = WriteHealthAsync;
-        // Health checks would answer any method, TRACE too.
-        app.MapHealthChecks(path, options).WithMetadata(new HttpMethodMetadata([HttpMethods.Get])).DisableHttpMetrics();
+        // Health checks would answer any method, TRACE too. Some monitors send HEAD.
+        app.MapHealthChecks(path, options).WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head])).DisableHttpMetrics();
     }
 
     private static Task WriteHealthAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(

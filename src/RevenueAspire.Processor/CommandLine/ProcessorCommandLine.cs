@@ -83,7 +83,7 @@ internal static class ProcessorCommandLine
         return root;
     }
 
-    /// <summary>Runs until the host is asked to stop (Ctrl+C, SIGTERM).</summary>
+    /// <summary>Runs until the host is asked to stop (Ctrl+C, SIGTERM, SIGHUP).</summary>
     private static async Task<int> RunServiceAsync()
     {
         using var host = Composition.BuildService();
