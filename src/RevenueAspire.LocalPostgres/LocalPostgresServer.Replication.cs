@@ -6,7 +6,8 @@ namespace RevenueAspire.LocalPostgres;
 /// <content>A primary, its standbys, and the change from one to the other.</content>
 public sealed partial class LocalPostgresServer
 {
-    /// <summary>Creates the role that standbys connect as, or gives it this server's password. Needed on a primary before its first standby starts; waits for no standby.</summary>
+    /// <summary>Creates the role that standbys connect as, or gives it this server's password. Needed on a primary before its first standby starts; waits for
+    /// no standby.</summary>
     /// <exception cref="NpgsqlException">The server is a standby, or does not answer.</exception>
     public async Task EnsureReplicationRoleAsync(CancellationToken cancellationToken)
     {
@@ -16,22 +17,26 @@ public sealed partial class LocalPostgresServer
 
         // Without "local" the commit would wait for standbys that cannot connect before it.
         await ExecuteAsync(connection, "set synchronous_commit = local", cancellationToken);
-        await ExecuteAsync(connection, $"{verb} role {LocalPostgresPrimary.ReplicationRole} replication login password {SqlText.Literal(_options.Password)}", cancellationToken);
+        var role = $"{LocalPostgresPrimary.ReplicationRole} replication login password {SqlText.Literal(_options.Password)}";
+        await ExecuteAsync(connection, $"{verb} role {role}", cancellationToken);
     }
 
-    /// <summary>Sets synchronous_standby_names, also for later starts. From then on each commit waits for these standbys. May be called on a standby: the value holds from its promotion on,
+    /// <summary>Sets synchronous_standby_names, also for later starts. From then on each commit waits for these standbys. May be called on a standby: the
+    /// value holds from its promotion on,
     /// so call it before <see cref="PromoteAsync"/>, or the first commits after that have no copy.</summary>
     /// <param name="names">As Postgres takes it: <c>ANY 1 (a, b)</c> with the standbys' application names, or empty: commits wait for no standby.</param>
     /// <param name="cancellationToken">Stops the wait; the setting may or may not be changed.</param>
     /// <exception cref="NpgsqlException">The server refuses the value, or does not answer.</exception>
-    public Task SetSynchronousStandbysAsync(string names, CancellationToken cancellationToken) => AlterSystemAsync("synchronous_standby_names", names, cancellationToken);
+    public Task SetSynchronousStandbysAsync(string names, CancellationToken cancellationToken) =>
+        AlterSystemAsync("synchronous_standby_names", names, cancellationToken);
 
     /// <summary>Lets this standby follow another primary from now on.</summary>
     /// <exception cref="NpgsqlException">The server does not answer. Whether the new primary does is in <c>pg_stat_wal_receiver</c>.</exception>
     public Task FollowAsync(LocalPostgresPrimary primary, CancellationToken cancellationToken) =>
         AlterSystemAsync("primary_conninfo", StandbyFiles.PrimaryConnInfo(primary, _options.Password), cancellationToken);
 
-    /// <summary>Ends this standby's recovery and returns once it takes writes. The caller makes sure that the old primary has ended, and chooses the standby that has received most:
+    /// <summary>Ends this standby's recovery and returns once it takes writes. The caller makes sure that the old primary has ended, and chooses the standby
+    /// that has received most:
     /// only that one surely has all commits that waited for one of several standbys.</summary>
     /// <exception cref="NpgsqlException">The server is no standby, or does not answer.</exception>
     /// <exception cref="LocalPostgresException">It still is a standby after 60 s.</exception>

@@ -67,7 +67,8 @@ public sealed class StandbyTests
         {
         }
 
-        var refusal = await Assert.ThrowsAsync<LocalPostgresException>(() => LocalPostgresServer.StartAsync(Options(directory, "a", null), CancellationToken.None));
+        var options = Options(directory, "a", null);
+        var refusal = await Assert.ThrowsAsync<LocalPostgresException>(() => LocalPostgresServer.StartAsync(options, CancellationToken.None));
         Assert.Equal($"{directory.File("a")} is the data directory of a standby: start it as one, or promote it while it runs.", refusal.Message);
     }
 
@@ -103,7 +104,9 @@ public sealed class StandbyTests
     };
 
     private static Task<string> StandbysAsync(LocalPostgresServer server) =>
-        LocalServer.QueryAsync<string>(server.ConnectionString(), "select coalesce(string_agg(application_name || ':' || sync_state, ', ' order by application_name), '') from pg_stat_replication");
+        LocalServer.QueryAsync<string>(
+            server.ConnectionString(),
+            "select coalesce(string_agg(application_name || ':' || sync_state, ', ' order by application_name), '') from pg_stat_replication");
 
     private static Task<long> SumAsync(LocalPostgresServer server) => LocalServer.QueryAsync<long>(server.ConnectionString(), "select sum(n) from kept");
 }

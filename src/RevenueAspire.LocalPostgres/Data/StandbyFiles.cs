@@ -20,11 +20,13 @@ internal static class StandbyFiles
         var program = installation.Program("pg_basebackup");
         if (!File.Exists(program))
         {
-            throw new LocalPostgresException($"{program} is missing, and a standby is a copy that it makes: install PostgreSQL {installation.MajorVersion} with its client programs.");
+            throw new LocalPostgresException(
+                $"{program} is missing, and a standby is a copy that it makes: install PostgreSQL {installation.MajorVersion} with its client programs.");
         }
 
         // The environment carries the password: any user of the machine can read command lines.
-        return new LaunchCommand(program, ["-D", directory, "-h", "127.0.0.1", "-p", $"{primary.Port}", "-U", LocalPostgresPrimary.ReplicationRole, "-X", "stream", "-c", "fast", "-w"])
+        string[] source = ["-h", "127.0.0.1", "-p", $"{primary.Port}", "-U", LocalPostgresPrimary.ReplicationRole];
+        return new LaunchCommand(program, ["-D", directory, .. source, "-X", "stream", "-c", "fast", "-w"])
         {
             Variables = new Dictionary<string, string> { ["PGPASSWORD"] = password },
         };
