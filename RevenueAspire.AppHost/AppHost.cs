@@ -3,6 +3,7 @@ using RevenueAspire.AppHost.Model;
 using RevenueAspire.AppHost.Publishing;
 using RevenueAspire.CommandLine;
 
+LoopbackTraffic.BypassProxy();
 return await StartupErrors.RunAsync(
     async () =>
     {
@@ -42,6 +43,7 @@ return await StartupErrors.RunAsync(
 
         builder.AddPublishMode(api, client, processor);
 
+        using var data = DataDirectoryLock.Acquire(builder);
         await using var app = builder.Build();
         await app.RunAsync();
     },

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using Microsoft.Extensions.DependencyInjection;
@@ -31,6 +32,7 @@ public static class LocalPostgresBuilderExtensions
                 ResourceType = "LocalPostgres",
                 State = KnownResourceStates.NotStarted,
                 CreationTimeStamp = DateTime.UtcNow,
+                Urls = [new UrlSnapshot("tcp", string.Create(CultureInfo.InvariantCulture, $"tcp://localhost:{server.Port}"), IsInternal: false) { IsInactive = true }],
                 Properties = [new("Data directory", dataDirectory), new("Port", server.Port)],
             })
             .WithIconName("DatabaseMultiple")

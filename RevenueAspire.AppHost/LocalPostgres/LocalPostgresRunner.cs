@@ -128,6 +128,7 @@ internal sealed partial class LocalPostgresRunner(ResourceNotificationService no
             await notifications.PublishUpdateAsync(one, snapshot => snapshot with
             {
                 State = state,
+                Urls = [.. snapshot.Urls.Select(url => url with { IsInactive = state != KnownResourceStates.Running })],
                 StartTimeStamp = state == KnownResourceStates.Running ? DateTime.UtcNow : snapshot.StartTimeStamp,
                 StopTimeStamp = state == KnownResourceStates.Exited ? DateTime.UtcNow : snapshot.StopTimeStamp,
             });

@@ -13,11 +13,21 @@ internal static class RunMode
         builder.Services.AddSingleton<ResourceProblems>();
         // Ctrl+C while resources still wait would end in the host's account of it, a stack trace. What keeps the host from starting is said by StartupErrors, or passes through.
         builder.Services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical));
-        if (builder.Configuration["DcpPublisher:WaitForResourceCleanup"] is null)
+        if (builder.Configuration["ASPNETCORE_URLS"] is null)
         {
-            builder.Configuration.AddInMemoryCollection([new("DcpPublisher:WaitForResourceCleanup", "true")]);
+            // Started without a launch profile: plain HTTP on loopback, as in the http profile. Aspire's default is https, which fails without a certificate.
+            builder.SetDefault("ASPIRE_ALLOW_UNSECURED_TRANSPORT", "true");
         }
 
+        builder.SetDefault("DcpPublisher:WaitForResourceCleanup", "true");
         return builder;
+    }
+
+    private static void SetDefault(this IDistributedApplicationBuilder builder, string setting, string value)
+    {
+        if (builder.Configuration[setting] is null)
+        {
+            builder.Configuration.AddInMemoryCollection([new(setting, value)]);
+        }
     }
 }

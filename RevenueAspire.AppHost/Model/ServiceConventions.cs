@@ -14,11 +14,18 @@ internal static class ServiceConventions
             : service
                 .WithEnvironment("ASPNETCORE_ENVIRONMENT", builder.Environment.EnvironmentName)
                 .WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName)
+                .WithoutDevelopmentCertificate()
                 // One line an entry; Aspire's default has two. In its spelling: of two variables that differ by case only, chance decides which one counts.
                 .WithEnvironment("LOGGING__CONSOLE__FORMATTERNAME", "line")
                 .WithEnvironment("Data__Directory", DataDirectory.Resolve(builder.Configuration))
                 .WithEnvironment("EventLog__Directory", DataDirectory.ResolveEventLog(builder.Configuration));
     }
+
+    /// <summary>The services use plain HTTP. Without this, Aspire asks for a development certificate that none of them would use.</summary>
+    private static IResourceBuilder<ProjectResource> WithoutDevelopmentCertificate(this IResourceBuilder<ProjectResource> service) =>
+#pragma warning disable ASPIRECERTIFICATES001 // May still change; no other setting covers the services and leaves the dashboard's https profile as it is.
+        service.WithoutHttpsCertificate();
+#pragma warning restore ASPIRECERTIFICATES001
 
     /// <summary>On this machine, the dashboard's check. Published, probes: a process that hangs is started again, and one whose log cannot be written gets no requests until it can.</summary>
     public static IResourceBuilder<ProjectResource> WithHealth(this IResourceBuilder<ProjectResource> service)

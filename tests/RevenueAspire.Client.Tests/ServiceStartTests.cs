@@ -1,3 +1,4 @@
+using RevenueAspire.Testing;
 using System.Net;
 using System.Net.Sockets;
 

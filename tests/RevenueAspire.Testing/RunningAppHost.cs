@@ -1,0 +1,104 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+
+namespace RevenueAspire.Testing;
+
+/// <summary>The AppHost as a process, with the environment of its http launch profile, on its own data and ports. Killed when disposed.</summary>
+public sealed class RunningAppHost : IAsyncDisposable
+{
+    /// <summary>From the start until every service works.</summary>
+    public static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
+
+    /// <summary>From Ctrl+C until the process has ended.</summary>
+    public static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
+
+    private const string LoginLine = "Login to the dashboard at ";
+
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(10) };
+
+    private RunningAppHost(ServiceProcess process, int apiPort, int clientPort) => (Process, ApiPort, ClientPort) = (process, apiPort, clientPort);
+
+    public ServiceProcess Process { get; }
+
+    public int ApiPort { get; }
+
+    public int ClientPort { get; }
+
+    private static string Project { get; } = Path.Combine(Repository.Root, "RevenueAspire.AppHost");
+
+    /// <summary>Starts it with a local Postgres; does not wait.</summary>
+    /// <param name="data">The data directory; need not exist.</param>
+    /// <param name="environment">Set on top of the launch profile's; a null value removes.</param>
+    /// <param name="arguments">Settings, after the test's own: the last one counts.</param>
+    public static RunningAppHost Start(string data, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments) =>
+        Start(data, FreePort.Next(), FreePort.Next(), environment, arguments);
+
+    /// <inheritdoc cref="Start(string, IReadOnlyDictionary{string, string?}?, string[])"/>
+    public static RunningAppHost Start(string data, int apiPort, int clientPort, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments)
+    {
+        // The dashboard's ports are left to Aspire, so that several can run at once.
+        var all = new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = "Development", ["ASPNETCORE_ENVIRONMENT"] = "Development" };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+        {
+            all[name] = value;
+        }
+
+        string[] settings =
+        [
+            "--Postgres:Mode=local",
+            $"--Data:Directory={data}",
+            string.Create(CultureInfo.InvariantCulture, $"--Ports:Api={apiPort}"),
+            string.Create(CultureInfo.InvariantCulture, $"--Ports:Client={clientPort}"),
+        ];
+        var executable = Path.Combine(Project, "bin", Repository.Configuration, "net10.0", "RevenueAspire.AppHost.dll");
+        return new RunningAppHost(ServiceProcess.Start(executable, [.. settings, .. arguments], all, Project), apiPort, clientPort);
+    }
+
+    /// <summary>Waits until the client works, which starts after the API, which starts after the database.</summary>
+    public Task WaitUntilUpAsync() => Process.WaitForUrlAsync(string.Create(CultureInfo.InvariantCulture, $"http://localhost:{ClientPort}/health"), StartLimit);
+
+    /// <summary>The dashboard's address, with the token that logs in.</summary>
+    public async Task<string> LoginUrlAsync()
+    {
+        var line = await Process.WaitForLineAsync(LoginLine, StartLimit);
+        return line[(line.IndexOf(LoginLine, StringComparison.Ordinal) + LoginLine.Length)..].Trim();
+    }
+
+    /// <summary>The revenue of a user; null if the ledger has none.</summary>
+    public async Task<long?> RevenueAsync(string userId)
+    {
+        using var answer = await _http.GetAsync(new Uri($"http://localhost:{ApiPort}/userEvents/{userId}"));
+        if (answer.StatusCode == HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+
+        using var body = JsonDocument.Parse(await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync());
+        return body.RootElement.GetProperty("revenue").GetInt64();
+    }
+
+    public Task HasRevenueAsync(string userId, long revenue) => Eventually.EqualsAsync<long?>(revenue, () => RevenueAsync(userId), StartLimit);
+
+    /// <summary>Lets the client send its file; waits while it still sends the file that it sends at its start (409).</summary>
+    public Task GenerateEventsAsync() => Eventually.EqualsAsync(HttpStatusCode.OK, async () =>
+    {
+        using var answer = await _http.PostAsync(new Uri($"http://localhost:{ClientPort}/generateEvents"), null);
+        return answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Conflict ? answer.StatusCode : throw new InvalidOperationException($"generateEvents answered {answer.StatusCode}.");
+    });
+
+    /// <summary>Ctrl+C; returns the exit code when the process has ended.</summary>
+    /// <exception cref="TimeoutException">Not within <see cref="StopLimit"/>.</exception>
+    public async Task<int> InterruptAsync()
+    {
+        Process.Send(Signal.Interrupt);
+        return await Process.WaitForExitAsync(StopLimit);
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        _http.Dispose();
+        await Process.DisposeAsync();
+    }
+}
