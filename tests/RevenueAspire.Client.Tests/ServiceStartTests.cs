@@ -1,6 +1,6 @@
-using RevenueAspire.Testing;
 using System.Net;
 using System.Net.Sockets;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
