@@ -78,8 +78,9 @@ internal sealed class InputFile : IDisposable
             }
 
             var file = Open(path);
-            if (!SpoolFile.IsGzip(file.Handle))
+            if (!SpoolFile.IsPacked(file.Handle))
             {
+                InputFormat.Refuse(file.Handle, path);
                 return file;
             }
 

@@ -1,43 +1,20 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Bytes, then a stream to its end, then bytes. Reads forward only; the stream is not disposed with it.</summary>
-internal sealed class JoinedStream(ReadOnlyMemory<byte> before, Stream middle, ReadOnlyMemory<byte> after) : ForwardStream
+/// <summary>Bytes, then a stream to its end. Reads forward only; the stream is not disposed with it.</summary>
+internal sealed class JoinedStream(ReadOnlyMemory<byte> before, Stream rest) : ForwardStream
 {
     private ReadOnlyMemory<byte> _before = before;
-    private ReadOnlyMemory<byte> _after = after;
-    private bool _middleEnded;
 
-    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
     {
-        if (buffer.IsEmpty)
+        if (_before.IsEmpty)
         {
-            return 0;
+            return rest.ReadAsync(buffer, cancellationToken);
         }
 
-        if (!_before.IsEmpty)
-        {
-            return Take(ref _before, buffer.Span);
-        }
-
-        if (!_middleEnded)
-        {
-            var read = await middle.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
-            if (read > 0)
-            {
-                return read;
-            }
-
-            _middleEnded = true;
-        }
-
-        return Take(ref _after, buffer.Span);
-    }
-
-    private static int Take(ref ReadOnlyMemory<byte> from, Span<byte> to)
-    {
-        var count = Math.Min(from.Length, to.Length);
-        from.Span[..count].CopyTo(to);
-        from = from[count..];
-        return count;
+        var count = Math.Min(_before.Length, buffer.Length);
+        _before.Span[..count].CopyTo(buffer.Span);
+        _before = _before[count..];
+        return ValueTask.FromResult(count);
     }
 }

@@ -1,10 +1,11 @@
 using System.IO.Compression;
 using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
+using ZstdSharp;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Input that cannot be read from any place, or not twice (standard input, gzip), brought into a file that has no name and is gone when it is closed.</summary>
+/// <summary>Input that cannot be read from any place, or not twice (standard input, gzip, zstd), brought into a file that has no name and is gone when it is closed.</summary>
 public static class SpoolFile
 {
     /// <summary>What a command line calls standard input.</summary>
@@ -18,48 +19,33 @@ public static class SpoolFile
 
     private const int BufferBytes = 256 * 1024;
 
-    /// <summary>Whether a file's first two bytes are those of gzip, whatever its name. No event begins with them.</summary>
-    public static bool IsGzip(SafeFileHandle file)
+    private const int MagicBytes = 4;
+
+    /// <summary>Whether a file is packed in a way that <see cref="CopyAsync(Stream, string, string, CancellationToken)"/> unpacks (gzip, zstd), by its first bytes, whatever its name. No event begins so.</summary>
+    public static bool IsPacked(SafeFileHandle file)
     {
-        Span<byte> begin = stackalloc byte[2];
-        return RandomAccess.Read(file, begin, 0) == 2 && IsGzip(begin);
+        Span<byte> begin = stackalloc byte[MagicBytes];
+        return InputFormat.FindPacking(begin[..RandomAccess.Read(file, begin, 0)]) != Packing.None;
     }
 
-    /// <summary>Copies a stream, inflated where it begins as gzip does.</summary>
+    /// <summary>Copies a stream, unpacked where it begins as gzip or zstd does.</summary>
     /// <param name="source">Read to its end; not disposed.</param>
     /// <param name="name">For messages.</param>
     /// <param name="directory">Where the file is made; made itself when missing. Nobody else may read the file, and nothing of it is left after a kill.</param>
     /// <param name="cancellationToken">Ends the waiting, also for a source that gives nothing.</param>
     /// <returns>The file, open for reading from any place. Disposing of it removes it.</returns>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip, or no space; one line for people.</exception>
+    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space; one line for people.</exception>
     public static async Task<SafeFileHandle> CopyAsync(Stream source, string name, string directory, CancellationToken cancellationToken)
     {
         SafeFileHandle? file = null;
         try
         {
             file = Create(directory);
-            var begin = new byte[2];
+            var begin = new byte[MagicBytes];
             var count = await source.ReadAtLeastAsync(begin, begin.Length, throwOnEndOfStream: false, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
-            if (!IsGzip(begin.AsSpan(0, count)))
-            {
-                await using var plain = new JoinedStream(begin.AsMemory(0, count), source, default);
-                await CopyAsync(plain, file, name, directory, cancellationToken).ConfigureAwait(false);
-                return file;
-            }
-
-            // .NET takes the end of the data for the end of the stream, and ignores whatever follows a member and looks like none. So a member of our own is put behind it: only when that comes out
-            // at the end was everything before it whole.
-            var mark = RandomNumberGenerator.GetBytes(16);
-            await using var joined = new JoinedStream(begin, source, Compress(mark));
-            await using var inflated = new GZipStream(joined, CompressionMode.Decompress);
-            var length = await CopyAsync(inflated, file, name, directory, cancellationToken).ConfigureAwait(false);
-            var end = new byte[mark.Length];
-            if (length < mark.Length || RandomAccess.Read(file, end, length - mark.Length) != mark.Length || !end.AsSpan().SequenceEqual(mark))
-            {
-                throw Damaged(name, null);
-            }
-
-            RandomAccess.SetLength(file, length - mark.Length);
+            var (first, packing) = (begin.AsMemory(0, count), InputFormat.FindPacking(begin.AsSpan(0, count)));
+            await UnpackAsync(packing, first, source, file, name, directory, cancellationToken).ConfigureAwait(false);
+            InputFormat.Refuse(file, name, packing);
             return file;
         }
         catch (Exception exception)
@@ -68,7 +54,9 @@ public static class SpoolFile
             switch (exception)
             {
                 case InvalidDataException:
-                    throw Damaged(name, exception);
+                    throw Damaged(name, "gzip", exception);
+                case ZstdException or EndOfStreamException:
+                    throw Damaged(name, "zstd", exception);
                 case SpoolException:
                     throw;
                 case IOException or UnauthorizedAccessException:
@@ -79,7 +67,48 @@ public static class SpoolFile
         }
     }
 
-    private static bool IsGzip(ReadOnlySpan<byte> begin) => begin is [0x1f, 0x8b, ..];
+    private static async Task UnpackAsync(
+        Packing packing, ReadOnlyMemory<byte> begin, Stream source, SafeFileHandle file, string name, string directory, CancellationToken cancellationToken)
+    {
+        if (packing == Packing.Gzip)
+        {
+            await InflateAsync(begin, source, file, name, directory, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        await using var plain = new JoinedStream(begin, source);
+        if (packing == Packing.None)
+        {
+            await CopyAsync(plain, file, name, directory, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        // Throws at an end that is not the end of a frame.
+        await using var unpacked = new DecompressionStream(plain, bufferSize: BufferBytes, checkEndOfStream: true, leaveOpen: true);
+        await CopyAsync(unpacked, file, name, directory, cancellationToken).ConfigureAwait(false);
+    }
+
+    private static async Task InflateAsync(ReadOnlyMemory<byte> begin, Stream source, SafeFileHandle file, string name, string directory, CancellationToken cancellationToken)
+    {
+        // .NET takes the end of the data for the end of the stream, and ignores whatever follows a member and looks like none. So a member of our own is put behind it: only when that comes out
+        // at the end was everything before it whole.
+        var mark = RandomNumberGenerator.GetBytes(16);
+        await using var joined = new TailMark(begin, source, Compress(mark));
+        await using var inflated = new GZipStream(joined, CompressionMode.Decompress);
+        var length = await CopyAsync(inflated, file, name, directory, cancellationToken).ConfigureAwait(false);
+        if (joined.StoppedInZeros)
+        {
+            return;
+        }
+
+        var end = new byte[mark.Length];
+        if (length < mark.Length || RandomAccess.Read(file, end, length - mark.Length) != mark.Length || !end.AsSpan().SequenceEqual(mark))
+        {
+            throw Damaged(name, "gzip", null);
+        }
+
+        RandomAccess.SetLength(file, length - mark.Length);
+    }
 
     private static SafeFileHandle Create(string directory)
     {
@@ -143,8 +172,8 @@ public static class SpoolFile
         return result.ToArray();
     }
 
-    private static SpoolException Damaged(string name, Exception? inner) =>
-        new($"{name}: not a whole gzip file (cut off, damaged, or followed by something else); nothing of it was taken", inner);
+    private static SpoolException Damaged(string name, string format, Exception? inner) =>
+        new($"{name}: not a whole {format} file (cut off, damaged, or followed by something else); nothing of it was taken", inner);
 }
 
 /// <summary>The input cannot be brought to disk; the message is one line for people.</summary>

@@ -32,6 +32,7 @@ internal sealed class ProcessInput : IAsyncDisposable
 
     /// <summary>Opens a path.</summary>
     /// <exception cref="UserErrorException">Missing, unreadable, a folder, or a log with --again.</exception>
+    /// <exception cref="SpoolException">A format that cannot be read.</exception>
     /// <exception cref="EventLog.EventLogException">A damaged log.json.</exception>
     public static ProcessInput Open(string path, bool again, int maxLineBytes)
     {
@@ -43,7 +44,16 @@ internal sealed class ProcessInput : IAsyncDisposable
         if (SourcePath.FindLog(path) is not { } directory)
         {
             var file = FileSourceReader.Open(path, maxLineBytes);
-            return new ProcessInput(path, file) { NeedsSpool = file.IsPacked };
+            try
+            {
+                file.RefuseOtherFormats();
+                return new ProcessInput(path, file) { NeedsSpool = file.IsPacked };
+            }
+            catch
+            {
+                file.Dispose();
+                throw;
+            }
         }
 
         return again

@@ -57,7 +57,7 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options)
 
         if (end.Unfinished != RejectReason.None)
         {
-            notes.Add($"{name}:{lines + 1}: the last line has no newline and would not be counted yet ({end.Unfinished.Describe()})");
+            notes.Add($"{name}:{lines + 1}: the last line has no newline and would not be counted yet ({end.Problem})");
         }
 
         var result = end.Length == first ? "empty, nothing to count" : "dry run";

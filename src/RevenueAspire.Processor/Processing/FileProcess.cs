@@ -23,7 +23,7 @@ internal sealed class FileProcess(ApplyServices services)
         var started = Stopwatch.GetTimestamp();
         var found = FileEnd.Find(file, services.Types);
         var end = await FindEndAsync(file, found, cancellationToken).ConfigureAwait(false);
-        var tally = new FileTally(name, end.Unfinished);
+        var tally = new FileTally(name, end);
         if (end.Length == 0)
         {
             return tally.Complete("empty, nothing to count", progress.Counters, Stopwatch.GetElapsedTime(started));
@@ -159,11 +159,11 @@ internal sealed class FileProcess(ApplyServices services)
     }
 
     /// <summary>Adds up the generations of one file.</summary>
-    private sealed class FileTally(string name, RejectReason unfinished)
+    private sealed class FileTally(string name, FileEnd end)
     {
-        private readonly List<string> _notes = unfinished == RejectReason.None
+        private readonly List<string> _notes = end.Unfinished == RejectReason.None
             ? []
-            : [$"{name}: the last line has no newline and is not counted yet ({unfinished.Describe()}); complete it and process the file again"];
+            : [$"{name}: the last line has no newline and is not counted yet ({end.Problem}); complete it and process the file again"];
 
         private long _events;
         private long _rejected;
@@ -190,6 +190,6 @@ internal sealed class FileProcess(ApplyServices services)
         }
 
         public ProcessOutcome Complete(string result, RunCounters counters, TimeSpan elapsed) =>
-            new(name, result, _events, counters.Users, counters.Ranges <= 1, _rejected, _bytes, elapsed, _notes, unfinished != RejectReason.None);
+            new(name, result, _events, counters.Users, counters.Ranges <= 1, _rejected, _bytes, elapsed, _notes, end.Unfinished != RejectReason.None);
     }
 }

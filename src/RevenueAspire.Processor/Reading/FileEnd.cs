@@ -7,6 +7,12 @@ namespace RevenueAspire.Processor.Reading;
 /// <param name="Unfinished">Why the last line does not count, or <see cref="RejectReason.None"/>.</param>
 internal readonly record struct FileEnd(long Length, RejectReason Unfinished)
 {
+    /// <summary>The last line, which does not count, ends in zero bytes.</summary>
+    public bool EndsInZeros { get; private init; }
+
+    /// <summary>Why the last line does not count, for people.</summary>
+    public string Problem => EndsInZeros ? "it ends in zero bytes: the file was allocated in advance, or a power cut has left them" : Unfinished.Describe();
+
     /// <summary>Looks at the end of a file.</summary>
     public static FileEnd Find(FileSourceReader file, EventTypes types) => Find(file, SourceScan.LastLineStart(file, file.ReadEnd()), types);
 
@@ -19,9 +25,12 @@ internal readonly record struct FileEnd(long Length, RejectReason Unfinished)
             return new FileEnd(end, RejectReason.None);
         }
 
+        Span<byte> last = stackalloc byte[1];
+        SourceScan.Fill(file, end - 1, last);
+        var zeros = last[0] == 0;
         if (end - start > file.MaxLineBytes)
         {
-            return new FileEnd(start, RejectReason.TooLong);
+            return new FileEnd(start, RejectReason.TooLong) { EndsInZeros = zeros };
         }
 
         var line = new byte[end - start];
@@ -30,7 +39,7 @@ internal readonly record struct FileEnd(long Length, RejectReason Unfinished)
         {
             ParseOutcome.Event => new FileEnd(end, RejectReason.None),
             ParseOutcome.Blank => new FileEnd(start, RejectReason.None),
-            _ => new FileEnd(start, parsed.Reason),
+            _ => new FileEnd(start, parsed.Reason) { EndsInZeros = zeros },
         };
     }
 }

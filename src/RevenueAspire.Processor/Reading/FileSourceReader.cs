@@ -71,7 +71,11 @@ internal sealed class FileSourceReader : ISourceReader
     public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, Place, _file, _length, MaxLineBytes, lineEnds, _owner);
 
     /// <summary>Whether the bytes are those of a packed file (gzip, zstd), which counts as its content.</summary>
-    public bool IsPacked => SpoolFile.IsGzip(_file);
+    public bool IsPacked => SpoolFile.IsPacked(_file);
+
+    /// <summary>Refuses bytes that are no lines of JSON in UTF-8.</summary>
+    /// <exception cref="SpoolException">One line that names the format.</exception>
+    public void RefuseOtherFormats() => InputFormat.Refuse(_file, Name);
 
     /// <inheritdoc/>
     public SourceKind Kind => SourceKind.File;
