@@ -2,6 +2,7 @@ using System.Data;
 using Npgsql;
 using RevenueAspire.EventLog.Postgres.Reading;
 using RevenueAspire.EventLog.Postgres.Writing;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
@@ -230,6 +231,11 @@ public sealed class PostgresLogReader : IDisposable
         }
         catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
         {
+            if (_database is not null)
+            {
+                DatabaseErrors.DropConnections(_database, exception);
+            }
+
             throw new IOException($"{Name}: {PostgresLogErrors.Describe(exception)}", exception);
         }
     }

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using Npgsql;
 using NpgsqlTypes;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
@@ -21,12 +22,15 @@ internal sealed class LogSession : IAsyncDisposable
     private const string Move =
         $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
 
-    // Each append says by itself that its commit waits for the disk: behind a pooler, what a session was told once may have been told to another.
+    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A stricter setting (remote_apply) stays (rule R4).
+    private const string Durable =
+        "set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, true)";
+
     private const string AppendSql =
         $"""
         with moved as ({Move} returning 1),
              batch as (insert into event_log_batch (log_id, from_offset, to_offset, encoding, crc, bytes) select $1, $2, $4, $5, $6, $7 from moved)
-        select exists (select from moved), set_config('synchronous_commit', 'on', true)
+        select exists (select from moved), {Durable}
         """;
 
     // The known keys are looked at first: then nothing moves, and the statement has done nothing. Another process that writes one of them at the same time
@@ -42,7 +46,7 @@ internal sealed class LogSession : IAsyncDisposable
                from moved, unnest($8, $9, $10, $11, $12) as n (key_hash, body_hash, record_offset, record_count, rejected_count)
                order by n.key_hash)
         select exists (select from moved), known.key_hash, known.body_hash, known.log_id, known.record_offset, known.record_count, known.rejected_count
-        from (select set_config('synchronous_commit', 'on', true)) durable left join known on true
+        from (select {Durable}) durable left join known on true
         """;
 
     private readonly NpgsqlConnection _connection;
@@ -88,8 +92,6 @@ internal sealed class LogSession : IAsyncDisposable
         var session = new LogSession(connection);
         try
         {
-            // An acknowledgement means durable here too, whatever the server, the database or the role have as their default.
-            await session.ExecuteAsync("set synchronous_commit = on", cancellationToken).ConfigureAwait(false);
             await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
             var found = logId is { } known ? await session.TakeOverAsync(known, cancellationToken).ConfigureAwait(false) : null;
             if (session.LogId == Guid.Empty)
@@ -97,8 +99,8 @@ internal sealed class LogSession : IAsyncDisposable
                 await session.BeginAsync(writer, cancellationToken).ConfigureAwait(false);
             }
 
-            await session._append.PrepareAsync(cancellationToken).ConfigureAwait(false);
-            await session._appendKeyed.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            await session._append.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
+            await session._appendKeyed.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
             return (session, found);
         }
         catch
@@ -173,7 +175,7 @@ internal sealed class LogSession : IAsyncDisposable
     public async Task CloseLogAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            "update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2", _connection)
+            $"update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2 returning {Durable}", _connection)
         {
             Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
         };
@@ -192,7 +194,7 @@ internal sealed class LogSession : IAsyncDisposable
     private async Task<long?> TakeOverAsync(Guid logId, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed", _connection)
+            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed, {Durable}", _connection)
         {
             Parameters = { new() { Value = logId } },
         };
@@ -216,7 +218,7 @@ internal sealed class LogSession : IAsyncDisposable
     private async Task BeginAsync(string writer, CancellationToken cancellationToken)
     {
         var logId = Guid.NewGuid();
-        await using var command = new NpgsqlCommand($"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil})", _connection)
+        await using var command = new NpgsqlCommand($"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection)
         {
             Parameters = { new() { Value = logId }, new() { Value = writer } },
         };
