@@ -87,7 +87,7 @@ internal static class ConnectionStringRules
     {
         if (connectionString.Contains("://", StringComparison.Ordinal) && connectionString.IndexOf("://", StringComparison.Ordinal) is var at && !connectionString[..at].Contains('='))
         {
-            throw new StartupException($"{setting} is a URL, but must be a list of keywords. {Form}");
+            throw new StartupException($"{setting}: this is a URL, but must be a list of keywords. {Form}");
         }
 
         var pairs = new DbConnectionStringBuilder();
@@ -97,7 +97,7 @@ internal static class ConnectionStringRules
         }
         catch (ArgumentException)
         {
-            throw new StartupException($"{setting} is not a list of Keyword=value, separated by semicolons; a value with a semicolon, quote or leading space goes between quotes. {Form}");
+            throw new StartupException($"{setting}: not a list of Keyword=value, separated by semicolons; a value with a semicolon, quote or leading space goes between quotes. {Form}");
         }
 
         var builder = new NpgsqlConnectionStringBuilder();
@@ -107,7 +107,7 @@ internal static class ConnectionStringRules
             if (!IsKeyword(keyword))
             {
                 throw new StartupException(
-                    $"{setting} has a keyword that the driver does not know (number {pairs.Keys.Cast<string>().TakeWhile(other => other != keyword).Count() + 1} of {pairs.Count}). {Form}");
+                    $"{setting}: it has a keyword that the driver does not know (number {pairs.Keys.Cast<string>().TakeWhile(other => other != keyword).Count() + 1} of {pairs.Count}). {Form}");
             }
 
             try
@@ -116,7 +116,7 @@ internal static class ConnectionStringRules
             }
             catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidCastException or OverflowException or NotSupportedException)
             {
-                throw new StartupException($"{setting}: {Name(keyword)} has a value that the driver does not take. {Form}");
+                throw new StartupException($"{setting}: {Name(connectionString, keyword)} has a value that the driver does not take. {Form}");
             }
         }
 
@@ -196,7 +196,7 @@ internal static class ConnectionStringRules
         }
     }
 
-    /// <summary>As the driver spells it: pairs of the framework are in lower case.</summary>
-    private static string Name(string keyword) =>
-        new NpgsqlConnectionStringBuilder().Keys.Cast<string>().FirstOrDefault(known => string.Equals(known, keyword, StringComparison.OrdinalIgnoreCase)) ?? keyword;
+    /// <summary>As the user spells it: the framework's pairs are in lower case.</summary>
+    private static string Name(string connectionString, string keyword) =>
+        connectionString.IndexOf(keyword, StringComparison.OrdinalIgnoreCase) is var at and >= 0 ? connectionString.Substring(at, keyword.Length) : keyword;
 }

@@ -6,7 +6,8 @@ namespace RevenueAspire.Postgres;
 /// <summary>Decides whether a statement may be prepared by name. Thread-safe.</summary>
 /// <remarks>
 /// A pooler in transaction mode gives each transaction another session of the server, where a name is unknown (26000) or taken (42P05).
-/// <see cref="SessionCheck"/> recognises a pooler by the process id that it reports. The first error of that kind also ends named statements, for a pooler that was not recognised.
+/// <see cref="SessionCheck"/> recognises a pooler by the process id that it reports, or by No Reset On Close=true in the connection string.
+/// The first error of that kind also ends named statements, for a pooler that was not recognised.
 /// </remarks>
 public static class NamedStatements
 {

@@ -78,7 +78,8 @@ public static class SessionCheck
     /// <summary>Returns whether the session is read-only, so that the cause must be asked for.</summary>
     private static bool Check(NpgsqlConnection connection, Seen seen)
     {
-        if (seen.ProcessId != connection.ProcessID)
+        // A user whose pooler passes the server's process id on says so with the setting that every pooler in transaction mode needs.
+        if (seen.ProcessId != connection.ProcessID || new NpgsqlConnectionStringBuilder(connection.ConnectionString).NoResetOnClose)
         {
             NamedStatements.AddPooler(connection);
         }
