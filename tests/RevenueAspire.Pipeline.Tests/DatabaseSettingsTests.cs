@@ -69,14 +69,11 @@ public sealed class DatabaseSettingsTests
         await ExecuteAsync(admin, $"alter database {database.Database} set default_transaction_read_only = on");
         await ExecuteAsync(admin, $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Database}'");
 
-        // Every part has reconnected, and found the database read-only.
-        await Eventually.IsTrueAsync(async () =>
-        {
-            await using var count = admin.CreateCommand($"select count(*) from pg_stat_activity where datname = '{database.Database}'");
-            return (long)(await count.ExecuteScalarAsync())! >= 2;
-        });
-        await Task.Delay(1500);
+        // The part that writes next has reconnected, and found the database read-only.
+        var during = PostAsync("during");
+        await Eventually.IsTrueAsync(() => installation.Outputs().Contains("the database is read-only", StringComparison.Ordinal));
         await ExecuteAsync(admin, $"alter database {database.Database} reset default_transaction_read_only");
+        await during;
         await PostAsync("after");
         await installation.AssertLedgerAsync(totals);
 
