@@ -39,6 +39,7 @@ public sealed class DatabaseSettingsTests
     public async Task A_setting_that_cannot_work_is_refused_at_start_in_one_line_by_name(string name, string value, string named)
     {
         await using var installation = await Installation.CreateAsync();
+        installation.Settings["EventLog__Engine"] = "Postgres";
         await File.WriteAllTextAsync(installation.File("a.jsonl"), Line + "\n");
         foreach (var arguments in (string[][])[["process", installation.File("a.jsonl")], []])
         {

@@ -38,10 +38,10 @@ internal sealed partial class FollowerService(
             LogFollowing(logs.Name);
             if (inDatabase)
             {
-                await services.Retry.RunAsync(ApplyLogSchemaAsync, stoppingToken).ConfigureAwait(false);
+                await services.Retry.RunAsync(token => NamingSettingsAsync(ApplyLogSchemaAsync, token), stoppingToken).ConfigureAwait(false);
             }
 
-            await services.Retry.RunAsync(ApplySchemaAsync, stoppingToken).ConfigureAwait(false);
+            await services.Retry.RunAsync(token => NamingSettingsAsync(ApplySchemaAsync, token), stoppingToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is LedgerException or EventLogException or DbException or UserErrorException)
         {
@@ -101,11 +101,14 @@ internal sealed partial class FollowerService(
         await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task ApplySchemaAsync(CancellationToken cancellationToken)
+    private Task ApplySchemaAsync(CancellationToken cancellationToken) => LedgerSchema.ApplyAsync(database, cancellationToken);
+
+    /// <summary>A setting that no retry heals ends the program with a line that names it.</summary>
+    private static async Task NamingSettingsAsync(Func<CancellationToken, Task> apply, CancellationToken cancellationToken)
     {
         try
         {
-            await LedgerSchema.ApplyAsync(database, cancellationToken).ConfigureAwait(false);
+            await apply(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (LedgerErrors.IsSettings(exception))
         {
