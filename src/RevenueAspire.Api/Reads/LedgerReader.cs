@@ -117,6 +117,11 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
             DatabaseErrors.DropConnections(services.GetRequiredService<NpgsqlDataSource>(), exception);
             throw Away(LedgerErrors.Describe(exception), exception);
         }
+        catch (ArgumentException exception)
+        {
+            // The driver's text about a connection string may hold its password.
+            throw Away($"The driver does not take a setting of ConnectionStrings:{Extensions.DatabaseName}.", exception);
+        }
         catch (Exception exception) when (exception is IOException or AuthenticationException)
         {
             // What the driver says of a handshake before it has a connection to speak of.
