@@ -49,8 +49,10 @@ internal sealed class ClientOptions : IValidatableObject
         }
     }
 
-    /// <summary>What is wrong with an address, or null.</summary>
+    /// <summary>What is wrong with an address, or null. Never repeats a password.</summary>
     public static string? UrlProblem(string url) =>
+        // Before anything repeats it: it may hold a password.
+        url.Contains('@') ? "an address holds no user name and password (nothing with @). The API's secret is given by --secret or Client:Secret." :
         Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" or "https+http" or "http+https" && uri.Host.Length > 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0
             ? null
             : $"'{url}' is not an address like http://localhost:8000.";

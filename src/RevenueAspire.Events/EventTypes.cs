@@ -67,18 +67,18 @@ public sealed class EventTypes
         {
             if (sign is not (1 or -1))
             {
-                throw new ArgumentException($"EventTypes: the sign of '{name}' must be 1 or -1, not {sign.ToString(CultureInfo.InvariantCulture)}.", nameof(signs));
+                throw new ArgumentException($"EventTypes: the sign of '{name}' must be 1 or -1, not {sign.ToString(CultureInfo.InvariantCulture)}.");
             }
 
             if (name is null || !byName.TryAdd(name, sign))
             {
-                throw new ArgumentException(name is null ? "EventTypes: a name is null." : $"EventTypes: '{name}' is given twice.", nameof(signs));
+                throw new ArgumentException(name is null ? "EventTypes: a name is null." : $"EventTypes: '{name}' is given twice.");
             }
         }
 
         if (byName.Count == 0)
         {
-            throw new ArgumentException("EventTypes: at least one event name is needed.", nameof(signs));
+            throw new ArgumentException("EventTypes: at least one event name is needed.");
         }
 
         var names = byName.Keys.ToArray();
@@ -116,12 +116,12 @@ public sealed class EventTypes
         }
         catch (EncoderFallbackException e)
         {
-            throw new ArgumentException($"EventTypes: the name '{name}' holds one half of a surrogate pair without the other.", nameof(name), e);
+            throw new ArgumentException($"EventTypes: the name '{name}' holds one half of a surrogate pair without the other.", e);
         }
 
         return utf8.Length is >= 1 and <= MaxNameBytes
             ? utf8
-            : throw new ArgumentException($"EventTypes: the name '{name}' must be 1 to {MaxNameBytes} bytes of UTF-8.", nameof(name));
+            : throw new ArgumentException($"EventTypes: the name '{name}' must be 1 to {MaxNameBytes} bytes of UTF-8.");
     }
 
     /// <summary>Each name goes in with its length before it, so that no two sets have the same input.</summary>

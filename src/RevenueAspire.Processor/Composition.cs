@@ -26,6 +26,7 @@ internal static class Composition
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory, ApplicationName = ApplicationName });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
+        builder.AddHangupStop();
         builder.AddProcessor();
         builder.Services.AddSingleton<FollowerService>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FollowerService>());
@@ -98,13 +99,9 @@ internal static class Composition
         }
         catch (ArgumentException exception)
         {
-            throw new OptionsValidationException("EventTypes", typeof(EventTypes), [Message(exception)]);
+            throw new OptionsValidationException("EventTypes", typeof(EventTypes), [exception.Message]);
         }
     }
-
-    /// <summary>Without the name of a parameter, which means nothing to who wrote the setting.</summary>
-    private static string Message(ArgumentException exception) =>
-        exception.ParamName is null ? exception.Message : exception.Message.Replace($" (Parameter '{exception.ParamName}')", "", StringComparison.Ordinal);
 
     /// <summary>The settings, or an error for people where one has the wrong type: the binder's message names it.</summary>
     private static ProcessorOptions ReadOptions(IServiceProvider services)

@@ -333,6 +333,6 @@ public sealed class RetryTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(10)), "--concurrency", "1"));
 
-        Assert.Contains("its data was replaced meanwhile", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("Its data was replaced meanwhile", _client.Error, StringComparison.Ordinal);
     }
 }

@@ -47,7 +47,7 @@ internal sealed class SendHarness : IDisposable
     /// <summary>Runs a command line; returns its exit code.</summary>
     public async Task<int> RunAsync(params string[] args)
     {
-        using var handler = new SocketsHttpHandler { UseProxy = false };
+        using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false };
         using var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         using var output = new StringWriter();
         using var error = new StringWriter();
@@ -59,8 +59,8 @@ internal sealed class SendHarness : IDisposable
                 terminal,
                 new ClientCommands(
                     Service: () => Task.FromResult(-1),
-                    Send: arguments => new SendCommand(arguments, Options, http, JournalDirectory, terminal, TimeProvider.System).RunAsync(Stop.Token),
-                    Load: arguments => new LoadCommand(arguments, Options, http, terminal, TimeProvider.System).RunAsync(Stop.Token)));
+                    Send: arguments => new SendCommand(arguments, Options, new ApiTarget(http, new Uri(arguments.Url ?? Options.Url)), JournalDirectory, terminal, TimeProvider.System).RunAsync(Stop.Token),
+                    Load: arguments => new LoadCommand(arguments, Options, new ApiTarget(http, new Uri(arguments.Url ?? Options.Url)), terminal, TimeProvider.System).RunAsync(Stop.Token)));
         }
         finally
         {

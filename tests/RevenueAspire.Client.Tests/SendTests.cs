@@ -249,8 +249,8 @@ public sealed class SendTests : IDisposable
         var path = _client.Write("a.jsonl", SendHarness.Events(5000));
         using var http = new HttpClient(new FailingHandler()) { Timeout = Timeout.InfiniteTimeSpan };
         var connection = new Http.ApiConnection(http, api.Url, FakeApi.Secret);
-        using var job = Sending.SendJob.Create(
-            Input.InputFile.Open(path), Journal.RunJournal.Open(_client.JournalDirectory, "send-x", path), api.Url, batch: 0, DateTimeOffset.UtcNow);
+        using var job = await Sending.SendJob.CreateAsync(
+            Input.InputFile.Open(path), Journal.RunJournal.Open(_client.JournalDirectory, "send-x", path), api.Url, batch: 0, DateTimeOffset.UtcNow, CancellationToken.None);
         job.Begin(null);
         var settings = new Sending.SendSettings { Concurrency = 4, RequestTimeout = TimeSpan.FromSeconds(5), GiveUpAfter = TimeSpan.FromSeconds(5), StartPatience = TimeSpan.FromSeconds(5) };
         using var run = new Sending.SendRun(job, connection, settings, new Silence(), TimeProvider.System);
@@ -313,16 +313,19 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_holds_the_rejected_lines_of_another_input_is_wrong_usage()
+    public async Task A_file_that_holds_the_rejected_lines_of_another_one_is_left_out()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(2));
         var rejected = _client.Write("a.jsonl.rejected.jsonl", "bad");
 
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync("send", file, rejected, "--url", api.Url.ToString()));
+        var moved = _client.Write("a.jsonl.rejected.12.jsonl", "bad");
 
-        Assert.Contains($"{rejected} holds the rejected lines of another file", _client.Error, StringComparison.Ordinal);
-        Assert.Empty(api.Keys);
+        Assert.Equal(ExitCodes.Done, await _client.RunAsync("send", file, rejected, moved, "--url", api.Url.ToString(), "--json"));
+
+        Assert.Contains($"{rejected} holds the rejected lines of {file}, and is left out", _client.Error, StringComparison.Ordinal);
+        Assert.Contains($$"""{"file":"{{moved}}","state":"left out","lines":0""", _client.Out, StringComparison.Ordinal);
+        Assert.Equal(SendHarness.Events(2).Order(), api.Records.Order());
         Assert.Equal(["bad"], File.ReadAllLines(rejected));
     }
 
@@ -331,7 +334,7 @@ public sealed class SendTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", "bad", SendHarness.Event(1));
-        var elsewhere = Path.Combine(_client.JournalDirectory, Journal.JournalNames.Send(file, api.Url) + ".a.jsonl.rejected.jsonl");
+        var elsewhere = Path.Combine(_client.JournalDirectory, Journal.JournalNames.Send(file, api.LogId, api.Url) + ".a.jsonl.rejected.jsonl");
         Directory.CreateDirectory(file + ".rejected.jsonl");
         Directory.CreateDirectory(elsewhere);
 

@@ -117,11 +117,55 @@ public sealed class StartupErrorsTests
     public void Describe_a_bug_is_null() => Assert.Null(StartupErrors.Describe(new InvalidOperationException("a bug")));
 
     [Fact]
-    public async Task RunAsync_lets_a_bug_through_and_returns_the_programs_own_code()
+    public async Task RunAsync_answers_a_bug_with_1_and_a_report_and_returns_the_programs_own_code()
     {
-        await Assert.ThrowsAsync<InvalidOperationException>(() => StartupErrors.RunAsync((Func<Task<int>>)(() => throw new InvalidOperationException("a bug"))));
+        Assert.Equal(1, await StartupErrors.RunAsync((Func<Task<int>>)(() => throw new InvalidOperationException("a bug of the test"))));
         Assert.Equal(3, await StartupErrors.RunAsync(() => Task.FromResult(3)));
         Assert.Equal(1, await StartupErrors.RunAsync((Func<Task<int>>)(() => throw new TimeoutException()), exception => exception is TimeoutException ? "a line of the test: too late" : null));
+    }
+
+    [Fact]
+    public void DescribeOrReport_of_a_bug_is_one_line_and_the_report_has_the_stack_trace()
+    {
+        Exception thrown;
+        try
+        {
+            throw new InvalidOperationException("a bug\nwith two lines \u001b[31m");
+        }
+        catch (InvalidOperationException exception)
+        {
+            thrown = exception;
+        }
+
+        var line = StartupErrors.DescribeOrReport(thrown);
+
+        Assert.Contains("InvalidOperationException: a bug with two lines \\u001b[31m. ", line, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', line);
+        var path = line[(line.IndexOf("The report is in ", StringComparison.Ordinal) + "The report is in ".Length)..];
+        Assert.Contains(nameof(DescribeOrReport_of_a_bug_is_one_line_and_the_report_has_the_stack_trace), File.ReadAllText(path), StringComparison.Ordinal);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite, File.GetUnixFileMode(path));
+        }
+
+        File.Delete(path);
+    }
+
+    [Fact]
+    public void Describe_takes_only_what_the_file_system_refused_for_a_users_error()
+    {
+        var missing = Assert.ThrowsAny<IOException>(() => File.ReadAllText("/nowhere/at/all"));
+        Assert.Contains("/nowhere/at/all", StartupErrors.Describe(missing), StringComparison.Ordinal);
+        if (OperatingSystem.IsLinux())
+        {
+            var full = Assert.ThrowsAny<IOException>(() => File.WriteAllText("/dev/full", "x"));
+            Assert.Contains("/dev/full", StartupErrors.Describe(full), StringComparison.Ordinal);
+        }
+
+        foreach (var bug in (Exception[])[new IOException("a transport broke"), new EndOfStreamException(), new FileLoadException("x"), new FileNotFoundException("Could not load", "Some.Library, Version=1.0.0.0")])
+        {
+            Assert.Null(StartupErrors.Describe(bug));
+        }
     }
 
     private static WebApplication Build()

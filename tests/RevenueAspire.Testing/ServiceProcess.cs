@@ -29,6 +29,16 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    /// <summary>Time that its threads have spent on processors so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>All lines so far, of both streams, as they came.</summary>
     public string Output
     {
@@ -57,8 +67,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <param name="environment">Set on top of the inherited environment, from which settings of the services are removed; a null value removes.</param>
     /// <param name="workingDirectory">Current directory of the process; the temporary folder by default.</param>
     /// <param name="input">All that its standard input gives; nothing by default.</param>
+    /// <param name="redirections">Redirections of a shell that starts it, as <c>&lt;&amp;- &gt;/dev/full</c>; none by default.</param>
     public static ServiceProcess Start(
-        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, byte[]? input = null)
+        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, byte[]? input = null, string? redirections = null)
     {
         var dll = project.EndsWith(".dll", StringComparison.Ordinal) ? project : Repository.Executable(project);
         if (!File.Exists(dll))
@@ -70,6 +81,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         if (Signals.IsInterruptIgnored)
         {
             command = ["env", "--default-signal=INT", .. command];
+        }
+
+        if (redirections is not null)
+        {
+            command = ["bash", "-c", $"exec \"$@\" {redirections}", "bash", .. command];
         }
 
         var start = new ProcessStartInfo(command[0], command[1..])
@@ -95,9 +111,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Runs to the end and returns the finished process; its exit code is <see cref="ExitCode"/>.</summary>
-    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, TimeSpan? limit = null, byte[]? input = null)
+    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, TimeSpan? limit = null, byte[]? input = null, string? redirections = null)
     {
-        var process = Start(project, arguments, environment, workingDirectory, input);
+        var process = Start(project, arguments, environment, workingDirectory, input, redirections);
         try
         {
             await process.WaitForExitAsync(limit);
@@ -282,6 +298,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     private static int Number(Signal signal) => signal switch
     {
+        Signal.Hangup => 1,
         Signal.Interrupt => 2,
         Signal.Kill => 9,
         Signal.Terminate => 15,

@@ -35,7 +35,7 @@ internal static class EventTypesSetting
         }
         catch (ArgumentException exception)
         {
-            throw Invalid($"{Section}: {exception.Message}");
+            throw Invalid(exception.Message);
         }
     }
 

@@ -12,7 +12,6 @@ internal static class StartupFailure
         // Text of a value that does not fit its type; it names the setting.
         InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } => exception.Message,
         FormatException { Source: "Microsoft.AspNetCore.Http" } => $"urls: {exception.Message} Write it like http://localhost:8000.",
-        IOException => exception.Message,
         _ => null,
     };
 }

@@ -8,7 +8,7 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary>What the user asked <c>send</c> to do; null where an option is not given.</summary>
-internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null);
+internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null, bool Follow = false);
 
 /// <summary>What the command line starts.</summary>
 /// <param name="Service">Without a command.</param>
@@ -26,7 +26,7 @@ internal static class ClientCommandLine
 
         Exit codes:
           0  every line is counted
-          1  not done, or not to the end: what to do is said on stderr
+          1  not done, or not to the end, or the result could not be written: what to do is said on stderr
           2  wrong usage
           3  done, but some lines were rejected: see FILE.rejected.jsonl
 
@@ -37,7 +37,8 @@ internal static class ClientCommandLine
         Examples:
           {{Program}} send events.jsonl
           {{Program}} send big.jsonl --batch 1000 --url http://localhost:8000
-          {{Program}} send big.jsonl --resume          go on after Ctrl+C, a kill or a power cut
+          {{Program}} send big.jsonl --resume          go on after Ctrl+C, a kill or a power cut, and with what was appended
+          {{Program}} send app.log --follow            go on with new lines until Ctrl+C
           {{Program}} send day.jsonl.gz                gzip is recognised by its first bytes, whatever the name
           tail -n 1000 log | {{Program}} send - --json    standard input; the result as one JSON object
 
@@ -62,7 +63,7 @@ internal static class ClientCommandLine
     public static async Task<int> RunAsync(string[] args, Terminal terminal, ClientCommands commands)
     {
         // A file may be called @x; stopping is wired in SendCommand, without a limit of two seconds.
-        var parsed = Build(commands).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        var parsed = Build(commands, [.. args.SkipWhile(arg => arg != "--").Skip(1)]).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (parsed.Action is ParseErrorAction)
         {
             foreach (var error in parsed.Errors)
@@ -78,14 +79,15 @@ internal static class ClientCommandLine
         return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = terminal.Out, Error = terminal.Error });
     }
 
-    private static RootCommand Build(ClientCommands commands)
+    private static RootCommand Build(ClientCommands commands, IReadOnlyList<string> afterDashes)
     {
         var files = new Argument<string[]>("FILE") { Description = "File of events, one JSON object a line; gzip is recognised by its first bytes; - is standard input.", Arity = ArgumentArity.OneOrMore };
         var (url, secret, concurrency) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency());
         var json = CommonOptions.Json();
         var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };
         var rate = new Option<int?>("--rate") { Description = "Lines a second at most. Without it as fast as the API answers.", HelpName = "N" };
-        var resume = new Option<bool>("--resume") { Description = "Go on where an earlier send of the same files to the same address was stopped." };
+        var resume = new Option<bool>("--resume") { Description = "Go on where an earlier send of the same files was stopped, and with what was appended to them since." };
+        var follow = new Option<bool>("--follow") { Description = "Go on with the lines that are appended to the file, until Ctrl+C." };
         batch.Validators.Add(result => CommonOptions.AddRangeError(result, batch, SendLimits.BatchLines));
         rate.Validators.Add(result => CommonOptions.AddRangeError(result, rate, SendLimits.Rate));
         files.Validators.Add(result =>
@@ -95,7 +97,7 @@ internal static class ClientCommandLine
             {
                 result.AddError("FILE is empty.");
             }
-            else if (paths.Find(path => path.StartsWith('-') && path != SpoolFile.StandardInput) is { } option)
+            else if (paths.Find(path => path.StartsWith('-') && path != SpoolFile.StandardInput && !afterDashes.Contains(path)) is { } option)
             {
                 // The library takes an option that it does not know for one more file.
                 result.AddError($"Unrecognized option '{option}'. A file of that name is written ./{option}.");
@@ -104,23 +106,23 @@ internal static class ClientCommandLine
             {
                 result.AddError($"{twice.Key} is named twice.");
             }
-            else if (paths.Find(path => paths.Exists(other => Path.GetFullPath(path) == RejectedFile.PathFor(Path.GetFullPath(other)))) is { } rejected)
-            {
-                // FILE*.jsonl takes it in; what is corrected in it is sent by itself.
-                result.AddError($"{rejected} holds the rejected lines of another file that is named. Send the two one after the other.");
-            }
         });
 
-        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, rate, resume, json };
+        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, rate, resume, follow, json };
         sendCommand.Validators.Add(result =>
         {
             if (result.GetValue(resume) && (result.GetValue(files) ?? []).Contains(SpoolFile.StandardInput))
             {
                 result.AddError("--resume needs a file: standard input cannot be read again.");
             }
+
+            if (result.GetValue(follow) && result.GetValue(files) is not [not SpoolFile.StandardInput])
+            {
+                result.AddError("--follow needs one file, and not standard input.");
+            }
         });
         sendCommand.SetAction(parsed => commands.Send(new SendArguments(
-            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume), parsed.GetValue(json), parsed.GetValue(rate))));
+            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume), parsed.GetValue(json), parsed.GetValue(rate), parsed.GetValue(follow))));
 
         var loadCommand = LoadCommandLine.Build(commands.Load);
         var root = new RootCommand("Sends events to the RevenueAspire API.") { sendCommand, loadCommand, CompletionCommand.Build(Program) };

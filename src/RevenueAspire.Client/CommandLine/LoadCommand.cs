@@ -6,15 +6,16 @@ using System.Text.Json.Serialization;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Load;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary><c>load</c>: drives the API at a rate, and prints what it measured.</summary>
-internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options, HttpMessageInvoker http, Terminal terminal, TimeProvider time)
+internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options, ApiTarget api, Terminal terminal, TimeProvider time)
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
 
-    private readonly ApiConnection _api = new(http, new Uri(arguments.Url ?? options.Url), arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
+    private readonly ApiConnection _api = new(api.Http, api.Url, arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
     private readonly int _seed = arguments.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue);
 
     /// <summary>Runs the command.</summary>
@@ -76,7 +77,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             var left = arguments.Duration - time.GetElapsedTime(start);
             terminal.Error.WriteLine(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, p99 {Milliseconds(run.Latency.Percentile(99))} ms, {(left > TimeSpan.Zero ? left : TimeSpan.Zero):hh\\:mm\\:ss} left"));
+                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, p99 {Milliseconds(run.Latency.Percentile(99))} ms{TimeLeft.Format(Math.Max(0, left.TotalSeconds))}"));
         }
 
         await work;

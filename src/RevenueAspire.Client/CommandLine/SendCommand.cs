@@ -7,14 +7,17 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary><c>send FILE...</c>: opens all files, puts all runs on disk, and then sends one after the other.</summary>
-internal sealed class SendCommand(SendArguments arguments, ClientOptions options, HttpMessageInvoker http, string journalDirectory, Terminal terminal, TimeProvider time)
+/// <summary><c>send FILE...</c>: opens all files, puts all runs on disk, and then sends one after the other. Whatever happens, <c>--json</c> prints its object.</summary>
+internal sealed class SendCommand(SendArguments arguments, ClientOptions options, ApiTarget api, string journalDirectory, Terminal terminal, TimeProvider time)
 {
-    private readonly ApiConnection _api = new(http, new Uri(arguments.Url ?? options.Url), arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
+    private readonly ApiConnection _api = new(api.Http, api.Url, arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
 
     private readonly SendDisplay _display = new(terminal, time);
 
     private readonly SendResults _results = new(terminal, arguments.Json);
+
+    /// <summary>A line for each file that has grown meanwhile.</summary>
+    private readonly List<string> _unsent = [];
 
     private readonly string _spoolDirectory = Path.Combine(Path.GetDirectoryName(journalDirectory)!, "spool");
 
@@ -37,16 +40,15 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         try
         {
             await OpenAsync(jobs, stop);
-            await BeginAsync(jobs.FindAll(job => !job.Entry.Finished), stop);
-            var anyRejected = false;
+            var code = ExitCodes.Done;
             foreach (var job in jobs)
             {
                 current = job;
-                anyRejected |= job.Entry.Finished ? SayDone(job) : await SendAsync(job, stop);
+                code = Worse(code, await SendAsync(job, stop));
                 current = null;
             }
 
-            return _results.End(anyRejected ? ExitCodes.Rejected : ExitCodes.Done, null);
+            return _results.End(code, _unsent.Count > 0 ? string.Join(' ', _unsent) : null);
         }
         catch (SendException failure)
         {
@@ -60,13 +62,23 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
             return _results.End(ExitCodes.NotDone, "Stopped.");
         }
+        catch (Exception bug)
+        {
+            var line = StartupErrors.DescribeOrReport(bug);
+            await terminal.Error.WriteLineAsync(line);
+            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
+            return _results.End(ExitCodes.NotDone, line);
+        }
         finally
         {
             jobs.ForEach(job => job.Dispose());
         }
     }
 
-    /// <summary>Opens every file and journal, so that what cannot be sent is said before anything is.</summary>
+    private static int Worse(int one, int other) =>
+        one == ExitCodes.NotDone || other == ExitCodes.NotDone ? ExitCodes.NotDone : Math.Max(one, other);
+
+    /// <summary>Opens every file, asks the API for its log, and puts all runs on disk, so that what cannot be sent is said before anything is.</summary>
     private async Task OpenAsync(List<SendJob> jobs, CancellationToken stop)
     {
         var inputs = new Queue<InputFile>();
@@ -74,13 +86,41 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         {
             foreach (var file in arguments.Files)
             {
+                if (RejectedFile.FindOwner(file, arguments.Files) is { } owner)
+                {
+                    _display.Warning($"{file} holds the rejected lines of {owner}, and is left out. Once they are corrected, send it alone.");
+                    _results.AddLeftOut(file);
+                    continue;
+                }
+
                 inputs.Enqueue(await InputFile.OpenAsync(file, terminal.OpenInput, _spoolDirectory, stop));
+                if (arguments.Follow && inputs.Peek().IsCopy)
+                {
+                    throw new SendException(SendFailure.LocalFile, $"{file} is compressed: --follow needs a plain file.");
+                }
             }
 
+            var log = await LogStateQuery.WaitAsync(_api, _settings, _display, time, stop);
+            if (log is null)
+            {
+                _display.Warning($"the health of {_api.Url} does not tell which keys it remembers: this run cannot be resumed after a kill.");
+            }
+
+            var opener = new JobOpener(journalDirectory, _api, log, _display, time);
             while (inputs.TryPeek(out var input))
             {
-                jobs.Add(await OpenAsync(input, stop));
+                if (arguments.Follow && !arguments.Resume)
+                {
+                    input.LimitTo(await input.FindEndOfLinesAsync(0, stop));
+                }
+
+                jobs.Add(arguments.Resume ? await opener.ResumeAsync(input, arguments.Batch, stop) : await opener.CreateAsync(input, _settings.Batch, stop));
                 inputs.Dequeue();
+            }
+
+            foreach (var job in jobs.Where(job => !job.Entry.Finished || job.Input.AddedBytes > 0))
+            {
+                job.Begin(log);
             }
         }
         finally
@@ -92,96 +132,104 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         }
     }
 
-    /// <summary>Asks the API for its log, and puts all runs on disk.</summary>
-    private async Task BeginAsync(List<SendJob> jobs, CancellationToken stop)
-    {
-        if (jobs.Count == 0)
-        {
-            return;
-        }
-
-        var log = await LogStateQuery.WaitAsync(_api, _settings, _display, time, stop);
-        if (log is null)
-        {
-            _display.Warning($"the health of {_api.Url} does not tell which keys it remembers: this run cannot be resumed after a kill.");
-        }
-
-        jobs.ForEach(job => job.Begin(log));
-    }
-
-    /// <summary>A new run, or the one to resume, which may have come to its end.</summary>
-    private async Task<SendJob> OpenAsync(InputFile input, CancellationToken stop)
-    {
-        var journal = RunJournal.Open(journalDirectory, input.IsStandardInput ? JournalNames.StandardInput() : JournalNames.Send(input.FullPath, _api.Url), input.GivenPath);
-        SendJob? job = null;
-        try
-        {
-            if (!arguments.Resume)
-            {
-                job = SendJob.Create(input, journal, _api.Url, _settings.Batch, time.GetUtcNow());
-                if (job.Replaced is { } replaced)
-                {
-                    _display.Warning($"an earlier send of {input.GivenPath} was stopped after line {replaced.LinesThrough}; this one begins anew and counts those lines again (--resume would have gone on).");
-                }
-
-                return job;
-            }
-
-            var entry = journal.Load()
-                ?? throw new SendException(SendFailure.NothingToResume, $"Nothing to resume: no send of {input.GivenPath} to {_api.Url} was begun. Leave --resume out.");
-            job = await SendJob.ResumeAsync(input, journal, entry, arguments.Batch, stop);
-            if (job.AddedBytes > 0)
-            {
-                _display.Warning($"{SendDisplay.Number(job.AddedBytes)} bytes were appended to {input.GivenPath} after its send had begun; they are not part of it, and not sent.");
-            }
-
-            return job;
-        }
-        finally
-        {
-            if (job is null)
-            {
-                journal.Dispose();
-            }
-        }
-    }
-
-    /// <summary>Sends one file and says how it ended.</summary>
-    /// <returns>Whether lines were rejected.</returns>
-    private async Task<bool> SendAsync(SendJob job, CancellationToken stop)
+    /// <summary>Sends one file, with <c>--resume</c> also what was appended to it since its run began, and says how it ended.</summary>
+    /// <returns>The exit code of this file.</returns>
+    private async Task<int> SendAsync(SendJob job, CancellationToken stop)
     {
         var file = job.Input.GivenPath;
-        if (job.IsResumed && job.Entry.OpenThrough > 0)
+        if (job.Entry.Finished && job.Input.OpenedLength == job.Entry.Length && !arguments.Follow)
         {
-            await terminal.Error.WriteLineAsync($"{file}: going on after line {SendDisplay.Number(job.Entry.LinesThrough)}");
+            _results.AddSentBefore(job);
+        }
+        else
+        {
+            var progress = new SendProgress(time);
+            try
+            {
+                if (job.IsResumed && job.Entry.OpenThrough > 0)
+                {
+                    await terminal.Error.WriteLineAsync($"{file}: going on after line {SendDisplay.Number(job.Entry.LinesThrough)}");
+                }
+
+                await RunAsync(job, progress, stop);
+                if (arguments.Follow)
+                {
+                    await FollowAsync(job, progress, stop);
+                }
+
+                if (job.IsResumed && job.Input.MayHaveChanged)
+                {
+                    await job.RequireUnchangedAsync(CancellationToken.None);
+                }
+            }
+            catch
+            {
+                _results.AddStopped(job, progress);
+                throw;
+            }
+            finally
+            {
+                _display.EndFile(file);
+            }
+
+            _results.AddSent(job, progress);
         }
 
-        var start = time.GetTimestamp();
-        using var run = new SendRun(job, _api, _settings, _display, time);
-        try
-        {
-            await _display.ShowAsync(file, job.Entry.Length, job.Entry.SentThrough, run, () => run.RunAsync(stop));
-        }
-        catch
-        {
-            _results.AddStopped(job, run.RejectedPath, time.GetElapsedTime(start));
-            throw;
-        }
-        finally
-        {
-            _display.EndFile(file);
-        }
-
-        _results.AddSent(job, run, time.GetElapsedTime(start));
-        return job.Entry.Rejected > 0;
+        return Worse(await SayWhatIsUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Done);
     }
 
-    /// <summary>Says that an earlier process has sent all of it.</summary>
-    /// <returns>Whether lines were rejected.</returns>
-    private bool SayDone(SendJob job)
+    /// <summary>Sends up to the length at which the file was opened: first what the run was about, and then what was appended to it before.</summary>
+    private async Task RunAsync(SendJob job, SendProgress progress, CancellationToken stop)
     {
-        _results.AddSentBefore(job);
-        return job.Entry.Rejected > 0;
+        // Ctrl+C ends the following, not what lies in the file by then.
+        var runStop = arguments.Follow ? CancellationToken.None : stop;
+        while (!job.Entry.Finished || (arguments.Resume && job.Input.OpenedLength > job.Entry.Length && !arguments.Follow))
+        {
+            if (job.Entry.Finished)
+            {
+                job.Extend(job.Input.OpenedLength, _api.Log.Highest);
+            }
+
+            using var run = new SendRun(job, _api, _settings, _display, time);
+            progress.Add(run);
+            await _display.ShowAsync(job.Input.GivenPath, job.Entry.Length, job.Entry.SentThrough, run, () => run.RunAsync(runStop));
+        }
+    }
+
+    /// <summary>Sends whole lines as they are appended, until Ctrl+C; then all that are in the file.</summary>
+    private async Task FollowAsync(SendJob job, SendProgress progress, CancellationToken stop)
+    {
+        await terminal.Error.WriteLineAsync($"{job.Input.GivenPath}: sent so far; lines that are appended are sent until Ctrl+C");
+        var follower = new FileFollower(job.Input, _display);
+        for (var isLast = false; !isLast;)
+        {
+            isLast = !await follower.WaitAsync(job.Entry.Length, stop);
+            var end = await job.Input.FindEndOfLinesAsync(job.Entry.Length, CancellationToken.None);
+            if (end > job.Entry.Length)
+            {
+                job.Extend(end, _api.Log.Highest);
+                using var run = new SendRun(job, _api, _settings, _display, time);
+                progress.Add(run);
+                await run.RunAsync(CancellationToken.None);
+            }
+        }
+
+        await job.RequireUnchangedAsync(CancellationToken.None);
+    }
+
+    /// <summary>Reports what was appended to a file and is not sent, and how to send it.</summary>
+    private async Task<int> SayWhatIsUnsentAsync(SendJob job)
+    {
+        if (job.Input.AddedBytes is not (> 0 and var added))
+        {
+            return ExitCodes.Done;
+        }
+
+        var what = job.Input.IsCopy ? "(compressed) were appended while it was sent" : arguments.Follow ? "at its end are no whole line yet" : "were appended after its send had begun";
+        var line = $"{job.Input.GivenPath}: {SendDisplay.Number(added)} bytes {what}, and are not sent. Send them with: {ResumeCommand()}";
+        await terminal.Error.WriteLineAsync(line);
+        _unsent.Add(line);
+        return ExitCodes.NotDone;
     }
 
     private static string Advice(SendException failure) => failure.Failure == SendFailure.Unauthorized ? " Set --secret or Client:Secret." : "";
@@ -201,16 +249,24 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             return;
         }
 
+        await terminal.Error.WriteLineAsync($"{counted} Go on with: {ResumeCommand()}");
+    }
+
+    private string ResumeCommand()
+    {
         var command = new StringBuilder("RevenueAspire.Client send");
-        command.AppendJoin("", arguments.Files.Where(file => file != SpoolFile.StandardInput).Select(file => " " + Quoted(file)));
+        command.AppendJoin("", arguments.Files.Where(file => file != SpoolFile.StandardInput && RejectedFile.FindOwner(file, arguments.Files) is null).Select(file => " " + Quoted(file)));
         if (arguments.Url is { } url)
         {
             command.Append(" --url ").Append(url);
         }
 
-        await terminal.Error.WriteLineAsync(
-            $"{counted} Go on with: {command} --resume");
+        return command.Append(arguments.Follow ? " --resume --follow" : " --resume").ToString();
     }
 
-    private static string Quoted(string file) => file.Any(c => !char.IsAsciiLetterOrDigit(c) && !"/\\:._-+@".Contains(c)) ? $"'{file}'" : file;
+    private static string Quoted(string file)
+    {
+        var path = file.StartsWith('-') ? "./" + file : file;
+        return path.Any(c => !char.IsAsciiLetterOrDigit(c) && !"/\\:._-+@".Contains(c)) ? $"'{path.Replace("'", "'\\''", StringComparison.Ordinal)}'" : path;
+    }
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.CommandLine;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 
@@ -107,7 +108,7 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
         {
             var seconds = Math.Max(time.GetElapsedTime(start).TotalSeconds, 0.001);
             var sent = run.AnsweredBytes;
-            var left = sent == 0 ? "" : $", {TimeSpan.FromSeconds((length - before - sent) * seconds / sent):hh\\:mm\\:ss} left";
+            var left = sent == 0 ? "" : TimeLeft.Format((length - before - sent) * seconds / sent);
             lock (_gate)
             {
                 Write($"{file}: {100 * (before + sent) / Math.Max(length, 1)} %, {Number(run.AnsweredLines)} lines, {Number((long)(run.AnsweredLines / seconds))} lines/s{left}");

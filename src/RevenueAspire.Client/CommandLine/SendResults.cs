@@ -13,12 +13,12 @@ internal sealed class SendResults(Terminal terminal, bool json)
     private readonly List<SentFile> _files = [];
 
     /// <summary>A file that was sent to its end.</summary>
-    public void AddSent(SendJob job, SendRun run, TimeSpan elapsed)
+    public void AddSent(SendJob job, SendProgress progress)
     {
-        Add("sent", job, run.RejectedPath, elapsed);
+        Add("sent", job, progress.Elapsed);
         if (!json)
         {
-            terminal.Out.WriteLine(Summary(job, run, elapsed));
+            terminal.Out.WriteLine(Summary(job, progress));
         }
     }
 
@@ -26,7 +26,7 @@ internal sealed class SendResults(Terminal terminal, bool json)
     public void AddSentBefore(SendJob job)
     {
         var entry = job.Entry;
-        Add("sent before", job, entry.RejectedPath, TimeSpan.Zero);
+        Add("sent before", job, TimeSpan.Zero);
         if (!json)
         {
             var rejected = entry.Rejected > 0 ? $"; the rejected lines are in {entry.RejectedPath}" : "";
@@ -35,7 +35,10 @@ internal sealed class SendResults(Terminal terminal, bool json)
     }
 
     /// <summary>A file whose send ended early.</summary>
-    public void AddStopped(SendJob job, string rejectedPath, TimeSpan elapsed) => Add("stopped", job, rejectedPath, elapsed);
+    public void AddStopped(SendJob job, SendProgress progress) => Add("stopped", job, progress.Elapsed);
+
+    /// <summary>A file that holds the rejected lines of another one, and is not sent.</summary>
+    public void AddLeftOut(string file) => _files.Add(new SentFile(file, "left out", 0, 0, 0, null, 0, 0));
 
     /// <summary>Ends the command.</summary>
     /// <returns>The exit code.</returns>
@@ -52,27 +55,28 @@ internal sealed class SendResults(Terminal terminal, bool json)
     private static string Counts(SendJob job) =>
         $"{SendDisplay.Number(job.Entry.Accepted + job.Entry.Rejected)} lines sent, {SendDisplay.Number(job.Entry.Accepted)} accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected";
 
-    private static string Summary(SendJob job, SendRun run, TimeSpan elapsed)
+    private static string Summary(SendJob job, SendProgress progress)
     {
+        var elapsed = progress.Elapsed;
         var text = new StringBuilder($"{job.Input.GivenPath}: {Counts(job)}");
-        text.Append(CultureInfo.InvariantCulture, $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(run.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
+        text.Append(CultureInfo.InvariantCulture, $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(progress.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
         if (job.Entry.Rejected > 0)
         {
-            text.Append(CultureInfo.InvariantCulture, $"; the rejected lines are in {run.RejectedPath}");
+            text.Append(CultureInfo.InvariantCulture, $"; the rejected lines are in {job.Entry.RejectedPath}");
         }
-        else if (File.Exists(run.RejectedPath))
+        else if (RejectedFile.PathFor(job.Input.FullPath) is var earlier && File.Exists(earlier))
         {
-            text.Append(CultureInfo.InvariantCulture, $"; {run.RejectedPath} is from an earlier run");
+            text.Append(CultureInfo.InvariantCulture, $"; {earlier} is from an earlier run");
         }
 
         return text.ToString();
     }
 
-    private void Add(string state, SendJob job, string? rejectedPath, TimeSpan elapsed)
+    private void Add(string state, SendJob job, TimeSpan elapsed)
     {
         var entry = job.Entry;
         _files.Add(new SentFile(
-            job.Input.GivenPath, state, entry.Accepted + entry.Rejected, entry.Accepted, entry.Rejected, entry.Rejected > 0 ? rejectedPath : null, Math.Round(elapsed.TotalSeconds, 3)));
+            job.Input.GivenPath, state, entry.Accepted + entry.Rejected, entry.Accepted, entry.Rejected, entry.Rejected > 0 ? entry.RejectedPath : null, Math.Round(elapsed.TotalSeconds, 3), job.Input.AddedBytes));
     }
 }
 
@@ -80,7 +84,7 @@ internal sealed class SendResults(Terminal terminal, bool json)
 internal sealed record SendResult(int ExitCode, IReadOnlyList<SentFile> Files, string? Error);
 
 /// <summary>A file of <see cref="SendResult"/>; counts are those of the run, over all its resumptions.</summary>
-internal sealed record SentFile(string File, string State, long Lines, long Accepted, long Rejected, string? RejectedFile, double Seconds);
+internal sealed record SentFile(string File, string State, long Lines, long Accepted, long Rejected, string? RejectedFile, double Seconds, long UnsentBytes);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
 [JsonSerializable(typeof(SendResult))]

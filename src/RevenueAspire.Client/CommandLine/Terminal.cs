@@ -1,3 +1,5 @@
+using RevenueAspire.CommandLine;
+
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary>Where the tool writes: results to one, everything else to the other.</summary>
@@ -8,5 +10,5 @@ namespace RevenueAspire.Client.CommandLine;
 internal sealed record Terminal(TextWriter Out, TextWriter Error, bool IsInteractive, Func<Stream> OpenInput)
 {
     /// <summary>The process's own.</summary>
-    public static Terminal Console { get; } = new(System.Console.Out, System.Console.Error, !System.Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb", System.Console.OpenStandardInput);
+    public static Terminal Console { get; } = new(System.Console.Out, System.Console.Error, !System.Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb", GuardedConsole.OpenStandardInput);
 }

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.ServiceDiscovery;
 using RevenueAspire.Client.Http;
 using RevenueAspire.CommandLine;
 using RevenueAspire.ServiceDefaults;
@@ -8,29 +9,38 @@ namespace RevenueAspire.Client.CommandLine;
 /// <summary>The host of <c>send</c> and <c>load</c>: configuration, telemetry and HttpClient as the service has them; no web server, and the console is the command's own.</summary>
 internal static class ToolHost
 {
+    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+
     /// <returns>The exit code.</returns>
     public static Task<int> SendAsync(SendArguments arguments) => RunAsync(
         arguments.Concurrency,
-        (services, options, http, stop) => new SendCommand(
-            arguments, options, http, Path.Combine(DataDirectory.Resolve(services.GetRequiredService<IConfiguration>()), "client"), Terminal.Console, TimeProvider.System).RunAsync(stop));
+        arguments.Url,
+        (services, options, api, stop) => new SendCommand(
+            arguments, options, api, Path.Combine(DataDirectory.Resolve(services.GetRequiredService<IConfiguration>()), "client"), Terminal.Console, TimeProvider.System).RunAsync(stop));
 
     /// <returns>The exit code.</returns>
     public static Task<int> LoadAsync(LoadArguments arguments) => RunAsync(
         arguments.Concurrency,
-        (_, options, http, stop) => new LoadCommand(arguments, options, http, Terminal.Console, TimeProvider.System).RunAsync(stop));
+        arguments.Url,
+        (_, options, api, stop) => new LoadCommand(arguments, options, api, Terminal.Console, TimeProvider.System).RunAsync(stop));
 
-    private static async Task<int> RunAsync(int? concurrency, Func<IServiceProvider, ClientOptions, HttpMessageInvoker, CancellationToken, Task<int>> command)
+    private static async Task<int> RunAsync(int? concurrency, string? url, Func<IServiceProvider, ClientOptions, ApiTarget, CancellationToken, Task<int>> command)
     {
         // Read by .NET when the first socket is made: answers are taken up on the thread that hears of them, instead of waking another one for each. Measured: a tenth to a fifth more
         // single events a second. Nothing in a command blocks such a thread for long: files are written elsewhere. The service shares its process with a web server, and stays as it is.
-        Environment.SetEnvironmentVariable("DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS", "1");
+        if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
+        {
+            Environment.SetEnvironmentVariable(InlineCompletions, "1");
+        }
+
+        var proxy = EnvironmentProxy.Install();
         using var signals = new StopSignals();
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
         builder.Logging.SetMinimumLevel(LogLevel.Error);
         builder.Services.AddClientOptions();
-        builder.Services.AddApiHttpClient(services => concurrency ?? services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency);
+        builder.Services.AddApiHttpClient(services => concurrency ?? services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency, proxy);
         // The host's own answer to Ctrl+C would end the process before progress is saved.
         builder.Services.AddSingleton<IHostLifetime, NoLifetime>();
         using var host = builder.Build();
@@ -38,7 +48,10 @@ internal static class ToolHost
         try
         {
             var services = host.Services;
-            return await command(services, services.GetRequiredService<IOptions<ClientOptions>>().Value, services.GetRequiredService<IHttpMessageHandlerFactory>().CreateApiInvoker(), signals.Token);
+            var options = services.GetRequiredService<IOptions<ClientOptions>>().Value;
+            var address = await ApiAddress.ResolveAsync(services.GetRequiredService<ServiceEndpointResolver>(), new Uri(url ?? options.Url), CancellationToken.None);
+            var api = new ApiTarget(services.GetRequiredService<IHttpMessageHandlerFactory>().CreateApiInvoker(), address);
+            return GuardedConsole.ExitCode(await command(services, options, api, signals.Token));
         }
         finally
         {
@@ -53,3 +66,8 @@ internal static class ToolHost
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 }
+
+/// <summary>Where a command sends to.</summary>
+/// <param name="Http">The connections.</param>
+/// <param name="Url">The API's address, after service discovery.</param>
+internal sealed record ApiTarget(HttpMessageInvoker Http, Uri Url);

@@ -12,7 +12,7 @@ internal enum AnswerKind
     /// <summary>408, 429, 5xx, no connection, a broken one, or a time-out: send it again with the same key.</summary>
     TryAgain,
 
-    /// <summary>401 or 403.</summary>
+    /// <summary>401: the API refuses the secret.</summary>
     Unauthorized,
 
     /// <summary>413: the body is too large.</summary>
@@ -20,6 +20,9 @@ internal enum AnswerKind
 
     /// <summary>422: the key is known with another body.</summary>
     KeyConflict,
+
+    /// <summary>No answer of the API's, and a repeat would meet the same: an untrusted certificate, a redirect, a refusal by a proxy. <see cref="Answer.Detail"/> is the cause.</summary>
+    Impossible,
 
     /// <summary>Anything else: not the API that was expected.</summary>
     Unexpected,
@@ -48,6 +51,12 @@ internal sealed record Answer(AnswerKind Kind)
     /// <summary>What the API, or the connection, says about it.</summary>
     public string Detail { get; init; } = "";
 
-    /// <summary>How long the API asks to wait.</summary>
+    /// <summary>Whether <see cref="Detail"/> is the API's own text: a proxy's page in its place has none.</summary>
+    public bool IsExplained { get; init; }
+
+    /// <summary>How long the API asks to wait; a day at most.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>Set when the lines are accepted, but by another log than the run began with: the run must not go on.</summary>
+    public string? OtherLog { get; init; }
 }

@@ -54,10 +54,10 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     }
 
     /// <summary>Asks for the state of the log.</summary>
-    /// <returns>The state, null when this API's health does not tell, or the reason why it did not answer yet.</returns>
+    /// <returns>The state, null when this API's health does not tell; and an answer when it gave none: one that may be repeated, or <see cref="AnswerKind.Impossible"/>.</returns>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
-    public async Task<(LogState? State, string? Unavailable)> GetLogStateAsync(CancellationToken cancellationToken)
+    public async Task<(LogState? State, Answer? Failure)> GetLogStateAsync(CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, _health);
         using var response = await SendAsync(request, cancellationToken);
@@ -67,8 +67,13 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
             var body = await ReadBodyAsync(response, buffer, MaxAnswerBytes, cancellationToken);
             // An API whose log cannot be written answers 503, but tells its state all the same.
             var state = LogState.Parse(body);
-            var isTransient = IsTransient(response.StatusCode);
-            return (state, state is null && isTransient ? $"it answers {(int)response.StatusCode}" : null);
+            if (state is not null)
+            {
+                return (state, null);
+            }
+
+            var status = response.StatusCode;
+            return (null, IsTransient(status) ? new Answer(AnswerKind.TryAgain) { Detail = $"it answers {(int)status}", RetryAfter = RetryAfterHeader.Read(response.Headers) } : Impossible(response));
         }
         finally
         {
@@ -113,13 +118,33 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
             HttpStatusCode.BadRequest when body is { Rejected: { } rejected } && isBatch =>
                 new Answer(AnswerKind.Rejected) { RejectedCount = body.RejectedCount ?? rejected.Count, Rejected = rejected, Detail = detail },
             HttpStatusCode.BadRequest when detail.Length > 0 && !isBatch => new Answer(AnswerKind.Rejected) { RejectedCount = 1, Detail = detail },
-            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden => new Answer(AnswerKind.Unauthorized) { Detail = detail },
-            HttpStatusCode.RequestEntityTooLarge => new Answer(AnswerKind.TooLarge) { Detail = detail },
-            HttpStatusCode.UnprocessableEntity => new Answer(AnswerKind.KeyConflict) { Detail = detail },
-            _ when IsTransient(status) => new Answer(AnswerKind.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfter(response.Headers.RetryAfter) },
-            _ => new Answer(AnswerKind.Unexpected) { Detail = Describe(status, detail) },
+            HttpStatusCode.Unauthorized when detail.Length > 0 => new Answer(AnswerKind.Unauthorized) { Detail = detail },
+            HttpStatusCode.RequestEntityTooLarge => new Answer(AnswerKind.TooLarge) { Detail = detail, IsExplained = detail.Length > 0 },
+            HttpStatusCode.UnprocessableEntity when detail.Length > 0 => new Answer(AnswerKind.KeyConflict) { Detail = detail },
+            _ when IsTransient(status) => new Answer(AnswerKind.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfterHeader.Read(response.Headers) },
+            _ => Impossible(response) ?? new Answer(AnswerKind.Unexpected) { Detail = Describe(status, detail) },
         };
     }
+
+    /// <summary>The cause where a status says that something in front of the API answers, or that the address is another one; else null.</summary>
+    private static Answer? Impossible(HttpResponseMessage response)
+    {
+        var status = (int)response.StatusCode;
+        var cause = response.StatusCode switch
+        {
+            HttpStatusCode.Forbidden => "it answers 403 (forbidden), which the API never does: a proxy or a firewall in front of it refuses the request",
+            HttpStatusCode.ProxyAuthenticationRequired => "the proxy asks for a user name and a password (407): write them into HTTP_PROXY, as http://user:password@proxy:3128",
+            HttpStatusCode.NetworkAuthenticationRequired => "the network asks for a login first (511)",
+            HttpStatusCode.Unauthorized when response.RequestMessage?.Method == HttpMethod.Post => "it answers 401, but not as the API does: a proxy in front of it asks for a login",
+            >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest when response.Headers.Location is { } location => $"it redirects ({status}) to {Shown(location)}; if that is the API, use that address",
+            _ => null,
+        };
+        return cause is null ? null : new Answer(AnswerKind.Impossible) { Detail = cause };
+    }
+
+    /// <summary>Without what may be secret in it: user name, password and query.</summary>
+    private static string Shown(Uri location) =>
+        OneLine(location.IsAbsoluteUri ? location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) : location.OriginalString.Split('?', '#')[0]);
 
     private Answer Accepted(bool isBatch, AnswerBody? body)
     {
@@ -129,14 +154,11 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
             return new Answer(AnswerKind.Unexpected) { Detail = "202 without a receipt" };
         }
 
-        if (!Log.Advance(body.LogId, body.ReceiptOffset))
-        {
-            return new Answer(AnswerKind.Unexpected) { Detail = $"a receipt of the log {body.LogId:N}, while the run began with the log {Log.Id:N}: its data was replaced meanwhile" };
-        }
-
+        // Accepted is accepted, wherever: sent again to the log that the run began with, the lines would count in both.
+        var otherLog = Log.Advance(body.LogId, body.ReceiptOffset) ? null : $"a receipt of the log {body.LogId:N}, while the run began with the log {Log.Id:N}";
         return isBatch
-            ? new Answer(AnswerKind.Accepted) { Accepted = body.Accepted!.Value, RejectedCount = body.RejectedCount!.Value, Rejected = body.Rejected ?? [] }
-            : Answer.OneAccepted;
+            ? new Answer(AnswerKind.Accepted) { Accepted = body.Accepted!.Value, RejectedCount = body.RejectedCount!.Value, Rejected = body.Rejected ?? [], OtherLog = otherLog }
+            : otherLog is null ? Answer.OneAccepted : Answer.OneAccepted with { OtherLog = otherLog };
     }
 
     /// <summary>Reads the whole body, so that its connection can be used again, into the buffer, or a larger one where it does not fit.</summary>
@@ -163,11 +185,12 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         }
     }
 
-    private static bool IsTransient(HttpStatusCode status) =>
-        status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500;
-
-    private static TimeSpan? RetryAfter(RetryConditionHeaderValue? header) =>
-        header?.Delta ?? (header?.Date - DateTimeOffset.UtcNow is { } until ? until > TimeSpan.Zero ? until : TimeSpan.Zero : null);
+    private static bool IsTransient(HttpStatusCode status) => status switch
+    {
+        HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests => true,
+        HttpStatusCode.NotImplemented or HttpStatusCode.HttpVersionNotSupported or HttpStatusCode.NetworkAuthenticationRequired => false,
+        _ => (int)status >= 500,
+    };
 
     private static string Describe(HttpStatusCode status, string detail) => detail.Length == 0 ? $"{(int)status}" : $"{(int)status}: {detail}";
 

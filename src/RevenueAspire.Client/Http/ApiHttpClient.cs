@@ -11,7 +11,8 @@ internal static class ApiHttpClient
     /// <summary>Registers the client under <see cref="Name"/>.</summary>
     /// <param name="services">Where service discovery is already registered.</param>
     /// <param name="concurrency">Connections at most.</param>
-    public static void AddApiHttpClient(this IServiceCollection services, Func<IServiceProvider, int> concurrency) =>
+    /// <param name="proxy">The environment's proxy, or null.</param>
+    public static void AddApiHttpClient(this IServiceCollection services, Func<IServiceProvider, int> concurrency, EnvironmentProxy? proxy) =>
         services.AddHttpClient(Name)
             .UseSocketsHttpHandler((handler, provider) =>
             {
@@ -23,8 +24,11 @@ internal static class ApiHttpClient
                 // A redirected POST would arrive as a GET; a wrong address is better said than followed.
                 handler.AllowAutoRedirect = false;
                 handler.UseCookies = false;
-                handler.UseProxy = false;
+                handler.UseProxy = proxy is not null;
+                handler.Proxy = proxy;
             })
+            // The defaults' handlers: a run has its own rules for retries and limits, and resolves its address once (ApiAddress).
+            .ConfigureAdditionalHttpMessageHandlers((handlers, _) => handlers.Clear())
             .SetHandlerLifetime(Timeout.InfiniteTimeSpan)
             .RemoveAllLoggers();
 }

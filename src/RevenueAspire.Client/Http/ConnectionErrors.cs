@@ -1,26 +1,91 @@
+using System.Net;
 using System.Net.Sockets;
+using System.Security.Authentication;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Says in a few words what went wrong with a connection.</summary>
+/// <summary>What a failed connection means, in a few words. Pure.</summary>
 internal static class ConnectionErrors
 {
-    public static string Describe(Exception exception)
+    /// <summary><see cref="AnswerKind.TryAgain"/> for a failure that may pass, <see cref="AnswerKind.Impossible"/> for one that a repeat would meet again.</summary>
+    /// <param name="exception">An <see cref="HttpRequestException"/> or <see cref="IOException"/> of an attempt.</param>
+    public static Answer Judge(Exception exception) =>
+        Permanent(exception) is { } cause
+            ? new Answer(AnswerKind.Impossible) { Detail = cause }
+            : new Answer(AnswerKind.TryAgain) { Detail = Describe(exception) };
+
+    private static string? Permanent(Exception exception)
     {
-        for (var inner = exception; inner is not null; inner = inner.InnerException)
+        if (exception is not HttpRequestException request)
         {
-            if (inner is SocketException socket)
+            return null;
+        }
+
+        if (request.HttpRequestError == HttpRequestError.ProxyTunnelError)
+        {
+            return request.StatusCode is >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError and not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests)
+                ? $"the proxy refuses the connection ({(int)request.StatusCode}); see HTTPS_PROXY and NO_PROXY"
+                : null;
+        }
+
+        // A connection that breaks in the handshake ends in an IOException; what the handshake itself refuses is refused again.
+        return Find<AuthenticationException>(exception) is { } refusal && Find<SocketException>(exception) is null ? DescribeTls(refusal) : null;
+    }
+
+    private static string DescribeTls(AuthenticationException refusal) => refusal.Message switch
+    {
+        var message when message.Contains("certificate", StringComparison.OrdinalIgnoreCase) => $"its certificate is not trusted: {OneLine(message)}",
+        var message when message.Contains("frame", StringComparison.OrdinalIgnoreCase) || Mentions(refusal, "wrong version number") || Mentions(refusal, "packet length")
+            => "it does not answer with TLS; an API without a certificate has an address that begins with http://",
+        var message => $"no TLS connection: {OneLine(message)}",
+    };
+
+    private static string Describe(Exception exception)
+    {
+        if (exception is HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } tunnel)
+        {
+            return tunnel.StatusCode is { } status ? $"the proxy answers {(int)status}" : "the proxy makes no connection";
+        }
+
+        if (Find<SocketException>(exception) is { } socket)
+        {
+            return socket.SocketErrorCode switch
             {
-                return socket.SocketErrorCode switch
-                {
-                    SocketError.ConnectionRefused => "connection refused",
-                    SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => "unknown host",
-                    SocketError.ConnectionReset => "the connection was cut",
-                    _ => socket.Message,
-                };
+                SocketError.ConnectionRefused => "connection refused",
+                SocketError.HostNotFound or SocketError.TryAgain or SocketError.NoData => "unknown host",
+                SocketError.ConnectionReset => "the connection was cut",
+                _ => socket.Message,
+            };
+        }
+
+        return exception is HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } or IOException ? "the connection was cut" : OneLine(exception.Message);
+    }
+
+    private static T? Find<T>(Exception? exception) where T : Exception
+    {
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            if (exception is T found)
+            {
+                return found;
             }
         }
 
-        return exception is HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } or IOException ? "the connection was cut" : exception.Message;
+        return null;
     }
+
+    private static bool Mentions(Exception? exception, string text)
+    {
+        for (; exception is not null; exception = exception.InnerException)
+        {
+            if (exception.Message.Contains(text, StringComparison.OrdinalIgnoreCase))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    private static string OneLine(string text) => text.ReplaceLineEndings(" ").Trim().TrimEnd('.');
 }

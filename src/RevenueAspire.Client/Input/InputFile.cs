@@ -4,19 +4,33 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Input;
 
-/// <summary>A file to send. Its length is fixed when it is opened, so that what is appended meanwhile belongs to a later run. Thread-safe.</summary>
+/// <summary>A file to send. What the run is about ends at a fixed length, whatever is appended meanwhile. Thread-safe.</summary>
 internal sealed class InputFile : IDisposable
 {
     /// <summary>Stands for the path of standard input: rejected lines go beside a file of that name in the current directory.</summary>
     private const string StandardInputName = "standard-input";
 
-    private InputFile(string givenPath, SafeFileHandle handle)
+    /// <summary>Far above the grain of any file system's clock, but for FAT's.</summary>
+    private static readonly TimeSpan Grain = TimeSpan.FromSeconds(2);
+
+    private readonly bool _isCopy;
+    private readonly DateTime _modified;
+    private readonly bool _wasJustModified;
+    private readonly long _packedLength;
+
+    private InputFile(string givenPath, SafeFileHandle handle, bool isCopy = false, long packedLength = 0)
     {
         GivenPath = givenPath;
+        _isCopy = isCopy;
+        _packedLength = packedLength;
+        // Before any byte is read: what changes from now on has another time, unless the clock's grain hides it.
+        _modified = File.GetLastWriteTimeUtc(handle);
+        _wasJustModified = DateTime.UtcNow - _modified < Grain;
         IsStandardInput = givenPath == SpoolFile.StandardInput;
         FullPath = Path.GetFullPath(IsStandardInput ? StandardInputName : givenPath);
         Handle = handle;
         Length = RandomAccess.GetLength(handle);
+        OpenedLength = Length;
     }
 
     /// <summary>The path as the user wrote it, for messages.</summary>
@@ -29,8 +43,23 @@ internal sealed class InputFile : IDisposable
 
     public SafeFileHandle Handle { get; }
 
-    /// <summary>Bytes at the time of opening, or when a resumed run began.</summary>
+    /// <summary>Bytes that the run is about: those at the time of opening, or when a resumed run began.</summary>
     public long Length { get; private set; }
+
+    /// <summary>Bytes at the time of opening.</summary>
+    public long OpenedLength { get; }
+
+    /// <summary>Whether it is a copy of what was inflated, or of standard input, which nobody else can change.</summary>
+    public bool IsCopy => _isCopy;
+
+    /// <summary>Bytes now.</summary>
+    public long CurrentLength => RandomAccess.GetLength(Handle);
+
+    /// <summary>Bytes that lie behind <see cref="Length"/> now; of a packed file those that were appended to the packed one, since it was opened.</summary>
+    public long AddedBytes => !_isCopy ? CurrentLength - Length : !IsStandardInput && new FileInfo(FullPath) is { Exists: true } packed ? Math.Max(0, packed.Length - _packedLength) : 0;
+
+    /// <summary>Whether the file may have been written to since it was opened, at its end or anywhere.</summary>
+    public bool MayHaveChanged => !_isCopy && (_wasJustModified || File.GetLastWriteTimeUtc(Handle) != _modified);
 
     /// <summary>Opens a file; of a gzip file (whatever its name) what it holds; of <c>-</c> what standard input gives to its end.</summary>
     /// <param name="path">As the user wrote it.</param>
@@ -45,7 +74,7 @@ internal sealed class InputFile : IDisposable
             if (path == SpoolFile.StandardInput)
             {
                 await using var input = standardInput();
-                return new InputFile(path, await SpoolFile.CopyAsync(input, "standard input", spoolDirectory, cancellationToken));
+                return new InputFile(path, await SpoolFile.CopyAsync(input, "standard input", spoolDirectory, cancellationToken), isCopy: true);
             }
 
             var file = Open(path);
@@ -56,7 +85,8 @@ internal sealed class InputFile : IDisposable
 
             file.Dispose();
             await using var packed = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
-            return new InputFile(path, await SpoolFile.CopyAsync(packed, path, spoolDirectory, cancellationToken));
+            var packedLength = packed.Length;
+            return new InputFile(path, await SpoolFile.CopyAsync(packed, path, spoolDirectory, cancellationToken), isCopy: true, packedLength);
         }
         catch (SpoolException exception)
         {
@@ -106,7 +136,27 @@ internal sealed class InputFile : IDisposable
         }
     }
 
-    /// <summary>Leaves out what was appended after a run began. Called before anything is read.</summary>
+    /// <summary>The byte offset after the last newline, at or after an offset; that offset where no newline follows it.</summary>
+    public async ValueTask<long> FindEndOfLinesAsync(long from, CancellationToken cancellationToken)
+    {
+        var buffer = new byte[64 * 1024];
+        for (var end = CurrentLength; end > from;)
+        {
+            var start = Math.Max(from, end - buffer.Length);
+            var read = await RandomAccess.ReadAsync(Handle, buffer.AsMemory(0, (int)(end - start)), start, cancellationToken);
+            var newline = buffer.AsSpan(0, read).LastIndexOf((byte)'\n');
+            if (newline >= 0)
+            {
+                return start + newline + 1;
+            }
+
+            end = start;
+        }
+
+        return from;
+    }
+
+    /// <summary>Sets how many of its bytes the run is about. Called while nothing is read.</summary>
     public void LimitTo(long length) => Length = length;
 
     /// <summary>Fills the buffer from an offset as far as the fixed length reaches.</summary>

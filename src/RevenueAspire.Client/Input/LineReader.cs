@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.IO.Hashing;
 using System.Runtime.CompilerServices;
 using RevenueAspire.Client.Sending;
 
@@ -23,6 +24,8 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
 {
     private const int BufferBytes = 256 * 1024;
 
+    private readonly long _first = offset;
+    private readonly XxHash3 _hash = new();
     private byte[] _buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
     private long _bufferOffset = offset;
     private int _start;
@@ -31,6 +34,22 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
 
     /// <summary>The bytes of the line that was read last; empty when it is too long. Valid until the next read.</summary>
     public ReadOnlyMemory<byte> Current { get; private set; }
+
+    /// <summary>Whether the file still holds what was read, all of it up to the file's length. Reads it once more. Called at the end.</summary>
+    /// <remarks>The digest of the journal would not do: it is of another reading of the same bytes.</remarks>
+    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    public async ValueTask<bool> IsUnchangedAsync(CancellationToken cancellationToken)
+    {
+        var again = new XxHash3();
+        for (var position = _first; position < file.Length;)
+        {
+            var read = await file.ReadAsync(position, _buffer, cancellationToken);
+            again.Append(_buffer.AsSpan(0, read));
+            position += read;
+        }
+
+        return again.GetCurrentHashAsUInt64() == _hash.GetCurrentHashAsUInt64();
+    }
 
     /// <summary>The next line that is not blank, or null at the end.</summary>
     /// <exception cref="InputFileException">The file has become shorter.</exception>
@@ -169,6 +188,7 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
         }
 
         var read = await file.ReadAsync(_bufferOffset + _end, _buffer.AsMemory(_end), cancellationToken);
+        _hash.Append(_buffer.AsSpan(_end, read));
         _end += read;
         return read > 0;
     }

@@ -13,6 +13,9 @@ internal sealed record JournalEntry
     /// <summary>Changes with the meaning of the members, and with the way in which a file is cut into requests.</summary>
     public const int CurrentVersion = 2;
 
+    /// <summary>Enough to tell files apart, and read in no time.</summary>
+    public const int HeadBytes = 64 * 1024;
+
     public int Version { get; init; } = CurrentVersion;
 
     /// <summary>32 hex digits; each request's key is this, a dash and the byte offset of its first line.</summary>
@@ -22,7 +25,7 @@ internal sealed record JournalEntry
 
     public required string Url { get; init; }
 
-    /// <summary>Bytes of the file when the run began; what is appended later belongs to another run.</summary>
+    /// <summary>Bytes of the file that the run is about; only a run that has come to their end may get more.</summary>
     public required long Length { get; init; }
 
     /// <summary>Lines a request, 0 for single events.</summary>
@@ -45,6 +48,17 @@ internal sealed record JournalEntry
 
     /// <summary>SHA-256 of the bytes before <see cref="OpenThrough"/>, in hex.</summary>
     public string Digest { get; init; } = "";
+
+    /// <summary>SHA-256 of the file's first <see cref="HeadBytes"/> bytes, or of all when it is shorter, in hex: knows the file before anything is sent.</summary>
+    public string Head { get; init; } = "";
+
+    /// <summary>The file is known by its bytes before this offset.</summary>
+    [JsonIgnore]
+    public long KnownThrough => OpenThrough > 0 ? OpenThrough : Math.Min(Length, HeadBytes);
+
+    /// <summary>Their SHA-256.</summary>
+    [JsonIgnore]
+    public string KnownDigest => OpenThrough > 0 ? Digest : Head;
 
     /// <summary>Lines before <see cref="SentThrough"/> that the API took.</summary>
     public long Accepted { get; init; }

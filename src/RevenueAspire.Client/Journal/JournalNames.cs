@@ -6,8 +6,17 @@ namespace RevenueAspire.Client.Journal;
 /// <summary>What a journal is called: the same run comes to the same name. Pure.</summary>
 internal static class JournalNames
 {
-    /// <summary>Of the tool: the same file to the same address.</summary>
-    public static string Send(string fullPath, Uri url) => "send-" + Hash($"{fullPath}\n{url.AbsoluteUri}");
+    /// <summary>Pattern of the tool's journals.</summary>
+    public const string AnySend = "send-*.json";
+
+    /// <summary>Of the tool: the same file into the same log, whatever the API's address is. Only where a new run begins: an earlier one is found by its content.</summary>
+    /// <param name="fullPath">Of the file.</param>
+    /// <param name="logId">The API's log; null when its health does not tell, then its address stands for it.</param>
+    /// <param name="url">The API's address.</param>
+    public static string Send(string fullPath, Guid? logId, Uri url) => "send-" + Hash($"{fullPath}\n{logId?.ToString("N") ?? url.AbsoluteUri}");
+
+    /// <summary>Of the tool: a run whose path another file has now.</summary>
+    public static string Aside(string runId) => "send-" + runId;
 
     /// <summary>Of the tool: standard input is another one each time.</summary>
     public static string StandardInput() => "send-input-" + Guid.NewGuid().ToString("N");

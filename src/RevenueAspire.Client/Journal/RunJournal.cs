@@ -100,6 +100,22 @@ internal sealed class RunJournal : IDisposable
         }
     }
 
+    /// <summary>Gives the journal of another run a name of its own, so that this one can be saved.</summary>
+    /// <exception cref="JournalException">The disk refused; it is still there.</exception>
+    public void SetAside(JournalEntry other)
+    {
+        var directory = Path.GetDirectoryName(FilePath)!;
+        try
+        {
+            File.Move(FilePath, Path.Combine(directory, JournalNames.Aside(other.RunId) + ".json"), overwrite: true);
+            DurableFile.SyncDirectory(directory);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new JournalException($"The journal {FilePath} of {other.File} cannot be kept: {exception.Message}", exception);
+        }
+    }
+
     public void Dispose() => _lock.Dispose();
 
     /// <summary>Removes what nobody can take up again. Call it before disposing.</summary>

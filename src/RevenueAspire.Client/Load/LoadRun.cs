@@ -140,7 +140,7 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return (0, ConnectionErrors.Describe(exception));
+            return (0, ConnectionErrors.Judge(exception).Detail);
         }
         catch (OperationCanceledException)
         {

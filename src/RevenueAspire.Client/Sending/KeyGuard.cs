@@ -10,13 +10,14 @@ namespace RevenueAspire.Client.Sending;
 internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestTimeout, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
+    private static readonly Answer DoesNotTell = new(AnswerKind.TryAgain) { Detail = "its health does not tell which keys it remembers" };
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private LogState? _state;
-    private string _unavailable = "";
+    private Answer _failure = DoesNotTell;
     private long? _readAt;
 
-    /// <returns>Null when the request may be sent; an answer that asks to wait when the API does not tell at present.</returns>
+    /// <returns>Null when the request may be sent; why the API does not tell at present.</returns>
     /// <exception cref="SendException">The key is forgotten, or the log is another one: nobody can tell a repeat from a new event.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async ValueTask<Answer?> CheckAsync(OutboundRequest request, CancellationToken cancellationToken)
@@ -27,17 +28,17 @@ internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestT
         }
 
         LogState? state;
-        string unavailable;
+        Answer failure;
         await _reading.WaitAsync(cancellationToken);
         try
         {
             if (_readAt is not { } readAt || time.GetElapsedTime(readAt) >= MaxAge)
             {
-                (_state, _unavailable) = await ReadAsync(cancellationToken);
+                (_state, _failure) = await ReadAsync(cancellationToken);
                 _readAt = time.GetTimestamp();
             }
 
-            (state, unavailable) = (_state, _unavailable);
+            (state, failure) = (_state, _failure);
         }
         finally
         {
@@ -46,7 +47,7 @@ internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestT
 
         if (state is null)
         {
-            return new Answer(AnswerKind.TryAgain) { Detail = unavailable };
+            return failure;
         }
 
         return ResumeRules.CheckKey(request.AsOf, began, state, request.LineNumber(0)) is { } reason
@@ -71,22 +72,22 @@ internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestT
 
     public void Dispose() => _reading.Dispose();
 
-    private async Task<(LogState? State, string Unavailable)> ReadAsync(CancellationToken cancellationToken)
+    private async Task<(LogState? State, Answer Failure)> ReadAsync(CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(requestTimeout);
         try
         {
-            var (state, unavailable) = await api.GetLogStateAsync(timeout.Token);
-            return (state, unavailable ?? "its health does not tell which keys it remembers");
+            var (state, failure) = await api.GetLogStateAsync(timeout.Token);
+            return (state, failure ?? DoesNotTell);
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
-            return (null, ConnectionErrors.Describe(exception));
+            return (null, ConnectionErrors.Judge(exception));
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return (null, $"no answer within {requestTimeout.TotalSeconds:0} s");
+            return (null, new Answer(AnswerKind.TryAgain) { Detail = $"no answer within {requestTimeout.TotalSeconds:0} s" });
         }
     }
 }

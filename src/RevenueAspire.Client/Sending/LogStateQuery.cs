@@ -6,16 +6,19 @@ namespace RevenueAspire.Client.Sending;
 internal static class LogStateQuery
 {
     /// <returns>The state, or null when this API's health does not tell.</returns>
-    /// <exception cref="SendException">No answer in time, or it remembers too few keys for a retry to be safe.</exception>
+    /// <exception cref="SendException">No answer in time, none that can be hoped for, or it remembers too few keys for a retry to be safe.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public static async Task<LogState?> WaitAsync(ApiConnection api, SendSettings settings, ISendObserver observer, TimeProvider time, CancellationToken stop)
     {
         LogState? state = null;
         var retries = new RetryPolicy(settings.StartPatience, answer => observer.Waiting($"{api.Url}: {answer.Detail}"), time);
         var answer = await retries.RetryAsync(await AskAsync(), AskAsync, stop);
-        if (answer.Kind == AnswerKind.TryAgain)
+        switch (answer.Kind)
         {
-            throw new SendException(SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
+            case AnswerKind.TryAgain:
+                throw new SendException(SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
+            case AnswerKind.Impossible:
+                throw new SendException(SendFailure.Refused, $"Nothing can be sent to {api.Url}: {answer.Detail}.");
         }
 
         if (state is { } known)
@@ -38,12 +41,12 @@ internal static class LogStateQuery
             timeout.CancelAfter(settings.RequestTimeout);
             try
             {
-                (state, var unavailable) = await api.GetLogStateAsync(timeout.Token);
-                return unavailable is null ? Answer.OneAccepted : new Answer(AnswerKind.TryAgain) { Detail = unavailable };
+                (state, var failure) = await api.GetLogStateAsync(timeout.Token);
+                return failure ?? Answer.OneAccepted;
             }
             catch (Exception exception) when (exception is HttpRequestException or IOException)
             {
-                return new Answer(AnswerKind.TryAgain) { Detail = ConnectionErrors.Describe(exception) };
+                return ConnectionErrors.Judge(exception);
             }
             catch (OperationCanceledException) when (!stop.IsCancellationRequested)
             {

@@ -42,6 +42,9 @@ internal sealed class OutboundRequest
     /// <summary>Lines that the API took, once it is answered.</summary>
     public int Accepted { get; set; }
 
+    /// <summary>Set when it was accepted by another log than the run began with.</summary>
+    public string? OtherLog { get; set; }
+
     /// <summary>Its bad lines in file order, once it is answered.</summary>
     public List<RejectedLine>? Rejected { get; set; }
 

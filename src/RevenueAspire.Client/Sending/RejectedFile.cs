@@ -25,6 +25,14 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
     /// <summary>FILE.rejected.jsonl.</summary>
     public static string PathFor(string file) => file + Suffix;
 
+    /// <summary>Of several files that are named together (<c>*.jsonl</c>): the one whose rejected lines a file holds, or null.</summary>
+    public static string? FindOwner(string file, IEnumerable<string> all)
+    {
+        var path = Path.GetFullPath(file);
+        return all.FirstOrDefault(other => Path.GetFullPath(other) is var owner && path.StartsWith(owner + ".rejected.", StringComparison.Ordinal)
+            && path[(owner.Length + ".rejected.".Length)..] is var end && (end == "jsonl" || (end.EndsWith(".jsonl", StringComparison.Ordinal) && end[..^".jsonl".Length].All(char.IsAsciiDigit))));
+    }
+
     /// <summary>Makes the file, empty; one of that name that is there already is moved aside. When it returns, its name survives a power cut.</summary>
     /// <param name="warn">Hears of another place.</param>
     /// <returns>Its path.</returns>
@@ -102,11 +110,27 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
+            Discard();
             throw new SendException(SendFailure.LocalFile, $"Rejected lines cannot be written to {FilePath}: {exception.Message}", exception);
         }
     }
 
     public void Dispose() => _stream?.Dispose();
+
+    /// <summary>Closes a stream whose buffer cannot be written: closing tries that once more.</summary>
+    private void Discard()
+    {
+        try
+        {
+            _stream?.Dispose();
+        }
+        catch (IOException)
+        {
+            // The same failure again; the file is closed.
+        }
+
+        _stream = null;
+    }
 
     private void Make(string path)
     {

@@ -36,6 +36,7 @@ internal sealed class RequestSender
     private readonly KeyGuard _guard;
     private readonly RetryPolicy _retries;
     private readonly TimeSpan _requestTimeout;
+    private readonly TimeSpan _giveUpAfter;
     private readonly bool _isBatch;
     private readonly CancellationToken _stop;
     private readonly CancellationToken _abort;
@@ -53,6 +54,7 @@ internal sealed class RequestSender
         _guard = guard;
         _retries = new RetryPolicy(settings.GiveUpAfter, onRetry, time);
         _requestTimeout = settings.RequestTimeout;
+        _giveUpAfter = settings.GiveUpAfter;
         _isBatch = settings.Batch > 0;
         _stop = stop;
         _abort = abort;
@@ -76,6 +78,7 @@ internal sealed class RequestSender
         if (answer.Kind == AnswerKind.Accepted)
         {
             request.Accepted = 1;
+            request.OtherLog = answer.OtherLog;
             return;
         }
 
@@ -103,6 +106,7 @@ internal sealed class RequestSender
 
                 RejectListed(request, firstLine, lines, body, answer);
                 request.Accepted += answer.Accepted;
+                request.OtherLog ??= answer.OtherLog;
                 break;
             default:
                 // One line, too large for this API by itself.
@@ -170,7 +174,7 @@ internal sealed class RequestSender
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
             request.MayReuseBuffer = false;
-            answer = new Answer(AnswerKind.TryAgain) { Detail = ConnectionErrors.Describe(exception) };
+            answer = ConnectionErrors.Judge(exception);
         }
         catch (OperationCanceledException) when (!_abort.IsCancellationRequested)
         {
@@ -196,7 +200,10 @@ internal sealed class RequestSender
     private SendException Failure(Answer answer, OutboundRequest request) => answer.Kind switch
     {
         AnswerKind.Unauthorized => new SendException(SendFailure.Unauthorized, $"The API at {_api.Url} refuses the secret (401)."),
+        AnswerKind.TryAgain when answer.RetryAfter is { } wait && wait >= _giveUpAfter => new SendException(
+            SendFailure.ApiAway, $"The API at {_api.Url} asks to wait {wait.TotalSeconds:0} s or longer ({answer.Detail}), and a run waits {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),
         AnswerKind.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was away for too long ({answer.Detail})."),
+        AnswerKind.Impossible => Refused(request, $"nothing can be sent to {_api.Url}: {answer.Detail}"),
         AnswerKind.KeyConflict => new SendException(
             SendFailure.KeyConflict,
             $"Sending stopped at line {request.LineNumber(0)}: the API has this request with another content (422), so the file was changed after it had been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a file of its own."),
@@ -208,8 +215,8 @@ internal sealed class RequestSender
 
     private static string RejectedBy(Answer answer, OutboundRequest request) => answer switch
     {
-        { Detail.Length: > 0 } => answer.Detail,
-        { Kind: AnswerKind.TooLarge } => "too large for the API",
+        { Kind: AnswerKind.Rejected, Detail.Length: > 0 } or { IsExplained: true } => answer.Detail,
+        { Kind: AnswerKind.TooLarge } => throw Refused(request, $"it is refused as too large (413), but not by the API: raise the limit of the proxy in front of it, which does not let {request.Length} bytes pass"),
         { Kind: AnswerKind.Rejected } => "not an event",
         _ => throw Refused(request, $"unexpected {answer.Kind}"),
     };

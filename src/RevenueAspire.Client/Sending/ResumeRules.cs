@@ -27,6 +27,12 @@ internal static class ResumeRules
             return $"the API's log ends at offset {log.DurableMark}, and this run has seen it at {entry.AsOf}: an older copy was restored, and lines that were answered may be missing in it. Compare the ledger with the file, and send what is missing as a file of its own";
         }
 
+        if (entry.Finished)
+        {
+            // No request is open: there is none to be sent again.
+            return entry.LogId is { } end && log is not null && end != log.Id ? CheckKey(entry.AsOf, end, log, entry.LinesThrough + 1) : null;
+        }
+
         return entry.LogId is { } logId && log is not null
             ? CheckKey(entry.AsOf, logId, log, entry.LinesThrough + 1)
             : $"the API's health does not tell which keys it remembers; {Doubt(entry.LinesThrough + 1)}";
@@ -41,11 +47,14 @@ internal static class ResumeRules
     {
         if (log.Id != logId)
         {
-            return $"the API now keeps another log ({log.Id:N}) than the one it began with ({logId:N}); what it had sent is not in there. Send the file without --resume if all of it belongs into the new log";
+            return $"the API now keeps another log ({log.Id:N}) than the one it began with ({logId:N}). {OtherLogAdvice}";
         }
 
         return log.KeysFrom > asOf ? $"its open requests are older than the API remembers keys (from offset {log.KeysFrom}, needed from {asOf}; EventLog:KeyWindow); {Doubt(line)}" : null;
     }
+
+    /// <summary>Lines that the first log took may be in the ledger, even when that log is gone: sent again, they would count twice.</summary>
+    public const string OtherLogAdvice = "Resume at the API that keeps the first log (of several behind one address, that one). If it is gone, compare the ledger with the file, and send what is missing as a file of its own";
 
     private static string Doubt(long line) => $"lines from {line} on may or may not have been counted: compare the ledger with the file, and send what is missing as a file of its own";
 }

@@ -53,9 +53,6 @@ internal sealed class SendRun : IDisposable
     /// <summary>Lines that this process brought to an answer; any thread.</summary>
     public long AnsweredLines => _tracker.AnsweredLines;
 
-    /// <summary>The file of rejected lines, which may not exist.</summary>
-    public string RejectedPath => _rejected.FilePath;
-
     /// <summary>Sends the file to its end. The totals are in the job's entry afterwards, whatever the outcome.</summary>
     /// <param name="stop">Stops cleanly: requests in flight get a few seconds, progress is saved.</param>
     /// <exception cref="SendException">The run ended early; progress is saved where the disk allows it.</exception>
@@ -91,6 +88,13 @@ internal sealed class SendRun : IDisposable
         }
 
         var isComplete = _failure is null && !stop.IsCancellationRequested && !halt.IsCancellationRequested;
+        if (isComplete && _job.Input.MayHaveChanged)
+        {
+            // Before the journal says that the file is sent.
+            await GuardAsync(() => RequireUnchangedAsync(lines), halt);
+            isComplete = _failure is null;
+        }
+
         await GuardAsync(() => SaveAsync(isComplete), halt);
         if (_rejected.SettleAside(isComplete && _failure is null) is { } aside)
         {
@@ -112,6 +116,14 @@ internal sealed class SendRun : IDisposable
     {
         _rejected.Dispose();
         _saving.Dispose();
+    }
+
+    private async Task RequireUnchangedAsync(LineReader lines)
+    {
+        if (!await lines.IsUnchangedAsync(CancellationToken.None))
+        {
+            throw _job.Overwritten();
+        }
     }
 
     private async Task ReadAsync(RequestReader reader, RequestQueue requests, CancellationToken halt)
@@ -158,6 +170,12 @@ internal sealed class SendRun : IDisposable
                 await sender.SendAsync(runId, request, timeout);
                 request.Release();
                 _tracker.Complete(request);
+                if (request.OtherLog is { } other)
+                {
+                    throw new SendException(
+                        SendFailure.CannotResume,
+                        $"Sending stopped after line {request.LastLine}: the API at {_api.Url} answers {other}. Its data was replaced meanwhile, or several APIs with a log each are behind this address. {ResumeRules.OtherLogAdvice}");
+                }
             }
         }
     }

@@ -19,9 +19,10 @@ internal static class ClientService
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
+        builder.AddHangupStop();
         builder.Services.AddClientOptions();
         builder.Services.AddServiceSecret(builder.Environment);
-        builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency);
+        builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency, EnvironmentProxy.Install());
         builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = ShapeProblem);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(new JournalDirectory(Path.Combine(DataDirectory.Resolve(builder.Configuration), "client")));

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using Microsoft.Extensions.ServiceDiscovery;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Journal;
@@ -16,6 +17,7 @@ internal sealed record FileSent(string File, long Sent, long Accepted, long Reje
 /// </remarks>
 internal sealed partial class FileSender(
     IHttpMessageHandlerFactory http,
+    ServiceEndpointResolver resolver,
     IOptions<ClientOptions> options,
     JournalDirectory journals,
     TimeProvider time,
@@ -44,7 +46,7 @@ internal sealed partial class FileSender(
     public async Task<FileSent?> SendAsync(SendKind kind, bool again, TimeSpan startPatience, CancellationToken stop)
     {
         var settings = options.Value;
-        var api = new ApiConnection(http.CreateApiInvoker(), new Uri(settings.Url), settings.Secret!);
+        var api = new ApiConnection(http.CreateApiInvoker(), await ApiAddress.ResolveAsync(resolver, new Uri(settings.Url), stop), settings.Secret!);
         var sending = new SendSettings
         {
             Concurrency = settings.Concurrency,
@@ -77,7 +79,7 @@ internal sealed partial class FileSender(
         var sent = new FileSent(file, job.Entry.Accepted + job.Entry.Rejected, job.Entry.Accepted, job.Entry.Rejected);
         if (sent.Rejected > 0)
         {
-            LogRejected(file, sent.Sent, sent.Accepted, sent.Rejected, run.RejectedPath);
+            LogRejected(file, sent.Sent, sent.Accepted, sent.Rejected, job.Entry.RejectedPath!);
         }
         else
         {
@@ -106,7 +108,7 @@ internal sealed partial class FileSender(
                     LogOtherLog(input.FullPath, other.LinesThrough, other.LogId, log?.Id);
                 }
 
-                return job = SendJob.Create(input, journal, url, batch: 0, time.GetUtcNow());
+                return job = await SendJob.CreateAsync(input, journal, url, batch: 0, time.GetUtcNow(), stop);
             }
 
             if (entry.Finished)

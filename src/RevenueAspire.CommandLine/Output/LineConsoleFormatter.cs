@@ -47,5 +47,5 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
         _ => "crit",
     };
 
-    private static string OneLine(string message) => message.AsSpan().IndexOfAny('\r', '\n') < 0 ? message : message.ReplaceLineEndings(" ");
+    private static string OneLine(string message) => Printable.Escape(message.AsSpan().IndexOfAny('\r', '\n') < 0 ? message : message.ReplaceLineEndings(" "));
 }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Processor.Processing;
 using Spectre.Console;
 
@@ -47,7 +48,8 @@ internal sealed class ProgressDisplay : IAsyncDisposable
     {
         lock (_lock)
         {
-            _shown = _ended ? null : _lines ? WriteLinesAsync(_progress) : ShowBarAsync(_progress);
+            // A closed standard error loses no result when only progress is missing there.
+            _shown = _ended || !GuardedConsole.CanReport ? null : _lines ? WriteLinesAsync(_progress) : ShowBarAsync(_progress);
         }
     }
 
@@ -59,13 +61,10 @@ internal sealed class ProgressDisplay : IAsyncDisposable
             var rate = done / Stopwatch.GetElapsedTime(_started).TotalSeconds;
             await Console.Error.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{progress.Name}: {progress.Phase}, {done / 1e6:N0} of {total / 1e6:N0} MB ({(total == 0 ? 0 : 100.0 * done / total):0} %), {rate / 1e6:0.0} MB/s{Left(total - done, rate)}")).ConfigureAwait(false);
+                $"{Printable.Escape(progress.Name)}: {progress.Phase}, {done / 1e6:N0} of {total / 1e6:N0} MB ({(total == 0 ? 0 : 100.0 * done / total):0} %), {rate / 1e6:0.0} MB/s{(rate > 0 ? TimeLeft.Format((total - done) / rate) : "")}")).ConfigureAwait(false);
         }
         while (await PauseAsync(LinePause).ConfigureAwait(false));
     }
-
-    private static string Left(long bytes, double rate) =>
-        rate <= 0 || bytes / rate >= TimeSpan.MaxValue.TotalSeconds ? "" : string.Create(CultureInfo.InvariantCulture, $", {TimeSpan.FromSeconds(bytes / rate):hh\\:mm\\:ss} left");
 
     private async Task ShowBarAsync(RunProgress progress)
     {
@@ -75,7 +74,7 @@ internal sealed class ProgressDisplay : IAsyncDisposable
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn { Width = 20 }, new PercentageColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
             .StartAsync(async context =>
             {
-                var name = Path.GetFileName(Path.TrimEndingDirectorySeparator(progress.Name));
+                var name = Printable.Escape(Path.GetFileName(Path.TrimEndingDirectorySeparator(progress.Name)));
                 var task = context.AddTask(Markup.Escape(name));
                 do
                 {

@@ -33,7 +33,7 @@ public sealed class StartupTests : IDisposable
         { "--EventLog:SegmentBytes=1", "EventLog:SegmentBytes" },
         { "--EventLog:Engine=Tape", "EventLog:Engine must be File or Postgres, not 'Tape'" },
         { "--EventLog:Engine=Postgres", "ConnectionStrings:revenuedb" },
-        { "--EventTypes:add_revenue=2", "EventTypes" },
+        { "--EventTypes:add_revenue=2", "EventTypes: the sign of 'add_revenue' must be 1 or -1, not 2." },
         { "--EventTypes:add_revenue=x", "EventTypes:add_revenue" },
         { "--ConnectionStrings:revenuedb=nonsense", "ConnectionStrings:revenuedb" },
         { "--ConnectionStrings:revenuedb=Username=postgres;Database=revenuedb", "ConnectionStrings:revenuedb" },

@@ -1,0 +1,138 @@
+using System.Net;
+using RevenueAspire.CommandLine;
+
+namespace RevenueAspire.Client.Http;
+
+/// <summary>The proxy that the environment names, by curl's rules: http_proxy, https_proxy and all_proxy, in lower or upper case, and no_proxy. Thread-safe.</summary>
+/// <remarks>.NET's own reading of these variables differs: its no_proxy matches no subdomains and no networks, and it sends loopback requests through the proxy.</remarks>
+internal sealed class EnvironmentProxy : IWebProxy
+{
+    /// <summary>curl's default for a proxy without a port.</summary>
+    private const int DefaultPort = 1080;
+
+    private const int DefaultTlsPort = 443;
+
+    private readonly Uri? _http;
+    private readonly Uri? _https;
+    private readonly string[] _direct;
+
+    private EnvironmentProxy(Uri? http, Uri? https, string[] direct, ICredentials? credentials)
+    {
+        (_http, _https, _direct) = (http, https, direct);
+        Credentials = credentials;
+    }
+
+    public ICredentials? Credentials { get; set; }
+
+    /// <summary>Reads the process's variables, and has all other HTTP of the process (telemetry) follow them too.</summary>
+    /// <inheritdoc cref="Read"/>
+    public static EnvironmentProxy? Install()
+    {
+        var proxy = Read(Environment.GetEnvironmentVariable);
+        if (proxy is not null)
+        {
+            HttpClient.DefaultProxy = proxy;
+        }
+
+        return proxy;
+    }
+
+    /// <summary>Reads the variables.</summary>
+    /// <param name="read">A variable's value, or null.</param>
+    /// <returns>Null when they name no proxy.</returns>
+    /// <exception cref="StartupException">A variable holds no proxy's address. The message does not repeat the value, which may hold a password.</exception>
+    public static EnvironmentProxy? Read(Func<string, string?> read)
+    {
+        var credentials = new CredentialCache();
+        var http = ProxyFor("http", read, credentials);
+        var https = ProxyFor("https", read, credentials);
+        var direct = (Value("no_proxy", read) ?? "").Split((char[])[',', ' ', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return (http ?? https) is null ? null : new EnvironmentProxy(http, https, direct, credentials);
+    }
+
+    /// <summary>The proxy for an address, or null for a direct connection.</summary>
+    public Uri? GetProxy(Uri destination) => IsBypassed(destination) ? null : Proxy(destination);
+
+    /// <summary>Whether requests to an address go there directly. Those to this machine always do.</summary>
+    public bool IsBypassed(Uri host) =>
+        Proxy(host) is null || IsLoopback(host) || Array.Exists(_direct, entry => Matches(host, entry));
+
+    private Uri? Proxy(Uri destination) => destination.Scheme is "https" or "wss" ? _https : _http;
+
+    private static bool IsLoopback(Uri uri) =>
+        uri.IsLoopback || uri.IdnHost.TrimEnd('.').EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
+        || (IPAddress.TryParse(uri.IdnHost, out var address) && IPAddress.IsLoopback(address));
+
+    /// <summary>An entry is <c>*</c>, a network (10.0.0.0/8), an address, or a domain: that one and all below it, with or without a leading dot.</summary>
+    private static bool Matches(Uri uri, string entry)
+    {
+        if (entry == "*")
+        {
+            return true;
+        }
+
+        var host = uri.IdnHost.TrimEnd('.');
+        if (IPAddress.TryParse(host, out var address))
+        {
+            return entry.Contains('/')
+                ? IPNetwork.TryParse(entry, out var network) && network.Contains(address)
+                : IPAddress.TryParse(entry.Trim('[', ']'), out var direct) && direct.Equals(address);
+        }
+
+        var domain = entry.Trim('.');
+        return domain.Length > 0
+            && host.EndsWith(domain, StringComparison.OrdinalIgnoreCase)
+            && (host.Length == domain.Length || host[^(domain.Length + 1)] == '.');
+    }
+
+    private static Uri? ProxyFor(string scheme, Func<string, string?> read, CredentialCache credentials)
+    {
+        foreach (var name in (string[])[scheme + "_proxy", "all_proxy"])
+        {
+            if (Value(name, read) is { } value)
+            {
+                return Parse(name.ToUpperInvariant(), value, credentials);
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>The lower case goes first, and an empty value counts as none.</summary>
+    private static string? Value(string name, Func<string, string?> read) =>
+        read(name) is { Length: > 0 } lower ? lower : read(name.ToUpperInvariant()) is { Length: > 0 } upper ? upper : null;
+
+    private static Uri Parse(string name, string value, CredentialCache credentials)
+    {
+        var text = value.Contains("://", StringComparison.Ordinal) ? value : "http://" + value;
+        // curl's name for SOCKS 5 with names resolved by the proxy, as .NET's SOCKS 5 does.
+        text = text.StartsWith("socks5h://", StringComparison.OrdinalIgnoreCase) ? "socks5://" + text["socks5h://".Length..] : text;
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5"))
+        {
+            throw new StartupException($"{name} is not a proxy's address like http://proxy:3128.");
+        }
+
+        var port = HasPort(text, uri) ? uri.Port : uri.Scheme == "https" ? DefaultTlsPort : DefaultPort;
+        var proxy = new UriBuilder(uri.Scheme, uri.Host, port).Uri;
+        if (uri.UserInfo.Length > 0)
+        {
+            var parts = uri.UserInfo.Split(':', 2);
+            var credential = new NetworkCredential(Uri.UnescapeDataString(parts[0]), parts.Length > 1 ? Uri.UnescapeDataString(parts[1]) : "");
+            foreach (var type in (string[])["Basic", "Digest"])
+            {
+                credentials.Remove(proxy, type);
+                credentials.Add(proxy, type, credential);
+            }
+        }
+
+        return proxy;
+    }
+
+    /// <summary>The parser fills in the scheme's port, so only the text shows whether one was given.</summary>
+    private static bool HasPort(string text, Uri uri)
+    {
+        var authority = text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..].Split('/', '?', '#')[0];
+        var host = authority[(authority.LastIndexOf('@') + 1)..];
+        return uri.HostNameType == UriHostNameType.IPv6 ? host.Contains("]:", StringComparison.Ordinal) : host.Contains(':');
+    }
+}

@@ -1,0 +1,21 @@
+namespace RevenueAspire.CommandLine;
+
+/// <summary>Distinguishes a refusal of the file system, which a user can correct, from a bug that is an <see cref="IOException"/>, too.</summary>
+public static class FileErrors
+{
+    private const int WindowsFacility = unchecked((int)0x80070000);
+    private const int LargestErrorNumber = 4095;
+
+    /// <summary>Whether the operating system refused an operation on a file: missing, no permission, no space, read-only. Its message names the path.</summary>
+    /// <remarks>The framework's own exceptions (a stream that ended, a transport that broke, an assembly that is missing) carry no error number of the system.</remarks>
+    public static bool IsOfTheSystem(Exception exception) => exception switch
+    {
+        SpoolException or UnauthorizedAccessException => true,
+        FileLoadException or FileNotFoundException { FusionLog: not null } => false,
+        FileNotFoundException missing => missing.FileName?.Contains(", Version=", StringComparison.Ordinal) != true,
+        DirectoryNotFoundException or PathTooLongException or DriveNotFoundException => true,
+        IOException when OperatingSystem.IsWindows() => (exception.HResult & 0xffff0000) == WindowsFacility,
+        IOException => exception.HResult is > 0 and <= LargestErrorNumber,
+        _ => false,
+    };
+}

@@ -1,0 +1,187 @@
+using System.IO.Compression;
+using RevenueAspire.Client.CommandLine;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>A stopped send is found by the content of its file and the API's log: neither a path nor an address decides, and no advice leads to a double count.</summary>
+public sealed class ContentTests : IDisposable
+{
+    private const int Lines = 40;
+
+    private readonly SendHarness _client = new();
+
+    public void Dispose() => _client.Dispose();
+
+    [Theory]
+    [InlineData("renamed")]
+    [InlineData("compressed")]
+    [InlineData("symlink")]
+    [InlineData("copied")]
+    public async Task A_file_under_another_path_is_resumed(string kind)
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = await StopAsync(api);
+        var other = _client.Path("b.jsonl");
+        switch (kind)
+        {
+            case "renamed":
+                File.Move(file, other);
+                break;
+            case "compressed":
+                await CompressAsync(file, other);
+                File.Delete(file);
+                break;
+            case "symlink":
+                File.CreateSymbolicLink(other, file);
+                break;
+            default:
+                File.Copy(file, other);
+                break;
+        }
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, other, "--resume"));
+        AssertOnce(api);
+        Assert.Contains($"{other} has the content of {file}", _client.Error, StringComparison.Ordinal);
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, other, "--resume"));
+        Assert.Contains("was sent to the end before", _client.Out, StringComparison.Ordinal);
+        AssertOnce(api);
+    }
+
+    [Fact]
+    public async Task The_same_api_under_another_address_is_the_same_log()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = await StopAsync(api);
+
+        Assert.Equal(ExitCodes.Done, await _client.RunAsync("send", file, "--url", $"http://localhost:{api.Url.Port}", "--resume"));
+
+        AssertOnce(api);
+    }
+
+    [Fact]
+    public async Task A_rotated_file_is_resumed_after_the_new_one_was_sent()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = await StopAsync(api);
+        var rotated = _client.Path("a.1.jsonl");
+        File.Move(file, rotated);
+        _client.Write("a.jsonl", Enumerable.Range(1000, 10).Select(SendHarness.Event));
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file));
+        Assert.DoesNotContain("warning", _client.Error, StringComparison.Ordinal);
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, rotated, "--resume"));
+
+        Assert.Equal(SendHarness.Events(Lines).Concat(Enumerable.Range(1000, 10).Select(SendHarness.Event)).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task A_rotated_file_whose_send_had_ended_is_known_after_the_new_one_was_sent()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
+        await _client.SendAsync(api, file);
+        File.Move(file, _client.Path("a.1.jsonl"));
+        _client.Write("a.jsonl", SendHarness.Event(1000));
+        await _client.SendAsync(api, file);
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Path("a.1.jsonl"), "--resume"));
+
+        Assert.Contains("was sent to the end before", _client.Out, StringComparison.Ordinal);
+        Assert.Equal(Lines + 1, api.Records.Count);
+    }
+
+    [Fact]
+    public async Task Files_that_were_not_begun_are_found_after_they_were_renamed()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var a = _client.Write("a.jsonl", SendHarness.Events(Lines));
+        var b = _client.Write("b.jsonl", Enumerable.Range(1000, 10).Select(SendHarness.Event));
+        await StopAtAsync(api, 15, () => _client.RunAsync("send", a, b, "--url", api.Url.ToString(), "--concurrency", "1"));
+        File.Move(a, _client.Path("a.1.jsonl"));
+        File.Move(b, _client.Path("b.1.jsonl"));
+
+        Assert.Equal(ExitCodes.Done, await _client.RunAsync("send", _client.Path("a.1.jsonl"), _client.Path("b.1.jsonl"), "--url", api.Url.ToString(), "--resume"));
+
+        Assert.Equal(Lines + 10, api.Records.Distinct().Count());
+        Assert.Equal(Lines + 10, api.Records.Count);
+    }
+
+    [Fact]
+    public async Task Of_two_files_of_the_same_content_each_is_counted()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var (a, b) = (_client.Write("a.jsonl", SendHarness.Events(Lines)), _client.Write("b.jsonl", SendHarness.Events(Lines)));
+        string[] args = ["send", a, b, "--url", api.Url.ToString(), "--concurrency", "1"];
+        await StopAtAsync(api, Lines + 10, () => _client.RunAsync(args));
+
+        Assert.Equal(ExitCodes.Done, await _client.RunAsync([.. args, "--resume"]));
+
+        Assert.Equal(SendHarness.Events(Lines).Concat(SendHarness.Events(Lines)).Order(), api.Records.Order());
+    }
+
+    [Fact]
+    public async Task A_new_send_of_a_renamed_file_names_the_one_that_was_stopped()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = await StopAsync(api);
+        File.Move(file, _client.Path("b.jsonl"));
+
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Path("b.jsonl")));
+
+        Assert.Contains($"an earlier send of {_client.Path("b.jsonl")} (as {file}) was stopped after line", _client.Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Where_nothing_can_be_resumed_no_advice_says_to_send_it_again(bool hasOtherLog)
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = hasOtherLog ? await StopAsync(api) : _client.Write("a.jsonl", SendHarness.Events(3));
+        api.LogId = Guid.NewGuid();
+        var sent = api.Keys.Count;
+
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
+
+        Assert.Contains(hasOtherLog ? "Resume at the API that keeps the first log" : "Nothing to resume", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("without --resume", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Leave --resume out", _client.Error, StringComparison.Ordinal);
+        Assert.Equal(sent, api.Keys.Count);
+    }
+
+    private static async Task CompressAsync(string from, string to)
+    {
+        await using var source = File.OpenRead(from);
+        await using var packed = new GZipStream(File.Create(to), CompressionLevel.Fastest);
+        await source.CopyToAsync(packed);
+    }
+
+    private static void AssertOnce(FakeApi api) => Assert.Equal(SendHarness.Events(Lines).Order(), api.Records.Order());
+
+    private async Task<string> StopAsync(FakeApi api)
+    {
+        var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
+        await StopAtAsync(api, 15, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        return file;
+    }
+
+    private async Task StopAtAsync(FakeApi api, int requests, Func<Task<int>> run)
+    {
+        api.Before = (_, number) =>
+        {
+            if (number == requests)
+            {
+                _client.Stop.Cancel();
+            }
+
+            return Task.FromResult(false);
+        };
+        api.Delay = TimeSpan.FromMilliseconds(5);
+        Assert.Equal(ExitCodes.NotDone, await run());
+        api.Before = (_, _) => Task.FromResult(false);
+        api.Delay = TimeSpan.Zero;
+        _client.Stop.Dispose();
+        _client.Stop = new CancellationTokenSource();
+    }
+}
