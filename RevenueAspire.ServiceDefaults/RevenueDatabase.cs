@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
 using RevenueAspire.CommandLine;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.ServiceDefaults;
 
@@ -11,11 +13,14 @@ public static partial class Extensions
     /// <summary>Name of the connection string and of the database.</summary>
     public const string DatabaseName = "revenuedb";
 
+    /// <summary>Name of the connection string for parts that need a session, where <see cref="DatabaseName"/> leads to a pooler in transaction mode.</summary>
+    public const string SessionDatabaseName = "revenuedb-session";
+
     /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
-    /// <exception cref="StartupException">The connection string is none.</exception>
+    /// <exception cref="StartupException">The connection string cannot work.</exception>
     public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
-        var connectionString = WithDefaults(builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName);
+        var connectionString = WithDefaults(builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName, HasLog(builder.Configuration));
         builder.AddNpgsqlDataSource(
             DatabaseName,
             settings =>
@@ -31,69 +36,50 @@ public static partial class Extensions
             source => source.ConfigureTracing(tracing => tracing
                 .ConfigureCommandFilter(_ => Activity.Current is not null)
                 .ConfigureBatchFilter(_ => Activity.Current is not null)
-                .EnablePhysicalOpenTracing(false)));
+                .EnablePhysicalOpenTracing(false))
+                .UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync));
+        builder.Services.AddSingleton(BuildSessionDatabase);
         return builder;
     }
 
     /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log. Connects to nothing yet.</summary>
     /// <param name="configuration">With <c>ConnectionStrings:revenuedb</c>.</param>
     /// <param name="applicationName">Shown in pg_stat_activity where the setting says nothing.</param>
-    /// <exception cref="StartupException">The connection string is missing, or none.</exception>
+    /// <exception cref="StartupException">The connection string is missing, or cannot work.</exception>
     public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName)
     {
-        var connectionString = WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName) ?? throw new StartupException(NotSet);
-        var source = new NpgsqlSlimDataSourceBuilder(connectionString);
-        return source.EnableArrays().EnableTransportSecurity().EnableIntegratedSecurity().Build();
+        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration)) ?? throw new StartupException(NotSet));
+    }
+
+    /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the same as <c>revenuedb</c>.</summary>
+    private static SessionDatabase BuildSessionDatabase(IServiceProvider services)
+    {
+        var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString(SessionDatabaseName);
+        if (string.IsNullOrWhiteSpace(connectionString))
+        {
+            return new SessionDatabase(services.GetRequiredService<NpgsqlDataSource>(), isSeparate: false);
+        }
+
+        var completed = ConnectionStringRules.Complete(
+            $"ConnectionStrings:{SessionDatabaseName}", connectionString, services.GetRequiredService<IHostEnvironment>().ApplicationName, leastConnections: 1);
+        return new SessionDatabase(BuildSlim(completed), isSeparate: true);
+    }
+
+    private static NpgsqlDataSource BuildSlim(string connectionString)
+    {
+        var source = new NpgsqlSlimDataSourceBuilder(connectionString).EnableArrays().EnableTransportSecurity().EnableIntegratedSecurity();
+        return source.UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync).Build();
     }
 
     private static string NotSet => $"ConnectionStrings:{DatabaseName} is not set: give the database as ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
 
-    /// <summary>Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead peer within a minute; no encryption by Kerberos, which is not TLS's business.</summary>
-    internal static string? WithDefaults(string? connectionString, string applicationName)
-    {
-        if (string.IsNullOrWhiteSpace(connectionString))
-        {
-            return null;
-        }
+    /// <summary>Null where the user gives none.</summary>
+    /// <exception cref="StartupException">It cannot work; one line names the keyword and never a value.</exception>
+    internal static string? WithDefaults(string? connectionString, string applicationName, bool hasLog = false) =>
+        string.IsNullOrWhiteSpace(connectionString)
+            ? null
+            : ConnectionStringRules.Complete($"ConnectionStrings:{DatabaseName}", connectionString, applicationName, leastConnections: hasLog ? 2 : 1);
 
-        var builder = Parse(connectionString);
-        if (!builder.ShouldSerialize("Maximum Pool Size"))
-        {
-            builder.MaxPoolSize = Math.Max(24, builder.MinPoolSize);
-        }
-
-        if (!builder.ShouldSerialize("Application Name"))
-        {
-            builder.ApplicationName = applicationName;
-        }
-
-        if (!builder.ShouldSerialize("Keepalive"))
-        {
-            builder.KeepAlive = 30;
-        }
-
-        if (!builder.ShouldSerialize("GSS Encryption Mode"))
-        {
-            // Npgsql would try Kerberos first on every new connection, and fail: container images of .NET come without its library.
-            builder.GssEncryptionMode = GssEncryptionMode.Disable;
-        }
-
-        return builder.ConnectionString;
-    }
-
-    private static NpgsqlConnectionStringBuilder Parse(string connectionString)
-    {
-        try
-        {
-            // Building a source checks what goes together, and connects to nothing: a missing host, say, would be found only by the first query.
-            using (new NpgsqlSlimDataSourceBuilder(connectionString).EnableTransportSecurity().EnableIntegratedSecurity().Build())
-            {
-                return new NpgsqlConnectionStringBuilder(connectionString);
-            }
-        }
-        catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException or NotSupportedException)
-        {
-            throw new StartupException($"ConnectionStrings:{DatabaseName}: {exception.Message} Write it like Host=localhost;Username=postgres;Password=...;Database={DatabaseName}.", exception);
-        }
-    }
+    /// <summary>Whether the log is in the database too. A wrong value is reported by the part that opens the log.</summary>
+    private static bool HasLog(IConfiguration configuration) => string.Equals(configuration["EventLog:Engine"], "Postgres", StringComparison.OrdinalIgnoreCase);
 }

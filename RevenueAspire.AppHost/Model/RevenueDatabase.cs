@@ -30,6 +30,7 @@ internal static class RevenueDatabase
             return builder.AddAzurePostgres(Name, password);
         }
 
+        ForgetPostgresVariables();
         var port = builder.Number("Ports:Postgres", otherwise: 0, least: 0, most: 65535);
         if (await UsesContainerAsync(builder.Configuration["Postgres:Mode"]))
         {
@@ -41,6 +42,15 @@ internal static class RevenueDatabase
 
         return builder.AddLocalPostgres("postgres", password, Path.Combine(DataDirectory.Resolve(builder.Configuration), "postgres"), port)
             .AddDatabase(Name);
+    }
+
+    /// <summary>The variables of psql (PGOPTIONS, PGTZ, PGSSLROOTCERT...) in the user's shell are meant for other servers. The services inherit this process's environment.</summary>
+    private static void ForgetPostgresVariables()
+    {
+        foreach (var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToArray())
+        {
+            Environment.SetEnvironmentVariable(name, null);
+        }
     }
 
     private static async Task<bool> UsesContainerAsync(string? mode) => mode switch

@@ -11,8 +11,8 @@ public sealed partial class PostgresEventLog
     [LoggerMessage(1101, LogLevel.Error, "{Name}: {Reason}; {Count} waiting appends were stopped, {InDoubt} of them until it is known what became of them, and nothing is accepted until it works again")]
     private static partial void LogFailed(ILogger logger, string name, string reason, int count, int inDoubt, Exception? cause);
 
-    [LoggerMessage(1102, LogLevel.Warning, "{Name}: {Reason}; the next attempt is in {DelayMilliseconds} ms")]
-    private static partial void LogAway(ILogger logger, string name, string reason, double delayMilliseconds);
+    [LoggerMessage(1102, LogLevel.Warning, "{Name}: {Reason}; the next attempt is in {DelayMilliseconds:0} ms, and the log reports when it is open")]
+    private static partial void LogAway(ILogger logger, string name, string reason, double delayMilliseconds, Exception? cause);
 
     [LoggerMessage(1103, LogLevel.Warning, "{Name}: log {LogId}: {Reason}; another one is begun")]
     private static partial void LogLost(ILogger logger, string name, Guid logId, string reason);

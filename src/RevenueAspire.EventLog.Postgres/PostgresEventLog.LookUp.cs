@@ -1,6 +1,7 @@
 using Npgsql;
 using RevenueAspire.EventLog.Postgres.Reading;
 using RevenueAspire.EventLog.Postgres.Writing;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
@@ -65,6 +66,7 @@ public sealed partial class PostgresEventLog
         }
         catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
         {
+            DatabaseErrors.DropConnections(_database, exception);
             throw new IOException($"{Name}: {PostgresLogErrors.Describe(exception)}", exception);
         }
     }

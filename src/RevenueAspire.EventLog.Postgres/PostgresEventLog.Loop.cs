@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using RevenueAspire.EventLog.Postgres.Writing;
 using RevenueAspire.EventLog.Writing;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
@@ -85,12 +86,8 @@ public sealed partial class PostgresEventLog
             {
                 // Whatever it is, also what only the driver knows to complain of: it is tried again, ever more slowly.
                 _retry.Next();
-                lock (_gate)
-                {
-                    _error = exception is EventLogException ? exception.Message : PostgresLogErrors.Describe(exception);
-                    LogAway(_logger, Name, _error, _retry.Remaining.TotalMilliseconds);
-                }
-
+                DatabaseErrors.DropConnections(_database, exception);
+                ReportUnavailable(exception);
                 AnswerWaiting();
             }
 
@@ -107,6 +104,26 @@ public sealed partial class PostgresEventLog
 
         return false;
     }
+
+    /// <summary>Logs a reason once: it may last for hours. Appends take the lock, so nothing is logged inside it.</summary>
+    private void ReportUnavailable(Exception exception)
+    {
+        var error = PostgresLogErrors.Describe(exception);
+        bool isNew;
+        lock (_gate)
+        {
+            isNew = _error != error;
+            _error = error;
+        }
+
+        if (isNew)
+        {
+            LogAway(_logger, Name, error, _retry.Remaining.TotalMilliseconds, IsKnown(exception) ? null : exception);
+        }
+    }
+
+    /// <summary>An exception that its message explains; any other is a bug, and is logged with its stack trace.</summary>
+    private static bool IsKnown(Exception exception) => exception is EventLogException or OperationCanceledException || PostgresLogErrors.IsOfDatabase(exception);
 
     /// <summary>Nobody waits without end for a database that is away: what certainly came to nothing is refused at once, what is in doubt is answered so after a while.</summary>
     private void AnswerWaiting()
@@ -425,7 +442,7 @@ public sealed partial class PostgresEventLog
             _queue.Take(queued, long.MaxValue);
         }
 
-        LogFailed(_logger, Name, error, queued.Count + _taken.Count, isInDoubt ? _taken.Count : 0, PostgresLogErrors.IsOfDatabase(cause) ? null : cause);
+        LogFailed(_logger, Name, error, queued.Count + _taken.Count, isInDoubt ? _taken.Count : 0, IsKnown(cause) ? null : cause);
         _doubtfulSince = Stopwatch.GetTimestamp();
         if (!isInDoubt)
         {
@@ -439,6 +456,7 @@ public sealed partial class PostgresEventLog
         Answer(Unavailable(error));
         _taken.AddRange(inDoubt);
         _retry.Reset();
+        DatabaseErrors.DropConnections(_database, cause);
         await DropSessionAsync().ConfigureAwait(false);
     }
 

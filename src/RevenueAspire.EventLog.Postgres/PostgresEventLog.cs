@@ -25,6 +25,7 @@ public sealed partial class PostgresEventLog : IEventLog
     private WriterState _state = WriterState.Failed;
     private string? _error = "the database has not been reached yet";
     private bool _stopping;
+    private Task? _disposal;
     private bool _isWaiting;
     private (Guid LogId, long DurableMark) _position;
     private Receipt? _lastReceipt;
@@ -177,19 +178,21 @@ public sealed partial class PostgresEventLog : IEventLog
         return pending.WaitAsync(cancellationToken);
     }
 
+    /// <remarks>Each call waits until the log is closed.</remarks>
     /// <summary>Refuses new appends, writes and acknowledges what is queued, and closes the log. What is still in doubt after a few seconds is answered so.</summary>
     public async ValueTask DisposeAsync()
     {
         lock (_gate)
         {
-            if (_stopping)
-            {
-                return;
-            }
-
-            _stopping = true;
+            _disposal ??= StopAsync();
         }
 
+        await _disposal.ConfigureAwait(false);
+    }
+
+    private async Task StopAsync()
+    {
+        _stopping = true;
         _stop.CancelAfter(StopPatience);
         _signal.Release();
         await _ended.Task.ConfigureAwait(false);

@@ -121,7 +121,6 @@ public static class PostgresLogCare
 
     private static async Task<(int Rows, long? Next)> FoldOnceAsync(NpgsqlDataSource database, Guid logId, long from, long applied, CancellationToken cancellationToken)
     {
-        using var reader = PostgresLogReader.Open(database, logId);
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
 
@@ -160,6 +159,7 @@ public static class PostgresLogCare
             return (0, null);
         }
 
+        using var reader = PostgresLogReader.OpenWithin(connection, logId);
         var (start, end) = (batches[0].From, batches[^1].To);
         if (batches.Count == 1)
         {

@@ -1,5 +1,5 @@
-using System.Net.Sockets;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
@@ -7,7 +7,7 @@ namespace RevenueAspire.EventLog.Postgres;
 internal static class PostgresLogErrors
 {
     /// <summary>Whether it comes from the database or the way to it; anything else is a bug.</summary>
-    public static bool IsOfDatabase(Exception exception) => exception is NpgsqlException or SocketException or TimeoutException or IOException;
+    public static bool IsOfDatabase(Exception exception) => exception is IOException || DatabaseErrors.IsOfDatabase(exception);
 
     /// <summary>Whether a statement that failed so has certainly changed nothing, now and later. An error of severity ERROR ends the transaction; all else leaves the commit in doubt.</summary>
     public static bool IsRefusal(Exception exception) =>
@@ -21,9 +21,9 @@ internal static class PostgresLogErrors
     /// <summary>One line for people; never the password.</summary>
     public static string Describe(Exception exception) => exception switch
     {
-        PostgresException error => $"the database refuses: {error.MessageText} (SQLSTATE {error.SqlState})",
-        NpgsqlException { InnerException: SocketException socket } => $"the database cannot be reached: {socket.Message}",
-        NpgsqlException { InnerException: TimeoutException } or TimeoutException => "the database did not answer in time",
-        _ => $"the database cannot be used: {exception.Message.ReplaceLineEndings(" ")}",
+        EventLogException => exception.Message,
+        _ when IsOfDatabase(exception) => DatabaseErrors.Describe(exception),
+        OperationCanceledException => "the wait for the database was stopped",
+        _ => $"an internal error of this program ({exception.GetType().Name}); its stack trace is in the log of the process",
     };
 }

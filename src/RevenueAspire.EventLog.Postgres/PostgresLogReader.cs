@@ -2,6 +2,7 @@ using System.Data;
 using Npgsql;
 using RevenueAspire.EventLog.Postgres.Reading;
 using RevenueAspire.EventLog.Postgres.Writing;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
@@ -19,15 +20,17 @@ public sealed class PostgresLogReader : IDisposable
 
     private readonly NpgsqlDataSource? _database;
     private readonly NpgsqlConnection? _snapshot;
+    private readonly bool _ownsSnapshot;
     private readonly Lock _gate = new();
     private readonly BatchCache _cache = new(CacheBytes);
     private long _firstOffset;
     private long _end;
 
-    private PostgresLogReader(NpgsqlDataSource? database, NpgsqlConnection? snapshot, Guid logId)
+    private PostgresLogReader(NpgsqlDataSource? database, NpgsqlConnection? snapshot, Guid logId, bool ownsSnapshot = true)
     {
         _database = database;
         _snapshot = snapshot;
+        _ownsSnapshot = ownsSnapshot;
         LogId = logId;
         Name = $"log {logId:N} in Postgres";
     }
@@ -78,6 +81,10 @@ public sealed class PostgresLogReader : IDisposable
 
         return Open(new PostgresLogReader(null, connection, logId));
     }
+
+    /// <summary>Opens a log within the caller's transaction, whose connection stays the caller's: no second connection is needed while the first is held.</summary>
+    /// <inheritdoc cref="Open(NpgsqlDataSource, Guid)"/>
+    internal static PostgresLogReader OpenWithin(NpgsqlConnection connection, Guid logId) => Open(new PostgresLogReader(null, connection, logId, ownsSnapshot: false));
 
     /// <summary>Asks the database for the log's end.</summary>
     /// <exception cref="EventLogException">The log is gone.</exception>
@@ -157,7 +164,10 @@ public sealed class PostgresLogReader : IDisposable
     public void Dispose()
     {
         // Its transaction ends with it; other connections are taken for a moment each.
-        _snapshot?.Dispose();
+        if (_ownsSnapshot)
+        {
+            _snapshot?.Dispose();
+        }
     }
 
     private static PostgresLogReader Open(PostgresLogReader reader)
@@ -230,6 +240,11 @@ public sealed class PostgresLogReader : IDisposable
         }
         catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
         {
+            if (_database is not null)
+            {
+                DatabaseErrors.DropConnections(_database, exception);
+            }
+
             throw new IOException($"{Name}: {PostgresLogErrors.Describe(exception)}", exception);
         }
     }

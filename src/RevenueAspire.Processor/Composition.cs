@@ -125,15 +125,7 @@ internal static class Composition
 
     private static void AddProcessor(this HostApplicationBuilder builder)
     {
-        try
-        {
-            builder.AddRevenueDatabase();
-        }
-        catch (ArgumentException exception)
-        {
-            throw new UserErrorException($"ConnectionStrings:{Extensions.DatabaseName} is not a connection string: {exception.Message}", exception);
-        }
-
+        builder.AddRevenueDatabase();
         builder.Services.AddOptions<ProcessorOptions>().BindConfiguration(ProcessorOptions.Section).ValidateOnStart();
         builder.Services.AddSingleton<IValidateOptions<ProcessorOptions>, ProcessorOptionsValidator>();
         builder.Services.AddSingleton(ReadOptions);
@@ -142,7 +134,7 @@ internal static class Composition
         builder.Services.AddSingleton<ProcessorMetrics>();
         builder.Services.AddSingleton<SourceRegistry>();
         builder.Services.AddSingleton<RangeStore>();
-        builder.Services.AddSingleton(services => new DatabaseRetry(limit: null, TimeProvider.System, services.GetRequiredService<ILogger<DatabaseRetry>>()));
+        builder.Services.AddSingleton(services => new DatabaseRetry(limit: null, TimeProvider.System, services.GetRequiredService<ILogger<DatabaseRetry>>(), services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<ApplyServices>();
     }
 

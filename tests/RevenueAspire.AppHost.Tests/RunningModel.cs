@@ -41,6 +41,10 @@ internal sealed class RunningModel : IAsyncDisposable
             File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.OtherExecute);
         }
 
+        // What a shell may have set for another server: the AppHost's own Postgres does not depend on it, and neither do the services.
+        Environment.SetEnvironmentVariable("PGOPTIONS", "-c default_transaction_read_only=on -c search_path=missing");
+        Environment.SetEnvironmentVariable("PGCLIENTENCODING", "LATIN1");
+        Environment.SetEnvironmentVariable("PGTZ", "Nowhere/Nothing");
         var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(
             [
                 "--Postgres:Mode=local",

@@ -3,6 +3,7 @@ using Npgsql;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Api.Hosting;
 
@@ -16,7 +17,18 @@ internal sealed partial class PostgresLogCareService(
 
     private readonly PostgresLogCaretaker _caretaker = new(database, options.Value, ledger.FindAppliedThroughAsync, careLogger);
 
-    protected override Task TidyAsync(CancellationToken stoppingToken) => _caretaker.TidyAsync(stoppingToken);
+    protected override async Task TidyAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await _caretaker.TidyAsync(stoppingToken);
+        }
+        catch (Exception exception)
+        {
+            DatabaseErrors.DropConnections(database, exception);
+            throw;
+        }
+    }
 
     protected override void LogNotTidied(string reason) => LogCareFailed(logger, reason);
 

@@ -12,8 +12,6 @@ internal static class StartupFailure
         // Text of a value that does not fit its type; it names the setting.
         InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } => exception.Message,
         FormatException { Source: "Microsoft.AspNetCore.Http" } => $"urls: {exception.Message} Write it like http://localhost:8000.",
-        ArgumentException { Source: "Npgsql" or "System.Data.Common" } =>
-            $"ConnectionStrings:{ServiceDefaults.Extensions.DatabaseName}: {exception.Message} Write it like Host=localhost;Username=postgres;Password=...;Database=revenuedb.",
         _ => null,
     };
 }

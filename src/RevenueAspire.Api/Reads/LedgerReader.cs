@@ -1,9 +1,9 @@
-using System.Net.Sockets;
 using System.Security.Authentication;
 using Npgsql;
 using RevenueAspire.Api.Hosting;
 using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Reads;
@@ -64,7 +64,20 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <inheritdoc cref="PostgresLogs.ListAsync"/>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     public Task<List<PostgresLogInfo>> ListLogsAsync(CancellationToken cancellationToken) =>
-        ReadAsync((_, cancellation) => PostgresLogs.ListAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation), cancellationToken);
+        ReadAsync((_, cancellation) => ListAsync(cancellation), cancellationToken);
+
+    /// <summary>At the first start the log makes its tables while this is asked.</summary>
+    private async Task<List<PostgresLogInfo>> ListAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await PostgresLogs.ListAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellationToken);
+        }
+        catch (PostgresException missing) when (missing.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return [];
+        }
+    }
 
     /// <summary>Applies the schema.</summary>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
@@ -115,13 +128,19 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         {
             throw Away($"It did not answer within {timeout.TotalSeconds} s.", exception);
         }
-        catch (NpgsqlException exception)
+        catch (Exception exception) when (DatabaseErrors.IsOfDatabase(exception))
         {
+            DatabaseErrors.DropConnections(services.GetRequiredService<NpgsqlDataSource>(), exception);
             throw Away(LedgerErrors.Describe(exception), exception);
         }
-        catch (Exception exception) when (exception is ArgumentException or IOException or SocketException or TimeoutException or AuthenticationException)
+        catch (ArgumentException exception)
         {
-            // What the driver says of a connection string, a socket or a handshake before it has a connection to speak of.
+            // The driver's text about a connection string may hold its password.
+            throw Away($"The driver does not take a setting of ConnectionStrings:{Extensions.DatabaseName}.", exception);
+        }
+        catch (Exception exception) when (exception is IOException or AuthenticationException)
+        {
+            // What the driver says of a handshake before it has a connection to speak of.
             throw Away(exception.Message, exception);
         }
         finally

@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using Npgsql;
 using NpgsqlTypes;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
@@ -114,8 +115,8 @@ internal sealed class LogSession : IAsyncDisposable
                 await session.BeginAsync(writer, cancellationToken).ConfigureAwait(false);
             }
 
-            await session._append.PrepareAsync(cancellationToken).ConfigureAwait(false);
-            await session._appendKeyed.PrepareAsync(cancellationToken).ConfigureAwait(false);
+            await session._append.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
+            await session._appendKeyed.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
             return (session, found);
         }
         catch
@@ -203,7 +204,7 @@ internal sealed class LogSession : IAsyncDisposable
     public async Task CloseLogAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            "update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2", _connection)
+            $"update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2 returning {Durable}", _connection)
         {
             Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
         };

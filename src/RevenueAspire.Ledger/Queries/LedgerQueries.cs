@@ -1,5 +1,6 @@
 using System.Buffers;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -37,7 +38,7 @@ public sealed class LedgerQueries(NpgsqlDataSource database)
         }
 
         // Plans once a connection; the connection keeps the statement over its returns to the pool.
-        await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
+        await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false);
     }
 

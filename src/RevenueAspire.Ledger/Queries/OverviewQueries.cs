@@ -1,5 +1,6 @@
 using System.Globalization;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -47,7 +48,7 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
                 new(Latest) { Parameters = { WriteBatch.Parameter(rejects) } },
             },
         };
-        await batch.PrepareAsync(cancellationToken).ConfigureAwait(false);
+        await batch.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         await using var rows = await batch.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
         var (total, events, rejected, processors) = (rows.GetString(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetInt32(3));

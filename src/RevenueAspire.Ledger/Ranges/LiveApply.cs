@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -37,7 +38,7 @@ internal static class LiveApply
         command.Parameters.Add(tailBefore is { } before ? WriteBatch.Bytes(before) : new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea });
         command.Parameters.Add(WriteBatch.Digits(deltas.Sum()));
         batch.BatchCommands.Add(command);
-        await batch.PrepareAsync(cancellationToken).ConfigureAwait(false);
+        await batch.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         var began = Stopwatch.GetTimestamp();
         var applied = await WriteBatch.ExecuteAsync(batch, cancellationToken).ConfigureAwait(false);
         LedgerTelemetry.RecordMerge(began, "live");

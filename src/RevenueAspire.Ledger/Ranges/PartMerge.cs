@@ -1,18 +1,18 @@
 using System.Diagnostics;
 using System.Text;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
 /// <summary>Merges one part of a frozen range: batch after batch, each moving the part's watermark and adding its sums in one statement (M5).</summary>
 internal static class PartMerge
 {
-    // The part's lower bound is its predecessor's upper key. One transaction of its own, so the lock time-out stays for the connection until it goes back to the pool.
+    // The part's lower bound is its predecessor's upper key.
     private const string Begin =
-        $"""
+        """
         select p.upper_key, p.merged_through, p.lower_key,
-          (select r.user_id from users_revenue r where r.user_id > greatest(p.lower_key, p.merged_through) order by r.user_id limit 1),
-          set_config('lock_timeout', '{WriteBatch.LockTimeout}', false)
+          (select r.user_id from users_revenue r where r.user_id > greatest(p.lower_key, p.merged_through) order by r.user_id limit 1)
         from (
           select upper_key, merged_through,
             coalesce((select l.upper_key from event_part l where l.range_id = p.range_id and l.part_index = p.part_index - 1), '') as lower_key
@@ -111,19 +111,28 @@ internal static class PartMerge
     private static async Task<MergeAnswer> ExecuteAsync(
         NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand(onlyNew ? OnlyNew : Any, connection)
+        var command = new NpgsqlBatchCommand(onlyNew ? OnlyNew : Any)
         {
             Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(index), WriteBatch.Text(watermark), WriteBatch.Text(batch.LastUser) },
         };
         batch.AddTo(command.Parameters);
+        await using var merge = new NpgsqlBatch(connection) { BatchCommands = { new(WriteBatch.BoundLocks), command } };
 
         // A round trip for the connection's first batch only: the statement is planned once.
-        await command.PrepareAsync(cancellationToken).ConfigureAwait(false);
+        await merge.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await using var rows = await merge.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            await rows.NextResultAsync(cancellationToken).ConfigureAwait(false);
             await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
-            return new MergeAnswer(rows.GetBoolean(0) ? MergeOutcome.Merged : MergeOutcome.Elsewhere, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1));
+            var answer = new MergeAnswer(rows.GetBoolean(0) ? MergeOutcome.Merged : MergeOutcome.Elsewhere, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1));
+
+            // Read to its end: an error of the commit must not be missed.
+            while (await rows.NextResultAsync(cancellationToken).ConfigureAwait(false))
+            {
+            }
+
+            return answer;
         }
         catch (PostgresException exists) when (onlyNew && exists.SqlState == PostgresErrorCodes.UniqueViolation && exists.TableName == "users_revenue")
         {

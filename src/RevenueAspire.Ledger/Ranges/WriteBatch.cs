@@ -19,7 +19,10 @@ internal static class WriteBatch
     /// <summary>Rule M7, whatever the role or the database is set to; a stricter setting stays.</summary>
     public const string CommitSynchronously = "set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, true)";
 
-    private const string Begin = $"select set_config('lock_timeout', '{LockTimeout}', true), {CommitSynchronously}";
+    /// <summary>Bounds the wait for locks in this transaction only: a pooler may give the session to another client after it.</summary>
+    public const string BoundLocks = $"select set_config('lock_timeout', '{LockTimeout}', true)";
+
+    private const string Begin = $"{BoundLocks}, {CommitSynchronously}";
 
     private const string LockSource = "select from event_source where source_id = $1 for no key update";
 

@@ -1,7 +1,9 @@
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using Polly;
 using Polly.Retry;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Applying;
 
@@ -14,14 +16,16 @@ internal sealed partial class DatabaseRetry
     private readonly TimeSpan? _limit;
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
+    private readonly NpgsqlDataSource? _database;
     private readonly Lazy<ResiliencePipeline> _pipeline;
 
     /// <param name="limit">How long a call is repeated, or null for ever.</param>
     /// <param name="time">Clock.</param>
     /// <param name="logger">Hears of each failed attempt.</param>
-    public DatabaseRetry(TimeSpan? limit, TimeProvider time, ILogger<DatabaseRetry> logger)
+    /// <param name="database">Where the calls run: an attempt after a read-only or lost session gets a new one.</param>
+    public DatabaseRetry(TimeSpan? limit, TimeProvider time, ILogger<DatabaseRetry> logger, NpgsqlDataSource? database = null)
     {
-        (_limit, _time, _logger) = (limit, time, logger);
+        (_limit, _time, _logger, _database) = (limit, time, logger, database);
         _pipeline = new Lazy<ResiliencePipeline>(Build);
     }
 
@@ -90,6 +94,11 @@ internal sealed partial class DatabaseRetry
             {
                 // The first attempts are the daily bread of concurrent processors; what lasts is worth a line.
                 var level = arguments.AttemptNumber < 4 ? LogLevel.Debug : LogLevel.Warning;
+                if (_database is not null)
+                {
+                    DatabaseErrors.DropConnections(_database, arguments.Outcome.Exception!);
+                }
+
                 var problem = LedgerErrors.Describe(arguments.Outcome.Exception!);
                 LogRetry(_logger, level, problem, arguments.RetryDelay.TotalSeconds);
                 return default;

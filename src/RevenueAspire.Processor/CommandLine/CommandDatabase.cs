@@ -1,6 +1,7 @@
 using System.Net.Sockets;
 using Npgsql;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.CommandLine;
 
@@ -28,11 +29,11 @@ internal static class CommandDatabase
             cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Nobody listens there, or the login (28), the database's name (3D) or a right (42) is wrong. A server that is starting or full is only asked again.</summary>
+    /// <summary>Nothing listens there, or the login, the database's name, a right or a setting is wrong. A server that is starting or full is only asked again, as are several hosts in a failover.</summary>
     private static bool NeedsAPerson(Exception exception) => exception switch
     {
-        PostgresException postgres => postgres.SqlState[..2] is "28" or "3D" or "42",
-        _ when LedgerErrors.IsSettings(exception) => true,
+        _ when LedgerErrors.IsSettings(exception) || DatabaseErrors.IsRefusedLogin(exception) => true,
+        PostgresException => !LedgerErrors.IsTransient(exception),
         NpgsqlException { InnerException: SocketException or TimeoutException } or SocketException or TimeoutException => true,
         _ => false,
     };

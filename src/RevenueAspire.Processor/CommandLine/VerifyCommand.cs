@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Json;
 using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Verifying;
 
 namespace RevenueAspire.Processor.CommandLine;
@@ -121,6 +122,7 @@ internal static class VerifyCommand
             }
             catch (Exception exception) when (attempt < Attempts && LedgerErrors.IsTransient(exception))
             {
+                DatabaseErrors.DropConnections(services.Database, exception);
                 await Console.Error.WriteLineAsync($"{LedgerErrors.Describe(exception)}. Checking again from the beginning: users that were printed are printed again.").ConfigureAwait(false);
                 await services.Retry.RunAsync(token => LedgerSchema.ApplyAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
             }

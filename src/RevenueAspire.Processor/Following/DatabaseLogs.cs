@@ -1,13 +1,16 @@
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using RevenueAspire.EventLog;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
+using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor.Following;
 
 /// <summary>The logs in the ledger's database (<c>EventLog:Engine=Postgres</c>): one a process of the API.</summary>
 /// <remarks>Of those whose process has ended most are in the ledger to their last byte: they are not followed.</remarks>
-internal sealed class DatabaseLogs(NpgsqlDataSource database, ApplyServices services, TimeProvider time, Action<string, string> unreadable) : ILogDirectory
+internal sealed class DatabaseLogs(
+    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable) : ILogDirectory
 {
     // Asked anew each time, never remembered: a database that was set back has something to apply again.
     private const string Unfinished =
@@ -16,7 +19,7 @@ internal sealed class DatabaseLogs(NpgsqlDataSource database, ApplyServices serv
         where not l.is_closed or coalesce(s.applied_through, 0) < l.end_offset order by l.created_at, l.log_id
         """;
 
-    private readonly LogSignal _signal = new(database, time);
+    private readonly LogSignal _signal = new(session.Source, time, logger);
     private Dictionary<Guid, long> _unfinished = [];
 
     /// <inheritdoc/>

@@ -9,13 +9,14 @@ using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
+using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor.Following;
 
 /// <summary>Follows the logs in <c>EventLog:Directory</c> and its direct subfolders, or in the database; finds new ones while it runs.</summary>
 /// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log stands in its place; the others go on.</remarks>
 internal sealed partial class FollowerService(
-    NpgsqlDataSource database, ApplyServices services, IConfiguration configuration, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
+    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
 {
     private static readonly TimeSpan ScanPause = TimeSpan.FromSeconds(1);
     private readonly Dictionary<string, Followed> _followed = [];
@@ -33,14 +34,14 @@ internal sealed partial class FollowerService(
         try
         {
             var inDatabase = IsInDatabase();
-            logs = inDatabase ? new DatabaseLogs(database, services, time, LogUnreadable) : new FolderLogs(DataDirectory.ResolveEventLog(configuration), LogUnreadable);
+            logs = inDatabase ? new DatabaseLogs(database, session, services, time, logger, LogUnreadable) : new FolderLogs(DataDirectory.ResolveEventLog(configuration), LogUnreadable);
             LogFollowing(logs.Name);
             if (inDatabase)
             {
-                await services.Retry.RunAsync(ApplyLogSchemaAsync, stoppingToken).ConfigureAwait(false);
+                await services.Retry.RunAsync(token => NamingSettingsAsync(ApplyLogSchemaAsync, token), stoppingToken).ConfigureAwait(false);
             }
 
-            await services.Retry.RunAsync(ApplySchemaAsync, stoppingToken).ConfigureAwait(false);
+            await services.Retry.RunAsync(token => NamingSettingsAsync(ApplySchemaAsync, token), stoppingToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (exception is LedgerException or EventLogException or DbException or UserErrorException)
         {
@@ -100,11 +101,14 @@ internal sealed partial class FollowerService(
         await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
     }
 
-    private async Task ApplySchemaAsync(CancellationToken cancellationToken)
+    private Task ApplySchemaAsync(CancellationToken cancellationToken) => LedgerSchema.ApplyAsync(database, cancellationToken);
+
+    /// <summary>A setting that no retry heals ends the program with a line that names it.</summary>
+    private static async Task NamingSettingsAsync(Func<CancellationToken, Task> apply, CancellationToken cancellationToken)
     {
         try
         {
-            await LedgerSchema.ApplyAsync(database, cancellationToken).ConfigureAwait(false);
+            await apply(cancellationToken).ConfigureAwait(false);
         }
         catch (Exception exception) when (LedgerErrors.IsSettings(exception))
         {

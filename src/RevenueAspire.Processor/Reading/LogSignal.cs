@@ -1,25 +1,33 @@
+using Microsoft.Extensions.Logging;
 using Npgsql;
 using RevenueAspire.EventLog.Postgres;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Reading;
 
 /// <summary>What a process hears of the logs in the database, however many: notifications after appends, over one connection, and where they ended when they were last listed. Thread-safe.</summary>
-/// <remarks>A notification that is lost costs time only: whoever waits looks again by itself.</remarks>
-internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
+/// <remarks>
+/// A notification needs a session: the connection comes from <c>ConnectionStrings:revenuedb-session</c> where it is set. Through a pooler in transaction mode none arrives,
+/// and the followers look once a second, as they do when a notification is lost.
+/// </remarks>
+internal sealed partial class LogSignal(NpgsqlDataSource database, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
     private IReadOnlyDictionary<Guid, long> _ends = new Dictionary<Guid, long>();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Listens until cancelled, and again after each broken connection.</summary>
+    /// <summary>Listens until cancelled, and again after each broken connection. Ends at once where a pooler is in between.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
         {
             try
             {
-                await ListenAsync(cancellationToken).ConfigureAwait(false);
+                if (!await TryListenAsync(cancellationToken).ConfigureAwait(false))
+                {
+                    return;
+                }
             }
             catch (Exception exception) when (exception is NpgsqlException or IOException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
             {
@@ -39,9 +47,16 @@ internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
     /// <summary>Where a log ended when it was last listed; 0 when it was not among them.</summary>
     public long EndOf(Guid logId) => Volatile.Read(ref _ends).GetValueOrDefault(logId);
 
-    private async Task ListenAsync(CancellationToken cancellationToken)
+    /// <summary>False: the other end is a pooler.</summary>
+    private async Task<bool> TryListenAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        if (NamedStatements.IsPooler(connection))
+        {
+            LogPooler(logger);
+            return false;
+        }
+
         connection.Notification += (_, _) => Interlocked.Exchange(ref _next, new(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
         await using (var listen = new NpgsqlCommand($"listen {PostgresLogs.Channel}", connection))
         {
@@ -58,4 +73,8 @@ internal sealed class LogSignal(NpgsqlDataSource database, TimeProvider time)
             }
         }
     }
+
+    [LoggerMessage(3014, LogLevel.Information, "The database is behind a pooler, through which no notification comes: logs are looked at once a second. "
+        + "ConnectionStrings:revenuedb-session, which leads past the pooler, makes it milliseconds.")]
+    private static partial void LogPooler(ILogger logger);
 }

@@ -235,6 +235,8 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     [InlineData("28000", "role \"revenue\" does not exist", "Username")]
     [InlineData("53100", "could not extend file", "no disk space")]
     [InlineData("57P03", "the database system is starting up", "not ready")]
+    [InlineData("55000", "database \"x\" is not currently accepting connections", "ALLOW_CONNECTIONS")]
+    [InlineData("08P01", "unsupported startup parameter: options", "ignore_startup_parameters")]
     [InlineData("XX000", "first line\nsecond line", "first line second line")]
     public void M12_errors_of_a_server_in_trouble_are_transient_and_say_what_to_do(string sqlState, string message, string expected)
     {

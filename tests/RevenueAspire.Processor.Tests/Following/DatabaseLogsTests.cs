@@ -11,6 +11,7 @@ using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Reading;
 using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.ServiceDefaults;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;
@@ -29,7 +30,7 @@ public sealed class DatabaseLogsTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Engine", "Postgres")]).Build();
         using var lifetime = new Lifetime();
         var services = Enumerable.Range(0, 2).Select(_ => new FollowerService(
-            ledger.Database, ledger.Services(), configuration, TimeProvider.System, lifetime.Of, NullLogger<FollowerService>.Instance)).ToArray();
+            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, lifetime.Of, NullLogger<FollowerService>.Instance)).ToArray();
         var queries = new LedgerQueries(ledger.Database);
         var caretaker = new PostgresLogCaretaker(
             ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, queries.FindAppliedThroughAsync, NullLogger<PostgresLogCaretaker>.Instance);
@@ -77,7 +78,7 @@ public sealed class DatabaseLogsTests
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var one = NpgsqlDataSource.Create(ledger.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
         await using var log = await OpenAsync(ledger.Database);
-        var signal = new LogSignal(one, TimeProvider.System);
+        var signal = new LogSignal(one, TimeProvider.System, NullLogger.Instance);
         using var followed = DatabaseLog.Open(one, signal, log.LogId);
         Assert.Equal(0, followed.ReadDurableMark());
         Assert.Equal(AppendStatus.Appended, (await log.AppendAsync(Group("a", 1), CancellationToken.None)).Status);

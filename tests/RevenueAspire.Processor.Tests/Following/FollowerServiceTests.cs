@@ -3,6 +3,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging.Abstractions;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.ServiceDefaults;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;
@@ -15,7 +16,7 @@ public sealed class FollowerServiceTests
         await using var ledger = await LedgerFixture.CreateAsync();
         var lifetime = new Lifetime();
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Directory", ledger.Folder.File("events"))]).Build();
-        using var service = new FollowerService(ledger.Database, ledger.Services(), configuration, new BrokenTimers(), lifetime, NullLogger<FollowerService>.Instance);
+        using var service = new FollowerService(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, new BrokenTimers(), lifetime, NullLogger<FollowerService>.Instance);
         await service.StartAsync(CancellationToken.None);
         await Eventually.IsTrueAsync(() => lifetime.Stops > 0);
         Assert.Equal("no timers", Assert.IsType<NotSupportedException>(service.Refusal).Message);

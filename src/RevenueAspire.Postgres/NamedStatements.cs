@@ -1,0 +1,44 @@
+using System.Collections.Concurrent;
+using Npgsql;
+
+namespace RevenueAspire.Postgres;
+
+/// <summary>Decides whether a statement may be prepared by name. Thread-safe.</summary>
+/// <remarks>
+/// A pooler in transaction mode gives each transaction another session of the server, where a name is unknown (26000) or taken (42P05).
+/// <see cref="SessionCheck"/> recognises a pooler by the process id that it reports, or by No Reset On Close=true in the connection string.
+/// The first error of that kind also ends named statements, for a pooler that was not recognised.
+/// </remarks>
+public static class NamedStatements
+{
+    private static readonly ConcurrentDictionary<(string? Host, int Port), bool> Poolers = [];
+    private static volatile bool _disabled;
+
+    /// <summary>Whether the other end of an open connection was recognised as a pooler.</summary>
+    public static bool IsPooler(NpgsqlConnection connection)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        return _disabled || (!Poolers.IsEmpty && Poolers.ContainsKey((connection.Host, connection.Port)));
+    }
+
+    /// <summary>Prepares a command where names hold; else its statement is parsed at each execution.</summary>
+    public static Task PrepareNamedAsync(this NpgsqlCommand command, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        return MayPrepare(command.Connection!) ? command.PrepareAsync(cancellationToken) : Task.CompletedTask;
+    }
+
+    /// <inheritdoc cref="PrepareNamedAsync(NpgsqlCommand, CancellationToken)"/>
+    public static Task PrepareNamedAsync(this NpgsqlBatch batch, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(batch);
+        return MayPrepare(batch.Connection!) ? batch.PrepareAsync(cancellationToken) : Task.CompletedTask;
+    }
+
+    /// <summary>Ends named statements in this process.</summary>
+    internal static void Disable() => _disabled = true;
+
+    internal static void AddPooler(NpgsqlConnection connection) => Poolers[(connection.Host, connection.Port)] = true;
+
+    private static bool MayPrepare(NpgsqlConnection connection) => !IsPooler(connection);
+}

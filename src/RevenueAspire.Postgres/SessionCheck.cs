@@ -1,0 +1,112 @@
+using Npgsql;
+
+namespace RevenueAspire.Postgres;
+
+/// <summary>Checks each new physical connection before its first use: what the environment, the role, the database or the server may have set differently. One round trip. Stateless.</summary>
+/// <remarks>Give <see cref="Run"/> and <see cref="RunAsync"/> to a data source as its initializer.</remarks>
+public static class SessionCheck
+{
+    private const string Look =
+        """
+        select pg_backend_pid(), current_schema() is not null, current_setting('search_path'),
+          current_setting('default_transaction_isolation'), current_setting('default_transaction_read_only')
+        """;
+
+    private const string Source = "select source from pg_settings where name = $1";
+
+    /// <summary>Refuses a session that would write or read wrong data, and notes a pooler.</summary>
+    /// <exception cref="SessionSettingException">The message names the setting.</exception>
+    public static void Run(NpgsqlConnection connection)
+    {
+        CheckReported(connection);
+        using var look = new NpgsqlCommand(Look, connection);
+        Seen seen;
+        using (var row = look.ExecuteReader())
+        {
+            row.Read();
+            seen = Read(row);
+        }
+
+        if (Check(connection, seen))
+        {
+            using var source = SourceOf(connection);
+            CheckReadOnly(source.ExecuteScalar() as string);
+        }
+    }
+
+    /// <inheritdoc cref="Run"/>
+    public static async Task RunAsync(NpgsqlConnection connection)
+    {
+        CheckReported(connection);
+        await using var look = new NpgsqlCommand(Look, connection);
+        Seen seen;
+        await using (var row = await look.ExecuteReaderAsync().ConfigureAwait(false))
+        {
+            await row.ReadAsync().ConfigureAwait(false);
+            seen = Read(row);
+        }
+
+        if (Check(connection, seen))
+        {
+            await using var source = SourceOf(connection);
+            CheckReadOnly(await source.ExecuteScalarAsync().ConfigureAwait(false) as string);
+        }
+    }
+
+    private readonly record struct Seen(int ProcessId, bool HasSchema, string SearchPath, string Isolation, bool IsReadOnly);
+
+    private static Seen Read(NpgsqlDataReader row) => new(row.GetInt32(0), row.GetBoolean(1), row.GetString(2), row.GetString(3), row.GetString(4) == "on");
+
+    /// <summary>The server reports these by itself when a session starts.</summary>
+    private static void CheckReported(NpgsqlConnection connection)
+    {
+        ArgumentNullException.ThrowIfNull(connection);
+        Require(connection, "client_encoding", "UTF8");
+
+        // Off, a backslash in a literal would be an escape: '\x00' would be another value.
+        Require(connection, "standard_conforming_strings", "on");
+    }
+
+    private static void Require(NpgsqlConnection connection, string name, string value)
+    {
+        if (connection.PostgresParameters.TryGetValue(name, out var actual) && actual != value)
+        {
+            throw Refusal(name, actual, value);
+        }
+    }
+
+    /// <summary>Returns whether the session is read-only, so that the cause must be asked for.</summary>
+    private static bool Check(NpgsqlConnection connection, Seen seen)
+    {
+        // A user whose pooler passes the server's process id on says so with the setting that every pooler in transaction mode needs.
+        if (seen.ProcessId != connection.ProcessID || new NpgsqlConnectionStringBuilder(connection.ConnectionString).NoResetOnClose)
+        {
+            NamedStatements.AddPooler(connection);
+        }
+
+        if (!seen.HasSchema)
+        {
+            throw new SessionSettingException(
+                $"no schema of the search path exists, or the role may not use it (search_path is {seen.SearchPath}): create it, or correct {Places("Search Path", "search_path")}");
+        }
+
+        // Compare-and-set and the lock of the files rely on it: a statement must see what was committed before it.
+        return seen.Isolation == "read committed" ? seen.IsReadOnly : throw Refusal("default_transaction_isolation", seen.Isolation, "read committed");
+    }
+
+    private static NpgsqlCommand SourceOf(NpgsqlConnection connection) => new(Source, connection) { Parameters = { new() { Value = "default_transaction_read_only" } } };
+
+    /// <summary>A read-only phase that an operator sets for a database or a role ends by itself. One from the environment of this process lasts as long as the process.</summary>
+    private static void CheckReadOnly(string? source)
+    {
+        if (source == "client")
+        {
+            throw new SessionSettingException("this process asks for read-only sessions (default_transaction_read_only is on): correct PGOPTIONS, or Options in ConnectionStrings:revenuedb");
+        }
+    }
+
+    private static SessionSettingException Refusal(string name, string actual, string required) =>
+        new($"the session's {name} is {actual}, but must be {required}: correct {Places("Options", name)}");
+
+    private static string Places(string keyword, string name) => $"{keyword} in ConnectionStrings:revenuedb, PGOPTIONS, or {name} of the role, the database or the server";
+}

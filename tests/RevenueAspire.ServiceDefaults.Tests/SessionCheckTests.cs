@@ -1,0 +1,81 @@
+using Microsoft.Extensions.Configuration;
+using Npgsql;
+using RevenueAspire.Postgres;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.ServiceDefaults.Tests;
+
+/// <summary>A session whose defaults would write or read wrong data is refused by name, wherever they come from.</summary>
+public sealed class SessionCheckTests
+{
+    [Theory]
+    [InlineData("Options=-c default_transaction_isolation=serializable", "default_transaction_isolation is serializable")]
+    [InlineData("Options=-c standard_conforming_strings=off", "standard_conforming_strings is off")]
+    [InlineData("Options=-c default_transaction_read_only=on", "read-only")]
+    [InlineData("Search Path=missing", "search_path is missing")]
+    public async Task A_session_default_of_the_connection_is_refused_by_name(string settings, string named)
+    {
+        await using var source = Source($"{await TestPostgres.CreateDatabaseAsync()};{settings}");
+        foreach (var open in (Func<Task>[])[async () => await source.OpenConnectionAsync(), () => Task.Run(source.OpenConnection)])
+        {
+            var error = await Assert.ThrowsAsync<SessionSettingException>(open);
+            Assert.Contains(named, DatabaseErrors.Describe(error), StringComparison.Ordinal);
+            Assert.Contains("ConnectionStrings:revenuedb", DatabaseErrors.Describe(error), StringComparison.Ordinal);
+            Assert.True(DatabaseErrors.IsSettings(error));
+        }
+    }
+
+    [Theory]
+    [InlineData("default_transaction_isolation = 'repeatable read'", "default_transaction_isolation is repeatable read")]
+    [InlineData("search_path = missing", "search_path is missing")]
+    [InlineData("standard_conforming_strings = off", "standard_conforming_strings is off")]
+    public async Task A_session_default_of_the_database_is_refused_by_name(string setting, string named)
+    {
+        var connectionString = await TestPostgres.CreateDatabaseAsync();
+        await ExecuteAsync(connectionString, $"alter database {new NpgsqlConnectionStringBuilder(connectionString).Database} set {setting}");
+        await using var source = Source(connectionString);
+        var error = await Assert.ThrowsAsync<SessionSettingException>(async () => await source.OpenConnectionAsync());
+        Assert.Contains(named, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_client_encoding_of_the_database_changes_nothing_and_a_read_only_phase_leaves_reads()
+    {
+        var connectionString = await TestPostgres.CreateDatabaseAsync();
+        var name = new NpgsqlConnectionStringBuilder(connectionString).Database;
+        await ExecuteAsync(connectionString, $"alter database {name} set client_encoding = 'LATIN1'; alter database {name} set default_transaction_read_only = on");
+        await using var source = Source(connectionString);
+        await using var command = source.CreateCommand("select current_setting('client_encoding') || current_setting('default_transaction_read_only')");
+        Assert.Equal("UTF8on", await command.ExecuteScalarAsync());
+    }
+
+    [Fact]
+    public async Task A_pooler_is_recognised_and_a_server_is_not_taken_for_one()
+    {
+        var program = PgBouncer.Find();
+        Assert.SkipWhen(program is null, "This machine has no pgbouncer (apt-get install pgbouncer).");
+        var database = await TestPostgres.CreateDatabaseAsync();
+        await using var pooler = await PgBouncer.StartAsync(program!, database);
+        await using var direct = Source(database);
+        await using var pooled = Source(pooler.ConnectionString);
+        await using var declared = Source(database.Replace("127.0.0.1", "localhost", StringComparison.Ordinal) + ";No Reset On Close=true");
+        foreach (var (source, expected) in new[] { (direct, false), (pooled, true), (declared, true) })
+        {
+            await using var connection = await source.OpenConnectionAsync();
+            Assert.Equal(expected, NamedStatements.IsPooler(connection));
+        }
+    }
+
+    private static NpgsqlDataSource Source(string connectionString) =>
+        new ConfigurationBuilder().AddInMemoryCollection([new("ConnectionStrings:revenuedb", connectionString)]).Build().BuildRevenueDatabase("Reader");
+
+    private static async Task ExecuteAsync(string connectionString, string sql)
+    {
+        await using var source = NpgsqlDataSource.Create(connectionString + ";Pooling=false");
+        foreach (var statement in sql.Split(';'))
+        {
+            await using var command = source.CreateCommand(statement);
+            await command.ExecuteNonQueryAsync();
+        }
+    }
+}
