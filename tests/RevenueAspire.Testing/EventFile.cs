@@ -33,7 +33,8 @@ public sealed class EventFile
         "user1,add_revenue,1",
     ];
 
-    public string Path { get; }
+    /// <summary>Where it is now.</summary>
+    public string Path { get; private set; }
 
     /// <summary>Number of valid lines.</summary>
     public int Events => _events.Count;
@@ -65,6 +66,13 @@ public sealed class EventFile
         var file = new EventFile(path);
         file.Append(random, events, users, badEvery, id);
         return file;
+    }
+
+    /// <summary>Renames it; a file that has the new name is replaced.</summary>
+    public void MoveTo(string path)
+    {
+        File.Move(Path, path, overwrite: true);
+        Path = path;
     }
 
     /// <summary>Adds lines at the end.</summary>

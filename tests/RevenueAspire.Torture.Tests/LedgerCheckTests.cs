@@ -43,7 +43,7 @@ public sealed class LedgerCheckTests : IAsyncLifetime
             ViolationKind.WrongBalance);
         await WithAsync("insert into users_revenue (user_id, revenue) values ('nobody', 0)", "delete from users_revenue where user_id = 'nobody'", ViolationKind.WrongBalance);
         await WithAsync("update rejected_event set line = line + 1", "update rejected_event set line = line - 1", ViolationKind.Lost, ViolationKind.Other);
-        await WithAsync("update event_source set name = name || '.x' where kind = 'file'", "update event_source set name = rtrim(name, '.x') where kind = 'file'", ViolationKind.Lost, ViolationKind.WrongBalance, ViolationKind.Other);
+        await WithAsync("update event_source_digest set sha256 = sha256 || '\\x00'", "update event_source_digest set sha256 = substr(sha256, 1, 32)", ViolationKind.Lost, ViolationKind.WrongBalance, ViolationKind.Other);
         await AssertFindsAsync([]);
     }
 

@@ -6,7 +6,7 @@ using RevenueAspire.Torture.Faults;
 using RevenueAspire.Torture.Fuzz;
 using RevenueAspire.Torture.Soak;
 
-// dotnet run -c Release --project tests/RevenueAspire.Torture -- --minutes 5 [--seed N] [--faults kill,postgres,network,disk,clock] [--engine files|postgres] [--retention on|off] [--keep]
+// dotnet run -c Release --project tests/RevenueAspire.Torture -- --minutes 5 [--seed N] [--faults kill,postgres,network,disk,clock,rotation] [--engine files|postgres] [--retention on|off] [--keep]
 // dotnet run -c Release --project tests/RevenueAspire.Torture -- fuzz --minutes 5 [--seed N]
 // dotnet run -c Release --project tests/RevenueAspire.Torture -- soak --minutes 60 --rate 5000 [--engine files|postgres] [--seed N] [--keep]
 var minutes = new Option<double>("--minutes") { Description = "How long faults are injected; the checks at the end come on top.", DefaultValueFactory = _ => 5 };

@@ -75,7 +75,7 @@ internal sealed class TortureRun : IDisposable
             Task.Run(() => new ClientLoad(_stage, _commands, _sent, new Random(_settings.Seed - 2)).RunAsync(_stop.Token), CancellationToken.None),
             Task.Run(() => new ServiceLoad(_stage, _sent, new Random(_settings.Seed - 3)).RunAsync(_stop.Token, _giveUp.Token), CancellationToken.None),
         ]);
-        await InjectAsync(probe, load);
+        await InjectAsync(probe, files, load);
         await _stage.HealAsync();
         await _stop.CancelAsync();
         _giveUp.CancelAfter(FinishLimit);
@@ -85,7 +85,7 @@ internal sealed class TortureRun : IDisposable
     }
 
     /// <summary>One fault after the other, some two at a time, until the time is up.</summary>
-    private async Task InjectAsync(Probe probe, Task load)
+    private async Task InjectAsync(Probe probe, FileLoad files, Task load)
     {
         var deck = new FaultDeck(_settings.Kinds, _settings.Engine, _settings.Seed);
         var random = new Random(_settings.Seed ^ 0x5eed);
@@ -108,7 +108,7 @@ internal sealed class TortureRun : IDisposable
                 drawn.Add(deck.Draw());
             }
 
-            var told = await Task.WhenAll(drawn.Select(one => one.Fault.RunAsync(new FaultContext(_stage, _commands, one.Random))));
+            var told = await Task.WhenAll(drawn.Select(one => one.Fault.RunAsync(new FaultContext(_stage, _commands, files, one.Random))));
             var recovery = await probe.MeasureAsync(RecoveryLimit);
             foreach (var ((fault, _), detail) in drawn.Zip(told))
             {

@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics;
+using System.Security.Cryptography;
 using Npgsql;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Load;
@@ -58,22 +59,14 @@ internal static class LedgerCheck
         }
     }
 
-    /// <summary>How often each file says to be counted, which must be as often as somebody asked for it.</summary>
+    /// <summary>How often each file says to be counted, which must be as often as somebody asked for it. A file is known by its content, since another one may have its name by now.</summary>
     private static async Task<List<(EventFile File, int Times)>> CountTimesAsync(NpgsqlConnection connection, IReadOnlyList<CountedFile> files, Violations violations)
     {
-        var times = new Dictionary<string, int>(StringComparer.Ordinal);
-        await using var command = new NpgsqlCommand("select name from event_source where kind = 'file'", connection);
-        await using var rows = await command.ExecuteReaderAsync();
-        while (await rows.ReadAsync())
-        {
-            var name = NameOf(rows.GetString(0));
-            times[name] = times.GetValueOrDefault(name) + 1;
-        }
-
+        var times = await ReadTimesAsync(connection);
         var counted = new List<(EventFile, int)>();
         foreach (var file in files)
         {
-            var found = times.GetValueOrDefault(NameOf(file.File.Path));
+            var found = times.GetValueOrDefault(HashOf(file.File));
             if (found < file.LeastTimes || found > file.MostTimes)
             {
                 violations.Add(found < file.LeastTimes ? ViolationKind.Lost : ViolationKind.Repeated, $"{file.File.Path} is counted {found} times, asked for was {file.LeastTimes} to {file.MostTimes}");
@@ -85,8 +78,22 @@ internal static class LedgerCheck
         return counted;
     }
 
-    /// <summary>The path of a source is the one that was processed: the file's or its copy's.</summary>
-    private static string NameOf(string path) => Path.GetFileName(path).Replace(".copy.jsonl", "", StringComparison.Ordinal);
+    /// <summary>Generations of each content, by the hash of its newest length.</summary>
+    private static async Task<Dictionary<string, int>> ReadTimesAsync(NpgsqlConnection connection)
+    {
+        var times = new Dictionary<string, int>(StringComparer.Ordinal);
+        await using var command = new NpgsqlCommand(
+            "select d.sha256, count(*)::integer from event_source s join event_source_digest d using (content_id, length) where s.kind = 'file' group by d.sha256", connection);
+        await using var rows = await command.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            times.Add(Convert.ToHexString(rows.GetFieldValue<byte[]>(0)), rows.GetInt32(1));
+        }
+
+        return times;
+    }
+
+    private static string HashOf(EventFile file) => Convert.ToHexString(SHA256.HashData(File.ReadAllBytes(file.Path)));
 
     private static async Task CheckBalancesAsync(NpgsqlConnection connection, Totals log, List<(EventFile File, int Times)> files, Violations violations)
     {
@@ -113,16 +120,20 @@ internal static class LedgerCheck
 
     private static async Task CheckRejectsAsync(NpgsqlConnection connection, List<(EventFile File, int Times)> files, Violations violations)
     {
-        var lines = files.SelectMany(file => file.File.Rejected.Select(line => (Key: (NameOf(file.File.Path), line.Offset, line.Line), line.Text, file.Times))).ToArray();
+        var lines = files.SelectMany(file => file.File.Rejected.Select(line => (Key: (HashOf(file.File), line.Offset, line.Line), line.Text, file.Times))).ToArray();
         var texts = lines.ToDictionary(line => line.Key, line => line.Text);
         var missing = lines.ToDictionary(line => line.Key, line => line.Times);
-        await using var command = new NpgsqlCommand("select s.kind, s.name, r.\"offset\", r.line, r.reason, r.beginning, r.range_id is null from rejected_event r left join event_source s using (source_id)", connection);
+        await using var command = new NpgsqlCommand("""
+            select s.kind, s.name, r."offset", r.line, r.reason, r.beginning, r.range_id is null, d.sha256
+            from rejected_event r left join event_source s using (source_id) left join event_source_digest d using (content_id, length)
+            """, connection);
         await using var rows = await command.ExecuteReaderAsync();
         while (await rows.ReadAsync())
         {
-            var (kind, name, offset, line) = (rows.GetString(0), NameOf(rows.GetString(1)), rows.GetInt64(2), rows.GetInt64(3));
+            var (kind, name, offset, line) = (rows.GetString(0), rows.GetString(1), rows.GetInt64(2), rows.GetInt64(3));
+            var content = await rows.IsDBNullAsync(7) ? "" : Convert.ToHexString(rows.GetFieldValue<byte[]>(7));
             var (reason, beginning, isFolded) = (rows.GetString(4), rows.GetString(5), rows.GetBoolean(6));
-            if (kind != "file" || !texts.TryGetValue((name, offset, line), out var text) || --missing[(name, offset, line)] < 0 || !isFolded || reason.Length == 0 || !text.StartsWith(beginning, StringComparison.Ordinal))
+            if (kind != "file" || !texts.TryGetValue((content, offset, line), out var text) || --missing[(content, offset, line)] < 0 || !isFolded || reason.Length == 0 || !text.StartsWith(beginning, StringComparison.Ordinal))
             {
                 violations.Add(ViolationKind.Other, $"rejected_event has a row that must not be: {kind} {name}, offset {offset}, line {line}: {reason} '{beginning}'");
             }

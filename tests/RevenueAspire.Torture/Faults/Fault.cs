@@ -12,8 +12,9 @@ internal sealed record Fault(string Kind, string Name, Func<FaultContext, Task<s
 /// <summary>What a fault works on.</summary>
 /// <param name="Stage">The processes.</param>
 /// <param name="Commands">The commands that run meanwhile.</param>
+/// <param name="Files">The files that are counted.</param>
 /// <param name="Random">This fault's own, so that it does not depend on what ran before it.</param>
-internal sealed record FaultContext(TortureStage Stage, Commands Commands, Random Random)
+internal sealed record FaultContext(TortureStage Stage, Commands Commands, FileLoad Files, Random Random)
 {
     /// <summary>A random time.</summary>
     public TimeSpan Between(double fromSeconds, double toSeconds) => TimeSpan.FromSeconds(fromSeconds + (Random.NextDouble() * (toSeconds - fromSeconds)));
@@ -60,8 +61,9 @@ internal static class FaultKinds
     public const string Network = "network";
     public const string Disk = "disk";
     public const string Clock = "clock";
+    public const string Rotation = "rotation";
 
-    public static IReadOnlyList<string> All { get; } = [Kill, Postgres, Network, Disk, Clock];
+    public static IReadOnlyList<string> All { get; } = [Kill, Postgres, Network, Disk, Clock, Rotation];
 
     /// <summary>The kinds of a list; empty for <c>none</c>; null for a name that is none.</summary>
     public static IReadOnlyList<string>? Parse(string list)

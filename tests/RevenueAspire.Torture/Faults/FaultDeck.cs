@@ -13,7 +13,7 @@ internal sealed class FaultDeck
     {
         _seed = seed;
         _random = new Random(seed);
-        _faults = [.. KillFaults.All(engine).Concat(PostgresFaults.All(engine)).Concat(NetworkFaults.All).Concat(DiskFaults.All(engine)).Concat(ClockFaults.All).Where(fault => kinds.Contains(fault.Kind))];
+        _faults = [.. KillFaults.All(engine).Concat(PostgresFaults.All(engine)).Concat(NetworkFaults.All).Concat(DiskFaults.All(engine)).Concat(ClockFaults.All).Concat(RotationFaults.All).Where(fault => kinds.Contains(fault.Kind))];
         _next = _faults.Length;
     }
 

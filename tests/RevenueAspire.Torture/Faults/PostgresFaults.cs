@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Npgsql;
 using RevenueAspire.Testing;
+using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
@@ -73,6 +74,7 @@ internal static class PostgresFaults
         Of("max_connections reached", ExhaustConnectionsAsync),
         Of("statement_timeout", context => WithSettingAsync(context, "statement_timeout", FormattableString.Invariant($"'{context.Random.Next(1, 15)}ms'"), 0.5, 4)),
         Of("read-only", context => WithSettingAsync(context, "default_transaction_read_only", "on", 0.5, 5)),
+        Of("database read-only", MakeDatabaseReadOnlyAsync),
         Of("serializable and a foreign writer", SerializeAsync),
         Of("row of a user locked", context => HoldAsync(context, "select user_id from users_revenue where user_id = (select min(user_id) from users_revenue where user_id >= chr(32 + floor(random() * 90)::int)) for update", 1, 13)),
         Of("row of the log locked", context => HoldAsync(context, "select source_id from event_source where kind = 'log' for update", 1, 13)),
@@ -88,6 +90,7 @@ internal static class PostgresFaults
             }),
         ],
         Of("table locked", context => HoldAsync(context, "lock table users_revenue in exclusive mode", 0.5, 3)),
+        Of("table locked against reads too", context => HoldAsync(context, "lock table users_revenue in access exclusive mode", 1, 6)),
         Of("deadlock with a foreign connection", ProvokeDeadlocksAsync),
     ];
 
@@ -135,6 +138,24 @@ internal static class PostgresFaults
             await context.Stage.Postgres.ExecuteAsync($"alter system {change}");
             await context.Stage.Postgres.ExecuteAsync("select pg_reload_conf()");
         }
+    }
+
+    /// <summary>The database's own default, which a session takes when it begins and keeps: the services get sessions that stay read-only after the phase, unless those are terminated too.</summary>
+    private static async Task<string> MakeDatabaseReadOnlyAsync(FaultContext context)
+    {
+        await context.Stage.Postgres.ExecuteAsync($"alter database {PostgresHost.Database} set default_transaction_read_only = on");
+        await TerminateAsync();
+        var pause = await context.PauseAsync(1, 5);
+        await context.Stage.Postgres.ExecuteAsync($"alter database {PostgresHost.Database} reset default_transaction_read_only");
+        var terminates = context.Random.Next(2) == 0;
+        if (terminates)
+        {
+            await TerminateAsync();
+        }
+
+        return $"for {pause}, {(terminates ? "then sessions terminated" : "sessions left as they are")}";
+
+        Task TerminateAsync() => context.Stage.Postgres.ExecuteAsync($"select count(pg_terminate_backend(pid)) {Backends}");
     }
 
     /// <summary>A foreign transaction holds a lock for longer than statements wait for it, or not.</summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
 using RevenueAspire.Torture.Stage;
@@ -11,8 +12,24 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
     private const int Users = 5_000;
     private const int AttemptsAfterTheEnd = 3;
 
-    /// <summary>The files that are in the ledger.</summary>
-    public List<CountedFile> Files { get; } = [];
+    private readonly Lock _gate = new();
+    private readonly List<CountedFile> _files = [];
+
+    /// <summary>Those that no process has at hand: they may be renamed.</summary>
+    private readonly List<CountedFile> _finished = [];
+    private int _rotations;
+
+    /// <summary>The files that are in the ledger; a copy.</summary>
+    public List<CountedFile> Files
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _files];
+            }
+        }
+    }
 
     /// <summary>Processes until <paramref name="stop"/>; then finishes the file at hand.</summary>
     public async Task RunAsync(CancellationToken stop)
@@ -20,8 +37,7 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         for (var number = 1; !stop.IsCancellationRequested; number++)
         {
             var file = EventFile.Write(Path.Combine(stage.Files, $"process-{number}.jsonl"), random, random.Next(500, 20_000), random.Next(20, Users), badEvery: random.Next(2) * 200);
-            var counted = new CountedFile(file);
-            Files.Add(counted);
+            var counted = Add(file);
             await CountAsync(file, stop);
             if (random.Next(2) == 0)
             {
@@ -33,6 +49,65 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
             {
                 await CountAgainAsync(counted, stop);
             }
+
+            Finish(counted);
+        }
+    }
+
+    /// <summary>Renames a counted file, gives its name to another one, and has that one counted.</summary>
+    /// <param name="random">Decides.</param>
+    /// <returns>What was renamed, for the printed line.</returns>
+    public async Task<string> RotateAsync(Random random)
+    {
+        if (Take(random) is not { } old)
+        {
+            return "none was counted yet";
+        }
+
+        var path = old.File.Path;
+        var rotated = string.Create(CultureInfo.InvariantCulture, $"{path}.{Interlocked.Increment(ref _rotations)}");
+        old.File.MoveTo(rotated);
+        var counted = Add(EventFile.Write(path, random, random.Next(500, 5_000), random.Next(20, Users), badEvery: random.Next(2) * 200));
+
+        // Attempts end here after a while, as they do at the end of a run: what the file's own check finds then is a violation.
+        await CountAsync(counted.File.Path, new CancellationToken(canceled: true));
+        Finish(counted);
+        return $"{Path.GetFileName(path)} to {Path.GetFileName(rotated)}";
+    }
+
+    private CountedFile Add(EventFile file)
+    {
+        var counted = new CountedFile(file);
+        lock (_gate)
+        {
+            _files.Add(counted);
+        }
+
+        return counted;
+    }
+
+    private void Finish(CountedFile counted)
+    {
+        lock (_gate)
+        {
+            _finished.Add(counted);
+        }
+    }
+
+    /// <summary>A finished file, which is none of them from now on.</summary>
+    private CountedFile? Take(Random random)
+    {
+        lock (_gate)
+        {
+            if (_finished.Count == 0)
+            {
+                return null;
+            }
+
+            var index = random.Next(_finished.Count);
+            var taken = _finished[index];
+            _finished.RemoveAt(index);
+            return taken;
         }
     }
 
