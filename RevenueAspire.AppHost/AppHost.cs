@@ -40,7 +40,7 @@ return await StartupErrors.RunAsync(
             .WithLedgerCommands()
             .WithIconName("Calculator");
 
-        builder.AddPublishMode(api, processor);
+        builder.AddPublishMode(api, client, processor);
 
         await using var app = builder.Build();
         await app.RunAsync();

@@ -11,6 +11,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using OpenTelemetry;
+using OpenTelemetry.Logs;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -87,6 +88,15 @@ public static partial class Extensions
                 }
             })
             .UseOtlpExporter();
+        builder.Services.AddHostedService<TelemetryShutdown>();
+
+        // The exporters drop what a collector does not take. Retries would delay the stop, and log a warning with a stack trace per attempt.
+#pragma warning disable EXTEXP0001 // May still change; no other call exempts a client from the handlers of AddServiceDefaults.
+        foreach (var exporter in (string[])["OtlpTraceExporter", "OtlpMetricExporter", "OtlpLogExporter"])
+        {
+            builder.Services.AddHttpClient(exporter).RemoveAllResilienceHandlers();
+        }
+#pragma warning restore EXTEXP0001
         return builder;
     }
 
@@ -98,7 +108,7 @@ public static partial class Extensions
     }
 
     /// <summary>Maps <c>GET /health</c> (readiness; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
-    /// <remarks>The body is <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>.</remarks>
+    /// <remarks><c>HEAD</c> runs the checks too and answers without a body. The body of <c>GET</c> is <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>.</remarks>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
         app.MapHealth("/health", new HealthCheckOptions());
@@ -109,8 +119,8 @@ public static partial class Extensions
     private static void MapHealth(this WebApplication app, string path, HealthCheckOptions options)
     {
         options.ResponseWriter = WriteHealthAsync;
-        // Health checks would answer any method, TRACE too.
-        app.MapHealthChecks(path, options).WithMetadata(new HttpMethodMetadata([HttpMethods.Get])).DisableHttpMetrics();
+        // Health checks would answer any method, TRACE too. Some monitors send HEAD.
+        app.MapHealthChecks(path, options).WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head])).DisableHttpMetrics();
     }
 
     private static Task WriteHealthAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(
@@ -121,4 +131,17 @@ public static partial class Extensions
         },
         HealthJson,
         context.RequestAborted);
+
+    /// <summary>Sends what is left within two seconds at the stop: a collector that hangs would otherwise hold it up for 15 s, longer than Aspire's orchestrator waits before it kills.</summary>
+    private sealed class TelemetryShutdown(TracerProvider traces, MeterProvider metrics, LoggerProvider logs) : IHostedService
+    {
+        private const int LimitMilliseconds = 2000;
+
+        public Task StartAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.WhenAll(
+            Task.Run(() => traces.Shutdown(LimitMilliseconds), CancellationToken.None),
+            Task.Run(() => metrics.Shutdown(LimitMilliseconds), CancellationToken.None),
+            Task.Run(() => logs.Shutdown(LimitMilliseconds), CancellationToken.None));
+    }
 }

@@ -14,11 +14,11 @@ internal static class RevenueDatabase
     /// <summary>Pinned: a floating tag would one day open the volume with another major version.</summary>
     public const string PostgresTag = "17.6";
 
-    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: what the target has.
+    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: the user's own, else a managed server.
     /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
-        if (builder.ExecutionContext.IsRunMode && !string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
+        if (!string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
         {
             return builder.AddConnectionString(Name);
         }
@@ -27,7 +27,7 @@ internal static class RevenueDatabase
         var password = builder.AddParameter("postgres-password", new GenerateParameterDefault { MinLength = 24, Special = false, MinLower = 1, MinUpper = 1, MinNumeric = 1 }, secret: true, persist: true);
         if (builder.ExecutionContext.IsPublishMode)
         {
-            return builder.AddPublishedDatabase(password);
+            return builder.AddAzurePostgres(Name, password);
         }
 
         var port = builder.Number("Ports:Postgres", otherwise: 0, least: 0, most: 65535);

@@ -6,6 +6,7 @@ using RevenueAspire.Api.Ingest;
 using RevenueAspire.Api.Live;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Api.Reads;
+using RevenueAspire.Api.Requests;
 using RevenueAspire.CommandLine;
 using RevenueAspire.ServiceDefaults;
 
@@ -14,13 +15,14 @@ namespace RevenueAspire.Api;
 /// <summary>The API's wiring.</summary>
 public static class Program
 {
-    /// <summary>Runs until SIGTERM or Ctrl+C: answers what is in flight, then closes the log.</summary>
+    /// <summary>Runs until SIGTERM, SIGHUP or Ctrl+C: answers what is in flight, then closes the log.</summary>
     /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>
     /// <returns>0 stopped as asked, 1 could not start or failed, 2 wrong usage.</returns>
     public static async Task<int> Main(string[] args) =>
         ApiCommandLine.Answer(args, Console.Out, Console.Error) ?? await StartupErrors.RunAsync(
             async () =>
             {
+                DescriptorLimit.Require();
                 using var fileSizeLimit = FileSizeLimit.Ignore();
                 await using var app = Build(args, builder => builder.UseSocketThreads());
                 await app.RunAsync();
@@ -35,9 +37,11 @@ public static class Program
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory, ApplicationName = typeof(Program).Assembly.GetName().Name });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
+        builder.AddHangupStop();
         builder.AddRevenueDatabase();
         builder.AddSettings();
         builder.AddWebServer();
+        builder.AddErrorResponses();
         builder.AddEventLog();
         builder.AddIngest();
         builder.AddReads();
@@ -50,6 +54,7 @@ public static class Program
         app.OpenEventLog();
         app.UseSingleEvents();
         app.UseTurns();
+        app.UseOriginPaths();
         app.UseErrorResponses();
         app.UsePageFiles();
         app.MapIngest();

@@ -22,4 +22,7 @@ public sealed partial class PostgresEventLog
 
     [LoggerMessage(1105, LogLevel.Warning, "{Name}: the log could not be closed at the end: {Reason}")]
     private static partial void LogNotClosed(ILogger logger, string name, string reason);
+
+    [LoggerMessage(1106, LogLevel.Warning, "{Name}: {Reason}; {Count} appends were answered that their outcome is not known yet, and new ones are refused until the commit has ended")]
+    private static partial void LogOverdue(ILogger logger, string name, string reason, int count);
 }

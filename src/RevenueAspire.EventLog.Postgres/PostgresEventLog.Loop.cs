@@ -10,8 +10,8 @@ public sealed partial class PostgresEventLog
     /// <summary>How long a stop waits for a database that is away, before what is in doubt is answered so.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long an append in doubt waits for a database that is away before it is answered so: well before clients commonly stop waiting for an answer.</summary>
-    private static readonly TimeSpan DoubtPatience = TimeSpan.FromSeconds(60);
+    /// <summary>How long an append in doubt waits for the next session to read it back. Its caller then gets the answer that the outcome is not known, long before clients stop waiting.</summary>
+    private static readonly TimeSpan DoubtPatience = TimeSpan.FromSeconds(3);
 
     private readonly TimeSpan _aliveInterval;
     private readonly TimeSpan _doubtPatience;
@@ -123,17 +123,28 @@ public sealed partial class PostgresEventLog
         }
         else if (Stopwatch.GetElapsedTime(_doubtfulSince) >= _doubtPatience)
         {
-            // Whether it is in the log is found out all the same, before anything else is appended.
-            Answer(new AppendResult(AppendStatus.InDoubt, default, 0, 0, "the database went away during the commit, and does not come back to tell what became of it"));
+            AnswerDoubtful();
         }
 
         _answers = _answers.RunOnPool();
     }
 
+    /// <summary>Answers the appends in doubt. The next session still finds out whether they are in the log, before it appends anything else.</summary>
+    private void AnswerDoubtful() =>
+        Answer(new AppendResult(AppendStatus.InDoubt, default, 0, 0, "the connection to the database broke during the commit, and the outcome cannot be read yet"));
+
     /// <summary>Connects, and settles what the last session left in doubt: from then on it is either in the log, or can never come into it.</summary>
     private async Task OpenAsync()
     {
-        var (session, end) = await LogSession.OpenAsync(_database, _logId, $"{Environment.MachineName}:{Environment.ProcessId}", _stop.Token).ConfigureAwait(false);
+        // A take-over waits for locks and for replication, up to the time-out of a command: appends in doubt do not wait that long with it.
+        var opening = LogSession.OpenAsync(_database, _logId, $"{Environment.MachineName}:{Environment.ProcessId}", _stop.Token);
+        if (_doubtfulEnd is not null && _taken.Count > 0 && !await EndsWithinPatienceAsync(opening).ConfigureAwait(false))
+        {
+            AnswerDoubtful();
+            _answers = _answers.RunOnPool();
+        }
+
+        var (session, end) = await opening.ConfigureAwait(false);
         try
         {
             await SettleAsync(session, end).ConfigureAwait(false);
@@ -147,6 +158,12 @@ public sealed partial class PostgresEventLog
         // Nothing else may be appended before these are heard of.
         _answers = _answers.RunOnPool();
         LogOpen(_logger, Name, session.LogId, session.End);
+    }
+
+    private async Task<bool> EndsWithinPatienceAsync(Task opening)
+    {
+        var rest = _doubtPatience - Stopwatch.GetElapsedTime(_doubtfulSince);
+        return rest > TimeSpan.Zero && await Task.WhenAny(opening, Task.Delay(rest)).ConfigureAwait(false) == opening;
     }
 
     private async Task SettleAsync(LogSession session, long? endFound)
@@ -165,10 +182,7 @@ public sealed partial class PostgresEventLog
                     _position = (_position.LogId, end);
                 }
 
-                if (_taken.Count > 0)
-                {
-                    Acknowledge();
-                }
+                Acknowledge();
             }
             else if (found is null)
             {
@@ -249,12 +263,12 @@ public sealed partial class PostgresEventLog
         var started = Stopwatch.GetTimestamp();
         for (var round = 0; _taken.Count > 0; round++)
         {
-            using var commit = Commit.Render(_session!.End, _taken);
+            var commit = Commit.Render(_session!.End, _taken);
             CommitOutcome outcome;
             _doubtfulEnd = commit.To;
             try
             {
-                outcome = await _session.AppendAsync(commit, _stop.Token).ConfigureAwait(false);
+                outcome = await CommitAsync(commit).ConfigureAwait(false);
             }
             catch (Exception exception) when (PostgresLogErrors.IsKnownKey(exception) && round < MaxKeyRounds)
             {
@@ -335,6 +349,12 @@ public sealed partial class PostgresEventLog
     /// <summary>Answers everybody who waited for a finished commit.</summary>
     private void Acknowledge()
     {
+        if (_taken.Count == 0)
+        {
+            // Answered while the commit was overdue.
+            return;
+        }
+
         Leave(_taken);
         lock (_gate)
         {

@@ -17,7 +17,7 @@ declare
     'lease_owner uuid, lease_until timestamp with time zone, length bigint, lines_through bigint, name text, rejects_through bigint, revenue_through numeric, source_id uuid, tail_hash bytea, types_hash bytea); '
     'event_source_digest(content_id uuid, length bigint, recorded_by uuid, sha256 bytea); '
     'rejected_event(beginning text, line bigint, offset bigint, range_id uuid, reason text, rejected_at timestamp with time zone, source_id uuid)';
-  start_over constant text := 'or start over with "drop table if exists users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event": '
+  start_over constant text := 'or start over with "drop table if exists users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event, event_source_path": '
     'logs are then counted from their beginning, and files when they are processed again';
   missing text[];
   found text;
@@ -29,9 +29,9 @@ begin
   end if;
 
   -- Made by another version? A newer one may mean something else by the same columns, so the number is asked, too.
-  if substring(obj_description(to_regclass('event_source'), 'pg_class') from '^ledger schema ([0-9]{1,9})$')::integer > 3 then
+  if substring(obj_description(to_regclass('event_source'), 'pg_class') from '^ledger schema ([0-9]{1,9})$')::integer > 4 then
     raise exception using errcode = 'RV004', message = format(
-      'the tables were made by a newer version of this program (%s, this one knows 3): use that version, %s', obj_description(to_regclass('event_source'), 'pg_class'), start_over);
+      'the tables were made by a newer version of this program (%s, this one knows 4): use that version, %s', obj_description(to_regclass('event_source'), 'pg_class'), start_over);
   end if;
 
   missing := array(select t from unnest(bookkeeping) as t where to_regclass(t) is null);
@@ -63,7 +63,7 @@ begin
       if exists (select from event_source where claimed_through > 0) then
         raise exception using errcode = 'RV003', message =
           'users_revenue is missing, but event_source says that events were counted into it: restore it from a backup, or start over with '
-          '"drop table event_source, event_source_digest, event_range, event_part, rejected_event"';
+          '"drop table if exists event_source, event_source_digest, event_range, event_part, rejected_event, event_source_path"';
       end if;
     end if;
   else
@@ -129,6 +129,14 @@ create table if not exists event_source_digest (
 );
 create index if not exists event_source_digest_content on event_source_digest (content_id);
 
+-- Where a file's content was seen: hints for verify, which compares the content. Version 3 has no such table; this script adds it.
+create table if not exists event_source_path (
+  content_id uuid not null,
+  path       text not null,                    -- full path without links; the latest 64 per content
+  seen_at    timestamptz not null default clock_timestamp(),
+  primary key (content_id, path)
+);
+
 -- A claimed piece of a source that is not folded into applied_through yet.
 create table if not exists event_range (
   range_id               uuid primary key,     -- random, made by the claimer
@@ -174,6 +182,6 @@ create table if not exists rejected_event (
 create index if not exists rejected_event_latest on rejected_event (rejected_at, "offset");
 
 -- The programs skip this script when they find its version here. Each change of a table takes the next number (also in LedgerSchema and in the check above, which refuses older and newer tables).
-comment on table event_source is 'ledger schema 3';
+comment on table event_source is 'ledger schema 4';
 
 commit;

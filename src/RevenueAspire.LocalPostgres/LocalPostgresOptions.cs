@@ -5,14 +5,19 @@ namespace RevenueAspire.LocalPostgres;
 /// <summary>Where and how a local server runs.</summary>
 public sealed class LocalPostgresOptions
 {
-    /// <summary>Data directory; made (initdb) when missing or empty. Beside it lie its lock (<c>NAME.lock</c>) and, while it is made, <c>NAME.initdb-*</c>.</summary>
+    /// <summary>Data directory; made (initdb, or pg_basebackup for a standby) when missing or empty. Beside it lie its lock (<c>NAME.lock</c>) and, while it is made, <c>NAME.initdb-*</c>.</summary>
     public required string DataDirectory { get; init; }
 
     /// <summary>Port on 127.0.0.1; 0 chooses a free one.</summary>
     public int Port { get; init; }
 
-    /// <summary>Password of user postgres, without control characters; set before every start, so that it always fits, also on an old data directory.</summary>
+    /// <summary>Password of user postgres, without control characters; set before every start, so that it always fits, also on an old data directory. A standby must get its primary's.</summary>
     public required string Password { get; init; }
+
+    /// <summary>Makes the server a hot standby (read-only) that follows another server of this machine until it is promoted; null: a server of its own. A data directory that exists is followed up
+    /// from where it ends, which fails (see the server's log) when it holds commits that the primary does not have: delete it then, and the next start copies the primary.
+    /// Settings such as max_connections must be at least the primary's.</summary>
+    public LocalPostgresPrimary? StandbyOf { get; init; }
 
     /// <summary>Further settings (<c>name=value</c>) on the server's command line.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();

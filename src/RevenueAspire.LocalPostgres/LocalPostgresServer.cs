@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
@@ -8,7 +9,7 @@ using RevenueAspire.LocalPostgres.Processes;
 namespace RevenueAspire.LocalPostgres;
 
 /// <summary>A Postgres server on this machine, in a process session of its own, stopped when disposed. Thread-safe.</summary>
-public sealed class LocalPostgresServer : IAsyncDisposable
+public sealed partial class LocalPostgresServer : IAsyncDisposable
 {
     private const int PortAttempts = 5;
     private static readonly TimeSpan FastLimit = TimeSpan.FromSeconds(10);
@@ -37,10 +38,12 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         var directory = await DataDirectoryPreparation.PrepareAsync(installation, options, cancellationToken);
         try
         {
+            var started = Stopwatch.GetTimestamp();
             for (var attempt = 1; ; attempt++)
             {
                 var port = options.Port == 0 ? FreePort() : options.Port;
-                if (await LaunchAsync(options, directory, port, mayRetry: options.Port == 0 && attempt < PortAttempts, cancellationToken) is { } server)
+                var mayWait = Stopwatch.GetElapsedTime(started) < Cluster.DyingProcessesLimit;
+                if (await LaunchAsync(options, directory, port, options.Port == 0 && attempt < PortAttempts, mayWait, cancellationToken) is { } server)
                 {
                     return server;
                 }
@@ -73,8 +76,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
             return;
         }
 
-        var name = "\"" + database.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"";
-        await using var create = new NpgsqlCommand($"create database {name} template template0 encoding 'UTF8'", connection);
+        await using var create = new NpgsqlCommand($"create database {SqlText.Identifier(database)} template template0 encoding 'UTF8'", connection);
         try
         {
             await create.ExecuteNonQueryAsync(cancellationToken);
@@ -120,8 +122,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Launches the server and waits until it answers; null when its port was taken meanwhile and another may be tried.</summary>
-    private static async Task<LocalPostgresServer?> LaunchAsync(LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, CancellationToken cancellationToken)
+    /// <summary>Launches the server and waits until it answers; null when its port was taken meanwhile and another may be tried, or when processes of a killed server still have to end.</summary>
+    private static async Task<LocalPostgresServer?> LaunchAsync(LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, bool mayWait, CancellationToken cancellationToken)
     {
         var process = ServerProcess.Start(directory.ServerCommand(port), options.Log);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -133,6 +135,12 @@ public sealed class LocalPostgresServer : IAsyncDisposable
                 var server = new LocalPostgresServer(options, directory, process, processId, port);
                 await using var connection = await server.ConnectAsync(timeout.Token);
                 return server;
+            }
+
+            if (mayWait && ServerMessages.IsMemoryInUse(process.LastLines))
+            {
+                await Task.Delay(200, cancellationToken);
+                return null;
             }
 
             if (!ServerMessages.IsPortTaken(process.LastLines))

@@ -26,6 +26,7 @@ internal static class Composition
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory, ApplicationName = ApplicationName });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
+        builder.AddHangupStop();
         builder.AddProcessor();
         builder.Services.AddSingleton<FollowerService>();
         builder.Services.AddHostedService(services => services.GetRequiredService<FollowerService>());

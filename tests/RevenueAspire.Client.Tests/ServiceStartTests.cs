@@ -16,6 +16,17 @@ public sealed class ServiceStartTests : ServiceFixture
     }
 
     [Fact]
+    public async Task A_closed_terminal_stops_the_service_cleanly()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGHUP.");
+        await using var client = await StartAsync(new Uri("http://127.0.0.1:1"), null);
+
+        client.Send(Signal.Hangup);
+
+        Assert.Equal(0, await client.WaitForExitAsync());
+    }
+
+    [Fact]
     public async Task APort_in_use_is_one_line_and_exit_1()
     {
         using var listener = new TcpListener(IPAddress.Loopback, Port);

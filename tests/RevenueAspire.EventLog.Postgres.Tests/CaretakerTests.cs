@@ -110,7 +110,7 @@ public sealed class CaretakerTests
             for (var i = 0; i < Commits; i++)
             {
                 using var commit = Commit.Of(session.End, Encoding.UTF8.GetBytes($"{process} {i}".PadRight(CommitBytes - 1) + "\n"));
-                Assert.True((await session.AppendAsync(commit, CancellationToken.None)).Moved);
+                Assert.True((await session.AppendAsync(commit)).Moved);
             }
 
             await session.CloseLogAsync(CancellationToken.None);

@@ -76,8 +76,8 @@ public sealed class FaultTests
         await using var second = now;
         Assert.Equal(0, end);
         using var commit = Writing.Commit.Of(0, "{}\n"u8);
-        Assert.False((await first.AppendAsync(commit, CancellationToken.None)).Moved);
-        Assert.True((await second.AppendAsync(commit, CancellationToken.None)).Moved);
+        Assert.False((await first.AppendAsync(commit)).Moved);
+        Assert.True((await second.AppendAsync(commit)).Moved);
         Assert.Equal("{}\n", database.Read(second.LogId));
     }
 

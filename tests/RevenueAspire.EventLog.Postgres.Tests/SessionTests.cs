@@ -53,6 +53,32 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task An_append_whose_session_was_killed_does_not_wait_for_a_take_over_that_hangs_and_is_settled_once()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var log = await database.OpenAsync();
+        await PostgresLog.AppendAsync(log, "a");
+        await using var holder = await database.Database.OpenConnectionAsync();
+        await using var held = await holder.BeginTransactionAsync();
+        await using (var hold = new NpgsqlCommand("select from event_log for update", holder, held))
+        {
+            await hold.ExecuteNonQueryAsync();
+        }
+
+        // The append waits for the row when its backend is killed, and the next session's take-over waits for the same row.
+        var doubtful = PostgresLog.AppendAsync(log, "b", "key");
+        await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(
+            "select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%event_log_batch%'"));
+
+        // Below the time-out of a command, which is 30 s.
+        Assert.Equal(AppendStatus.InDoubt, (await doubtful.WaitAsync(TimeSpan.FromSeconds(20))).Status);
+        await held.RollbackAsync();
+        var repeat = default(AppendResult);
+        await Eventually.IsTrueAsync(async () => (repeat = await PostgresLog.AppendAsync(log, "b", "key")).Status is AppendStatus.Appended or AppendStatus.Repeated);
+        Assert.Equal((1, 1), ((await database.CountByUserAsync())["a"], (await database.CountByUserAsync())["b"]));
+    }
+
+    [Fact]
     public async Task Who_waits_while_the_log_was_closed_and_the_database_is_away_is_refused()
     {
         await using var database = await PostgresLog.CreateAsync();
@@ -176,9 +202,9 @@ public sealed class SessionTests
         await session.ExecuteAsync("set synchronous_commit = off", CancellationToken.None);
         var keyed = RevenueAspire.EventLog.Writing.PendingAppend.Rent(PostgresLog.Group("a", "key"));
         using var plain = Writing.Commit.Of(0, "{}\n"u8);
-        Assert.True((await session.AppendAsync(plain, CancellationToken.None)).Moved);
+        Assert.True((await session.AppendAsync(plain)).Moved);
         using var withKey = Writing.Commit.Render(session.End, [keyed]);
-        Assert.True((await session.AppendAsync(withKey, CancellationToken.None)).Moved);
+        Assert.True((await session.AppendAsync(withKey)).Moved);
 
         Assert.Equal("on,on", await database.ScalarAsync<string>("select string_agg(setting, ',') from seen"));
     }

@@ -124,17 +124,26 @@ public sealed class TelemetryTests
     [Fact]
     public async Task A_query_that_belongs_to_no_request_and_no_merge_is_no_trace()
     {
+        var connectionString = await TestPostgres.CreateDatabaseAsync();
+        var name = new NpgsqlConnectionStringBuilder(connectionString).Database!;
         using var merges = new ActivitySource("RevenueAspire.TelemetryTests.Merges");
         var ended = new ConcurrentQueue<string>();
         using var listener = new ActivityListener
         {
             ShouldListenTo = source => source.Name is "Npgsql" || source == merges,
             Sample = (ref ActivityCreationOptions<ActivityContext> _) => ActivitySamplingResult.AllDataAndRecorded,
-            ActivityStopped = span => ended.Enqueue(span.Source.Name),
+            // Other tests use other databases.
+            ActivityStopped = span =>
+            {
+                if (span.Source == merges || span.TagObjects.Any(tag => name.Equals(tag.Value)))
+                {
+                    ended.Enqueue(span.Source.Name);
+                }
+            },
         };
         ActivitySource.AddActivityListener(listener);
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Configuration["ConnectionStrings:" + Extensions.DatabaseName] = await TestPostgres.CreateDatabaseAsync();
+        builder.Configuration["ConnectionStrings:" + Extensions.DatabaseName] = connectionString;
         builder.AddRevenueDatabase();
         using var host = builder.Build();
         var database = host.Services.GetRequiredService<NpgsqlDataSource>();

@@ -29,6 +29,16 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
+    /// <summary>Time that its threads have spent on processors so far.</summary>
+    public TimeSpan ProcessorTime
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.TotalProcessorTime;
+        }
+    }
+
     /// <summary>All lines so far, of both streams, as they came.</summary>
     public string Output
     {
@@ -288,6 +298,7 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     private static int Number(Signal signal) => signal switch
     {
+        Signal.Hangup => 1,
         Signal.Interrupt => 2,
         Signal.Kill => 9,
         Signal.Terminate => 15,

@@ -9,6 +9,9 @@ public enum Signal
     /// <summary>The polite end.</summary>
     Terminate,
 
+    /// <summary>As a closed terminal.</summary>
+    Hangup,
+
     /// <summary>The end without a last word.</summary>
     Kill,
 

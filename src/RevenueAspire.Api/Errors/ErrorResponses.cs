@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Routing;
 
@@ -6,6 +7,13 @@ namespace RevenueAspire.Api.Errors;
 /// <summary>Gives a problem to the answers that no handler of ours makes: unknown paths, wrong methods, bugs.</summary>
 internal static partial class ErrorResponses
 {
+    /// <summary>For the requests that the web server refuses.</summary>
+    public static WebApplicationBuilder AddErrorResponses(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<DiagnosticSource, ServerRefusals>();
+        return builder;
+    }
+
     /// <summary>Call it before anything is mapped.</summary>
     public static WebApplication UseErrorResponses(this WebApplication app)
     {
@@ -36,7 +44,7 @@ internal static partial class ErrorResponses
     /// <summary>The exception is logged by the middleware; the caller learns no internals.</summary>
     private static Task AnswerExceptionAsync(HttpContext context) =>
         context.Features.Get<IExceptionHandlerFeature>()?.Error is BadHttpRequestException bad
-            ? Problems.WriteAsync(context, bad.StatusCode, bad.Message)
+            ? Problems.WriteAsync(context, bad.StatusCode, ServerRefusals.Describe(bad))
             : AnswerMistakeAsync(context);
 
     /// <summary>Logs and answers a bug in a handler that the middleware for exceptions does not see.</summary>
@@ -64,6 +72,6 @@ internal static partial class ErrorResponses
     private static Task AnswerMistakeAsync(HttpContext context) =>
         Problems.WriteAsync(context, StatusCodes.Status500InternalServerError, "The server made a mistake; its log says more.");
 
-    [LoggerMessage(2010, LogLevel.Error, "A request failed by a mistake of this program.")]
+    [LoggerMessage(2003, LogLevel.Error, "A request failed by a mistake of this program.")]
     private static partial void LogMistake(ILogger logger, Exception exception);
 }

@@ -4,7 +4,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Unhealthy while the log cannot be written. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c>, <c>keysFrom</c>, <c>keyWindow</c> and <c>keysShared</c> are part of the contract.</summary>
+/// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c>, <c>keysFrom</c>, <c>keyWindow</c> and <c>keysShared</c> are part of the contract.</summary>
 /// <remarks>They are positions among the keys that are remembered: offsets of the log in files, numbers of keys in Postgres, where all processes share them (<c>keysShared</c>: then receipts name other
 /// ids, of several logs, and say nothing about positions). Before the database was reached nothing is known of them, and nothing is told: an id that is none would look like another log.</remarks>
 internal sealed class LogHealthCheck(IEventLog log, LogStorage storage, IOptions<EventLogOptions> options) : IHealthCheck
@@ -27,8 +27,12 @@ internal sealed class LogHealthCheck(IEventLog log, LogStorage storage, IOptions
             data["keysShared"] = keys.Id != log.LogId;
         }
 
-        return Task.FromResult(log.State == WriterState.Running
-            ? HealthCheckResult.Healthy("events are accepted", data)
-            : HealthCheckResult.Unhealthy(log.State == WriterState.Failed ? $"the log cannot be written; the API tries again by itself: {log.StateReason}" : "the API is stopping", data: data));
+        return Task.FromResult(log.State switch
+        {
+            WriterState.Running => HealthCheckResult.Healthy("events are accepted", data),
+            WriterState.Waiting => HealthCheckResult.Degraded($"events are refused until a commit has ended: {log.StateReason}", data: data),
+            WriterState.Failed => HealthCheckResult.Unhealthy($"the log cannot be written; the API tries again by itself: {log.StateReason}", data: data),
+            _ => HealthCheckResult.Unhealthy("the API is stopping", data: data),
+        });
     }
 }

@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using RevenueAspire.EventLog;
 
@@ -7,10 +8,16 @@ namespace RevenueAspire.Api.Hosting;
 internal static class WebServer
 {
     /// <summary>A body that trickles slower than this, after the grace, ends in 408: a slow client cannot hold a connection for long.</summary>
-    private const double MinBodyBytesPerSecond = 1024;
+    public const double MinBodyBytesPerSecond = 1024;
 
     private static readonly TimeSpan BodyGrace = TimeSpan.FromSeconds(5);
-    private static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
+
+    public const int MaxRequestLineBytes = 8 << 10;
+    public const int MaxHeadersBytes = 32 << 10;
+    public const int MaxHeaders = 100;
+
+    /// <summary>Time in which a request's headers must arrive.</summary>
+    public static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
 
     /// <summary>What a connection whose body nobody reads yet may hold in memory. Smaller than Kestrel's own 1 MB: a hundred large batches may be waiting.</summary>
     private const int MaxConnectionBufferBytes = 256 << 10;
@@ -39,12 +46,18 @@ internal static class WebServer
             // Whoever handles a socket's event goes on with the request, and whoever answers sends. "Unsafe" is what may hold up a thread that waits for sockets: see SocketThreads.
             sockets.UnsafePreferInlineScheduling = true;
         });
+
+        // The last one registered is asked first.
+        builder.Services.AddSingleton<IConnectionListenerFactory, BoundedSockets>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = null;
             kestrel.Limits.MinRequestBodyDataRate = new MinDataRate(MinBodyBytesPerSecond, BodyGrace);
             kestrel.Limits.RequestHeadersTimeout = HeadersTimeout;
+            kestrel.Limits.MaxRequestLineSize = MaxRequestLineBytes;
+            kestrel.Limits.MaxRequestHeadersTotalSize = MaxHeadersBytes;
+            kestrel.Limits.MaxRequestHeaderCount = MaxHeaders;
             kestrel.Limits.MaxRequestBufferSize = MaxConnectionBufferBytes;
         });
         return builder;

@@ -66,7 +66,7 @@ internal static class IngestRequest
         // Some malformed chunks (a size beyond 32 bits) are no bad request to the server, but an error of the stream.
         context.Response.Headers.Connection = "close";
         return exception is BadHttpRequestException bad
-            ? Problems.WriteAsync(context, bad.StatusCode, bad.Message)
+            ? Problems.WriteAsync(context, bad.StatusCode, ServerRefusals.Describe(bad))
             : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body cannot be read to its end.");
     }
 

@@ -19,7 +19,7 @@ internal static class LiveApi
     public static WebApplication MapLive(this WebApplication app)
     {
         var stream = app.Services.GetRequiredService<LiveStream>();
-        app.MapGet("/liveLedger", stream.HandleAsync)
+        app.MapRead("/liveLedger", stream.HandleAsync)
             .Describe(
                 stream.HandleAsync, "liveLedger", "Read", "Watch the ledger",
                 "Server-sent events: first one named history with the course of the last ten minutes, then one named snapshot a second, of the shape below. Top users are as of their own moment. "

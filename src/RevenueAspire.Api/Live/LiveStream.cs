@@ -33,6 +33,11 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
             context.Response.Headers.CacheControl = "no-store";
             context.Response.Headers.XContentTypeOptions = "nosniff";
             context.Response.Headers["X-Accel-Buffering"] = "no";
+            if (HttpMethods.IsHead(context.Request.Method))
+            {
+                return;
+            }
+
             await SendAsync(context.Response, feed.HistoryEvent(), end.Token);
             for (var message = default(LiveMessage); ;)
             {

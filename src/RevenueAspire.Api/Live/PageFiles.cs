@@ -1,5 +1,5 @@
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.StaticFiles;
+using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Live;
 
@@ -24,12 +24,7 @@ internal static class PageFiles
     private static bool IsPage(PathString path) => path == "/" || Array.Exists(Folders, folder => path.StartsWithSegments(folder, StringComparison.Ordinal));
 
     /// <summary>GET /userEvents/.. arrives as a request for / here: whoever means the user named .. is not to get a page.</summary>
-    private static bool IsAsSent(HttpContext context)
-    {
-        var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget;
-        var query = target.IndexOf('?', StringComparison.Ordinal);
-        return (query < 0 ? target : target[..query]) == context.Request.Path.Value;
-    }
+    private static bool IsAsSent(HttpContext context) => RawTarget.PathOf(context).SequenceEqual(context.Request.Path.Value);
 
     private static void Protect(StaticFileResponseContext file)
     {

@@ -63,7 +63,7 @@ internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, I
         _notBefore = time.GetTimestamp() + (long)(RestAfter(time.GetElapsedTime(began)).TotalSeconds * time.TimestampFrequency);
     }
 
-    [LoggerMessage(2050, LogLevel.Warning, "The top users were not found within {Seconds} s; the page does without them.")]
+    [LoggerMessage(2053, LogLevel.Warning, "The top users were not found within {Seconds} s; the page does without them.")]
     private static partial void LogTooSlow(ILogger logger, double seconds);
 
     [LoggerMessage(2051, LogLevel.Error, "Looking for the top users failed.")]

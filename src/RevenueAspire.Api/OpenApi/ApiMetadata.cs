@@ -54,6 +54,12 @@ internal sealed record ApiSecret(bool Optional)
 /// <summary>Describes a call whose handler is a plain request delegate.</summary>
 internal static class EndpointDescriptions
 {
+    /// <summary>The methods of a read. The contract lists only GET: HEAD differs from it by the missing body alone.</summary>
+    public static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
+
+    /// <summary>Maps a call that reads. The handler writes the same answer for both methods; the server leaves out the body of HEAD.</summary>
+    public static IEndpointConventionBuilder MapRead(this IEndpointRouteBuilder app, string pattern, RequestDelegate handler) => app.MapMethods(pattern, Read, handler);
+
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="handler">Its handler: the API explorer passes over endpoints that do not name their method.</param>
     /// <param name="name">Operation id.</param>

@@ -22,7 +22,7 @@ internal static class ContractApi
 
     public static WebApplication MapContract(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/{documentName}.json");
+        app.MapOpenApi("/openapi/{documentName}.json").WithMetadata(new HttpMethodMetadata(EndpointDescriptions.Read));
         return app;
     }
 }

@@ -64,7 +64,8 @@ internal static class ContractTransformers
         {
             Title = "RevenueAspire API",
             Version = "v1",
-            Description = "Takes revenue events and keeps them: acknowledged means on disk. Reads back what each user has. Errors are problem details (RFC 9457) that name the field.",
+            Description = "Takes revenue events and keeps them: acknowledged means on disk. Reads back what each user has. Errors are problem details (RFC 9457) that name the field. "
+                + "HEAD is taken wherever GET is.",
         };
         // Where the service listens is known to who asks.
         document.Servers = [];
@@ -85,6 +86,11 @@ internal static class ContractTransformers
             new() { Name = "Read", Description = "What the ledger has; guarded where Ingest:ReadSecrets is set." },
             new() { Name = "Health", Description = "For probes; never guarded." },
         };
+        foreach (var path in document.Paths.Values)
+        {
+            path.Operations?.Remove(HttpMethod.Head);
+        }
+
         document.Paths.Add("/health", Health(document, "health", "Readiness", "Healthy or Degraded (the database is away, events are accepted).", "The log cannot be written."));
         document.Paths.Add("/alive", Health(document, "alive", "Liveness", "The process answers.", "The process should be restarted."));
         return Task.CompletedTask;

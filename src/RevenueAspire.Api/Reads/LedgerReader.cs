@@ -30,6 +30,22 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) =>
         ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, cancellation), cancellationToken);
 
+    /// <inheritdoc cref="ReplicationBarrier.PassAsync"/>
+    /// <exception cref="LedgerUnavailableException">The standbys have not confirmed in time.</exception>
+    public async Task ConfirmCommitsAsync(CancellationToken cancellationToken)
+    {
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(ReadTimeout);
+        try
+        {
+            await ReplicationBarrier.PassAsync(services.GetRequiredService<NpgsqlDataSource>(), limit.Token);
+        }
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new LedgerUnavailableException($"The database's standbys did not confirm within {ReadTimeout.TotalSeconds} s.", exception);
+        }
+    }
+
     /// <inheritdoc cref="LedgerQueries.FindRejectReasonAsync"/>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     public Task<string?> FindRejectReasonAsync(Guid logId, long offset, CancellationToken cancellationToken) =>

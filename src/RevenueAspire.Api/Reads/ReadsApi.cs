@@ -20,19 +20,19 @@ internal static class ReadsApi
         var users = app.Services.GetRequiredService<UserEvents>();
         var receipts = app.Services.GetRequiredService<Receipts>();
 
-        app.MapGet("/userEvents/{userid}", users.HandlePathAsync)
+        app.MapRead("/userEvents/{userid}", users.HandlePathAsync)
             .Describe(users.HandlePathAsync, "userEvents", "Read", "Read a user's revenue", "With after= the answer waits until that receipt is in the ledger: read your own writes.")
             .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
             .Answers<UserRevenue>(StatusCodes.Status200OK)
             .AnswersProblems(400, 401, 404, 503);
 
-        app.MapGet("/userEvents", users.HandleQueryAsync)
+        app.MapRead("/userEvents", users.HandleQueryAsync)
             .Describe(users.HandleQueryAsync, "userEventsByQuery", "Read", "Read a user's revenue, any id", "The same, with the id as a query parameter: the only way for the ids . and ..")
             .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.UserIdInQuery, ApiParameter.After, ApiExample.Revenue)
             .Answers<UserRevenue>(StatusCodes.Status200OK)
             .AnswersProblems(400, 401, 404, 503);
 
-        app.MapGet("/receipts/{receipt}", receipts.HandleAsync)
+        app.MapRead("/receipts/{receipt}", receipts.HandleAsync)
             .Describe(
                 receipts.HandleAsync, "receipts", "Read", "Follow an event",
                 "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is durable.")

@@ -83,7 +83,37 @@ internal static class RawTarget
         }
     }
 
-    private static ReadOnlySpan<char> PathOf(HttpContext context)
+    /// <summary>Gives a request whose target is a whole URL (<c>GET http://host/path</c>, as a client of a proxy sends it) the path that <c>GET /path</c> has.</summary>
+    /// <remarks>The server decodes the path of a URL completely, <c>%2F</c> too, and turns a backslash into a slash. A path with dot segments stays as the server resolved it.</remarks>
+    public static WebApplication UseOriginPaths(this WebApplication app)
+    {
+        app.Use(next => context =>
+        {
+            if (!context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.StartsWith('/') && PathOf(context) is ['/', ..] path && !HasDotSegment(path))
+            {
+                context.Request.Path = PathString.FromUriComponent(path.ToString());
+            }
+
+            return next(context);
+        });
+        return app;
+    }
+
+    private static bool HasDotSegment(ReadOnlySpan<char> path)
+    {
+        foreach (var range in path.Split('/'))
+        {
+            if (!TryDecode(path[range], plusIsSpace: false, out var segment) || segment is "." or "..")
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>The path as it was sent, without the query.</summary>
+    public static ReadOnlySpan<char> PathOf(HttpContext context)
     {
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.AsSpan();
         var end = target.IndexOfAny('?', '#');

@@ -19,6 +19,7 @@ internal static class ClientService
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
+        builder.AddHangupStop();
         builder.Services.AddClientOptions();
         builder.Services.AddServiceSecret(builder.Environment);
         builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency, EnvironmentProxy.Install());

@@ -10,6 +10,9 @@ namespace RevenueAspire.EventLog.Postgres.Writing;
 /// <param name="Known">Keys that are known already: then nothing was written.</param>
 internal readonly record struct CommitOutcome(bool Moved, List<KnownKey> Known);
 
+/// <summary>The server ended the wait for its synchronous standbys: the commit is on one machine only, and in doubt (rule R1).</summary>
+internal sealed class UnconfirmedAppendException() : IOException("the database's synchronous standbys have not confirmed the commit");
+
 /// <summary>The writer's connection, with the right to append to one log: every append names the log's end and the epoch that this session has raised. Not thread-safe.</summary>
 internal sealed class LogSession : IAsyncDisposable
 {
@@ -21,12 +24,15 @@ internal sealed class LogSession : IAsyncDisposable
     private const string Move =
         $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
 
-    // Each append says by itself that its commit waits for the disk: behind a pooler, what a session was told once may have been told to another.
+    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A stricter setting (remote_apply) stays (rule R4).
+    private const string Durable =
+        "set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, true)";
+
     private const string AppendSql =
         $"""
         with moved as ({Move} returning 1),
              batch as (insert into event_log_batch (log_id, from_offset, to_offset, encoding, crc, bytes) select $1, $2, $4, $5, $6, $7 from moved)
-        select exists (select from moved), set_config('synchronous_commit', 'on', true)
+        select exists (select from moved), {Durable}
         """;
 
     // The known keys are looked at first: then nothing moves, and the statement has done nothing. Another process that writes one of them at the same time
@@ -41,18 +47,28 @@ internal sealed class LogSession : IAsyncDisposable
                select n.key_hash, n.body_hash, $1, n.record_offset, n.record_count, n.rejected_count
                from moved, unnest($8, $9, $10, $11, $12) as n (key_hash, body_hash, record_offset, record_count, rejected_count)
                order by n.key_hash)
-        select exists (select from moved), known.key_hash, known.body_hash, known.log_id, known.record_offset, known.record_count, known.rejected_count
-        from (select set_config('synchronous_commit', 'on', true)) durable left join known on true
+        select exists (select from moved), known.key_hash, known.body_hash, known.log_id, known.record_offset, known.record_count, known.rejected_count,
+               current_setting('synchronous_standby_names') <> ''
+        from (select {Durable}) durable left join known on true
         """;
+
+    /// <summary>Routine of Postgres that waits for synchronous standbys. Its name is in the warning in every language.</summary>
+    private const string WaitRoutine = "SyncRepWaitForLSN";
+
+    // A transactional message in the write-ahead log: a commit that changes no table, and that standbys confirm like any other.
+    private const string Barrier = $"select {Durable}, pg_logical_emit_message(true, 'revenueaspire', '')";
 
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlCommand _append;
     private readonly NpgsqlCommand _appendKeyed;
     private readonly NpgsqlParameter<ReadOnlyMemory<byte>>[] _bytes = [Bytea(), Bytea()];
 
+    private bool _isUnconfirmed;
+
     private LogSession(NpgsqlConnection connection)
     {
         _connection = connection;
+        _connection.Notice += (_, notice) => _isUnconfirmed |= notice.Notice.Routine == WaitRoutine;
         _append = Command(AppendSql, _bytes[0]);
         _appendKeyed = Command(AppendKeyedSql, _bytes[1]);
         _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea });
@@ -71,6 +87,9 @@ internal sealed class LogSession : IAsyncDisposable
     /// <summary>What every append of this session names.</summary>
     public long Epoch { get; private set; }
 
+    /// <summary>The backend of this session, as pg_stat_activity names it.</summary>
+    public int BackendId => _connection.ProcessID;
+
     /// <summary>How long the synchronous commit of the opening took.</summary>
     public TimeSpan OpeningCommit { get; private set; }
 
@@ -88,8 +107,6 @@ internal sealed class LogSession : IAsyncDisposable
         var session = new LogSession(connection);
         try
         {
-            // An acknowledgement means durable here too, whatever the server, the database or the role have as their default.
-            await session.ExecuteAsync("set synchronous_commit = on", cancellationToken).ConfigureAwait(false);
             await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
             var found = logId is { } known ? await session.TakeOverAsync(known, cancellationToken).ConfigureAwait(false) : null;
             if (session.LogId == Guid.Empty)
@@ -109,9 +126,10 @@ internal sealed class LogSession : IAsyncDisposable
     }
 
     /// <summary>Appends in one statement, which is one transaction: end, batch and keys, or nothing.</summary>
-    /// <remarks>Cancelling leaves in doubt what became of it.</remarks>
+    /// <remarks>Has no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one machine (rule R1). The caller may stop waiting.</remarks>
     /// <exception cref="NpgsqlException">As Postgres gives it: 23505 when another process wrote one of the keys meanwhile.</exception>
-    public async Task<CommitOutcome> AppendAsync(Commit commit, CancellationToken cancellationToken)
+    /// <exception cref="UnconfirmedAppendException">In doubt: an operator or the server ended the wait for the standbys.</exception>
+    public async Task<CommitOutcome> AppendAsync(Commit commit)
     {
         var keyed = commit.Keys.Keys.Length > 0;
         var command = keyed ? _appendKeyed : _append;
@@ -133,15 +151,27 @@ internal sealed class LogSession : IAsyncDisposable
 
         var moved = false;
         List<KnownKey> known = [];
-        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        var hasStandbys = false;
+        await using (var rows = await command.ExecuteReaderAsync(CancellationToken.None).ConfigureAwait(false))
         {
-            moved = rows.GetBoolean(0);
-            if (keyed && !await rows.IsDBNullAsync(1, cancellationToken).ConfigureAwait(false))
+            while (await rows.ReadAsync(CancellationToken.None).ConfigureAwait(false))
             {
-                known.Add(new KnownKey(
-                    Hash(rows.GetFieldValue<byte[]>(1)), Hash(rows.GetFieldValue<byte[]>(2)), new Receipt(rows.GetGuid(3), rows.GetInt64(4)), rows.GetInt32(5), rows.GetInt32(6)));
+                moved = rows.GetBoolean(0);
+                if (keyed && !await rows.IsDBNullAsync(1, CancellationToken.None).ConfigureAwait(false))
+                {
+                    hasStandbys = rows.GetBoolean(7);
+                    known.Add(new KnownKey(
+                        Hash(rows.GetFieldValue<byte[]>(1)), Hash(rows.GetFieldValue<byte[]>(2)), new Receipt(rows.GetGuid(3), rows.GetInt64(4)), rows.GetInt32(5), rows.GetInt32(6)));
+                }
             }
+        }
+
+        // The warning arrives with the commit, after the rows.
+        RequireConfirmed();
+        if (known.Count > 0 && hasStandbys)
+        {
+            // A commit whose wait was cancelled is visible too. One later commit that its quorum has covers it (rule R2).
+            await ConfirmAsync().ConfigureAwait(false);
         }
 
         if (moved)
@@ -192,18 +222,25 @@ internal sealed class LogSession : IAsyncDisposable
     private async Task<long?> TakeOverAsync(Guid logId, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed", _connection)
+            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed, {Durable}", _connection)
         {
             Parameters = { new() { Value = logId } },
         };
         var started = Stopwatch.GetTimestamp();
-        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        long end, epoch;
+        bool isClosed;
+        await using (var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
         {
-            return null;
+            if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return null;
+            }
+
+            (end, epoch, isClosed) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2));
         }
 
-        var (end, epoch, isClosed) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2));
+        // This commit is later than the one in doubt: once its quorum has it, what it read is settled (rule R1).
+        RequireConfirmed();
         if (!isClosed)
         {
             OpeningCommit = Stopwatch.GetElapsedTime(started);
@@ -216,24 +253,43 @@ internal sealed class LogSession : IAsyncDisposable
     private async Task BeginAsync(string writer, CancellationToken cancellationToken)
     {
         var logId = Guid.NewGuid();
-        await using var command = new NpgsqlCommand($"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil})", _connection)
+        await using var command = new NpgsqlCommand($"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection)
         {
             Parameters = { new() { Value = logId }, new() { Value = writer } },
         };
         var started = Stopwatch.GetTimestamp();
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        RequireConfirmed();
         OpeningCommit = Stopwatch.GetElapsedTime(started);
         (LogId, End, Epoch) = (logId, 0, 0);
+    }
+
+    private async Task ConfirmAsync()
+    {
+        await using var barrier = new NpgsqlCommand(Barrier, _connection) { CommandTimeout = 0 };
+        await barrier.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
+        RequireConfirmed();
     }
 
     internal async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(sql, _connection);
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        RequireConfirmed();
+    }
+
+    /// <exception cref="UnconfirmedAppendException">A commit of this session is on one machine only.</exception>
+    private void RequireConfirmed()
+    {
+        if (_isUnconfirmed)
+        {
+            throw new UnconfirmedAppendException();
+        }
     }
 
     private NpgsqlCommand Command(string sql, NpgsqlParameter bytes) => new(sql, _connection)
     {
+        CommandTimeout = 0,
         Parameters =
         {
             new NpgsqlParameter<Guid> { NpgsqlDbType = NpgsqlDbType.Uuid },

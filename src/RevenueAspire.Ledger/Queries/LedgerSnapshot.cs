@@ -13,8 +13,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
 
-    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests) =>
-        (_connection, _transaction, Sources, Revenues, FrozenRanges, Digests) = (connection, transaction, sources, revenues, ranges, digests);
+    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests, ILookup<Guid, string> paths) =>
+        (_connection, _transaction, Sources, Revenues, FrozenRanges, Digests, Paths) = (connection, transaction, sources, revenues, ranges, digests, paths);
 
     /// <summary>All sources.</summary>
     public IReadOnlyList<EventSource> Sources { get; }
@@ -27,6 +27,9 @@ public sealed class LedgerSnapshot : IAsyncDisposable
 
     /// <summary>What each content of files is known by (rule M10), ascending by length.</summary>
     public ILookup<Guid, FileDigest> Digests { get; }
+
+    /// <summary>Paths at which each content of files was seen, the latest first: hints, since another content may be there now.</summary>
+    public ILookup<Guid, string> Paths { get; }
 
     /// <summary>Opens the snapshot on a connection of its own.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
@@ -49,7 +52,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             var revenues = await ReadRevenuesAsync(connection, cancellationToken).ConfigureAwait(false);
             var ranges = await ReadFrozenRangesAsync(connection, cancellationToken).ConfigureAwait(false);
             var digests = await ReadDigestsAsync(connection, cancellationToken).ConfigureAwait(false);
-            return new LedgerSnapshot(connection, transaction, sources, revenues, ranges, digests);
+            var paths = await ReadPathsAsync(connection, cancellationToken).ConfigureAwait(false);
+            return new LedgerSnapshot(connection, transaction, sources, revenues, ranges, digests, paths);
         }
         catch
         {
@@ -122,6 +126,19 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         }
 
         return digests.ToLookup(entry => entry.Content, entry => entry.Digest);
+    }
+
+    private static async Task<ILookup<Guid, string>> ReadPathsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select content_id, path from event_source_path order by seen_at desc", connection);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var paths = new List<(Guid Content, string Path)>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            paths.Add((rows.GetGuid(0), rows.GetString(1)));
+        }
+
+        return paths.ToLookup(entry => entry.Content, entry => entry.Path);
     }
 
     private static async Task<List<EventRange>> ReadFrozenRangesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

@@ -9,13 +9,14 @@ public static class LedgerSchema
     private const string RefusalClass = "RV";
 
     /// <summary>What the script's last statement leaves as the comment of event_source.</summary>
-    internal const string Version = "ledger schema 3";
+    internal const string Version = "ledger schema 4";
 
     // Names, types and collation of both columns, so that a table that somebody replaced meanwhile is sent through the script, which refuses it.
     private const string IsCurrent =
         """
         select current_setting('server_encoding') = 'UTF8'
           and obj_description(to_regclass('event_source'), 'pg_class') = $1
+          and to_regclass('event_source_path') is not null
           and (select string_agg(a.attname || ' ' || format_type(a.atttypid, a.atttypmod) || coalesce(' ' || c.collname, ''), ', ' order by a.attnum)
                from pg_attribute a left join pg_collation c on c.oid = a.attcollation
                where a.attrelid = to_regclass('users_revenue') and a.attnum > 0 and not a.attisdropped) = 'user_id text C, revenue numeric'

@@ -1,3 +1,4 @@
+using System.Text;
 using Npgsql;
 
 namespace RevenueAspire.Ledger;
@@ -7,6 +8,12 @@ internal sealed class FileResolver(NpgsqlDataSource database)
 {
     // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql uses another.
     private const string Lock = $"select {WriteBatch.CommitSynchronously}, pg_advisory_xact_lock(5641763209170222)";
+
+    /// <summary>Paths per content.</summary>
+    internal const int MaxPaths = 64;
+
+    /// <summary>Bytes of UTF-8; an entry of the index holds about 2,700.</summary>
+    private const int LongestPathBytes = 2000;
 
     /// <summary>A known pair that the file's digests match; the primary key of event_source_digest makes it belong to one content.</summary>
     private readonly record struct Match(Guid ContentId, long Length, long NewestLength, Guid RecordedBy);
@@ -26,6 +33,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                 if (await LongestMatchAsync(connection, digests, cancellationToken).ConfigureAwait(false) is not { } match)
                 {
                     var source = await CreateAsync(connection, attempt, name, whole, cancellationToken).ConfigureAwait(false);
+                    await RememberPathAsync(connection, attempt, name, cancellationToken).ConfigureAwait(false);
                     return new FileResolution(FileMatch.New, [source], null) { Lengths = [whole.Length] };
                 }
 
@@ -46,6 +54,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                     await RenameAsync(connection, match.ContentId, name, cancellationToken).ConfigureAwait(false);
                 }
 
+                await RememberPathAsync(connection, match.ContentId, name, cancellationToken).ConfigureAwait(false);
                 var generations = await GenerationsAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false);
                 var found = repeated && match.ContentId == attempt ? FileMatch.New
                     : repeated || match.Length < whole.Length ? FileMatch.Grown
@@ -207,6 +216,27 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         await using var command = new NpgsqlCommand("update event_source set name = $2 where content_id = $1 and name <> $2", connection)
         {
             Parameters = { new() { Value = contentId }, new() { Value = name } },
+        };
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Keeps each path, also one that holds another content tomorrow: verify looks at all of them. A path that would not fit into the index is left out.</summary>
+    private static async Task RememberPathAsync(NpgsqlConnection connection, Guid contentId, string name, CancellationToken cancellationToken)
+    {
+        if (name == SourceRegistry.Nameless || Encoding.UTF8.GetByteCount(name) > LongestPathBytes)
+        {
+            return;
+        }
+
+        await using var command = new NpgsqlCommand(
+            """
+            with seen as (insert into event_source_path (content_id, path) values ($1, $2) on conflict (content_id, path) do nothing returning path)
+            delete from event_source_path p using seen
+            where p.content_id = $1 and p.path in (select o.path from event_source_path o where o.content_id = $1 order by o.seen_at desc offset $3)
+            """,
+            connection)
+        {
+            Parameters = { new() { Value = contentId }, new() { Value = name }, new() { Value = MaxPaths - 1 } },
         };
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }

@@ -71,6 +71,15 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
         await release.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Rejected lines of a source that begin before an offset, as far as <c>rejected_event</c> still has them.</summary>
+    public async Task<long> CountRejectsAsync(Guid sourceId, long before, CancellationToken cancellationToken)
+    {
+        await using var count = database.CreateCommand("""select count(*) from rejected_event where source_id = $1 and "offset" < $2""");
+        count.Parameters.Add(new() { Value = sourceId });
+        count.Parameters.Add(new() { Value = before });
+        return (long)(await count.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+    }
+
     /// <summary>Lengths at which digests of known files exist, up to a length: the digests that <see cref="ResolveFileAsync"/> wants.</summary>
     /// <returns>Bytes, ascending, each once.</returns>
     public async Task<IReadOnlyList<long>> KnownLengthsAsync(long maxLength, CancellationToken cancellationToken)
@@ -90,7 +99,7 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     /// <summary>Finds the file by content, or creates its source, or records its growth: under one advisory lock (rule M10).</summary>
     /// <remarks>The longest known beginning of the file decides: the whole file, it is known; a content's newest state, it has grown; an older state, it is a fork.</remarks>
     /// <param name="attempt">Made by the caller (M1), the same for each repeat of the call: becomes the id of a new source, and one that is repeated after an error in doubt answers as the first try did.</param>
-    /// <param name="name">Full path, or <see cref="Nameless"/>. Stored when the file holds all that is known of its content, so that verify finds all of it there.</param>
+    /// <param name="name">Full path without links, or <see cref="Nameless"/>. Each path is remembered. It becomes the source's name when the file holds all that is known of its content.</param>
     /// <param name="digests">Digests of the file at its length (the longest) and at each known shorter length.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
     /// <exception cref="ArgumentException">No digest, two of one length, one of length 0 (an empty file has no content to be known by), or one that is not 32 bytes.</exception>

@@ -6,12 +6,32 @@ namespace RevenueAspire.LocalPostgres.Data;
 /// <summary>Makes a data directory (initdb), and sets its superuser's password, with no server running. The caller holds the directory's lock.</summary>
 internal static class Cluster
 {
-    private static readonly TimeSpan InitDbLimit = TimeSpan.FromMinutes(3);
-    private static readonly TimeSpan PasswordLimit = TimeSpan.FromMinutes(10);
-    private static readonly TimeSpan DyingProcessesLimit = TimeSpan.FromSeconds(15);
+    /// <summary>How long processes of a killed server may hold its shared memory.</summary>
+    public static readonly TimeSpan DyingProcessesLimit = TimeSpan.FromSeconds(15);
 
-    /// <summary>Makes the data directory. It appears under its name only when it is whole: initdb works in a sibling, which is then renamed, so that a kill in the middle leaves nothing that a later start trips over.</summary>
-    public static async Task MakeAsync(string dataDirectory, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
+    private static readonly TimeSpan InitDbLimit = TimeSpan.FromMinutes(3);
+    private static readonly TimeSpan CopyLimit = TimeSpan.FromHours(1);
+    private static readonly TimeSpan PasswordLimit = TimeSpan.FromMinutes(10);
+
+    /// <summary>Makes the data directory with initdb.</summary>
+    public static Task MakeAsync(string dataDirectory, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
+    {
+        log?.Invoke($"making the data directory {dataDirectory} with {installation.Version} as user {account.Name}");
+        return FillAsync(
+            dataDirectory, directory => new LaunchCommand(installation.Program("initdb"), ["-D", directory, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions"]),
+            InitDbLimit, account, cancellationToken);
+    }
+
+    /// <summary>Makes the data directory of a standby: a copy of its primary's.</summary>
+    public static Task CopyAsync(
+        string dataDirectory, LocalPostgresPrimary primary, string password, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
+    {
+        log?.Invoke($"copying the server on port {primary.Port} to {dataDirectory} as user {account.Name}");
+        return FillAsync(dataDirectory, directory => StandbyFiles.BaseBackup(directory, primary, password, installation), CopyLimit, account, cancellationToken);
+    }
+
+    /// <summary>The directory appears under its name only when it is whole: the program works in a sibling, which is then renamed, so that a kill in the middle leaves nothing that a later start trips over.</summary>
+    private static async Task FillAsync(string dataDirectory, Func<string, LaunchCommand> program, TimeSpan limit, ServerAccount account, CancellationToken cancellationToken)
     {
         var parent = Path.GetDirectoryName(dataDirectory)!;
         await RequireOpenAsync(parent, account, cancellationToken);
@@ -21,16 +41,15 @@ internal static class Cluster
             Directory.Delete(abandoned, recursive: true);
         }
 
-        log?.Invoke($"making the data directory {dataDirectory} with {installation.Version} as user {account.Name}");
         var temporary = Path.Combine(parent, name + Guid.NewGuid().ToString("N"));
         try
         {
             CreatePrivate(temporary, account);
-            var command = new LaunchCommand(installation.Program("initdb"), ["-D", temporary, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions"]);
-            var result = await Tool.RunAsync(account.Wrap(command), InitDbLimit, cancellationToken);
+            var command = program(temporary);
+            var result = await Tool.RunAsync(account.Wrap(command), limit, cancellationToken);
             if (result.ExitCode != 0)
             {
-                throw new LocalPostgresException($"initdb could not make the data directory {dataDirectory}: {ServerMessages.Summary(result.Lines)}");
+                throw new LocalPostgresException($"{Path.GetFileNameWithoutExtension(command.FileName)} could not make the data directory {dataDirectory}: {ServerMessages.Summary(result.Lines)}");
             }
 
             if (Directory.Exists(dataDirectory))
@@ -58,13 +77,13 @@ internal static class Cluster
         }
     }
 
-    /// <summary>Sets the password of user postgres through a server without network; also recovers after a crash.</summary>
+    /// <summary>Sets the password of user postgres through a server without network; also recovers after a crash. Waits for no standby: none can connect to such a server.</summary>
     public static async Task SetPasswordAsync(string dataDirectory, string password, PostgresInstallation installation, ServerAccount account, CancellationToken cancellationToken)
     {
         await RequireOpenAsync(dataDirectory, account, cancellationToken);
         var command = new LaunchCommand(installation.Program("postgres"), ["--single", "-D", dataDirectory, "-c", "standard_conforming_strings=on", "-c", "password_encryption=scram-sha-256", "-c", "log_destination=stderr",
-            "-c", "logging_collector=off", "-c", "lc_messages=C", "-c", "log_statement=none", "-c", "log_min_error_statement=panic", "postgres"]);
-        var statement = $"ALTER USER postgres PASSWORD '{password.Replace("'", "''", StringComparison.Ordinal)}'\n";
+            "-c", "logging_collector=off", "-c", "lc_messages=C", "-c", "synchronous_standby_names=", "-c", "log_statement=none", "-c", "log_min_error_statement=panic", "postgres"]);
+        var statement = $"ALTER USER postgres PASSWORD {SqlText.Literal(password)}\n";
         for (var end = Environment.TickCount64 + (long)DyingProcessesLimit.TotalMilliseconds; ;)
         {
             var result = await Tool.RunAsync(account.Wrap(command), PasswordLimit, cancellationToken, statement);
@@ -74,7 +93,7 @@ internal static class Cluster
             }
 
             // After a kill -9 of the server its own processes take a moment to see it, and to let go of the shared memory.
-            if (!result.Text.Contains("is still in use", StringComparison.Ordinal) || Environment.TickCount64 >= end)
+            if (!ServerMessages.IsMemoryInUse(result.Lines) || Environment.TickCount64 >= end)
             {
                 throw new LocalPostgresException($"{installation.Version} could not open the data directory {dataDirectory}: {ServerMessages.Summary(result.Lines)}");
             }

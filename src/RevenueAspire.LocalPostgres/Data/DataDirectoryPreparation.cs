@@ -8,7 +8,7 @@ namespace RevenueAspire.LocalPostgres.Data;
 /// <summary>All that precedes a server's launch.</summary>
 internal static class DataDirectoryPreparation
 {
-    /// <summary>Locks the data directory, stops a server that an earlier process left behind on it, makes it (initdb) when missing or empty, and sets the password.</summary>
+    /// <summary>Locks the data directory, stops a server that an earlier process left behind on it, makes it (initdb, or a copy of the primary) when missing or empty, and sets the password (a standby has its primary's).</summary>
     /// <param name="installation">From <see cref="PostgresBinaries.FindAsync"/> for the same directory.</param>
     /// <param name="options">Directory, password, and the port, which must be free unless it is 0.</param>
     /// <param name="cancellationToken">Gives up; tools that run are killed, and nothing half-made stays under the directory's name.</param>
@@ -24,12 +24,7 @@ internal static class DataDirectoryPreparation
         {
             await LeftoverServer.StopAsync(directory, owner, installation, account, options.Log, cancellationToken);
             RequireFree(options.Port);
-            if (DataDirectoryVersion.Read(directory) == null)
-            {
-                await Cluster.MakeAsync(directory, installation, account, options.Log, cancellationToken);
-            }
-
-            await Cluster.SetPasswordAsync(directory, options.Password, installation, account, cancellationToken);
+            await FillAsync(directory, installation, account, options, cancellationToken);
             return new PreparedDataDirectory(directory, installation, account, options.Settings, owner);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -42,6 +37,34 @@ internal static class DataDirectoryPreparation
             owner.Dispose();
             throw;
         }
+    }
+
+    private static async Task FillAsync(string directory, PostgresInstallation installation, ServerAccount account, LocalPostgresOptions options, CancellationToken cancellationToken)
+    {
+        var isNew = DataDirectoryVersion.Read(directory) == null;
+        if (options.StandbyOf is { } primary)
+        {
+            if (isNew)
+            {
+                await Cluster.CopyAsync(directory, primary, options.Password, installation, account, options.Log, cancellationToken);
+            }
+
+            // A standby is read-only: its password comes from the primary.
+            StandbyFiles.Write(directory, primary, options.Password, account);
+            return;
+        }
+
+        if (StandbyFiles.Exist(directory))
+        {
+            throw new LocalPostgresException($"{directory} is the data directory of a standby: start it as one, or promote it while it runs.");
+        }
+
+        if (isNew)
+        {
+            await Cluster.MakeAsync(directory, installation, account, options.Log, cancellationToken);
+        }
+
+        await Cluster.SetPasswordAsync(directory, options.Password, installation, account, cancellationToken);
     }
 
     public static string PortTaken(int port) => $"Port {port} on 127.0.0.1 is in use by another program: stop it, or name another port for Postgres.";

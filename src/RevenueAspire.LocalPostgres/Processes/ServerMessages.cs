@@ -19,6 +19,9 @@ internal static partial class ServerMessages
     /// <summary>True when the server says that another one has its port.</summary>
     public static bool IsPortTaken(IEnumerable<string> lines) => lines.Any(line => line.Contains("could not bind", StringComparison.Ordinal) || line.Contains("could not create any TCP/IP sockets", StringComparison.Ordinal));
 
+    /// <summary>True when processes of a killed server still hold its shared memory: they end within moments.</summary>
+    public static bool IsMemoryInUse(IEnumerable<string> lines) => lines.Any(line => line.Contains("is still in use", StringComparison.Ordinal));
+
     [GeneratedRegex("(FATAL|PANIC|ERROR|HINT): |error: ")]
     private static partial Regex Severe();
 

@@ -62,7 +62,7 @@ internal static class Tool
             start.Environment.Remove(name);
         }
 
-        foreach (var (name, value) in LaunchCommand.Environment)
+        foreach (var (name, value) in LaunchCommand.Environment.Concat(command.Variables))
         {
             start.Environment[name] = value;
         }

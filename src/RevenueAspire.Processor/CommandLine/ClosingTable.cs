@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Processor.Processing;
 
 namespace RevenueAspire.Processor.CommandLine;
@@ -62,7 +63,7 @@ internal static class ClosingTable
         var seconds = Math.Max(outcome.Elapsed.TotalSeconds, 0.001);
         return
         [
-            Printable(fullPaths ? outcome.Name : Path.GetFileName(Path.TrimEndingDirectorySeparator(outcome.Name))),
+            Printable.Escape(fullPaths ? outcome.Name : Path.GetFileName(Path.TrimEndingDirectorySeparator(outcome.Name))),
             outcome.Result,
             Count(outcome.Events),
             (outcome.UsersAreExact ? "" : "at most ") + Count(outcome.Users),
@@ -71,20 +72,6 @@ internal static class ClosingTable
             Decimal(outcome.Bytes / Megabyte / seconds),
             seconds.ToString("0.00", CultureInfo.InvariantCulture) + " s",
         ];
-    }
-
-    /// <summary>A file's name may hold newlines and escape sequences of a terminal; neither may change the table.</summary>
-    private static string Printable(string name)
-    {
-        foreach (var character in name)
-        {
-            if (char.IsControl(character))
-            {
-                return string.Concat(name.Select(each => char.IsControl(each) ? '?' : each));
-            }
-        }
-
-        return name;
     }
 
     private static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);

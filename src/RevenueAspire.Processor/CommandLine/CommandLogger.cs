@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Logging;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Processor.CommandLine;
 
@@ -17,6 +18,6 @@ internal sealed class CommandLogger<T> : ILogger<T>
         }
 
         var level = logLevel switch { LogLevel.Warning => "warn", LogLevel.Error => "fail", _ => "crit" };
-        Console.Error.WriteLine(FormattableString.Invariant($"{level}: {typeof(T).FullName}[{eventId.Id}] {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}"));
+        Console.Error.WriteLine(FormattableString.Invariant($"{level}: {typeof(T).FullName}[{eventId.Id}] {Printable.Escape(formatter(state, exception))}{(exception is null ? "" : $" {exception}")}"));
     }
 }

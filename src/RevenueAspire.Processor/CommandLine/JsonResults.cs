@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Text;
 using System.Text.Json;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Verifying;
 
@@ -9,6 +10,28 @@ namespace RevenueAspire.Processor.CommandLine;
 /// <summary>What <c>--json</c> prints: one object on standard output. The fields stand in the project's README; new ones may come, none goes.</summary>
 internal static class JsonResults
 {
+    /// <summary>Runs a command whose <c>--json</c> prints an object also when an exception ends it.</summary>
+    /// <param name="json">Whether it prints one at all.</param>
+    /// <param name="write">Writes the result of a command that was not done, with the lines that say why.</param>
+    /// <param name="command">The command.</param>
+    public static async Task<int> RunAsync(bool json, Action<IReadOnlyList<string>> write, Func<Task<int>> command)
+    {
+        try
+        {
+            return await command().ConfigureAwait(false);
+        }
+        catch (Exception exception) when (json)
+        {
+            var line = StartupErrors.DescribeOrReport(exception, ProcessorCommandLine.Describe);
+            await Console.Error.WriteLineAsync(line).ConfigureAwait(false);
+            write([line]);
+            return ExitCodes.NotDone;
+        }
+    }
+
+    /// <summary>Writes the result of a <c>process</c> that ended before its first file.</summary>
+    public static void WriteNotBegun(IReadOnlyList<string> errors) => WriteProcess(ExitCodes.NotDone, [], errors);
+
     /// <summary>Writes the result of <c>process</c>.</summary>
     public static void WriteProcess(int exitCode, IReadOnlyList<ProcessOutcome> outcomes, IReadOnlyList<string> errors) => Write(json =>
     {
@@ -69,8 +92,50 @@ internal static class JsonResults
         }
 
         json.WriteEndArray();
-        WriteStrings(json, "errors", [.. result.Removed, .. result.Unreadable]);
+        WriteStrings(json, "errors", result.Unread);
+        json.WriteStartArray("results");
+        foreach (var report in result.Reports)
+        {
+            json.WriteStartObject();
+            json.WriteString("source", report.Name);
+            json.WriteNumber("generations", report.Generations);
+            json.WriteNumber("bytes", report.Bytes);
+            json.WriteString("result", Name(report.State));
+            WriteStrings(json, "reasons", report.Reasons);
+            json.WriteEndObject();
+        }
+
+        json.WriteEndArray();
+        WriteUnchecked(json, result.Unchecked);
     });
+
+    /// <summary>Writes the result of a <c>verify</c> that an exception ended.</summary>
+    public static void WriteNotVerified(IReadOnlyList<string> errors) => Write(json =>
+    {
+        json.WriteNumber("exitCode", ExitCodes.NotDone);
+        WriteStrings(json, "errors", errors);
+    });
+
+    /// <summary>The result of a source, as text and JSON name it.</summary>
+    public static string Name(SourceState state) => state switch { SourceState.Equal => "equal", SourceState.Differs => "differs", _ => "not checked" };
+
+    private static void WriteUnchecked(Utf8JsonWriter json, UncheckedUsers? users)
+    {
+        if (users is null)
+        {
+            json.WriteNull("unchecked");
+            return;
+        }
+
+        json.WriteStartObject("unchecked");
+        json.WriteNumber("users", users.Users);
+        WriteBalance(json, "revenue", users.Revenue);
+        json.WriteNumber("unreadEvents", users.UnreadEvents);
+        WriteBalance(json, "unreadRevenue", users.UnreadRevenue);
+        json.WriteBoolean("contradicts", users.Contradicts);
+        WriteStrings(json, "first", users.First.Select(user => Encoding.UTF8.GetString(user.UserId)));
+        json.WriteEndObject();
+    }
 
     private static void Write(Action<Utf8JsonWriter> fields)
     {

@@ -1,3 +1,5 @@
+using RevenueAspire.CommandLine;
+
 namespace RevenueAspire.Processor.CommandLine;
 
 /// <summary>What could not be done: told on standard error at once, and kept for the result. For one thread.</summary>
@@ -15,6 +17,6 @@ internal sealed class Problems
     public void Tell(string line)
     {
         _lines.Add(line);
-        Console.Error.WriteLine(line);
+        Console.Error.WriteLine(Printable.Escape(line));
     }
 }

@@ -1,4 +1,5 @@
 using System.Data.Common;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
@@ -10,7 +11,14 @@ internal static class ProcessCommand
 {
     /// <summary>Processes each path in turn; one that fails does not keep the others from being done.</summary>
     /// <returns>1 when a path was not done, else 3 when a line was rejected, else 0.</returns>
-    public static async Task<int> RunAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken)
+    public static Task<int> RunAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken) =>
+        JsonResults.RunAsync(json, JsonResults.WriteNotBegun, () => CountAsync(paths, again, json, cancellationToken));
+
+    /// <summary>As <see cref="RunAsync"/>, without a database and without what it takes to have one.</summary>
+    public static Task<int> DryRunAsync(string[] paths, bool json, CancellationToken cancellationToken) =>
+        JsonResults.RunAsync(json, JsonResults.WriteNotBegun, () => ReadAsync(paths, json, cancellationToken));
+
+    private static async Task<int> CountAsync(string[] paths, bool again, bool json, CancellationToken cancellationToken)
     {
         var services = Composition.BuildCommand();
         await using var owned = services.ConfigureAwait(false);
@@ -25,8 +33,7 @@ internal static class ProcessCommand
         return await RunAllAsync(inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>As <see cref="RunAsync"/>, without a database and without what it takes to have one.</summary>
-    public static async Task<int> DryRunAsync(string[] paths, bool json, CancellationToken cancellationToken)
+    private static async Task<int> ReadAsync(string[] paths, bool json, CancellationToken cancellationToken)
     {
         var (options, types) = Composition.ReadSettings();
         await using var inputs = new ProcessInputs(paths, again: false, options.MaxLineBytes);
@@ -84,6 +91,12 @@ internal static class ProcessCommand
                 problems.Tell(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
                 break;
             }
+            catch (Exception exception)
+            {
+                // Stopped, or a bug. The files before this one are done, and their result is reported.
+                problems.Tell(StartupErrors.DescribeOrReport(exception, ProcessorCommandLine.Describe));
+                break;
+            }
         }
 
         var code = ExitCodes.Done;
@@ -92,7 +105,7 @@ internal static class ProcessCommand
             code = Math.Max(code, outcome.ExitCode);
             foreach (var note in outcome.Notes)
             {
-                await Console.Error.WriteLineAsync(note).ConfigureAwait(false);
+                await Console.Error.WriteLineAsync(Printable.Escape(note)).ConfigureAwait(false);
             }
         }
 
@@ -116,14 +129,21 @@ internal static class ProcessCommand
         return FormattableString.Invariant($"{progress.Name}: NOT DONE: {LedgerErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the same command goes on from there.{others}");
     }
 
-    private static Task<ProcessOutcome> RunOneAsync(
-        CommandServices services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken) =>
-        input.Source switch
+    private static async Task<ProcessOutcome> RunOneAsync(
+        CommandServices services, ProcessInput input, bool again, RunProgress progress, CancellationToken cancellationToken)
+    {
+        var outcome = await (input.Source switch
         {
             FileSourceReader file => new FileProcess(services.Applying).RunAsync(file, input.Path, again, progress, cancellationToken, input.Hashing),
             LogSourceReader log => new LogProcess(services.Applying).RunAsync(log, input.Path, progress, cancellationToken),
             _ => throw new InvalidOperationException("A source is a file or a log."),
-        };
+        }).ConfigureAwait(false);
+
+        // Exit code 0 says that the sums survive the loss of a machine, where the database has synchronous standbys (rules M7 and R1).
+        progress.Phase = "waiting for the database's standbys";
+        await services.Retry.RunAsync(token => ReplicationBarrier.PassAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
+        return outcome;
+    }
 
     /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); a database that is away ends the command.</summary>
     public static bool IsOfThisPath(Exception exception) =>

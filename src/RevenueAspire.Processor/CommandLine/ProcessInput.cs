@@ -43,7 +43,7 @@ internal sealed class ProcessInput : IAsyncDisposable
         if (SourcePath.FindLog(path) is not { } directory)
         {
             var file = FileSourceReader.Open(path, maxLineBytes);
-            return new ProcessInput(path, file) { NeedsSpool = file.IsGzip };
+            return new ProcessInput(path, file) { NeedsSpool = file.IsPacked };
         }
 
         return again

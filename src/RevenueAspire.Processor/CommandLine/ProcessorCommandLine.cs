@@ -15,6 +15,8 @@ namespace RevenueAspire.Processor.CommandLine;
 /// <summary>The command line: what there is to say, and which exit code says it.</summary>
 internal static class ProcessorCommandLine
 {
+    private const string VerifyName = "verify";
+
     private const string Examples =
         """
         Examples:
@@ -25,11 +27,12 @@ internal static class ProcessorCommandLine
           zcat day.gz | RevenueAspire.Processor process -          count standard input (gzip files are known by their content: process day.gz does the same)
           RevenueAspire.Processor process *.jsonl --json           one JSON object on standard output, for scripts
           RevenueAspire.Processor verify                           compare the table with logs and files
+          RevenueAspire.Processor verify /archive                  the same, where counted files were moved to another folder
           source <(RevenueAspire.Processor completion bash)        complete commands and options with the tab key
 
         Exit codes:
           0  done, every line counted (or counted before); verify: all balances are right
-          1  not done; verify: could not check
+          1  not done, or done but the result could not be written; verify: could not check
           2  wrong usage
           3  done, but some lines were rejected; verify: balances differ
 
@@ -39,7 +42,9 @@ internal static class ProcessorCommandLine
         """;
 
     /// <summary>Runs the program and returns its exit code.</summary>
-    public static Task<int> RunAsync(string[] arguments)
+    public static Task<int> RunAsync(string[] arguments) => StartupErrors.RunAsync(() => ParseAndRunAsync(arguments), Describe);
+
+    private static async Task<int> ParseAndRunAsync(string[] arguments)
     {
         // A name that begins with @ is a file like any other, not a file of arguments.
         var parsed = Build(arguments).Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
@@ -47,24 +52,29 @@ internal static class ProcessorCommandLine
         {
             foreach (var error in parsed.Errors)
             {
-                Console.Error.WriteLine(UsageErrors.OneLine(error.Message));
+                Console.Error.WriteLine(Printable.Escape(UsageErrors.OneLine(error.Message)));
             }
 
             Console.Error.WriteLine("Try --help.");
-            return Task.FromResult(ExitCodes.WrongUsage);
+            return ExitCodes.WrongUsage;
         }
 
         // The commands end by themselves when they are asked to; nobody cuts them off after two seconds.
         var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-        return StartupErrors.RunAsync(() => parsed.InvokeAsync(invocation), Describe);
+        var code = await parsed.InvokeAsync(invocation).ConfigureAwait(false);
+
+        // A service has no result: lines of its log that nothing took do not make its stop a failure.
+        var isService = parsed.CommandResult.Command is RootCommand && parsed.Action is not HelpWithExamples;
+        return isService ? code : GuardedConsole.ExitCode(code, keepsFinding: parsed.CommandResult.Command.Name == VerifyName);
     }
 
     private static RootCommand Build(string[] arguments)
     {
+        var literal = Math.Max(0, arguments.SkipWhile(argument => argument != "--").Count() - 1);
         var root = new RootCommand("Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service that follows the logs of EventLog:Directory.")
         {
-            BuildProcess(literal: Math.Max(0, arguments.SkipWhile(argument => argument != "--").Count() - 1)),
-            BuildVerify(),
+            BuildProcess(literal),
+            BuildVerify(literal),
             CompletionCommand.Build("RevenueAspire.Processor"),
         };
         root.SetAction((_, _) => RunServiceAsync());
@@ -73,7 +83,7 @@ internal static class ProcessorCommandLine
         return root;
     }
 
-    /// <summary>Runs until the host is asked to stop (Ctrl+C, SIGTERM).</summary>
+    /// <summary>Runs until the host is asked to stop (Ctrl+C, SIGTERM, SIGHUP).</summary>
     private static async Task<int> RunServiceAsync()
     {
         using var host = Composition.BuildService();
@@ -100,14 +110,9 @@ internal static class ProcessorCommandLine
         {
             files, again, dryRun, json,
         };
+        RefuseUnknownOptions(command, files, literal);
         command.Validators.Add(result =>
         {
-            // The parser would take an option that it does not know as one more file.
-            foreach (var option in (result.GetValue(files) ?? []).SkipLast(literal).Where(file => file.StartsWith('-') && !SpooledSource.IsStandardInput(file)))
-            {
-                result.AddError($"Unrecognized option '{option}' (for a file of that name: ./{option}).");
-            }
-
             if ((result.GetValue(files) ?? []).Count(SpooledSource.IsStandardInput) > 1)
             {
                 result.AddError("- is named twice: standard input can be read once.");
@@ -125,13 +130,28 @@ internal static class ProcessorCommandLine
         return command;
     }
 
+    /// <summary>The parser would take an option that it does not know as one more file.</summary>
+    private static void RefuseUnknownOptions(Command command, Argument<string[]> files, int literal) => command.Validators.Add(result =>
+    {
+        foreach (var option in (result.GetValue(files) ?? []).SkipLast(literal).Where(file => file.StartsWith('-') && !SpooledSource.IsStandardInput(file)))
+        {
+            result.AddError($"Unrecognized option '{option}' (for a file of that name: ./{option}).");
+        }
+    });
+
     private static Option<bool> JsonOption() => new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
 
-    private static Command BuildVerify()
+    /// <param name="literal">As for <see cref="BuildProcess"/>.</param>
+    private static Command BuildVerify(int literal)
     {
         var json = JsonOption();
-        var command = new Command("verify", "Compute all balances again from the logs and files that were counted, and print each user that differs.") { json };
-        command.SetAction((parsed, _) => Termination.RunAsync(token => VerifyCommand.RunAsync(parsed.GetValue(json), token)));
+        var places = new Argument<string[]>("FILE") { Arity = ArgumentArity.ZeroOrMore, Description = "Where files that were counted are now: files, or folders of them. Known paths, and the files next to them, are looked at without it." };
+        var command = new Command(VerifyName, "Compute all balances again from the logs and files that were counted, and print each user that differs. What cannot be read is reported, and the rest is checked.")
+        {
+            places, json,
+        };
+        RefuseUnknownOptions(command, places, literal);
+        command.SetAction((parsed, _) => Termination.RunAsync(token => VerifyCommand.RunAsync(parsed.GetValue(places) ?? [], parsed.GetValue(json), token)));
         return command;
     }
 
@@ -140,7 +160,6 @@ internal static class ProcessorCommandLine
     {
         UserErrorException or SourceStoppedException or EventLogException or LedgerException => exception.Message,
         OperationCanceledException => "Stopped. What was counted stays counted: run the same again to go on.",
-        IOException or UnauthorizedAccessException => exception.Message,
         _ when LedgerErrors.IsTransient(exception) || exception is System.Data.Common.DbException => LedgerErrors.Describe(exception),
         _ => null,
     };

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text;
 using System.Text.Json;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Verifying;
 
@@ -14,61 +15,92 @@ internal static class VerifyCommand
     /// <summary>Users that <c>--json</c> lists; all are counted.</summary>
     private const int ListedDifferences = 1000;
 
-    /// <summary>Prints each user that differs.</summary>
-    /// <returns>1 when a part of a log cannot be read, or is removed; else 0 when all balances and totals are right, 3 when one differs; what cannot be checked is an exception.</returns>
-    public static async Task<int> RunAsync(bool json, CancellationToken cancellationToken)
+    /// <summary>Prints each user that differs, and each source that is not equal.</summary>
+    /// <param name="places">Files and folders where counted files are looked for, beside the known paths.</param>
+    /// <param name="json">Print one object instead.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <returns>3 when a balance or a total differs, else 1 when a part could not be checked, else 0.</returns>
+    public static Task<int> RunAsync(string[] places, bool json, CancellationToken cancellationToken) =>
+        JsonResults.RunAsync(json, JsonResults.WriteNotVerified, () => CheckAsync(places, json, cancellationToken));
+
+    private static async Task<int> CheckAsync(string[] places, bool json, CancellationToken cancellationToken)
     {
         var services = Composition.BuildCommand();
         await using var owned = services.ConfigureAwait(false);
         await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
         var verifier = new LedgerVerifier(services.Database, services.Types, services.Options);
         var listed = new List<LedgerDifference>();
-        var result = await RunAsync(
-            services,
-            verifier,
-            listed,
-            json ? null : difference => Print(string.Create(
-                CultureInfo.InvariantCulture,
-                $"{JsonSerializer.Serialize(Encoding.UTF8.GetString(difference.UserId))}: the table has {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "no row"}, the events say {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "nothing"}")),
-            cancellationToken).ConfigureAwait(false);
-        var code = !result.IsComplete ? ExitCodes.NotDone : result.IsEqual ? ExitCodes.Done : ExitCodes.Differs;
+        var result = await RunAsync(services, verifier, places, listed, json ? null : difference => Print(Text(difference, "the events say")), cancellationToken).ConfigureAwait(false);
         if (json)
         {
-            JsonResults.WriteVerify(code, result, listed);
+            JsonResults.WriteVerify(result.ExitCode, result, listed);
         }
         else
         {
-            foreach (var total in result.Totals)
-            {
-                Print(string.Create(
-                    CultureInfo.InvariantCulture,
-                    $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}: the table has {total.Counter} {total.Table}, the events say {total.Events}"));
-            }
-
-            Print(string.Create(CultureInfo.InvariantCulture, $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}."));
+            PrintResult(result);
         }
 
-        foreach (var line in result.Hints.Concat(result.Removed.Concat(result.Unreadable).Select(reason => $"Could not check. {reason}")))
+        foreach (var line in result.Hints.Concat(result.Unread.Select(reason => $"Could not check. {reason}")))
         {
-            await Console.Error.WriteLineAsync(line).ConfigureAwait(false);
+            await Console.Error.WriteLineAsync(Printable.Escape(line)).ConfigureAwait(false);
         }
 
-        return code;
+        return result.ExitCode;
     }
 
-    private static void Print(string line) => Console.Out.WriteLine(line);
-
-    private static string Summary(VerifyResult result) => (result.Differences, result.Removed.Count, result.Unreadable.Count) switch
+    private static void PrintResult(VerifyResult result)
     {
-        (0, 0, 0) => "all equal",
-        (0, 0, _) => "what can be read is equal",
-        (0, _, _) => "each has a row, but their balances cannot be computed again",
-        (var differences, > 0, _) => string.Create(CultureInfo.InvariantCulture, $"{differences:N0} have no row, and balances cannot be computed again"),
-        var (differences, _, _) => string.Create(CultureInfo.InvariantCulture, $"{differences:N0} differ"),
-    };
+        foreach (var total in result.Totals)
+        {
+            Print(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}: the table has {total.Counter} {total.Table}, the events say {total.Events}"));
+        }
+
+        if (result.Unchecked is { Contradicts: true } wrong)
+        {
+            foreach (var user in wrong.First)
+            {
+                Print(Text(user, "the sources that could be read say"));
+            }
+
+            Print(string.Create(
+                CultureInfo.InvariantCulture,
+                $"WRONG: the balances of {wrong.Users:N0} users have {wrong.Revenue} more than the sources that could be read, but the bytes that could not be read hold {wrong.UnreadEvents:N0} events of {wrong.UnreadRevenue} together. At least one of these users, or a total of a source, is wrong."));
+        }
+
+        if (!result.IsComplete)
+        {
+            foreach (var report in result.Reports)
+            {
+                Print($"{report.Name}: {JsonResults.Name(report.State)}");
+            }
+        }
+
+        Print(string.Create(CultureInfo.InvariantCulture, $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}."));
+    }
+
+    private static string Text(LedgerDifference difference, string said) => string.Create(
+        CultureInfo.InvariantCulture,
+        $"{JsonSerializer.Serialize(Encoding.UTF8.GetString(difference.UserId))}: the table has {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "no row"}, {said} {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "nothing"}");
+
+    private static void Print(string line) => Console.Out.WriteLine(Printable.Escape(line));
+
+    private static string Summary(VerifyResult result)
+    {
+        var differing = result.Differences > 0 ? string.Create(CultureInfo.InvariantCulture, $"{result.Differences:N0} differ") : null;
+        var notChecked = result.Unchecked is { Users: > 0 } some ? string.Create(CultureInfo.InvariantCulture, $"{some.Users:N0} could not be checked") : null;
+        return (differing, notChecked) switch
+        {
+            (null, null) => result.IsComplete ? "all equal" : "all that could be read is equal",
+            (null, _) => $"{notChecked}, the others are equal",
+            (_, null) => differing,
+            _ => $"{differing}, {notChecked}",
+        };
+    }
 
     /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database went away meanwhile and is back within Processor:RetrySeconds.</summary>
-    private static async Task<VerifyResult> RunAsync(CommandServices services, LedgerVerifier verifier, List<LedgerDifference> listed, Action<LedgerDifference>? print, CancellationToken cancellationToken)
+    private static async Task<VerifyResult> RunAsync(CommandServices services, LedgerVerifier verifier, string[] places, List<LedgerDifference> listed, Action<LedgerDifference>? print, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -84,7 +116,8 @@ internal static class VerifyCommand
                             listed.Add(difference);
                         }
                     },
-                    cancellationToken).ConfigureAwait(false);
+                    cancellationToken,
+                    places).ConfigureAwait(false);
             }
             catch (Exception exception) when (attempt < Attempts && LedgerErrors.IsTransient(exception))
             {

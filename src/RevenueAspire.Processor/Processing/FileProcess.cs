@@ -57,16 +57,17 @@ internal sealed class FileProcess(ApplyServices services)
         if (again && resolution.Match != FileMatch.New)
         {
             var generation = Guid.NewGuid();
-            var next = await services.Retry.RunAsync(token => services.Sources.StartNextGenerationAsync(generation, file.Name, digest, token), cancellationToken).ConfigureAwait(false);
+            var next = await services.Retry.RunAsync(token => services.Sources.StartNextGenerationAsync(generation, file.Place, digest, token), cancellationToken).ConfigureAwait(false);
             await ApplyAsync(counted, digest, next, tally, progress, cancellationToken).ConfigureAwait(false);
             result = $"counted again (generation {next.Generation})";
         }
 
-        if (tally.IsEmpty && resolution.Sources[0] is var known && known.Length <= end.Length)
+        if (tally.IsEmpty && resolution.Sources[0] is var known)
         {
-            // The same again changes nothing, and is no failure (exit 0); whoever asks hears of its rejected lines all the same.
-            tally.AddRejects(known);
-            return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started)) with { WasCounted = true };
+            // The same again changes nothing. Its rejected lines are reported as by the run that counted it. Of an older state only those that it has count.
+            tally.AddRejects(known.Length <= end.Length
+                ? known
+                : known with { RejectsThrough = await services.Retry.RunAsync(token => services.Sources.CountRejectsAsync(known.Id, end.Length, token), cancellationToken).ConfigureAwait(false) });
         }
 
         return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));
@@ -119,7 +120,7 @@ internal sealed class FileProcess(ApplyServices services)
         while (true)
         {
             var digests = await hashing.DigestsAsync(lengths).WaitAsync(cancellationToken).ConfigureAwait(false);
-            var resolution = await services.Retry.RunAsync(token => services.Sources.ResolveFileAsync(attempt, file.Name, digests, token), cancellationToken).ConfigureAwait(false);
+            var resolution = await services.Retry.RunAsync(token => services.Sources.ResolveFileAsync(attempt, file.Place, digests, token), cancellationToken).ConfigureAwait(false);
             if (resolution.MissingLengths is not { } missing)
             {
                 return (resolution, digests[^1]);

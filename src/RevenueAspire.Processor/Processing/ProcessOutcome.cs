@@ -14,9 +14,6 @@ namespace RevenueAspire.Processor.Processing;
 internal sealed record ProcessOutcome(
     string Name, string Result, long Events, long Users, bool UsersAreExact, long Rejected, long Bytes, TimeSpan Elapsed, IReadOnlyList<string> Notes, bool HasUnfinishedLine = false)
 {
-    /// <summary>All of it was in the ledger before: the rejected lines are told, and were reported by the run that counted them.</summary>
-    public bool WasCounted { get; init; }
-
-    /// <summary>3 when a line was rejected or left, else 0.</summary>
-    public int ExitCode => (Rejected > 0 && !WasCounted) || HasUnfinishedLine ? ExitCodes.SomeRejected : ExitCodes.Done;
+    /// <summary>3 when a line was rejected or left, regardless of which run counted the file, else 0.</summary>
+    public int ExitCode => Rejected > 0 || HasUnfinishedLine ? ExitCodes.SomeRejected : ExitCodes.Done;
 }

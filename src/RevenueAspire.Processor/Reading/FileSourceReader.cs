@@ -11,10 +11,11 @@ internal sealed class FileSourceReader : ISourceReader
     private readonly long _length;
     private readonly bool _owner;
 
-    private FileSourceReader(string path, SafeFileHandle file, long length, int maxLineBytes, IReadOnlyList<long> lineEnds, bool owner)
+    private FileSourceReader(string path, string place, SafeFileHandle file, long length, int maxLineBytes, IReadOnlyList<long> lineEnds, bool owner)
     {
         LineEnds = lineEnds;
         Name = path;
+        Place = place;
         _file = file;
         _length = length;
         MaxLineBytes = maxLineBytes;
@@ -35,7 +36,7 @@ internal sealed class FileSourceReader : ISourceReader
             var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
             try
             {
-                return new FileSourceReader(Path.GetFullPath(path), file, RandomAccess.GetLength(file), maxLineBytes, [], owner: true);
+                return new FileSourceReader(Path.GetFullPath(path), FilePlace.Find(file, path), file, RandomAccess.GetLength(file), maxLineBytes, [], owner: true);
             }
             catch (NotSupportedException)
             {
@@ -55,27 +56,31 @@ internal sealed class FileSourceReader : ISourceReader
 
     /// <summary>Content that was copied to a file without a name, whose bytes are what counts (rule M10).</summary>
     /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.Nameless"/>.</param>
+    /// <param name="place">As <see cref="Place"/>.</param>
     /// <param name="spool">Taken over.</param>
     /// <param name="maxLineBytes">Longest line.</param>
-    public static FileSourceReader FromSpool(string name, SafeFileHandle spool, int maxLineBytes) => new(name, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
+    public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) => new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
 
     private static UserErrorException NotRegular(string path) =>
         new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
 
     /// <summary>The same file, ending earlier, with the lengths at which its content is known. Shares the open file: dispose of the original only.</summary>
-    public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) => new(Name, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
+    public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) => new(Name, Place, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
 
     /// <summary>The same file with the lengths at which its content is known; takes the open file over.</summary>
-    public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, _file, _length, MaxLineBytes, lineEnds, _owner);
+    public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, Place, _file, _length, MaxLineBytes, lineEnds, _owner);
 
-    /// <summary>Whether the bytes are those of a gzip file, which counts as what it holds.</summary>
-    public bool IsGzip => SpoolFile.IsGzip(_file);
+    /// <summary>Whether the bytes are those of a packed file (gzip, zstd), which counts as its content.</summary>
+    public bool IsPacked => SpoolFile.IsGzip(_file);
 
     /// <inheritdoc/>
     public SourceKind Kind => SourceKind.File;
 
     /// <inheritdoc/>
     public string Name { get; }
+
+    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.Nameless"/>. This is what the ledger keeps.</summary>
+    public string Place { get; }
 
     /// <inheritdoc/>
     public int MaxLineBytes { get; }
@@ -87,7 +92,7 @@ internal sealed class FileSourceReader : ISourceReader
     public long FirstOffset => 0;
 
     /// <inheritdoc/>
-    public ISourceReader Whole => new FileSourceReader(Name, _file, RandomAccess.GetLength(_file), MaxLineBytes, LineEnds, owner: false);
+    public ISourceReader Whole => new FileSourceReader(Name, Place, _file, RandomAccess.GetLength(_file), MaxLineBytes, LineEnds, owner: false);
 
     /// <inheritdoc/>
     public long ReadEnd() => _length;

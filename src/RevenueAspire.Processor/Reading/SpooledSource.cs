@@ -13,9 +13,9 @@ internal static class SpooledSource
     /// <exception cref="SpoolException">Cut-off or damaged gzip, or no space.</exception>
     public static async Task<FileSourceReader> ReadStandardInputAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
-        await using var input = Console.OpenStandardInput();
+        await using var input = GuardedConsole.OpenStandardInput();
         var spool = await SpoolFile.CopyAsync(input, "standard input", Composition.SpoolDirectory(), cancellationToken).ConfigureAwait(false);
-        return FileSourceReader.FromSpool(SourceRegistry.Nameless, spool, maxLineBytes);
+        return FileSourceReader.FromSpool(SourceRegistry.Nameless, SourceRegistry.Nameless, spool, maxLineBytes);
     }
 
     /// <summary>Inflates a file.</summary>
@@ -26,7 +26,7 @@ internal static class SpooledSource
         await using (packed.ConfigureAwait(false))
         {
             var spool = await SpoolFile.CopyAsync(packed, path, Composition.SpoolDirectory(), cancellationToken).ConfigureAwait(false);
-            return FileSourceReader.FromSpool(Path.GetFullPath(path), spool, maxLineBytes);
+            return FileSourceReader.FromSpool(Path.GetFullPath(path), FilePlace.Find(packed.SafeFileHandle, path), spool, maxLineBytes);
         }
     }
 }

@@ -9,6 +9,7 @@ namespace RevenueAspire.Processor.Verifying;
 internal sealed record LedgerDifference(byte[] UserId, BigInteger? Table, BigInteger? Events);
 
 /// <summary>A total of a source, or of a range that is merged in part, that is not what its bytes add up to.</summary>
+/// <param name="SourceId">The generation.</param>
 /// <param name="Source">The source's name.</param>
 /// <param name="Generation">1, or more for a file that was counted again.</param>
 /// <param name="From">First byte that the total is of.</param>
@@ -16,21 +17,50 @@ internal sealed record LedgerDifference(byte[] UserId, BigInteger? Table, BigInt
 /// <param name="Counter">lines, events, rejects or revenue.</param>
 /// <param name="Table">What the ledger has.</param>
 /// <param name="Events">What the bytes say.</param>
-internal sealed record TotalDifference(string Source, int Generation, long From, long Through, string Counter, BigInteger Table, BigInteger Events);
+internal sealed record TotalDifference(Guid SourceId, string Source, int Generation, long From, long Through, string Counter, BigInteger Table, BigInteger Events);
+
+/// <summary>How a source compares with the ledger.</summary>
+internal enum SourceState
+{
+    /// <summary>All its bytes were folded, and its totals are right.</summary>
+    Equal,
+
+    /// <summary>A total of it is wrong.</summary>
+    Differs,
+
+    /// <summary>Some or all of its bytes could not be folded.</summary>
+    NotChecked,
+}
+
+/// <summary>What verify found out about a log, or a content of files.</summary>
+/// <param name="Name">The log's folder, or the path at which the content was last seen.</param>
+/// <param name="Generations">How many times it was counted.</param>
+/// <param name="Bytes">How much of it the ledger has.</param>
+/// <param name="State">The result.</param>
+/// <param name="IsRemoved">Retention has removed its beginning.</param>
+/// <param name="Reasons">Why it is not checked, a line for people each.</param>
+internal sealed record SourceReport(string Name, int Generations, long Bytes, SourceState State, bool IsRemoved, IReadOnlyList<string> Reasons);
 
 /// <summary>What verify found.</summary>
-/// <param name="Users">Users with an event or a row; where a log's beginning is gone, with an event in what is retained.</param>
+/// <param name="Users">Users with an event that could be read, or with a row.</param>
 /// <param name="Sources">Logs and generations of files that have something in the ledger.</param>
-/// <param name="Differences">Users that differ; where a log's beginning is gone, users of retained events without a row.</param>
+/// <param name="Differences">Users that differ for certain: with unread bytes, users of an event without a row.</param>
 /// <param name="Totals">Totals that differ.</param>
-/// <param name="Unreadable">What cannot be read, a line for people each: what it held cannot be checked.</param>
-/// <param name="Removed">Logs whose beginning retention has removed, a line for people each: then no balance can be computed again.</param>
+/// <param name="Reports">A report per log and per content of files.</param>
+/// <param name="Unchecked">Users that could not be checked; null where all bytes were folded.</param>
 /// <param name="Hints">What may explain differences, a line for people each.</param>
-internal sealed record VerifyResult(long Users, int Sources, long Differences, IReadOnlyList<TotalDifference> Totals, IReadOnlyList<string> Unreadable, IReadOnlyList<string> Removed, IReadOnlyList<string> Hints)
+internal sealed record VerifyResult(
+    long Users, int Sources, long Differences, IReadOnlyList<TotalDifference> Totals, IReadOnlyList<SourceReport> Reports, UncheckedUsers? Unchecked, IReadOnlyList<string> Hints)
 {
-    /// <summary>Everything that is to be checked was.</summary>
-    public bool IsComplete => Unreadable.Count == 0 && Removed.Count == 0;
+    /// <summary>Why sources are not checked, a line for people each.</summary>
+    public IReadOnlyList<string> Unread => [.. Reports.SelectMany(report => report.Reasons.Select(reason => $"{report.Name}: {reason}"))];
 
-    /// <summary>Whatever was checked is right.</summary>
-    public bool IsEqual => Differences == 0 && Totals.Count == 0;
+    /// <summary>Everything that is to be checked was.</summary>
+    public bool IsComplete => Reports.All(report => report.Reasons.Count == 0);
+
+    /// <summary>No difference was found in what could be checked.</summary>
+    public bool IsEqual => Differences == 0 && Totals.Count == 0 && Unchecked is not { Contradicts: true };
+
+    /// <summary>A difference is certain, whatever could not be checked; so it outranks the rest.</summary>
+    public int ExitCode => !IsEqual ? ExitCodes.Differs : IsComplete ? ExitCodes.Done : ExitCodes.NotDone;
 }

@@ -9,30 +9,46 @@ namespace RevenueAspire.Processor.Verifying;
 
 /// <summary>Folds everything that the ledger says it has applied once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides what is folded.</summary>
 /// <remarks>
-/// Bounded memory: when the users do not fit, they are cut into partitions by their hash, and logs, files and table are passed over once a partition.
-/// Where retention has removed the beginning of a log, any user may have a share in it: no sum can be compared then. What is left is read nevertheless, since damage shows, and each of its
-/// users must at least have a row.
+/// Bounded memory: when the users do not fit, they are cut into partitions by their hash, and logs, files and table are passed over once per partition.
+/// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the fold of the other sources is not checked.
+/// Together, however, these balances must make up the revenue that the ledger has of the unread bytes, in no more users than events: <see cref="UncheckedShare"/>.
 /// </remarks>
 internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
 {
     private const int MaxPartitionBits = 16;
     private readonly RangeAggregator _fold = new(types, options, options.WorkerCount) { KeepsRejects = false };
     private readonly RangeAggregator _range = new(types, options, options.WorkerCount) { KeepsRejects = false };
-    private readonly SortedSet<string> _unreadable = new(StringComparer.Ordinal);
     private readonly List<TotalDifference> _totals = [];
+    private UncheckedShare _unchecked = new();
 
     /// <summary>Compares all balances. Not to be called twice at once.</summary>
     /// <param name="report">Told each user that differs, in no particular order.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <exception cref="UserErrorException">It cannot be checked: a source is gone or changed.</exception>
-    public async Task<VerifyResult> RunAsync(Action<LedgerDifference> report, CancellationToken cancellationToken)
+    /// <param name="places">Files and folders where files that were counted are looked for, beside the known paths.</param>
+    /// <exception cref="UserErrorException">One of the places does not exist.</exception>
+    public async Task<VerifyResult> RunAsync(Action<LedgerDifference> report, CancellationToken cancellationToken, IReadOnlyList<string>? places = null)
     {
+        if (places?.FirstOrDefault(place => !Path.Exists(place)) is { } missing)
+        {
+            throw new UserErrorException($"{missing}: no such file or folder");
+        }
+
         using var pins = new LogPins();
         var snapshot = await pins.OpenSnapshotAsync(() => LedgerSnapshot.OpenAsync(database, cancellationToken), cancellationToken).ConfigureAwait(false);
         await using (snapshot.ConfigureAwait(false))
         {
             var name = await snapshot.ExportAsync(cancellationToken).ConfigureAwait(false);
             var sources = VerifiedSource.List(snapshot, logId => DatabaseLog.OpenSnapshot(database, name, logId));
+            foreach (var source in sources)
+            {
+                if (pins.Failure(source.Source.Name) is { } failure)
+                {
+                    source.Refuse(failure);
+                }
+            }
+
+            var search = new ContentSearch(options.MaxLineBytes, places ?? []);
+            await Task.Run(() => search.Run([.. sources.Where(source => source.Source.Kind == SourceKind.File)], cancellationToken), cancellationToken).ConfigureAwait(false);
             return await RunAsync(snapshot, sources, report, cancellationToken).ConfigureAwait(false);
         }
     }
@@ -40,36 +56,70 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     private async Task<VerifyResult> RunAsync(LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
         var (users, differences) = (0L, 0L);
-        var (removed, hints) = (new List<string>(), new List<string>());
-        _unreadable.Clear();
-        _totals.Clear();
-        await Task.Run(() => sources.ForEach(source => Check(source, removed, hints, cancellationToken)), cancellationToken).ConfigureAwait(false);
+        var hints = new List<string>();
+        var residue = new Residue();
+        await Task.Run(() => sources.ForEach(source => Attempt(source, () => Check(source, hints))), cancellationToken).ConfigureAwait(false);
         var bits = 0;
         for (uint partition = 0; partition < 1u << bits;)
         {
-            if (!await Task.Run(() => TryFold(snapshot, sources, bits, partition, cancellationToken), cancellationToken).ConfigureAwait(false))
+            switch (await Task.Run(() => Fold(snapshot, sources, bits, partition, cancellationToken), cancellationToken).ConfigureAwait(false))
             {
-                // The partitions before this one are those before its lower half now.
-                bits++;
-                partition *= 2;
-                continue;
+                case Pass.TooManyUsers:
+                    // The partitions before this one are those before its lower half now.
+                    bits++;
+                    partition *= 2;
+                    continue;
+                case Pass.SourceFailed:
+                    // Once more without that source. The partitions before this one were compared with it, so the sums over all of them say nothing any more.
+                    residue.IsExact &= partition == 0;
+                    continue;
             }
 
-            var compared = await CompareAsync(snapshot, _fold.Combine(), new FoldScope(1, bits, partition), sumsAreWhole: removed.Count == 0, report, cancellationToken).ConfigureAwait(false);
+            var compared = await CompareAsync(snapshot, _fold.Combine(), new FoldScope(1, bits, partition), residue, report, cancellationToken).ConfigureAwait(false);
             users += compared.Users;
             differences += compared.Differences;
             partition++;
         }
 
-        return new VerifyResult(users, sources.Sum(source => source.Times), differences, _totals, [.. _unreadable], removed, differences > 0 || _totals.Count > 0 ? hints : []);
+        var share = _unchecked.IsEmpty ? null : residue.Against(_unchecked);
+        return new VerifyResult(
+            users, sources.Sum(source => source.Times), differences, _totals, [.. sources.Select(Report)], share, differences > 0 || _totals.Count > 0 || share is { Contradicts: true } ? hints : []);
     }
 
-    private void Check(VerifiedSource source, List<string> removed, List<string> hints, CancellationToken cancellationToken)
+    private SourceReport Report(VerifiedSource source)
     {
-        var content = source.CheckContent(options.MaxLineBytes, types, cancellationToken);
+        string[] reasons = source.Refusal is { } refusal ? [refusal] : [.. source.Removed is { } removed ? [removed] : Array.Empty<string>(), .. source.Unread];
+        var state = source.Generations.Any(generation => _totals.Any(total => total.SourceId == generation.Id)) ? SourceState.Differs : reasons.Length > 0 ? SourceState.NotChecked : SourceState.Equal;
+        return new SourceReport(source.Source.Name, source.Times, source.Needed, state, source.Removed is not null, reasons);
+    }
+
+    /// <summary>Runs a part of the check that concerns one source; false when it cannot be read, which it is refused for.</summary>
+    private static bool Attempt(VerifiedSource source, Action action)
+    {
+        if (source.Refusal is not null)
+        {
+            return true;
+        }
+
+        try
+        {
+            action();
+            return true;
+        }
+        catch (Exception exception) when (VerifiedSource.IsOfSource(exception))
+        {
+            var name = source.Source.Name + ": ";
+            source.Refuse(exception.Message.StartsWith(name, StringComparison.Ordinal) ? exception.Message[name.Length..] : exception.Message);
+            return false;
+        }
+    }
+
+    private void Check(VerifiedSource source, List<string> hints)
+    {
+        var content = source.CheckSettings(options.MaxLineBytes, types);
         if (content.FirstOffset > 0)
         {
-            removed.Add($"{source.Source.Name}: retention has removed its beginning, up to offset {content.FirstOffset}: no balance can be computed again from what is left");
+            source.Removed = $"retention has removed its beginning, up to offset {content.FirstOffset}: no balance can be computed again from what is left";
         }
 
         if (content.HasOtherTypes)
@@ -78,71 +128,106 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         }
     }
 
-    /// <summary>False when the users of the partition do not fit into memory.</summary>
-    private bool TryFold(LedgerSnapshot snapshot, List<VerifiedSource> sources, int bits, uint partition, CancellationToken cancellationToken)
+    private enum Pass
+    {
+        Done,
+        TooManyUsers,
+        SourceFailed,
+    }
+
+    /// <summary>Folds all sources for the users of a partition.</summary>
+    private Pass Fold(LedgerSnapshot snapshot, List<VerifiedSource> sources, int bits, uint partition, CancellationToken cancellationToken)
     {
         _fold.Clear();
 
         // Each pass reads all bytes, so each finds the same.
         _totals.Clear();
+        _unchecked = new UncheckedShare();
         foreach (var source in sources)
         {
-            using var reader = source.Open(options.MaxLineBytes);
-            _fold.Scope = new FoldScope(source.Times, bits, partition);
-            var (totals, isWhole) = (default(FoldTotals), reader.FirstOffset == 0);
-            for (var from = reader.FirstOffset; from < source.Source.AppliedThrough;)
+            var fits = true;
+            if (!Attempt(source, () => fits = TryFold(snapshot, source, bits, partition, cancellationToken)))
             {
-                var folded = _fold.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken);
-                Note(reader, folded);
-                totals += FoldTotals.Of(folded);
-                isWhole &= folded.Damage.Count == 0;
-                from = folded.End;
-                if (IsTooMuch(bits))
-                {
-                    return false;
-                }
+                return Pass.SourceFailed;
             }
 
+            if (!fits)
+            {
+                return Pass.TooManyUsers;
+            }
+
+            if (source.Refusal is not null)
+            {
+                _unchecked.AddWhole(source, snapshot.Revenues);
+            }
+        }
+
+        return Pass.Done;
+    }
+
+    /// <summary>False when the users of the partition do not fit into memory.</summary>
+    private bool TryFold(LedgerSnapshot snapshot, VerifiedSource source, int bits, uint partition, CancellationToken cancellationToken)
+    {
+        using var reader = source.Open(options.MaxLineBytes);
+        _fold.Scope = new FoldScope(source.Times, bits, partition);
+        var (totals, isWhole) = (default(FoldTotals), reader.FirstOffset == 0);
+        for (var from = reader.FirstOffset; from < source.Source.AppliedThrough;)
+        {
+            var folded = _fold.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken);
+            isWhole &= IsWhole(source, folded);
+            totals += FoldTotals.Of(folded);
+            from = folded.End;
+            if (IsTooMuch(bits))
+            {
+                return false;
+            }
+        }
+
+        foreach (var generation in source.Generations)
+        {
+            var table = FoldTotals.Of(generation, snapshot.Revenues[generation.Id]);
             if (isWhole)
             {
-                foreach (var generation in source.Generations)
-                {
-                    CompareTotals(generation, 0, generation.AppliedThrough, FoldTotals.Of(generation, snapshot.Revenues[generation.Id]), totals);
-                }
+                CompareTotals(generation, 0, generation.AppliedThrough, table, totals);
             }
-
-            foreach (var range in source.Ranges)
+            else
             {
-                AddMerged(source, reader, range, new FoldScope(1, bits, partition), cancellationToken);
-                if (IsTooMuch(bits))
-                {
-                    return false;
-                }
+                _unchecked.AddRest(table, totals);
+            }
+        }
+
+        foreach (var range in source.Ranges)
+        {
+            AddMerged(source, reader, range, new FoldScope(1, bits, partition), cancellationToken);
+            if (IsTooMuch(bits))
+            {
+                return false;
             }
         }
 
         return true;
     }
 
-    /// <summary>What cannot be folded cannot be checked: an unknown name ends the check, damage is listed.</summary>
-    private void Note(ISourceReader reader, RangeAggregate folded)
+    /// <summary>Whether all bytes of a stretch were folded: damage is kept, and an unknown name leaves the source out.</summary>
+    private static bool IsWhole(VerifiedSource source, RangeAggregate folded)
     {
         if (folded.UnknownNameAt is { } unknown)
         {
-            throw new UserErrorException(
-                $"Could not check. {reader.Name}: the record at offset {unknown} is in the ledger, but its event name is not among the EventTypes of this verify: give it the settings of the processor");
+            throw new UserErrorException($"the record at offset {unknown} is in the ledger, but its event name is not among the EventTypes of this verify: give it the settings of the processor");
         }
 
         foreach (var damage in folded.Damage)
         {
-            _unreadable.Add($"{reader.Name}: bytes {damage.From} to {damage.Through} cannot be read: {damage.Reason}");
+            source.AddUnread($"bytes {damage.From} to {damage.Through} cannot be read: {damage.Reason}");
         }
+
+        return folded.Damage.Count == 0;
     }
 
     private bool IsTooMuch(int bits) => _fold.Weight > options.MaxUsersPerRange && bits < MaxPartitionBits;
 
     private void CompareTotals(EventSource source, long from, long through, FoldTotals table, FoldTotals events) =>
-        _totals.AddRange(FoldTotals.Compare(table, events).Select(total => new TotalDifference(source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
+        _totals.AddRange(FoldTotals.Compare(table, events).Select(total => new TotalDifference(source.Id, source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
 
     /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
     private void AddMerged(VerifiedSource source, ISourceReader reader, EventRange range, FoldScope scope, CancellationToken cancellationToken)
@@ -150,15 +235,20 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         _range.Clear();
         _range.Scope = scope;
         var folded = _range.Aggregate(reader, range.From, range.Frozen!.End, limited: false, hashed: true, cancellationToken);
-        Note(reader, folded);
+        var isWhole = IsWhole(source, folded);
         if (!folded.BytesHash.Span.SequenceEqual(range.Frozen.BytesHash.Span))
         {
-            throw new UserErrorException($"Could not check. {reader.Name}: bytes {range.From} to {range.Frozen.End} have changed since their merge began: put the original back");
+            throw new UserErrorException($"bytes {range.From} to {range.Frozen.End} have changed since their merge began: put the original back");
         }
 
-        if (folded.Damage.Count == 0)
+        if (isWhole)
         {
             CompareTotals(source.Generations.Single(generation => generation.Id == range.SourceId), range.From, range.Frozen.End, FoldTotals.Of(range.Frozen), FoldTotals.Of(folded));
+        }
+
+        else
+        {
+            _unchecked.AddUnknown();
         }
 
         var merged = _range.Combine();
@@ -187,8 +277,8 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         return false;
     }
 
-    private static async Task<(long Users, long Differences)> CompareAsync(
-        LedgerSnapshot snapshot, UserSums sums, FoldScope scope, bool sumsAreWhole, Action<LedgerDifference> report, CancellationToken cancellationToken)
+    private async Task<(long Users, long Differences)> CompareAsync(
+        LedgerSnapshot snapshot, UserSums sums, FoldScope scope, Residue residue, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
         var (users, differences) = ((long)sums.Count, 0L);
         await foreach (var (userId, revenue) in snapshot.ReadBalancesAsync(cancellationToken).ConfigureAwait(false))
@@ -198,24 +288,31 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
                 continue;
             }
 
-            if (!sums.TryFind(userId, out var record))
+            BigInteger? sum = null;
+            if (sums.TryFind(userId, out var record))
             {
-                if (!sumsAreWhole)
-                {
-                    continue;
-                }
-
+                sums.Mark(record);
+                sum = sums.Sum(record);
+            }
+            else
+            {
                 users++;
-                differences++;
-                report(new LedgerDifference(userId, revenue, null));
+            }
+
+            if (revenue == sum)
+            {
                 continue;
             }
 
-            sums.Mark(record);
-            if (sumsAreWhole && (BigInteger)sums.Sum(record) is var sum && revenue != sum)
+            var difference = new LedgerDifference(userId, revenue, sum);
+            if (_unchecked.IsEmpty)
             {
                 differences++;
-                report(new LedgerDifference(userId, revenue, sum));
+                report(difference);
+            }
+            else
+            {
+                residue.Add(difference);
             }
         }
 
@@ -223,8 +320,10 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         sums.CopyRecords(records);
         foreach (var record in records.Where(record => !sums.IsMarked(record)))
         {
+            // Every user of an event has a row, whatever the unread bytes hold.
             differences++;
             report(new LedgerDifference(sums.UserId(record).ToArray(), null, sums.Sum(record)));
+            residue.Miss(sums.Sum(record));
         }
 
         return (users, differences);

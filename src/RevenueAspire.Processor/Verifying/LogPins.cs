@@ -8,10 +8,11 @@ namespace RevenueAspire.Processor.Verifying;
 /// <remarks>Logs in the database need none: they are read as of the ledger's snapshot.</remarks>
 internal sealed class LogPins : IDisposable
 {
-    private readonly Dictionary<string, LogPin> _pins = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LogPin?> _pins = new(StringComparer.Ordinal);
+
+    private readonly Dictionary<string, string> _failures = new(StringComparer.Ordinal);
 
     /// <summary>Opens a snapshot of which every log was pinned before: retention can have removed nothing since, of which the snapshot says that it is applied.</summary>
-    /// <exception cref="UserErrorException">A log cannot be pinned.</exception>
     public async Task<LedgerSnapshot> OpenSnapshotAsync(Func<Task<LedgerSnapshot>> open, CancellationToken cancellationToken)
     {
         while (true)
@@ -39,12 +40,15 @@ internal sealed class LogPins : IDisposable
         }
     }
 
+    /// <summary>Why a log could not be pinned: it cannot be checked then, since retention may remove what is being read. Null where it is pinned.</summary>
+    public string? Failure(string directory) => _failures.GetValueOrDefault(directory);
+
     /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var pin in _pins.Values)
         {
-            pin.Dispose();
+            pin?.Dispose();
         }
 
         _pins.Clear();
@@ -58,7 +62,8 @@ internal sealed class LogPins : IDisposable
         }
         catch (EventLogException exception)
         {
-            throw new UserErrorException("Could not check. " + exception.Message, exception);
+            _pins.Add(directory, null);
+            _failures.Add(directory, exception.Message);
         }
     }
 }

@@ -6,18 +6,44 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>A source that has something in the ledger, with the generations that have applied the same bytes of it.</summary>
-/// <param name="Generations">The source; more than one where generations were put together.</param>
-/// <param name="Ranges">Ranges that are merged in part.</param>
-/// <param name="Digests">File: what its content is known by, ascending by length.</param>
-/// <param name="OpenInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
-internal sealed record VerifiedSource(IReadOnlyList<EventSource> Generations, IReadOnlyList<EventRange> Ranges, IReadOnlyList<FileDigest> Digests, Func<Guid, IStoredLog> OpenInDatabase)
+/// <summary>A source that has something in the ledger, with the generations that have applied the same bytes of it. Not thread-safe.</summary>
+/// <param name="generations">The source; more than one where generations were put together.</param>
+/// <param name="ranges">Ranges that are merged in part.</param>
+/// <param name="digests">File: what its content is known by, ascending by length.</param>
+/// <param name="paths">File: where its content was seen.</param>
+/// <param name="openInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
+internal sealed class VerifiedSource(
+    IReadOnlyList<EventSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths, Func<Guid, IStoredLog> openInDatabase)
 {
-    /// <summary>Any of the generations: what tells them apart does not matter to who reads the bytes.</summary>
-    public EventSource Source => Generations[0];
+    private readonly SortedSet<string> _unread = new(StringComparer.Ordinal);
+
+    /// <summary>Any of the generations: they have the same bytes.</summary>
+    public EventSource Source => generations[0];
+
+    public IReadOnlyList<EventSource> Generations => generations;
+
+    public IReadOnlyList<EventRange> Ranges => ranges;
 
     /// <summary>How many generations have applied these bytes.</summary>
-    public int Times => Generations.Count;
+    public int Times => generations.Count;
+
+    /// <summary>File: the path at which its content stands now. The caller looks for it before <see cref="Open"/>.</summary>
+    public string? Place { get; set; }
+
+    /// <summary>Why none of its bytes is compared, or null.</summary>
+    public string? Refusal { get; private set; }
+
+    /// <summary>Why some of its bytes cannot be compared, a line per stretch.</summary>
+    public IReadOnlyCollection<string> Unread => _unread;
+
+    /// <summary>Set when retention has removed the beginning of a log.</summary>
+    public string? Removed { get; set; }
+
+    /// <summary>Bytes that the ledger has of it, wholly or in part.</summary>
+    public long Needed => ranges.Select(range => range.To).Append(Source.AppliedThrough).Max();
+
+    /// <summary>File: the shortest known beginning that holds all that the ledger has of it; a file that begins so holds the content.</summary>
+    public FileDigest Digest => digests.First(digest => digest.Length >= Needed);
 
     /// <summary>Lists what a snapshot says is applied, wholly or in part.</summary>
     public static List<VerifiedSource> List(LedgerSnapshot snapshot, Func<Guid, IStoredLog> openInDatabase)
@@ -26,100 +52,100 @@ internal sealed record VerifiedSource(IReadOnlyList<EventSource> Generations, IR
         return [.. snapshot.Sources
             .Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id))
             .GroupBy(source => (source.ContentId, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span), Types: Convert.ToHexString(source.TypesHash.Span)))
-            .Select(generations => new VerifiedSource(
-                [.. generations], [.. generations.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[generations.Key.ContentId]], openInDatabase))];
+            .Select(same => new VerifiedSource(
+                [.. same], [.. same.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[same.Key.ContentId]], [.. snapshot.Paths[same.Key.ContentId]], openInDatabase))];
     }
 
+    /// <summary>File: the paths at which its content was seen, its name first.</summary>
+    public IEnumerable<string> KnownPaths() => paths.Prepend(Source.Name).Where(path => path != SourceRegistry.Nameless).Distinct();
+
+    /// <summary>Leaves the whole source out of the comparison. The first reason stays.</summary>
+    public void Refuse(string reason) => Refusal ??= reason;
+
+    /// <summary>Keeps that some bytes cannot be read.</summary>
+    public void AddUnread(string reason) => _unread.Add(reason);
+
     /// <summary>Opens the source for a pass over it. Only one is open at a time, however many there are.</summary>
-    /// <exception cref="UserErrorException">It is gone, or is no longer what was applied.</exception>
+    /// <exception cref="UserErrorException">It is gone, or is no longer the source that was applied; other errors of reading (<see cref="IsOfSource"/>), too.</exception>
     public ISourceReader Open(int maxLineBytes)
     {
-        ISourceReader? reader = null;
+        var reader = Source.Kind == SourceKind.File ? OpenFile(Place ?? throw new InvalidOperationException("A file is looked for first."), maxLineBytes) : (ISourceReader)OpenLog();
         try
         {
-            reader = Source.Kind == SourceKind.File ? OpenFile(maxLineBytes) : OpenLog();
             SourceCheck.Verify(reader, Source);
-            if (Ranges.Any(range => range.To > reader.ReadEnd()))
-            {
-                throw new UserErrorException($"{Source.Name}: is shorter than what is being merged from it");
-            }
-
-            return reader;
+            return Needed <= reader.ReadEnd() ? reader : throw new UserErrorException("is shorter than the part that is being merged from it");
         }
-        catch (Exception exception)
+        catch
         {
-            reader?.Dispose();
-            if (exception is UserErrorException or SpoolException or SourceStoppedException or EventLog.EventLogException)
-            {
-                throw new UserErrorException("Could not check. " + exception.Message, exception);
-            }
-
+            reader.Dispose();
             throw;
         }
     }
 
-    /// <summary>Compares the whole of a file with what it is known by, and the settings with those that it was counted with: else what differs would look like a wrong ledger.</summary>
+    /// <summary>Why these bytes are not the content, or null where they are. A cheap look at the last bytes comes before the whole is hashed.</summary>
+    public string? FindDifference(FileSourceReader file, CancellationToken cancellationToken)
+    {
+        if (file.ReadEnd() < Digest.Length)
+        {
+            return $"another content is there now (of {file.ReadEnd()} bytes)";
+        }
+
+        var tail = SourceScan.TailHash(file, Source.AppliedThrough);
+        return (Source.TailHash.Length == 0 || Source.TailHash.Span.SequenceEqual(tail))
+            && FileDigests.Compute(file, [Digest.Length], _ => { }, cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
+            ? null
+            : "another content is there now, or its bytes were changed";
+    }
+
+    /// <summary>Compares the settings with those that the source was counted with: otherwise a correct ledger would look wrong.</summary>
+    /// <returns>Where its retained bytes begin, and whether some of a log was counted with other event types.</returns>
     /// <exception cref="UserErrorException">They are not the same: it cannot be checked.</exception>
-    public SourceContent CheckContent(int maxLineBytes, EventTypes types, CancellationToken cancellationToken)
+    public SourceContent CheckSettings(int maxLineBytes, EventTypes types)
     {
         using var reader = Open(maxLineBytes);
         var fingerprint = FoldFingerprint.Compute(types, reader);
         bool IsOther(ReadOnlyMemory<byte> hash) => hash.Length > 0 && !hash.Span.SequenceEqual(fingerprint.Span);
-        if (Ranges.Any(range => IsOther(range.Frozen!.TypesHash)) || (Source.Kind == SourceKind.File && IsOther(Source.TypesHash)))
+        if (ranges.Any(range => IsOther(range.Frozen!.TypesHash)) || (Source.Kind == SourceKind.File && IsOther(Source.TypesHash)))
         {
-            throw new UserErrorException(
-                $"Could not check. {Source.Name}: was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
-        }
-
-        if (Source.Kind == SourceKind.File)
-        {
-            // A later length than what is applied, too, where the file has it: it is the same content.
-            var known = Digests.Where(digest => digest.Length <= reader.ReadEnd()).ToArray();
-            var found = FileDigests.Compute(reader, known.Select(digest => digest.Length), _ => { }, cancellationToken);
-            if (known.Zip(found).Any(pair => !pair.First.Sha256.Span.SequenceEqual(pair.Second.Sha256.Span)))
-            {
-                throw new UserErrorException($"Could not check. {Source.Name}: is no longer the file that was counted: its bytes have changed. Put the original back");
-            }
+            throw new UserErrorException("was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
         }
 
         // Types that were added to a log's do not change what came before them, so for a log another fingerprint explains differences, and makes none.
         return new SourceContent(reader.FirstOffset, HasOtherTypes: IsOther(Source.TypesHash));
     }
 
-    /// <summary>With its known lengths as ends of lines, as it was counted. One that counted less than another generation ends where it ended.</summary>
-    private FileSourceReader OpenFile(int maxLineBytes)
-    {
-        if (Source.Name == SourceRegistry.Nameless)
-        {
-            throw new UserErrorException(
-                $"A file of {Source.Length} bytes was counted from standard input, and not kept: process the same content once more from a file (it is not counted again), so that verify finds it there");
-        }
+    /// <summary>Errors that concern one source and leave the others to be checked.</summary>
+    public static bool IsOfSource(Exception exception) =>
+        exception is UserErrorException or SpoolException or SourceStoppedException or EventLog.EventLogException or IOException or UnauthorizedAccessException;
 
-        var file = FileSourceReader.Open(Source.Name, maxLineBytes);
-        if (file.IsGzip)
+    /// <summary>Opens a file with the known lengths as ends of lines, as it was counted; packed ones inflated.</summary>
+    public FileSourceReader OpenFile(string path, int maxLineBytes)
+    {
+        var file = FileSourceReader.Open(path, maxLineBytes);
+        if (file.IsPacked)
         {
             // No thread of the pool waits here: verify folds on one of its own.
             file.Dispose();
-            file = SpooledSource.InflateAsync(Source.Name, maxLineBytes, CancellationToken.None).GetAwaiter().GetResult();
+            file = SpooledSource.InflateAsync(path, maxLineBytes, CancellationToken.None).GetAwaiter().GetResult();
         }
 
-        return file.WithLineEnds([.. Digests.Select(digest => digest.Length)]);
+        return file.WithLineEnds([.. digests.Select(digest => digest.Length)]);
     }
 
     private LogSourceReader OpenLog()
     {
-        var log = DatabaseLog.TryParseName(Source.Name, out var logId) ? new LogSourceReader(OpenInDatabase(logId)) : LogSourceReader.Open(Source.Name);
+        var log = DatabaseLog.TryParseName(Source.Name, out var logId) ? new LogSourceReader(openInDatabase(logId)) : LogSourceReader.Open(Source.Name);
         if (log.LogId == Source.Id)
         {
             return log;
         }
 
         log.Dispose();
-        throw new UserErrorException($"{Source.Name}: now holds another log than the one that was applied");
+        throw new UserErrorException("the folder holds another log now than the one that was applied");
     }
 }
 
-/// <summary>What verify finds when it first looks at a source.</summary>
-/// <param name="FirstOffset">Where what is retained of it begins; 0 for all of it.</param>
+/// <summary>The first look of verify at a source.</summary>
+/// <param name="FirstOffset">Where its retained bytes begin; 0 for all of it.</param>
 /// <param name="HasOtherTypes">Log: some of it was counted with other event types than verify has.</param>
 internal readonly record struct SourceContent(long FirstOffset, bool HasOtherTypes);

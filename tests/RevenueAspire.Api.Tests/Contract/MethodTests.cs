@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using RevenueAspire.Api.Tests.Support;
@@ -10,34 +11,61 @@ public sealed class MethodTests : IDisposable
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
     private readonly TempDirectory _directory = new();
 
-    /// <summary>Each endpoint there is: its pattern, a path that meets it, and the one method that it takes.</summary>
+    /// <summary>Each endpoint there is: its pattern, a path that meets it, and the methods that it takes.</summary>
     public static TheoryData<string, string, string> Endpoints => new()
     {
         { "/liveEvent", "/liveEvent", "POST" },
         { "/liveEvents", "/liveEvents", "POST" },
-        { "/userEvents/{userid}", "/userEvents/user1", "GET" },
-        { "/userEvents", "/userEvents?userId=user1", "GET" },
-        { "/receipts/{receipt}", "/receipts/x", "GET" },
-        { "/liveLedger", "/liveLedger", "GET" },
-        { "/health", "/health", "GET" },
-        { "/alive", "/alive", "GET" },
-        { "/openapi/{documentName}.json", "/openapi/v1.json", "GET" },
+        { "/userEvents/{userid}", "/userEvents/user1", "GET, HEAD" },
+        { "/userEvents", "/userEvents?userId=user1", "GET, HEAD" },
+        { "/receipts/{receipt}", "/receipts/x", "GET, HEAD" },
+        { "/liveLedger", "/liveLedger", "GET, HEAD" },
+        { "/health", "/health", "GET, HEAD" },
+        { "/alive", "/alive", "GET, HEAD" },
+        { "/openapi/{documentName}.json", "/openapi/v1.json", "GET, HEAD" },
     };
 
     public void Dispose() => _directory.Dispose();
 
     [Theory]
     [MemberData(nameof(Endpoints))]
-    public async Task Every_other_method_is_405_and_names_the_right_one(string pattern, string path, string allowed)
+    public async Task Every_other_method_is_405_and_names_the_right_ones(string pattern, string path, string allowed)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        foreach (var method in Methods.Where(method => method != allowed))
+        foreach (var method in Methods.Where(method => !allowed.Split(", ").Contains(method)))
         {
             var answer = await api.SendAsync(new HttpMethod(method), path);
 
             Assert.True((405, allowed) == ((int)answer.Status, answer.Header("Allow")), $"{method} {pattern} is answered with {(int)answer.Status}, and Allow {answer.Header("Allow")}");
         }
+    }
+
+    /// <summary>Also for a stream, which ends at once, for a user that is not there and for a page.</summary>
+    [Theory]
+    [InlineData("/userEvents/user1", 404)]
+    [InlineData("/userEvents?userId=user1", 404)]
+    [InlineData("/userEvents/%ff", 400)]
+    [InlineData("/receipts/x", 400)]
+    [InlineData("/liveLedger", 200)]
+    [InlineData("/health", 200)]
+    [InlineData("/alive", 200)]
+    [InlineData("/openapi/v1.json", 200)]
+    [InlineData("/", 200)]
+    [InlineData("/nowhere", 404)]
+    public async Task HEAD_is_answered_as_GET_is_without_a_body(string path, int status)
+    {
+        await using var api = await ApiHost.StartAsync(_directory, await TestPostgres.CreateDatabaseAsync());
+        await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/user1")).Status);
+        using var get = new HttpRequestMessage(HttpMethod.Get, new Uri(api.Address, path));
+
+        var toHead = await api.SendRawAsync($"HEAD {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        using var toGet = await api.Client.SendAsync(get, HttpCompletionOption.ResponseHeadersRead);
+
+        Assert.StartsWith(string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status} "), toHead, StringComparison.Ordinal);
+        Assert.EndsWith("\r\n\r\n", toHead, StringComparison.Ordinal);
+        Assert.Equal(status, (int)toGet.StatusCode);
+        Assert.Contains($"Content-Type: {toGet.Content.Headers.ContentType!.MediaType}", toHead, StringComparison.Ordinal);
     }
 
     [Fact]

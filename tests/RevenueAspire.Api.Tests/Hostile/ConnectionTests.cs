@@ -53,6 +53,34 @@ public sealed class ConnectionTests : IDisposable
         Assert.StartsWith("HTTP/1.1 202", answer, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("/")]
+    [InlineData("/userEvents/plain")]
+    [InlineData("/userEvents/a%2Fb")]
+    [InlineData("/userEvents/a%2fb%25?after=x")]
+    [InlineData("/userEvents/a\\b")]
+    [InlineData("/userEvents/%F0%9F%98%80%20%5C")]
+    [InlineData("/userEvents/a/b")]
+    [InlineData("/userEvents/a/../b")]
+    [InlineData("/userEvents/%2e%2e")]
+    [InlineData("/userEvents/%ff")]
+    [InlineData("/userEvents?userId=a%2Fb")]
+    [InlineData("/receipts/a%2Fb")]
+    [InlineData("/docs/")]
+    [InlineData("/nowhere")]
+    public async Task A_whole_url_as_the_target_is_answered_like_its_path(string path)
+    {
+        await using var api = await ApiHost.StartAsync(_directory, await TestPostgres.CreateDatabaseAsync());
+        await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/plain")).Status);
+
+        var origin = await api.SendRawAsync($"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        var absolute = await api.SendRawAsync($"GET http://x{path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+
+        Assert.Equal(WithoutDate(origin), WithoutDate(absolute));
+    }
+
+    private static IEnumerable<string> WithoutDate(string answer) => answer.Split("\r\n").Where(line => !line.StartsWith("Date: ", StringComparison.Ordinal));
+
     [Fact]
     public async Task Who_asks_before_sending_the_body_is_told_to_go_on()
     {

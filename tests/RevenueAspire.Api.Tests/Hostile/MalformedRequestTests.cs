@@ -1,4 +1,6 @@
 using System.Globalization;
+using System.Text;
+using System.Text.Json;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
@@ -40,6 +42,7 @@ public sealed class MalformedRequestTests : IDisposable
 
         Assert.True(answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal), $"{what}: {answer}");
         Assert.True(answer.LastIndexOf("HTTP/1.1", StringComparison.Ordinal) == 0, $"{what}: what follows was taken for a request: {answer}");
+        AssertProblem(answer);
         await ServesOthersAsync(api, records: 0);
     }
 
@@ -82,6 +85,7 @@ public sealed class MalformedRequestTests : IDisposable
         var answer = await api.SendRawAsync($"GET /alive?{new string('t', targetLength)} HTTP/1.1\r\nHost: x\r\n{lines}Connection: close\r\n\r\n");
 
         Assert.StartsWith(string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status}"), answer, StringComparison.Ordinal);
+        AssertProblem(answer);
         await ServesOthersAsync(api, records: 0);
     }
 
@@ -124,6 +128,61 @@ public sealed class MalformedRequestTests : IDisposable
         Assert.True(status is "400" or "404" || (path == "/receipts/../health" && status == "200"), answer);
         Assert.DoesNotContain("root:", answer, StringComparison.Ordinal);
         Assert.DoesNotContain(_directory.Path, answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>The bytes are sent as they are, one per character.</summary>
+    [Theory]
+    [InlineData(400, "GET /alive HTTP/1.1\r\nHost: x\r\nX-Name: M\u00fcller\r\n\r\n")]
+    [InlineData(400, "POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s\u00e9cret\r\nContent-Length: 0\r\n\r\n")]
+    [InlineData(400, "POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: 0\r\nContent-Length: 0\r\n\r\n")]
+    [InlineData(400, "GET /userEvents/a%00b HTTP/1.1\r\nHost: x\r\n\r\n")]
+    [InlineData(400, "GET /userEvents/\u00fc HTTP/1.1\r\nHost: x\r\n\r\n")]
+    [InlineData(400, "GET /alive HTTP/1.1\r\n\r\n")]
+    [InlineData(400, "GET  /alive HTTP/1.1\r\nHost: x\r\n\r\n")]
+    [InlineData(400, "GET /alive\r\n\r\n")]
+    public async Task A_request_that_the_web_server_refuses_gets_a_problem_too(int status, string request)
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+        using var connection = await api.ConnectAsync();
+
+        // Behind a request that is answered, whose answer stays whole.
+        await connection.SendAsync("GET /alive HTTP/1.1\r\nHost: x\r\n\r\n");
+        Assert.StartsWith("HTTP/1.1 200", await connection.ReadSomeAsync(), StringComparison.Ordinal);
+        await connection.SendAsync(Encoding.Latin1.GetBytes(request));
+        var second = await connection.ReadToEndAsync();
+
+        using var fresh = await api.ConnectAsync();
+        await fresh.SendAsync(Encoding.Latin1.GetBytes(request));
+        var first = await fresh.ReadToEndAsync();
+
+        Assert.StartsWith(string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status}"), first, StringComparison.Ordinal);
+        AssertProblem(first);
+        AssertProblem(second[second.IndexOf("HTTP/1.1", StringComparison.Ordinal)..]);
+        await ServesOthersAsync(api, records: 0);
+    }
+
+    [Fact]
+    public async Task A_refused_HEAD_has_no_body()
+    {
+        await using var api = await ApiHost.StartAsync(_directory);
+
+        var answer = await api.SendRawAsync("HEAD /alive HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n");
+
+        Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
+        Assert.EndsWith("\r\n\r\n", answer, StringComparison.Ordinal);
+    }
+
+    /// <summary>The whole answer is one problem, as long as it says, and the connection ends behind it.</summary>
+    private static void AssertProblem(string answer)
+    {
+        var end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);
+        var (head, body) = (answer[..end], answer[(end + 4)..]);
+        Assert.Contains("\r\nContent-Type: application/problem+json", head, StringComparison.Ordinal);
+        Assert.Contains("\r\nConnection: close", head, StringComparison.Ordinal);
+        body = head.Contains("chunked", StringComparison.Ordinal) ? body[body.IndexOf('{')..(body.LastIndexOf('}') + 1)] : body;
+        var problem = JsonDocument.Parse(body).RootElement;
+        Assert.Equal(answer.Split(' ')[1], problem.GetProperty("status").GetRawText());
+        Assert.NotEqual("", problem.GetProperty("detail").GetString());
     }
 
     private static async Task ServesOthersAsync(ApiHost api, int records)

@@ -19,6 +19,7 @@ public abstract class StopTests : IDisposable
     [Theory]
     [InlineData(Signal.Terminate)]
     [InlineData(Signal.Interrupt)]
+    [InlineData(Signal.Hangup)]
     public async Task A_stop_answers_what_is_in_flight_and_exits_with_0(Signal signal)
     {
         var url = $"http://127.0.0.1:{FreePort.Next()}";

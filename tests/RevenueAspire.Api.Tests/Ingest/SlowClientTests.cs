@@ -39,6 +39,7 @@ public sealed class SlowClientTests : IDisposable
         foreach (var (name, answer) in slow)
         {
             Assert.True((await answer).StartsWith("HTTP/1.1 408", StringComparison.Ordinal), $"{name}: {await answer}");
+            Assert.Contains(name == "headers" ? "The headers did not arrive within 10 s." : "more slowly than 1024 bytes a second", await answer, StringComparison.Ordinal);
         }
 
         Assert.Equal(served, api.Records().Count);

@@ -68,6 +68,24 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
+    public async Task M10_each_path_of_a_content_is_remembered_the_latest_64_of_them()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        for (var index = 0; index < FileResolver.MaxPaths + 3; index++)
+        {
+            await ResolveAsync(database, $"/{index:00}", "aaaa");
+        }
+
+        await ResolveAsync(database, "/66", "aaaa");
+        await ResolveAsync(database, SourceRegistry.Nameless, "aaaa");
+        await ResolveAsync(database, "/" + new string('x', 3000), "aaaa");
+        await ResolveAsync(database, "/other", "bb");
+        await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
+        var paths = snapshot.Paths[snapshot.Sources.Single(source => source.Length == 4).ContentId].ToArray();
+        Assert.Equal((FileResolver.MaxPaths, "/66", "/03"), (paths.Length, paths[0], paths[^1]));
+    }
+
+    [Fact]
     public async Task M1_M10_a_repeat_after_a_lost_answer_answers_as_the_first_try_did()
     {
         await using var database = await LedgerDatabase.CreateAsync();

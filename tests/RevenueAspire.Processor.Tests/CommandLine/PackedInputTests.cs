@@ -101,7 +101,7 @@ public sealed class PackedInputTests
         Assert.Equal(3, verify.ExitCode);
         using (var json = JsonDocument.Parse(Assert.Single(verify.StandardOutput)))
         {
-            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "totals", "errors"], json.RootElement.EnumerateObject().Select(field => field.Name));
+            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "totals", "errors", "results", "unchecked"], json.RootElement.EnumerateObject().Select(field => field.Name));
             var difference = json.RootElement.GetProperty("differences")[0];
             Assert.Equal(("a", "123456789012345678901234567890", "1"), (difference.GetProperty("userId").GetString(), difference.GetProperty("table").GetRawText(), difference.GetProperty("events").GetRawText()));
         }

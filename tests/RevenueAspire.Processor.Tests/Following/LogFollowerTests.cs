@@ -236,7 +236,7 @@ public sealed class LogFollowerTests
         Assert.Equal(users, await ledger.ScalarAsync<long>("select events_through from event_source"));
         var verified = (await ledger.VerifyAsync()).Result;
         Assert.Equal(0, verified.Differences);
-        Assert.Contains("bytes 65536 to 131072", Assert.Single(verified.Unreadable), StringComparison.Ordinal);
+        Assert.Contains("bytes 65536 to 131072", Assert.Single(verified.Unread), StringComparison.Ordinal);
     }
 
     [Fact]

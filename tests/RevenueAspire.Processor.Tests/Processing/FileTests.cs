@@ -18,7 +18,7 @@ public sealed class FileTests
         Assert.Equal((file.Sums.Count, true, ExitCodes.SomeRejected), (first.Users, first.UsersAreExact, first.ExitCode));
 
         var second = await ledger.ProcessAsync(path);
-        Assert.Equal(("already counted", 0L, file.RejectedLines.Count, ExitCodes.Done), (second.Result, second.Events, second.Rejected, second.ExitCode));
+        Assert.Equal(("already counted", 0L, file.RejectedLines.Count, ExitCodes.SomeRejected), (second.Result, second.Events, second.Rejected, second.ExitCode));
 
         var renamed = ledger.Folder.File("b.jsonl");
         File.Move(path, renamed);
@@ -41,7 +41,7 @@ public sealed class FileTests
 
         // A helper that came too late to do anything, and one whose file has grown by good lines only.
         var late = await ledger.ProcessAsync(path);
-        Assert.Equal((1, ExitCodes.SomeRejected, ExitCodes.Done), ((int)late.Rejected, first.ExitCode, late.ExitCode));
+        Assert.Equal((1, ExitCodes.SomeRejected, ExitCodes.SomeRejected), ((int)late.Rejected, first.ExitCode, late.ExitCode));
         Assert.Contains("rejected_event", Assert.Single(late.Notes), StringComparison.Ordinal);
         await File.WriteAllBytesAsync(path, file.Add("c", 3).Bytes);
         var grown = await ledger.ProcessAsync(path);
@@ -52,6 +52,11 @@ public sealed class FileTests
         await ledger.ProcessAsync(ledger.Write("clean.jsonl", clean.Bytes));
         await ledger.ProcessAsync(ledger.Write("longer.jsonl", new EventFile().Add("c", 1).Reject("oops").Bytes));
         Assert.Equal(("already counted", ExitCodes.Done), await ShortAsync(ledger, ledger.Write("clean-again.jsonl", clean.Bytes)));
+
+        // An older state that has a rejected line of its own.
+        await ledger.ProcessAsync(ledger.Write("longest.jsonl", new EventFile().Add("c", 1).Reject("oops").Reject("oops").Bytes));
+        var older = await ledger.ProcessAsync(ledger.Write("older.jsonl", new EventFile().Add("c", 1).Reject("oops").Bytes));
+        Assert.Equal((1, ExitCodes.SomeRejected), ((int)older.Rejected, older.ExitCode));
     }
 
     private static async Task<(string Result, int ExitCode)> ShortAsync(LedgerFixture ledger, string path)

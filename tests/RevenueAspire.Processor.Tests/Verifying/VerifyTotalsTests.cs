@@ -45,7 +45,7 @@ public sealed class VerifyTotalsTests
         await ledger.ExecuteAsync("update event_range set revenue = revenue - 1");
         var (result, differences) = await ledger.VerifyAsync(totalsDiffer: true);
         Assert.Empty(differences);
-        Assert.Equal(new TotalDifference(path, 1, 0, file.Bytes.Length, "revenue", 6, 7), Assert.Single(result.Totals));
+        Assert.Equal(new TotalDifference(Assert.Single(result.Totals).SourceId, path, 1, 0, file.Bytes.Length, "revenue", 6, 7), Assert.Single(result.Totals));
     }
 
     [Fact]

@@ -1,0 +1,28 @@
+namespace RevenueAspire.AppHost.Publishing;
+
+/// <summary>The managed Postgres of Azure (<c>postgres.bicep</c>) with the ledger's database.</summary>
+internal static class AzurePostgres
+{
+    /// <param name="builder">The model, while it is published.</param>
+    /// <param name="database">Name of the database.</param>
+    /// <param name="password">The server's. Only letters and digits, because it becomes a part of a connection string.</param>
+    public static IResourceBuilder<IResourceWithConnectionString> AddAzurePostgres(
+        this IDistributedApplicationBuilder builder,
+        string database,
+        IResourceBuilder<ParameterResource> password)
+    {
+        var server = new BicepModule("postgres", new Dictionary<string, string>
+        {
+            ["databaseName"] = database,
+            ["administratorPassword"] = password.Resource.ValueExpression,
+        });
+        builder.AddResource(server).WithManifestPublishingCallback(server.WriteAsync);
+        return builder.AddResource(new AzurePostgresDatabase(database, server.Output("connectionString"), password.Resource));
+    }
+}
+
+/// <summary>Its connection string is the server's output and the password. The output has no password, because Azure keeps outputs in clear text.</summary>
+internal sealed class AzurePostgresDatabase(string name, BicepOutput server, ParameterResource password) : Resource(name), IResourceWithConnectionString
+{
+    public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create($"{server};Password={password}");
+}

@@ -1,0 +1,51 @@
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Waits until the configured quorum of servers has every commit made so far (rules M7 and R1). Stateless, thread-safe.</summary>
+/// <remarks>A cancelled wait for a standby ends in success with a warning; the commit is then on one machine only. Standbys receive the write-ahead log in order,
+/// so one later commit without that warning covers all commits before it.</remarks>
+public static class ReplicationBarrier
+{
+    /// <summary>Routine of Postgres that waits for synchronous standbys. Its name is in the warning in every language.</summary>
+    private const string WaitRoutine = "SyncRepWaitForLSN";
+
+    // A transactional message in the write-ahead log: a commit that changes no table, and that standbys confirm like any other.
+    private const string Commit = $"select {WriteBatch.CommitSynchronously}, pg_logical_emit_message(true, 'revenueaspire', '')";
+
+    /// <summary>Commits, and waits for the quorum that the server's settings name. Without standbys this is one local commit.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="cancellationToken">Ends the wait; what was committed stays, and is unconfirmed.</param>
+    /// <exception cref="UnconfirmedCommitException">The server ended the wait for its standbys. Transient.</exception>
+    /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
+    public static async Task PassAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        var isUnconfirmed = false;
+        void Watch(object sender, NpgsqlNoticeEventArgs notice) => isUnconfirmed |= notice.Notice.Routine == WaitRoutine;
+        connection.Notice += Watch;
+        try
+        {
+            // A time-out would cancel the wait on the server.
+            await using var command = new NpgsqlCommand(Commit, connection) { CommandTimeout = 0 };
+            await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            connection.Notice -= Watch;
+        }
+
+        if (isUnconfirmed)
+        {
+            throw new UnconfirmedCommitException();
+        }
+    }
+}
+
+/// <summary>The server ended a wait for its synchronous standbys: what was committed may be on one machine only.</summary>
+public sealed class UnconfirmedCommitException() : NpgsqlException("the database's synchronous standbys have not confirmed what was written")
+{
+    /// <inheritdoc/>
+    public override bool IsTransient => true;
+}

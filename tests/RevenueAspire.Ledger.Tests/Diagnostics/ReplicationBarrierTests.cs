@@ -1,0 +1,73 @@
+using Npgsql;
+using RevenueAspire.LocalPostgres;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Ledger.Tests.Diagnostics;
+
+/// <summary>Rules M7 and R1, on a server whose only synchronous standby does not exist: each commit waits for it.</summary>
+public sealed class ReplicationBarrierTests : IAsyncLifetime
+{
+    private readonly TempDirectory _directory = TempDirectory.ForPostgres();
+    private LocalPostgresServer? _server;
+    private NpgsqlDataSource? _database;
+
+    public async ValueTask InitializeAsync()
+    {
+        _server = await LocalPostgresServer.StartAsync(
+            new LocalPostgresOptions
+            {
+                DataDirectory = _directory.File("data"),
+                Password = "barrier",
+                StopWithParent = true,
+                Settings = new Dictionary<string, string> { ["fsync"] = "off" },
+            },
+            CancellationToken.None);
+        _database = NpgsqlDataSource.Create(_server.ConnectionString());
+    }
+
+    [Fact]
+    public async Task R1_PassAsync_waits_for_the_standbys_and_a_cancelled_wait_is_not_taken_for_a_confirmation()
+    {
+        await ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
+        await SetStandbysAsync("absent");
+
+        var cancelled = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
+        // Postgres reports success to a statement whose wait was cancelled.
+        await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+        await Assert.ThrowsAsync<UnconfirmedCommitException>(() => cancelled);
+
+        var waiting = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
+        await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(*) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+        Assert.False(waiting.IsCompleted);
+        await SetStandbysAsync("");
+        await waiting;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_database is not null)
+        {
+            await _database.DisposeAsync();
+        }
+
+        if (_server is not null)
+        {
+            await _server.DisposeAsync();
+        }
+
+        _directory.Dispose();
+    }
+
+    private async Task SetStandbysAsync(string names)
+    {
+        await ExecuteAsync($"alter system set synchronous_standby_names = '{names}'");
+        await ExecuteAsync("select pg_reload_conf()::int::bigint");
+        await Eventually.IsTrueAsync(async () => await ExecuteAsync($"select count(*) from pg_settings where name = 'synchronous_standby_names' and setting = '{names}'") == 1);
+    }
+
+    private async Task<long> ExecuteAsync(string sql)
+    {
+        await using var command = _database!.CreateCommand(sql);
+        return await command.ExecuteScalarAsync() is long value ? value : 0;
+    }
+}

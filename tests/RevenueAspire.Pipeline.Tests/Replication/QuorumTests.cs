@@ -1,0 +1,203 @@
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests.Replication;
+
+/// <summary>Rule R1: acknowledged means that the quorum has it. While no standby confirms commits, nothing ends in an acknowledgement.</summary>
+[Collection(ReplicatedServers.Name)]
+public sealed class QuorumTests(ReplicatedServers fixture)
+{
+    private static readonly RevenueEvent First = new("user1", "add_revenue", 98);
+    private static readonly RevenueEvent Second = new("user1", "subtract_revenue", 30);
+
+    /// <summary>Beyond the time-outs of commands (2 s here), and of an append in doubt (3 s).</summary>
+    private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(7);
+
+    /// <summary>What ends a wait for replication; Postgres then reports success.</summary>
+    public enum Disturbance
+    {
+        TimeOut,
+        Terminate,
+        Cancel,
+    }
+
+    [Theory]
+    [InlineData(Disturbance.TimeOut)]
+    [InlineData(Disturbance.Terminate)]
+    [InlineData(Disturbance.Cancel)]
+    public async Task Append_without_a_standby_is_not_acknowledged(Disturbance disturbance)
+    {
+        var servers = await fixture.WholeAsync();
+        await using var installation = await ReplicatedInstallation.StartAsync(await servers.CreateDatabaseAsync(), apis: 1);
+        installation.Installation.StartProcessor();
+        var api = installation.Apis[0];
+        await installation.PostUntilAcknowledgedAsync(api, First, "first");
+
+        await servers.PauseStandbysAsync();
+        var over = Task.Delay(LongEnough);
+        var post = PostAndRepeatAsync(installation, api, Second, "second", over);
+        await WaitsForStandbyAsync(servers);
+        switch (disturbance)
+        {
+            case Disturbance.Terminate:
+                api.Process.Send(Signal.Terminate);
+                break;
+            case Disturbance.Cancel:
+                await CancelUntilAsync(servers, over);
+                break;
+        }
+
+        await over;
+        await AssertNotAcknowledgedAsync(post);
+
+        // The primary is lost with the event that only it has.
+        await servers.KillPrimaryAsync();
+        await servers.PromoteAsync();
+        if (disturbance == Disturbance.Terminate)
+        {
+            await api.Process.KillAsync();
+            api = await installation.StartApiAsync();
+        }
+
+        await installation.PostUntilAcknowledgedAsync(api, Second, "second");
+        await AssertBothCountedAsync(installation);
+    }
+
+    [Fact]
+    public async Task Repeat_at_another_api_without_a_standby_is_not_acknowledged()
+    {
+        var servers = await fixture.WholeAsync();
+        await using var installation = await ReplicatedInstallation.StartAsync(await servers.CreateDatabaseAsync(), apis: 2);
+        installation.Installation.StartProcessor();
+        await installation.PostUntilAcknowledgedAsync(installation.Apis[0], First, "first");
+
+        await servers.PauseStandbysAsync();
+        var over = Task.Delay(LongEnough);
+        var post = PostAndRepeatAsync(installation, installation.Apis[0], Second, "second", over);
+        await WaitsForStandbyAsync(servers);
+
+        // The cancelled wait makes the commit visible: from now on any session sees the key.
+        await CancelUntilAsync(servers, Task.Delay(TimeSpan.FromSeconds(1)));
+        var repeat = PostAndRepeatAsync(installation, installation.Apis[1], Second, "second", over);
+        await over;
+        await AssertNotAcknowledgedAsync(repeat);
+        await AssertNotAcknowledgedAsync(post);
+
+        servers.Resume();
+        var receipt = await installation.PostUntilAcknowledgedAsync(installation.Apis[1], Second, "second");
+        Assert.Equal(receipt, await installation.PostUntilAcknowledgedAsync(installation.Apis[0], Second, "second"));
+        await AssertBothCountedAsync(installation);
+    }
+
+    [Fact]
+    public async Task Process_without_a_standby_does_not_exit_with_0()
+    {
+        var servers = await fixture.WholeAsync();
+        await using var installation = await ReplicatedInstallation.StartAsync(await servers.CreateDatabaseAsync(), apis: 0);
+        var file = EventFile.Write(installation.Installation.File("file.jsonl"), Seed.Random("file"), 2_000, users: 50, badEvery: 0);
+
+        // The first file creates the schema, with the standbys' confirmation.
+        var other = EventFile.Write(installation.Installation.File("other.jsonl"), Seed.Random("other"), 10, users: 5, badEvery: 0);
+        await using (var process = await installation.Installation.RunAsync("RevenueAspire.Processor", "process", other.Path))
+        {
+            Assert.True(process.ExitCode == 0, process.Output);
+        }
+
+        await servers.PauseStandbysAsync();
+        var counting = installation.Installation.Start("RevenueAspire.Processor", "process", file.Path);
+        await WaitsForStandbyAsync(servers);
+        await CancelUntilAsync(servers, Task.Delay(LongEnough));
+        Assert.False(counting.HasExited && counting.ExitCode == 0, $"exit 0 although no standby has it\n{counting.Output}");
+
+        // Exit 0, once it comes, survives the loss of the primary.
+        servers.Resume();
+        if (await counting.WaitForExitAsync() != 0)
+        {
+            await using var again = await installation.Installation.RunAsync("RevenueAspire.Processor", "process", file.Path);
+            Assert.True(again.ExitCode == 0, again.Output);
+        }
+
+        await servers.KillPrimaryAsync();
+        await servers.PromoteAsync();
+        var totals = new Totals();
+        totals.Add(file.Totals);
+        totals.Add(other.Totals);
+        await installation.Installation.AssertLedgerAsync(totals);
+    }
+
+    [Fact]
+    public async Task Old_primary_that_returns_with_an_event_never_acknowledged_acknowledges_nothing()
+    {
+        var servers = await fixture.WholeAsync();
+        var connectionString = await servers.CreateDatabaseAsync();
+        await using var installation = await ReplicatedInstallation.StartAsync(connectionString, apis: 1);
+        installation.Installation.StartProcessor();
+        await installation.PostUntilAcknowledgedAsync(installation.Apis[0], First, "first");
+        await servers.PauseStandbysAsync();
+        var post = installation.PostAsync(installation.Apis[0], Second, "second");
+        await WaitsForStandbyAsync(servers);
+        var old = servers.Primary;
+        await servers.KillPrimaryAsync();
+        await servers.PromoteAsync();
+        await post;
+
+        // It has the second event, and no standby follows it any more.
+        await servers.RestartAsItIsAsync(old);
+        var database = new Npgsql.NpgsqlConnectionStringBuilder(connectionString).Database!;
+        var astray = await installation.StartApiAsync(servers.ConnectionStringOf(old, database) + ";Pooling=true;Command Timeout=1");
+        var over = Task.Delay(LongEnough);
+        var repeat = PostAndRepeatAsync(installation, astray, Second, "second", over);
+        var other = PostAndRepeatAsync(installation, astray, Second, "third", over);
+        await over;
+        await AssertNotAcknowledgedAsync(repeat);
+        await AssertNotAcknowledgedAsync(other);
+        await astray.Process.KillAsync();
+
+        // It comes back as a standby, and what only it had is gone: the client's repeat counts, once.
+        await servers.HealAsync();
+        await installation.PostUntilAcknowledgedAsync(installation.Apis[0], Second, "second");
+        await AssertBothCountedAsync(installation);
+    }
+
+    /// <summary>As a client that does not give up: POSTs with the same key until it gets a receipt, or until <paramref name="end"/>.</summary>
+    private static async Task<string?> PostAndRepeatAsync(
+        ReplicatedInstallation installation, ReplicatedInstallation.Api api, RevenueEvent e, string key, Task end)
+    {
+        string? receipt = null;
+        while (receipt == null && !end.IsCompleted)
+        {
+            receipt = await installation.PostAsync(api, e, key);
+            await Task.Delay(50);
+        }
+
+        return receipt;
+    }
+
+    private static Task WaitsForStandbyAsync(ReplicatedPostgres servers) =>
+        Eventually.IsTrueAsync(async () => (await servers.WaitingBackendsAsync()).Length > 0);
+
+    /// <summary>Cancels each wait for replication that begins, as an administrator's script would.</summary>
+    private static async Task CancelUntilAsync(ReplicatedPostgres servers, Task end)
+    {
+        while (!end.IsCompleted)
+        {
+            await servers.ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'");
+            await Task.Delay(100);
+        }
+    }
+
+    private static async Task AssertNotAcknowledgedAsync(Task<string?> post)
+    {
+        if (post.IsCompleted)
+        {
+            Assert.True(await post is null, "acknowledged although no standby has it");
+        }
+    }
+
+    private static async Task AssertBothCountedAsync(ReplicatedInstallation installation)
+    {
+        var totals = new Totals();
+        totals.Add(First);
+        totals.Add(Second);
+        await installation.Installation.AssertLedgerAsync(totals);
+    }
+}

@@ -1,0 +1,27 @@
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Pipeline.Tests.Replication;
+
+/// <summary>Three servers for all tests of replication, which run one after the other; each test begins by repairing what the one before has broken.</summary>
+[CollectionDefinition(Name)]
+public sealed class ReplicatedServers : ICollectionFixture<ReplicatedServers>, IAsyncLifetime
+{
+    public const string Name = "replicated servers";
+
+    private ReplicatedPostgres? _servers;
+
+    /// <summary>The servers, whole.</summary>
+    public async Task<ReplicatedPostgres> WholeAsync()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux lists the processes of a server in /proc.");
+        _servers ??= await ReplicatedPostgres.StartAsync();
+        await _servers.HealAsync();
+        return _servers;
+    }
+
+    /// <inheritdoc/>
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    /// <inheritdoc/>
+    public ValueTask DisposeAsync() => _servers?.DisposeAsync() ?? ValueTask.CompletedTask;
+}

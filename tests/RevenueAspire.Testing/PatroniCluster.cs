@@ -1,0 +1,248 @@
+using System.Diagnostics;
+using System.Net.Http.Json;
+using System.Text.Json;
+using Npgsql;
+
+namespace RevenueAspire.Testing;
+
+/// <summary>Three Postgres servers that Patroni runs on loopback with one etcd, from Debian's packages (patroni, etcd-server): the leader is chosen without
+/// an operator. Linux only. Not thread-safe.</summary>
+public sealed class PatroniCluster : IAsyncDisposable
+{
+    private const int Count = 3;
+    private const string Password = "test";
+    private static readonly TimeSpan ElectionLimit = TimeSpan.FromSeconds(60);
+
+    private readonly TempDirectory _directory = TempDirectory.ForPostgres();
+    private readonly HttpClient _http = new() { Timeout = TimeSpan.FromSeconds(5) };
+    private readonly int[] _ports = [.. Enumerable.Range(0, Count).Select(_ => FreePort.Next())];
+    private readonly int[] _restPorts = [.. Enumerable.Range(0, Count).Select(_ => FreePort.Next())];
+    private readonly Process?[] _nodes = new Process?[Count];
+    private readonly string _programs;
+    private readonly int _etcdPort = FreePort.Next();
+    private Process? _etcd;
+
+    private PatroniCluster(string programs) => _programs = programs;
+
+    /// <summary>Null where a cluster can run, else what is missing.</summary>
+    public static string? Missing =>
+        !OperatingSystem.IsLinux() ? "Patroni's packages are Debian's."
+        : !File.Exists("/usr/bin/patroni") ? "/usr/bin/patroni is missing (Debian: patroni)."
+        : !File.Exists("/usr/bin/etcd") ? "/usr/bin/etcd is missing (Debian: etcd-server)."
+        : Programs() == null ? "No Postgres below /usr/lib/postgresql."
+        : null;
+
+    /// <summary>Starts etcd and all nodes, and waits until there are a leader and a synchronous standby.</summary>
+    public static async Task<PatroniCluster> StartAsync()
+    {
+        var cluster = new PatroniCluster(Programs()!);
+        try
+        {
+            cluster.StartEtcd();
+            for (var node = 0; node < Count; node++)
+            {
+                cluster.Start(node);
+            }
+
+            await cluster.WaitUntilRedundantAsync();
+            return cluster;
+        }
+        catch (Exception exception) when (exception is TimeoutException)
+        {
+            var logs = cluster.Logs();
+            await cluster.DisposeAsync();
+            throw new TimeoutException($"{exception.Message}\n{logs}", exception);
+        }
+        catch
+        {
+            await cluster.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Creates an empty UTF-8 database and returns its connection string for services: all hosts, of which the primary is looked for.</summary>
+    public async Task<string> CreateDatabaseAsync()
+    {
+        var name = "t" + Guid.NewGuid().ToString("N");
+        await using var source = NpgsqlDataSource.Create(ConnectionString("postgres"));
+        await using var create = source.CreateCommand($"create database {name} template template0 encoding 'UTF8'");
+        await create.ExecuteNonQueryAsync();
+        return ConnectionString(name);
+    }
+
+    /// <summary>The loss of the leader's machine: kill -9 of its Patroni and of every process of its server.</summary>
+    /// <returns>The node, for <see cref="Start"/>.</returns>
+    public async Task<int> KillLeaderAsync()
+    {
+        var leader = await Eventually.GetAsync(async () => Array.Find(await MembersAsync(), member => member.Role == "leader"));
+        var node = int.Parse(leader.Name["node".Length..], null);
+        await KillAsync(node);
+        return node;
+    }
+
+    /// <summary>Starts a node's Patroni, as its machine does when it boots.</summary>
+    public void Start(int node)
+    {
+        var file = _directory.File($"node{node}.yml");
+        File.WriteAllText(file, Configuration(node));
+        _nodes[node] = StartProgram($"node{node}", "/usr/bin/patroni", file);
+    }
+
+    /// <summary>Waits until a leader that runs, and a synchronous standby, confirm commits.</summary>
+    public Task WaitUntilRedundantAsync() => Eventually.IsTrueAsync(
+        async () => await MembersAsync() is var members
+            && members.Any(member => member is { Role: "leader", State: "running" } && _nodes[int.Parse(member.Name["node".Length..], null)] != null)
+            && members.Any(member => member is { Role: "sync_standby" }),
+        ElectionLimit,
+        "a leader and a synchronous standby");
+
+    /// <summary>The last lines of every log, for messages.</summary>
+    public string Logs() => string.Join(
+        '\n',
+        Directory.EnumerateFiles(_directory.Path, "*.log").Select(file => $"--- {Path.GetFileName(file)}\n{string.Join('\n', File.ReadLines(file).TakeLast(20))}"));
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        for (var node = 0; node < Count; node++)
+        {
+            await KillAsync(node);
+        }
+
+        if (_etcd is { } etcd)
+        {
+            etcd.Kill();
+            await etcd.WaitForExitAsync();
+            etcd.Dispose();
+        }
+
+        _http.Dispose();
+        _directory.Dispose();
+    }
+
+    private static string? Programs() =>
+        !Directory.Exists("/usr/lib/postgresql")
+            ? null
+            : Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin")).LastOrDefault(bin => File.Exists(Path.Combine(bin, "postgres")));
+
+    private string ConnectionString(string database) =>
+        $"Host={string.Join(',', _ports.Select(port => $"127.0.0.1:{port}"))};Username=postgres;Password={Password};Database={database};"
+        + "Timeout=5;Target Session Attributes=primary;Host Recheck Seconds=1";
+
+    /// <summary>JSON is YAML. The times are the shortest that Patroni takes: an operator's are longer (docs/operations.md).</summary>
+    private string Configuration(int node) => JsonSerializer.Serialize(new
+    {
+        scope = "revenue",
+        name = $"node{node}",
+        restapi = new { listen = $"127.0.0.1:{_restPorts[node]}", connect_address = $"127.0.0.1:{_restPorts[node]}" },
+        etcd3 = new { host = $"127.0.0.1:{_etcdPort}" },
+        bootstrap = new
+        {
+            dcs = new
+            {
+                ttl = 10,
+                loop_wait = 2,
+                retry_timeout = 3,
+                synchronous_mode = true,
+                synchronous_mode_strict = true,
+                postgresql = new { use_pg_rewind = true, parameters = new { fsync = "off", max_connections = 100 } },
+            },
+            initdb = new object[] { new { encoding = "UTF8" }, new { locale = "C" }, "data-checksums" },
+        },
+        postgresql = new
+        {
+            listen = $"127.0.0.1:{_ports[node]}",
+            connect_address = $"127.0.0.1:{_ports[node]}",
+            data_dir = DataDirectory(node),
+            bin_dir = _programs,
+            pgpass = _directory.File($"own/pgpass{node}"),
+            authentication = new
+            {
+                superuser = new { username = "postgres", password = Password },
+                replication = new { username = "replicator", password = Password },
+            },
+            pg_hba = new[] { "host replication replicator 127.0.0.1/32 scram-sha-256", "host all all 127.0.0.1/32 scram-sha-256" },
+            parameters = new { unix_socket_directories = "" },
+        },
+    });
+
+    private string DataDirectory(int node) => _directory.File($"own/node{node}");
+
+    private void StartEtcd()
+    {
+        // Patroni and etcd make everything else below it, as the user that Postgres runs as.
+        Directory.CreateDirectory(_directory.File("own"));
+        if (Environment.IsPrivilegedProcess)
+        {
+            using var give = Process.Start("chown", ["postgres", _directory.File("own")]);
+            give.WaitForExit();
+        }
+
+        var (client, peer) = ($"http://127.0.0.1:{_etcdPort}", $"http://127.0.0.1:{FreePort.Next()}");
+        _etcd = StartProgram(
+            "etcd", "/usr/bin/etcd", "--data-dir", _directory.File("own/etcd"), "--listen-client-urls", client, "--advertise-client-urls", client,
+            "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", $"default={peer}");
+    }
+
+    /// <summary>Starts a program as user postgres, where this process is root; its output goes to a file.</summary>
+    private Process StartProgram(string name, string program, params string[] arguments)
+    {
+        // setpriv and the shell become the program: the process id is the program's.
+        string[] user = Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] : ["env"];
+        const string script = """log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null""";
+        var start = new ProcessStartInfo("/bin/sh", ["-c", script, "sh", _directory.File(name + ".log"), .. user, program, .. arguments]) { WorkingDirectory = "/" };
+        string[] prefixes = ["PG", "PATRONI_", "ETCD_"];
+        foreach (var inherited in start.Environment.Keys.Where(key => prefixes.Any(prefix => key.StartsWith(prefix, StringComparison.Ordinal))).ToArray())
+        {
+            start.Environment.Remove(inherited);
+        }
+
+        return Process.Start(start)!;
+    }
+
+    private async Task KillAsync(int node)
+    {
+        if (_nodes[node] is not { } patroni)
+        {
+            return;
+        }
+
+        // Patroni first: it would start its server again.
+        ServerTree.Send(patroni.Id, Signal.Kill);
+        await patroni.WaitForExitAsync();
+        patroni.Dispose();
+        _nodes[node] = null;
+        var pidFile = Path.Combine(DataDirectory(node), "postmaster.pid");
+        if (File.Exists(pidFile) && int.TryParse(File.ReadLines(pidFile).FirstOrDefault(), out var postmaster))
+        {
+            ServerTree.Send(postmaster, Signal.Kill);
+        }
+    }
+
+    /// <summary>As a node that answers sees the cluster; empty when none does.</summary>
+    private async Task<Member[]> MembersAsync()
+    {
+        for (var node = 0; node < Count; node++)
+        {
+            if (_nodes[node] is null)
+            {
+                continue;
+            }
+
+            try
+            {
+                return (await _http.GetFromJsonAsync<Cluster>(new Uri($"http://127.0.0.1:{_restPorts[node]}/cluster"), JsonSerializerOptions.Web))!.Members;
+            }
+            catch (HttpRequestException)
+            {
+                // It has just started.
+            }
+        }
+
+        return [];
+    }
+
+    private sealed record Cluster(Member[] Members);
+
+    private sealed record Member(string Name, string Role, string State);
+}

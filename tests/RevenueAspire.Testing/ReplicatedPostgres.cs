@@ -1,0 +1,242 @@
+using Npgsql;
+using RevenueAspire.LocalPostgres;
+
+namespace RevenueAspire.Testing;
+
+/// <summary>Three Postgres servers on loopback: a primary and two standbys, of which any one must confirm each commit (ANY 1). Data is kept from a killed
+/// server to its restart, not from a power cut (fsync is off).
+/// Linux only. Not thread-safe.</summary>
+public sealed class ReplicatedPostgres : IAsyncDisposable
+{
+    private const string Password = "test";
+    private static readonly string[] Names = ["node1", "node2", "node3"];
+
+    private readonly TempDirectory _directory = TempDirectory.ForPostgres();
+    private readonly int[] _ports = [.. Names.Select(_ => FreePort.Next())];
+    private readonly LocalPostgresServer?[] _servers = new LocalPostgresServer?[Names.Length];
+    private readonly HashSet<int> _stopped = [];
+    private int _primary;
+
+    private ReplicatedPostgres()
+    {
+    }
+
+    /// <summary>The primary's index: 0 to 2.</summary>
+    public int Primary => _primary;
+
+    /// <summary>Starts all three, and waits until both standbys confirm commits.</summary>
+    public static async Task<ReplicatedPostgres> StartAsync()
+    {
+        var servers = new ReplicatedPostgres();
+        try
+        {
+            await servers.StartAsync(0, standby: false);
+            await servers._servers[0]!.EnsureReplicationRoleAsync(CancellationToken.None);
+            await servers.HealAsync();
+            return servers;
+        }
+        catch
+        {
+            await servers.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>Creates an empty UTF-8 database and returns its connection string for services: all hosts, of which the primary is looked for.</summary>
+    public async Task<string> CreateDatabaseAsync()
+    {
+        var name = "t" + Guid.NewGuid().ToString("N");
+        await ExecuteAsync($"create database {name} template template0 encoding 'UTF8'");
+        return ConnectionString(name);
+    }
+
+    /// <summary>For services: all hosts, of which the primary is looked for. The primary of now comes first: a frozen host before it would cost each new
+    /// connection its time-out.</summary>
+    public string ConnectionString(string database) =>
+        $"Host={string.Join(',', _ports.Select((_, i) => $"127.0.0.1:{_ports[(_primary + i) % _ports.Length]}"))};"
+        + $"Username=postgres;Password={Password};Database={database};"
+        + "Timeout=5;Target Session Attributes=primary;Host Recheck Seconds=1";
+
+    /// <summary>One server alone; not pooled.</summary>
+    public string ConnectionStringOf(int node, string database = "postgres") =>
+        $"Host=127.0.0.1;Port={_ports[node]};Username=postgres;Password={Password};Database={database};Timeout=5;Pooling=false";
+
+    /// <summary>kill -9 of every process of the primary.</summary>
+    public Task KillPrimaryAsync() => KillAsync(_primary);
+
+    /// <summary>Promotes the standby that has received most, and lets the other follow it. Standbys that are paused go on first. The old primary must have
+    /// ended.</summary>
+    /// <returns>The index of the new primary.</returns>
+    public async Task<int> PromoteAsync()
+    {
+        Resume();
+        var standbys = Enumerable.Range(0, Names.Length).Where(node => node != _primary && IsRunning(node)).ToArray();
+        var received = new Dictionary<int, long>();
+        foreach (var standby in standbys)
+        {
+            // What has arrived on one of the two is all that was ever confirmed.
+            received[standby] = (long)(await ScalarAsync(standby, "select (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint"))!;
+        }
+
+        _primary = standbys.MaxBy(standby => received[standby]);
+        await _servers[_primary]!.PromoteAsync(CancellationToken.None);
+        var others = standbys.Where(standby => standby != _primary);
+        await Task.WhenAll(others.Select(standby => _servers[standby]!.FollowAsync(Source(standby), CancellationToken.None)));
+        return _primary;
+    }
+
+    /// <summary>Freezes both standbys (SIGSTOP of every process): no commit is confirmed. The primary's senders are frozen first, so that nothing is under
+    /// way which a standby would still find when it goes on.</summary>
+    public async Task PauseStandbysAsync()
+    {
+        await using var connection = await ConnectAsync(_primary);
+        await using var senders = new NpgsqlCommand("select pid from pg_stat_replication", connection);
+        await using var rows = await senders.ExecuteReaderAsync();
+        while (await rows.ReadAsync())
+        {
+            Stop(rows.GetInt32(0), ServiceProcess.Send);
+        }
+
+        foreach (var standby in Enumerable.Range(0, Names.Length).Where(node => node != _primary && IsRunning(node)))
+        {
+            Stop(_servers[standby]!.ProcessId, ServerTree.Send);
+        }
+    }
+
+    /// <summary>Lets the standbys go on.</summary>
+    public void Resume()
+    {
+        foreach (var processId in _stopped)
+        {
+            ServerTree.Send(processId, Signal.Continue);
+        }
+
+        _stopped.Clear();
+    }
+
+    /// <summary>Starts a killed primary on its data as it is, on its port: a second primary, with commits that no standby may have.</summary>
+    public Task RestartAsItIsAsync(int node) => StartAsync(node, standby: false);
+
+    /// <summary>Repairs everything: standbys go on, and each server that has ended, or is a second primary, is thrown away and copied again. Waits until two
+    /// standbys confirm commits.</summary>
+    public async Task HealAsync()
+    {
+        Resume();
+        for (var node = 0; node < Names.Length; node++)
+        {
+            if (node == _primary)
+            {
+                if (!IsRunning(node))
+                {
+                    await StartAsync(node, standby: false);
+                }
+            }
+            else if (!IsRunning(node) || await ScalarAsync(node, "select pg_is_in_recovery()") is false)
+            {
+                await KillAsync(node);
+                if (Directory.Exists(DirectoryOf(node)))
+                {
+                    Directory.Delete(DirectoryOf(node), recursive: true);
+                }
+
+                await StartAsync(node, standby: true);
+            }
+        }
+
+        const string confirming = "select count(*) from pg_stat_replication where sync_state = 'quorum' and state = 'streaming'";
+        await Eventually.EqualsAsync<object?>(2L, () => ScalarAsync(_primary, confirming));
+    }
+
+    /// <summary>Runs a statement on the primary.</summary>
+    /// <returns>The first value, or null.</returns>
+    public Task<object?> ExecuteAsync(string sql) => ScalarAsync(_primary, sql);
+
+    /// <summary>Process ids of the primary's backends that wait for a standby to confirm their commit.</summary>
+    public async Task<int[]> WaitingBackendsAsync() =>
+        (int[])(await ExecuteAsync("select coalesce(array_agg(pid), '{}') from pg_stat_activity where wait_event = 'SyncRep'"))!;
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        Resume();
+        for (var node = 0; node < Names.Length; node++)
+        {
+            await KillAsync(node);
+        }
+
+        _directory.Dispose();
+    }
+
+    private bool IsRunning(int node) => _servers[node] is { Exited.IsCompleted: false };
+
+    private string DirectoryOf(int node) => _directory.File(Names[node]);
+
+    private LocalPostgresPrimary Source(int node) => new(_ports[_primary], Names[node]);
+
+    private async Task StartAsync(int node, bool standby)
+    {
+        await KillAsync(node);
+        _servers[node] = await LocalPostgresServer.StartAsync(
+            new LocalPostgresOptions
+            {
+                DataDirectory = DirectoryOf(node),
+                Port = _ports[node],
+                Password = Password,
+                StopWithParent = true,
+                StandbyOf = standby ? Source(node) : null,
+                Settings = new Dictionary<string, string>
+                {
+                    ["fsync"] = "off",
+                    ["max_connections"] = "100",
+                    // On the command line: it holds from a server's first moment as the primary.
+                    ["synchronous_standby_names"] = $"ANY 1 ({string.Join(", ", Names.Where(name => name != Names[node]))})",
+                    ["wal_retrieve_retry_interval"] = "200ms",
+                },
+            },
+            CancellationToken.None);
+    }
+
+    private async Task KillAsync(int node)
+    {
+        if (_servers[node] is not { } server)
+        {
+            return;
+        }
+
+        if (IsRunning(node))
+        {
+            ServerTree.Send(server.ProcessId, Signal.Kill);
+        }
+
+        await server.DisposeAsync();
+        _servers[node] = null;
+    }
+
+    private void Stop(int processId, Action<int, Signal> send)
+    {
+        send(processId, Signal.Stop);
+        _stopped.Add(processId);
+    }
+
+    private async Task<NpgsqlConnection> ConnectAsync(int node)
+    {
+        var connection = new NpgsqlConnection(ConnectionStringOf(node));
+        try
+        {
+            await connection.OpenAsync();
+            return connection;
+        }
+        catch
+        {
+            await connection.DisposeAsync();
+            throw;
+        }
+    }
+
+    private async Task<object?> ScalarAsync(int node, string sql)
+    {
+        await using var connection = await ConnectAsync(node);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync();
+    }
+}
