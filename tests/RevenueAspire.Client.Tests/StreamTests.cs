@@ -1,0 +1,138 @@
+using System.Diagnostics;
+using System.Text.Json;
+using RevenueAspire.Client.CommandLine;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>Standard streams that are closed or full, and disks that are: the work is finished where it can be, one line says what failed, and the process is never aborted.</summary>
+public sealed class StreamTests : IDisposable
+{
+    private const int Lines = 50;
+
+    private readonly TempDirectory _directory = new();
+
+    public StreamTests() => Assert.SkipWhen(OperatingSystem.IsWindows(), "Needs a POSIX shell.");
+
+    public void Dispose() => _directory.Dispose();
+
+    [Theory]
+    [InlineData("send - --url URL")]
+    [InlineData("send - --url URL --json")]
+    public async Task A_closed_standard_input_is_one_line_and_exit_code_1(string arguments)
+    {
+        await using var api = await FakeApi.StartAsync();
+
+        var (code, output, error) = await RunAsync(api, arguments + " <&-");
+
+        Assert.Equal(ExitCodes.NotDone, code);
+        Assert.Equal("standard input is closed: nothing can be read from it", Assert.Single(Split(error)));
+        Assert.Equal(arguments.EndsWith("--json", StringComparison.Ordinal), output.Contains("\"exitCode\":1", StringComparison.Ordinal));
+        Assert.Empty(api.Keys);
+    }
+
+    [Theory]
+    [InlineData("send FILE --url URL >&-")]
+    [InlineData("send FILE --url URL >/dev/full")]
+    [InlineData("send FILE --url URL --json >/dev/full")]
+    [InlineData("send FILE --url URL --json | true")]
+    [InlineData("send FILE --url URL >&- 2>&-")]
+    [InlineData("send FILE --url URL >/dev/full 2>/dev/full")]
+    [InlineData("send FILE --url URL 2>&-")]
+    [InlineData("send FILE --url URL 2>/dev/full")]
+    [InlineData("send FILE --url URL <&- >&- 2>&-")]
+    public async Task Every_line_is_sent_once_and_the_exit_code_says_that_the_result_was_lost(string arguments)
+    {
+        await using var api = await FakeApi.StartAsync();
+        // A bad line is reported on standard error, and the result on standard output.
+        var file = Write("bad");
+
+        var (code, _, _) = await RunAsync(api, arguments.Replace("FILE", file, StringComparison.Ordinal));
+        Assert.Equal(ExitCodes.NotDone, code);
+        AssertOnce(api);
+
+        var (resumed, output, _) = await RunAsync(api, $"send {file} --url URL --resume");
+        Assert.Equal(ExitCodes.Rejected, resumed);
+        Assert.Contains("was sent to the end before", output, StringComparison.Ordinal);
+        AssertOnce(api);
+        Assert.Equal(["bad"], SendHarness.Rejected(file)!);
+    }
+
+    [Fact]
+    public async Task A_full_disk_under_the_rejected_lines_is_one_line_and_can_be_resumed()
+    {
+        Assert.SkipUnless(File.Exists("/dev/full"), "No /dev/full.");
+        await using var api = await FakeApi.StartAsync();
+        var file = Write("bad");
+        File.CreateSymbolicLink(file + ".rejected.jsonl", "/dev/full");
+
+        var (code, output, error) = await RunAsync(api, $"send {file} --url URL --json");
+
+        Assert.Equal(ExitCodes.NotDone, code);
+        Assert.StartsWith($"Rejected lines cannot be written to {file}.rejected.jsonl: No space left on device", Split(error)[0], StringComparison.Ordinal);
+        Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
+        using var result = JsonDocument.Parse(output);
+        Assert.Equal(1, result.RootElement.GetProperty("exitCode").GetInt32());
+        Assert.StartsWith("Rejected lines cannot be written", result.RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
+
+        File.Delete(file + ".rejected.jsonl");
+        var (resumed, _, _) = await RunAsync(api, $"send {file} --url URL --resume");
+        Assert.Equal(ExitCodes.Rejected, resumed);
+        Assert.Equal(["bad"], SendHarness.Rejected(file)!);
+        AssertOnce(api);
+    }
+
+    [Fact]
+    public async Task A_variable_that_the_user_has_set_is_kept()
+    {
+        // The value is read by .NET itself, and seen here in the environment of the process.
+        await using var api = await FakeApi.StartAsync();
+        var gate = new TaskCompletionSource();
+        api.Before = async (_, _) =>
+        {
+            await gate.Task;
+            return false;
+        };
+        await using var send = ServiceProcess.Start(
+            "RevenueAspire.Client",
+            ["send", Write(), "--url", api.Url.ToString()],
+            new Dictionary<string, string?> { ["Data__Directory"] = _directory.File("data"), ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = "0", ["DOTNET_NOLOGO"] = "1" });
+        await Eventually.IsTrueAsync(() => !api.Keys.IsEmpty);
+        gate.SetResult();
+        Assert.Equal(0, await send.WaitForExitAsync(TimeSpan.FromSeconds(30)));
+    }
+
+    private static void AssertOnce(FakeApi api) => Assert.Equal(SendHarness.Events(Lines).Order(), api.Records.Order());
+
+    private static string[] Split(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+    private string Write(params string[] bad)
+    {
+        var file = _directory.File("a.jsonl");
+        File.WriteAllLines(file, SendHarness.Events(Lines).Concat(bad));
+        return file;
+    }
+
+    private async Task<(int Code, string Output, string Error)> RunAsync(FakeApi api, string arguments)
+    {
+        var program = $"dotnet {Repository.Executable("RevenueAspire.Client")} ";
+        var command = "set -o pipefail; " + program + arguments.Replace("URL", api.Url.ToString(), StringComparison.Ordinal);
+        var start = new ProcessStartInfo("bash", ["-c", command]) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        start.Environment["Data__Directory"] = _directory.File("data");
+        using var process = Process.Start(start)!;
+        process.StandardInput.Close();
+        var (output, error) = (process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
+        using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(60));
+        try
+        {
+            await process.WaitForExitAsync(limit.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            process.Kill(entireProcessTree: true);
+            throw new TimeoutException($"{command} hangs.");
+        }
+
+        return (process.ExitCode, await output, await error);
+    }
+}
