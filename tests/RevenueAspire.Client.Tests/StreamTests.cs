@@ -5,7 +5,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Standard streams that are closed or full, and disks that are: the work is finished where it can be, one line says what failed, and the process is never aborted.</summary>
+/// <summary>Standard streams that are closed or full, and disks that are: the work is finished where it can be, one line says what failed, and the process is
+/// never aborted.</summary>
 public sealed class StreamTests : IDisposable
 {
     private const int Lines = 50;
