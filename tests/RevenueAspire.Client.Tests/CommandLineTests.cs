@@ -43,6 +43,24 @@ public sealed class CommandLineTests : IDisposable
     [Fact]
     public async Task Without_arguments_it_is_the_service() => Assert.Equal(-1, await _client.RunAsync());
 
+    [Theory]
+    [InlineData(null, "1")]
+    [InlineData("0", "0")]
+    public void A_variable_of_the_runtime_that_the_user_has_set_is_kept(string? given, string expected)
+    {
+        var before = Environment.GetEnvironmentVariable(ToolHost.InlineCompletions);
+        Environment.SetEnvironmentVariable(ToolHost.InlineCompletions, given);
+        try
+        {
+            ToolHost.SetUnlessGiven(ToolHost.InlineCompletions, "1");
+            Assert.Equal(expected, Environment.GetEnvironmentVariable(ToolHost.InlineCompletions));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(ToolHost.InlineCompletions, before);
+        }
+    }
+
     [Fact]
     public async Task A_missing_file_is_one_line_and_nothing_is_sent()
     {

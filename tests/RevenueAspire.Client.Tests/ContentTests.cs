@@ -3,7 +3,8 @@ using RevenueAspire.Client.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>A stopped send is found by the content of its file and the API's log: neither a path nor an address decides, and no advice leads to a double count.</summary>
+/// <summary>A stopped send is found by the content of its file and the API's log: neither a path nor an address decides, and no advice leads to a double
+/// count.</summary>
 public sealed class ContentTests : IDisposable
 {
     private const int Lines = 40;

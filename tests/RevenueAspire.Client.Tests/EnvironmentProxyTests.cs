@@ -3,7 +3,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>curl's rules for the proxy variables, each checked against curl (7.88; its IPv6 networks came later). Loopback alone differs: it never goes through a proxy.</summary>
+/// <summary>curl's rules for the proxy variables, each checked against curl (7.88; its IPv6 networks came later). Loopback alone differs: it never goes
+/// through a proxy.</summary>
 public sealed class EnvironmentProxyTests
 {
     private const string Proxy = "http://proxy:3128/";

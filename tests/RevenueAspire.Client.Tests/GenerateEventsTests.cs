@@ -113,8 +113,8 @@ public sealed class GenerateEventsTests : ServiceFixture
 
     [Theory]
     [InlineData("/generateEvents", "GET, POST")]
-    [InlineData("/health", "GET")]
-    [InlineData("/alive", "GET")]
+    [InlineData("/health", "GET, HEAD")]
+    [InlineData("/alive", "GET, HEAD")]
     public async Task Every_method_that_is_not_documented_is_405(string path, string allowed)
     {
         await using var client = await StartAsync(new Uri("http://127.0.0.1:1"), null);

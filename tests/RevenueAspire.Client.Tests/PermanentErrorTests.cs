@@ -4,7 +4,8 @@ using RevenueAspire.Client.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Errors that a repeat would meet again end a send at once, with one line that names the cause; those of a proxy are not taken for the API's.</summary>
+/// <summary>Errors that a repeat would meet again end a send at once, with one line that names the cause; those of a proxy are not taken for the
+/// API's.</summary>
 public sealed class PermanentErrorTests : IDisposable
 {
     private readonly SendHarness _client = new();

@@ -72,7 +72,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
     private async Task ShowAsync(LoadRun run, Task work)
     {
         var start = time.GetTimestamp();
-        while (await Task.WhenAny(work, Task.Delay(LineInterval, time)) != work)
+        while (await Task.WhenAny(work, Task.Delay(LineInterval, time)) != work && GuardedConsole.CanReport)
         {
             var left = arguments.Duration - time.GetElapsedTime(start);
             terminal.Error.WriteLine(string.Create(

@@ -7,7 +7,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary><c>send FILE...</c>: opens all files, puts all runs on disk, and then sends one after the other. Whatever happens, <c>--json</c> prints its object.</summary>
+/// <summary><c>send FILE...</c>: opens all files, puts all runs on disk, and then sends one after the other. Whatever happens, <c>--json</c> prints its
+/// object.</summary>
 internal sealed class SendCommand(SendArguments arguments, ClientOptions options, ApiTarget api, string journalDirectory, Terminal terminal, TimeProvider time)
 {
     private readonly ApiConnection _api = new(api.Http, api.Url, arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);

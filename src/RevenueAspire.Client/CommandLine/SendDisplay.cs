@@ -104,7 +104,8 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
     private async Task ShowLinesAsync(string file, long length, long before, SendRun run, Task task)
     {
         var start = time.GetTimestamp();
-        while (await Task.WhenAny(task, Task.Delay(LineInterval, time)) != task)
+        // Progress that a closed standard error does not take is no loss, and not to be counted as one.
+        while (await Task.WhenAny(task, Task.Delay(LineInterval, time)) != task && GuardedConsole.CanReport)
         {
             var seconds = Math.Max(time.GetElapsedTime(start).TotalSeconds, 0.001);
             var sent = run.AnsweredBytes;

@@ -9,7 +9,7 @@ namespace RevenueAspire.Client.CommandLine;
 /// <summary>The host of <c>send</c> and <c>load</c>: configuration, telemetry and HttpClient as the service has them; no web server, and the console is the command's own.</summary>
 internal static class ToolHost
 {
-    private const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
+    internal const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
     /// <returns>The exit code.</returns>
     public static Task<int> SendAsync(SendArguments arguments) => RunAsync(
@@ -28,11 +28,7 @@ internal static class ToolHost
     {
         // Read by .NET when the first socket is made: answers are taken up on the thread that hears of them, instead of waking another one for each. Measured: a tenth to a fifth more
         // single events a second. Nothing in a command blocks such a thread for long: files are written elsewhere. The service shares its process with a web server, and stays as it is.
-        if (Environment.GetEnvironmentVariable(InlineCompletions) is null)
-        {
-            Environment.SetEnvironmentVariable(InlineCompletions, "1");
-        }
-
+        SetUnlessGiven(InlineCompletions, "1");
         var proxy = EnvironmentProxy.Install();
         using var signals = new StopSignals();
         var builder = Host.CreateApplicationBuilder(new HostApplicationBuilderSettings { ContentRootPath = AppContext.BaseDirectory });
@@ -58,6 +54,10 @@ internal static class ToolHost
             await host.StopAsync(CancellationToken.None);
         }
     }
+
+    /// <summary>Sets a variable of this process, unless the user has set it.</summary>
+    internal static void SetUnlessGiven(string name, string value) =>
+        Environment.SetEnvironmentVariable(name, Environment.GetEnvironmentVariable(name) ?? value);
 
     private sealed class NoLifetime : IHostLifetime
     {

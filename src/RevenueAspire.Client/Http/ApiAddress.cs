@@ -2,7 +2,8 @@ using Microsoft.Extensions.ServiceDiscovery;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Turns a name for service discovery into an address, once per run: as a handler, discovery would make strings and an address for every request.</summary>
+/// <summary>Turns a name for service discovery into an address, once per run: as a handler, discovery would make strings and an address for every
+/// request.</summary>
 internal static class ApiAddress
 {
     /// <summary>The address behind a URL.</summary>

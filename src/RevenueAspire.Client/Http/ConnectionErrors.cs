@@ -7,7 +7,8 @@ namespace RevenueAspire.Client.Http;
 /// <summary>What a failed connection means, in a few words. Pure.</summary>
 internal static class ConnectionErrors
 {
-    /// <summary><see cref="AnswerKind.TryAgain"/> for a failure that may pass, <see cref="AnswerKind.Impossible"/> for one that a repeat would meet again.</summary>
+    /// <summary><see cref="AnswerKind.TryAgain"/> for a failure that may pass, <see cref="AnswerKind.Impossible"/> for one that a repeat would meet
+    /// again.</summary>
     /// <param name="exception">An <see cref="HttpRequestException"/> or <see cref="IOException"/> of an attempt.</param>
     public static Answer Judge(Exception exception) =>
         Permanent(exception) is { } cause

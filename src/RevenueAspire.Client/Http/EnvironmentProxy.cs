@@ -3,8 +3,10 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>The proxy that the environment names, by curl's rules: http_proxy, https_proxy and all_proxy, in lower or upper case, and no_proxy. Thread-safe.</summary>
-/// <remarks>.NET's own reading of these variables differs: its no_proxy matches no subdomains and no networks, and it sends loopback requests through the proxy.</remarks>
+/// <summary>The proxy that the environment names, by curl's rules: http_proxy, https_proxy and all_proxy, in lower or upper case, and no_proxy.
+/// Thread-safe.</summary>
+/// <remarks>.NET's own reading of these variables differs: its no_proxy matches no subdomains and no networks, and it sends loopback requests through the
+/// proxy.</remarks>
 internal sealed class EnvironmentProxy : IWebProxy
 {
     /// <summary>curl's default for a proxy without a port.</summary>

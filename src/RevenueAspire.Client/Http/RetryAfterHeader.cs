@@ -3,7 +3,8 @@ using System.Net.Http.Headers;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Reads Retry-After, also where .NET's parser gives up: a number that fits in no integer asks for a long wait, not for none. Pure, but for the clock.</summary>
+/// <summary>Reads Retry-After, also where .NET's parser gives up: a number that fits in no integer asks for a long wait, not for none. Pure, but for the
+/// clock.</summary>
 internal static class RetryAfterHeader
 {
     /// <summary>Timers take no more than some weeks, and no run waits that long for a single answer.</summary>

@@ -49,7 +49,8 @@ internal sealed record JournalEntry
     /// <summary>SHA-256 of the bytes before <see cref="OpenThrough"/>, in hex.</summary>
     public string Digest { get; init; } = "";
 
-    /// <summary>SHA-256 of the file's first <see cref="HeadBytes"/> bytes, or of all when it is shorter, in hex: knows the file before anything is sent.</summary>
+    /// <summary>SHA-256 of the file's first <see cref="HeadBytes"/> bytes, or of all when it is shorter, in hex: knows the file before anything is
+    /// sent.</summary>
     public string Head { get; init; } = "";
 
     /// <summary>The file is known by its bytes before this offset.</summary>

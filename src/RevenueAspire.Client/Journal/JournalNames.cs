@@ -9,7 +9,8 @@ internal static class JournalNames
     /// <summary>Pattern of the tool's journals.</summary>
     public const string AnySend = "send-*.json";
 
-    /// <summary>Of the tool: the same file into the same log, whatever the API's address is. Only where a new run begins: an earlier one is found by its content.</summary>
+    /// <summary>Of the tool: the same file into the same log, whatever the API's address is. Only where a new run begins: an earlier one is found by its
+    /// content.</summary>
     /// <param name="fullPath">Of the file.</param>
     /// <param name="logId">The API's log; null when its health does not tell, then its address stands for it.</param>
     /// <param name="url">The API's address.</param>

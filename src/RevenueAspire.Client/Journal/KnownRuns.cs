@@ -5,7 +5,8 @@ namespace RevenueAspire.Client.Journal;
 /// <summary>A run that a journal of the tool remembers, compared with a file.</summary>
 /// <param name="Path">Of the journal.</param>
 /// <param name="Entry">As it was saved last.</param>
-/// <param name="HasContent">Whether the file begins with all bytes that the run may have sent; of a run that has sent nothing, with the beginning of its file.</param>
+/// <param name="HasContent">Whether the file begins with all bytes that the run may have sent; of a run that has sent nothing, with the beginning of its
+/// file.</param>
 /// <param name="HasPath">Whether the file lies where the run's file lay.</param>
 internal sealed record KnownRun(string Path, JournalEntry Entry, bool HasContent, bool HasPath)
 {

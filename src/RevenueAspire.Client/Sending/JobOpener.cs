@@ -4,7 +4,8 @@ using RevenueAspire.Client.Journal;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Begins a run of the tool, or finds the one to take up: by the content of its file and the API's log. Paths and addresses are hints. For one thread.</summary>
+/// <summary>Begins a run of the tool, or finds the one to take up: by the content of its file and the API's log. Paths and addresses are hints. For one
+/// thread.</summary>
 /// <param name="directory">Of the journals.</param>
 /// <param name="api">Where the files go.</param>
 /// <param name="log">The API's log now; null when its health does not tell, then its address stands for it.</param>
