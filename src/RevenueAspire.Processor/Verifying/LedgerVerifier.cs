@@ -1,4 +1,3 @@
-using System.Numerics;
 using Npgsql;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
@@ -13,7 +12,7 @@ namespace RevenueAspire.Processor.Verifying;
 /// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the fold of the other sources is not checked.
 /// Together, however, these balances must make up the revenue that the ledger has of the unread bytes, in no more users than events: <see cref="UncheckedShare"/>.
 /// </remarks>
-internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
+internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
 {
     private const int MaxPartitionBits = 16;
     private readonly RangeAggregator _fold = new(types, options, options.WorkerCount) { KeepsRejects = false };
@@ -275,57 +274,5 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         }
 
         return false;
-    }
-
-    private async Task<(long Users, long Differences)> CompareAsync(
-        LedgerSnapshot snapshot, UserSums sums, FoldScope scope, Residue residue, Action<LedgerDifference> report, CancellationToken cancellationToken)
-    {
-        var (users, differences) = ((long)sums.Count, 0L);
-        await foreach (var (userId, revenue) in snapshot.ReadBalancesAsync(cancellationToken).ConfigureAwait(false))
-        {
-            if (!scope.Contains(userId))
-            {
-                continue;
-            }
-
-            BigInteger? sum = null;
-            if (sums.TryFind(userId, out var record))
-            {
-                sums.Mark(record);
-                sum = sums.Sum(record);
-            }
-            else
-            {
-                users++;
-            }
-
-            if (revenue == sum)
-            {
-                continue;
-            }
-
-            var difference = new LedgerDifference(userId, revenue, sum);
-            if (_unchecked.IsEmpty)
-            {
-                differences++;
-                report(difference);
-            }
-            else
-            {
-                residue.Add(difference);
-            }
-        }
-
-        var records = new uint[sums.Count];
-        sums.CopyRecords(records);
-        foreach (var record in records.Where(record => !sums.IsMarked(record)))
-        {
-            // Every user of an event has a row, whatever the unread bytes hold.
-            differences++;
-            report(new LedgerDifference(sums.UserId(record).ToArray(), null, sums.Sum(record)));
-            residue.Miss(sums.Sum(record));
-        }
-
-        return (users, differences);
     }
 }

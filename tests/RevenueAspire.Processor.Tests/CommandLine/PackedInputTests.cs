@@ -78,6 +78,30 @@ public sealed class PackedInputTests
     }
 
     [Fact]
+    public async Task Another_format_is_refused_as_a_whole_and_names_are_printed_without_control_characters()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var lines = new EventFile().Add("a", 1).Add("b", 2).Bytes;
+        var zip = ledger.Folder.File("b\u001b[31m\n.zip");
+        await using (var archive = await ZipFile.OpenAsync(zip, ZipArchiveMode.Create))
+        await using (var entry = await archive.CreateEntry("x", CompressionLevel.NoCompression).OpenAsync())
+        {
+            await entry.WriteAsync(lines);
+        }
+
+        var refused = await RunAsync(ledger, null, "process", zip);
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("b\\u001b[31m\\n.zip: a zip archive: nothing of it was taken.", Assert.Single(refused.StandardError), StringComparison.Ordinal);
+        Assert.Equal(0, await ledger.CountAsync("users_revenue"));
+
+        var tail = await RunAsync(ledger, null, "process", ledger.Write("tail.jsonl", [.. lines, .. new byte[4096]]));
+        Assert.Equal(3, tail.ExitCode);
+        Assert.Contains("ends in zero bytes", Assert.Single(tail.StandardError), StringComparison.Ordinal);
+        Assert.Equal(2, await ledger.CountAsync("users_revenue"));
+        Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("padded.gz", [.. Gzip(lines), .. new byte[512]]))).Result);
+    }
+
+    [Fact]
     public async Task Json_is_one_object_on_standard_output_with_the_documented_fields()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
