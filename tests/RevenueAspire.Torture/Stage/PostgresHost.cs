@@ -47,8 +47,8 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>The port of the server itself.</summary>
     public int Port => _options.Port;
 
-    /// <summary>The connection string of the services, on the server's own port or on a proxy's.</summary>
-    public string ForServices(int port) => new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 10 }.ConnectionString;
+    /// <summary>The connection string of the services, on the server's own port or on a proxy's. Without <see cref="Unaffected"/>: with it, no setting of a fault would reach them.</summary>
+    public string ForServices(int port) => new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 10, Options = null }.ConnectionString;
 
     /// <summary>Past the proxy, to another database.</summary>
     public string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(Direct) { Database = database }.ConnectionString;
