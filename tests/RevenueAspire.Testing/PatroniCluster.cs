@@ -32,7 +32,7 @@ public sealed class PatroniCluster : IAsyncDisposable
         : Programs() == null ? "No Postgres below /usr/lib/postgresql."
         : null;
 
-    /// <summary>Starts etcd and all nodes, and waits until there are a leader and a synchronous standby.</summary>
+    /// <summary>Starts etcd and all nodes, and waits until all run.</summary>
     public static async Task<PatroniCluster> StartAsync()
     {
         var cluster = new PatroniCluster(Programs()!);
@@ -44,7 +44,7 @@ public sealed class PatroniCluster : IAsyncDisposable
                 cluster.Start(node);
             }
 
-            await cluster.WaitUntilRedundantAsync();
+            await cluster.WaitUntilWholeAsync();
             return cluster;
         }
         catch (Exception exception) when (exception is TimeoutException)
@@ -88,13 +88,12 @@ public sealed class PatroniCluster : IAsyncDisposable
         _nodes[node] = StartProgram($"node{node}", "/usr/bin/patroni", file);
     }
 
-    /// <summary>Waits until a leader that runs, and a synchronous standby, confirm commits.</summary>
-    public Task WaitUntilRedundantAsync() => Eventually.IsTrueAsync(
-        async () => await MembersAsync() is var members
-            && members.Any(member => member is { Role: "leader", State: "running" } && _nodes[int.Parse(member.Name["node".Length..], null)] != null)
-            && members.Any(member => member is { Role: "sync_standby" }),
+    /// <summary>Waits until all three run, as the leader, a synchronous standby and another standby.</summary>
+    public Task WaitUntilWholeAsync() => Eventually.EqualsAsync(
+        "leader, replica, sync_standby",
+        async () => string.Join(", ", (await MembersAsync()).Where(member => member.State is "running" or "streaming").Select(member => member.Role).Order(StringComparer.Ordinal)),
         ElectionLimit,
-        "a leader and a synchronous standby");
+        "all nodes run");
 
     /// <summary>The last lines of every log, for messages.</summary>
     public string Logs() => string.Join(
