@@ -4,7 +4,7 @@
 begin;
 
 -- One at a time: "create table if not exists" alone still fails when two sessions create the same table at once.
-do $$ begin perform pg_advisory_xact_lock(5641763209170222); end $$;
+do $$ begin perform pg_advisory_xact_lock(5641763209170223); end $$;
 
 do $$
 begin
