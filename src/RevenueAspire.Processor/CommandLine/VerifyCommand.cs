@@ -20,7 +20,13 @@ internal static class VerifyCommand
     {
         var services = Composition.BuildCommand();
         await using var owned = services.ConfigureAwait(false);
-        await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        var state = await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        if (state.Fault is { } fault)
+        {
+            // Each user that differs is listed nevertheless.
+            await Console.Error.WriteLineAsync($"{fault}.").ConfigureAwait(false);
+        }
+
         var verifier = new LedgerVerifier(services.Database, services.Types, services.Options);
         var listed = new List<LedgerDifference>();
         var result = await RunAsync(
