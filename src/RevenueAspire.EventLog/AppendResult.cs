@@ -18,6 +18,9 @@ public enum AppendStatus
     /// <summary>The disk refused, or the writer stopped or is recovering: nothing was appended.</summary>
     Unavailable,
 
+    /// <summary>The caller of <see cref="EventLogWriter.Refuse"/> has closed the log to appends: nothing was appended.</summary>
+    Refused,
+
     /// <summary>The medium failed in the middle of the write, and what was written may still be kept: it could not be cut off the disk again, or the database does not tell.
     /// Only a repeat with the same key is safe.</summary>
     InDoubt,
@@ -28,5 +31,5 @@ public enum AppendStatus
 /// <param name="Receipt">The group's last record; default unless Appended or Repeated.</param>
 /// <param name="Accepted">Records in the group (of the first attempt, when repeated).</param>
 /// <param name="RejectedCount">Rejected lines beside them (of the first attempt, when repeated).</param>
-/// <param name="Error">Why it is unavailable or in doubt, for people; else null.</param>
+/// <param name="Error">Why it is unavailable, refused or in doubt, for people; else null.</param>
 public readonly record struct AppendResult(AppendStatus Status, Receipt Receipt, int Accepted, int RejectedCount, string? Error = null);

@@ -31,7 +31,7 @@ public sealed partial class EventLogWriter
 
         _retry.Reset();
         _loggedError = error;
-        LogFailed(_logger, Directory, refused.Count, error, MistakeIn(cause));
+        LogFailed(_logger, Directory, CauseOf(cause), refused.Count, error, MistakeIn(cause));
         for (var i = 0; i < refused.Count; i++)
         {
             _answers.Add(refused[i], i < inDoubt ? new AppendResult(AppendStatus.InDoubt, default, 0, 0, error) : Unavailable(error));
@@ -52,6 +52,8 @@ public sealed partial class EventLogWriter
 
     /// <summary>What the disk refuses is said in a line; only a mistake of this program needs its stack trace.</summary>
     private static Exception? MistakeIn(Exception cause) => cause is CommitException or EventLogException || SegmentedLog.IsDiskError(cause) ? null : cause;
+
+    private static string CauseOf(Exception cause) => IsLost(cause) ? "the log is not in its place" : MistakeIn(cause) is null ? "the disk failed" : "an error in this program stopped the commit";
 
     private string Describe(Exception cause) => cause.Message.StartsWith(Directory, StringComparison.Ordinal) ? cause.Message : $"{Directory}: {cause.Message}";
 

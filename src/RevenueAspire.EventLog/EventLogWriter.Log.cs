@@ -12,8 +12,8 @@ public sealed partial class EventLogWriter
     [LoggerMessage(1001, LogLevel.Error, "{Directory}: recovery ({Case}, mark {Mark}) found damaged ranges [{Damaged}], missing ranges [{Gaps}], and made seals [{Seals}] again")]
     private static partial void LogRecoveredWithLoss(ILogger logger, string directory, RecoveryCase @case, long mark, string damaged, string gaps, string seals);
 
-    [LoggerMessage(1002, LogLevel.Error, "{Directory}: the disk failed; {Count} waiting appends were refused, and nothing is accepted until it works again: {Error}")]
-    private static partial void LogFailed(ILogger logger, string directory, int count, string error, Exception? mistake);
+    [LoggerMessage(1002, LogLevel.Error, "{Directory}: {Cause}; {Count} waiting appends were refused, and nothing is accepted until the log can be written again: {Error}")]
+    private static partial void LogFailed(ILogger logger, string directory, string cause, int count, string error, Exception? mistake);
 
     [LoggerMessage(1003, LogLevel.Warning, "{Directory}: the log still cannot be written, and is tried again every {RetrySeconds} s at least: {Error}")]
     private static partial void LogStillFailing(ILogger logger, string directory, double retrySeconds, string error, Exception? mistake);

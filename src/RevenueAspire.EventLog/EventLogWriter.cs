@@ -26,6 +26,7 @@ public sealed partial class EventLogWriter : IEventLog
     private string? _error;
     private bool _isLost;
     private bool _stopping;
+    private string? _refusal;
 
     // Of the writer's thread alone.
     private readonly List<PendingAppend> _taken = [];
@@ -222,6 +223,16 @@ public sealed partial class EventLogWriter : IEventLog
         return pending.WaitAsync(cancellationToken);
     }
 
+    /// <summary>Closes the log to appends, known keys included, or opens it again: its owner knows that nothing appended to it would count.</summary>
+    /// <param name="reason">For people, given to each caller; null opens the log.</param>
+    public void Refuse(string? reason)
+    {
+        lock (_gate)
+        {
+            _refusal = reason;
+        }
+    }
+
     /// <summary>True when a record begins at this offset, below the mark, in a retained segment. Reads from disk.</summary>
     /// <exception cref="EventLogException">The log is gone, or is being closed.</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
@@ -269,6 +280,12 @@ public sealed partial class EventLogWriter : IEventLog
         if (_stopping)
         {
             refused = Unavailable("the log is being closed");
+            return null;
+        }
+
+        if (_refusal is not null)
+        {
+            refused = new AppendResult(AppendStatus.Refused, default, 0, 0, _refusal);
             return null;
         }
 

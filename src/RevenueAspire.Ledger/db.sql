@@ -6,54 +6,82 @@ begin;
 -- One at a time: "create table if not exists" alone still fails when two sessions create the same table at once.
 do $$ begin perform pg_advisory_xact_lock(5641763209170221); end $$;
 
--- Refuse what the ledger cannot work with, before anything is created.
-do $$
+-- Refuse what the ledger cannot work with, before anything is created. The programs run this block at every start, and the API for its health: it changes nothing.
+-- Types are compared by their names in the catalog: the result does not depend on settings of the session.
+do $check$
 declare
   bookkeeping constant text[] := array['event_part', 'event_range', 'event_source', 'event_source_digest', 'rejected_event'];
-  expected constant text := 'event_part(merged_through text, part_index integer, range_id uuid, upper_key text); '
-    'event_range(bytes_hash bytea, claimed_end bigint, end_fixed bigint, events bigint, from_offset bigint, last_reject_offset bigint, lease_owner uuid, '
-    'lease_until timestamp with time zone, lines bigint, range_id uuid, rejects bigint, rejects_merged_through bigint, revenue numeric, source_id uuid, types_hash bytea); '
-    'event_source(applied_through bigint, claimed_through bigint, content_id uuid, created_at timestamp with time zone, events_through bigint, generation integer, kind text, '
-    'lease_owner uuid, lease_until timestamp with time zone, length bigint, lines_through bigint, name text, rejects_through bigint, revenue_through numeric, source_id uuid, tail_hash bytea, types_hash bytea); '
-    'event_source_digest(content_id uuid, length bigint, recorded_by uuid, sha256 bytea); '
-    'rejected_event(beginning text, line bigint, offset bigint, range_id uuid, reason text, rejected_at timestamp with time zone, source_id uuid)';
-  start_over constant text := 'or start over with "drop table if exists users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event, event_source_path": '
-    'logs are then counted from their beginning, and files when they are processed again';
+  expected constant text := 'event_part(merged_through text C, part_index int4, range_id uuid, upper_key text C); '
+    'event_range(bytes_hash bytea, claimed_end int8, end_fixed int8, events int8, from_offset int8, last_reject_offset int8, lease_owner uuid, lease_until timestamptz, '
+    'lines int8, range_id uuid, rejects int8, rejects_merged_through int8, revenue numeric, source_id uuid, types_hash bytea); '
+    'event_source(applied_through int8, claimed_through int8, content_id uuid, created_at timestamptz, events_through int8, generation int4, kind text, '
+    'lease_owner uuid, lease_until timestamptz, length int8, lines_through int8, name text, rejects_through int8, revenue_through numeric, source_id uuid, tail_hash bytea, types_hash bytea); '
+    'event_source_digest(content_id uuid, length int8, recorded_by uuid, sha256 bytea); '
+    'rejected_event(beginning text, line int8, offset int8, range_id uuid, reason text, rejected_at timestamptz, source_id uuid)';
+  restore constant text := 'restore all tables of the ledger together from one backup';
+  put_aside text;
+  aside text;
+  homes text[];
+  existing text[];
   missing text[];
   found text;
+  repair text;
 begin
   if current_setting('server_encoding') <> 'UTF8' then
     raise exception using errcode = 'RV001', message = format(
-      'the database "%s" has the encoding %s, but user ids are UTF-8: create one with "create database revenue template template0 encoding ''UTF8''" and use that',
-      current_database(), current_setting('server_encoding'));
+      'the database "%s" has the encoding %s, but user ids are UTF-8: create another one with "create database %I template template0 encoding ''UTF8'' locale ''C''" and name it in ConnectionStrings:revenuedb',
+      current_database(), current_setting('server_encoding'), left(current_database(), 58) || '_utf8');
   end if;
+
+  perform set_config('quote_all_identifiers', 'off', true);
+  homes := array(
+    select distinct n.nspname::text from unnest(bookkeeping || 'users_revenue'::text) as t join pg_class c on c.oid = to_regclass(t) join pg_namespace n on n.oid = c.relnamespace order by 1);
+  if cardinality(homes) > 1 then
+    raise exception using errcode = 'RV005', message = format(
+      'the search_path "%s" finds tables of the ledger in more than one schema (%s): set Search Path in ConnectionStrings:revenuedb to the schema of one ledger',
+      current_setting('search_path'), array_to_string(homes, ', '));
+  elsif homes = '{}' and current_schema() is null then
+    raise exception using errcode = 'RV005', message = format(
+      'no schema of the search_path "%s" exists: create it, or correct Search Path in ConnectionStrings:revenuedb', current_setting('search_path'));
+  end if;
+
+  -- What is created below joins the tables that exist, also where they are not in the first schema of the search_path.
+  perform set_config('search_path', quote_ident(coalesce(homes[1], current_schema())), true);
+  existing := array(select t from unnest(bookkeeping || '{users_revenue, event_source_path}'::text[]) as t where to_regclass(t) is not null);
+  missing := array(select t from unnest(bookkeeping) as t where to_regclass(t) is null);
+  aside := (select 'ledger_old' || coalesce(nullif(count(*), 0)::text, '') from pg_namespace where left(nspname, 10) = 'ledger_old');
+  put_aside := (select format('or put the tables aside with "create schema %s; %s" and start again: logs are then counted from their beginning, and files when they are processed again',
+    aside, string_agg(format('alter table %I.%I set schema %s', current_schema(), t, aside), '; ')) from unnest(existing) as t);
 
   -- Made by another version? A newer one may mean something else by the same columns, so the number is asked, too.
   if substring(obj_description(to_regclass('event_source'), 'pg_class') from '^ledger schema ([0-9]{1,9})$')::integer > 4 then
     raise exception using errcode = 'RV004', message = format(
-      'the tables were made by a newer version of this program (%s, this one knows 4): use that version, %s', obj_description(to_regclass('event_source'), 'pg_class'), start_over);
+      'the tables were made by a newer version of this program (%s, this one knows 4): use that version, %s', obj_description(to_regclass('event_source'), 'pg_class'), put_aside);
   end if;
 
-  missing := array(select t from unnest(bookkeeping) as t where to_regclass(t) is null);
   if missing = '{}' then
-    select string_agg(format('%s(%s)', t.name, t.columns), '; ' order by t.name) into found from (
-      select n as name, (select string_agg(format('%s %s', a.attname, format_type(a.atttypid, a.atttypmod)), ', ' order by a.attname collate "C")
-                         from pg_attribute a where a.attrelid = to_regclass(n) and a.attnum > 0 and not a.attisdropped) as columns
+    select string_agg(format('%s(%s)', t.name, t.columns), '; ' order by t.name collate "C") into found from (
+      select n as name, (
+        select string_agg(concat_ws(' ', a.attname,
+            concat(case when y.typnamespace <> 'pg_catalog'::regnamespace then y.typnamespace::regnamespace || '.' end, y.typname, '(' || nullif(a.atttypmod, -1) || ')'),
+            case when c.collname <> 'default' then c.collname end), ', ' order by a.attname collate "C")
+        from pg_attribute a join pg_type y on y.oid = a.atttypid left join pg_collation c on c.oid = a.attcollation
+        where a.attrelid = to_regclass(n) and a.attnum > 0 and not a.attisdropped) as columns
       from unnest(bookkeeping) as n) as t;
     if found <> expected then
       raise exception using errcode = 'RV004', detail = found, message = format(
-        'the tables of the ledger were made by another version of this program (%s), and this one does not change them: use that version, %s',
-        coalesce(obj_description(to_regclass('event_source'), 'pg_class'), 'unnamed'), start_over);
+        'the tables of the ledger were made by another version of this program (%s), or changed, and this one does not change them: use that version, %s',
+        coalesce(obj_description(to_regclass('event_source'), 'pg_class'), 'unnamed'), put_aside);
     end if;
   elsif missing <> bookkeeping then
-    -- Made anew they would be empty: what a lost one said of files, ranges or rejects would be counted twice, or never.
+    -- Made again they would be empty: what a lost one said of files, ranges or rejects would be counted twice, or never.
     raise exception using errcode = 'RV003', message = format(
-      'of the tables that say what was counted, %s is missing: restore it from a backup, %s', array_to_string(missing, ', '), start_over);
+      'of the tables that say what was counted, %s is missing: %s, %s', array_to_string(missing, ', '), restore, put_aside);
   elsif to_regclass('users_revenue') is not null then
     if exists (select from users_revenue) then
       raise exception using errcode = 'RV003', message =
         'users_revenue has balances, but event_source, which says what was counted into them, is missing, so all of it would be counted again: '
-        'restore it from a backup, or put the balances aside with "alter table users_revenue rename to users_revenue_old" and start again';
+        || restore || ', or put the balances aside with "alter table users_revenue rename to users_revenue_old" and start again';
     end if;
   end if;
 
@@ -61,17 +89,53 @@ begin
     -- Watermarks without the sums that they stand for would make the ledger wrong without a word.
     if to_regclass('event_source') is not null then
       if exists (select from event_source where claimed_through > 0) then
-        raise exception using errcode = 'RV003', message =
-          'users_revenue is missing, but event_source says that events were counted into it: restore it from a backup, or start over with '
-          '"drop table if exists event_source, event_source_digest, event_range, event_part, rejected_event, event_source_path"';
+        raise exception using errcode = 'RV003', message = format(
+          'users_revenue is missing, but event_source says that events were counted into it: %s, %s', restore, put_aside);
       end if;
     end if;
-  else
-    select string_agg(format('%s %s%s%s', a.attname, format_type(a.atttypid, a.atttypmod),
-        case when c.collname <> 'default' then format(' collate "%s"', c.collname) else '' end,
-        case when a.attnotnull then ' not null' else '' end), ', ' order by a.attnum)
+  end if;
+
+  if exists (select from unnest(existing) as t join pg_class c on c.oid = to_regclass(t) where c.relpersistence = 't') then
+    raise exception using errcode = 'RV005', message =
+      'the search_path leads to temporary tables, which end with their session: set Search Path in ConnectionStrings:revenuedb to the schema of the ledger';
+  end if;
+
+  -- A crash of Postgres empties an UNLOGGED table, and keeps the others.
+  select string_agg(format('%I', c.relname), ', ' order by c.relname), string_agg(format('alter table %I set logged', c.relname), '; ' order by c.relname) into found, repair
+    from unnest(existing) as t join pg_class c on c.oid = to_regclass(t) where c.relpersistence = 'u';
+  if found is not null then
+    raise exception using errcode = 'RV006', message = format(
+      'UNLOGGED: %s in schema %I would be empty after a crash of Postgres, and the ledger wrong: run "%s" and start again', found, current_schema(), repair);
+  end if;
+
+  -- Upserts and compare-and-set rely on these keys. A deferrable one is checked too late, and "on conflict" refuses it.
+  select format('(%s) of %s', k.columns, k.name) || case when i.indexrelid is null then ' is missing' else ' is deferrable' end,
+      format('alter table %I %sadd %s (%s)', k.name, (select format('drop constraint %I, ', c.conname) from pg_constraint c where c.conindid = i.indexrelid and c.contype in ('p', 'u')), k.kind, k.columns)
+    into found, repair
+    from (values
+      ('users_revenue', 'primary key', 'user_id'), ('event_source', 'primary key', 'source_id'), ('event_source', 'unique', 'content_id, generation'),
+      ('event_source_digest', 'primary key', 'length, sha256'), ('event_range', 'primary key', 'range_id'), ('event_range', 'unique', 'source_id, from_offset'),
+      ('event_part', 'primary key', 'range_id, part_index'), ('rejected_event', 'primary key', 'source_id, "offset"')) as k (name, kind, columns)
+    left join lateral (
+      select i.indexrelid, i.indimmediate from pg_index i
+      where i.indrelid = to_regclass(k.name) and i.indisunique and i.indisvalid and i.indpred is null and i.indexprs is null and i.indisprimary = (k.kind = 'primary key')
+        and replace(k.columns, '"', '') = (
+          select string_agg(a.attname, ', ' order by o.place) from unnest(i.indkey::smallint[]) with ordinality as o (number, place)
+          join pg_attribute a on a.attrelid = i.indrelid and a.attnum = o.number where o.place <= i.indnkeyatts)
+      order by i.indimmediate desc limit 1) as i on true
+    where k.name = any (existing) and i.indimmediate is not true and (k.name <> 'users_revenue' or i.indexrelid is not null)
+    limit 1;
+  if found is not null then
+    raise exception using errcode = 'RV007', message = format('the key %s, on which exact counting relies: run "%s" and start again', found, repair);
+  end if;
+
+  if to_regclass('users_revenue') is not null then
+    select string_agg(concat_ws(' ', a.attname,
+        concat(case when y.typnamespace <> 'pg_catalog'::regnamespace then y.typnamespace::regnamespace || '.' end, y.typname, '(' || nullif(a.atttypmod, -1) || ')'),
+        case when c.collname <> 'default' then format('collate "%s"', c.collname) end,
+        case when a.attnotnull then 'not null' end), ', ' order by a.attnum)
       into found
-      from pg_attribute a left join pg_collation c on c.oid = a.attcollation
+      from pg_attribute a join pg_type y on y.oid = a.atttypid left join pg_collation c on c.oid = a.attcollation
       where a.attrelid = to_regclass('users_revenue') and a.attnum > 0 and not a.attisdropped;
     if found is distinct from 'user_id text collate "C" not null, revenue numeric not null'
       or not exists (
@@ -83,7 +147,7 @@ begin
         'put it aside with "alter table users_revenue rename to users_revenue_old" and start again, or use another database', found);
     end if;
   end if;
-end $$;
+end $check$;
 
 -- The ledger itself. numeric never overflows; collate "C" orders keys by their bytes, as the processor does. Pages are filled by half: a merge updates
 -- the users of a page together, and their new versions then fit beside the old ones without an entry in the index, which halves the time of an update.

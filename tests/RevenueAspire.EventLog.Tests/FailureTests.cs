@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using RevenueAspire.EventLog.Tests.Simulation;
 using RevenueAspire.Testing;
 
@@ -219,6 +220,24 @@ public sealed class FailureTests
         Assert.Equal(WriterState.Running, writer.State);
         Assert.Equal(AppendStatus.Appended, Append(writer, TestLog.Single("b", "key"))[0].Status);
         Assert.Equal(["a", "b"], Users());
+    }
+
+    [Fact]
+    public void Only_what_the_disk_refuses_is_reported_as_a_failure_of_the_disk()
+    {
+        var lines = new Lines();
+        var writer = SimulatedLog.Open(_disk, _disk.Start(), logger: lines);
+        _disk.Fails = (operation, _) => operation == DiskOperation.Write ? throw new InvalidOperationException("a bug") : false;
+        Append(writer, TestLog.Single("a"));
+        var line = Assert.Single(lines.Since(LogLevel.Error));
+        Assert.Contains("an error in this program", line, StringComparison.Ordinal);
+        Assert.Contains("InvalidOperationException: a bug", line, StringComparison.Ordinal);
+        Assert.DoesNotContain("disk", line.Split('\n')[0], StringComparison.Ordinal);
+        Heal();
+        writer.Step();
+        Fail(DiskOperation.Write, Segment);
+        Append(writer, TestLog.Single("b"));
+        Assert.Contains("the disk failed", lines.Since(LogLevel.Error)[^1], StringComparison.Ordinal);
     }
 
     private static AppendResult[] Append(EventLogWriter writer, params AppendGroup[] groups) => SimulatedLog.Append(writer, groups);

@@ -202,18 +202,4 @@ public sealed class LostFolderTests : IDisposable
         using var reader = EventLogReader.Open(Folder);
         return ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(TestLog.ReadAll(reader).Text));
     }
-
-    private sealed class Lines : ILogger<EventLogWriter>
-    {
-        private readonly System.Collections.Concurrent.ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
-
-        public List<string> Since(LogLevel level) => [.. _lines.Where(line => line.Level >= level).Select(line => line.Text)];
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            _lines.Enqueue((logLevel, formatter(state, exception) + (exception is null ? "" : "\n" + exception)));
-    }
 }

@@ -1,11 +1,12 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using RevenueAspire.Api.Reads;
-using RevenueAspire.EventLog;
+using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Degraded while the ledger cannot be read: events are accepted all the same.</summary>
-internal sealed class DatabaseHealthCheck(LedgerReader ledger, IEventLog log) : IHealthCheck
+/// <summary>Degraded while the ledger cannot be read: events are accepted nevertheless. Unhealthy when the ledger is wrong, or its tables cannot keep it right.</summary>
+/// <remarks>Settings of the server that matter at a power cut only are data and a warning: their operator chose them, and a status that never changes hides one that does.</remarks>
+internal sealed class DatabaseHealthCheck(LedgerGuard guard) : IHealthCheck
 {
     /// <summary>Shorter than a prober's patience.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
@@ -14,13 +15,32 @@ internal sealed class DatabaseHealthCheck(LedgerReader ledger, IEventLog log) : 
     {
         try
         {
-            var applied = await ledger.FindAppliedThroughAsync(log.LogId, cancellationToken).WaitAsync(Limit, cancellationToken);
-            return HealthCheckResult.Healthy("the ledger can be read", new Dictionary<string, object> { ["appliedThrough"] = applied ?? 0 });
+            var (state, applied) = await guard.CheckAsync(cancellationToken).WaitAsync(Limit, cancellationToken);
+            return state is null ? HealthCheckResult.Degraded("the tables of the ledger are not there yet; events are accepted") : Describe(state, applied);
         }
-        catch (Exception exception) when (exception is LedgerUnavailableException or TimeoutException)
+        catch (LedgerException refusal)
+        {
+            return HealthCheckResult.Unhealthy(refusal.Message);
+        }
+        catch (Exception exception) when (exception is LedgerUnavailableException or TimeoutException or IOException or EventLog.EventLogException)
         {
             // The reason may name hosts and users; it is in the log.
             return HealthCheckResult.Degraded("the database is away; events are accepted");
         }
+    }
+
+    private static HealthCheckResult Describe(LedgerState state, long applied)
+    {
+        var data = new Dictionary<string, object>
+        {
+            ["appliedThrough"] = applied,
+            ["schema"] = state.Schema,
+            ["synchronousCommit"] = state.SynchronousCommit,
+            ["fsync"] = state.Fsync,
+            ["fullPageWrites"] = state.FullPageWrites,
+        };
+        return state.Fault is { } fault
+            ? HealthCheckResult.Unhealthy(fault, data: data)
+            : HealthCheckResult.Healthy(string.Join("; warning: ", state.Warnings.Prepend("the ledger can be read")), data);
     }
 }

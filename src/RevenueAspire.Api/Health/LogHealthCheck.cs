@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Diagnostics.HealthChecks;
 using Microsoft.Extensions.Options;
+using RevenueAspire.Api.Reads;
 using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
@@ -7,7 +8,7 @@ namespace RevenueAspire.Api.Health;
 /// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c>, <c>keysFrom</c>, <c>keyWindow</c> and <c>keysShared</c> are part of the contract.</summary>
 /// <remarks>They are positions among the keys that are remembered: offsets of the log in files, numbers of keys in Postgres, where all processes share them (<c>keysShared</c>: then receipts name other
 /// ids, of several logs, and say nothing about positions). Before the database was reached nothing is known of them, and nothing is told: an id that is none would look like another log.</remarks>
-internal sealed class LogHealthCheck(IEventLog log, LogStorage storage, IOptions<EventLogOptions> options) : IHealthCheck
+internal sealed class LogHealthCheck(IEventLog log, LedgerGuard guard, LogStorage storage, IOptions<EventLogOptions> options) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
@@ -25,6 +26,11 @@ internal sealed class LogHealthCheck(IEventLog log, LogStorage storage, IOptions
             data["keysFrom"] = keys.From;
             data["keyWindow"] = options.Value.KeyWindow;
             data["keysShared"] = keys.Id != log.LogId;
+        }
+
+        if (guard.Refusal is { } refusal)
+        {
+            return Task.FromResult(HealthCheckResult.Unhealthy(refusal, data: data));
         }
 
         return Task.FromResult(log.State switch

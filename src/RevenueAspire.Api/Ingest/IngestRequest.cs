@@ -16,6 +16,9 @@ internal static class IngestRequest
     /// <summary>A disk takes longer to come back.</summary>
     private const int UnavailableRetrySeconds = 5;
 
+    /// <summary>A person has to act.</summary>
+    private const int RefusedRetrySeconds = 30;
+
     /// <summary>Bodies up to here are cheaper to drain than a connection is to make anew.</summary>
     private const int CheapToDrainBytes = 64 << 10;
 
@@ -89,6 +92,8 @@ internal static class IngestRequest
                 context, StatusCodes.Status503ServiceUnavailable, "Too many events are waiting for the disk. Nothing was appended; try again.", retryAfterSeconds: QueueFullRetrySeconds),
             AppendStatus.Unavailable => Problems.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable, "The log cannot be written at present. Nothing was appended; try again.", retryAfterSeconds: UnavailableRetrySeconds),
+            AppendStatus.Refused => Problems.WriteAsync(
+                context, StatusCodes.Status503ServiceUnavailable, $"{result.Error}. Nothing was appended.", retryAfterSeconds: RefusedRetrySeconds),
             AppendStatus.InDoubt => Problems.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable,
                 $"The log failed in the middle of the write, so it is not known whether this was appended. Only a repeat with the same {IdempotencyKey.Header} is safe; without one it may count twice.",

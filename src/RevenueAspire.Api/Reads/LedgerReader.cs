@@ -79,19 +79,41 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
     }
 
+    /// <summary>Checks what the ledger relies on, and reads the source of a log; the state is null where there is no ledger yet, the source where the ledger does not know the log.</summary>
+    /// <inheritdoc cref="ApplySchemaAsync"/>
+    public Task<(LedgerState? State, EventSource? Source)> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
+        UseAsync<(LedgerState?, EventSource?)>(
+            async cancellation =>
+            {
+                var database = services.GetRequiredService<NpgsqlDataSource>();
+                return await LedgerSchema.InspectAsync(database, cancellation) is { } state
+                    ? (state, await new SourceRegistry(database).FindAsync(logId, cancellation))
+                    : (null, null);
+            },
+            ReadTimeout, cancellationToken);
+
+    /// <summary>Creates or checks the tables of a log in Postgres.</summary>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="EventLog.EventLogException">The database cannot hold a log.</exception>
+    public Task CheckLogTablesAsync(CancellationToken cancellationToken) =>
+        UseAsync(
+            async cancellation =>
+            {
+                await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellation);
+                await PostgresLogSchema.ApplyAsync(connection, cancellation);
+                return true;
+            },
+            ReadTimeout, cancellationToken);
+
     /// <summary>Applies the schema.</summary>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     /// <exception cref="LedgerException">The database holds something else.</exception>
-    public async Task ApplySchemaAsync(CancellationToken cancellationToken)
+    public async Task<LedgerState> ApplySchemaAsync(CancellationToken cancellationToken)
     {
         try
         {
-            await UseAsync(
-                async cancellation =>
-                {
-                    await LedgerSchema.ApplyAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation);
-                    return true;
-                },
+            return await UseAsync(
+                cancellation => LedgerSchema.ApplyAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellation),
                 Timeout.InfiniteTimeSpan, cancellationToken);
         }
         finally

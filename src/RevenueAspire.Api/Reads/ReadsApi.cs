@@ -12,6 +12,7 @@ internal static class ReadsApi
         builder.Services.AddSingleton(services => new LedgerQueries(services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<LedgerReader>().AddSingleton<AppliedOffset>().AddSingleton<UserEvents>().AddSingleton<Receipts>();
         builder.Services.AddHostedService<SchemaSetup>();
+        builder.Services.AddSingleton<LedgerGuard>().AddHostedService(services => services.GetRequiredService<LedgerGuard>());
         return builder;
     }
 

@@ -28,8 +28,13 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
         {
             try
             {
-                await ledger.ApplySchemaAsync(stoppingToken);
-                LogReady(logger);
+                var state = await ledger.ApplySchemaAsync(stoppingToken);
+                LogReady(logger, state.Schema, state.Database);
+                foreach (var warning in state.Warnings)
+                {
+                    LogWarning(logger, warning);
+                }
+
                 return;
             }
             catch (LedgerUnavailableException)

@@ -10,9 +10,10 @@ internal static class PartMerge
 {
     // The part's lower bound is its predecessor's upper key.
     private const string Begin =
-        """
+        $"""
         select p.upper_key, p.merged_through, p.lower_key,
-          (select r.user_id from users_revenue r where r.user_id > greatest(p.lower_key, p.merged_through) order by r.user_id limit 1)
+          (select r.user_id from users_revenue r where r.user_id > greatest(p.lower_key, p.merged_through) order by r.user_id limit 1),
+          {LedgerContent.IsEmptied}
         from (
           select upper_key, merged_through,
             coalesce((select l.upper_key from event_part l where l.range_id = p.range_id and l.part_index = p.part_index - 1), '') as lower_key
@@ -150,6 +151,11 @@ internal static class PartMerge
             return null;
         }
 
+        if (rows.GetBoolean(4))
+        {
+            throw new LedgerException(LedgerContent.Emptied);
+        }
+
         if (!part.UpperKey.Span.SequenceEqual(rows.GetFieldValue<byte[]>(0)))
         {
             throw new InvalidOperationException("The part's upper key is not the frozen one.");
@@ -186,7 +192,7 @@ internal static class PartMerge
     // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
     private static string Statement(bool onlyNew) => new StringBuilder()
         .AppendLine("with moved as (")
-        .AppendLine("  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 returning 1")
+        .AppendLine($"  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not {LedgerContent.IsEmptied} returning 1")
         .AppendLine("), merged as (")
         .AppendLine(DeltaBatch.Upsert(first: 5, onlyNew))
         .AppendLine(")")

@@ -71,6 +71,7 @@ public sealed class RangeStore(NpgsqlDataSource database)
     /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
     /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone: read again.</returns>
     /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
+    /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
     public Task<bool> MergePartAsync(Guid rangeId, RangePart part, ISortedDeltas deltas, int batchRows, CancellationToken cancellationToken) =>
         PartMerge.MergeAsync(database, rangeId, part, deltas, batchRows, cancellationToken);
 
@@ -105,6 +106,7 @@ public sealed class RangeStore(NpgsqlDataSource database)
     /// <param name="tailHash">SHA-256 of the last up to 4096 bytes before <paramref name="to"/> (M11).</param>
     /// <param name="cancellationToken">Cancels; the range is then applied wholly or not at all, and the source says which (M6).</param>
     /// <returns>False when the offsets were elsewhere: nothing was changed, read the source again.</returns>
+    /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was changed.</exception>
     public Task<bool> TryApplyAsync(
         Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
         ReadOnlyMemory<byte> tailHash, CancellationToken cancellationToken) =>

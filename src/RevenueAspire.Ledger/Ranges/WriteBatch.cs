@@ -40,8 +40,9 @@ internal static class WriteBatch
     }
 
     /// <summary>Runs the batch and returns the last statement's first column.</summary>
+    /// <exception cref="LedgerException">It is null: the ledger was emptied, and nothing was written.</exception>
     public static Task<bool> ExecuteAsync(NpgsqlBatch batch, CancellationToken cancellationToken) =>
-        ExecuteAsync(batch, "boolean", static rows => rows.GetBoolean(0), cancellationToken);
+        ExecuteAsync(batch, "boolean", static rows => rows.IsDBNull(0) ? throw new LedgerException(LedgerContent.Emptied) : rows.GetBoolean(0), cancellationToken);
 
     /// <summary>Runs the batch and returns the last statement's first column, an offset or null.</summary>
     public static Task<long?> ExecuteOffsetAsync(NpgsqlBatch batch, CancellationToken cancellationToken) =>

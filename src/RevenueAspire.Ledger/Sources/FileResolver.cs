@@ -6,7 +6,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Knows files by their content (rule M10). Each call is one transaction under one advisory lock, so that two processors never create one content twice.</summary>
 internal sealed class FileResolver(NpgsqlDataSource database)
 {
-    // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql uses another.
+    // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql and eventlog.sql have others.
     private const string Lock = $"select {WriteBatch.CommitSynchronously}, pg_advisory_xact_lock(5641763209170222)";
 
     /// <summary>Paths per content.</summary>

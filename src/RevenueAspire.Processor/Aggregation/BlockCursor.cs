@@ -225,7 +225,7 @@ internal sealed class BlockCursor : IDisposable
         Damage.Add(new UnreadableStretch(_position, through, gap.Damage ?? UnknownDamage));
         if (_hash is not null)
         {
-            SourceScan.AppendDamage(_hash, _position, through);
+            Ledger.TailHash.AppendDamage(_hash, _position, through);
         }
 
         _position = through;

@@ -8,18 +8,19 @@ namespace RevenueAspire.Processor.CommandLine;
 /// <summary>The database at the beginning of a command: what a person must mend is said at once, instead of being tried again for a minute.</summary>
 internal static class CommandDatabase
 {
-    /// <summary>Connects, and applies the schema.</summary>
+    /// <summary>Connects, applies the schema, and writes to standard error which of several ledgers is in use.</summary>
+    /// <returns>Where the ledger is; its <see cref="LedgerState.Fault"/> is the caller's affair.</returns>
     /// <exception cref="UserErrorException">Not configured, down, or refusing.</exception>
     /// <exception cref="LedgerException">A database that cannot hold the ledger.</exception>
-    public static async Task OpenAsync(CommandServices services, CancellationToken cancellationToken)
+    public static async Task<LedgerState> OpenAsync(CommandServices services, CancellationToken cancellationToken)
     {
         var database = services.Database;
-        await services.Retry.RunAsync(
+        var state = await services.Retry.RunAsync(
             async token =>
             {
                 try
                 {
-                    await LedgerSchema.ApplyAsync(database, token).ConfigureAwait(false);
+                    return await LedgerSchema.ApplyAsync(database, token).ConfigureAwait(false);
                 }
                 catch (Exception exception) when (NeedsAPerson(exception))
                 {
@@ -27,6 +28,12 @@ internal static class CommandDatabase
                 }
             },
             cancellationToken).ConfigureAwait(false);
+        if (state.OtherSchemas.Count > 0)
+        {
+            await Console.Error.WriteLineAsync($"The ledger's database: {state.Warnings.First()}.").ConfigureAwait(false);
+        }
+
+        return state;
     }
 
     /// <summary>Nothing listens there, or the login, the database's name, a right or a setting is wrong. A server that is starting or full is only asked again, as are several hosts in a failover.</summary>

@@ -28,7 +28,13 @@ internal static class VerifyCommand
     {
         var services = Composition.BuildCommand();
         await using var owned = services.ConfigureAwait(false);
-        await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        var state = await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        if (state.Fault is { } fault)
+        {
+            // Each user that differs is listed nevertheless.
+            await Console.Error.WriteLineAsync($"{fault}.").ConfigureAwait(false);
+        }
+
         var verifier = new LedgerVerifier(services.Database, services.Types, services.Options);
         var listed = new List<LedgerDifference>();
         var result = await RunAsync(services, verifier, places, listed, json ? null : difference => Print(Text(difference, "the events say")), cancellationToken).ConfigureAwait(false);

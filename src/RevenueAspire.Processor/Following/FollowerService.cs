@@ -19,6 +19,7 @@ internal sealed partial class FollowerService(
     NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
 {
     private static readonly TimeSpan ScanPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LedgerPause = TimeSpan.FromSeconds(10);
     private readonly Dictionary<string, Followed> _followed = [];
     private readonly HashSet<(string Directory, Guid LogId)> _refused = [];
 
@@ -52,7 +53,7 @@ internal sealed partial class FollowerService(
         }
 
         using var beside = CancellationTokenSource.CreateLinkedTokenSource(stoppingToken);
-        var running = logs.RunAsync(beside.Token);
+        var running = Task.WhenAll(logs.RunAsync(beside.Token), WatchLedgerAsync(beside.Token));
         try
         {
             while (true)
@@ -101,7 +102,20 @@ internal sealed partial class FollowerService(
         await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
     }
 
-    private Task ApplySchemaAsync(CancellationToken cancellationToken) => LedgerSchema.ApplyAsync(database, cancellationToken);
+    private async Task ApplySchemaAsync(CancellationToken cancellationToken)
+    {
+        var state = await LedgerSchema.ApplyAsync(database, cancellationToken).ConfigureAwait(false);
+        if (state.Fault is { } fault)
+        {
+            throw new LedgerException(fault);
+        }
+
+        LogLedger(state.Schema, state.Database);
+        foreach (var warning in state.Warnings)
+        {
+            LogLedgerWarning(warning);
+        }
+    }
 
     /// <summary>A setting that no retry heals ends the program with a line that names it.</summary>
     private static async Task NamingSettingsAsync(Func<CancellationToken, Task> apply, CancellationToken cancellationToken)
@@ -113,6 +127,39 @@ internal sealed partial class FollowerService(
         catch (Exception exception) when (LedgerErrors.IsSettings(exception))
         {
             throw new UserErrorException(LedgerErrors.Describe(exception), exception);
+        }
+    }
+
+    /// <summary>Reports what makes the ledger wrong, once each time that it appears, also while nothing is to be applied. What would be applied meanwhile is refused by the statement that merges.</summary>
+    private async Task WatchLedgerAsync(CancellationToken cancellationToken)
+    {
+        string? reported = null;
+        while (true)
+        {
+            await Task.Delay(LedgerPause, time, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                var fault = (await LedgerSchema.InspectAsync(database, cancellationToken).ConfigureAwait(false))?.Fault;
+                ReportFault(fault);
+            }
+            catch (LedgerException refusal)
+            {
+                ReportFault(refusal.Message);
+            }
+            catch (Exception exception) when (exception is DbException or IOException or System.Net.Sockets.SocketException or TimeoutException)
+            {
+                // The followers report an unavailable database.
+            }
+        }
+
+        void ReportFault(string? fault)
+        {
+            if (fault is not null && fault != reported)
+            {
+                LogLedgerFault(fault);
+            }
+
+            reported = fault;
         }
     }
 

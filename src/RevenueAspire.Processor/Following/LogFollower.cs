@@ -52,7 +52,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         {
             // The service stops, or another log took this one's place.
         }
-        catch (Exception exception) when (exception is SourceStoppedException or EventLog.EventLogException)
+        catch (Exception exception) when (exception is SourceStoppedException or EventLog.EventLogException or LedgerException)
         {
             LogStopped(_name, exception.Message);
         }

@@ -1,15 +1,10 @@
 using System.Buffers;
-using System.Buffers.Binary;
-using System.Security.Cryptography;
 
 namespace RevenueAspire.Processor.Reading;
 
 /// <summary>Small looks into a source: where lines begin, and the hash of what lies before an offset. Bounded memory. Thread-safe.</summary>
 internal static class SourceScan
 {
-    /// <summary>Bytes before an offset that rule M11 hashes.</summary>
-    public const int TailBytes = 4096;
-
     private const int WindowBytes = 1 << 16;
 
     /// <summary>The first beginning of a line behind the newline that is looked for from an offset on, or the end.</summary>
@@ -72,44 +67,15 @@ internal static class SourceScan
         }
     }
 
-    /// <summary>SHA-256 of the last up to 4096 bytes before an offset (rule M11); empty at 0, and where retention has removed some of them.</summary>
-    /// <remarks>Bytes that cannot be had enter as their offsets.</remarks>
-    public static byte[] TailHash(ISourceReader source, long through)
-    {
-        var from = Math.Max(0, through - TailBytes);
-        if (through == 0 || from < source.FirstOffset)
+    /// <inheritdoc cref="Ledger.TailHash.Compute"/>
+    public static byte[] TailHash(ISourceReader source, long through) => Ledger.TailHash.Compute(
+        source.FirstOffset,
+        through,
+        (offset, destination) =>
         {
-            return [];
-        }
-
-        Span<byte> bytes = stackalloc byte[TailBytes];
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        while (from < through)
-        {
-            var read = source.Read(from, bytes[..(int)(through - from)]);
-            if (read.Count > 0)
-            {
-                hash.AppendData(bytes[..read.Count]);
-                from += read.Count;
-            }
-            else
-            {
-                AppendDamage(hash, from, read.DamagedThrough);
-                from = read.DamagedThrough;
-            }
-        }
-
-        return hash.GetHashAndReset();
-    }
-
-    /// <summary>Enters a stretch of bytes that cannot be had into a hash.</summary>
-    public static void AppendDamage(IncrementalHash hash, long from, long through)
-    {
-        Span<byte> offsets = stackalloc byte[16];
-        BinaryPrimitives.WriteInt64BigEndian(offsets, from);
-        BinaryPrimitives.WriteInt64BigEndian(offsets[8..], through);
-        hash.AppendData(offsets);
-    }
+            var read = source.Read(offset, destination);
+            return (read.Count, read.DamagedThrough);
+        });
 
     /// <summary>Reads exactly; what cannot be had is left as zeros.</summary>
     public static void Fill(ISourceReader source, long from, Span<byte> destination)

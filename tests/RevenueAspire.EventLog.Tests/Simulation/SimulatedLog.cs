@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using RevenueAspire.EventLog.Storage;
 
@@ -8,10 +9,10 @@ internal static class SimulatedLog
 {
     public const string Folder = "/log";
 
-    public static EventLogWriter Open(SimulatedDisk disk, IFileSystem files, Action<EventLogOptions>? change = null)
+    public static EventLogWriter Open(SimulatedDisk disk, IFileSystem files, Action<EventLogOptions>? change = null, ILogger<EventLogWriter>? logger = null)
     {
         Assert.Same(disk.Running, files);
-        return EventLogWriter.Open(TestLog.Options(Folder, change), TimeProvider.System, NullLogger<EventLogWriter>.Instance, files);
+        return EventLogWriter.Open(TestLog.Options(Folder, change), TimeProvider.System, logger ?? NullLogger<EventLogWriter>.Instance, files);
     }
 
     /// <summary>Enqueues groups, lets the writer do its step, and returns what they got.</summary>

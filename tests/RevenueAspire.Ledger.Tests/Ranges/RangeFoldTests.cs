@@ -13,7 +13,7 @@ public sealed class RangeFoldTests
         var source = await database.OpenLogAsync();
 
         // Ten lines applied live before: line numbers go on behind them.
-        await database.Ranges.TryApplyAsync(source.Id, 0, 100, new TestDeltas(), [], 10, 10, default, CancellationToken.None);
+        await database.Ranges.TryApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10, default, CancellationToken.None);
         var ranges = new List<EventRange>();
         for (var i = 1; i <= 4; i++)
         {
@@ -63,7 +63,7 @@ public sealed class RangeFoldTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
-        await database.Ranges.TryApplyAsync(source.Id, 0, 100, new TestDeltas(), [], 10, 10, default, CancellationToken.None);
+        await database.Ranges.TryApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10, default, CancellationToken.None);
         var claimed = (await database.Ranges.TryClaimAsync(source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
         var rejects = Enumerable.Range(0, 12_000).Select(line => new RejectedLine(100 + line, line, "bad", default)).ToArray();
         var range = (await database.Ranges.TryFreezeAsync(claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects, lines: 12_000), CancellationToken.None))!;

@@ -1,0 +1,50 @@
+namespace RevenueAspire.Ledger;
+
+/// <summary>Where the ledger is, and what it relies on, as of one look.</summary>
+/// <param name="Database">The database's name.</param>
+/// <param name="Schema">The schema of the tables in use: the first one of the search_path that has them.</param>
+/// <param name="OtherSchemas">Later schemas of the search_path that have a ledger too.</param>
+/// <param name="SynchronousCommit">The setting, as of a session of this role. Writes that claim, freeze, fold or apply live traffic insist on a synchronous commit.</param>
+/// <param name="Fsync">Off: a power cut may damage the database.</param>
+/// <param name="FullPageWrites">Off: a power cut may damage the database, unless its file system writes pages wholly or not at all.</param>
+public sealed record LedgerState(string Database, string Schema, IReadOnlyList<string> OtherSchemas, string SynchronousCommit, bool Fsync, bool FullPageWrites)
+{
+    /// <summary>Events were counted, but users_revenue is empty.</summary>
+    public bool IsEmptied { get; init; }
+
+    /// <summary>users_revenue has balances, but no source has counted events.</summary>
+    public bool IsUnaccounted { get; init; }
+
+    /// <summary>What is wrong with the content, and the repair; null when nothing is. Applying anything would make it worse.</summary>
+    public string? Fault => IsEmptied ? LedgerContent.Emptied : IsUnaccounted ? LedgerContent.Unaccounted : null;
+
+    /// <summary>What is worth a warning, in sentences without a full stop; often empty.</summary>
+    public IEnumerable<string> Warnings
+    {
+        get
+        {
+            if (OtherSchemas.Count > 0)
+            {
+                yield return $"the ledger in use is that of schema {Schema}; schema {string.Join(", ", OtherSchemas)} of the search_path has another one (set Search Path to choose)";
+            }
+
+            if (!Fsync)
+            {
+                yield return "fsync is off: a power cut may damage the database";
+            }
+
+            if (!FullPageWrites)
+            {
+                yield return "full_page_writes is off: a power cut may damage the database, unless its file system never tears a page";
+            }
+
+            if (SynchronousCommit == "off")
+            {
+                yield return "synchronous_commit is off: a crash of Postgres may take back merges that are repeated then";
+            }
+        }
+    }
+
+    /// <summary>One line for people.</summary>
+    public override string ToString() => $"the ledger is in schema {Schema} of database {Database}";
+}

@@ -1,0 +1,56 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Copies bytes of a source from an offset on.</summary>
+/// <returns>Bytes copied; where it is 0, the bytes up to DamagedThrough cannot be had, and reading goes on there.</returns>
+public delegate (int Count, long DamagedThrough) SourceBytes(long offset, Span<byte> destination);
+
+/// <summary>What <see cref="EventSource.TailHash"/> is (rule M11): the same for the processor, which stores it, and for the API, which compares it. Stateless.</summary>
+public static class TailHash
+{
+    /// <summary>Bytes before an offset that are hashed.</summary>
+    public const int Bytes = 4096;
+
+    /// <summary>SHA-256 of the last up to 4096 bytes before an offset; empty at 0, and where retention has removed some of them.</summary>
+    /// <remarks>Bytes that cannot be had enter as their offsets.</remarks>
+    public static byte[] Compute(long firstOffset, long through, SourceBytes read)
+    {
+        ArgumentNullException.ThrowIfNull(read);
+        var from = Math.Max(0, through - Bytes);
+        if (through == 0 || from < firstOffset)
+        {
+            return [];
+        }
+
+        Span<byte> bytes = stackalloc byte[Bytes];
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        while (from < through)
+        {
+            var (count, damagedThrough) = read(from, bytes[..(int)(through - from)]);
+            if (count > 0)
+            {
+                hash.AppendData(bytes[..count]);
+                from += count;
+            }
+            else
+            {
+                AppendDamage(hash, from, damagedThrough);
+                from = damagedThrough > from ? damagedThrough : throw new IOException($"nothing can be read at offset {from}");
+            }
+        }
+
+        return hash.GetHashAndReset();
+    }
+
+    /// <summary>Enters a stretch of bytes that cannot be had into a hash.</summary>
+    public static void AppendDamage(IncrementalHash hash, long from, long through)
+    {
+        ArgumentNullException.ThrowIfNull(hash);
+        Span<byte> offsets = stackalloc byte[16];
+        BinaryPrimitives.WriteInt64BigEndian(offsets, from);
+        BinaryPrimitives.WriteInt64BigEndian(offsets[8..], through);
+        hash.AppendData(offsets);
+    }
+}
