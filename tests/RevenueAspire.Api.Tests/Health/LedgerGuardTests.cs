@@ -94,7 +94,7 @@ public sealed class LedgerGuardTests : IDisposable
 
         await ScalarAsync(database, $"alter table {table} set unlogged; select ''");
         var refusal = await Assert.ThrowsAnyAsync<Exception>(() => ApiHost.StartAsync(_directory, database, $"EventLog:Engine={engine}"));
-        Assert.Contains($"UNLOGGED: {table}", Hosting.StartupFailure.Describe(refusal), StringComparison.Ordinal);
+        Assert.Contains($"UNLOGGED: {table}", RevenueAspire.Api.Hosting.StartupFailure.Describe(refusal), StringComparison.Ordinal);
     }
 
     private static async Task AssertRefusesAsync(ApiHost api, string cause)

@@ -44,7 +44,8 @@ internal static class Processor
             offset += raw.Length + 1;
         }
 
-        var tail = SHA256.HashData(bytes.AsSpan(Math.Max(0, bytes.Length - 4096)));
+        var whole = Encoding.UTF8.GetBytes(inFiles ? ReadFiles(api.LogDirectory, Math.Max(0, offset - TailHash.Bytes)) : ReadRows(source, logId, Math.Max(0, offset - TailHash.Bytes)));
+        var tail = SHA256.HashData(whole);
         Assert.True(await new RangeStore(source).TryApplyAsync(
             known.Id, known.AppliedThrough, offset, new Deltas(sums), rejects, lines.Length, lines.Length - rejects.Count, tail, CancellationToken.None));
     }

@@ -5,6 +5,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.ServiceDefaults;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;
@@ -44,7 +45,7 @@ public sealed class EmptiedLedgerTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Directory", log.Directory)]).Build();
         var lines = new ServiceLog();
         var time = new QuickTime();
-        using var service = new FollowerService(ledger.Database, ledger.Services(), configuration, time, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), lines);
+        using var service = new FollowerService(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, time, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), lines);
         await service.StartAsync(CancellationToken.None);
         await LogFollowing.AppliedAsync(ledger, log);
         Assert.Contains(lines.Lines, line => line.Contains("in schema public", StringComparison.Ordinal));
