@@ -25,7 +25,7 @@ public sealed class PatroniTests
                 // Strict: the new leader takes commits only once it has a synchronous standby, here the third node.
                 await load.MoreAsync(200);
                 cluster.Start(killed);
-                await cluster.WaitUntilRedundantAsync();
+                await cluster.WaitUntilWholeAsync();
             }
         }
         catch (TimeoutException exception)
