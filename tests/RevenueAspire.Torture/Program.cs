@@ -11,7 +11,7 @@ using RevenueAspire.Torture.Soak;
 // dotnet run -c Release --project tests/RevenueAspire.Torture -- soak --minutes 60 --rate 5000 [--engine files|postgres] [--seed N] [--keep]
 var minutes = new Option<double>("--minutes") { Description = "How long faults are injected; the checks at the end come on top.", DefaultValueFactory = _ => 5 };
 var seed = new Option<int?>("--seed") { Description = "Replays the choices of an earlier run. [default: random, printed]" };
-var faults = new Option<string>("--faults") { Description = $"Kinds of faults, separated by commas: {string.Join(",", FaultKinds.All)}; none for load alone. [default: all]", DefaultValueFactory = _ => string.Join(',', FaultKinds.All) };
+var faults = new Option<string>("--faults") { Description = $"Kinds of faults, separated by commas: {string.Join(",", FaultKinds.All)}; with --engine postgres also {string.Join(",", FaultKinds.Replicated)}; none for load alone. [default: all]", DefaultValueFactory = _ => string.Join(',', FaultKinds.All) };
 var engine = new Option<LogEngine>("--engine") { Description = "Where the log is: in files, with one process of the API; or in Postgres, with two.", DefaultValueFactory = _ => LogEngine.Files };
 var retention = new Option<Switch?>("--retention") { Description = "Log in files: remove what the ledger has, and remember few keys. [default: the seed decides]" };
 var keep = new Option<bool>("--keep") { Description = "Keep the folder with data and outputs also when nothing was found." };
@@ -27,7 +27,12 @@ faults.Validators.Add(result =>
 {
     if (FaultKinds.Parse(result.GetValue(faults) ?? "") is null)
     {
-        result.AddError($"--faults must be of {string.Join(",", FaultKinds.All)}, or none.");
+        result.AddError($"--faults must be of {string.Join(",", FaultKinds.All.Concat(FaultKinds.Replicated))}, or none.");
+    }
+    else if (FaultKinds.Parse(result.GetValue(faults) ?? "") is { } kinds && FaultKinds.NeedStandbys(kinds)
+        && (result.GetValue(engine) != LogEngine.Postgres || kinds.Except([.. FaultKinds.Replicated, FaultKinds.Kill]).Any()))
+    {
+        result.AddError($"--faults {string.Join(",", FaultKinds.Replicated)} need --engine postgres, and go with {FaultKinds.Kill} only.");
     }
 });
 

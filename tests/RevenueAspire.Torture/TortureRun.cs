@@ -41,7 +41,8 @@ internal sealed class TortureRun : IDisposable
     public static Task<int> RunAsync(TortureSettings settings, CancellationToken cancellationToken) =>
         RunFolder.UseAsync("torture", settings.Seed, settings.Replay, settings.Keep, async (folder, violations) =>
         {
-            await using var stage = await TortureStage.StartAsync(folder, settings.Engine, settings.Retains, new Random(settings.Seed), violations);
+            await using var replicas = FaultKinds.NeedStandbys(settings.Kinds) ? await ReplicatedPostgres.StartAsync() : null;
+            await using var stage = await TortureStage.StartAsync(folder, settings.Engine, replicas, settings.Retains, new Random(settings.Seed), violations);
             using var run = new TortureRun(settings, stage);
 
             // Who is waiting for a fault or an answer need not come to an end: the stage ends the processes.

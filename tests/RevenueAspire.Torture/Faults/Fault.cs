@@ -63,12 +63,22 @@ internal static class FaultKinds
     public const string Clock = "clock";
     public const string Rotation = "rotation";
 
+    public const string Failover = "failover";
+    public const string StandbyPaused = "standby-paused";
+
+    /// <summary>Those of a single database server.</summary>
     public static IReadOnlyList<string> All { get; } = [Kill, Postgres, Network, Disk, Clock, Rotation];
+
+    /// <summary>Those of a primary with two standbys; of the others, only <see cref="Kill"/> goes with them.</summary>
+    public static IReadOnlyList<string> Replicated { get; } = [Failover, StandbyPaused];
+
+    /// <summary>Whether any of the kinds needs standbys.</summary>
+    public static bool NeedStandbys(IReadOnlyList<string> kinds) => kinds.Any(Replicated.Contains);
 
     /// <summary>The kinds of a list; empty for <c>none</c>; null for a name that is none.</summary>
     public static IReadOnlyList<string>? Parse(string list)
     {
         string[] names = list == "none" ? [] : list.Split(',', StringSplitOptions.TrimEntries);
-        return names.All(All.Contains) ? names : null;
+        return names.All(All.Concat(Replicated).Contains) ? names : null;
     }
 }

@@ -3,10 +3,11 @@ using System.Diagnostics;
 using System.Text.RegularExpressions;
 using Npgsql;
 using RevenueAspire.LocalPostgres;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>The database server of a run: started, killed and started again on the same port and data. Its log goes to a file, and is read for deadlocks.</summary>
+/// <summary>The database server of a run, or a primary with two standbys: started, killed and started again on the same port and data. Its log goes to a file, and is read for deadlocks.</summary>
 internal sealed partial class PostgresHost : IAsyncDisposable
 {
     public const string Database = "revenuedb";
@@ -23,8 +24,13 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     private int _provoked;
     private int _linesOfDeadlock;
 
-    public PostgresHost(string dataDirectory, int port, string logFile)
+    /// <param name="dataDirectory">Of the single server.</param>
+    /// <param name="port">Of the single server.</param>
+    /// <param name="logFile">Of the single server.</param>
+    /// <param name="replicas">Used in place of a single server when given; the caller disposes them. Their logs are not read: no deadlocks are counted.</param>
+    public PostgresHost(string dataDirectory, int port, string logFile, ReplicatedPostgres? replicas = null)
     {
+        Replicas = replicas;
         _log = new StreamWriter(logFile, append: true) { AutoFlush = true };
         _options = new LocalPostgresOptions
         {
@@ -44,16 +50,21 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>Deadlocks that a foreign connection had a part in.</summary>
     public int ProvokedDeadlocks => Volatile.Read(ref _provoked);
 
+    /// <summary>The primary and its standbys, or null.</summary>
+    public ReplicatedPostgres? Replicas { get; }
+
     /// <summary>The port of the server itself.</summary>
     public int Port => _options.Port;
 
-    /// <summary>The connection string of the services, on the server's own port or on a proxy's.</summary>
-    public string ForServices(int port) => new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 10 }.ConnectionString;
+    /// <summary>The connection string of the services, on the server's own port or on a proxy's; or for all replicas, which have no proxy.</summary>
+    public string ForServices(int port) => Replicas?.ConnectionString(Database) ?? new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 10 }.ConnectionString;
 
     /// <summary>Past the proxy, to another database.</summary>
     public string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(Direct) { Database = database }.ConnectionString;
 
-    private string Direct => new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = _options.Port, Username = "postgres", Password = _options.Password, Database = Database, Pooling = false, Timeout = 5, CommandTimeout = 60, Options = Unaffected }.ConnectionString;
+    private string Direct => Replicas is { } replicas
+        ? new NpgsqlConnectionStringBuilder(replicas.ConnectionStringOf(replicas.Primary, Database)) { CommandTimeout = 60, Options = Unaffected }.ConnectionString
+        : new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = _options.Port, Username = "postgres", Password = _options.Password, Database = Database, Pooling = false, Timeout = 5, CommandTimeout = 60, Options = Unaffected }.ConnectionString;
 
     public bool IsRunning => _server is { Exited.IsCompleted: false };
 
@@ -65,7 +76,15 @@ internal sealed partial class PostgresHost : IAsyncDisposable
         await _gate.WaitAsync();
         try
         {
-            if (!IsRunning)
+            if (Replicas is { } replicas)
+            {
+                await replicas.HealAsync();
+                if (await replicas.ExecuteAsync($"select 1 from pg_database where datname = '{Database}'") is null)
+                {
+                    await replicas.ExecuteAsync($"create database {Database} template template0 encoding 'UTF8'");
+                }
+            }
+            else if (!IsRunning)
             {
                 if (_server is not null)
                 {

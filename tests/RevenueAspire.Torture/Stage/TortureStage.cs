@@ -21,7 +21,7 @@ internal sealed class TortureStage : IAsyncDisposable
     private readonly Queue<long> _marks = new();
     private Task _watching = Task.CompletedTask;
 
-    private TortureStage(string folder, LogEngine engine, bool retains, Random random, Violations violations)
+    private TortureStage(string folder, LogEngine engine, ReplicatedPostgres? replicas, bool retains, Random random, Violations violations)
     {
         (Folder, Engine, Retains, Violations, _random) = (folder, engine, retains, violations, random);
         var port = FreePort.Next();
@@ -30,7 +30,7 @@ internal sealed class TortureStage : IAsyncDisposable
         Clock.JumpTo(TimeSpan.Zero);
         var postgres = Directory.CreateDirectory(Path.Combine(folder, "postgres")).FullName;
         PostgresDisk = TmpfsMount.TryMount(postgres);
-        Postgres = new PostgresHost(Path.Combine(postgres, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"));
+        Postgres = new PostgresHost(Path.Combine(postgres, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"), replicas);
         DatabaseProxy = new FaultyProxy(port);
         _installation = new Installation(Postgres.ForServices(DatabaseProxy.Port), Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
         if (engine == LogEngine.Postgres)
@@ -126,9 +126,9 @@ internal sealed class TortureStage : IAsyncDisposable
         });
     }
 
-    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, bool retains, Random random, Violations violations)
+    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, ReplicatedPostgres? replicas, bool retains, Random random, Violations violations)
     {
-        var stage = new TortureStage(folder, engine, retains, random, violations);
+        var stage = new TortureStage(folder, engine, replicas, retains, random, violations);
         try
         {
             await stage.Postgres.EnsureRunningAsync();
