@@ -91,14 +91,20 @@ public sealed class PatroniCluster : IAsyncDisposable
     /// <summary>Waits until all three run, as the leader, a synchronous standby and another standby.</summary>
     public Task WaitUntilWholeAsync() => Eventually.EqualsAsync(
         "leader, replica, sync_standby",
-        async () => string.Join(", ", (await MembersAsync()).Where(member => member.State is "running" or "streaming").Select(member => member.Role).Order(StringComparer.Ordinal)),
+        async () =>
+        {
+            var running = (await MembersAsync()).Where(member => member.State is "running" or "streaming");
+            return string.Join(", ", running.Select(member => member.Role).Order(StringComparer.Ordinal));
+        },
         ElectionLimit,
         "all nodes run");
 
     /// <summary>The last lines of every log, for messages.</summary>
-    public string Logs() => string.Join(
-        '\n',
-        Directory.EnumerateFiles(_directory.Path, "*.log").Select(file => $"--- {Path.GetFileName(file)}\n{string.Join('\n', File.ReadLines(file).TakeLast(20))}"));
+    public string Logs()
+    {
+        var files = Directory.EnumerateFiles(_directory.Path, "*.log");
+        return string.Join('\n', files.Select(file => $"--- {Path.GetFileName(file)}\n{string.Join('\n', File.ReadLines(file).TakeLast(20))}"));
+    }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -119,10 +125,12 @@ public sealed class PatroniCluster : IAsyncDisposable
         _directory.Dispose();
     }
 
-    private static string? Programs() =>
-        !Directory.Exists("/usr/lib/postgresql")
-            ? null
-            : Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin")).LastOrDefault(bin => File.Exists(Path.Combine(bin, "postgres")));
+    private static string? Programs()
+    {
+        const string versions = "/usr/lib/postgresql";
+        var all = Directory.Exists(versions) ? Directory.EnumerateDirectories(versions).Select(version => Path.Combine(version, "bin")) : [];
+        return all.LastOrDefault(bin => File.Exists(Path.Combine(bin, "postgres")));
+    }
 
     private string ConnectionString(string database) =>
         $"Host={string.Join(',', _ports.Select(port => $"127.0.0.1:{port}"))};Username=postgres;Password={Password};Database={database};"
@@ -189,7 +197,8 @@ public sealed class PatroniCluster : IAsyncDisposable
         // setpriv and the shell become the program: the process id is the program's.
         string[] user = Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] : ["env"];
         const string script = """log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null""";
-        var start = new ProcessStartInfo("/bin/sh", ["-c", script, "sh", _directory.File(name + ".log"), .. user, program, .. arguments]) { WorkingDirectory = "/" };
+        string[] command = [_directory.File(name + ".log"), .. user, program, .. arguments];
+        var start = new ProcessStartInfo("/bin/sh", ["-c", script, "sh", .. command]) { WorkingDirectory = "/" };
         string[] prefixes = ["PG", "PATRONI_", "ETCD_"];
         foreach (var inherited in start.Environment.Keys.Where(key => prefixes.Any(prefix => key.StartsWith(prefix, StringComparison.Ordinal))).ToArray())
         {
