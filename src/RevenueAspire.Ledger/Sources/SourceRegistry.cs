@@ -47,18 +47,24 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     /// <param name="owner">Who asks.</param>
     /// <param name="lease">Length from now; all processors should use the same. A lease saves work; it protects nothing.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
-    public async Task<bool> TryLeaseAsync(Guid sourceId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
+    /// <returns>Whether the owner has the lease now, and where the source stands; null when the ledger does not know it.</returns>
+    public async Task<(bool IsHeld, long? AppliedThrough)> TryLeaseAsync(Guid sourceId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);
         await using var take = database.CreateCommand(
             """
-            update event_source set lease_owner = $2, lease_until = clock_timestamp() + $3
-            where source_id = $1 and (lease_owner is null or lease_owner = $2 or lease_until <= clock_timestamp() or lease_until > clock_timestamp() + $3)
+            with taken as (
+              update event_source set lease_owner = $2, lease_until = clock_timestamp() + $3
+              where source_id = $1 and (lease_owner is null or lease_owner = $2 or lease_until <= clock_timestamp() or lease_until > clock_timestamp() + $3)
+              returning 1)
+            select exists (select from taken), (select applied_through from event_source where source_id = $1)
             """);
         take.Parameters.Add(new() { Value = sourceId });
         take.Parameters.Add(new() { Value = owner });
         take.Parameters.Add(new() { Value = lease });
-        return await take.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
+        await using var rows = await take.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
+        return (rows.GetBoolean(0), rows.IsDBNull(1) ? null : rows.GetInt64(1));
     }
 
     /// <summary>Gives the lease back, if held.</summary>

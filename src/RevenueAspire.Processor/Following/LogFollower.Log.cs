@@ -25,4 +25,7 @@ internal sealed partial class LogFollower
 
     [LoggerMessage(3024, LogLevel.Warning, "{Directory}: cannot be read now, trying again: {Problem}")]
     private partial void LogUnreadable(string directory, string problem);
+
+    [LoggerMessage(3027, LogLevel.Warning, "{Directory}: the database has lost what it had applied of this log, after a failover or a restore; it is applied again from the log.")]
+    private partial void LogForgotten(string directory);
 }

@@ -158,14 +158,19 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         }
     }
 
-    /// <summary>Whether this processor applies the log; where it just became so, the source is read anew.</summary>
+    /// <summary>Whether this processor applies the log. Each answer says where the source stands: after a failover that may be before the last applies, whose wait for a standby was cancelled
+    /// (rule R1). Without new events nothing else would show that they have to be applied again.</summary>
     private async Task<bool> HoldLeaseAsync(long mark, CancellationToken cancellationToken)
     {
-        var before = _lease.IsHeld;
+        var (wasHeld, wasAsked) = (_lease.IsHeld, _lease.Asked);
         var held = await _lease.HoldAsync(isIdle: mark == _applied, cancellationToken).ConfigureAwait(false);
-        if (held && !before)
+        if (held && !wasHeld)
         {
             LogLeased(_name);
+        }
+
+        if (_lease.Asked != wasAsked && (_lease.AppliedThrough != _applied || (held && !wasHeld)))
+        {
             await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
         }
 
@@ -298,7 +303,15 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         return Math.Max(0, mark - applied);
     }
 
-    private async Task<EventSource> FindSourceAsync(CancellationToken cancellationToken) =>
-        await services.Retry.RunAsync(token => services.Sources.FindAsync(_logId, token), cancellationToken).ConfigureAwait(false)
-        ?? throw new SourceStoppedException($"{_name}: the ledger no longer knows this log: its database was replaced. Start the processor again.");
+    /// <summary>The source; made again where the database has lost it: then it has none of its sums either.</summary>
+    private async Task<EventSource> FindSourceAsync(CancellationToken cancellationToken)
+    {
+        if (await services.Retry.RunAsync(token => services.Sources.FindAsync(_logId, token), cancellationToken).ConfigureAwait(false) is { } source)
+        {
+            return source;
+        }
+
+        LogForgotten(_name);
+        return await services.Retry.RunAsync(token => services.Sources.OpenLogAsync(_logId, _name, token), cancellationToken).ConfigureAwait(false);
+    }
 }

@@ -9,7 +9,12 @@ internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider 
     private static readonly TimeSpan ReleaseWait = TimeSpan.FromSeconds(2);
     private readonly Guid _owner = Guid.NewGuid();
     private volatile bool _held;
-    private long? _asked;
+
+    /// <summary>Time stamp of the last request; null before the first.</summary>
+    public long? Asked { get; private set; }
+
+    /// <summary>Where the source stood when the database was last asked for the lease; null when it did not know the source.</summary>
+    public long? AppliedThrough { get; private set; }
 
     /// <summary>Held when last asked.</summary>
     public bool IsHeld => _held;
@@ -19,14 +24,14 @@ internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider 
     /// <param name="cancellationToken">Stops waiting for the database.</param>
     public async Task<bool> HoldAsync(bool isIdle, CancellationToken cancellationToken)
     {
-        if (_asked is { } asked && (_held || isIdle) && time.GetElapsedTime(asked) < services.Options.Lease / 3)
+        if (Asked is { } asked && (_held || isIdle) && time.GetElapsedTime(asked) < services.Options.Lease / 3)
         {
             return _held;
         }
 
-        var held = await services.Retry.RunAsync(token => services.Sources.TryLeaseAsync(logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
-        _asked = time.GetTimestamp();
-        return _held = held;
+        (_held, AppliedThrough) = await services.Retry.RunAsync(token => services.Sources.TryLeaseAsync(logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
+        Asked = time.GetTimestamp();
+        return _held;
     }
 
     /// <summary>Gives the lease back, so that another takes over at once.</summary>

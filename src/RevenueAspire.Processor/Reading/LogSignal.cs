@@ -74,7 +74,7 @@ internal sealed partial class LogSignal(NpgsqlDataSource database, TimeProvider 
         }
     }
 
-    [LoggerMessage(3014, LogLevel.Information, "The database is behind a pooler, through which no notification comes: logs are looked at once a second. "
+    [LoggerMessage(3017, LogLevel.Information, "The database is behind a pooler, through which no notification comes: logs are looked at once a second. "
         + "ConnectionStrings:revenuedb-session, which leads past the pooler, makes it milliseconds.")]
     private static partial void LogPooler(ILogger logger);
 }

@@ -54,7 +54,7 @@ public sealed class OverviewQueriesTests
         var queries = new OverviewQueries(database.Source);
         var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
         var log = await database.OpenLogAsync();
-        Assert.True(await database.Registry.TryLeaseAsync(log.Id, first, LedgerDatabase.Lease, CancellationToken.None));
+        Assert.True((await database.Registry.TryLeaseAsync(log.Id, first, LedgerDatabase.Lease, CancellationToken.None)).IsHeld);
         Assert.NotNull(await database.Ranges.TryClaimAsync(log.Id, 0, 100, first, LedgerDatabase.Lease, CancellationToken.None));
         Assert.Equal(1, (await queries.ReadAsync([], 1, CancellationToken.None)).ProcessorsAtWork);
         Assert.NotNull(await database.Ranges.TryClaimAsync(log.Id, 100, 200, second, LedgerDatabase.Lease, CancellationToken.None));

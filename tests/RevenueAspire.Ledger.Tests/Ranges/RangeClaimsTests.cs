@@ -166,20 +166,20 @@ public sealed class RangeClaimsTests
         var source = await database.OpenLogAsync();
         var owners = Enumerable.Range(0, 8).Select(_ => Guid.NewGuid()).ToList();
         var got = await Task.WhenAll(owners.Select(owner => database.Registry.TryLeaseAsync(source.Id, owner, Lease, CancellationToken.None)));
-        Assert.Single(got, true);
-        var holder = owners[Array.IndexOf(got, true)];
+        Assert.Single(got, answer => answer.IsHeld);
+        var holder = owners[Array.FindIndex(got, answer => answer.IsHeld)];
         var other = owners.First(owner => owner != holder);
 
-        Assert.True(await database.Registry.TryLeaseAsync(source.Id, holder, Lease, CancellationToken.None));
+        Assert.True((await database.Registry.TryLeaseAsync(source.Id, holder, Lease, CancellationToken.None)).IsHeld);
         await database.Registry.ReleaseAsync(source.Id, other, CancellationToken.None);
-        Assert.False(await database.Registry.TryLeaseAsync(source.Id, other, Lease, CancellationToken.None));
+        Assert.False((await database.Registry.TryLeaseAsync(source.Id, other, Lease, CancellationToken.None)).IsHeld);
         await database.ExecuteAsync("update event_source set lease_until = clock_timestamp() - interval '1 ms'");
-        Assert.True(await database.Registry.TryLeaseAsync(source.Id, other, Lease, CancellationToken.None));
+        Assert.True((await database.Registry.TryLeaseAsync(source.Id, other, Lease, CancellationToken.None)).IsHeld);
         await database.ExecuteAsync("update event_source set lease_until = clock_timestamp() + interval '31 s'");
-        Assert.True(await database.Registry.TryLeaseAsync(source.Id, holder, Lease, CancellationToken.None));
+        Assert.True((await database.Registry.TryLeaseAsync(source.Id, holder, Lease, CancellationToken.None)).IsHeld);
         await database.Registry.ReleaseAsync(source.Id, holder, CancellationToken.None);
-        Assert.True(await database.Registry.TryLeaseAsync(source.Id, other, Lease, CancellationToken.None));
-        Assert.False(await database.Registry.TryLeaseAsync(Guid.NewGuid(), other, Lease, CancellationToken.None));
+        Assert.True((await database.Registry.TryLeaseAsync(source.Id, other, Lease, CancellationToken.None)).IsHeld);
+        Assert.False((await database.Registry.TryLeaseAsync(Guid.NewGuid(), other, Lease, CancellationToken.None)).IsHeld);
     }
 
     [Fact]
@@ -194,7 +194,7 @@ public sealed class RangeClaimsTests
         const string Versions = "select (select xmin::text || ctid::text || xmax::text from event_source) || (select xmin::text || ctid::text || xmax::text from event_range)";
         var before = await database.ScalarAsync<string>(Versions);
         Assert.Null(await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None));
-        Assert.False(await database.Registry.TryLeaseAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.False((await database.Registry.TryLeaseAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None)).IsHeld);
         Assert.Equal(new FoldResult(0, 1), await database.FoldAsync(source.Id));
         Assert.Equal(source.Id, (await database.Registry.OpenLogAsync(source.Id, source.Name, CancellationToken.None)).Id);
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
