@@ -16,6 +16,9 @@ public sealed class PostgresLogReader : IDisposable
     /// <summary>Read at a time, in bytes of the log.</summary>
     private const long WindowBytes = 1 << 20;
 
+    /// <summary>How long a reader waits for the standbys before it reports that they are unavailable.</summary>
+    private const int ConfirmSeconds = 2;
+
     private const string Columns = "from_offset, to_offset, encoding, crc, bytes";
 
     private readonly NpgsqlDataSource? _database;
@@ -86,25 +89,56 @@ public sealed class PostgresLogReader : IDisposable
     /// <inheritdoc cref="Open(NpgsqlDataSource, Guid)"/>
     internal static PostgresLogReader OpenWithin(NpgsqlConnection connection, Guid logId) => Open(new PostgresLogReader(null, connection, logId, ownsSnapshot: false));
 
-    /// <summary>Asks the database for the log's end.</summary>
+    /// <summary>Asks the database for the log's end. With synchronous standbys it is returned once their quorum has it.</summary>
+    /// <remarks>A commit whose wait for the standbys was cancelled is visible, but a server that takes over may have other bytes at its offsets. They must never be applied (rule R1).
+    /// A snapshot needs no quorum: log and ledger in it are of one server.</remarks>
     /// <exception cref="EventLogException">The log is gone.</exception>
-    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    /// <exception cref="IOException">The database cannot be asked now, or its standbys have not confirmed the log's end.</exception>
     public long ReadDurableMark()
     {
         lock (_gate)
         {
             return Ask(connection =>
             {
-                using var command = new NpgsqlCommand("select first_offset, end_offset from event_log where log_id = $1", connection) { Parameters = { new() { Value = LogId } } };
-                using var rows = command.ExecuteReader(CommandBehavior.SingleRow);
-                if (!rows.Read())
+                var (first, end, hasStandbys) = FindBounds(connection);
+                if (end > _end && hasStandbys && _snapshot is null && !IsConfirmed(connection))
                 {
-                    throw new EventLogException($"{Name}: the database no longer has this log: it was replaced, or restored to an earlier state");
+                    throw new IOException("the synchronous standbys have not confirmed the end of the log");
                 }
 
-                Volatile.Write(ref _firstOffset, rows.GetInt64(0));
-                return _end = rows.GetInt64(1);
+                Volatile.Write(ref _firstOffset, first);
+                return _end = end;
             });
+        }
+    }
+
+    private (long First, long End, bool HasStandbys) FindBounds(NpgsqlConnection connection)
+    {
+        using var command = new NpgsqlCommand("select first_offset, end_offset, current_setting('synchronous_standby_names') <> '' from event_log where log_id = $1", connection)
+        {
+            Parameters = { new() { Value = LogId } },
+        };
+        using var rows = command.ExecuteReader(CommandBehavior.SingleRow);
+        return rows.Read()
+            ? (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2))
+            : throw new EventLogException($"{Name}: the database no longer has this log: it was replaced, or restored to an earlier state");
+    }
+
+    /// <summary>Whether a commit that is later than all that is visible reached its quorum. Its time-out ends nothing but the wait of this empty commit.</summary>
+    private static bool IsConfirmed(NpgsqlConnection connection)
+    {
+        var isConfirmed = true;
+        void Watch(object sender, NpgsqlNoticeEventArgs notice) => isConfirmed &= notice.Notice.Routine != LogSession.WaitRoutine;
+        connection.Notice += Watch;
+        try
+        {
+            using var barrier = new NpgsqlCommand(LogSession.Barrier, connection) { CommandTimeout = ConfirmSeconds };
+            barrier.ExecuteNonQuery();
+            return isConfirmed;
+        }
+        finally
+        {
+            connection.Notice -= Watch;
         }
     }
 

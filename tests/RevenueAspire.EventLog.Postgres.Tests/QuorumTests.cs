@@ -76,6 +76,26 @@ public sealed class QuorumTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task R1_a_reader_does_not_return_bytes_that_may_be_on_one_machine_only()
+    {
+        var log = await OpenAsync();
+        var first = await PostgresLog.AppendAsync(log, "a");
+        using var reader = PostgresLogReader.Open(_database!, first.Receipt.LogId);
+        var end = reader.ReadDurableMark();
+        await SetStandbysAsync("absent");
+        var appended = PostgresLog.AppendAsync(log, "b");
+        await CancelWaitsAsync();
+        Assert.Equal(AppendStatus.InDoubt, (await appended).Status);
+        Assert.True(await ExecuteAsync("select max(end_offset) from event_log") > end);
+
+        Assert.Contains("standbys", Assert.Throws<IOException>(() => reader.ReadDurableMark()).Message, StringComparison.Ordinal);
+        Assert.Throws<IOException>(() => reader.Read(end, new byte[100]));
+
+        await SetStandbysAsync("");
+        Assert.True(reader.ReadDurableMark() > end);
+    }
+
+    [Fact]
     public async Task R2_a_known_key_is_not_answered_while_its_commit_may_be_on_one_machine_only()
     {
         var (first, second) = (await OpenAsync(), await OpenAsync());

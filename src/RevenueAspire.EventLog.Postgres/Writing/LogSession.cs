@@ -54,10 +54,10 @@ internal sealed class LogSession : IAsyncDisposable
         """;
 
     /// <summary>Routine of Postgres that waits for synchronous standbys. Its name is in the warning in every language.</summary>
-    private const string WaitRoutine = "SyncRepWaitForLSN";
+    internal const string WaitRoutine = "SyncRepWaitForLSN";
 
     // A transactional message in the write-ahead log: a commit that changes no table, and that standbys confirm like any other.
-    private const string Barrier = $"select {Durable}, pg_logical_emit_message(true, 'revenueaspire', '')";
+    internal const string Barrier = $"select {Durable}, pg_logical_emit_message(true, 'revenueaspire', '')";
 
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlCommand _append;
