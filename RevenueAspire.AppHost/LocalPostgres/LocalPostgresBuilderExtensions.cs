@@ -32,9 +32,10 @@ public static class LocalPostgresBuilderExtensions
                 ResourceType = "LocalPostgres",
                 State = KnownResourceStates.NotStarted,
                 CreationTimeStamp = DateTime.UtcNow,
-                Urls = [new UrlSnapshot("tcp", string.Create(CultureInfo.InvariantCulture, $"tcp://localhost:{server.Port}"), IsInternal: false) { IsInactive = true }],
                 Properties = [new("Data directory", dataDirectory), new("Port", server.Port)],
             })
+            // An annotation: the orchestrator overwrites the addresses of a snapshot with those of annotations.
+            .WithUrl(string.Create(CultureInfo.InvariantCulture, $"tcp://localhost:{server.Port}"))
             .WithIconName("DatabaseMultiple")
             .WithHealthCheck(healthCheck)
             .ExcludeFromManifest()
