@@ -22,7 +22,7 @@ public sealed class MistakeTests
     [InlineData("RevenueAspire.Processor", 1, "directory", "process", "/")]
     [InlineData("RevenueAspire.Processor", 2, "FILE", "process")]
     [InlineData("RevenueAspire.Processor", 2, "--agian", "process", "a.jsonl", "--agian")]
-    [InlineData("RevenueAspire.Processor", 2, "a.jsonl", "verify", "a.jsonl")]
+    [InlineData("RevenueAspire.Processor", 2, "--repair", "verify", "--repair")]
     public async Task A_wrong_call_says_what_is_wrong(string project, int exitCode, string named, params string[] arguments)
     {
         // With a database where the call gets that far, so that the file is the only mistake.

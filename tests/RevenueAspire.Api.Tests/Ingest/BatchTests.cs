@@ -148,7 +148,7 @@ public sealed class BatchTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:00.1");
         using var holder = await api.ConnectAsync();
         await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n{Sample.Add("slow", 1)}\n");
-        await Task.Delay(200);
+        await Task.Delay(TimeSpan.FromSeconds(1));
 
         (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 15_000)))).ExpectProblem(503, null);
         Assert.Empty(api.Records());
