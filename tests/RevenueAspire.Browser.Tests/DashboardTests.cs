@@ -80,6 +80,8 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
     public async Task A_trace_covers_client_API_and_log_commit_and_the_merge_is_linked_to_it()
     {
         await using var page = await dashboard.OpenAsync(chromium.Browser, height: 560);
+        await page.Page.Row("client").Locator("fluent-button[title^='Sends the sample file']").ClickAsync();
+        await page.Page.Locator("fluent-toast-b", new() { HasText = "\"Send events.jsonl\" succeeded" }).WaitForAsync();
         await page.Page.GotoAsync(new Uri(new Uri(page.Page.Url), "/traces").ToString());
         var trace = page.Page.Locator("tr", new() { HasText = "POST /generateEvents" }).First;
         await Eventually.IsTrueAsync(async () =>
