@@ -45,7 +45,7 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
         await using var page = await dashboard.OpenAsync(chromium.Browser);
         await page.Page.ChooseAsync("processor", "Process a file");
         await page.Page.FillAndConfirmAsync("Process a file", path);
-        var table = page.Page.Locator("fluent-dialog[type=modal]", new() { HasText = path });
+        var table = page.Page.Locator("fluent-dialog[type=modal] fluent-dialog-body", new() { HasText = path });
         await table.WaitForAsync();
         Assert.Matches("day1\\.jsonl\\s+counted\\s+1\\s+1\\s+0\\s", await table.InnerTextAsync());
         await table.Locator("fluent-button[title=Close]").ClickAsync();
@@ -80,9 +80,19 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
     public async Task A_trace_covers_client_API_and_log_commit_and_the_merge_is_linked_to_it()
     {
         await using var page = await dashboard.OpenAsync(chromium.Browser, height: 560);
-        await page.Page.Locator("a[href*='traces']").First.ClickAsync();
-        await page.Page.Locator("fluent-text-input input").First.FillAsync("generateEvents");
-        await page.Page.Locator("tr", new() { HasText = "client: POST /generateEvents" }).First.Locator("td[col-index='2']").ClickAsync();
+        await page.Page.Row("client").Locator("fluent-button[title^='Sends the sample file']").ClickAsync();
+        await page.Page.Locator("fluent-toast-b", new() { HasText = "\"Send events.jsonl\" succeeded" }).WaitForAsync();
+        await page.Page.GotoAsync(new Uri(new Uri(page.Page.Url), "/traces").ToString());
+        var trace = page.Page.Locator("tr", new() { HasText = "POST /generateEvents" }).First;
+        await Eventually.IsTrueAsync(async () =>
+        {
+            // Input before the page is connected is lost.
+            await page.Page.Locator("fluent-text-input input").First.FillAsync("");
+            await page.Page.Locator("fluent-text-input input").First.FillAsync("generateEvents");
+            await Task.Delay(TimeSpan.FromSeconds(1));
+            return await trace.CountAsync() > 0;
+        });
+        await trace.Locator("td[col-index='2']").ClickAsync();
         await page.Page.Locator("tr", new() { HasText = "log commit" }).First.WaitForAsync();
         var spans = await page.Page.Locator("tr").AllInnerTextsAsync();
         Assert.Contains(spans, span => Shows(span, "POST /generateEvents", "client"));
@@ -106,7 +116,7 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
     /// <summary>Name and state of each row; of a replica, the name of its project.</summary>
     private static async Task<string> StatesAsync(IPage page)
     {
-        var cells = await page.Locator("tr[role=row]:has(td)").EvaluateAllAsync<string[]>("rows => rows.map(row => `${row.cells[0].innerText.trim().split('-')[0]} ${row.cells[1].innerText.trim()}`)");
+        var cells = await page.Locator("tr[role=row]:has(td)").EvaluateAllAsync<string[]>("rows => rows.map(row => `${row.cells[0].innerText.trim().split('-')[0]} ${row.cells[1]?.innerText.trim()}`)");
         return string.Join('\n', cells);
     }
 

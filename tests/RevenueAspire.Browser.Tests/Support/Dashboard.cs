@@ -26,9 +26,13 @@ public sealed class Dashboard : IAsyncDisposable
     /// <summary>Opens the dashboard's first page after the sample was sent and counted.</summary>
     internal async Task<OpenPage> OpenAsync(IBrowser browser, int height = 900)
     {
-        _host ??= Pictures is null ? RunningAppHost.Start(_parent.File("data")) : RunningAppHost.Start(_parent.File("data"), ApiPort, ClientPort);
-        await _host.WaitUntilUpAsync();
-        await _host.HasRevenueAsync("user1", 27);
+        if (_host is null)
+        {
+            _host = Pictures is null ? RunningAppHost.Start(_parent.File("data")) : RunningAppHost.Start(_parent.File("data"), ApiPort, ClientPort);
+            await _host.WaitUntilUpAsync();
+            await _host.HasRevenueAsync("user1", 27);
+        }
+
         return await OpenPage.OpenAsync(browser, await _host.LoginUrlAsync(), height: height);
     }
 
