@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using Aspire.Hosting;
 using Aspire.Hosting.ApplicationModel;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests;
@@ -81,6 +82,17 @@ public sealed class ModelTests
         await model.App.ResourceNotifications.WaitForResourceAsync("api", KnownResourceStates.FailedToStart, limit.Token);
 
         await Eventually.IsTrueAsync(() => model.Complaints.Any(line => line.Contains($"Port {port}, where the api is to listen, is in use", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task A_wrong_password_is_one_line_in_the_log_of_the_service_that_needs_the_database()
+    {
+        var connectionString = new NpgsqlConnectionStringBuilder(await TestPostgres.CreateDatabaseAsync()) { Password = "wrong" }.ConnectionString;
+        await using var model = await RunningModel.StartAsync(null, $"--ConnectionStrings:revenuedb={connectionString}");
+
+        await Eventually.IsTrueAsync(() => model.Lines.Any(line => line.StartsWith("processor", StringComparison.Ordinal) && line.Contains("refused the login", StringComparison.Ordinal)), RunningModel.StartLimit);
+
+        Assert.DoesNotContain(model.Lines, line => line.Contains("   at ", StringComparison.Ordinal) || line.Contains("=wrong", StringComparison.Ordinal));
     }
 
     private static InteractionInputCollection Arguments(params (string Name, string Value)[] values) =>

@@ -28,6 +28,9 @@ internal sealed class RunningModel : IAsyncDisposable
 
     public HttpClient Client => field ??= App.CreateHttpClient("client");
 
+    /// <summary>All lines of the resources' logs.</summary>
+    public ConcurrentQueue<string> Lines { get; } = [];
+
     /// <summary>What the resources have logged as warning or error.</summary>
     public ConcurrentQueue<string> Complaints { get; } = [];
 
@@ -133,9 +136,13 @@ internal sealed class RunningModel : IAsyncDisposable
         {
             await foreach (var batch in App.Services.GetRequiredService<ResourceLoggerService>().WatchAsync(instance).WithCancellation(_watching.Token))
             {
-                foreach (var line in batch.Where(line => line.IsErrorMessage || line.Content.Contains("Z fail ", StringComparison.Ordinal) || line.Content.Contains("Z crit ", StringComparison.Ordinal)))
+                foreach (var line in batch)
                 {
-                    Complaints.Enqueue($"{instance}: {line.Content}");
+                    Lines.Enqueue($"{instance}: {line.Content}");
+                    if (line.IsErrorMessage || line.Content.Contains("Z fail ", StringComparison.Ordinal) || line.Content.Contains("Z crit ", StringComparison.Ordinal))
+                    {
+                        Complaints.Enqueue($"{instance}: {line.Content}");
+                    }
                 }
             }
         }

@@ -78,9 +78,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         }
 
         string[] command = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet", dll, .. arguments];
-        if (Signals.IsInterruptIgnored)
+        if (Signals.AreIgnored)
         {
-            command = ["env", "--default-signal=INT", .. command];
+            command = ["env", "--default-signal=HUP,INT", .. command];
         }
 
         if (redirections is not null)

@@ -120,7 +120,8 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
             {
                 if (mark == _applied)
                 {
-                    // Nothing to apply, for anybody: the log's own mark tells when that changes, and the database is left alone.
+                    // Nothing to apply, for any processor: the log's own mark shows when that changes, and the database is left alone.
+                    Volatile.Write(ref _standbyLag, 0);
                     await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
                     continue;
                 }

@@ -55,7 +55,9 @@ public sealed class RetentionTests
         }
 
         await installation.AssertLedgerAsync(file.Totals);
-        var copy = installation.File("copy.jsonl");
+        // Next to its old place verify would find it.
+        using var elsewhere = new TempDirectory();
+        var copy = elsewhere.File("copy.jsonl");
         File.Move(file.Path, copy);
         await AssertCannotCheckAsync(installation, file.Path);
         Assert.Equal("", file.Totals.DifferenceTo(await installation.LedgerAsync()));
