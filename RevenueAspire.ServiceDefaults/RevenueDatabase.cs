@@ -60,8 +60,8 @@ public static partial class Extensions
             return new SessionDatabase(services.GetRequiredService<NpgsqlDataSource>(), isSeparate: false);
         }
 
-        var completed = ConnectionStringRules.Complete(
-            $"ConnectionStrings:{SessionDatabaseName}", connectionString, services.GetRequiredService<IHostEnvironment>().ApplicationName, leastConnections: 1);
+        var completed = Complete(
+            SessionDatabaseName, connectionString, services.GetRequiredService<IHostEnvironment>().ApplicationName, leastConnections: 1);
         return new SessionDatabase(BuildSlim(completed), isSeparate: true);
     }
 
@@ -78,7 +78,19 @@ public static partial class Extensions
     internal static string? WithDefaults(string? connectionString, string applicationName, bool hasLog = false) =>
         string.IsNullOrWhiteSpace(connectionString)
             ? null
-            : ConnectionStringRules.Complete($"ConnectionStrings:{DatabaseName}", connectionString, applicationName, leastConnections: hasLog ? 2 : 1);
+            : Complete(DatabaseName, connectionString, applicationName, leastConnections: hasLog ? 2 : 1);
+
+    private static string Complete(string name, string connectionString, string applicationName, int leastConnections)
+    {
+        try
+        {
+            return ConnectionStringRules.Complete($"ConnectionStrings:{name}", connectionString, applicationName, leastConnections);
+        }
+        catch (FormatException exception)
+        {
+            throw new StartupException(exception.Message, exception);
+        }
+    }
 
     /// <summary>Whether the log is in the database too. A wrong value is reported by the part that opens the log.</summary>
     private static bool HasLog(IConfiguration configuration) => string.Equals(configuration["EventLog:Engine"], "Postgres", StringComparison.OrdinalIgnoreCase);

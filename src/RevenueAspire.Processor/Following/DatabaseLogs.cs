@@ -1,9 +1,9 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using RevenueAspire.EventLog;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
-using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor.Following;
 

@@ -7,9 +7,9 @@ using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
-using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Processor.Following;
 

@@ -8,10 +8,10 @@ using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Reading;
 using RevenueAspire.Processor.Tests.Support;
-using RevenueAspire.ServiceDefaults;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;

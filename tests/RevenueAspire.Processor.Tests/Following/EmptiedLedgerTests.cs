@@ -3,9 +3,9 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Hosting.Internal;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Tests.Support;
-using RevenueAspire.ServiceDefaults;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;

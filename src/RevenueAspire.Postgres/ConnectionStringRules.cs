@@ -1,12 +1,11 @@
 using System.Data.Common;
 using Npgsql;
-using RevenueAspire.CommandLine;
 
-namespace RevenueAspire.ServiceDefaults;
+namespace RevenueAspire.Postgres;
 
 /// <summary>Checks a connection string before its first use, and sets each value that this program relies on. Stateless.</summary>
 /// <remarks>No message of the driver about a connection string is passed on, since it may hold the password. Messages name keywords, never values.</remarks>
-internal static class ConnectionStringRules
+public static class ConnectionStringRules
 {
     private const string Form = "Write it like Host=localhost;Username=postgres;Password=...;Database=revenuedb.";
 
@@ -23,7 +22,7 @@ internal static class ConnectionStringRules
     /// <param name="connectionString">As the user has written it.</param>
     /// <param name="applicationName">Shown in pg_stat_activity where the connection string does not name it.</param>
     /// <param name="leastConnections">Connections that the program holds at once.</param>
-    /// <exception cref="StartupException">The connection string cannot work; one line names the keyword.</exception>
+    /// <exception cref="FormatException">The connection string cannot work; one line names the keyword.</exception>
     public static string Complete(string setting, string connectionString, string applicationName, int leastConnections)
     {
         var builder = Parse(setting, connectionString);
@@ -87,7 +86,7 @@ internal static class ConnectionStringRules
     {
         if (connectionString.Contains("://", StringComparison.Ordinal) && connectionString.IndexOf("://", StringComparison.Ordinal) is var at && !connectionString[..at].Contains('='))
         {
-            throw new StartupException($"{setting}: this is a URL, but must be a list of keywords. {Form}");
+            throw new FormatException($"{setting}: this is a URL, but must be a list of keywords. {Form}");
         }
 
         var pairs = new DbConnectionStringBuilder();
@@ -97,7 +96,7 @@ internal static class ConnectionStringRules
         }
         catch (ArgumentException)
         {
-            throw new StartupException($"{setting}: not a list of Keyword=value, separated by semicolons; a value with a semicolon, quote or leading space goes between quotes. {Form}");
+            throw new FormatException($"{setting}: not a list of Keyword=value, separated by semicolons; a value with a semicolon, quote or leading space goes between quotes. {Form}");
         }
 
         var builder = new NpgsqlConnectionStringBuilder();
@@ -106,7 +105,7 @@ internal static class ConnectionStringRules
             // Part of a password that holds a semicolon may stand where a keyword belongs: only a keyword of the driver is named.
             if (!IsKeyword(keyword))
             {
-                throw new StartupException(
+                throw new FormatException(
                     $"{setting}: it has a keyword that the driver does not know (number {pairs.Keys.Cast<string>().TakeWhile(other => other != keyword).Count() + 1} of {pairs.Count}). {Form}");
             }
 
@@ -116,13 +115,13 @@ internal static class ConnectionStringRules
             }
             catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidCastException or OverflowException or NotSupportedException)
             {
-                throw new StartupException($"{setting}: {Name(connectionString, keyword)} has a value that the driver does not take. {Form}");
+                throw new FormatException($"{setting}: {Name(connectionString, keyword)} has a value that the driver does not take. {Form}");
             }
         }
 
         if (string.IsNullOrWhiteSpace(builder.Host))
         {
-            throw new StartupException($"{setting}: Host is missing. {Form}");
+            throw new FormatException($"{setting}: Host is missing. {Form}");
         }
 
         return builder;
@@ -153,7 +152,7 @@ internal static class ConnectionStringRules
         {
             if (!condition)
             {
-                throw new StartupException($"{setting}: {message}");
+                throw new FormatException($"{setting}: {message}");
             }
         }
 
@@ -162,7 +161,7 @@ internal static class ConnectionStringRules
             var (source, file) = path is null ? (variable, Environment.GetEnvironmentVariable(variable)) : ($"{setting}: {keyword}", path);
             if (builder.SslMode != SslMode.Disable && !string.IsNullOrEmpty(file) && !File.Exists(file))
             {
-                throw new StartupException($"{source} names a file that is not there, or cannot be read.");
+                throw new FormatException($"{source} names a file that is not there, or cannot be read.");
             }
         }
     }
@@ -178,7 +177,7 @@ internal static class ConnectionStringRules
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException or NotSupportedException)
         {
-            throw new StartupException($"{setting}: the driver does not take these keywords together: {string.Join(", ", builder.Keys.Cast<string>())}. {Form}");
+            throw new FormatException($"{setting}: the driver does not take these keywords together: {string.Join(", ", builder.Keys.Cast<string>())}. {Form}");
         }
     }
 

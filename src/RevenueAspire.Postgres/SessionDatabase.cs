@@ -1,6 +1,6 @@
 using Npgsql;
 
-namespace RevenueAspire.ServiceDefaults;
+namespace RevenueAspire.Postgres;
 
 /// <summary>The database for a part that needs a session of its own on the server: a notification reaches only the session that listens. Thread-safe.</summary>
 /// <param name="source">Connects past a pooler where one is configured.</param>
