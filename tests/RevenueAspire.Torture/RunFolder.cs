@@ -58,6 +58,12 @@ internal static class RunFolder
 
         if (failed)
         {
+            // Repeated here, since the end of a long output is read first and a log may be cut in the middle.
+            foreach (var message in violations.Shown)
+            {
+                Console.WriteLine(message);
+            }
+
             Console.WriteLine($"Again: {replay}");
         }
 

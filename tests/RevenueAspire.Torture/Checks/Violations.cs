@@ -25,8 +25,12 @@ internal sealed class Violations(Action<string> say)
 {
     private const int ShownOfAKind = 20;
     private readonly ConcurrentDictionary<ViolationKind, int> _counts = new();
+    private readonly ConcurrentQueue<string> _shown = new();
 
     public bool Any => !_counts.IsEmpty;
+
+    /// <summary>The messages that were printed: up to 20 per kind.</summary>
+    public IEnumerable<string> Shown => _shown;
 
     public int Count(ViolationKind kind) => _counts.GetValueOrDefault(kind);
 
@@ -34,7 +38,9 @@ internal sealed class Violations(Action<string> say)
     {
         if (_counts.AddOrUpdate(kind, 1, (_, count) => count + 1) <= ShownOfAKind)
         {
-            say($"VIOLATION {kind}: {message}");
+            var line = $"VIOLATION {kind}: {message}";
+            _shown.Enqueue(line);
+            say(line);
         }
     }
 }
