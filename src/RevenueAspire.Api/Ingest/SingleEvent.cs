@@ -12,7 +12,7 @@ using RevenueAspire.Events;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no log line.</summary>
-internal sealed class SingleEvent(IEventLog log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
+internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
 {
     /// <summary>A builder a thread: between its first and last use for a request nothing is awaited.</summary>
     [ThreadStatic]
