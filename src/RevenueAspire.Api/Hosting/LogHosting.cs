@@ -17,7 +17,7 @@ internal static class LogHosting
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<AccessControl>();
         // The container disposes the writer after the server has drained: queued events are written and acknowledged first.
-        if (builder.ReadLogEngine() == LogEngine.Postgres)
+        if (LogEngines.Read(builder.Configuration) == LogEngine.Postgres)
         {
             builder.Services.AddSingleton(StartInPostgres);
         }
@@ -31,13 +31,6 @@ internal static class LogHosting
         builder.Services.AddHostedService<LogRetentionService>();
         return builder;
     }
-
-    /// <summary>Where the log is kept.</summary>
-    /// <exception cref="EventLogException">The setting is neither.</exception>
-    public static LogEngine ReadLogEngine(this WebApplicationBuilder builder) =>
-        builder.Configuration["EventLog:Engine"] is not { Length: > 0 } text ? LogEngine.File
-        : Enum.TryParse<LogEngine>(text, ignoreCase: true, out var engine) && Enum.IsDefined(engine) ? engine
-        : throw new EventLogException($"EventLog:Engine must be {nameof(LogEngine.File)} or {nameof(LogEngine.Postgres)}, not '{text}'.");
 
     private static EventLogWriter StartInPostgres(IServiceProvider services)
     {
