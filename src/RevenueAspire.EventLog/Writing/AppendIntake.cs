@@ -106,13 +106,12 @@ internal sealed class AppendIntake
     }
 
     /// <summary>Refuses new groups for good.</summary>
-    /// <returns>False when it was called before.</returns>
-    public bool Stop()
+    public void Stop()
     {
         lock (_gate)
         {
+            _stopping = true;
             Monitor.PulseAll(_gate);
-            return !_stopping && (_stopping = true);
         }
     }
 

@@ -25,6 +25,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     private readonly List<PendingAppend> _taken = [];
     private Answers _answers = new();
     private int _lastCommitGroups;
+    private int _isDisposed;
     private bool _isOverdue;
 
     /// <summary>Whether a commit is in doubt, and since when.</summary>
@@ -35,12 +36,15 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     /// <inheritdoc cref="EventLogWriter.DisposeAsync"/>
     public async ValueTask DisposeAsync()
     {
-        if (intake.Stop() && !_ended.Task.IsCompleted)
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
+            // First the patience: the thread may end at once.
             _stop.CancelAfter(StopPatience);
+            intake.Stop();
         }
 
         await _ended.Task.ConfigureAwait(false);
+        _stop.Dispose();
     }
 
     public void Run()
@@ -72,7 +76,6 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         store.Close(_stop.Token);
         _metrics.Dispose();
         _ended.TrySetResult();
-        _stop.Dispose();
     }
 
     /// <summary>One commit of what is queued, or one attempt to recover.</summary>
