@@ -12,9 +12,6 @@ namespace RevenueAspire.EventLog.Postgres;
 /// until the next session has read it back: see <see cref="LogSession"/>.</remarks>
 public sealed class PostgresLogStore : ILogStore
 {
-    /// <summary>Between two notifications of the processors at least.</summary>
-    private static readonly TimeSpan NotifyInterval = TimeSpan.FromMilliseconds(10);
-
     /// <summary>How long an append in doubt waits for the next session to read it back, long before clients stop waiting.</summary>
     private static readonly TimeSpan DefaultDoubtPatience = TimeSpan.FromSeconds(3);
 
@@ -26,29 +23,24 @@ public sealed class PostgresLogStore : ILogStore
 
     private readonly NpgsqlDataSource _database;
     private readonly ILogger<PostgresLogStore> _logger;
-    private readonly TimeSpan _aliveInterval;
     private readonly CommitWait _commitWait;
     private readonly PostgresLogCaretaker _caretaker;
 
-    // Guards the position and the memory of keys.
     private readonly Lock _gate = new();
     private (Guid LogId, long DurableMark) _position;
-    private KeyMemory _memory;
 
     // Of the writer's thread alone.
     private LogSession? _session;
     private Guid? _logId;
-    private long _aliveAt;
-    private long _notifiedAt;
-    private long _memoryAt;
-    private bool _mustNotify;
+    private readonly SessionUpkeep _upkeep;
 
     /// <summary>Where the commit that is in doubt would end, and since when; null when none is.</summary>
     private (long End, long Since)? _doubt;
 
     private PostgresLogStore(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresLogStore> logger, TimeSpan aliveInterval, TimeSpan doubtPatience)
     {
-        (_database, _logger, _aliveInterval, DoubtPatience) = (database, logger, aliveInterval, doubtPatience);
+        (_database, _logger, DoubtPatience) = (database, logger, doubtPatience);
+        _upkeep = new SessionUpkeep(aliveInterval);
         _commitWait = new CommitWait(database, doubtPatience);
         _caretaker = new PostgresLogCaretaker(database, options, logger);
         var place = new NpgsqlConnectionStringBuilder(database.ConnectionString);
@@ -75,27 +67,11 @@ public sealed class PostgresLogStore : ILogStore
     public TimeSpan DoubtPatience { get; }
 
     /// <remarks>Of the database, for all processes: positions are numbers of keys. At most a few seconds old.</remarks>
-    KeyMemory ILogStore.Keys
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _memory;
-            }
-        }
-    }
+    KeyMemory ILogStore.Keys => _upkeep.Keys;
 
     string? ILogStore.OpeningError => "the database has not been reached yet";
 
-    TimeSpan ILogStore.MaintenanceDue
-    {
-        get
-        {
-            var due = TimeSpan.FromTicks(Math.Min(Due(_memoryAt, _aliveInterval).Ticks, Due(_aliveAt, _aliveInterval).Ticks));
-            return _mustNotify && Due(_notifiedAt, NotifyInterval) is var notify && notify < due ? notify : due;
-        }
-    }
+    TimeSpan ILogStore.MaintenanceDue => _upkeep.Due;
 
     private (Guid LogId, long DurableMark) Position
     {
@@ -171,8 +147,7 @@ public sealed class PostgresLogStore : ILogStore
                 }
 
                 Position = (_session.LogId, batch.To);
-                _aliveAt = started;
-                _mustNotify = true;
+                _upkeep.Committed(started);
                 return new CommitResult(batch.From, batch.To - batch.From);
             }
         }
@@ -220,26 +195,7 @@ public sealed class PostgresLogStore : ILogStore
     {
         try
         {
-            if (_mustNotify && Due(_notifiedAt, NotifyInterval) <= TimeSpan.Zero)
-            {
-                (_mustNotify, _notifiedAt) = (false, Stopwatch.GetTimestamp());
-                _session!.NotifyAsync(stop).GetAwaiter().GetResult();
-            }
-
-            if (Due(_memoryAt, _aliveInterval) <= TimeSpan.Zero)
-            {
-                _memoryAt = Stopwatch.GetTimestamp();
-                SetMemory(_session!.ReadMemoryAsync(stop).GetAwaiter().GetResult());
-            }
-
-            if (Due(_aliveAt, _aliveInterval) <= TimeSpan.Zero)
-            {
-                _aliveAt = Stopwatch.GetTimestamp();
-                if (!_session!.StayAliveAsync(stop).GetAwaiter().GetResult())
-                {
-                    throw new LogClosedException();
-                }
-            }
+            _upkeep.RunAsync(_session!, stop).GetAwaiter().GetResult();
         }
         catch (Exception exception)
         {
@@ -320,15 +276,13 @@ public sealed class PostgresLogStore : ILogStore
         }
     }
 
-    private static TimeSpan Due(long since, TimeSpan interval) => interval - Stopwatch.GetElapsedTime(since);
-
     private Doubt Settle(LogSession session, long? endFound, CancellationToken stop)
     {
         var memory = session.ReadMemoryAsync(stop).GetAwaiter().GetResult();
         var position = Position;
 
         // A log without an event is removed when its process shows no sign of life for a while. In the same database a missing log can mean nothing else when nothing of it was acknowledged.
-        var wasRemoved = endFound is null && position.DurableMark == 0 && memory.Id == _memory.Id;
+        var wasRemoved = endFound is null && position.DurableMark == 0 && memory.Id == _upkeep.Keys.Id;
         var found = wasRemoved ? 0 : endFound;
         var doubt = _doubt is null || found is not null ? Doubt.NotAppended : Doubt.Unknown;
         if (_doubt is { } commit && found == commit.End)
@@ -355,19 +309,9 @@ public sealed class PostgresLogStore : ILogStore
         _session = session;
         _logId = session.LogId;
         OpeningFsync = session.OpeningCommit;
-        _aliveAt = _notifiedAt = _memoryAt = Stopwatch.GetTimestamp();
-        _mustNotify = true;
-        SetMemory(memory);
+        _upkeep.Begin(memory);
         Position = (session.LogId, session.End);
         return doubt;
-    }
-
-    private void SetMemory(KeyMemory memory)
-    {
-        lock (_gate)
-        {
-            _memory = memory;
-        }
     }
 
     private void Drop(Exception cause)

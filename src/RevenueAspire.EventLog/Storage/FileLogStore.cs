@@ -33,13 +33,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
     private long _durableMark;
     private long _firstOffset;
 
-    private readonly Lock _keysGate = new();
-    private KeyIndex _keys;
-
-    // Guards the reader, which IsRecord opens and the end of the writer's thread closes.
-    private readonly Lock _readerGate = new();
-    private EventLogReader? _reader;
-    private bool _readerClosed;
+    private readonly DurableKeys _keys;
+    private readonly RecordLookup _records;
 
     // Held while segments are removed and while recovery reads them.
     private readonly Lock _segmentsInUse = new();
@@ -50,7 +45,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
         _logger = loggers.CreateLogger<FileLogStore>();
         LogId = logId;
         Directory = Path.GetFullPath(options.Directory);
-        _keys = Adopt(recovered);
+        (_keys, _records) = (new DurableKeys(logId), new RecordLookup(Directory, files));
+        Adopt(recovered);
         _firstOffset = LogFiles.Segments(files.List(Directory))[0];
         LogPin.CreateFile(files, Directory);
         try
@@ -80,16 +76,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     public long FirstOffset => Volatile.Read(ref _firstOffset);
 
     /// <summary>Keys of records from this offset on are remembered (0 while none was forgotten).</summary>
-    public long KeysFrom
-    {
-        get
-        {
-            lock (_keysGate)
-            {
-                return _keys.KeysFrom;
-            }
-        }
-    }
+    public long KeysFrom => _keys.From;
 
     /// <summary>What the last recovery found: that of the start, or a later one after a disk error.</summary>
     public RecoveryReport LastRecovery { get; private set; } = null!;
@@ -151,23 +138,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     /// <summary>True when a record begins at this offset, below the mark, in a retained segment. Reads from disk.</summary>
     /// <exception cref="EventLogException">The log is gone, or is being closed.</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
-    public bool IsRecord(long offset)
-    {
-        if (offset < 0 || offset >= DurableMark)
-        {
-            return false;
-        }
-
-        lock (_readerGate)
-        {
-            if (_readerClosed)
-            {
-                throw new EventLogException($"{Directory}: the log is being closed");
-            }
-
-            return (_reader ??= EventLogReader.Open(Directory, _files)).IsRecord(offset);
-        }
-    }
+    public bool IsRecord(long offset) => offset >= 0 && offset < DurableMark && _records.IsRecord(offset);
 
     /// <summary>Removes sealed segments, the oldest first: those that the ledger has and whose keys are forgotten anyway. Nothing while the log is pinned (<see cref="LogPin"/>) or failing.</summary>
     /// <param name="appliedThrough">The ledger has every event before this offset, and its database has flushed that.</param>
@@ -195,34 +166,12 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     bool ILogStore.TryGetKey(UInt128 key, out KnownKey known)
     {
-        lock (_keysGate)
-        {
-            // A record that is no longer there is not promised again.
-            if (!_isLost && _keys.TryGet(key, out var record))
-            {
-                known = new KnownKey(key, record.Body, new Receipt(LogId, record.Offset), record.Count, record.RejectedCount);
-                return true;
-            }
-        }
-
+        // A record that is no longer there is not promised again.
         known = default;
-        return false;
+        return !_isLost && _keys.TryGet(key, out known);
     }
 
-    void ILogStore.AddKeys(List<PendingAppend> groups)
-    {
-        lock (_keysGate)
-        {
-            foreach (var pending in groups)
-            {
-                var group = pending.Group;
-                if (group.HasKey)
-                {
-                    _keys.Add(new KeyedRecord(group.KeyHash, group.BodyHash, pending.Receipt.Offset, group.Count, group.RejectedCount));
-                }
-            }
-        }
-    }
+    void ILogStore.AddKeys(List<PendingAppend> groups) => _keys.Add(groups);
 
     CommitResult ILogStore.Commit(List<PendingAppend> groups, ICommitObserver observer, CancellationToken stop)
     {
@@ -285,15 +234,9 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     void ILogStore.Close(CancellationToken stop)
     {
-        lock (_readerGate)
+        if (!_records.Close())
         {
-            if (_readerClosed)
-            {
-                return;
-            }
-
-            _readerClosed = true;
-            _reader?.Dispose();
+            return;
         }
 
         try
@@ -336,11 +279,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     /// <summary>Forgets keys and offsets before their segments are removed: a start must not find keys that this process has forgotten, nor the other way round.</summary>
     internal void ForgetBefore(long offset)
     {
-        lock (_keysGate)
-        {
-            _keys.ForgetBefore(offset);
-        }
-
+        _keys.ForgetBefore(offset);
         Volatile.Write(ref _firstOffset, offset);
     }
 
@@ -383,19 +322,15 @@ public sealed class FileLogStore : ILogStore, IDisposable
             recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark, mayUndo: !_lockWasLost);
         }
 
-        var keys = Adopt(recovered);
-        lock (_keysGate)
-        {
-            _keys = keys;
-        }
-
+        Adopt(recovered);
         (_needsRecovery, _lockWasLost) = (false, false);
     }
 
-    private KeyIndex Adopt(RecoveredLog recovered)
+    private void Adopt(RecoveredLog recovered)
     {
         _log = new SegmentedLog(_files, Directory, _directoryLock, LogId, _options, recovered);
         LastRecovery = recovered.Report;
+        _keys.Replace(_log.Keys);
         Volatile.Write(ref _durableMark, _log.End);
         var report = recovered.Report;
         if (report.HasLoss || report.SealsMade.Count > 0)
@@ -405,6 +340,5 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
 
         EventLogMessages.Recovered(_logger, Directory, report.Case, report.Mark, report.Kept.Length, report.Dropped.Length, report.Keys);
-        return _log.Keys;
     }
 }
