@@ -11,6 +11,20 @@ public static class PostgresLogs
     /// <summary>Notified after commits: <c>listen</c> to it, and look again now and then all the same.</summary>
     public const string Channel = "revenue_event_log";
 
+    /// <summary>What the name of a source begins with that is a log in Postgres; then its id.</summary>
+    private const string Scheme = "postgres:";
+
+    /// <summary>The name of a log's source.</summary>
+    public static string SourceName(Guid logId) => $"{Scheme}{logId:N}";
+
+    /// <summary>Whether a source's name is that of such a log.</summary>
+    public static bool TryParseSourceName(string name, out Guid logId)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        logId = default;
+        return name.StartsWith(Scheme, StringComparison.Ordinal) && Guid.TryParseExact(name.AsSpan(Scheme.Length), "N", out logId);
+    }
+
     /// <summary>All logs, the oldest first.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
     public static async Task<List<LogExtent>> ListAsync(NpgsqlDataSource database, CancellationToken cancellationToken)

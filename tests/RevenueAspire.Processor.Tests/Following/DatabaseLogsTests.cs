@@ -79,18 +79,18 @@ public sealed class DatabaseLogsTests
         await using var one = NpgsqlDataSource.Create(ledger.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
         await using var log = await OpenAsync(ledger.Database);
         var signal = new LogSignal(one, TimeProvider.System, NullLogger.Instance);
-        using var followed = DatabaseLog.Open(one, signal, log.LogId);
-        Assert.Equal(0, followed.ReadDurableMark());
+        using var followed = LogSourceReader.Open(one, signal, log.LogId);
+        Assert.Equal(0, followed.ReadEnd());
         Assert.Equal(AppendStatus.Appended, (await log.AppendAsync(Group("a", 1), CancellationToken.None)).Status);
-        var mark = followed.ReadDurableMark();
+        var mark = followed.ReadEnd();
 
         // The only connection is taken: whoever asks now waits.
         await using (await one.OpenConnectionAsync())
         {
-            Assert.Equal(mark, followed.EstimateDurableMark());
+            Assert.Equal(mark, followed.EstimateEnd());
             signal.Tell(new Dictionary<Guid, long> { [log.LogId] = mark + 1 });
-            Assert.Equal(mark + 1, followed.EstimateDurableMark());
-            Assert.Throws<IOException>(() => followed.ReadDurableMark());
+            Assert.Equal(mark + 1, followed.EstimateEnd());
+            Assert.Throws<IOException>(() => followed.ReadEnd());
         }
     }
 
