@@ -13,6 +13,9 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
 
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(3);
 
+    /// <summary>A loop without a pause uses nearly all of the time. Compiling, and a machine with other work, use less.</summary>
+    private static readonly TimeSpan MaxUsed = Watched * 0.75;
+
     private readonly LogPlace _place = new(LogEngine.File);
     private readonly List<TcpClient> _flood = [];
 
@@ -49,7 +52,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
         used = process.ProcessorTime - used;
         output.WriteLine($"{open} descriptors are open, {segments} events of 60 KB were taken, and {used.TotalSeconds:0.00} s of processor time used in {Watched.TotalSeconds} s.");
         Assert.True(open < Limit - 16, $"{open} of {Limit} descriptors are open.");
-        Assert.True(used < Watched / 2, $"The API was busy for {used}.");
+        Assert.True(used < MaxUsed, $"The API was busy for {used}.");
         await process.WaitForLineAsync("Raise that limit (ulimit -n)");
 
         CloseFlood();
@@ -75,8 +78,8 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
         await Task.Delay(Watched);
         used = process.ProcessorTime - used;
 
-        Assert.False(waiting.IsCompleted);
-        Assert.True(used < Watched / 2, $"The API was busy for {used}.");
+        Assert.False(waiting.IsCompleted, $"The request has ended: {waiting.Status} {waiting.Exception}");
+        Assert.True(used < MaxUsed, $"The API was busy for {used}.");
         await SetLimitAsync(process, 4096);
         Assert.Equal(HttpStatusCode.OK, (await waiting).StatusCode);
     }
