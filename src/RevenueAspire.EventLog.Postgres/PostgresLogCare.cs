@@ -170,7 +170,7 @@ public static class PostgresLogCare
         try
         {
             Fill(reader, start, bytes.AsSpan(0, (int)(end - start)));
-            using var one = Commit.Of(start, bytes.AsSpan(0, (int)(end - start)));
+            using var one = Batch.Of(start, bytes.AsSpan(0, (int)(end - start)));
             await using var replace = new NpgsqlCommand(
                 """
                 with gone as (delete from event_log_batch where log_id = $1 and from_offset > $2 and to_offset <= $3)

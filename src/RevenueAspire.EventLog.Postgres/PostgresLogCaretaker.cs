@@ -1,15 +1,14 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
+using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Postgres;
 
 /// <summary>Decides what is tidied up in the logs of a database, one pass after the other: what stays is bounded, however often processes end and others begin. Not thread-safe; any number of processes may have one.</summary>
 /// <param name="database">The database.</param>
 /// <param name="options">Validated settings.</param>
-/// <param name="findApplied">The offset through which the ledger has a log, durably; null when it does not know it.</param>
 /// <param name="logger">Gets what was folded, and what could not be.</param>
-public sealed partial class PostgresLogCaretaker(
-    NpgsqlDataSource database, EventLogOptions options, Func<Guid, CancellationToken, Task<long?>> findApplied, ILogger<PostgresLogCaretaker> logger)
+public sealed class PostgresLogCaretaker(NpgsqlDataSource database, EventLogOptions options, ILogger logger)
 {
     /// <summary>Closed logs that this process has folded or found in one piece: nothing in them changes any more.</summary>
     private readonly HashSet<Guid> _folded = [];
@@ -18,8 +17,10 @@ public sealed partial class PostgresLogCaretaker(
     private readonly HashSet<Guid> _finished = [];
 
     /// <summary>Closes the logs of processes that have ended, folds what the ledger has of them, removes what is no longer retained, and forgets old keys.</summary>
+    /// <param name="findApplied">The offset through which the ledger has a log, durably; null when it does not know it.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
     /// <exception cref="NpgsqlException">As Postgres gives it; the next pass goes on.</exception>
-    public async Task TidyAsync(CancellationToken cancellationToken)
+    public async Task TidyAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
     {
         await PostgresLogCare.CloseEndedAsync(database, cancellationToken).ConfigureAwait(false);
         await PostgresLogCare.ForgetKeysAsync(database, options.KeyWindow, cancellationToken).ConfigureAwait(false);
@@ -29,12 +30,12 @@ public sealed partial class PostgresLogCaretaker(
         {
             try
             {
-                await TidyAsync(logs[i], RetainedBytes(logs[i], newer), cancellationToken).ConfigureAwait(false);
+                await TidyAsync(logs[i], findApplied, RetainedBytes(logs[i], newer), cancellationToken).ConfigureAwait(false);
             }
             catch (EventLogException exception)
             {
                 // A damaged batch stays as it is; the other logs are tidied all the same.
-                LogNotFolded(logger, exception.Message);
+                PostgresLogMessages.NotFolded(logger, exception.Message);
             }
 
             newer += logs[i].End - logs[i].FirstOffset;
@@ -42,10 +43,10 @@ public sealed partial class PostgresLogCaretaker(
     }
 
     /// <summary>A log that is still written keeps its newest bytes; those of ended processes share what the newer ones leave of that, else each start of a process would add to it for good.</summary>
-    private long RetainedBytes(PostgresLogInfo log, long newer) =>
+    private long RetainedBytes(LogExtent log, long newer) =>
         options.Retention == LogRetention.Off ? long.MaxValue : log.IsClosed ? Math.Max(0, options.RetainBytes - newer) : options.RetainBytes;
 
-    private async Task TidyAsync(PostgresLogInfo log, long retainBytes, CancellationToken cancellationToken)
+    private async Task TidyAsync(LogExtent log, Func<Guid, CancellationToken, Task<long?>> findApplied, long retainBytes, CancellationToken cancellationToken)
     {
         var isTooLong = log.End - log.FirstOffset > retainBytes;
         var mayFold = log.IsClosed && log.FirstOffset < log.End && !_folded.Contains(log.LogId);
@@ -59,7 +60,7 @@ public sealed partial class PostgresLogCaretaker(
         var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)
         {
-            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, isAtRest ? applied : applied - EventLogWriter.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
+            await PostgresLogCare.RemoveAppliedAsync(database, log.LogId, isAtRest ? applied : applied - FileLogStore.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
         }
 
         if (mayFold && isFinished)
@@ -68,14 +69,8 @@ public sealed partial class PostgresLogCaretaker(
             _folded.Add(log.LogId);
             if (rows > 0)
             {
-                LogFolded(logger, log.LogId, rows);
+                PostgresLogMessages.Folded(logger, log.LogId, rows);
             }
         }
     }
-
-    [LoggerMessage(1110, LogLevel.Information, "Log {LogId} of a process that has ended is folded: {Rows} rows less.")]
-    private static partial void LogFolded(ILogger logger, Guid logId, int rows);
-
-    [LoggerMessage(1111, LogLevel.Warning, "Logs in Postgres: {Reason}")]
-    private static partial void LogNotFolded(ILogger logger, string reason);
 }

@@ -9,7 +9,7 @@ namespace RevenueAspire.EventLog.Postgres;
 /// <summary>Reads a log in Postgres, while it is written. Thread-safe.</summary>
 /// <remarks>Rows of one log commit in the order of their offsets, each together with the log's end: whatever lies before the end is there.
 /// Memory: the batches read last, up to 32 MB and one batch.</remarks>
-public sealed class PostgresLogReader : IDisposable
+public sealed class PostgresLogReader : ILogReader
 {
     private const long CacheBytes = 32 << 20;
 

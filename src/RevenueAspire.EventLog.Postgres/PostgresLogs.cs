@@ -1,13 +1,9 @@
 using Npgsql;
+using RevenueAspire.EventLog.Postgres.Reading;
+using RevenueAspire.EventLog.Postgres.Writing;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
-
-/// <summary>A log as the database lists it.</summary>
-/// <param name="LogId">Its id.</param>
-/// <param name="FirstOffset">What was before, retention has removed.</param>
-/// <param name="End">Its durable mark.</param>
-/// <param name="IsClosed">Whether nothing is appended to it any more.</param>
-public readonly record struct PostgresLogInfo(Guid LogId, long FirstOffset, long End, bool IsClosed);
 
 /// <summary>Looks at the logs of a database. Stateless.</summary>
 public static class PostgresLogs
@@ -15,20 +11,80 @@ public static class PostgresLogs
     /// <summary>Notified after commits: <c>listen</c> to it, and look again now and then all the same.</summary>
     public const string Channel = "revenue_event_log";
 
+    /// <summary>What the name of a source begins with that is a log in Postgres; then its id.</summary>
+    private const string Scheme = "postgres:";
+
+    /// <summary>The name of a log's source.</summary>
+    public static string SourceName(Guid logId) => $"{Scheme}{logId:N}";
+
+    /// <summary>Whether a source's name is that of such a log.</summary>
+    public static bool TryParseSourceName(string name, out Guid logId)
+    {
+        ArgumentNullException.ThrowIfNull(name);
+        logId = default;
+        return name.StartsWith(Scheme, StringComparison.Ordinal) && Guid.TryParseExact(name.AsSpan(Scheme.Length), "N", out logId);
+    }
+
     /// <summary>All logs, the oldest first.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
-    public static async Task<List<PostgresLogInfo>> ListAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    public static async Task<List<LogExtent>> ListAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
         await using var command = database.CreateCommand("select log_id, first_offset, end_offset, is_closed from event_log order by created_at, log_id");
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var logs = new List<PostgresLogInfo>();
+        var logs = new List<LogExtent>();
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            logs.Add(new PostgresLogInfo(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetBoolean(3)));
+            logs.Add(new LogExtent(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetBoolean(3)));
         }
 
         return logs;
+    }
+
+    /// <summary>Looks a receipt up, also one of another process.</summary>
+    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    public static async Task<ReceiptLookup> LookUpAsync(NpgsqlDataSource database, Receipt receipt, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var command = database.CreateCommand(
+                """
+                select l.first_offset, l.end_offset, b.from_offset, b.to_offset, b.encoding, b.crc, b.bytes
+                from event_log l
+                left join lateral (
+                  select * from event_log_batch b where b.log_id = l.log_id and b.from_offset <= $2 and $2 < l.end_offset order by b.from_offset desc limit 1) b on true
+                where l.log_id = $1
+                """);
+            command.Parameters.Add(new NpgsqlParameter { Value = receipt.LogId });
+            command.Parameters.Add(new NpgsqlParameter { Value = receipt.Offset });
+            await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return ReceiptLookup.OtherLog;
+            }
+
+            if (receipt.Offset < rows.GetInt64(0))
+            {
+                return ReceiptLookup.Record;
+            }
+
+            if (receipt.Offset >= rows.GetInt64(1) || await rows.IsDBNullAsync(2, cancellationToken).ConfigureAwait(false))
+            {
+                return ReceiptLookup.NoRecord;
+            }
+
+            var batch = StoredBatch.Unpack(rows.GetInt64(2), rows.GetInt64(3), (BatchEncoding)rows.GetInt16(4), (uint)rows.GetInt64(5), rows.GetFieldValue<byte[]>(6));
+            return receipt.Offset < batch.To && batch.IsRecord(receipt.Offset) ? ReceiptLookup.Record : ReceiptLookup.NoRecord;
+        }
+        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return ReceiptLookup.OtherLog;
+        }
+        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
+        {
+            DatabaseErrors.DropConnections(database, exception);
+            throw new IOException($"log {receipt.LogId:N} in Postgres: {PostgresLogErrors.Describe(exception)}", exception);
+        }
     }
 
     /// <summary>Which keys the database remembers.</summary>

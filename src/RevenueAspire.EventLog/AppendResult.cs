@@ -32,4 +32,9 @@ public enum AppendStatus
 /// <param name="Accepted">Records in the group (of the first attempt, when repeated).</param>
 /// <param name="RejectedCount">Rejected lines beside them (of the first attempt, when repeated).</param>
 /// <param name="Error">Why it is unavailable, refused or in doubt, for people; else null.</param>
-public readonly record struct AppendResult(AppendStatus Status, Receipt Receipt, int Accepted, int RejectedCount, string? Error = null);
+public readonly record struct AppendResult(AppendStatus Status, Receipt Receipt, int Accepted, int RejectedCount, string? Error = null)
+{
+    internal static AppendResult Unavailable(string? error) => new(AppendStatus.Unavailable, default, 0, 0, error);
+
+    internal static AppendResult InDoubt(string? error) => new(AppendStatus.InDoubt, default, 0, 0, error);
+}

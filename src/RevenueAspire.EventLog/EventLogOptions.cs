@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Configuration;
 
 namespace RevenueAspire.EventLog;
 
@@ -46,6 +47,17 @@ public sealed class EventLogOptions
 
     /// <summary>Bytes that it reserves at a time.</summary>
     internal int ReserveBytes { get; set; } = 1 << 20;
+}
+
+/// <summary>Reads where the log is kept.</summary>
+public static class LogEngines
+{
+    /// <summary>The setting <c>EventLog:Engine</c>; files when it is not set.</summary>
+    /// <exception cref="EventLogException">The setting is neither.</exception>
+    public static LogEngine Read(IConfiguration configuration) =>
+        configuration["EventLog:Engine"] is not { Length: > 0 } text ? LogEngine.File
+        : Enum.TryParse<LogEngine>(text, ignoreCase: true, out var engine) && Enum.IsDefined(engine) ? engine
+        : throw new EventLogException($"EventLog:Engine must be {nameof(LogEngine.File)} or {nameof(LogEngine.Postgres)}, not '{text}'.");
 }
 
 /// <summary>Where a log is kept.</summary>

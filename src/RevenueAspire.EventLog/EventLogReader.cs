@@ -5,15 +5,9 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>What a read found.</summary>
-/// <param name="Count">Bytes copied; 0 at the mark, or before damage.</param>
-/// <param name="DamagedThrough">When Count is 0 and this is above the asked offset: the bytes up to here cannot be trusted (checksum) or do not exist (gap); go on there.</param>
-/// <param name="Damage">What is wrong with them, for people; else null.</param>
-public readonly record struct LogRead(int Count, long DamagedThrough, string? Damage);
-
 /// <summary>Reads a log directory from any process on the machine, while it is written. Thread-safe.</summary>
 /// <remarks>Never passes the durable mark (L5), verifies sealed segments (L8), never writes.</remarks>
-public sealed class EventLogReader : IDisposable
+public sealed class EventLogReader : ILogReader
 {
     /// <summary>How often it is checked that the folder still holds the same log.</summary>
     private static readonly TimeSpan IdentityCheckInterval = TimeSpan.FromSeconds(1);

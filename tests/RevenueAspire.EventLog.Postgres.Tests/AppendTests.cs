@@ -1,4 +1,5 @@
 using System.Text.Json;
+using RevenueAspire.EventLog.Storage;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
@@ -10,7 +11,7 @@ public sealed class AppendTests
     {
         await using var database = await PostgresLog.CreateAsync();
         using var folder = new TempDirectory();
-        await using var files = EventLogWriter.Open(new EventLogOptions { Directory = folder.Path }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLogger<EventLogWriter>.Instance);
+        await using var files = FileLogStore.Open(new EventLogOptions { Directory = folder.Path }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance).StartWriter();
         var log = await database.OpenAsync();
         foreach (var (user, key, count, rejected) in new[] { ("a", null, 1, 0), ("b", "k\"1", 1, 0), ("c", null, 40, 2), ("d", "k2", 7, 0), ("e", null, 1, 9) })
         {

@@ -18,7 +18,7 @@ public sealed class CaretakerTests
         await using var database = await PostgresLog.CreateAsync();
         var ids = await RunProcessesAsync(database);
         var before = ids.ConvertAll(id => database.Read(id));
-        await Caretaker(database, LogRetention.Off).TidyAsync(CancellationToken.None);
+        await TidyAsync(database, LogRetention.Off);
 
         Assert.Equal((long)Processes, await database.ScalarAsync<long>("select count(*) from event_log_batch"));
         Assert.Equal(before, ids.ConvertAll(id => database.Read(id)));
@@ -89,15 +89,16 @@ public sealed class CaretakerTests
     }
 
     /// <summary>What a pass finds finished, the next one may remove.</summary>
-    private static async Task TidyTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes)
-    {
-        var caretaker = Caretaker(database, LogRetention.Applied, retainBytes, applied);
-        await caretaker.TidyAsync(CancellationToken.None);
-        await caretaker.TidyAsync(CancellationToken.None);
-    }
+    private static Task TidyTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes) => TidyAsync(database, LogRetention.Applied, retainBytes, applied, passes: 2);
 
-    private static PostgresLogCaretaker Caretaker(PostgresLog database, LogRetention retention, long retainBytes = 0, long? applied = Commits * CommitBytes) => new(
-        database.Database, new EventLogOptions { Retention = retention, RetainBytes = retainBytes }, (_, _) => Task.FromResult(applied), NullLogger<PostgresLogCaretaker>.Instance);
+    private static async Task TidyAsync(PostgresLog database, LogRetention retention, long retainBytes = 0, long? applied = Commits * CommitBytes, int passes = 1)
+    {
+        var caretaker = new PostgresLogCaretaker(database.Database, new EventLogOptions { Retention = retention, RetainBytes = retainBytes }, NullLogger.Instance);
+        for (var pass = 0; pass < passes; pass++)
+        {
+            await caretaker.TidyAsync((_, _) => Task.FromResult(applied), CancellationToken.None);
+        }
+    }
 
     /// <summary>Each appends and ends.</summary>
     private static async Task<List<Guid>> RunProcessesAsync(PostgresLog database)
@@ -109,7 +110,7 @@ public sealed class CaretakerTests
             await using var mine = session;
             for (var i = 0; i < Commits; i++)
             {
-                using var commit = Commit.Of(session.End, Encoding.UTF8.GetBytes($"{process} {i}".PadRight(CommitBytes - 1) + "\n"));
+                using var commit = Batch.Of(session.End, Encoding.UTF8.GetBytes($"{process} {i}".PadRight(CommitBytes - 1) + "\n"));
                 Assert.True((await session.AppendAsync(commit)).Moved);
             }
 

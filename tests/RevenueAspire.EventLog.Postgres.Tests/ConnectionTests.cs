@@ -15,7 +15,7 @@ public sealed class ConnectionTests
     {
         using var slow = new SlowSink();
         await using var nothing = NpgsqlDataSource.Create($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Password=any");
-        var log = PostgresEventLog.Open(nothing, new EventLogOptions(), slow);
+        var log = PostgresLogStore.StartWriter(nothing, new EventLogOptions(), slow);
         await slow.Reached.WaitAsync(Eventually.DefaultLimit);
 
         // The sink still holds the line that reports the database: an append is refused meanwhile.
@@ -30,8 +30,8 @@ public sealed class ConnectionTests
     public async Task Every_DisposeAsync_waits_until_the_log_is_closed()
     {
         await using var database = await PostgresLog.CreateAsync();
-        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), NullLogger<PostgresEventLog>.Instance);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), NullLoggerFactory.Instance);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         await using (var holder = await database.Database.OpenConnectionAsync())
         {
             await using var transaction = await holder.BeginTransactionAsync();
@@ -82,7 +82,7 @@ public sealed class ConnectionTests
     }
 
     /// <summary>Holds the first line until it is released, and counts lines.</summary>
-    private sealed class SlowSink : ILogger<PostgresEventLog>, IDisposable
+    private sealed class SlowSink : ILoggerFactory, ILogger
     {
         private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private readonly ManualResetEventSlim _released = new();
@@ -93,6 +93,12 @@ public sealed class ConnectionTests
         public int Lines => _lines;
 
         public void Release() => _released.Set();
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;

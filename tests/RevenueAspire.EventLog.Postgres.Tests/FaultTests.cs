@@ -75,7 +75,7 @@ public sealed class FaultTests
         var (now, end) = await Writing.LogSession.OpenAsync(database.Database, first.LogId, "test", CancellationToken.None);
         await using var second = now;
         Assert.Equal(0, end);
-        using var commit = Writing.Commit.Of(0, "{}\n"u8);
+        using var commit = Writing.Batch.Of(0, "{}\n"u8);
         Assert.False((await first.AppendAsync(commit)).Moved);
         Assert.True((await second.AppendAsync(commit)).Moved);
         Assert.Equal("{}\n", database.Read(second.LogId));
@@ -92,19 +92,19 @@ public sealed class FaultTests
             await rename.ExecuteNonQueryAsync();
         }
 
-        var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), Microsoft.Extensions.Logging.Abstractions.NullLogger<PostgresEventLog>.Instance);
+        var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance);
         await using (log)
         {
-            await Eventually.IsTrueAsync(() => log.StateReason?.Contains("there is no such database", StringComparison.Ordinal) == true);
+            await Eventually.IsTrueAsync(() => log.Status.Reason?.Contains("there is no such database", StringComparison.Ordinal) == true);
             Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "a")).Status);
             await using (var back = admin.CreateCommand($"alter database {name}_away rename to {name}"))
             {
                 await back.ExecuteNonQueryAsync();
             }
 
-            await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+            await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
             Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "a")).Status);
-            Assert.Null(log.StateReason);
+            Assert.Null(log.Status.Reason);
         }
     }
 
@@ -117,13 +117,13 @@ public sealed class FaultTests
         var refused = await PostgresLog.AppendAsync(log, "a", "key");
         Assert.Equal(AppendStatus.Unavailable, refused.Status);
         await database.ExecuteAsync("alter table event_log_batch drop constraint no_more");
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "a", "key")).Status);
         Assert.Equal(1, (await database.CountByUserAsync())["a"]);
     }
 
     /// <summary>Appends from several callers, each event with a user of its own. Returns who was acknowledged; the others may or may not be there.</summary>
-    private static async Task<ConcurrentDictionary<string, Receipt>> AppendUntilAsync(PostgresEventLog log, Func<bool> isEnough)
+    private static async Task<ConcurrentDictionary<string, Receipt>> AppendUntilAsync(EventLogWriter log, Func<bool> isEnough)
     {
         var acknowledged = new ConcurrentDictionary<string, Receipt>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async caller =>

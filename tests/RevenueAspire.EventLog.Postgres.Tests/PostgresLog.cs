@@ -10,7 +10,7 @@ namespace RevenueAspire.EventLog.Postgres.Tests;
 /// <summary>A database for one test, with helpers to append and to read back.</summary>
 internal sealed class PostgresLog : IAsyncDisposable
 {
-    private readonly List<PostgresEventLog> _logs = [];
+    private readonly List<EventLogWriter> _logs = [];
 
     private PostgresLog(string connectionString) => (ConnectionString, Database) = (connectionString, NpgsqlDataSource.Create(connectionString));
 
@@ -21,11 +21,11 @@ internal sealed class PostgresLog : IAsyncDisposable
     public static async Task<PostgresLog> CreateAsync() => new(await TestPostgres.CreateDatabaseAsync());
 
     /// <summary>Starts a log as a process of the API does, and waits until it accepts.</summary>
-    public async Task<PostgresEventLog> OpenAsync(EventLogOptions? options = null, NpgsqlDataSource? through = null)
+    public async Task<EventLogWriter> OpenAsync(EventLogOptions? options = null, NpgsqlDataSource? through = null)
     {
-        var log = PostgresEventLog.Open(through ?? Database, options ?? new EventLogOptions(), NullLogger<PostgresEventLog>.Instance);
+        var log = PostgresLogStore.StartWriter(through ?? Database, options ?? new EventLogOptions(), NullLoggerFactory.Instance);
         _logs.Add(log);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         return log;
     }
 
@@ -40,7 +40,7 @@ internal sealed class PostgresLog : IAsyncDisposable
         return key is null ? builder.Build(traceParent: traceParent, rejectedCount: rejected) : builder.Build(key, SHA256.HashData(Line(userId, count)), traceParent, rejected);
     }
 
-    public static Task<AppendResult> AppendAsync(IEventLog log, string userId, string? key = null, int count = 1, int rejected = 0) =>
+    public static Task<AppendResult> AppendAsync(EventLogWriter log, string userId, string? key = null, int count = 1, int rejected = 0) =>
         log.AppendAsync(Group(userId, key, count, rejected), CancellationToken.None).AsTask();
 
     /// <summary>All bytes of a log, as a reader sees them.</summary>

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
+using RevenueAspire.EventLog.Storage;
 using RevenueAspire.EventLog.Tests.Contract;
 using RevenueAspire.Testing;
 
@@ -12,15 +13,15 @@ internal sealed class PostgresStand : LogStand
     private static readonly TimeSpan AliveInterval = TimeSpan.FromMilliseconds(200);
 
     private PostgresLog? _database;
-    private PostgresEventLog? _log;
+    private EventLogWriter? _log;
 
-    public override async Task<IEventLog> OpenAsync(Action<EventLogOptions>? change = null)
+    public override async Task<EventLogWriter> OpenAsync(Action<EventLogOptions>? change = null)
     {
         _database ??= await PostgresLog.CreateAsync();
         var options = new EventLogOptions();
         change?.Invoke(options);
-        var log = _log = PostgresEventLog.Open(_database.Database, options, NullLogger<PostgresEventLog>.Instance, AliveInterval);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        var log = _log = PostgresLogStore.StartWriter(_database.Database, options, NullLoggerFactory.Instance, AliveInterval);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         return log;
     }
 
@@ -53,8 +54,8 @@ internal sealed class PostgresStand : LogStand
         await PostgresLogCare.ForgetKeysAsync(_database.Database, window, CancellationToken.None);
     }
 
-    public override Task RemoveAppliedAsync(IEventLog log, long applied, long retainBytes) =>
-        PostgresLogCare.RemoveAppliedAsync(_database!.Database, log.LogId, applied - EventLogWriter.ComparedBytes, retainBytes, CancellationToken.None);
+    public override Task RemoveAppliedAsync(EventLogWriter log, long applied, long retainBytes) =>
+        PostgresLogCare.RemoveAppliedAsync(_database!.Database, log.LogId, applied - FileLogStore.ComparedBytes, retainBytes, CancellationToken.None);
 
     public override async ValueTask DisposeAsync()
     {

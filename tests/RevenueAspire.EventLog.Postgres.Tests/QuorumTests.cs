@@ -11,7 +11,7 @@ public sealed class QuorumTests : IAsyncLifetime
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(300);
 
     private readonly TempDirectory _directory = TempDirectory.ForPostgres();
-    private readonly List<PostgresEventLog> _logs = [];
+    private readonly List<EventLogWriter> _logs = [];
     private LocalPostgresServer? _server;
     private NpgsqlDataSource? _database;
 
@@ -37,12 +37,12 @@ public sealed class QuorumTests : IAsyncLifetime
 
         var result = await PostgresLog.AppendAsync(log, "a", "key-a");
 
-        Assert.Equal((AppendStatus.InDoubt, WriterState.Waiting), (result.Status, log.State));
-        Assert.Equal("a commit waits for the database's synchronous standbys", log.StateReason);
+        Assert.Equal((AppendStatus.InDoubt, WriterState.Waiting), (result.Status, log.Status.State));
+        Assert.Equal("a commit waits for the database's synchronous standbys", log.Status.Reason);
         Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "b")).Status);
 
         await SetStandbysAsync("");
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "key-a")).Status);
         Assert.Equal(1, await ExecuteAsync("select count(*) from event_log_key"));
     }
@@ -57,9 +57,9 @@ public sealed class QuorumTests : IAsyncLifetime
         await CancelWaitsAsync();
 
         Assert.Equal(AppendStatus.InDoubt, (await appended).Status);
-        Assert.NotEqual(WriterState.Running, log.State);
+        Assert.NotEqual(WriterState.Running, log.Status.State);
         await SetStandbysAsync("");
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "b")).Status);
     }
 
@@ -108,7 +108,7 @@ public sealed class QuorumTests : IAsyncLifetime
         Assert.Equal(AppendStatus.InDoubt, (await PostgresLog.AppendAsync(second, "a", "key-a")).Status);
 
         await SetStandbysAsync("");
-        await Eventually.IsTrueAsync(() => second.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => second.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(second, "a", "key-a")).Status);
     }
 
@@ -161,11 +161,11 @@ public sealed class QuorumTests : IAsyncLifetime
         _directory.Dispose();
     }
 
-    private async Task<PostgresEventLog> OpenAsync(TimeSpan? patience = null)
+    private async Task<EventLogWriter> OpenAsync(TimeSpan? patience = null)
     {
-        var log = PostgresEventLog.Open(_database!, new EventLogOptions(), NullLogger<PostgresEventLog>.Instance, TimeSpan.FromMinutes(1), patience ?? Soon);
+        var log = PostgresLogStore.StartWriter(_database!, new EventLogOptions(), NullLoggerFactory.Instance, TimeSpan.FromMinutes(1), patience ?? Soon);
         _logs.Add(log);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         return log;
     }
 

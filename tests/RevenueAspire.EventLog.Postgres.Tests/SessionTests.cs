@@ -32,8 +32,8 @@ public sealed class SessionTests
         await using var database = await PostgresLog.CreateAsync();
         await using var proxy = Proxy(database);
         await using var through = Through(database, proxy, "Command Timeout=1;Cancellation Timeout=200;Timeout=1");
-        await using var log = PostgresEventLog.Open(through, new EventLogOptions(), new Complaints(), Soon, doubtPatience: Soon);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await using var log = PostgresLogStore.StartWriter(through, new EventLogOptions(), new Complaints(), Soon, doubtPatience: Soon);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         proxy.HoldFromNextAppend();
         var doubtful = PostgresLog.AppendAsync(log, "a", "key");
         await Eventually.IsTrueAsync(() => proxy.Holds);
@@ -41,7 +41,7 @@ public sealed class SessionTests
 
         Assert.Equal(AppendStatus.Unavailable, (await queued.WaitAsync(Eventually.DefaultLimit)).Status);
         Assert.Equal(AppendStatus.InDoubt, (await doubtful.WaitAsync(Eventually.DefaultLimit)).Status);
-        Assert.Equal(WriterState.Failed, log.State);
+        Assert.Equal(WriterState.Failed, log.Status.State);
         proxy.Holds = false;
 
         var repeat = default(AppendResult);
@@ -100,7 +100,7 @@ public sealed class SessionTests
             await allow.ExecuteNonQueryAsync();
         }
 
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "a", "k0")).Status);
         Assert.Equal(1, (await database.CountByUserAsync())["a"]);
     }
@@ -120,7 +120,7 @@ public sealed class SessionTests
         await log.DisposeAsync().AsTask().WaitAsync(Eventually.DefaultLimit);
 
         Assert.Equal(AppendStatus.InDoubt, (await append).Status);
-        Assert.Equal(WriterState.Stopped, log.State);
+        Assert.Equal(WriterState.Stopped, log.Status.State);
     }
 
     [Fact]
@@ -128,12 +128,12 @@ public sealed class SessionTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
-        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), complaints, Soon);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), complaints, Soon);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         var first = (await PostgresLog.AppendAsync(log, "a")).Receipt.LogId;
         await database.ExecuteAsync("update event_log set is_closed = true, epoch = epoch + 1");
 
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running && log.LogId != first);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running && log.LogId != first);
 
         Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "b")).Status);
         Assert.Equal("", string.Join('\n', complaints.Errors));
@@ -146,12 +146,12 @@ public sealed class SessionTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
-        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMilliseconds(millisecondsBetweenSignsOfLife));
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMilliseconds(millisecondsBetweenSignsOfLife));
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         var first = log.LogId;
         await database.ExecuteAsync("delete from event_log");
 
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running && log.LogId != first);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running && log.LogId != first);
 
         Assert.Equal("", string.Join('\n', complaints.Errors));
     }
@@ -162,8 +162,8 @@ public sealed class SessionTests
         await using var database = await PostgresLog.CreateAsync();
         await using var one = NpgsqlDataSource.Create(database.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
         var complaints = new Complaints();
-        await using var log = PostgresEventLog.Open(one, new EventLogOptions(), complaints, Soon);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await using var log = PostgresLogStore.StartWriter(one, new EventLogOptions(), complaints, Soon);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         await PostgresLog.AppendAsync(log, "a", "key");
 
         await Eventually.IsTrueAsync(() => log.Keys.Through > 0);
@@ -175,8 +175,8 @@ public sealed class SessionTests
     public async Task L9_what_health_tells_of_keys_stays_current_under_load()
     {
         await using var database = await PostgresLog.CreateAsync();
-        await using var log = PostgresEventLog.Open(database.Database, new EventLogOptions(), new Complaints(), Soon);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), new Complaints(), Soon);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         await database.ExecuteAsync("update event_log_memory set keys_from = 5");
 
         await Eventually.IsTrueAsync(async () =>
@@ -201,9 +201,9 @@ public sealed class SessionTests
             """);
         await session.ExecuteAsync("set synchronous_commit = off", CancellationToken.None);
         var keyed = RevenueAspire.EventLog.Writing.PendingAppend.Rent(PostgresLog.Group("a", "key"));
-        using var plain = Writing.Commit.Of(0, "{}\n"u8);
+        using var plain = Writing.Batch.Of(0, "{}\n"u8);
         Assert.True((await session.AppendAsync(plain)).Moved);
-        using var withKey = Writing.Commit.Render(session.End, [keyed]);
+        using var withKey = Writing.Batch.Render(session.LogId, session.End, [keyed]);
         Assert.True((await session.AppendAsync(withKey)).Moved);
 
         Assert.Equal("on,on", await database.ScalarAsync<string>("select string_agg(setting, ',') from seen"));
@@ -219,9 +219,19 @@ public sealed class SessionTests
         NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString + ";" + settings) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
 
     /// <summary>Keeps what is logged as an error or worse.</summary>
-    private sealed class Complaints : ILogger<PostgresEventLog>
+    private sealed class Complaints : ILoggerFactory, ILogger
     {
         public ConcurrentQueue<string> Errors { get; } = [];
+
+        public ILogger CreateLogger(string categoryName) => this;
+
+        public void AddProvider(ILoggerProvider provider)
+        {
+        }
+
+        public void Dispose()
+        {
+        }
 
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;

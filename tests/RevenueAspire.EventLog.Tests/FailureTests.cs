@@ -19,18 +19,18 @@ public sealed class FailureTests
         var refused = SimulatedLog.Append(writer, TestLog.Single("b"), TestLog.Group(["c", "d"]));
 
         Assert.All(refused, result => Assert.Equal(AppendStatus.Unavailable, result.Status));
-        Assert.Equal(WriterState.Failed, writer.State);
-        Assert.Contains("simulated", writer.Error, StringComparison.Ordinal);
+        Assert.Equal(WriterState.Failed, writer.Status.State);
+        Assert.Contains("simulated", writer.Status.Reason, StringComparison.Ordinal);
         Assert.Equal(writer.DurableMark, _disk.Entries[SimulatedLog.File(Segment)].Length);
         Assert.Equal(AppendStatus.Unavailable, Append(writer, TestLog.Single("e"))[0].Status);
 
         // Still full: the attempt to recover leaves nothing behind.
         writer.Step();
-        Assert.Equal(WriterState.Failed, writer.State);
+        Assert.Equal(WriterState.Failed, writer.Status.State);
         Heal();
         writer.Step();
-        Assert.Equal(WriterState.Running, writer.State);
-        Assert.Null(writer.Error);
+        Assert.Equal(WriterState.Running, writer.Status.State);
+        Assert.Null(writer.Status.Reason);
         Assert.Equal(writer.DurableMark, Append(writer, TestLog.Single("f"))[0].Receipt.Offset);
         Assert.Equal(["a", "f"], Users());
         Assert.Equal(0, first.Receipt.Offset);
@@ -51,10 +51,10 @@ public sealed class FailureTests
 
         // The second flush makes the cut durable: the bytes are gone by then.
         Assert.Equal([DiskOperation.Write, DiskOperation.Flush, DiskOperation.Truncate, DiskOperation.Flush], operations);
-        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (result.Status, writer.State));
+        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (result.Status, writer.Status.State));
         Assert.Equal(writer.DurableMark, _disk.Entries[SimulatedLog.File(Segment)].Length);
         writer.Step();
-        Assert.Equal(WriterState.Running, writer.State);
+        Assert.Equal(WriterState.Running, writer.Status.State);
         var again = Append(writer, TestLog.Single("b", "key"))[0];
         Assert.Equal(AppendStatus.Appended, again.Status);
         _disk.CutPower();
@@ -138,14 +138,14 @@ public sealed class FailureTests
         var writer = Open();
         Fail(DiskOperation.Write, "durable.mark");
         var result = Append(writer, TestLog.Single("a", "key"))[0];
-        Assert.Equal((AppendStatus.Appended, WriterState.Failed), (result.Status, writer.State));
+        Assert.Equal((AppendStatus.Appended, WriterState.Failed), (result.Status, writer.Status.State));
         Assert.Equal(AppendStatus.Repeated, Append(writer, TestLog.Single("a", "key"))[0].Status);
 
         writer.Step();
-        Assert.Equal(WriterState.Failed, writer.State);
+        Assert.Equal(WriterState.Failed, writer.Status.State);
         Heal();
         writer.Step();
-        Assert.Equal((WriterState.Running, AppendStatus.Repeated), (writer.State, Append(writer, TestLog.Single("a", "key"))[0].Status));
+        Assert.Equal((WriterState.Running, AppendStatus.Repeated), (writer.Status.State, Append(writer, TestLog.Single("a", "key"))[0].Status));
         Assert.Equal(["a"], Users());
     }
 
@@ -159,8 +159,8 @@ public sealed class FailureTests
         _disk.Entries.Remove(SimulatedLog.File("log.json"));
         writer.Step();
 
-        Assert.Equal(WriterState.Failed, writer.State);
-        Assert.Contains("log.json", writer.Error, StringComparison.Ordinal);
+        Assert.Equal(WriterState.Failed, writer.Status.State);
+        Assert.Contains("log.json", writer.Status.Reason, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -171,7 +171,7 @@ public sealed class FailureTests
         Fail(DiskOperation.Write, Segment);
         var next = SimulatedLog.Open(_disk, files);
 
-        Assert.Equal(WriterState.Failed, next.State);
+        Assert.Equal(WriterState.Failed, next.Status.State);
         Assert.Equal(AppendStatus.Unavailable, Append(next, TestLog.Single("c"))[0].Status);
         Heal();
         next.Step();
@@ -189,10 +189,10 @@ public sealed class FailureTests
         // The next append must seal the segment in a folder that is not there.
         Directory.Move(folder, folder + ".moved");
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("c"))).Status);
-        Assert.Equal(WriterState.Failed, writer.State);
+        Assert.Equal(WriterState.Failed, writer.Status.State);
         Directory.Move(folder + ".moved", folder);
         var deadline = DateTime.UtcNow.AddSeconds(20);
-        while (writer.State != WriterState.Running && DateTime.UtcNow < deadline)
+        while (writer.Status.State != WriterState.Running && DateTime.UtcNow < deadline)
         {
             await Task.Delay(10);
         }
@@ -212,12 +212,12 @@ public sealed class FailureTests
         for (var i = 0; i < 3; i++)
         {
             writer.Step();
-            Assert.Equal(WriterState.Failed, writer.State);
+            Assert.Equal(WriterState.Failed, writer.Status.State);
         }
 
         Heal();
         writer.Step();
-        Assert.Equal(WriterState.Running, writer.State);
+        Assert.Equal(WriterState.Running, writer.Status.State);
         Assert.Equal(AppendStatus.Appended, Append(writer, TestLog.Single("b", "key"))[0].Status);
         Assert.Equal(["a", "b"], Users());
     }
@@ -226,7 +226,7 @@ public sealed class FailureTests
     public void Only_what_the_disk_refuses_is_reported_as_a_failure_of_the_disk()
     {
         var lines = new Lines();
-        var writer = SimulatedLog.Open(_disk, _disk.Start(), logger: lines);
+        var writer = SimulatedLog.Open(_disk, _disk.Start(), loggers: lines);
         _disk.Fails = (operation, _) => operation == DiskOperation.Write ? throw new InvalidOperationException("a bug") : false;
         Append(writer, TestLog.Single("a"));
         var line = Assert.Single(lines.Since(LogLevel.Error));

@@ -1,4 +1,3 @@
-using Microsoft.Extensions.Logging.Abstractions;
 using RevenueAspire.EventLog.Tests.Contract;
 using RevenueAspire.Testing;
 
@@ -11,10 +10,10 @@ internal sealed class FileStand : LogStand
     private readonly GatedFileSystem _files = new();
     private EventLogWriter? _log;
 
-    public override Task<IEventLog> OpenAsync(Action<EventLogOptions>? change = null)
+    public override Task<EventLogWriter> OpenAsync(Action<EventLogOptions>? change = null)
     {
-        _log = EventLogWriter.Start(TestLog.Options(_directory.Path, change), TimeProvider.System, NullLogger<EventLogWriter>.Instance, _files);
-        return Task.FromResult<IEventLog>(_log);
+        _log = TestLog.Open(TestLog.Options(_directory.Path, change), files: _files);
+        return Task.FromResult<EventLogWriter>(_log);
     }
 
     public override LogView OpenReader(Guid logId)
@@ -38,9 +37,9 @@ internal sealed class FileStand : LogStand
 
     public override Task ForgetKeysAsync(int window) => Task.CompletedTask;
 
-    public override Task RemoveAppliedAsync(IEventLog log, long applied, long retainBytes)
+    public override Task RemoveAppliedAsync(EventLogWriter log, long applied, long retainBytes)
     {
-        ((EventLogWriter)log).RemoveApplied(applied, retainBytes);
+        log.Files().RemoveApplied(applied, retainBytes);
         return Task.CompletedTask;
     }
 

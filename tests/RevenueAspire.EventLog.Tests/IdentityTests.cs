@@ -18,7 +18,7 @@ public sealed class IdentityTests
         }
 
         await using var next = TestLog.Open(directory.Path);
-        Assert.Equal(WriterState.Running, next.State);
+        Assert.Equal(WriterState.Running, next.Status.State);
     }
 
     [Fact]
@@ -41,10 +41,10 @@ public sealed class IdentityTests
         await using (writer = TestLog.Open(directory.Path))
         {
             var receipt = (await TestLog.AppendAsync(writer, TestLog.Single("a"))).Receipt;
-            Assert.All(await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => writer.IsRecord(receipt.Offset)))), Assert.True);
+            Assert.All(await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => Task.Run(() => writer.Files().IsRecord(receipt.Offset)))), Assert.True);
         }
 
-        Assert.Throws<EventLogException>(() => writer.IsRecord(0));
+        Assert.Throws<EventLogException>(() => writer.Files().IsRecord(0));
     }
 
     [Theory]

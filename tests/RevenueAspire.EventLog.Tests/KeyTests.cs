@@ -33,11 +33,11 @@ public sealed class KeyTests
             SimulatedLog.Append(writer, TestLog.Single("x" + i));
         }
 
-        var keysFrom = writer.KeysFrom;
+        var keysFrom = writer.Files().KeysFrom;
         Assert.Equal(window >= 60 ? 0 : keyed[60 - window - 1].Receipt.Offset + 1, keysFrom);
         writer = SimulatedLog.Open(_disk, _disk.Start(), Change);
-        Assert.Equal(keysFrom, writer.KeysFrom);
-        Assert.Equal(Math.Min(60, window), writer.LastRecovery.Keys);
+        Assert.Equal(keysFrom, writer.Files().KeysFrom);
+        Assert.Equal(Math.Min(60, window), writer.Files().LastRecovery.Keys);
         for (var i = Math.Max(0, 60 - window); i < 60; i++)
         {
             // With another body: a key that was forgotten would be appended, and push others out.

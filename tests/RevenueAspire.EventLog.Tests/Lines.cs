@@ -4,11 +4,21 @@ using Microsoft.Extensions.Logging;
 namespace RevenueAspire.EventLog.Tests;
 
 /// <summary>Keeps what a writer logs.</summary>
-internal sealed class Lines : ILogger<EventLogWriter>
+internal sealed class Lines : ILoggerFactory, ILogger
 {
     private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();
 
     public List<string> Since(LogLevel level) => [.. _lines.Where(line => line.Level >= level).Select(line => line.Text)];
+
+    public ILogger CreateLogger(string categoryName) => this;
+
+    public void AddProvider(ILoggerProvider provider)
+    {
+    }
+
+    public void Dispose()
+    {
+    }
 
     public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
 

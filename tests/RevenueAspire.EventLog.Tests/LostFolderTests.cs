@@ -22,14 +22,14 @@ public sealed class LostFolderTests : IDisposable
 
         var refused = await TestLog.AppendAsync(writer, TestLog.Single("b"));
 
-        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (refused.Status, writer.State));
+        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (refused.Status, writer.Status.State));
         Assert.Contains("deleted, moved away or replaced", refused.Error, StringComparison.Ordinal);
-        Assert.Contains(Folder, writer.Error, StringComparison.Ordinal);
+        Assert.Contains(Folder, writer.Status.Reason, StringComparison.Ordinal);
 
         // A key's record is gone with the rest: its first answer is not given again.
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("a", "key"))).Status);
         await Task.Delay(200);
-        Assert.Equal(WriterState.Failed, writer.State);
+        Assert.Equal(WriterState.Failed, writer.Status.State);
         Assert.False(Directory.Exists(Folder), "nothing may be made anew silently");
     }
 
@@ -37,7 +37,7 @@ public sealed class LostFolderTests : IDisposable
     public async Task A_folder_that_stays_away_is_reported_in_a_line_for_each_reason_and_not_for_each_attempt()
     {
         var log = new Lines();
-        await using var writer = EventLogWriter.Open(TestLog.Options(Folder), TimeProvider.System, log);
+        await using var writer = TestLog.Open(TestLog.Options(Folder), log);
         Directory.Delete(Folder, recursive: true);
         await TestLog.AppendAsync(writer, TestLog.Single("a"));
 
@@ -57,7 +57,7 @@ public sealed class LostFolderTests : IDisposable
         Directory.Delete(Folder, recursive: true);
 
         // By then the first attempt to recover may have found more to say.
-        await Eventually.IsTrueAsync(() => writer.State == WriterState.Failed && writer.Error!.Contains("log.json", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Failed && writer.Status.Reason!.Contains("log.json", StringComparison.Ordinal));
     }
 
     [Fact]
@@ -69,10 +69,10 @@ public sealed class LostFolderTests : IDisposable
 
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(first, TestLog.Single("b"))).Status);
         Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(second, TestLog.Single("c"))).Status);
-        await Eventually.IsTrueAsync(() => first.Error?.Contains("another log", StringComparison.Ordinal) == true);
+        await Eventually.IsTrueAsync(() => first.Status.Reason?.Contains("another log", StringComparison.Ordinal) == true);
         await Task.Delay(200);
 
-        Assert.Equal((WriterState.Failed, WriterState.Running), (first.State, second.State));
+        Assert.Equal((WriterState.Failed, WriterState.Running), (first.Status.State, second.Status.State));
         Assert.Equal(["c"], Users());
     }
 
@@ -98,7 +98,7 @@ public sealed class LostFolderTests : IDisposable
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("b"))).Status);
         Directory.Move(Folder + ".away", Folder);
 
-        await Eventually.IsTrueAsync(() => writer.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Running);
 
         Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Single("c"))).Status);
         Assert.Equal(["a", "c"], Users());
@@ -114,11 +114,11 @@ public sealed class LostFolderTests : IDisposable
         {
             Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("b"))).Status);
             Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(other, TestLog.Single("c"))).Status);
-            await Eventually.IsTrueAsync(() => writer.Error?.Contains("another process", StringComparison.Ordinal) == true);
+            await Eventually.IsTrueAsync(() => writer.Status.Reason?.Contains("another process", StringComparison.Ordinal) == true);
         }
 
         // The other has gone: the log goes on behind what it acknowledged.
-        await Eventually.IsTrueAsync(() => writer.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Single("d"))).Status);
         Assert.Equal(["a", "c", "d"], Users());
     }
@@ -133,9 +133,9 @@ public sealed class LostFolderTests : IDisposable
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("c"))).Status);
         Directory.Move(Folder + ".copy", Folder);
 
-        await Eventually.IsTrueAsync(() => writer.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Running);
 
-        Assert.Equal([new LogRange(last.Receipt.Offset, writer.DurableMark)], writer.LastRecovery.Gaps);
+        Assert.Equal([new LogRange(last.Receipt.Offset, writer.DurableMark)], writer.Files().LastRecovery.Gaps);
         Assert.True((await TestLog.AppendAsync(writer, TestLog.Single("d"))).Receipt.Offset > last.Receipt.Offset);
         Assert.Equal(["a", "d"], Users());
     }
@@ -154,7 +154,7 @@ public sealed class LostFolderTests : IDisposable
 
         var refused = SimulatedLog.Append(writer, TestLog.Single("b"))[0];
 
-        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (refused.Status, writer.State));
+        Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (refused.Status, writer.Status.State));
         Assert.Contains(name, refused.Error, StringComparison.Ordinal);
         Assert.Equal(mark, writer.DurableMark);
         disk.Entries[SimulatedLog.File(name)] = removed!;
@@ -170,11 +170,11 @@ public sealed class LostFolderTests : IDisposable
         var path = Path.Combine(Folder, "log.json");
         var own = await File.ReadAllTextAsync(path);
         await File.WriteAllTextAsync(path, own.Replace(writer.LogId.ToString(), Guid.NewGuid().ToString(), StringComparison.Ordinal));
-        await Eventually.IsTrueAsync(() => writer.State == WriterState.Failed);
+        await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Failed);
 
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("b"))).Status);
         await File.WriteAllTextAsync(path, own);
-        await Eventually.IsTrueAsync(() => writer.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Single("c"))).Status);
     }
 

@@ -148,19 +148,19 @@ internal sealed class ModelSchedule
     /// <summary>What a careful client goes by: its record, if there is one, lies behind what was durable when it first sent it, and the log says from where on it knows keys. A key that is
     /// on its way to the log could push this one out of the window first.</summary>
     private bool MayRepeat(ModelGroup group) =>
-        group.Key is not null && _writer!.KeysFrom <= (group.Receipt?.Offset ?? group.SentBehind) && !_waiting.Any(waiting => waiting.Group.Key is not null && waiting.Group != group);
+        group.Key is not null && _writer!.Files().KeysFrom <= (group.Receipt?.Offset ?? group.SentBehind) && !_waiting.Any(waiting => waiting.Group.Key is not null && waiting.Group != group);
 
     /// <summary>Retention, with all that the ledger has and nothing kept. A power cut in the middle of it, too.</summary>
     private void Remove()
     {
-        if (_writer!.State != WriterState.Running || _disk.Running!.IsDead || _random.Next(2) == 0)
+        if (_writer!.Status.State != WriterState.Running || _disk.Running!.IsDead || _random.Next(2) == 0)
         {
             return;
         }
 
         try
         {
-            History.Add($"retention: {_writer.RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before {_writer.FirstOffset} of {_applied}");
+            History.Add($"retention: {_writer!.Files().RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before {_writer!.Files().FirstOffset} of {_applied}");
         }
         catch (PowerCutException)
         {
@@ -181,7 +181,7 @@ internal sealed class ModelSchedule
         _writer!.Step();
         _disk.Fails = (_, _) => false;
         TakeResults();
-        History.Add($"step: {_writer.State} {_writer.DurableMark} {_writer.Error}");
+        History.Add($"step: {_writer.Status.State} {_writer.DurableMark} {_writer.Status.Reason}");
         if (_disk.Running!.IsDead)
         {
             Crash();
@@ -206,7 +206,7 @@ internal sealed class ModelSchedule
             Step();
         }
 
-        Assert.Equal(WriterState.Failed, _writer!.State);
+        Assert.Equal(WriterState.Failed, _writer!.Status.State);
         Assert.All(_groups.Where(group => group.Receipt is not null), group => Assert.Contains(group, acknowledged));
         if (_random.Next(2) == 0)
         {
@@ -268,7 +268,7 @@ internal sealed class ModelSchedule
         {
             try
             {
-                _writer = EventLogWriter.Open(_options, TimeProvider.System, NullLogger<EventLogWriter>.Instance, files);
+                _writer = TestLog.OpenHeld(_options, files);
                 break;
             }
             catch (PowerCutException)
@@ -284,9 +284,9 @@ internal sealed class ModelSchedule
         }
 
         _disk.Fails = (_, _) => false;
-        var report = _writer.LastRecovery;
+        var report = _writer!.Files().LastRecovery;
         History.Add($"open: {report.Case}, mark {report.FoundMark} to {report.Mark}, kept {report.Kept}, dropped {report.Dropped}, damaged {string.Join(' ', report.Damaged)}");
-        Assert.Empty(_writer.LastRecovery.Gaps);
+        Assert.Empty(_writer!.Files().LastRecovery.Gaps);
         if (!_disk.Running!.IsDead)
         {
             Check();
@@ -322,7 +322,7 @@ internal sealed class ModelSchedule
 
         using var reader = EventLogReader.Open(Folder, _disk.Running);
         var mark = reader.ReadDurableMark();
-        if (_writer!.State == WriterState.Failed && mark == 0)
+        if (_writer!.Status.State == WriterState.Failed && mark == 0)
         {
             // A mark that was torn by a failed write says nothing until recovery has written it again.
             return;
@@ -363,7 +363,7 @@ internal sealed class ModelSchedule
 
         // Rule L9: as many keys as promised are known, whatever retention has removed.
         var keyed = _groups.Where(group => group.Key is not null && places.ContainsKey(group.Users[^1])).Select(group => _ledger[places[group.Users[^1]]].Offset);
-        Assert.All(keyed.OrderDescending().Take(_options.KeyWindow), offset => Assert.True(offset >= _writer.KeysFrom, $"the key at {offset} is in the window, and forgotten before {_writer.KeysFrom}"));
+        Assert.All(keyed.OrderDescending().Take(_options.KeyWindow), offset => Assert.True(offset >= _writer!.Files().KeysFrom, $"the key at {offset} is in the window, and forgotten before {_writer!.Files().KeysFrom}"));
         foreach (var group in _groups)
         {
             var found = group.Users.Where(places.ContainsKey).ToArray();

@@ -109,7 +109,7 @@ public sealed class RecoveryTests : IDisposable
 
         await using (var writer = TestLog.Open(_directory.Path))
         {
-            Assert.Equal((RecoveryCase.EndsBeforeMark, _ends[1]), (writer.LastRecovery.Case, writer.DurableMark));
+            Assert.Equal((RecoveryCase.EndsBeforeMark, _ends[1]), (writer.Files().LastRecovery.Case, writer.DurableMark));
         }
 
         Assert.Equal(_ends[1], new FileInfo(Segment(0)).Length);
@@ -374,7 +374,7 @@ public sealed class RecoveryTests : IDisposable
         RecoveryReport report;
         await using (var writer = TestLog.Open(_directory.Path))
         {
-            report = writer.LastRecovery;
+            report = writer.Files().LastRecovery;
             Assert.Equal(mark, writer.DurableMark);
             var result = await TestLog.AppendAsync(writer, TestLog.Single("next"));
             Assert.Equal(mark, result.Receipt.Offset);

@@ -58,7 +58,7 @@ public sealed class ReserveTests
         var writes = 0;
         _disk.Fails = (operation, path) => operation == DiskOperation.Write && path.EndsWith(Segment, StringComparison.Ordinal) && ++writes == 1;
         AppendTogether(writer, "a", "b");
-        Assert.Equal((WriterState.Running, writer.DurableMark), (writer.State, Length));
+        Assert.Equal((WriterState.Running, writer.DurableMark), (writer.Status.State, Length));
 
         // Not tried again with each commit.
         AppendTogether(writer, "c", "d");

@@ -19,17 +19,17 @@ public sealed class RetentionTests : IDisposable
         await AppendAsync(writer, segments: 10);
         var starts = Starts();
 
-        Assert.Equal(0, writer.RemoveApplied(appliedThrough: 0, retainBytes: 0));
-        Assert.Equal(0, writer.RemoveApplied(writer.DurableMark, retainBytes: writer.DurableMark));
+        Assert.Equal(0, writer.Files().RemoveApplied(appliedThrough: 0, retainBytes: 0));
+        Assert.Equal(0, writer.Files().RemoveApplied(writer.DurableMark, retainBytes: writer.DurableMark));
         Assert.Equal(starts, Starts());
 
         // 64 KB before the ledger's position stay, so the segments that end after that do.
-        Assert.Equal(starts[2], writer.RemoveApplied(starts[2] + (64 * 1024) + 1, retainBytes: 0));
+        Assert.Equal(starts[2], writer.Files().RemoveApplied(starts[2] + (64 * 1024) + 1, retainBytes: 0));
         Assert.Equal(starts[2..], Starts());
-        Assert.Equal(starts[2], writer.FirstOffset);
+        Assert.Equal(starts[2], writer.Files().FirstOffset);
         Assert.Empty(Directory.GetFiles(_directory.Path, LogFiles.Seal(0)));
 
-        writer.RemoveApplied(long.MaxValue, retainBytes: 0);
+        writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0);
         Assert.Equal(starts.Last(start => start <= writer.DurableMark - (64 * 1024)), Starts()[0]);
         using var reader = EventLogReader.Open(_directory.Path);
         Assert.Empty(TestLog.ReadAll(reader).Damage);
@@ -43,21 +43,21 @@ public sealed class RetentionTests : IDisposable
         {
             await TestLog.AppendAsync(writer, TestLog.Single("first", "key-1"));
             await AppendAsync(writer, segments: 10);
-            Assert.Equal(0, writer.RemoveApplied(long.MaxValue, retainBytes: 0));
+            Assert.Equal(0, writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0));
             Assert.Equal(AppendStatus.Repeated, (await TestLog.AppendAsync(writer, TestLog.Single("first", "key-1"))).Status);
 
             await TestLog.AppendAsync(writer, TestLog.Single("second", "key-2"));
             await TestLog.AppendAsync(writer, TestLog.Single("third", "key-3"));
             var next = Starts()[1];
-            Assert.True(writer.KeysFrom < next);
+            Assert.True(writer.Files().KeysFrom < next);
         }
 
         // The window says "keys from behind key-1", which is inside the first segment: it is only removed once the whole of it lies before.
         await using var again = Open(keyWindow: 2);
-        Assert.Equal(0, again.RemoveApplied(long.MaxValue, retainBytes: 0));
+        Assert.Equal(0, again.Files().RemoveApplied(long.MaxValue, retainBytes: 0));
         await AppendAsync(again, segments: 5);
         await TestLog.AppendAsync(again, TestLog.Single("fourth", "key-4"));
-        Assert.True(again.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+        Assert.True(again.Files().RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
         Assert.Equal(AppendStatus.Repeated, (await TestLog.AppendAsync(again, TestLog.Single("third", "key-3"))).Status);
     }
 
@@ -69,13 +69,13 @@ public sealed class RetentionTests : IDisposable
         {
             await AppendAsync(writer, segments: 10);
             await TestLog.AppendAsync(writer, TestLog.Single("keyed", "key"));
-            Assert.True(writer.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
-            (keysFrom, firstOffset) = (writer.KeysFrom, writer.FirstOffset);
+            Assert.True(writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+            (keysFrom, firstOffset) = (writer.Files().KeysFrom, writer.Files().FirstOffset);
         }
 
         await using var again = Open();
-        Assert.Equal((keysFrom, firstOffset), (again.KeysFrom, again.FirstOffset));
-        Assert.False(again.LastRecovery.HasLoss);
+        Assert.Equal((keysFrom, firstOffset), (again.Files().KeysFrom, again.Files().FirstOffset));
+        Assert.False(again.Files().LastRecovery.HasLoss);
         Assert.Equal(AppendStatus.Repeated, (await TestLog.AppendAsync(again, TestLog.Single("keyed", "key"))).Status);
     }
 
@@ -85,11 +85,11 @@ public sealed class RetentionTests : IDisposable
         await using var writer = Open();
         await AppendAsync(writer, segments: 10);
         var pins = new[] { LogPin.Take(_directory.Path), LogPin.Take(_directory.Path) };
-        Assert.Equal(0, writer.RemoveApplied(long.MaxValue, retainBytes: 0));
+        Assert.Equal(0, writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0));
         pins[0].Dispose();
-        Assert.Equal(0, writer.RemoveApplied(long.MaxValue, retainBytes: 0));
+        Assert.Equal(0, writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0));
         pins[1].Dispose();
-        Assert.True(writer.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+        Assert.True(writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
     }
 
     [Fact]
@@ -100,7 +100,7 @@ public sealed class RetentionTests : IDisposable
         using var reader = EventLogReader.Open(_directory.Path);
         await AppendAsync(writer, segments: 10);
         TestLog.ReadAll(reader);
-        Assert.True(writer.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+        Assert.True(writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
         Assert.NotEmpty(OpenAndRemoved());
 
         await AppendAsync(writer, segments: 2);
@@ -128,7 +128,7 @@ public sealed class RetentionTests : IDisposable
             var finished = false;
             try
             {
-                writer.RemoveApplied(long.MaxValue, retainBytes: 0);
+                writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0);
                 finished = true;
             }
             catch (PowerCutException)
@@ -137,7 +137,7 @@ public sealed class RetentionTests : IDisposable
 
             disk.CutPower();
             var next = SimulatedLog.Open(disk, disk.Start(), options => options.SegmentBytes = SegmentBytes);
-            Assert.False(next.LastRecovery.HasLoss, $"step {step}: {string.Join(", ", next.LastRecovery.Gaps)}");
+            Assert.False(next.Files().LastRecovery.HasLoss, $"step {step}: {string.Join(", ", next.Files().LastRecovery.Gaps)}");
             Assert.Empty(SimulatedLog.ReadAll(disk).Damage);
             if (finished)
             {

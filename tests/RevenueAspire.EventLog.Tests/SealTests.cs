@@ -71,7 +71,7 @@ public sealed class SealTests : IAsyncLifetime
 
         await using var writer = TestLog.Open(_directory.Path);
 
-        Assert.Equal([new LogRange(end - 10, missingTo)], writer.LastRecovery.Gaps);
+        Assert.Equal([new LogRange(end - 10, missingTo)], writer.Files().LastRecovery.Gaps);
         Assert.True((await TestLog.AppendAsync(writer, TestLog.Single("next"))).Receipt.Offset >= missingTo);
     }
 
@@ -144,9 +144,9 @@ public sealed class SealTests : IAsyncLifetime
 
         await using (var writer = TestLog.Open(_directory.Path))
         {
-            Assert.Equal([0L], writer.LastRecovery.SealsMade);
-            Assert.Equal(5, writer.LastRecovery.Keys);
-            Assert.Equal(0, writer.KeysFrom);
+            Assert.Equal([0L], writer.Files().LastRecovery.SealsMade);
+            Assert.Equal(5, writer.Files().LastRecovery.Keys);
+            Assert.Equal(0, writer.Files().KeysFrom);
         }
 
         Assert.Equal(good, File.ReadAllBytes(path));

@@ -1,7 +1,9 @@
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using RevenueAspire.EventLog.Storage;
 using RevenueAspire.Events;
 
 namespace RevenueAspire.EventLog.Tests;
@@ -16,7 +18,15 @@ internal static class TestLog
         return options;
     }
 
-    public static EventLogWriter Open(EventLogOptions options) => EventLogWriter.Open(options, TimeProvider.System, NullLogger<EventLogWriter>.Instance);
+    public static EventLogWriter Open(EventLogOptions options, ILoggerFactory? loggers = null, IFileSystem? files = null) => OpenStore(options, loggers, files).StartWriter();
+
+    /// <summary>Opens without the writer's thread.</summary>
+    public static EventLogWriter OpenHeld(EventLogOptions options, IFileSystem files, ILoggerFactory? loggers = null) => OpenStore(options, loggers, files).PrepareWriter();
+
+    public static FileLogStore OpenStore(EventLogOptions options, ILoggerFactory? loggers = null, IFileSystem? files = null) =>
+        FileLogStore.Open(options, TimeProvider.System, loggers ?? NullLoggerFactory.Instance, files ?? PhysicalFileSystem.Instance);
+
+    public static FileLogStore Files(this EventLogWriter writer) => (FileLogStore)writer.Store;
 
     public static EventLogWriter Open(string directory) => Open(Options(directory));
 

@@ -8,7 +8,7 @@ namespace RevenueAspire.Api.Health;
 /// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c>, <c>keysFrom</c>, <c>keyWindow</c> and <c>keysShared</c> are part of the contract.</summary>
 /// <remarks>They are positions among the keys that are remembered: offsets of the log in files, numbers of keys in Postgres, where all processes share them (<c>keysShared</c>: then receipts name other
 /// ids, of several logs, and say nothing about positions). Before the database was reached nothing is known of them, and nothing is told: an id that is none would look like another log.</remarks>
-internal sealed class LogHealthCheck(IEventLog log, LedgerGuard guard, LogStorage storage, IOptions<EventLogOptions> options) : IHealthCheck
+internal sealed class LogHealthCheck(EventLogWriter log, LedgerGuard guard, LogStorage storage, IOptions<EventLogOptions> options) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
@@ -33,11 +33,12 @@ internal sealed class LogHealthCheck(IEventLog log, LedgerGuard guard, LogStorag
             return Task.FromResult(HealthCheckResult.Unhealthy(refusal, data: data));
         }
 
-        return Task.FromResult(log.State switch
+        var (state, reason) = log.Status;
+        return Task.FromResult(state switch
         {
             WriterState.Running => HealthCheckResult.Healthy("events are accepted", data),
-            WriterState.Waiting => HealthCheckResult.Degraded($"events are refused until a commit has ended: {log.StateReason}", data: data),
-            WriterState.Failed => HealthCheckResult.Unhealthy($"the log cannot be written; the API tries again by itself: {log.StateReason}", data: data),
+            WriterState.Waiting => HealthCheckResult.Degraded($"events are refused until a commit has ended: {reason}", data: data),
+            WriterState.Failed => HealthCheckResult.Unhealthy($"the log cannot be written; the API tries again by itself: {reason}", data: data),
             _ => HealthCheckResult.Unhealthy("the API is stopping", data: data),
         });
     }

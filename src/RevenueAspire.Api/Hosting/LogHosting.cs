@@ -3,49 +3,42 @@ using Npgsql;
 using RevenueAspire.Api.Access;
 using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
+using RevenueAspire.EventLog.Storage;
 using RevenueAspire.Events;
 using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Hosting;
 
 /// <summary>The log, for as long as the API runs.</summary>
-internal static partial class LogHosting
+internal static class LogHosting
 {
     public static WebApplicationBuilder AddEventLog(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<AccessControl>();
-        // The container disposes it after the server has drained: what is queued is written and acknowledged first.
-        if (builder.ReadLogEngine() == LogEngine.Postgres)
+        // The container disposes the writer after the server has drained: queued events are written and acknowledged first.
+        if (LogEngines.Read(builder.Configuration) == LogEngine.Postgres)
         {
-            builder.Services.AddSingleton<IEventLog>(OpenInPostgres);
-            builder.Services.AddHostedService<PostgresLogCareService>();
+            builder.Services.AddSingleton(StartInPostgres);
         }
         else
         {
-            builder.Services.AddSingleton(services => EventLogWriter.Open(
-                services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILogger<EventLogWriter>>()));
-            builder.Services.AddSingleton<IEventLog>(services => services.GetRequiredService<EventLogWriter>());
-            builder.Services.AddHostedService<LogRetentionService>();
+            builder.Services.AddSingleton(services => FileLogStore.Open(
+                services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
+            builder.Services.AddSingleton(services => services.GetRequiredService<FileLogStore>().StartWriter());
         }
 
+        builder.Services.AddHostedService<LogRetentionService>();
         return builder;
     }
 
-    /// <summary>Where the log is kept.</summary>
-    /// <exception cref="EventLogException">The setting is neither.</exception>
-    public static LogEngine ReadLogEngine(this WebApplicationBuilder builder) =>
-        builder.Configuration["EventLog:Engine"] is not { Length: > 0 } text ? LogEngine.File
-        : Enum.TryParse<LogEngine>(text, ignoreCase: true, out var engine) && Enum.IsDefined(engine) ? engine
-        : throw new EventLogException($"EventLog:Engine must be {nameof(LogEngine.File)} or {nameof(LogEngine.Postgres)}, not '{text}'.");
-
-    private static PostgresEventLog OpenInPostgres(IServiceProvider services)
+    private static EventLogWriter StartInPostgres(IServiceProvider services)
     {
         var setting = $"ConnectionStrings:{Extensions.DatabaseName}";
         return string.IsNullOrWhiteSpace(services.GetRequiredService<IConfiguration>()[setting])
             ? throw new EventLogException($"{setting} is not set: with EventLog:Engine=Postgres the log is kept in that database.")
-            : PostgresEventLog.Open(
-                services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<ILogger<PostgresEventLog>>());
+            : PostgresLogStore.StartWriter(
+                services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<ILoggerFactory>());
     }
 
     /// <summary>Checks every setting, and then opens the log: a slip in the settings leaves no trace on disk.</summary>
@@ -56,14 +49,7 @@ internal static partial class LogHosting
         app.Services.GetRequiredService<IStartupValidator>().Validate();
         app.Services.GetRequiredService<AccessControl>();
         app.Services.GetRequiredService<EventTypes>();
-        if (app.Services.GetRequiredService<IEventLog>() is EventLogWriter log)
-        {
-            LogOpened(app.Logger, app.Services.GetRequiredService<IOptions<EventLogOptions>>().Value.Directory, log.LogId.ToString("N"), log.DurableMark);
-        }
-
+        app.Services.GetRequiredService<EventLogWriter>();
         return app;
     }
-
-    [LoggerMessage(2000, LogLevel.Information, "Log {Directory}: id {LogId}, durable mark {DurableMark}.")]
-    private static partial void LogOpened(ILogger logger, string directory, string logId, long durableMark);
 }

@@ -1,38 +1,60 @@
-using Microsoft.Extensions.Options;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>With <c>EventLog:Retention=applied</c>: removes what the ledger has, now and then (rule L10). The API does it because it alone writes the log's folder.</summary>
-/// <remarks>The ledger's position is committed synchronously (rule M7), so what is read here survives a crash of the database; the barrier adds the loss of its machine.</remarks>
-internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, IOptions<EventLogOptions> options, TimeProvider time, ILogger<LogRetentionService> logger)
-    : LogCareService(Interval, time)
+/// <summary>Removes events from the log that the ledger has, as far as <c>EventLog:Retention</c> allows (rule L10). An error of the disk or the database is logged, and the next pass tries again.</summary>
+/// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database; the barrier adds the loss of its machine. Any number of APIs may do it
+/// for one database.</remarks>
+internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, TimeProvider time, ILogger<LogRetentionService> logger) : BackgroundService
 {
-    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(2);
+    private readonly Dictionary<Guid, long> _confirmed = [];
 
-    private long _confirmed;
-
-    protected override Task ExecuteAsync(CancellationToken stoppingToken) =>
-        options.Value.Retention == LogRetention.Off ? Task.CompletedTask : base.ExecuteAsync(stoppingToken);
-
-    protected override async Task TidyAsync(CancellationToken stoppingToken)
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        if (await ledger.FindAppliedThroughAsync(log.LogId, stoppingToken) is { } applied)
+        using var timer = new PeriodicTimer(log.RemovalInterval, time);
+        try
         {
-            if (applied > _confirmed)
+            while (await timer.WaitForNextTickAsync(stoppingToken))
             {
-                // A standby that takes over may lack what its primary had applied: the log keeps that until the quorum has it (rules L10 and R1).
-                await ledger.ConfirmCommitsAsync(stoppingToken);
-                _confirmed = applied;
+                await TryRemoveAsync(stoppingToken);
             }
-
-            log.RemoveApplied(applied, options.Value.RetainBytes);
+        }
+        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
+        {
+            // The end of the API, as in SchemaSetup.
         }
     }
 
-    protected override void LogNotTidied(string reason) => LogRemovalFailed(logger, reason);
+    private async Task TryRemoveAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            await log.RemoveAppliedAsync(FindAppliedAsync, stoppingToken);
+        }
+        catch (LedgerUnavailableException)
+        {
+            // Logged by the reader, once.
+        }
+        catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
+        {
+            LogRemovalFailed(logger, exception.Message);
+        }
+    }
 
-    [LoggerMessage(2001, LogLevel.Warning, "Segments that the ledger has could not be removed: {Reason} It is tried again.")]
+    private async Task<long?> FindAppliedAsync(Guid logId, CancellationToken cancellationToken)
+    {
+        var applied = await ledger.FindAppliedThroughAsync(logId, cancellationToken);
+        if (applied > _confirmed.GetValueOrDefault(logId))
+        {
+            // A standby that takes over may lack what its primary had applied: the log keeps that until the quorum has it (rules L10 and R1).
+            await ledger.ConfirmCommitsAsync(cancellationToken);
+            _confirmed[logId] = applied.Value;
+        }
+
+        return applied;
+    }
+
+    [LoggerMessage(2001, LogLevel.Warning, "Events that the ledger has could not be removed from the log: {Reason} It is tried again.")]
     private static partial void LogRemovalFailed(ILogger logger, string reason);
 }

@@ -26,7 +26,7 @@ internal static class WebServer
     /// For a process of the API's own: it changes all sockets in it.</summary>
     public static void UseSocketThreads(this WebApplicationBuilder builder)
     {
-        if (builder.ReadLogEngine() == LogEngine.File)
+        if (LogEngines.Read(builder.Configuration) == LogEngine.File)
         {
             SocketThreads.Use();
         }

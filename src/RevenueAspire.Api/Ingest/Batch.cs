@@ -10,7 +10,7 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvents</c>: many events as JSON Lines, appended as one atomic group.</summary>
 internal sealed class Batch(
-    IEventLog log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
+    EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
 {
     /// <summary>A guess at what gzip makes of events; the share grows where it is wrong.</summary>
     private const int TypicalGzipRatio = 8;

@@ -4,7 +4,7 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Says what came in, a line at most every ten seconds and none while nothing comes: the first line of a burst within a second, whatever its rate.</summary>
 /// <remarks>It reads the counters; nobody who takes an event waits for a log line, or makes one.</remarks>
-internal sealed partial class IngestReport(IEventLog log, IngestMetrics metrics, TimeProvider time, ILogger<IngestReport> logger) : BackgroundService
+internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics metrics, TimeProvider time, ILogger<IngestReport> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LookInterval = TimeSpan.FromSeconds(1);

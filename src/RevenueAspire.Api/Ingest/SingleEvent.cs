@@ -12,7 +12,7 @@ using RevenueAspire.Events;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no log line.</summary>
-internal sealed class SingleEvent(IEventLog log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
+internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
 {
     /// <summary>A builder a thread: between its first and last use for a request nothing is awaited.</summary>
     [ThreadStatic]
@@ -23,119 +23,35 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
 
     private readonly int _maxBytes = options.Value.MaxEventBytes;
 
-    /// <summary>Takes the request from its headers to its answer, mistakes included.</summary>
-    /// <remarks>A body that has come with its headers, as small ones do, costs one state machine: that of the wait for the disk.</remarks>
-    public Task HandleAsync(HttpContext context)
+    /// <summary>Handles the request from its headers to its answer, errors included.</summary>
+    /// <remarks>A body that has come with its headers, as small ones do, costs one state machine: this one, which waits for the disk.</remarks>
+    public async Task HandleAsync(HttpContext context)
     {
         try
         {
             if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
             {
-                return GuardAsync(context, refusal);
-            }
-
-            var reading = context.Request.BodyReader.ReadAsync();
-            if (!reading.IsCompletedSuccessfully)
-            {
-                return ReadOnAsync(context, reading, key);
-            }
-
-            var read = reading.Result;
-            return read.IsCompleted ? TakeAsync(context, read.Buffer, context.Request.BodyReader, key) : ReadOnAsync(context, new ValueTask<ReadResult>(read), key);
-        }
-        catch (Exception exception)
-        {
-            return ErrorResponses.AnswerAsync(context, exception, logger);
-        }
-    }
-
-    /// <summary>Waits for the rest of the body.</summary>
-    private async Task ReadOnAsync(HttpContext context, ValueTask<ReadResult> reading, string? key)
-    {
-        try
-        {
-            // What comes in pieces is put together here. Left in the pipe until it is whole, looked at and not consumed, it would bring the server into a state
-            // in which it cannot even end a request that is cut off, and complains with a stack trace for each.
-            var reader = context.Request.BodyReader;
-            ArrayBufferWriter<byte>? pieces = null;
-            ReadResult read;
-            while (!(read = await reading).IsCompleted && (pieces?.WrittenCount ?? 0) + read.Buffer.Length <= _maxBytes + MaxSurroundingBytes)
-            {
-                Move(read.Buffer, reader, pieces ??= new ArrayBufferWriter<byte>());
-                reading = reader.ReadAsync();
-            }
-
-            if (pieces is null)
-            {
-                await TakeAsync(context, read.Buffer, reader, key);
+                await refusal;
                 return;
             }
 
-            Move(read.Buffer, reader, pieces);
-            await TakeAsync(context, new ReadOnlySequence<byte>(pieces.WrittenMemory), reader: null, key);
-        }
-        catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
-        {
-            await GuardAsync(context, IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception));
-        }
-        catch (Exception exception)
-        {
-            await ErrorResponses.AnswerAsync(context, exception, logger);
-        }
-    }
+            if (!TryTakeWhole(context.Request.BodyReader, key, out var reading, out var group, out var reason))
+            {
+                if (await ReadOnAsync(context, reading) is not { } body)
+                {
+                    return;
+                }
 
-    private static void Move(in ReadOnlySequence<byte> from, PipeReader reader, ArrayBufferWriter<byte> to)
-    {
-        foreach (var segment in from)
-        {
-            to.Write(segment.Span);
-        }
+                group = Take(body, key, out reason);
+            }
 
-        reader.AdvanceTo(from.End);
-    }
+            if (group is null)
+            {
+                await RefuseAsync(context, reason);
+                return;
+            }
 
-    /// <summary>Parses the body and lets go of it; then the append, or the refusal, is under way.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="body">All of it, or more than may be.</param>
-    /// <param name="reader">Where it lies; null when it is no longer there.</param>
-    /// <param name="key">The Idempotency-Key.</param>
-    private Task TakeAsync(HttpContext context, in ReadOnlySequence<byte> body, PipeReader? reader, string? key)
-    {
-        if (body.Length > _maxBytes && IsTooLarge(body))
-        {
-            reader?.AdvanceTo(body.End);
-            return GuardAsync(context, RefuseTooLarge(context));
-        }
-
-        metrics.CountBytes(body.Length);
-        AppendGroup? group;
-        RejectReason reason;
-        try
-        {
-            group = TryBuild(body, key, out reason);
-        }
-        finally
-        {
-            // Also after a mistake of ours: the server cannot go on, not even answer, while a read is open.
-            reader?.AdvanceTo(body.End);
-        }
-
-        if (group is not null)
-        {
-            return AppendAsync(context, group);
-        }
-
-        metrics.CountRejected(1);
-        return GuardAsync(context, reason == RejectReason.None
-            ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
-            : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, reason.Describe(), reason.Field()));
-    }
-
-    private async Task AppendAsync(HttpContext context, AppendGroup group)
-    {
-        try
-        {
-            // Not cancelled by the client's going away: the wait is one fsync, and the write happens all the same.
+            // Not cancelled when the client goes away: the wait is one fsync, and the write happens anyway.
             var result = await log.AppendAsync(group, CancellationToken.None);
             if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
             {
@@ -160,17 +76,99 @@ internal sealed class SingleEvent(IEventLog log, AccessControl access, EventType
         }
     }
 
-    /// <summary>Answers what goes wrong while an answer is written.</summary>
-    private async Task GuardAsync(HttpContext context, Task answer)
+    /// <summary>Takes a body that has arrived. False: the read is under way.</summary>
+    private bool TryTakeWhole(PipeReader reader, string? key, out ValueTask<ReadResult> reading, out AppendGroup? group, out RejectReason? reason)
     {
+        (group, reason) = (null, null);
+        reading = reader.ReadAsync();
+        if (!reading.IsCompletedSuccessfully)
+        {
+            return false;
+        }
+
+        var read = reading.Result;
+        if (!read.IsCompleted)
+        {
+            reading = new ValueTask<ReadResult>(read);
+            return false;
+        }
+
         try
         {
-            await answer;
+            group = Take(read.Buffer, key, out reason);
+            return true;
         }
-        catch (Exception exception)
+        finally
         {
-            await ErrorResponses.AnswerAsync(context, exception, logger);
+            // Also after a bug of ours: the server cannot go on, not even answer, while a read is open.
+            reader.AdvanceTo(read.Buffer.End);
         }
+    }
+
+    /// <summary>Waits for the rest of the body.</summary>
+    /// <returns>The body, or more than it may be; null when it is broken, which is answered.</returns>
+    private async Task<ReadOnlySequence<byte>?> ReadOnAsync(HttpContext context, ValueTask<ReadResult> reading)
+    {
+        // What comes in pieces is put together here. Left in the pipe until it is whole, it would bring the server into a state
+        // in which it cannot even end a request that is cut off, and complains with a stack trace for each.
+        var reader = context.Request.BodyReader;
+        var pieces = new ArrayBufferWriter<byte>();
+        try
+        {
+            while (true)
+            {
+                var read = await reading;
+                foreach (var segment in read.Buffer)
+                {
+                    pieces.Write(segment.Span);
+                }
+
+                reader.AdvanceTo(read.Buffer.End);
+                if (read.IsCompleted || pieces.WrittenCount > _maxBytes + MaxSurroundingBytes)
+                {
+                    return new ReadOnlySequence<byte>(pieces.WrittenMemory);
+                }
+
+                reading = reader.ReadAsync();
+            }
+        }
+        catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
+        {
+            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
+            return null;
+        }
+    }
+
+    /// <summary>Parses the body.</summary>
+    /// <param name="body">All of it, or more than may be.</param>
+    /// <param name="key">The Idempotency-Key.</param>
+    /// <param name="reason">Why it is no event; null when it is too large.</param>
+    /// <returns>Null for a body that is refused.</returns>
+    private AppendGroup? Take(in ReadOnlySequence<byte> body, string? key, out RejectReason? reason)
+    {
+        reason = null;
+        if (body.Length > _maxBytes && IsTooLarge(body))
+        {
+            return null;
+        }
+
+        metrics.CountBytes(body.Length);
+        var group = TryBuild(body, key, out var rejected);
+        reason = rejected;
+        return group;
+    }
+
+    private Task RefuseAsync(HttpContext context, RejectReason? reason)
+    {
+        if (reason is not { } rejected)
+        {
+            return RefuseTooLarge(context);
+        }
+
+        metrics.CountRejected(1);
+        return rejected == RejectReason.None
+            ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
+            : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, rejected.Describe(), rejected.Field());
     }
 
     private Task? RefuseBody(HttpContext context)

@@ -1,10 +1,11 @@
 using RevenueAspire.Api.Reads;
+using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Live;
 
 /// <summary>Asks the database for the ledger's figures once a second while somebody watches, however many; every ten seconds while nobody does, for the course.</summary>
-internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, LogMarks marks, TopUsers topUsers, TimeProvider time, ILogger<LedgerWatch> logger) : BackgroundService
+internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerWatch> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -53,8 +54,8 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Lo
         try
         {
             // Marks first: what is applied of them later makes the lag smaller, never larger than it is.
-            var logs = await marks.ReadAsync(stoppingToken);
-            var overview = await ledger.ReadOverviewAsync([.. logs.Keys], Rejects, stoppingToken);
+            var logs = await log.ListLogsAsync(stoppingToken).AsTask().WaitAsync(LedgerReader.ReadTimeout, stoppingToken);
+            var overview = await ledger.ReadOverviewAsync([.. logs.Select(each => each.LogId)], Rejects, stoppingToken);
             if (feed.Viewers > 0)
             {
                 topUsers.Refresh(stoppingToken);
@@ -65,7 +66,7 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Lo
             _lastTimestamp = now;
             feed.Publish(_last);
         }
-        catch (LedgerUnavailableException)
+        catch (Exception exception) when (exception is LedgerUnavailableException or IOException or TimeoutException)
         {
             Away();
         }
@@ -86,7 +87,7 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Lo
         ProcessorsAtWork = null,
     });
 
-    private LiveSnapshot ToSnapshot(LedgerOverview overview, Dictionary<Guid, (long First, long Mark)> logs, TimeSpan? since) => new(
+    private LiveSnapshot ToSnapshot(LedgerOverview overview, IReadOnlyList<LogExtent> logs, TimeSpan? since) => new(
         time.GetUtcNow().ToUnixTimeMilliseconds(),
         LiveSnapshot.Current,
         overview.TotalRevenue,
@@ -95,7 +96,7 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Lo
         // A database that was restored may have gone back.
         since is { TotalSeconds: > 0 } passed ? Math.Round(Math.Max(0, overview.Events - _last!.Events.GetValueOrDefault()) / passed.TotalSeconds, 1) : 0,
         overview.RejectedLines,
-        logs.Sum(log => Math.Max(0, log.Value.Mark - Math.Max(log.Value.First, overview.AppliedThrough.GetValueOrDefault(log.Key)))),
+        logs.Sum(each => Math.Max(0, each.End - Math.Max(each.FirstOffset, overview.AppliedThrough.GetValueOrDefault(each.LogId)))),
         overview.ProcessorsAtWork,
         [.. overview.LatestRejects.Select(ToReject)],
         topUsers.Latest);

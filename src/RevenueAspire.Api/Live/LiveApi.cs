@@ -11,7 +11,7 @@ internal static class LiveApi
     public static WebApplicationBuilder AddLive(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(services => new OverviewQueries(services.GetRequiredService<NpgsqlDataSource>()));
-        builder.Services.AddSingleton<LiveFeed>().AddSingleton<LogMarks>().AddSingleton<TopUsers>().AddSingleton<LiveStream>();
+        builder.Services.AddSingleton<LiveFeed>().AddSingleton<TopUsers>().AddSingleton<LiveStream>();
         builder.Services.AddHostedService<LedgerWatch>();
         return builder;
     }

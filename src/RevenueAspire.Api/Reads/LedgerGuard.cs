@@ -1,4 +1,5 @@
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Storage;
 using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 
@@ -9,7 +10,7 @@ namespace RevenueAspire.Api.Reads;
 /// An unavailable database changes nothing: the API accepts events without it, and a refusal stands until a comparison ends it. A log in Postgres needs no comparison: each start begins another log,
 /// and an append to one that is not where it was fails.
 /// </remarks>
-internal sealed partial class LedgerGuard(IEventLog log, LedgerReader ledger, TimeProvider time, ILogger<LedgerGuard> logger) : BackgroundService
+internal sealed partial class LedgerGuard(EventLogWriter log, LedgerReader ledger, IServiceProvider services, TimeProvider time, ILogger<LedgerGuard> logger) : BackgroundService
 {
     /// <summary>How long a start waits for the first comparison, before the first event can be accepted.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
@@ -44,11 +45,11 @@ internal sealed partial class LedgerGuard(IEventLog log, LedgerReader ledger, Ti
     public async Task<(LedgerState? State, long Applied)> CheckAsync(CancellationToken cancellationToken)
     {
         var (state, source) = await ledger.InspectAsync(log.LogId, cancellationToken);
-        if (state is not null && log is EventLogWriter writer)
+        if (state is not null && services.GetService<FileLogStore>() is { } files)
         {
             // The ledger was read first: the mark only grows, so it cannot be behind for a reason of time.
-            _refusal = source is null ? null : Compare(writer, source);
-            writer.Refuse(_refusal);
+            _refusal = source is null ? null : Compare(files, source);
+            log.Refuse(_refusal);
         }
 
         return (state, source?.AppliedThrough ?? 0);
@@ -69,15 +70,15 @@ internal sealed partial class LedgerGuard(IEventLog log, LedgerReader ledger, Ti
         }
     }
 
-    private static string? Compare(EventLogWriter writer, EventSource source)
+    private static string? Compare(FileLogStore files, EventSource source)
     {
-        var mark = writer.DurableMark;
+        var mark = files.DurableMark;
         if (Math.Max(source.ClaimedThrough, source.AppliedThrough) is var known && known > mark)
         {
             return $"The log ends at offset {mark}, but the ledger knows it through {known}: an older copy of the log was restored, and events appended to it would never count. Put the newer copy back and start again";
         }
 
-        using var reader = EventLogReader.Open(writer.Directory);
+        using var reader = EventLogReader.Open(files.Directory);
         var tail = TailHash.Compute(reader.FirstOffset, source.AppliedThrough, (offset, destination) =>
         {
             var read = reader.Read(offset, destination);
@@ -93,10 +94,7 @@ internal sealed partial class LedgerGuard(IEventLog log, LedgerReader ledger, Ti
         try
         {
             await CheckAsync(cancellationToken);
-            if (log is PostgresEventLog)
-            {
-                await ledger.CheckLogTablesAsync(cancellationToken);
-            }
+            await log.CheckAsync(cancellationToken).WaitAsync(LedgerReader.ReadTimeout, cancellationToken);
         }
         catch (Exception exception) when (exception is not (LedgerException or EventLogException or OperationCanceledException))
         {

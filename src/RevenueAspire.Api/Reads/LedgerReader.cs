@@ -12,7 +12,7 @@ namespace RevenueAspire.Api.Reads;
 internal sealed partial class LedgerReader(IServiceProvider services, IConfiguration configuration, ILogger<LedgerReader> logger)
 {
     /// <summary>How long a read may take, waiting for a connection included.</summary>
-    private static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
+    internal static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
     /// <summary>Until the schema was tried once, an empty database would look like one that is away.</summary>
     private readonly TaskCompletionSource _schemaTried = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -61,24 +61,6 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     public Task<IReadOnlyList<UserBalance>?> FindTopUsersAsync(int count, TimeSpan limit, CancellationToken cancellationToken) =>
         UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout, cancellationToken);
 
-    /// <inheritdoc cref="PostgresLogs.ListAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
-    public Task<List<PostgresLogInfo>> ListLogsAsync(CancellationToken cancellationToken) =>
-        ReadAsync((_, cancellation) => ListAsync(cancellation), cancellationToken);
-
-    /// <summary>At the first start the log makes its tables while this is asked.</summary>
-    private async Task<List<PostgresLogInfo>> ListAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await PostgresLogs.ListAsync(services.GetRequiredService<NpgsqlDataSource>(), cancellationToken);
-        }
-        catch (PostgresException missing) when (missing.SqlState == PostgresErrorCodes.UndefinedTable)
-        {
-            return [];
-        }
-    }
-
     /// <summary>Checks what the ledger relies on, and reads the source of a log; the state is null where there is no ledger yet, the source where the ledger does not know the log.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
     public Task<(LedgerState? State, EventSource? Source)> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
@@ -89,19 +71,6 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
                 return await LedgerSchema.InspectAsync(database, cancellation) is { } state
                     ? (state, await new SourceRegistry(database).FindAsync(logId, cancellation))
                     : (null, null);
-            },
-            ReadTimeout, cancellationToken);
-
-    /// <summary>Creates or checks the tables of a log in Postgres.</summary>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
-    /// <exception cref="EventLog.EventLogException">The database cannot hold a log.</exception>
-    public Task CheckLogTablesAsync(CancellationToken cancellationToken) =>
-        UseAsync(
-            async cancellation =>
-            {
-                await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellation);
-                await PostgresLogSchema.ApplyAsync(connection, cancellation);
-                return true;
             },
             ReadTimeout, cancellationToken);
 

@@ -14,7 +14,7 @@ internal static class ReceiptParameter
     /// <param name="log">The log.</param>
     /// <param name="cancellationToken">Ends the look-up.</param>
     /// <returns>The receipt; with a problem, which is what to answer, when it names no record.</returns>
-    public static async ValueTask<(Receipt Receipt, Problem? Problem)> CheckAsync(string? encoded, bool plusIsSpace, string field, IEventLog log, CancellationToken cancellationToken)
+    public static async ValueTask<(Receipt Receipt, Problem? Problem)> CheckAsync(string? encoded, bool plusIsSpace, string field, EventLogWriter log, CancellationToken cancellationToken)
     {
         if (!RawTarget.TryDecode(encoded, plusIsSpace, out var text) || !Receipt.TryParse(text, out var receipt))
         {

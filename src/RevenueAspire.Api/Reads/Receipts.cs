@@ -6,7 +6,7 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary><c>GET /receipts/{receipt}</c>: how far an event has come.</summary>
-internal sealed class Receipts(LedgerReader ledger, IEventLog log, AccessControl access)
+internal sealed class Receipts(LedgerReader ledger, EventLogWriter log, AccessControl access)
 {
     public async Task HandleAsync(HttpContext context)
     {

@@ -10,7 +10,7 @@ using RevenueAspire.Events;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary><c>GET /userEvents/{userid}</c> and <c>GET /userEvents?userId=</c>: a user's revenue, on request not before a receipt is in the ledger.</summary>
-internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, IEventLog log, AccessControl access, IOptions<ApiOptions> options)
+internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, EventLogWriter log, AccessControl access, IOptions<ApiOptions> options)
 {
     private const int RetrySeconds = 1;
     private const string Field = "userId";

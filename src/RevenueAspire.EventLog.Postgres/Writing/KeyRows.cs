@@ -42,7 +42,7 @@ internal sealed class KeyRows
             var (key, pending) = keyed[i];
             rows.Keys[i] = key;
             rows.Bodies[i] = Bytes(pending.Group.BodyHash);
-            rows.Offsets[i] = pending.LastRecord;
+            rows.Offsets[i] = pending.Receipt.Offset;
             rows.Counts[i] = pending.Group.Count;
             rows.Rejected[i] = pending.Group.RejectedCount;
         }
@@ -58,6 +58,3 @@ internal sealed class KeyRows
         return bytes;
     }
 }
-
-/// <summary>A key that is known, and the answer that its first attempt got.</summary>
-internal readonly record struct KnownKey(UInt128 Key, UInt128 Body, Receipt Receipt, int Count, int RejectedCount);

@@ -2,11 +2,12 @@ using System.Buffers.Binary;
 using System.Diagnostics;
 using Npgsql;
 using NpgsqlTypes;
+using RevenueAspire.EventLog.Writing;
 using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
-/// <summary>What became of a commit.</summary>
+/// <summary>What became of a batch.</summary>
 /// <param name="Moved">The log's end moved, and everything with it.</param>
 /// <param name="Known">Keys that are known already: then nothing was written.</param>
 internal readonly record struct CommitOutcome(bool Moved, List<KnownKey> Known);
@@ -130,24 +131,24 @@ internal sealed class LogSession : IAsyncDisposable
     /// <remarks>Has no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one machine (rule R1). The caller may stop waiting.</remarks>
     /// <exception cref="NpgsqlException">As Postgres gives it: 23505 when another process wrote one of the keys meanwhile.</exception>
     /// <exception cref="UnconfirmedAppendException">In doubt: an operator or the server ended the wait for the standbys.</exception>
-    public async Task<CommitOutcome> AppendAsync(Commit commit)
+    public async Task<CommitOutcome> AppendAsync(Batch batch)
     {
-        var keyed = commit.Keys.Keys.Length > 0;
+        var keyed = batch.Keys.Keys.Length > 0;
         var command = keyed ? _appendKeyed : _append;
         ((NpgsqlParameter<Guid>)command.Parameters[0]).TypedValue = LogId;
-        ((NpgsqlParameter<long>)command.Parameters[1]).TypedValue = commit.From;
+        ((NpgsqlParameter<long>)command.Parameters[1]).TypedValue = batch.From;
         ((NpgsqlParameter<long>)command.Parameters[2]).TypedValue = Epoch;
-        ((NpgsqlParameter<long>)command.Parameters[3]).TypedValue = commit.To;
-        ((NpgsqlParameter<short>)command.Parameters[4]).TypedValue = (short)commit.Encoding;
-        ((NpgsqlParameter<long>)command.Parameters[5]).TypedValue = commit.Crc;
-        _bytes[keyed ? 1 : 0].TypedValue = commit.Bytes;
+        ((NpgsqlParameter<long>)command.Parameters[3]).TypedValue = batch.To;
+        ((NpgsqlParameter<short>)command.Parameters[4]).TypedValue = (short)batch.Encoding;
+        ((NpgsqlParameter<long>)command.Parameters[5]).TypedValue = batch.Crc;
+        _bytes[keyed ? 1 : 0].TypedValue = batch.Bytes;
         if (keyed)
         {
-            command.Parameters[7].Value = commit.Keys.Keys;
-            command.Parameters[8].Value = commit.Keys.Bodies;
-            command.Parameters[9].Value = commit.Keys.Offsets;
-            command.Parameters[10].Value = commit.Keys.Counts;
-            command.Parameters[11].Value = commit.Keys.Rejected;
+            command.Parameters[7].Value = batch.Keys.Keys;
+            command.Parameters[8].Value = batch.Keys.Bodies;
+            command.Parameters[9].Value = batch.Keys.Offsets;
+            command.Parameters[10].Value = batch.Keys.Counts;
+            command.Parameters[11].Value = batch.Keys.Rejected;
         }
 
         var moved = false;
@@ -177,7 +178,7 @@ internal sealed class LogSession : IAsyncDisposable
 
         if (moved)
         {
-            End = commit.To;
+            End = batch.To;
         }
 
         return new CommitOutcome(moved, known);

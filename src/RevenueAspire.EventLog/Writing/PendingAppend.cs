@@ -20,8 +20,8 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
     /// <summary>What is to be appended.</summary>
     public AppendGroup Group { get; private set; } = null!;
 
-    /// <summary>Log offset of the group's last record, once written.</summary>
-    public long LastRecord { get; set; }
+    /// <summary>Names the group's last record, once written.</summary>
+    public Receipt Receipt { get; set; }
 
     /// <summary>Repeats of the same key that arrived while this one is in flight, in order of arrival; null while there is none.</summary>
     public List<PendingAppend>? Repeats { get; set; }
@@ -106,7 +106,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
         Group = null!;
         Span = null;
         Repeats = null;
-        LastRecord = 0;
+        Receipt = default;
         Pool.Return(this);
     }
 }

@@ -182,7 +182,7 @@ internal sealed partial class SegmentedLog : IDisposable
             var group = groups[i].Group;
             var bytes = group.Bytes;
             var from = end + gathered;
-            groups[i].LastRecord = from + group.LastRecord;
+            groups[i].Receipt = new Receipt(_logId, from + group.LastRecord);
             if (gathered + group.MaxBytes > _gathered.Length || bytes.Length >= DirectBytes)
             {
                 end = WriteAt(end, _gathered.AsSpan(0, gathered));

@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Reading;
 
@@ -182,7 +183,7 @@ internal sealed class BlockCursor : IDisposable
         return _to;
     }
 
-    private SourceRead? Fill(byte[] buffer, ref int filled)
+    private LogRead? Fill(byte[] buffer, ref int filled)
     {
         while (filled < buffer.Length && _position < _end)
         {
@@ -219,7 +220,7 @@ internal sealed class BlockCursor : IDisposable
         _carried = rest.Length;
     }
 
-    private void Skip(SourceRead gap)
+    private void Skip(LogRead gap)
     {
         var through = gap.DamagedThrough;
         Damage.Add(new UnreadableStretch(_position, through, gap.Damage ?? UnknownDamage));

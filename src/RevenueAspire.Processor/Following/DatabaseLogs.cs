@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Npgsql;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
@@ -31,11 +32,11 @@ internal sealed class DatabaseLogs(
         var logs = new List<LogSourceReader>();
         _unfinished = await services.Retry.RunAsync(FindUnfinishedAsync, cancellationToken).ConfigureAwait(false);
         _signal.Tell(_unfinished);
-        foreach (var logId in _unfinished.Keys.Where(logId => !isFollowed(DatabaseLog.NameOf(logId))))
+        foreach (var logId in _unfinished.Keys.Where(logId => !isFollowed(PostgresLogs.SourceName(logId))))
         {
             try
             {
-                logs.Add(new LogSourceReader(DatabaseLog.Open(database, _signal, logId)));
+                logs.Add(LogSourceReader.Open(database, _signal, logId));
             }
             catch (Exception exception) when (exception is EventLogException or IOException)
             {

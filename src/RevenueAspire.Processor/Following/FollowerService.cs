@@ -34,7 +34,7 @@ internal sealed partial class FollowerService(
         ILogDirectory logs;
         try
         {
-            var inDatabase = IsInDatabase();
+            var inDatabase = LogEngines.Read(configuration) == LogEngine.Postgres;
             logs = inDatabase ? new DatabaseLogs(database, session, services, time, logger, LogUnreadable) : new FolderLogs(DataDirectory.ResolveEventLog(configuration), LogUnreadable);
             LogFollowing(logs.Name);
             if (inDatabase)
@@ -88,13 +88,6 @@ internal sealed partial class FollowerService(
             }
         }
     }
-
-    private bool IsInDatabase() => configuration["EventLog:Engine"] switch
-    {
-        null or "" => false,
-        var text when Enum.TryParse<LogEngine>(text, ignoreCase: true, out var engine) && Enum.IsDefined(engine) => engine == LogEngine.Postgres,
-        var text => throw new UserErrorException($"EventLog:Engine must be {nameof(LogEngine.File)} or {nameof(LogEngine.Postgres)}, not '{text}'"),
-    };
 
     private async Task ApplyLogSchemaAsync(CancellationToken cancellationToken)
     {

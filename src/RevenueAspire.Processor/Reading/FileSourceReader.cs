@@ -1,4 +1,5 @@
 using Microsoft.Win32.SafeHandles;
+using RevenueAspire.EventLog;
 using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
 
@@ -102,12 +103,12 @@ internal sealed class FileSourceReader : ISourceReader
     public long ReadEnd() => _length;
 
     /// <inheritdoc/>
-    public SourceRead Read(long offset, Span<byte> destination)
+    public LogRead Read(long offset, Span<byte> destination)
     {
         var wanted = (int)Math.Min(destination.Length, _length - offset);
         var count = wanted > 0 ? RandomAccess.Read(_file, destination[..wanted], offset) : 0;
         return count > 0
-            ? new SourceRead(count, 0, null)
+            ? new LogRead(count, 0, null)
             : throw new SourceStoppedException($"{Name}: ends at byte {RandomAccess.GetLength(_file)}, but had {_length} bytes when its processing began; it was cut, so nothing more of it is counted");
     }
 

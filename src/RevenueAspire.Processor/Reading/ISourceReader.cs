@@ -1,12 +1,7 @@
+using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
-
-/// <summary>What a read found.</summary>
-/// <param name="Count">Bytes copied; 0 only before damage.</param>
-/// <param name="DamagedThrough">When Count is 0: the bytes up to here cannot be had; reading goes on there.</param>
-/// <param name="Damage">What is wrong with them, for people; else null.</param>
-internal readonly record struct SourceRead(int Count, long DamagedThrough, string? Damage);
 
 /// <summary>The bytes of a source: a file of a fixed length, or a log that grows. Thread-safe. All that the processor knows of where events are kept.</summary>
 internal interface ISourceReader : IDisposable
@@ -37,5 +32,6 @@ internal interface ISourceReader : IDisposable
     /// <param name="destination">At least 1 byte; filled as far as possible at once, which may be less than its length.</param>
     /// <exception cref="SourceStoppedException">The bytes are gone: the file was truncated, the log was replaced...</exception>
     /// <exception cref="IOException">The disk failed.</exception>
-    SourceRead Read(long offset, Span<byte> destination);
+    /// <returns>Bytes, or damage: never neither.</returns>
+    LogRead Read(long offset, Span<byte> destination);
 }

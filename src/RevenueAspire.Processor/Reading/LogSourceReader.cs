@@ -1,29 +1,26 @@
+using Npgsql;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>A log, read up to its durable mark.</summary>
+/// <summary>A log, read up to its durable mark. Thread-safe.</summary>
 internal sealed class LogSourceReader : ISourceReader
 {
-    /// <summary>The API has accepted what stands in a log, so a line there is never too long for a setting of ours: the limit is above the largest batch.</summary>
+    /// <summary>The API has accepted the lines of a log, so none of them is too long for a setting of the processor: the limit is above the largest batch.</summary>
     private const int MaxRecordBytes = 64 << 20;
 
-    private readonly IStoredLog _log;
+    /// <summary>Without a notification a log in the database is read this often.</summary>
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(1);
 
-    /// <summary>Takes the log over.</summary>
-    public LogSourceReader(IStoredLog log) => _log = log;
+    private readonly ILogReader _log;
+    private readonly Func<LogSourceReader> _open;
+    private readonly LogSignal? _signal;
+    private Task _next = Task.CompletedTask;
+    private long _mark;
 
-    /// <summary>Opens a log in a folder.</summary>
-    /// <exception cref="EventLogException">No log there, or a damaged log.json.</exception>
-    public static LogSourceReader Open(string directory) => new(FolderLog.Open(directory));
-
-    /// <summary>Opens what stands at the same place now.</summary>
-    /// <inheritdoc cref="Open"/>
-    public LogSourceReader OpenAgain() => new(_log.OpenAgain());
-
-    /// <inheritdoc cref="IStoredLog.WaitAsync"/>
-    public Task WaitAsync(TimeSpan poll, TimeProvider time, CancellationToken cancellationToken) => _log.WaitAsync(poll, time, cancellationToken);
+    private LogSourceReader(ILogReader log, string name, Func<LogSourceReader> open, LogSignal? signal = null) => (_log, Name, _open, _signal) = (log, name, open, signal);
 
     /// <summary>The log's id, which is its source's id.</summary>
     public Guid LogId => _log.LogId;
@@ -32,7 +29,7 @@ internal sealed class LogSourceReader : ISourceReader
     public SourceKind Kind => SourceKind.Log;
 
     /// <inheritdoc/>
-    public string Name => _log.Name;
+    public string Name { get; }
 
     /// <inheritdoc/>
     public int MaxLineBytes => MaxRecordBytes;
@@ -43,12 +40,38 @@ internal sealed class LogSourceReader : ISourceReader
     /// <inheritdoc/>
     public ISourceReader Whole => this;
 
+    /// <summary>Opens a log in a folder.</summary>
+    /// <exception cref="EventLogException">No log there, or a damaged log.json.</exception>
+    public static LogSourceReader Open(string directory)
+    {
+        var reader = EventLogReader.Open(directory);
+        return new LogSourceReader(reader, reader.Directory, () => Open(reader.Directory));
+    }
+
+    /// <summary>Opens a log in the database, to follow it.</summary>
+    /// <exception cref="EventLogException">The database has no such log.</exception>
+    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    public static LogSourceReader Open(NpgsqlDataSource database, LogSignal? signal, Guid logId) =>
+        new(PostgresLogReader.Open(database, logId), PostgresLogs.SourceName(logId), () => Open(database, signal, logId), signal);
+
+    /// <summary>Opens a log as of a snapshot that another connection has exported: nothing is missing from it however long the reading takes.</summary>
+    /// <inheritdoc cref="Open(NpgsqlDataSource, LogSignal?, Guid)"/>
+    public static LogSourceReader OpenSnapshot(NpgsqlDataSource database, string snapshot, Guid logId) =>
+        new(PostgresLogReader.OpenSnapshot(database, snapshot, logId), PostgresLogs.SourceName(logId), () => OpenSnapshot(database, snapshot, logId));
+
+    /// <summary>Opens what stands at the same place now.</summary>
+    /// <exception cref="EventLogException">Nothing that could be read as a log.</exception>
+    public LogSourceReader OpenAgain() => _open();
+
     /// <inheritdoc/>
     public long ReadEnd()
     {
         try
         {
-            return _log.ReadDurableMark();
+            Volatile.Write(ref _next, _signal?.Next ?? Task.CompletedTask);
+            var mark = _log.ReadDurableMark();
+            Volatile.Write(ref _mark, mark);
+            return mark;
         }
         catch (EventLogException exception)
         {
@@ -56,17 +79,17 @@ internal sealed class LogSourceReader : ISourceReader
         }
     }
 
-    /// <inheritdoc cref="IStoredLog.EstimateDurableMark"/>
-    public long EstimateEnd() => _log.EstimateDurableMark();
+    /// <summary>About where the durable part ends, for figures, at once: a folder is read, for the database the last answer is used.</summary>
+    public long EstimateEnd() => _signal is null ? _log.ReadDurableMark() : Math.Max(Volatile.Read(ref _mark), _signal.EndOf(LogId));
 
     /// <inheritdoc/>
-    public SourceRead Read(long offset, Span<byte> destination)
+    public LogRead Read(long offset, Span<byte> destination)
     {
         try
         {
             var read = _log.Read(offset, destination);
             return read.Count > 0 || read.DamagedThrough > offset
-                ? new SourceRead(read.Count, read.DamagedThrough, read.Damage)
+                ? read
                 : throw new SourceStoppedException($"{Name}: nothing can be read at offset {offset}, although the durable mark is behind it; restore the log's directory as it was");
         }
         catch (EventLogException exception)
@@ -75,12 +98,37 @@ internal sealed class LogSourceReader : ISourceReader
         }
     }
 
+    /// <summary>Waits a moment for an append: a folder costs 16 bytes per look, the database sends a notification.</summary>
+    /// <param name="poll">Between two looks at a folder.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    public async Task WaitAsync(TimeSpan poll, TimeProvider time, CancellationToken cancellationToken)
+    {
+        if (_signal is null)
+        {
+            await Task.Delay(poll, time, cancellationToken).ConfigureAwait(false);
+            return;
+        }
+
+        try
+        {
+            await Volatile.Read(ref _next).WaitAsync(LongestWait, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (TimeoutException)
+        {
+            // The notification may be lost.
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _log.Dispose();
+
     /// <summary>Another log stands there now: that is for good. One that cannot be read may be readable again in a moment.</summary>
     private Exception Explain(EventLogException exception)
     {
         try
         {
-            using var now = _log.OpenAgain();
+            using var now = _open();
             return new SourceStoppedException(exception.Message, exception);
         }
         catch (EventLogException unreadable)
@@ -88,7 +136,4 @@ internal sealed class LogSourceReader : ISourceReader
             return new IOException(unreadable.Message, unreadable);
         }
     }
-
-    /// <inheritdoc/>
-    public void Dispose() => _log.Dispose();
 }

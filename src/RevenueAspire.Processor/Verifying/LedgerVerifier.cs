@@ -37,7 +37,7 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
         await using (snapshot.ConfigureAwait(false))
         {
             var name = await snapshot.ExportAsync(cancellationToken).ConfigureAwait(false);
-            var sources = VerifiedSource.List(snapshot, logId => DatabaseLog.OpenSnapshot(database, name, logId));
+            var sources = VerifiedSource.List(snapshot, logId => LogSourceReader.OpenSnapshot(database, name, logId));
             foreach (var source in sources)
             {
                 if (pins.Failure(source.Source.Name) is { } failure)

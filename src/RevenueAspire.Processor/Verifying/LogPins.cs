@@ -1,4 +1,5 @@
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Reading;
 
@@ -20,7 +21,7 @@ internal sealed class LogPins : IDisposable
             var snapshot = await open().ConfigureAwait(false);
             try
             {
-                var unpinned = snapshot.Sources.Where(source => source.Kind == SourceKind.Log && !DatabaseLog.TryParseName(source.Name, out _) && !_pins.ContainsKey(source.Name)).Select(source => source.Name).Distinct().ToArray();
+                var unpinned = snapshot.Sources.Where(source => source.Kind == SourceKind.Log && !PostgresLogs.TryParseSourceName(source.Name, out _) && !_pins.ContainsKey(source.Name)).Select(source => source.Name).Distinct().ToArray();
                 if (unpinned.Length == 0)
                 {
                     return snapshot;

@@ -1,3 +1,5 @@
+using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
@@ -13,7 +15,7 @@ namespace RevenueAspire.Processor.Verifying;
 /// <param name="paths">File: where its content was seen.</param>
 /// <param name="openInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
 internal sealed class VerifiedSource(
-    IReadOnlyList<EventSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths, Func<Guid, IStoredLog> openInDatabase)
+    IReadOnlyList<EventSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths, Func<Guid, LogSourceReader> openInDatabase)
 {
     private readonly SortedSet<string> _unread = new(StringComparer.Ordinal);
 
@@ -46,7 +48,7 @@ internal sealed class VerifiedSource(
     public FileDigest Digest => digests.First(digest => digest.Length >= Needed);
 
     /// <summary>Lists what a snapshot says is applied, wholly or in part.</summary>
-    public static List<VerifiedSource> List(LedgerSnapshot snapshot, Func<Guid, IStoredLog> openInDatabase)
+    public static List<VerifiedSource> List(LedgerSnapshot snapshot, Func<Guid, LogSourceReader> openInDatabase)
     {
         var ranges = snapshot.FrozenRanges.ToLookup(range => range.SourceId);
         return [.. snapshot.Sources
@@ -134,7 +136,7 @@ internal sealed class VerifiedSource(
 
     private LogSourceReader OpenLog()
     {
-        var log = DatabaseLog.TryParseName(Source.Name, out var logId) ? new LogSourceReader(openInDatabase(logId)) : LogSourceReader.Open(Source.Name);
+        var log = PostgresLogs.TryParseSourceName(Source.Name, out var logId) ? openInDatabase(logId) : LogSourceReader.Open(Source.Name);
         if (log.LogId == Source.Id)
         {
             return log;

@@ -43,7 +43,7 @@ public sealed class RetentionTests : IDisposable
         else
         {
             await Eventually.IsTrueAsync(() => Segments(api) < before);
-            Assert.True(((EventLogWriter)api.Log).FirstOffset > 0);
+            Assert.True(api.Files!.FirstOffset > 0);
         }
 
         // What is gone was applied, and its receipt says so.
@@ -67,12 +67,12 @@ public sealed class RetentionTests : IDisposable
         // What the API does every twenty seconds.
         var caretaker = new PostgresLogCaretaker(
             api.Services.GetRequiredService<NpgsqlDataSource>(), api.Services.GetRequiredService<IOptions<EventLogOptions>>().Value,
-            api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, NullLogger<PostgresLogCaretaker>.Instance);
+            NullLogger<PostgresLogCaretaker>.Instance);
         await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/nobody")).Status);
-        await caretaker.TidyAsync(CancellationToken.None);
+        await caretaker.TidyAsync(api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, CancellationToken.None);
         Assert.Equal(5_000, api.Records().Count);
         await Processor.ApplyAsync(api, database);
-        await caretaker.TidyAsync(CancellationToken.None);
+        await caretaker.TidyAsync(api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, CancellationToken.None);
 
         Assert.InRange(api.Records().Count, 1_000, 4_000);
         Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + receipts[0])).Expect(HttpStatusCode.OK).Body);

@@ -8,6 +8,7 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Storage;
 using RevenueAspire.EventLog.Postgres;
 
 namespace RevenueAspire.Api.Tests.Support;
@@ -38,7 +39,10 @@ internal sealed class ApiHost : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    public IEventLog Log => Services.GetRequiredService<IEventLog>();
+    /// <summary>The log's folder; null with the log in Postgres.</summary>
+    public FileLogStore? Files => Services.GetService<FileLogStore>();
+
+    public EventLogWriter Log => Services.GetRequiredService<EventLogWriter>();
 
     /// <param name="directory">The log lies in its folder <c>events</c>.</param>
     /// <param name="database">Connection string; null: none is set.</param>
@@ -115,7 +119,7 @@ internal sealed class ApiHost : IAsyncDisposable
     /// <summary>The same, as it is written.</summary>
     public string ReadLog()
     {
-        if (Log is EventLogWriter)
+        if (Files is not null)
         {
             using var reader = EventLogReader.Open(LogDirectory);
             return Read(reader.FirstOffset, reader.ReadDurableMark(), reader.Read);

@@ -1,7 +1,5 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.Extensions.DependencyInjection;
-using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Options;
 using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Storage;
 
@@ -18,8 +16,7 @@ internal sealed class HeldWriter : IAsyncDisposable
     /// <summary>Puts it in the place of the API's own.</summary>
     public void Use(WebApplicationBuilder builder) => builder.Services.AddSingleton(services =>
     {
-        _writer = EventLogWriter.Open(
-            services.GetRequiredService<IOptions<EventLogOptions>>().Value, TimeProvider.System, services.GetRequiredService<ILogger<EventLogWriter>>(), PhysicalFileSystem.Instance);
+        _writer = services.GetRequiredService<FileLogStore>().PrepareWriter();
         services.GetRequiredService<Microsoft.Extensions.Hosting.IHostApplicationLifetime>().ApplicationStopping.Register(() => _stopping = true);
         _thread = new Thread(Run) { IsBackground = true };
         _thread.Start();

@@ -26,7 +26,7 @@ internal sealed class LogPlace(LogEngine engine) : IDisposable
         }
 
         var api = await ApiHost.StartAsync(_directory, await DatabaseAsync(), configure, ["EventLog:Engine=Postgres", .. settings]);
-        await Eventually.IsTrueAsync(() => api.Log.State == WriterState.Running);
+        await Eventually.IsTrueAsync(() => api.Log.Status.State == WriterState.Running);
         return api;
     }
 

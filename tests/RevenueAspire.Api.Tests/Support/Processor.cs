@@ -20,7 +20,7 @@ internal static class Processor
         await using var source = NpgsqlDataSource.Create(database);
         await LedgerSchema.ApplyAsync(source, CancellationToken.None);
         var logId = api.Log.LogId;
-        var inFiles = api.Log is EventLogWriter;
+        var inFiles = api.Files is not null;
         var known = await new SourceRegistry(source).OpenLogAsync(logId, inFiles ? api.LogDirectory : $"postgres:{logId:N}", CancellationToken.None);
         var bytes = Encoding.UTF8.GetBytes(inFiles ? ReadFiles(api.LogDirectory, known.AppliedThrough) : ReadRows(source, logId, known.AppliedThrough));
         var sums = new SortedDictionary<string, Int128>(StringComparer.Ordinal);

@@ -169,7 +169,7 @@ public abstract class AppendContract : IAsyncDisposable
 
         Assert.All(await Task.WhenAll(appends), result => Assert.Equal(AppendStatus.Appended, result.Status));
         Assert.Equal(AppendStatus.Unavailable, (await AppendAsync(log, TestLog.Single("late"))).Status);
-        Assert.Equal(WriterState.Stopped, log.State);
+        Assert.Equal(WriterState.Stopped, log.Status.State);
         Assert.Equal(Enumerable.Range(0, 500).Select(i => $"u{i}"), UsersIn(_stand.ReadAll(id)));
         await log.DisposeAsync();
     }
@@ -203,7 +203,7 @@ public abstract class AppendContract : IAsyncDisposable
         }
 
         await Eventually.IsTrueAsync(async () => (await AppendAsync(log, TestLog.Single("e", "key-2"))).Status is AppendStatus.Appended or AppendStatus.Repeated);
-        Assert.Null(log.StateReason);
+        Assert.Null(log.Status.Reason);
         Assert.Equal(AppendStatus.Appended, (await AppendAsync(log, TestLog.Single("b", "key"))).Status);
         Assert.Equal(["a", "e", "b"], UsersIn(_stand.ReadAll(log.LogId)));
         Assert.Equal(first.Receipt.LogId, log.LogId);
@@ -234,9 +234,9 @@ public abstract class AppendContract : IAsyncDisposable
         Assert.Equal((from, log.DurableMark - from), (span.GetTagItem("revenue.commit.from"), span.GetTagItem("revenue.commit.bytes")));
     }
 
-    private static Task<AppendResult> AppendAsync(IEventLog log, AppendGroup group) => log.AppendAsync(group, CancellationToken.None).AsTask();
+    private static Task<AppendResult> AppendAsync(EventLogWriter log, AppendGroup group) => log.AppendAsync(group, CancellationToken.None).AsTask();
 
-    private static Task<ReceiptLookup> LookUpAsync(IEventLog log, Receipt receipt) => log.LookUpAsync(receipt, CancellationToken.None).AsTask();
+    private static Task<ReceiptLookup> LookUpAsync(EventLogWriter log, Receipt receipt) => log.LookUpAsync(receipt, CancellationToken.None).AsTask();
 
     private static List<string> UsersIn(string text) => TestLog.Users(text);
 }

@@ -130,5 +130,5 @@ public abstract class KeyContract : IAsyncDisposable
         }
     }
 
-    private static Task<AppendResult> AppendAsync(IEventLog log, AppendGroup group) => log.AppendAsync(group, CancellationToken.None).AsTask();
+    private static Task<AppendResult> AppendAsync(EventLogWriter log, AppendGroup group) => log.AppendAsync(group, CancellationToken.None).AsTask();
 }

@@ -4,7 +4,7 @@ namespace RevenueAspire.EventLog.Tests.Contract;
 internal abstract class LogStand : IAsyncDisposable
 {
     /// <summary>Opens a log as a process of the API does, and waits until it accepts. The one before must be disposed of. The stand disposes of what is still open.</summary>
-    public abstract Task<IEventLog> OpenAsync(Action<EventLogOptions>? change = null);
+    public abstract Task<EventLogWriter> OpenAsync(Action<EventLogOptions>? change = null);
 
     /// <summary>Opens a log to read it, beside its writer.</summary>
     public abstract LogView OpenReader(Guid logId);
@@ -19,7 +19,7 @@ internal abstract class LogStand : IAsyncDisposable
     public abstract Task ForgetKeysAsync(int window);
 
     /// <summary>Removes what the ledger has, as the API does it (rule L10).</summary>
-    public abstract Task RemoveAppliedAsync(IEventLog log, long applied, long retainBytes);
+    public abstract Task RemoveAppliedAsync(EventLogWriter log, long applied, long retainBytes);
 
     public abstract ValueTask DisposeAsync();
 

@@ -99,5 +99,5 @@ public abstract class ReadContract : IAsyncDisposable
         Assert.Equal(whole.Length, (await AppendAsync(log, TestLog.Single("later"))).Receipt.Offset);
     }
 
-    private static Task<AppendResult> AppendAsync(IEventLog log, AppendGroup group) => log.AppendAsync(group, CancellationToken.None).AsTask();
+    private static Task<AppendResult> AppendAsync(EventLogWriter log, AppendGroup group) => log.AppendAsync(group, CancellationToken.None).AsTask();
 }

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Logging.Abstractions;
 using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Tests.Simulation;
@@ -9,10 +8,10 @@ internal static class SimulatedLog
 {
     public const string Folder = "/log";
 
-    public static EventLogWriter Open(SimulatedDisk disk, IFileSystem files, Action<EventLogOptions>? change = null, ILogger<EventLogWriter>? logger = null)
+    public static EventLogWriter Open(SimulatedDisk disk, IFileSystem files, Action<EventLogOptions>? change = null, ILoggerFactory? loggers = null)
     {
         Assert.Same(disk.Running, files);
-        return EventLogWriter.Open(TestLog.Options(Folder, change), TimeProvider.System, logger ?? NullLogger<EventLogWriter>.Instance, files);
+        return TestLog.OpenHeld(TestLog.Options(Folder, change), files, loggers);
     }
 
     /// <summary>Enqueues groups, lets the writer do its step, and returns what they got.</summary>

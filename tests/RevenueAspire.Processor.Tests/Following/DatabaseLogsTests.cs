@@ -33,7 +33,7 @@ public sealed class DatabaseLogsTests
             ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, lifetime.Of, NullLogger<FollowerService>.Instance)).ToArray();
         var queries = new LedgerQueries(ledger.Database);
         var caretaker = new PostgresLogCaretaker(
-            ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, queries.FindAppliedThroughAsync, NullLogger<PostgresLogCaretaker>.Instance);
+            ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, NullLogger<PostgresLogCaretaker>.Instance);
         try
         {
             await Task.WhenAll(services.Select(service => service.StartAsync(CancellationToken.None)));
@@ -44,7 +44,7 @@ public sealed class DatabaseLogsTests
                 await Task.Delay(50);
                 if (await ledger.ScalarAsync<bool>("select to_regclass('event_log_memory') is not null"))
                 {
-                    await caretaker.TidyAsync(CancellationToken.None);
+                    await caretaker.TidyAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
                 }
             }
 
@@ -62,8 +62,8 @@ public sealed class DatabaseLogsTests
         Assert.Equal(
             Enumerable.Range(0, Writers).ToDictionary(writer => $"user{writer}", _ => (BigInteger)Rounds * Appends * (Appends + 1) / 2).OrderBy(pair => pair.Key),
             (await ledger.BalancesAsync()).OrderBy(pair => pair.Key));
-        await caretaker.TidyAsync(CancellationToken.None);
-        await caretaker.TidyAsync(CancellationToken.None);
+        await caretaker.TidyAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
+        await caretaker.TidyAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
         Assert.Equal(retention == LogRetention.Off ? Writers * Rounds : 0L, await ledger.CountAsync("event_log_batch"));
 
         // Where nothing was removed all is computed again; else verify says what it could not.
@@ -79,18 +79,18 @@ public sealed class DatabaseLogsTests
         await using var one = NpgsqlDataSource.Create(ledger.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
         await using var log = await OpenAsync(ledger.Database);
         var signal = new LogSignal(one, TimeProvider.System, NullLogger.Instance);
-        using var followed = DatabaseLog.Open(one, signal, log.LogId);
-        Assert.Equal(0, followed.ReadDurableMark());
+        using var followed = LogSourceReader.Open(one, signal, log.LogId);
+        Assert.Equal(0, followed.ReadEnd());
         Assert.Equal(AppendStatus.Appended, (await log.AppendAsync(Group("a", 1), CancellationToken.None)).Status);
-        var mark = followed.ReadDurableMark();
+        var mark = followed.ReadEnd();
 
         // The only connection is taken: whoever asks now waits.
         await using (await one.OpenConnectionAsync())
         {
-            Assert.Equal(mark, followed.EstimateDurableMark());
+            Assert.Equal(mark, followed.EstimateEnd());
             signal.Tell(new Dictionary<Guid, long> { [log.LogId] = mark + 1 });
-            Assert.Equal(mark + 1, followed.EstimateDurableMark());
-            Assert.Throws<IOException>(() => followed.ReadDurableMark());
+            Assert.Equal(mark + 1, followed.EstimateEnd());
+            Assert.Throws<IOException>(() => followed.ReadEnd());
         }
     }
 
@@ -107,10 +107,10 @@ public sealed class DatabaseLogsTests
         }
     }
 
-    private static async Task<PostgresEventLog> OpenAsync(NpgsqlDataSource database)
+    private static async Task<EventLogWriter> OpenAsync(NpgsqlDataSource database)
     {
-        var log = PostgresEventLog.Open(database, new EventLogOptions(), NullLogger<PostgresEventLog>.Instance);
-        await Eventually.IsTrueAsync(() => log.State == WriterState.Running);
+        var log = PostgresLogStore.StartWriter(database, new EventLogOptions(), NullLoggerFactory.Instance);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         return log;
     }
 

@@ -1,4 +1,5 @@
 using System.Text;
+using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Reading;
 
@@ -25,17 +26,17 @@ internal sealed class MemorySource(byte[] bytes, SourceKind kind = SourceKind.Fi
 
     public long ReadEnd() => bytes.Length;
 
-    public SourceRead Read(long offset, Span<byte> destination)
+    public LogRead Read(long offset, Span<byte> destination)
     {
         if (Damage.FirstOrDefault(gap => gap.From <= offset && offset < gap.Through) is { Through: > 0 } gap)
         {
-            return new SourceRead(0, gap.Through, "damaged for the test");
+            return new LogRead(0, gap.Through, "damaged for the test");
         }
 
         var end = Damage.Where(gap => gap.From > offset).Select(gap => gap.From).Append(bytes.Length).Min();
         var count = (int)Math.Min(Math.Min(destination.Length, longestRead), end - offset);
         bytes.AsSpan((int)offset, count).CopyTo(destination);
-        return new SourceRead(count, 0, null);
+        return new LogRead(count, 0, null);
     }
 
     public void Dispose() { }

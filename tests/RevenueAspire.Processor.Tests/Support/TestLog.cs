@@ -1,6 +1,7 @@
 using System.Text;
 using Microsoft.Extensions.Logging.Abstractions;
 using RevenueAspire.EventLog;
+using RevenueAspire.EventLog.Storage;
 using RevenueAspire.Events;
 
 namespace RevenueAspire.Processor.Tests.Support;
@@ -8,13 +9,15 @@ namespace RevenueAspire.Processor.Tests.Support;
 /// <summary>A log with its real writer, in the test process.</summary>
 internal sealed class TestLog : IAsyncDisposable
 {
+    private readonly FileLogStore _store;
     private readonly EventLogWriter _writer;
     private readonly AppendGroupBuilder _builder;
 
     public TestLog(string directory, EventTypes? types = null, long segmentBytes = 1 << 28)
     {
         Directory = directory;
-        _writer = EventLogWriter.Open(new EventLogOptions { Directory = directory, SegmentBytes = segmentBytes }, TimeProvider.System, NullLogger<EventLogWriter>.Instance);
+        _store = FileLogStore.Open(new EventLogOptions { Directory = directory, SegmentBytes = segmentBytes }, TimeProvider.System, NullLoggerFactory.Instance);
+        _writer = _store.StartWriter();
         _builder = new AppendGroupBuilder(types ?? EventTypes.Default, TimeProvider.System);
     }
 
@@ -48,7 +51,7 @@ internal sealed class TestLog : IAsyncDisposable
     }
 
     /// <summary>Retention: removes what is applied and in no other use; the bytes removed.</summary>
-    public long RemoveApplied(long appliedThrough) => _writer.RemoveApplied(appliedThrough, retainBytes: 0);
+    public long RemoveApplied(long appliedThrough) => _store.RemoveApplied(appliedThrough, retainBytes: 0);
 
     public ValueTask DisposeAsync() => _writer.DisposeAsync();
 }

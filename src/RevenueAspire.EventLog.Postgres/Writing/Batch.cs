@@ -12,8 +12,8 @@ internal enum BatchEncoding : short
     Brotli = 1,
 }
 
-/// <summary>The bytes and keys of one group commit, at the offset at which it shall begin. Not thread-safe; disposed after the answer.</summary>
-internal sealed class Commit : IDisposable
+/// <summary>The bytes and keys of one group commit, for the offset at which it begins. Not thread-safe; disposed after the answer.</summary>
+internal sealed class Batch : IDisposable
 {
     /// <summary>Below it compressing costs more than it saves.</summary>
     private const int WorthCompressing = 1024;
@@ -25,7 +25,7 @@ internal sealed class Commit : IDisposable
     private readonly byte[] _plain;
     private readonly byte[]? _compressed;
 
-    private Commit(long from, byte[] plain, int length, byte[]? compressed, int compressedLength, KeyRows keys)
+    private Batch(long from, byte[] plain, int length, byte[]? compressed, int compressedLength, KeyRows keys)
     {
         From = from;
         To = from + length;
@@ -54,8 +54,8 @@ internal sealed class Commit : IDisposable
     /// <summary>The groups' keys, in the order of their bytes: every process writes them in this order, so that none waits for another in a circle.</summary>
     public KeyRows Keys { get; }
 
-    /// <summary>Renders groups one behind the other, and notes in each at which offset its last record begins.</summary>
-    public static Commit Render(long from, List<PendingAppend> groups)
+    /// <summary>Renders groups one behind the other, and sets their receipts.</summary>
+    public static Batch Render(Guid logId, long from, List<PendingAppend> groups)
     {
         var room = groups.Sum(pending => (long)pending.Group.MaxBytes);
         var plain = ArrayPool<byte>.Shared.Rent(checked((int)room));
@@ -64,7 +64,7 @@ internal sealed class Commit : IDisposable
         {
             var group = pending.Group;
             var start = from + length;
-            pending.LastRecord = start + group.LastRecord;
+            pending.Receipt = new Receipt(logId, start + group.LastRecord);
             group.Bytes.CopyTo(plain.AsSpan(length));
             length += group.Length;
             if (group.HasClosing)
@@ -74,16 +74,16 @@ internal sealed class Commit : IDisposable
         }
 
         var (compressed, compressedLength) = Compress(plain.AsSpan(0, length));
-        return new Commit(from, plain, length, compressed, compressedLength, KeyRows.Of(groups));
+        return new Batch(from, plain, length, compressed, compressedLength, KeyRows.Of(groups));
     }
 
     /// <summary>Bytes that are in the log already, to be stored anew.</summary>
-    public static Commit Of(long from, ReadOnlySpan<byte> bytes)
+    public static Batch Of(long from, ReadOnlySpan<byte> bytes)
     {
         var plain = ArrayPool<byte>.Shared.Rent(bytes.Length);
         bytes.CopyTo(plain);
         var (compressed, compressedLength) = Compress(bytes);
-        return new Commit(from, plain, bytes.Length, compressed, compressedLength, KeyRows.Of([]));
+        return new Batch(from, plain, bytes.Length, compressed, compressedLength, KeyRows.Of([]));
     }
 
     /// <inheritdoc/>

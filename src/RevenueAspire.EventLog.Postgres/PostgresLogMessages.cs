@@ -1,0 +1,19 @@
+using Microsoft.Extensions.Logging;
+
+namespace RevenueAspire.EventLog.Postgres;
+
+/// <summary>All log messages of this project, ids 1100 to 1199.</summary>
+internal static partial class PostgresLogMessages
+{
+    [LoggerMessage(1104, LogLevel.Critical, "{Name}: log {LogId} is gone or not where it was: the database was replaced or restored to an earlier state; what was acknowledged since then is not in it")]
+    public static partial void Replaced(ILogger logger, string name, Guid logId);
+
+    [LoggerMessage(1105, LogLevel.Warning, "{Name}: the log could not be closed at the end: {Reason}")]
+    public static partial void NotClosed(ILogger logger, string name, string reason);
+
+    [LoggerMessage(1110, LogLevel.Information, "Log {LogId} of a process that has ended is folded: {Rows} rows less.")]
+    public static partial void Folded(ILogger logger, Guid logId, int rows);
+
+    [LoggerMessage(1111, LogLevel.Warning, "Logs in Postgres: {Reason}")]
+    public static partial void NotFolded(ILogger logger, string reason);
+}

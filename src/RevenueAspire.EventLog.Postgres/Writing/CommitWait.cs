@@ -1,0 +1,102 @@
+using Npgsql;
+using RevenueAspire.EventLog.Writing;
+
+namespace RevenueAspire.EventLog.Postgres.Writing;
+
+/// <summary>The commit was given up with its connection. The next session settles it.</summary>
+internal sealed class CommitAbandonedException() : TimeoutException("the database does not answer");
+
+/// <summary>Waits for a commit, and reports one that takes long. Of the writer's thread.</summary>
+/// <remarks>A commit is never cancelled: Postgres answers a cancelled wait for its standbys with success (rule R1). The thread stops waiting instead, and may give the connection up.</remarks>
+internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
+{
+    /// <summary>Between two questions what an overdue commit waits for.</summary>
+    private static readonly TimeSpan AskInterval = TimeSpan.FromSeconds(1);
+
+    /// <summary>A commit that the server has not shown as waiting for this long is given up with its connection.</summary>
+    private static readonly TimeSpan LostPatience = TimeSpan.FromSeconds(30);
+
+    /// <summary>Commits, and disposes of the batch.</summary>
+    /// <exception cref="CommitAbandonedException">The server no longer shows the commit, or the process is to stop. The session is no longer the caller's.</exception>
+    public CommitOutcome Run(LogSession session, Batch batch, ICommitObserver observer, CancellationToken stop)
+    {
+        var append = session.AppendAsync(batch);
+        try
+        {
+            if (!EndsWithin(append, patience))
+            {
+                WaitForOverdue(session, append, observer, stop);
+            }
+        }
+        catch (CommitAbandonedException)
+        {
+            // The statement may still read the buffers, and the connection cannot be closed under it.
+            _ = FreeAfterAsync(append, batch, session);
+            throw;
+        }
+
+        try
+        {
+            return append.GetAwaiter().GetResult();
+        }
+        finally
+        {
+            batch.Dispose();
+        }
+    }
+
+    /// <summary>Waits for a task to end; its exception stays in it.</summary>
+    public static bool EndsWithin(Task task, TimeSpan time) => Task.WaitAny([task], time > TimeSpan.Zero ? time : TimeSpan.Zero) == 0;
+
+    private void WaitForOverdue(LogSession session, Task append, ICommitObserver observer, CancellationToken stop)
+    {
+        var seen = TimeProvider.System.GetTimestamp();
+        do
+        {
+            var wait = FindWaitAsync(session.BackendId).GetAwaiter().GetResult();
+            if (wait is not null)
+            {
+                seen = TimeProvider.System.GetTimestamp();
+            }
+            else if (TimeProvider.System.GetElapsedTime(seen) >= LostPatience)
+            {
+                throw new CommitAbandonedException();
+            }
+
+            observer.Overdue(wait is null ? WriterState.Failed : WriterState.Waiting, wait ?? "the database does not answer");
+            if (stop.IsCancellationRequested)
+            {
+                throw new CommitAbandonedException();
+            }
+        }
+        while (!EndsWithin(append, AskInterval));
+    }
+
+    /// <summary>What the backend waits for, in words; null when the server does not show it or does not answer.</summary>
+    private async Task<string?> FindWaitAsync(int backendId)
+    {
+        try
+        {
+            using var limit = new CancellationTokenSource(AskInterval);
+            await using var command = database.CreateCommand("select coalesce(wait_event, 'nothing') from pg_stat_activity where pid = $1 and state = 'active'");
+            command.Parameters.Add(new NpgsqlParameter { Value = backendId });
+            return await command.ExecuteScalarAsync(limit.Token).ConfigureAwait(false) switch
+            {
+                "SyncRep" => "a commit waits for the database's synchronous standbys",
+                string other => $"a commit takes long in the database, which waits for: {other}",
+                _ => null,
+            };
+        }
+        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception) || exception is OperationCanceledException)
+        {
+            return null;
+        }
+    }
+
+    private static async Task FreeAfterAsync(Task append, Batch batch, LogSession session)
+    {
+        await append.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        batch.Dispose();
+        await session.DisposeAsync().ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,344 @@
+using Microsoft.Extensions.Logging;
+using RevenueAspire.EventLog.Format;
+using RevenueAspire.EventLog.Recovery;
+using RevenueAspire.EventLog.Writing;
+
+namespace RevenueAspire.EventLog.Storage;
+
+/// <summary>A log in a folder, held by one process: segments, durable mark, idempotency keys, retention. Public members are thread-safe.</summary>
+public sealed class FileLogStore : ILogStore, IDisposable
+{
+    /// <summary>Bytes before the ledger's position that are kept of a log that is still written, in either store: the processor compares the last of them with what it has applied.</summary>
+    internal const int ComparedBytes = 64 * 1024;
+
+    /// <summary>Without an append for so long the reserve is dropped.</summary>
+    private static readonly TimeSpan IdleAfter = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>Without appends, the folder is checked this often: health must not call a folder well that is gone.</summary>
+    private static readonly TimeSpan IdleCheckInterval = TimeSpan.FromSeconds(1);
+
+    private readonly EventLogOptions _options;
+    private readonly IFileSystem _files;
+    private readonly ILoggerFactory _loggers;
+    private readonly ILogger<FileLogStore> _logger;
+
+    // Of the writer's thread alone.
+    private SegmentedLog? _log;
+    private IFileHandle _directoryLock;
+    private bool _lockWasLost;
+    private bool _needsRecovery;
+
+    private volatile bool _isFailing;
+    private volatile bool _isLost;
+    private long _durableMark;
+    private long _firstOffset;
+
+    private readonly DurableKeys _keys;
+    private readonly RecordLookup _records;
+
+    // Held while segments are removed and while recovery reads them.
+    private readonly Lock _segmentsInUse = new();
+
+    private FileLogStore(EventLogOptions options, IFileSystem files, ILoggerFactory loggers, IFileHandle directoryLock, Guid logId, RecoveredLog recovered)
+    {
+        (_options, _files, _loggers, _directoryLock) = (options, files, loggers, directoryLock);
+        _logger = loggers.CreateLogger<FileLogStore>();
+        LogId = logId;
+        Directory = Path.GetFullPath(options.Directory);
+        (_keys, _records) = (new DurableKeys(logId), new RecordLookup(Directory, files));
+        Adopt(recovered);
+        _firstOffset = LogFiles.Segments(files.List(Directory))[0];
+        LogPin.CreateFile(files, Directory);
+        try
+        {
+            OpeningFsync = _log!.Probe();
+        }
+        catch (CommitException e)
+        {
+            // A full disk does not keep the service from starting. Health reports it, and the writer goes on once there is room.
+            Failed(e);
+            var (cause, error, _) = Describe(e);
+            OpeningError = error;
+            EventLogMessages.OpenedFailing(_logger, Directory, cause, error);
+        }
+    }
+
+    /// <summary>The log's id, from log.json.</summary>
+    public Guid LogId { get; }
+
+    /// <summary>Full path of the folder.</summary>
+    public string Directory { get; }
+
+    /// <summary>Everything before this offset is on disk.</summary>
+    public long DurableMark => Volatile.Read(ref _durableMark);
+
+    /// <summary>First offset that is still kept; retention has removed the ones before.</summary>
+    public long FirstOffset => Volatile.Read(ref _firstOffset);
+
+    /// <summary>Keys of records from this offset on are remembered (0 while none was forgotten).</summary>
+    public long KeysFrom => _keys.From;
+
+    /// <summary>What the last recovery found: that of the start, or a later one after a disk error.</summary>
+    public RecoveryReport LastRecovery { get; private set; } = null!;
+
+    /// <summary>Duration of the fsync measured when the log was opened; zero when the disk refused it.</summary>
+    public TimeSpan OpeningFsync { get; }
+
+    /// <inheritdoc/>
+    public TimeSpan RemovalInterval => TimeSpan.FromSeconds(2);
+
+    string ILogStore.Name => Directory;
+
+    KeyMemory ILogStore.Keys => new(LogId, KeysFrom, DurableMark);
+
+    string? ILogStore.OpeningError => OpeningError;
+
+    TimeSpan ILogStore.DoubtPatience => TimeSpan.Zero;
+
+    TimeSpan ILogStore.MaintenanceDue => _log!.HasReserve ? IdleAfter : IdleCheckInterval;
+
+    private string? OpeningError { get; }
+
+    /// <summary>Takes the directory's lock, recovers the log (rule L6) and rebuilds the keys (L9).</summary>
+    /// <param name="options">Validated settings.</param>
+    /// <param name="time">Stamps a new log.</param>
+    /// <param name="loggers">Get what recovery found, and each failure and return of the disk.</param>
+    /// <exception cref="EventLogException">Another writer holds the directory, segments without log.json, unreadable or unwritable directory...; the message names the path and what to do.</exception>
+    public static FileLogStore Open(EventLogOptions options, TimeProvider time, ILoggerFactory loggers) => Open(options, time, loggers, PhysicalFileSystem.Instance);
+
+    /// <summary>The same on another disk.</summary>
+    internal static FileLogStore Open(EventLogOptions options, TimeProvider time, ILoggerFactory loggers, IFileSystem files)
+    {
+        var directory = Path.GetFullPath(options.Directory);
+        var directoryLock = LogDirectory.Lock(files, directory);
+        try
+        {
+            var identity = LogDirectory.ReadOrCreateIdentity(files, directory, time);
+            var recovered = new LogRecovery(files, directory, identity.Id, options.KeyWindow).Run(knownMark: null);
+            return new FileLogStore(options, files, loggers, directoryLock, identity.Id, recovered);
+        }
+        catch (Exception e)
+        {
+            directoryLock.Dispose();
+            if (SegmentedLog.IsDiskError(e))
+            {
+                throw new EventLogException($"{directory}: the log cannot be opened: {e.Message} Check that the folder can be read and written", e);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Starts the one writer of this log. Its end releases the folder.</summary>
+    public EventLogWriter StartWriter() => PrepareWriter().Start();
+
+    /// <summary>The writer without its thread.</summary>
+    internal EventLogWriter PrepareWriter() => new(this, _options, _loggers.CreateLogger<EventLogWriter>());
+
+    /// <summary>True when a record begins at this offset, below the mark, in a retained segment. Reads from disk.</summary>
+    /// <exception cref="EventLogException">The log is gone, or is being closed.</exception>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    public bool IsRecord(long offset) => offset >= 0 && offset < DurableMark && _records.IsRecord(offset);
+
+    /// <summary>Removes sealed segments, the oldest first: those that the ledger has and whose keys are forgotten anyway. Nothing while the log is pinned (<see cref="LogPin"/>) or failing.</summary>
+    /// <param name="appliedThrough">The ledger has every event before this offset, and its database has flushed that.</param>
+    /// <param name="retainBytes">Bytes before the durable mark that are kept in any case.</param>
+    /// <returns>Bytes removed.</returns>
+    /// <remarks>Call it from one thread at a time, beside appends and reads. A crash in between leaves a shorter log, never one with a hole: each removal is durable before the next begins.</remarks>
+    /// <exception cref="IOException">The disk refuses.</exception>
+    /// <exception cref="UnauthorizedAccessException">The disk refuses.</exception>
+    public long RemoveApplied(long appliedThrough, long retainBytes) => RemoveApplied(appliedThrough, retainBytes, ComparedBytes);
+
+    /// <summary>Keeps other than <see cref="ComparedBytes"/> before the ledger's position: logs of a few kilobytes can be tested so.</summary>
+    internal long RemoveApplied(long appliedThrough, long retainBytes, long comparedBytes)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(retainBytes);
+        var limit = Math.Min(Math.Min(appliedThrough, DurableMark) - comparedBytes, DurableMark - retainBytes);
+        lock (_segmentsInUse)
+        {
+            // Also not in a folder that has taken the place of ours and is not noticed yet.
+            return _isFailing || !_directoryLock.IsAtItsPath() ? 0 : new SegmentRemoval(this, _files, _logger).RemoveThrough(limit);
+        }
+    }
+
+    /// <summary>Releases a log without a writer.</summary>
+    public void Dispose() => ((ILogStore)this).Close(CancellationToken.None);
+
+    bool ILogStore.TryGetKey(UInt128 key, out KnownKey known)
+    {
+        // A record that is no longer there is not promised again.
+        known = default;
+        return !_isLost && _keys.TryGet(key, out known);
+    }
+
+    void ILogStore.AddKeys(List<PendingAppend> groups) => _keys.Add(groups);
+
+    CommitResult ILogStore.Commit(List<PendingAppend> groups, ICommitObserver observer, CancellationToken stop)
+    {
+        var from = _log!.End;
+        try
+        {
+            var markError = _log.Commit(groups);
+            Volatile.Write(ref _durableMark, _log.End);
+            if (markError is not null)
+            {
+                Failed(markError);
+            }
+
+            return new CommitResult(from, _log.End - from, MarkError: markError);
+        }
+        catch (Exception e)
+        {
+            Failed(e);
+            throw;
+        }
+    }
+
+    /// <summary>Opens everything again (rule L7). This process knows its mark and that no append above it was acknowledged, so those bytes are cut off: a repeat of what failed, keyed or not,
+    /// is appended once. Should the process end before that, the start keeps what the disk then holds together with its keys, so that a keyed repeat finds it.</summary>
+    Doubt ILogStore.Recover(ICommitObserver observer, CancellationToken stop)
+    {
+        try
+        {
+            if (_needsRecovery)
+            {
+                Reopen();
+            }
+
+            _log!.CheckInPlace();
+            _log.Probe();
+        }
+        catch (Exception e)
+        {
+            Failed(e);
+            throw;
+        }
+
+        (_isLost, _isFailing) = (false, false);
+        return Doubt.NotAppended;
+    }
+
+    void ILogStore.Maintain(CancellationToken stop)
+    {
+        try
+        {
+            _log!.DropReserve();
+            _log.CheckInPlace();
+        }
+        catch (Exception e)
+        {
+            Failed(e);
+            throw;
+        }
+    }
+
+    void ILogStore.Close(CancellationToken stop)
+    {
+        if (!_records.Close())
+        {
+            return;
+        }
+
+        try
+        {
+            _log?.DropReserve();
+            _log?.FlushMark();
+        }
+        catch (Exception e) when (e is CommitException || SegmentedLog.IsDiskError(e))
+        {
+            // Everything acknowledged is on disk; the next start only has more to read.
+            EventLogMessages.MarkNotFlushed(_logger, Directory, e);
+        }
+
+        _log?.Dispose();
+        _directoryLock.Dispose();
+    }
+
+    StoreFailure ILogStore.Describe(Exception exception) => Describe(exception);
+
+    ValueTask<ReceiptLookup> ILogStore.LookUpAsync(Receipt receipt, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(
+            receipt.LogId != LogId ? ReceiptLookup.OtherLog
+            // What retention has removed cannot be looked up, but the ledger had all of it.
+            : receipt.Offset < FirstOffset || IsRecord(receipt.Offset) ? ReceiptLookup.Record
+            : ReceiptLookup.NoRecord);
+
+    Task ILogStore.CheckAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    ValueTask<IReadOnlyList<LogExtent>> ILogStore.ListAsync(CancellationToken cancellationToken) =>
+        ValueTask.FromResult<IReadOnlyList<LogExtent>>([new LogExtent(LogId, FirstOffset, DurableMark, IsClosed: false)]);
+
+    async Task ILogStore.RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
+    {
+        if (_options.Retention != LogRetention.Off && await findApplied(LogId, cancellationToken).ConfigureAwait(false) is { } applied)
+        {
+            RemoveApplied(applied, _options.RetainBytes);
+        }
+    }
+
+    /// <summary>Forgets keys and offsets before their segments are removed: a start must not find keys that this process has forgotten, nor the other way round.</summary>
+    internal void ForgetBefore(long offset)
+    {
+        _keys.ForgetBefore(offset);
+        Volatile.Write(ref _firstOffset, offset);
+    }
+
+    /// <summary>Whether acknowledged data is no longer at its path, as opposed to a disk that refuses.</summary>
+    private static bool IsLost(Exception cause) => (cause as CommitException)?.InnerException is EventLogException || cause is EventLogException;
+
+    private void Failed(Exception cause)
+    {
+        _needsRecovery |= cause is not CommitException { NeedsRecovery: false };
+        _isLost |= IsLost(cause);
+        _isFailing = true;
+    }
+
+    private StoreFailure Describe(Exception exception)
+    {
+        var isBug = exception is not (CommitException or EventLogException) && !SegmentedLog.IsDiskError(exception);
+        return new StoreFailure(
+            IsLost(exception) ? "the log is not in its place" : isBug ? StoreFailure.BugCause : "the disk failed",
+            exception.Message.StartsWith(Directory, StringComparison.Ordinal) ? exception.Message : $"{Directory}: {exception.Message}",
+            isBug ? exception : null);
+    }
+
+    private void Reopen()
+    {
+        _log?.Dispose();
+        _log = null;
+        LogDirectory.CheckIdentity(_files, Directory, LogId);
+        if (!_directoryLock.IsAtItsPath())
+        {
+            // The log was away and is back with another lock file (a copy, for example). Another process may have written it meanwhile, so the bytes above our mark are not ours to cut off.
+            var directoryLock = LogDirectory.LockExisting(_files, Directory);
+            _directoryLock.Dispose();
+            _directoryLock = directoryLock;
+            _lockWasLost = true;
+        }
+
+        RecoveredLog recovered;
+        lock (_segmentsInUse)
+        {
+            recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark, mayUndo: !_lockWasLost);
+        }
+
+        Adopt(recovered);
+        (_needsRecovery, _lockWasLost) = (false, false);
+    }
+
+    private void Adopt(RecoveredLog recovered)
+    {
+        _log = new SegmentedLog(_files, Directory, _directoryLock, LogId, _options, recovered);
+        LastRecovery = recovered.Report;
+        _keys.Replace(_log.Keys);
+        Volatile.Write(ref _durableMark, _log.End);
+        var report = recovered.Report;
+        if (report.HasLoss || report.SealsMade.Count > 0)
+        {
+            EventLogMessages.RecoveredWithLoss(
+                _logger, Directory, report.Case, report.Mark, string.Join(", ", report.Damaged), string.Join(", ", report.Gaps), string.Join(", ", report.SealsMade));
+        }
+
+        EventLogMessages.Recovered(_logger, Directory, report.Case, report.Mark, report.Kept.Length, report.Dropped.Length, report.Keys);
+    }
+}

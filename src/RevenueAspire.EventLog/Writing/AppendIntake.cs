@@ -1,0 +1,202 @@
+namespace RevenueAspire.EventLog.Writing;
+
+/// <summary>Where callers hand groups over to the writer's thread: admits or refuses them under one short lock. Thread-safe.</summary>
+internal sealed class AppendIntake
+{
+    private readonly ILogStore _store;
+
+    // Guards the queue, the keys, the appends in flight and the state; never held while the store writes.
+    private readonly object _gate = new();
+    private readonly AppendQueue _queue;
+    private WriterState _state;
+    private string? _error;
+    private string? _refusal;
+    private bool _stopping;
+    private Receipt? _lastReceipt;
+
+    public AppendIntake(ILogStore store, EventLogOptions options)
+    {
+        _store = store;
+        _queue = new AppendQueue(options.QueueCapacity, options.QueueBytes);
+        (_state, _error) = store.OpeningError is { } error ? (WriterState.Failed, error) : (WriterState.Running, null);
+    }
+
+    public (WriterState State, string? Reason) Status
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return (_state, _error);
+            }
+        }
+    }
+
+    public int Depth
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _queue.Depth;
+            }
+        }
+    }
+
+    /// <summary>Whether <see cref="Stop"/> was called.</summary>
+    public bool IsStopping => Volatile.Read(ref _stopping);
+
+    /// <summary>Groups queued; only about right.</summary>
+    public int Queued => _queue.Count;
+
+    public Receipt? LastReceipt
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return _lastReceipt;
+            }
+        }
+    }
+
+    /// <summary>Queues a group.</summary>
+    /// <returns>Null when it is answered at once.</returns>
+    public PendingAppend? TryEnqueue(AppendGroup group, out AppendResult answer)
+    {
+        lock (_gate)
+        {
+            if (_stopping || _refusal is not null)
+            {
+                answer = _stopping ? AppendResult.Unavailable("the log is being closed") : new AppendResult(AppendStatus.Refused, default, 0, 0, _refusal);
+                return null;
+            }
+
+            if (group.HasKey && _store.TryGetKey(group.KeyHash, out var known))
+            {
+                answer = known.Answer(group);
+                return null;
+            }
+
+            if (_state != WriterState.Running)
+            {
+                answer = AppendResult.Unavailable(_error);
+                return null;
+            }
+
+            var wasEmpty = _queue.IsEmpty;
+            var pending = _queue.TryAdd(group);
+            answer = pending is null ? new AppendResult(AppendStatus.QueueFull, default, 0, 0) : default;
+            if (wasEmpty && !_queue.IsEmpty)
+            {
+                Monitor.Pulse(_gate);
+            }
+
+            return pending;
+        }
+    }
+
+    /// <inheritdoc cref="EventLogWriter.Refuse"/>
+    public void Refuse(string? reason)
+    {
+        lock (_gate)
+        {
+            _refusal = reason;
+        }
+    }
+
+    /// <summary>Refuses new groups for good.</summary>
+    public void Stop()
+    {
+        lock (_gate)
+        {
+            _stopping = true;
+            Monitor.PulseAll(_gate);
+        }
+    }
+
+    /// <summary>Blocks until there is something to do: a queued group, maintenance, or an attempt to recover.</summary>
+    /// <param name="holdsGroups">The thread still has groups to answer.</param>
+    /// <param name="retry">When recovery is tried.</param>
+    /// <param name="stop">Ends the wait for recovery.</param>
+    /// <returns>False: stopping, and everything queued is answered.</returns>
+    public bool WaitForWork(bool holdsGroups, RetryDelay retry, CancellationToken stop)
+    {
+        lock (_gate)
+        {
+            while (true)
+            {
+                var isRunning = _state == WriterState.Running;
+                if (isRunning && (holdsGroups || !_queue.IsEmpty))
+                {
+                    return true;
+                }
+
+                if (_stopping && (!holdsGroups || stop.IsCancellationRequested))
+                {
+                    return false;
+                }
+
+                var pause = isRunning ? _store.MaintenanceDue : retry.Remaining;
+                if (pause <= TimeSpan.Zero || (!Monitor.Wait(_gate, pause) && isRunning))
+                {
+                    return true;
+                }
+            }
+        }
+    }
+
+    /// <summary>Takes the groups of the next commit.</summary>
+    public void Take(List<PendingAppend> taken, long commitBytes)
+    {
+        lock (_gate)
+        {
+            _queue.Take(taken, commitBytes);
+        }
+    }
+
+    /// <summary>Admits groups again.</summary>
+    public void Open() => Set(WriterState.Running, null);
+
+    /// <summary>Refuses new groups. The queued ones wait.</summary>
+    public void Set(WriterState state, string? reason)
+    {
+        lock (_gate)
+        {
+            (_state, _error) = (state, reason);
+        }
+    }
+
+    /// <summary>Refuses new groups, and takes the queued ones.</summary>
+    public List<PendingAppend> Close(WriterState state, string reason)
+    {
+        List<PendingAppend> queued = [];
+        lock (_gate)
+        {
+            (_state, _error) = (state, reason);
+            _queue.Take(queued, long.MaxValue);
+        }
+
+        return queued;
+    }
+
+    /// <summary>Makes the keys of a finished commit known. Its groups, and their repeats, are then the caller's alone.</summary>
+    public void Finish(List<PendingAppend> groups)
+    {
+        lock (_gate)
+        {
+            _lastReceipt = groups[^1].Receipt;
+            groups.ForEach(_queue.Leave);
+            _store.AddKeys(groups);
+        }
+    }
+
+    /// <summary>Gives the places of groups back. They, and their repeats, are then the caller's alone.</summary>
+    public void Leave(List<PendingAppend> groups)
+    {
+        lock (_gate)
+        {
+            groups.ForEach(_queue.Leave);
+        }
+    }
+}

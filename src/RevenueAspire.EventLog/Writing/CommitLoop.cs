@@ -1,0 +1,324 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Logging;
+
+namespace RevenueAspire.EventLog.Writing;
+
+/// <summary>The writer's thread: commits what is queued, answers it, and recovers the store after a failure (rules L5 and L7).</summary>
+internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogOptions options, ILogger<EventLogWriter> logger)
+    : ICommitObserver, IAsyncDisposable
+{
+    /// <summary>How long a stop waits for a store that does not answer. Then the appends in doubt are answered so. Each finished commit begins it again.</summary>
+    private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
+
+    /// <summary>A commit of so many groups is a sign of load.</summary>
+    private const int ManyGroups = 4;
+
+    /// <summary>Measured: 3 to 6 gained most, 12 lost again.</summary>
+    private const int MaxYields = 6;
+
+    private readonly WriterMetrics _metrics = new(() => intake.Depth);
+    private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly RetryDelay _retry = new();
+
+    /// <summary>Groups of the current commit; after a failure those whose outcome is not known yet.</summary>
+    private readonly List<PendingAppend> _taken = [];
+    private Answers _answers = new();
+    private int _lastCommitGroups;
+    private int _isDisposed;
+    private bool _isOverdue;
+
+    /// <summary>Whether a commit is in doubt, and since when.</summary>
+    private bool _isInDoubt;
+    private long _inDoubtSince;
+    private string? _loggedError = store.OpeningError;
+
+    /// <inheritdoc cref="EventLogWriter.DisposeAsync"/>
+    public async ValueTask DisposeAsync()
+    {
+        if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
+        {
+            // First the patience: the thread may end at once.
+            _stop.CancelAfter(StopPatience);
+            intake.Stop();
+        }
+
+        await _ended.Task.ConfigureAwait(false);
+        _stop.Dispose();
+    }
+
+    public void Run()
+    {
+        while (intake.WaitForWork(_taken.Count > 0, _retry, _stop.Token))
+        {
+            WorkOnce();
+            _answers = _answers.RunOnPool();
+        }
+
+        Close();
+    }
+
+    /// <summary>One turn of the thread, on the calling thread.</summary>
+    public void Step()
+    {
+        WorkOnce();
+        _answers.RunHere();
+    }
+
+    /// <summary>The end of the thread.</summary>
+    public void Close()
+    {
+        const string Reason = "the process is stopping, and the log does not answer";
+        var queued = intake.Close(WriterState.Stopped, "the log is closed");
+        Answer(_taken, _isInDoubt ? AppendResult.InDoubt(Reason) : AppendResult.Unavailable(Reason));
+        Answer(queued, AppendResult.Unavailable(Reason));
+        _answers = _answers.RunOnPool();
+        store.Close(_stop.Token);
+        _metrics.Dispose();
+        _ended.TrySetResult();
+    }
+
+    /// <summary>One commit of what is queued, or one attempt to recover.</summary>
+    private void WorkOnce()
+    {
+        if (intake.Status.State != WriterState.Running)
+        {
+            Recover();
+            return;
+        }
+
+        if (_taken.Count == 0)
+        {
+            GatherMore();
+            intake.Take(_taken, options.CommitBytes);
+            _lastCommitGroups = _taken.Count;
+        }
+
+        if ((_taken.Count > 0 && store.MaintenanceDue > TimeSpan.Zero) || TryMaintain())
+        {
+            Commit();
+        }
+    }
+
+    private bool TryMaintain()
+    {
+        try
+        {
+            store.Maintain(_stop.Token);
+            return _taken.Count > 0;
+        }
+        catch (Exception exception)
+        {
+            Fail(exception, isInDoubt: false);
+            return false;
+        }
+    }
+
+    /// <summary>Under load, lets those callers run that are about to queue as much as the last commit took: half as many commits then carry twice as much each.</summary>
+    /// <remarks>It gives the processor away and never sleeps: where nobody else wants it, and always for a lone append, the commit begins at once.</remarks>
+    private void GatherMore()
+    {
+        if (_lastCommitGroups < ManyGroups)
+        {
+            return;
+        }
+
+        for (var i = 0; i < MaxYields && intake.Queued < _lastCommitGroups; i++)
+        {
+            Thread.Yield();
+        }
+    }
+
+    private void Commit()
+    {
+        var started = Stopwatch.GetTimestamp();
+        CommitResult result;
+        do
+        {
+            try
+            {
+                result = store.Commit(_taken, this, _stop.Token);
+            }
+            catch (Exception exception)
+            {
+                // Also a bug of this program: the callers get an answer, and the log is recovered rather than trusted.
+                Fail(exception, isInDoubt: exception is not CommitException { IsUndone: true });
+                return;
+            }
+
+            if (_isOverdue)
+            {
+                _isOverdue = false;
+                intake.Open();
+            }
+
+            if (result.Known is { } known)
+            {
+                AnswerKnown(known);
+            }
+        }
+        while (result.Known is not null && _taken.Count > 0);
+
+        if (result.Known is not null)
+        {
+            return;
+        }
+
+        var duration = Stopwatch.GetElapsedTime(started);
+        _metrics.Committed(duration, result.Bytes);
+        CommitSpan.Committed(_taken, result.From, result.Bytes, duration);
+        Acknowledge();
+        if (result.MarkError is { } error)
+        {
+            // The groups are durable and acknowledged. Readers wait until the mark can be moved.
+            Fail(error, isInDoubt: false);
+        }
+    }
+
+    /// <summary>Makes the keys of a finished commit known, then answers its groups and their repeats.</summary>
+    private void Acknowledge()
+    {
+        if (intake.IsStopping)
+        {
+            // A stop loses its patience with a store that does not answer, not with a long queue.
+            _stop.CancelAfter(StopPatience);
+        }
+
+        if (_taken.Count == 0)
+        {
+            // Answered while the commit was overdue.
+            return;
+        }
+
+        intake.Finish(_taken);
+        foreach (var pending in _taken)
+        {
+            var group = pending.Group;
+            AnswerRepeats(pending, new KnownKey(group.KeyHash, group.BodyHash, pending.Receipt, group.Count, group.RejectedCount));
+            _answers.Add(pending, new AppendResult(AppendStatus.Appended, pending.Receipt, group.Count, group.RejectedCount));
+        }
+
+        _taken.Clear();
+    }
+
+    /// <summary>Answers the groups whose keys another process has made known, and keeps the others.</summary>
+    private void AnswerKnown(List<KnownKey> known)
+    {
+        var byKey = known.ToDictionary(key => key.Key);
+        bool IsRepeat(PendingAppend pending) => pending.Group.HasKey && byKey.ContainsKey(pending.Group.KeyHash);
+        var repeats = _taken.FindAll(IsRepeat);
+        _taken.RemoveAll(IsRepeat);
+        intake.Leave(repeats);
+        foreach (var pending in repeats)
+        {
+            var first = byKey[pending.Group.KeyHash];
+            AnswerRepeats(pending, first);
+            _answers.Add(pending, first.Answer(pending.Group));
+        }
+    }
+
+    /// <summary>Stops admitting. Refuses what certainly came to nothing; what is in doubt waits for recovery, as long as the store says.</summary>
+    private void Fail(Exception cause, bool isInDoubt)
+    {
+        var (kind, error, bug) = store.Describe(cause);
+        _retry.Reset();
+        _isOverdue = false;
+        if (cause is LogClosedException)
+        {
+            // Nothing of it is written: the next log takes what is queued.
+            intake.Set(WriterState.Failed, error);
+            EventLogMessages.Closed(logger, store.Name, error);
+            return;
+        }
+
+        var queued = intake.Close(WriterState.Failed, error);
+        _isInDoubt = isInDoubt;
+        _inDoubtSince = Stopwatch.GetTimestamp();
+        _loggedError = error;
+        EventLogMessages.Failed(logger, store.Name, kind, queued.Count + _taken.Count, _isInDoubt ? _taken.Count : 0, error, bug);
+        AnswerWaiting(queued, error);
+    }
+
+    private void Recover()
+    {
+        Doubt doubt;
+        try
+        {
+            doubt = store.Recover(this, _stop.Token);
+        }
+        catch (Exception exception)
+        {
+            var (_, error, bug) = store.Describe(exception);
+            _retry.Next();
+            var queued = intake.Close(WriterState.Failed, error);
+            if (_loggedError != error)
+            {
+                // Once for each reason, however often it is tried.
+                _loggedError = error;
+                EventLogMessages.StillFailing(logger, store.Name, RetryDelay.Longest.TotalSeconds, error, bug);
+            }
+
+            AnswerWaiting(queued, error);
+            return;
+        }
+
+        if (_isInDoubt && doubt == Doubt.Appended)
+        {
+            Acknowledge();
+        }
+        else if (_isInDoubt && doubt == Doubt.Unknown)
+        {
+            Answer(_taken, AppendResult.InDoubt("the log was replaced by another one"));
+        }
+
+        // Groups that are certainly not in the log are appended in the next turn, after these answers.
+        (_isInDoubt, _isOverdue, _loggedError) = (false, false, null);
+        intake.Open();
+        EventLogMessages.RunningAgain(logger, store.Name, store.LogId, store.DurableMark);
+    }
+
+    /// <inheritdoc/>
+    void ICommitObserver.Overdue(WriterState state, string reason)
+    {
+        var queued = intake.Close(state, reason);
+        if (_taken.Count > 0)
+        {
+            EventLogMessages.Overdue(logger, store.Name, reason, _taken.Count);
+        }
+
+        _isOverdue = true;
+        Answer(_taken, AppendResult.InDoubt(reason));
+        Answer(queued, AppendResult.Unavailable(reason));
+        _answers = _answers.RunOnPool();
+    }
+
+    /// <summary>No caller waits without end for a store that fails.</summary>
+    private void AnswerWaiting(List<PendingAppend> queued, string error)
+    {
+        if (!_isInDoubt)
+        {
+            Answer(_taken, AppendResult.Unavailable(error));
+        }
+        else if (Stopwatch.GetElapsedTime(_inDoubtSince) >= store.DoubtPatience)
+        {
+            Answer(_taken, AppendResult.InDoubt(error));
+        }
+
+        Answer(queued, AppendResult.Unavailable(error));
+    }
+
+    /// <summary>Answers groups and their repeats alike: a repeat's own retry is then a first attempt.</summary>
+    private void Answer(List<PendingAppend> groups, AppendResult result)
+    {
+        intake.Leave(groups);
+        foreach (var pending in groups)
+        {
+            _answers.Add(pending, result);
+            pending.Repeats?.ForEach(repeat => _answers.Add(repeat, result));
+        }
+
+        groups.Clear();
+    }
+
+    private void AnswerRepeats(PendingAppend pending, KnownKey first) => pending.Repeats?.ForEach(repeat => _answers.Add(repeat, first.Answer(repeat.Group)));
+}
