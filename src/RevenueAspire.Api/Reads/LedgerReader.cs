@@ -79,16 +79,16 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
     }
 
-    /// <summary>Checks what the ledger relies on, and reads the source of a log; the state is null where there is no ledger yet, the source where the ledger does not know the log.</summary>
+    /// <summary>Checks what the ledger relies on, and reads the source of a log. Null where there is no ledger yet.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
-    public Task<(LedgerState? State, EventSource? Source)> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
-        UseAsync<(LedgerState?, EventSource?)>(
+    public Task<LedgerLook?> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
+        UseAsync(
             async cancellation =>
             {
                 var database = services.GetRequiredService<NpgsqlDataSource>();
                 return await LedgerSchema.InspectAsync(database, cancellation) is { } state
-                    ? (state, await new SourceRegistry(database).FindAsync(logId, cancellation))
-                    : (null, null);
+                    ? new LedgerLook(state, await new SourceRegistry(database).FindAsync(logId, cancellation), await ServerDurability.ReadAsync(database, cancellation))
+                    : null;
             },
             ReadTimeout, cancellationToken);
 
@@ -191,6 +191,12 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
     }
 }
+
+/// <summary>The ledger as of one look.</summary>
+/// <param name="State">Where it is, and whether its content is right.</param>
+/// <param name="Source">The log, as the ledger knows it; null: not at all.</param>
+/// <param name="Durability">What the server's commits wait for.</param>
+internal sealed record LedgerLook(LedgerState State, EventSource? Source, ServerDurability Durability);
 
 /// <summary>The database cannot be asked now; a retry may help.</summary>
 internal sealed class LedgerUnavailableException(string message, Exception? inner) : Exception(message, inner);
