@@ -34,11 +34,18 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <exception cref="LedgerUnavailableException">The standbys have not confirmed in time.</exception>
     public async Task ConfirmCommitsAsync(CancellationToken cancellationToken)
     {
+        var database = services.GetRequiredService<NpgsqlDataSource>();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(ReadTimeout);
         try
         {
-            await ReplicationBarrier.PassAsync(services.GetRequiredService<NpgsqlDataSource>(), limit.Token);
+            await ReplicationBarrier.PassAsync(database, limit.Token);
+        }
+        catch (NpgsqlException exception)
+        {
+            // A read never finds out that its session is read-only.
+            DatabaseErrors.DropConnections(database, exception);
+            throw;
         }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {

@@ -22,7 +22,7 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
                 Settings = new Dictionary<string, string> { ["fsync"] = "off" },
             },
             CancellationToken.None);
-        _database = NpgsqlDataSource.Create(_server.ConnectionString());
+        _database = NpgsqlDataSource.Create(_server.ConnectionString() + ";Command Timeout=1");
     }
 
     [Theory]
@@ -41,6 +41,8 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
 
         var waiting = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
         await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(*) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+        // Longer than the time-out of commands.
+        await Task.Delay(TimeSpan.FromSeconds(2));
         Assert.False(waiting.IsCompleted);
         await SetAsync("synchronous_standby_names", "");
         await waiting;
