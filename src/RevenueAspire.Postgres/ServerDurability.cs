@@ -7,7 +7,8 @@ namespace RevenueAspire.Postgres;
 /// <param name="DurableCommit">synchronous_commit of a transaction that a crash must not take back.</param>
 /// <param name="StandbyNames">synchronous_standby_names. Empty: commits wait for no standby.</param>
 /// <param name="Standbys">Names of the connected standbys whose confirmation counts, sorted; null when the role may not see them.</param>
-/// <param name="OldestWait">Age of the oldest statement whose commit waits for a standby; null: none, as far as the role may see. A role sees its own sessions.</param>
+/// <param name="OldestWait">Age of the oldest statement whose commit waits for a standby; null: none, as far as the role may see.
+/// A role sees its own sessions.</param>
 public sealed record ServerDurability(string ConfirmedCommit, string DurableCommit, string StandbyNames, IReadOnlyList<string>? Standbys, TimeSpan? OldestWait)
 {
     // Without pg_read_all_stats a role sees that a standby is connected, and nothing else of it.
@@ -22,7 +23,8 @@ public sealed record ServerDurability(string ConfirmedCommit, string DurableComm
     /// <summary>The durability of a <see cref="Replication.ConfirmedCommit"/>, such as an append: <c>local</c>, <c>flush</c> or <c>apply</c>.</summary>
     public string Confirmed => Describe(ConfirmedCommit);
 
-    /// <summary>The durability of a <see cref="Replication.DurableCommit"/>, such as a write of the ledger: <c>local</c>, <c>remote write</c>, <c>flush</c> or <c>apply</c>.</summary>
+    /// <summary>The durability of a <see cref="Replication.DurableCommit"/>, such as a write of the ledger:
+    /// <c>local</c>, <c>remote write</c>, <c>flush</c> or <c>apply</c>.</summary>
     public string Durable => Describe(DurableCommit);
 
     /// <summary>Asks the server. Waits for no standby.</summary>

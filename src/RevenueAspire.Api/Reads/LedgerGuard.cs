@@ -9,7 +9,8 @@ namespace RevenueAspire.Api.Reads;
 /// An unavailable database changes nothing: the API accepts events without it, and a refusal stands until a comparison ends it. A log in Postgres needs no comparison: each start begins another log,
 /// and an append to one that is not where it was fails.
 /// </remarks>
-internal sealed partial class LedgerGuard(IEventLog log, LedgerReader ledger, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger) : BackgroundService
+internal sealed partial class LedgerGuard(
+    IEventLog log, LedgerReader ledger, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger) : BackgroundService
 {
     /// <summary>How long a start waits for the first comparison, before the first event can be accepted.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
@@ -39,7 +40,8 @@ internal sealed partial class LedgerGuard(IEventLog log, LedgerReader ledger, IH
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Looks at the ledger, and compares it with the log. One look at a time: calls during a look share it, so that probes of a slow database take one connection.</summary>
+    /// <summary>Looks at the ledger, and compares it with the log. One look at a time:
+    /// calls during a look share it, so that probes of a slow database take one connection.</summary>
     /// <returns>Null where there is no ledger yet.</returns>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     /// <exception cref="LedgerException">The database holds something else; the message says what.</exception>

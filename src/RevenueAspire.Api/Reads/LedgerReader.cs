@@ -94,7 +94,10 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
             {
                 var database = services.GetRequiredService<NpgsqlDataSource>();
                 return await LedgerSchema.InspectAsync(database, cancellation) is { } state
-                    ? new LedgerLook(state, await new SourceRegistry(database).FindAsync(logId, cancellation), await ServerDurability.ReadAsync(database, cancellation))
+                    ? new LedgerLook(
+                        state,
+                        await new SourceRegistry(database).FindAsync(logId, cancellation),
+                        await ServerDurability.ReadAsync(database, cancellation))
                     : null;
             },
             ReadTimeout, cancellationToken);

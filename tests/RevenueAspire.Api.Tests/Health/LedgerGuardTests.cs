@@ -95,7 +95,11 @@ public sealed class LedgerGuardTests : IDisposable
         await hold.ExecuteNonQueryAsync();
 
         var probes = Enumerable.Range(0, 20).Select(_ => api.GetAsync("/health")).ToArray();
-        const string looks = "select count(*)::text from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%exists (select from users_revenue)%'";
+        const string looks =
+            """
+            select count(*)::text from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock' and query like '%exists (select from users_revenue)%'
+            """;
         await Eventually.EqualsAsync("1", () => ScalarAsync(database, looks));
 
         Assert.All(await Task.WhenAll(probes), answer => Assert.Contains("the database is away", answer.Body, StringComparison.Ordinal));

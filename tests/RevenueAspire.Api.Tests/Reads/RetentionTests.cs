@@ -59,7 +59,8 @@ public sealed class RetentionTests : IDisposable
         using var place = TempDirectory.ForPostgres();
         var settings = new Dictionary<string, string> { ["fsync"] = "off" };
         await using var server = await LocalPostgresServer.StartAsync(
-            new LocalPostgresOptions { DataDirectory = place.File("data"), Password = "retention", StopWithParent = true, Settings = settings }, CancellationToken.None);
+            new LocalPostgresOptions { DataDirectory = place.File("data"), Password = "retention", StopWithParent = true, Settings = settings },
+            CancellationToken.None);
         await using var database = NpgsqlDataSource.Create(server.ConnectionString());
         async Task<object?> ExecuteAsync(string sql)
         {
@@ -67,7 +68,8 @@ public sealed class RetentionTests : IDisposable
             return await command.ExecuteScalarAsync();
         }
 
-        await using var api = await ApiHost.StartAsync(_directory, server.ConnectionString(), "EventLog:Retention=applied", "EventLog:RetainBytes=0", "EventLog:SegmentBytes=65536");
+        await using var api = await ApiHost.StartAsync(
+            _directory, server.ConnectionString(), "EventLog:Retention=applied", "EventLog:RetainBytes=0", "EventLog:SegmentBytes=65536");
         var lines = string.Join('\n', Enumerable.Range(0, 1000).Select(number => Sample.Add($"user{number}", 1)));
         for (var i = 0; i < 5; i++)
         {
@@ -80,15 +82,16 @@ public sealed class RetentionTests : IDisposable
         await ExecuteAsync("select pg_reload_conf()");
 
         // Each wait is cancelled: the ledger then has the events on this server only.
+        const string ofBarrier = "wait_event = 'SyncRep' and query like '%pg_logical_emit_message%'";
         var applying = Processor.ApplyAsync(api, server.ConnectionString());
         while (!applying.IsCompleted)
         {
-            await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep' and query not like '%pg_logical_emit_message%'");
+            await ExecuteAsync($"select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep' and not ({ofBarrier})");
             await Task.Delay(20);
         }
 
         await applying;
-        await Eventually.EqualsAsync<object?>(1L, () => ExecuteAsync("select count(*) from pg_stat_activity where wait_event = 'SyncRep' and query like '%pg_logical_emit_message%'"));
+        await Eventually.EqualsAsync<object?>(1L, () => ExecuteAsync($"select count(*) from pg_stat_activity where {ofBarrier}"));
         await Task.Delay(LogRetentionService.Interval);
         Assert.Equal(before, Segments(api));
 

@@ -47,7 +47,8 @@ internal sealed class PublishedModel : IDisposable
     public Dictionary<string, string> Environment(string service) =>
         Resources[service]!["env"]!.AsObject().ToDictionary(variable => variable.Key, variable => variable.Value!.GetValue<string>());
 
-    /// <summary>Each Bicep file with the parameters that azd passes to it. An expression that names a parameter with a default value is that value, as in azd.</summary>
+    /// <summary>Each Bicep file with the parameters that azd passes to it.
+    /// An expression that names a parameter with a default value is that value, as in azd.</summary>
     public IEnumerable<(string File, Dictionary<string, string> Parameters)> Modules() =>
         from resource in Resources
         let module = resource.Value!["deployment"] ?? resource.Value

@@ -20,7 +20,8 @@ public sealed class HealthTests(ReplicatedServers fixture)
         {
             foreach (var (setting, append, ledger) in new[]
             {
-                ("on", "flush", "flush"), ("remote_apply", "apply", "apply"), ("remote_write", "flush", "remote write"), ("local", "flush", "local"), ("off", "flush", "flush"),
+                ("on", "flush", "flush"), ("remote_apply", "apply", "apply"), ("remote_write", "flush", "remote write"),
+                ("local", "flush", "local"), ("off", "flush", "flush"),
             })
             {
                 await servers.ExecuteAsync($"alter system set synchronous_commit = '{setting}'");
@@ -41,7 +42,8 @@ public sealed class HealthTests(ReplicatedServers fixture)
         // As the server itself names them.
         var data = await DataAsync(installation.Apis[0]);
         Assert.Equal(await servers.ExecuteAsync("show synchronous_standby_names"), Text(data, "synchronousStandbyNames"));
-        Assert.Equal(await servers.ExecuteAsync("select string_agg(application_name, ', ' order by application_name) from pg_stat_replication"), Text(data, "standbys"));
+        const string names = "select string_agg(application_name, ', ' order by application_name) from pg_stat_replication";
+        Assert.Equal(await servers.ExecuteAsync(names), Text(data, "standbys"));
     }
 
     [Fact]
