@@ -76,6 +76,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
         Assert.Null(await installation.PostAsync(api, First, "second"));
 
         var checks = await EventuallyAsync(api, "Degraded", checks => Description(checks, "database").Contains("waits for", StringComparison.Ordinal));
+        Assert.Equal("Degraded", Text(checks["log"]!, "status"));
         Assert.Contains("a commit waits for the database's synchronous standbys", Description(checks, "log"), StringComparison.Ordinal);
         Assert.DoesNotContain("events are accepted", Description(checks, "database"), StringComparison.Ordinal);
 
