@@ -11,10 +11,13 @@ internal static class AzurePostgres
         string database,
         IResourceBuilder<ParameterResource> password)
     {
+        // A parameter of azd, because azd keeps its value with the environment: a later deployment from another machine must not remove the standby server.
+        var highAvailability = builder.AddParameter("postgres-high-availability", "Disabled", publishValueAsDefault: true);
         var server = new BicepModule("postgres", new Dictionary<string, string>
         {
             ["databaseName"] = database,
             ["administratorPassword"] = password.Resource.ValueExpression,
+            ["highAvailability"] = highAvailability.Resource.ValueExpression,
         });
         builder.AddResource(server).WithManifestPublishingCallback(server.WriteAsync);
         return builder.AddResource(new AzurePostgresDatabase(database, server.Output("connectionString"), password.Resource));

@@ -12,7 +12,7 @@ param administratorPassword string
 
 @description('ZoneRedundant keeps a standby server in another zone of the region; it doubles the price.')
 @allowed(['Disabled', 'SameZone', 'ZoneRedundant'])
-param highAvailability string = 'Disabled'
+param highAvailability string
 
 var administrator = 'revenue'
 

@@ -128,11 +128,11 @@ public sealed class PostgresLogReader : ILogReader
     private static bool IsConfirmed(NpgsqlConnection connection)
     {
         var isConfirmed = true;
-        void Watch(object sender, NpgsqlNoticeEventArgs notice) => isConfirmed &= notice.Notice.Routine != LogSession.WaitRoutine;
+        void Watch(object sender, NpgsqlNoticeEventArgs notice) => isConfirmed &= notice.Notice.Routine != Replication.WaitRoutine;
         connection.Notice += Watch;
         try
         {
-            using var barrier = new NpgsqlCommand(LogSession.Barrier, connection) { CommandTimeout = ConfirmSeconds };
+            using var barrier = new NpgsqlCommand(Replication.Barrier, connection) { CommandTimeout = ConfirmSeconds };
             barrier.ExecuteNonQuery();
             return isConfirmed;
         }

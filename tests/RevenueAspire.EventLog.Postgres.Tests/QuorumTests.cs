@@ -8,6 +8,7 @@ namespace RevenueAspire.EventLog.Postgres.Tests;
 /// <summary>Rules R1, R2 and R4, on a server whose only synchronous standby does not exist: each commit waits for it until the setting is taken back.</summary>
 public sealed class QuorumTests : IAsyncLifetime
 {
+    private const int CommandSeconds = 1;
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(300);
 
     private readonly TempDirectory _directory = TempDirectory.ForPostgres();
@@ -26,7 +27,8 @@ public sealed class QuorumTests : IAsyncLifetime
                 Settings = new Dictionary<string, string> { ["fsync"] = "off" },
             },
             CancellationToken.None);
-        _database = NpgsqlDataSource.Create(_server.ConnectionString());
+        // A time-out of commands must not end a wait for the standbys.
+        _database = NpgsqlDataSource.Create($"{_server.ConnectionString()};Command Timeout={CommandSeconds}");
     }
 
     [Fact]
@@ -40,6 +42,10 @@ public sealed class QuorumTests : IAsyncLifetime
         Assert.Equal((AppendStatus.InDoubt, WriterState.Waiting), (result.Status, log.Status.State));
         Assert.Equal("a commit waits for the database's synchronous standbys", log.Status.Reason);
         Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "b")).Status);
+
+        // Nothing of this process has ended the wait, and the same commit is confirmed once a standby is there.
+        await Task.Delay(TimeSpan.FromSeconds(2 * CommandSeconds));
+        Assert.Equal((WriterState.Waiting, 1), (log.Status.State, await ExecuteAsync(Waiting)));
 
         await SetStandbysAsync("");
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);

@@ -1,46 +1,86 @@
+using System.Globalization;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Options;
 using RevenueAspire.Api.Reads;
+using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Degraded while the ledger cannot be read: events are accepted nevertheless. Unhealthy when the ledger is wrong, or its tables cannot keep it right.</summary>
+/// <summary>Degraded while the ledger cannot be read, or a commit waits for a standby.
+/// Unhealthy when the ledger is wrong, or its tables cannot keep it right.</summary>
 /// <remarks>Settings of the server that matter at a power cut only are data and a warning: their operator chose them, and a status that never changes hides one that does.</remarks>
-internal sealed class DatabaseHealthCheck(LedgerGuard guard) : IHealthCheck
+internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOptions> options) : IHealthCheck
 {
     /// <summary>Shorter than a prober's patience.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
+
+    /// <summary>A standby that is well confirms a commit within milliseconds.</summary>
+    private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(3);
+
+    /// <summary>A log in files accepts events without the database. For a log in Postgres the check of the log decides.</summary>
+    private string Accepted => IsLogInDatabase ? "" : "; events are accepted";
+
+    private bool IsLogInDatabase => options.Value.Engine == LogEngine.Postgres;
 
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
     {
         try
         {
-            var (state, applied) = await guard.CheckAsync(cancellationToken).WaitAsync(Limit, cancellationToken);
-            return state is null ? HealthCheckResult.Degraded("the tables of the ledger are not there yet; events are accepted") : Describe(state, applied);
+            var look = await guard.CheckAsync(cancellationToken).WaitAsync(Limit, cancellationToken);
+            return look is null ? HealthCheckResult.Degraded("the tables of the ledger are not there yet" + Accepted) : Describe(look);
         }
         catch (LedgerException refusal)
         {
             return HealthCheckResult.Unhealthy(refusal.Message);
         }
-        catch (Exception exception) when (exception is LedgerUnavailableException or TimeoutException or IOException or EventLog.EventLogException)
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return HealthCheckResult.Degraded("the API is stopping");
+        }
+        catch (Exception exception) when (exception is LedgerUnavailableException or TimeoutException or IOException or EventLogException)
         {
             // The reason may name hosts and users; it is in the log.
-            return HealthCheckResult.Degraded("the database is away; events are accepted");
+            return HealthCheckResult.Degraded("the database is away" + Accepted);
         }
     }
 
-    private static HealthCheckResult Describe(LedgerState state, long applied)
+    private HealthCheckResult Describe(LedgerLook look)
     {
+        var (state, source, durability) = look;
         var data = new Dictionary<string, object>
         {
-            ["appliedThrough"] = applied,
+            ["appliedThrough"] = source?.AppliedThrough ?? 0,
             ["schema"] = state.Schema,
             ["synchronousCommit"] = state.SynchronousCommit,
             ["fsync"] = state.Fsync,
             ["fullPageWrites"] = state.FullPageWrites,
+            ["ledgerDurability"] = durability.Durable,
         };
-        return state.Fault is { } fault
-            ? HealthCheckResult.Unhealthy(fault, data: data)
+        if (IsLogInDatabase)
+        {
+            data["appendDurability"] = durability.Confirmed;
+        }
+
+        if (durability.StandbyNames.Length > 0)
+        {
+            data["synchronousStandbyNames"] = durability.StandbyNames;
+            data["standbys"] = NameStandbys(durability);
+        }
+
+        return state.Fault is { } fault ? HealthCheckResult.Unhealthy(fault, data: data)
+            : durability.OldestWait >= LongWait ? HealthCheckResult.Degraded(DescribeWait(durability.OldestWait.Value) + Accepted, data: data)
             : HealthCheckResult.Healthy(string.Join("; warning: ", state.Warnings.Prepend("the ledger can be read")), data);
     }
+
+    private static string NameStandbys(ServerDurability durability) => durability.Standbys switch
+    {
+        null => "not visible: the database role has no pg_read_all_stats",
+        [] => "none is connected",
+        var names => string.Join(", ", names),
+    };
+
+    private static string DescribeWait(TimeSpan age) =>
+        string.Create(CultureInfo.InvariantCulture, $"a statement that began {age.TotalSeconds:0} s ago waits for the database's synchronous standbys");
 }

@@ -10,7 +10,8 @@ namespace RevenueAspire.Api.Reads;
 /// An unavailable database changes nothing: the API accepts events without it, and a refusal stands until a comparison ends it. A log in Postgres needs no comparison: each start begins another log,
 /// and an append to one that is not where it was fails.
 /// </remarks>
-internal sealed partial class LedgerGuard(EventLogWriter log, LedgerReader ledger, IServiceProvider services, TimeProvider time, ILogger<LedgerGuard> logger) : BackgroundService
+internal sealed partial class LedgerGuard(
+    EventLogWriter log, LedgerReader ledger, IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger) : BackgroundService
 {
     /// <summary>How long a start waits for the first comparison, before the first event can be accepted.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
@@ -18,6 +19,8 @@ internal sealed partial class LedgerGuard(EventLogWriter log, LedgerReader ledge
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan IntervalAway = TimeSpan.FromSeconds(1);
 
+    private readonly Lock _gate = new();
+    private Task<LedgerLook?> _look = Task.FromResult<LedgerLook?>(null);
     private string? _reported;
     private volatile string? _refusal;
 
@@ -38,21 +41,23 @@ internal sealed partial class LedgerGuard(EventLogWriter log, LedgerReader ledge
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Looks at the ledger, and compares it with the log.</summary>
-    /// <returns>The ledger's state, null where there is no ledger yet, and the offset through which this log is applied.</returns>
+    /// <summary>Looks at the ledger, and compares it with the log. One look at a time:
+    /// calls during a look share it, so that probes of a slow database take one connection.</summary>
+    /// <returns>Null where there is no ledger yet.</returns>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     /// <exception cref="LedgerException">The database holds something else; the message says what.</exception>
-    public async Task<(LedgerState? State, long Applied)> CheckAsync(CancellationToken cancellationToken)
+    /// <exception cref="OperationCanceledException">This call was cancelled, or the API stops.</exception>
+    public Task<LedgerLook?> CheckAsync(CancellationToken cancellationToken)
     {
-        var (state, source) = await ledger.InspectAsync(log.LogId, cancellationToken);
-        if (state is not null && services.GetService<FileLogStore>() is { } files)
+        lock (_gate)
         {
-            // The ledger was read first: the mark only grows, so it cannot be behind for a reason of time.
-            _refusal = source is null ? null : Compare(files, source);
-            log.Refuse(_refusal);
-        }
+            if (_look.IsCompleted)
+            {
+                _look = Task.Run(LookAndCompareAsync, CancellationToken.None);
+            }
 
-        return (state, source?.AppliedThrough ?? 0);
+            return _look.WaitAsync(cancellationToken);
+        }
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -68,6 +73,19 @@ internal sealed partial class LedgerGuard(EventLogWriter log, LedgerReader ledge
         {
             // The end of the API, as in SchemaSetup.
         }
+    }
+
+    private async Task<LedgerLook?> LookAndCompareAsync()
+    {
+        var look = await ledger.InspectAsync(log.LogId, lifetime.ApplicationStopping);
+        if (look is not null && services.GetService<FileLogStore>() is { } files)
+        {
+            // The ledger was read first: the mark only grows, so it cannot be behind for a reason of time.
+            _refusal = look.Source is null ? null : Compare(files, look.Source);
+            log.Refuse(_refusal);
+        }
+
+        return look;
     }
 
     private static string? Compare(FileLogStore files, EventSource source)
@@ -107,9 +125,9 @@ internal sealed partial class LedgerGuard(EventLogWriter log, LedgerReader ledge
     {
         try
         {
-            var (state, _) = await CheckAsync(stoppingToken);
-            Report(_refusal ?? state?.Fault);
-            return state is not null;
+            var look = await CheckAsync(stoppingToken);
+            Report(_refusal ?? look?.State.Fault);
+            return look is not null;
         }
         catch (LedgerException refusal)
         {

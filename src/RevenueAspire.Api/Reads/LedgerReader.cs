@@ -34,11 +34,18 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <exception cref="LedgerUnavailableException">The standbys have not confirmed in time.</exception>
     public async Task ConfirmCommitsAsync(CancellationToken cancellationToken)
     {
+        var database = services.GetRequiredService<NpgsqlDataSource>();
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         limit.CancelAfter(ReadTimeout);
         try
         {
-            await ReplicationBarrier.PassAsync(services.GetRequiredService<NpgsqlDataSource>(), limit.Token);
+            await ReplicationBarrier.PassAsync(database, limit.Token);
+        }
+        catch (NpgsqlException exception)
+        {
+            // A read never finds out that its session is read-only.
+            DatabaseErrors.DropConnections(database, exception);
+            throw;
         }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -61,16 +68,19 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     public Task<IReadOnlyList<UserBalance>?> FindTopUsersAsync(int count, TimeSpan limit, CancellationToken cancellationToken) =>
         UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout, cancellationToken);
 
-    /// <summary>Checks what the ledger relies on, and reads the source of a log; the state is null where there is no ledger yet, the source where the ledger does not know the log.</summary>
+    /// <summary>Checks what the ledger relies on, and reads the source of a log. Null where there is no ledger yet.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
-    public Task<(LedgerState? State, EventSource? Source)> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
-        UseAsync<(LedgerState?, EventSource?)>(
+    public Task<LedgerLook?> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
+        UseAsync(
             async cancellation =>
             {
                 var database = services.GetRequiredService<NpgsqlDataSource>();
                 return await LedgerSchema.InspectAsync(database, cancellation) is { } state
-                    ? (state, await new SourceRegistry(database).FindAsync(logId, cancellation))
-                    : (null, null);
+                    ? new LedgerLook(
+                        state,
+                        await new SourceRegistry(database).FindAsync(logId, cancellation),
+                        await ServerDurability.ReadAsync(database, cancellation))
+                    : null;
             },
             ReadTimeout, cancellationToken);
 
@@ -160,6 +170,12 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
     }
 }
+
+/// <summary>The ledger as of one look.</summary>
+/// <param name="State">Where it is, and whether its content is right.</param>
+/// <param name="Source">The log, as the ledger knows it; null: not at all.</param>
+/// <param name="Durability">What the server's commits wait for.</param>
+internal sealed record LedgerLook(LedgerState State, EventSource? Source, ServerDurability Durability);
 
 /// <summary>The database cannot be asked now; a retry may help.</summary>
 internal sealed class LedgerUnavailableException(string message, Exception? inner) : Exception(message, inner);

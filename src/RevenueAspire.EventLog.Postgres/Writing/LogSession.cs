@@ -27,8 +27,7 @@ internal sealed class LogSession : IAsyncDisposable
         $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
 
     // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A stricter setting (remote_apply) stays (rule R4).
-    private const string Durable =
-        "set_config('synchronous_commit', case current_setting('synchronous_commit') when 'remote_apply' then 'remote_apply' else 'on' end, true)";
+    private const string Durable = Replication.ConfirmCommit;
 
     private const string AppendSql =
         $"""
@@ -54,12 +53,6 @@ internal sealed class LogSession : IAsyncDisposable
         from (select {Durable}) durable left join known on true
         """;
 
-    /// <summary>Routine of Postgres that waits for synchronous standbys. Its name is in the warning in every language.</summary>
-    internal const string WaitRoutine = "SyncRepWaitForLSN";
-
-    // A transactional message in the write-ahead log: a commit that changes no table, and that standbys confirm like any other.
-    internal const string Barrier = $"select {Durable}, pg_logical_emit_message(true, 'revenueaspire', '')";
-
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlCommand _append;
     private readonly NpgsqlCommand _appendKeyed;
@@ -70,7 +63,7 @@ internal sealed class LogSession : IAsyncDisposable
     private LogSession(NpgsqlConnection connection)
     {
         _connection = connection;
-        _connection.Notice += (_, notice) => _isUnconfirmed |= notice.Notice.Routine == WaitRoutine;
+        _connection.Notice += (_, notice) => _isUnconfirmed |= notice.Notice.Routine == Replication.WaitRoutine;
         _append = Command(AppendSql, _bytes[0]);
         _appendKeyed = Command(AppendKeyedSql, _bytes[1]);
         _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea });
@@ -268,7 +261,7 @@ internal sealed class LogSession : IAsyncDisposable
 
     private async Task ConfirmAsync()
     {
-        await using var barrier = new NpgsqlCommand(Barrier, _connection) { CommandTimeout = 0 };
+        await using var barrier = new NpgsqlCommand(Replication.Barrier, _connection) { CommandTimeout = 0 };
         await barrier.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
         RequireConfirmed();
     }

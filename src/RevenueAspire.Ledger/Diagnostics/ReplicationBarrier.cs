@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -7,12 +8,6 @@ namespace RevenueAspire.Ledger;
 /// so one later commit without that warning covers all commits before it.</remarks>
 public static class ReplicationBarrier
 {
-    /// <summary>Routine of Postgres that waits for synchronous standbys. Its name is in the warning in every language.</summary>
-    private const string WaitRoutine = "SyncRepWaitForLSN";
-
-    // A transactional message in the write-ahead log: a commit that changes no table, and that standbys confirm like any other.
-    private const string Commit = $"select {WriteBatch.CommitSynchronously}, pg_logical_emit_message(true, 'revenueaspire', '')";
-
     /// <summary>Commits, and waits for the quorum that the server's settings name. Without standbys this is one local commit.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="cancellationToken">Ends the wait; what was committed stays, and is unconfirmed.</param>
@@ -23,12 +18,12 @@ public static class ReplicationBarrier
         ArgumentNullException.ThrowIfNull(database);
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         var isUnconfirmed = false;
-        void Watch(object sender, NpgsqlNoticeEventArgs notice) => isUnconfirmed |= notice.Notice.Routine == WaitRoutine;
+        void Watch(object sender, NpgsqlNoticeEventArgs notice) => isUnconfirmed |= notice.Notice.Routine == Replication.WaitRoutine;
         connection.Notice += Watch;
         try
         {
             // A time-out would cancel the wait on the server.
-            await using var command = new NpgsqlCommand(Commit, connection) { CommandTimeout = 0 };
+            await using var command = new NpgsqlCommand(Replication.Barrier, connection) { CommandTimeout = 0 };
             await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
         finally

@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Numerics;
 using Npgsql;
 using NpgsqlTypes;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -17,7 +18,7 @@ internal static class WriteBatch
     public const string LockTimeout = "10s";
 
     /// <summary>Rule M7, whatever the role or the database is set to; a stricter setting stays.</summary>
-    public const string CommitSynchronously = "set_config('synchronous_commit', case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, true)";
+    public const string CommitSynchronously = $"set_config('synchronous_commit', {Replication.DurableCommit}, true)";
 
     /// <summary>Bounds the wait for locks in this transaction only: a pooler may give the session to another client after it.</summary>
     public const string BoundLocks = $"select set_config('lock_timeout', '{LockTimeout}', true)";

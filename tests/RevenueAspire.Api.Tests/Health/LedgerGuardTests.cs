@@ -81,6 +81,31 @@ public sealed class LedgerGuardTests : IDisposable
         await DatabaseCheckAsync(api, HttpStatusCode.OK);
     }
 
+    [Fact]
+    public async Task Probes_of_a_database_that_does_not_answer_share_one_look_at_it()
+    {
+        var database = await TestPostgres.CreateDatabaseAsync();
+        await FillAsync(database, "user1");
+        await using var api = await ApiHost.StartAsync(_directory, database);
+        await DatabaseCheckAsync(api, HttpStatusCode.OK);
+        await using var source = NpgsqlDataSource.Create(database);
+        await using var holder = await source.OpenConnectionAsync();
+        await using var transaction = await holder.BeginTransactionAsync();
+        await using var hold = new NpgsqlCommand("lock table users_revenue", holder);
+        await hold.ExecuteNonQueryAsync();
+
+        var probes = Enumerable.Range(0, 20).Select(_ => api.GetAsync("/health")).ToArray();
+        const string looks =
+            """
+            select count(*)::text from pg_stat_activity
+            where datname = current_database() and wait_event_type = 'Lock' and query like '%exists (select from users_revenue)%'
+            """;
+        await Eventually.EqualsAsync("1", () => ScalarAsync(database, looks));
+
+        Assert.All(await Task.WhenAll(probes), answer => Assert.Contains("the database is away", answer.Body, StringComparison.Ordinal));
+        Assert.Equal("1", await ScalarAsync(database, looks));
+    }
+
     [Theory]
     [InlineData("users_revenue", "File")]
     [InlineData("event_log_batch", "Postgres")]

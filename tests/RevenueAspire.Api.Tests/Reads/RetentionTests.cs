@@ -3,9 +3,11 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Npgsql;
+using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
+using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.Api.Tests.Reads;
 
@@ -49,6 +51,53 @@ public sealed class RetentionTests : IDisposable
         // What is gone was applied, and its receipt says so.
         Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + receipts[0])).Expect(HttpStatusCode.OK).Body);
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+    }
+
+    [Fact]
+    public async Task R1_segments_stay_until_the_standbys_have_what_the_ledger_has_applied()
+    {
+        using var place = TempDirectory.ForPostgres();
+        var settings = new Dictionary<string, string> { ["fsync"] = "off" };
+        await using var server = await LocalPostgresServer.StartAsync(
+            new LocalPostgresOptions { DataDirectory = place.File("data"), Password = "retention", StopWithParent = true, Settings = settings },
+            CancellationToken.None);
+        await using var database = NpgsqlDataSource.Create(server.ConnectionString());
+        async Task<object?> ExecuteAsync(string sql)
+        {
+            await using var command = database.CreateCommand(sql);
+            return await command.ExecuteScalarAsync();
+        }
+
+        await using var api = await ApiHost.StartAsync(
+            _directory, server.ConnectionString(), "EventLog:Retention=applied", "EventLog:RetainBytes=0", "EventLog:SegmentBytes=65536");
+        var lines = string.Join('\n', Enumerable.Range(0, 1000).Select(number => Sample.Add($"user{number}", 1)));
+        for (var i = 0; i < 5; i++)
+        {
+            (await api.PostEventsAsync(lines)).Expect(HttpStatusCode.Accepted);
+        }
+
+        var before = Segments(api);
+        await Eventually.EqualsAsync("Healthy", async () => (await api.GetAsync("/health")).Json.GetProperty("status").GetString());
+        await ExecuteAsync("alter system set synchronous_standby_names = 'absent'");
+        await ExecuteAsync("select pg_reload_conf()");
+
+        // Each wait is cancelled: the ledger then has the events on this server only.
+        const string ofBarrier = "wait_event = 'SyncRep' and query like '%pg_logical_emit_message%'";
+        var applying = Processor.ApplyAsync(api, server.ConnectionString());
+        while (!applying.IsCompleted)
+        {
+            await ExecuteAsync($"select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep' and not ({ofBarrier})");
+            await Task.Delay(20);
+        }
+
+        await applying;
+        await Eventually.EqualsAsync<object?>(1L, () => ExecuteAsync($"select count(*) from pg_stat_activity where {ofBarrier}"));
+        await Task.Delay(api.Log.RemovalInterval);
+        Assert.Equal(before, Segments(api));
+
+        await ExecuteAsync("alter system reset synchronous_standby_names");
+        await ExecuteAsync("select pg_reload_conf()");
+        await Eventually.IsTrueAsync(() => Segments(api) < before);
     }
 
     [Fact]

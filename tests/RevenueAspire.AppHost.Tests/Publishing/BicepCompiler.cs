@@ -15,10 +15,10 @@ internal static class BicepCompiler
     public static async Task<JsonObject> BuildAsync(string file) => JsonNode.Parse(await RunAsync("build", file))!.AsObject();
 
     /// <summary>Compiles a Bicep file together with the values of its parameters. A missing, an unknown, or an unfit parameter fails the test.</summary>
-    public static async Task CheckParametersAsync(string file, JsonObject parameters)
+    public static async Task CheckParametersAsync(string file, IReadOnlyDictionary<string, string> parameters)
     {
         var values = Path.ChangeExtension(file, ".bicepparam");
-        var lines = parameters.Select(parameter => $"param {parameter.Key} = '{parameter.Value!.GetValue<string>()}'");
+        var lines = parameters.Select(parameter => $"param {parameter.Key} = '{parameter.Value}'");
         await File.WriteAllLinesAsync(values, [$"using '{Path.GetFileName(file)}'", .. lines]);
         await RunAsync("build-params", values);
     }

@@ -44,7 +44,6 @@ public sealed class BicepTests
         Assert.Equal("0.0.0.0", resources["flexibleServers/firewallRules"]["startIpAddress"]!.GetValue<string>());
         Assert.Equal("0.0.0.0", resources["flexibleServers/firewallRules"]["endIpAddress"]!.GetValue<string>());
         Assert.Equal("securestring", template["parameters"]!["administratorPassword"]!["type"]!.GetValue<string>());
-        Assert.Equal("Disabled", template["parameters"]!["highAvailability"]!["defaultValue"]!.GetValue<string>());
 
         // The output, as Npgsql reads it once azd has added the password.
         var format = template["outputs"]!["connectionString"]!["value"]!.GetValue<string>();
@@ -57,6 +56,35 @@ public sealed class BicepTests
         Assert.Equal(
             ("server.example", 5432, "revenue", "abc123", "revenuedb", SslMode.VerifyFull),
             (connection.Host, connection.Port, connection.Username, connection.Password, connection.Database, connection.SslMode));
+    }
+
+    [Fact]
+    public async Task The_standby_server_of_the_managed_Postgres_is_a_parameter_of_azd_and_off_until_it_is_set()
+    {
+        using var published = await PublishedModel.WriteAsync();
+
+        var parameter = published.Resources["postgres-high-availability"]!["inputs"]!["value"]!;
+        Assert.Equal("{postgres-high-availability.value}", published.Resources["postgres"]!["params"]!["highAvailability"]!.GetValue<string>());
+        Assert.Equal("Disabled", parameter["default"]!["value"]!.GetValue<string>());
+
+        // As azd writes main.bicep: AZURE_POSTGRES_HIGH_AVAILABILITY of its environment sets the parameter.
+        var main = Path.Combine(published.Folder, "main.bicep");
+        await File.WriteAllTextAsync(main, """
+            param postgres_high_availability string = 'Disabled'
+            @secure()
+            param postgres_password string
+            module postgres 'postgres.bicep' = {
+              name: 'postgres'
+              params: { databaseName: 'revenuedb', administratorPassword: postgres_password, highAvailability: postgres_high_availability }
+            }
+
+            """);
+        var template = await BicepCompiler.BuildAsync(main);
+        var module = template["resources"]!.AsArray().Single()!["properties"]!;
+        Assert.Equal("[parameters('postgres_high_availability')]", module["parameters"]!["highAvailability"]!["value"]!.GetValue<string>());
+        Assert.Equal(
+            ["Disabled", "SameZone", "ZoneRedundant"],
+            module["template"]!["parameters"]!["highAvailability"]!["allowedValues"]!.AsArray().Select(value => value!.GetValue<string>()));
     }
 
     [Theory]

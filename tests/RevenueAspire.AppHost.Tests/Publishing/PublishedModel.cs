@@ -47,15 +47,24 @@ internal sealed class PublishedModel : IDisposable
     public Dictionary<string, string> Environment(string service) =>
         Resources[service]!["env"]!.AsObject().ToDictionary(variable => variable.Key, variable => variable.Value!.GetValue<string>());
 
-    /// <summary>Each Bicep file with the parameters that azd passes to it.</summary>
-    public IEnumerable<(string File, JsonObject Parameters)> Modules() =>
+    /// <summary>Each Bicep file with the parameters that azd passes to it.
+    /// An expression that names a parameter with a default value is that value, as in azd.</summary>
+    public IEnumerable<(string File, Dictionary<string, string> Parameters)> Modules() =>
         from resource in Resources
         let module = resource.Value!["deployment"] ?? resource.Value
         where module["type"]!.GetValue<string>() == "azure.bicep.v0"
-        select (module["path"]!.GetValue<string>(), module["params"]!.AsObject());
+        select (
+            module["path"]!.GetValue<string>(),
+            module["params"]!.AsObject().ToDictionary(parameter => parameter.Key, parameter => Resolve(parameter.Value!.GetValue<string>())));
 
     public async Task<string> ReadAllFilesAsync() =>
         string.Join('\n', await Task.WhenAll(Directory.GetFiles(Folder).Select(file => File.ReadAllTextAsync(file))));
 
     public void Dispose() => _folder.Dispose();
+
+    private string Resolve(string value)
+    {
+        var named = Resources.SingleOrDefault(resource => value == $"{{{resource.Key}.value}}").Value;
+        return named?["inputs"]?["value"]?["default"]?["value"]?.GetValue<string>() ?? value;
+    }
 }

@@ -22,14 +22,17 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
                 Settings = new Dictionary<string, string> { ["fsync"] = "off" },
             },
             CancellationToken.None);
-        _database = NpgsqlDataSource.Create(_server.ConnectionString());
+        _database = NpgsqlDataSource.Create(_server.ConnectionString() + ";Command Timeout=1");
     }
 
-    [Fact]
-    public async Task R1_PassAsync_waits_for_the_standbys_and_a_cancelled_wait_is_not_taken_for_a_confirmation()
+    [Theory]
+    [InlineData("on")]
+    [InlineData("local")]
+    public async Task R1_PassAsync_waits_for_the_standbys_and_a_cancelled_wait_is_not_taken_for_a_confirmation(string synchronousCommit)
     {
+        await SetAsync("synchronous_commit", synchronousCommit);
         await ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
-        await SetStandbysAsync("absent");
+        await SetAsync("synchronous_standby_names", "absent");
 
         var cancelled = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
         // Postgres reports success to a statement whose wait was cancelled.
@@ -38,8 +41,10 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
 
         var waiting = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
         await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(*) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+        // Longer than the time-out of commands.
+        await Task.Delay(TimeSpan.FromSeconds(2));
         Assert.False(waiting.IsCompleted);
-        await SetStandbysAsync("");
+        await SetAsync("synchronous_standby_names", "");
         await waiting;
     }
 
@@ -58,11 +63,11 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
         _directory.Dispose();
     }
 
-    private async Task SetStandbysAsync(string names)
+    private async Task SetAsync(string name, string value)
     {
-        await ExecuteAsync($"alter system set synchronous_standby_names = '{names}'");
+        await ExecuteAsync($"alter system set {name} = '{value}'");
         await ExecuteAsync("select pg_reload_conf()::int::bigint");
-        await Eventually.IsTrueAsync(async () => await ExecuteAsync($"select count(*) from pg_settings where name = 'synchronous_standby_names' and setting = '{names}'") == 1);
+        await Eventually.IsTrueAsync(async () => await ExecuteAsync($"select count(*) from pg_settings where name = '{name}' and setting = '{value}'") == 1);
     }
 
     private async Task<long> ExecuteAsync(string sql)

@@ -107,6 +107,28 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
         }
     }
 
+    [Theory]
+    [InlineData("25006", true)]
+    [InlineData("57P01", true)]
+    [InlineData("57P02", true)]
+    [InlineData("57P03", true)]
+    [InlineData("40001", false)]
+    public async Task Only_an_error_of_the_session_drops_a_pooled_connection(string sqlState, bool isDropped)
+    {
+        await using var source = NpgsqlDataSource.Create(ledger.Database.ConnectionString + ";Application Name=dropped");
+        var before = await BackendAsync();
+
+        Postgres.DatabaseErrors.DropConnections(source, new PostgresException("made up", "FATAL", "FATAL", sqlState));
+
+        Assert.Equal(isDropped, !Equals(before, await BackendAsync()));
+
+        async Task<object?> BackendAsync()
+        {
+            await using var command = source.CreateCommand("select pg_backend_pid()");
+            return await command.ExecuteScalarAsync();
+        }
+    }
+
     private static void AssertOneLine(string text, params string[] expected)
     {
         Assert.DoesNotContain('\n', text);
