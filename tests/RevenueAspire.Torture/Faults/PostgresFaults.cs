@@ -174,6 +174,7 @@ internal static class PostgresFaults
     private static async Task<string> SerializeAsync(FaultContext context)
     {
         var writes = 0;
+        context.Stage.Refusals.Begin();
         var setting = WithSettingAsync(context, "default_transaction_isolation", "serializable", 1, 4);
         while (!setting.IsCompleted)
         {
@@ -190,7 +191,9 @@ internal static class PostgresFaults
             await Task.Delay(10);
         }
 
-        return $"{await setting}, {writes} foreign writes";
+        var told = await setting;
+        context.Stage.Refusals.End();
+        return $"{told}, {writes} foreign writes";
     }
 
     /// <summary>A foreign transaction takes two users, whom nearly every range has, in the order that ours never do.</summary>
