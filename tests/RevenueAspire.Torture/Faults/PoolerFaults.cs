@@ -45,17 +45,19 @@ internal static class PoolerFaults
             using var stop = new CancellationTokenSource();
             var pausing = pooler.ExecuteAsync("PAUSE", stop.Token);
             var pause = await context.PauseAsync(0.5, 5);
-            var isPaused = pausing.IsCompletedSuccessfully;
 
-            // One that still waits for a transaction is taken back with its connection.
+            // With its connection a PAUSE ends that still waits for a transaction.
             await stop.CancelAsync();
             await Task.WhenAny(pausing);
-            if (isPaused)
+            try
             {
                 await pooler.ExecuteAsync("RESUME", CancellationToken.None);
+                return $"for {pause}";
             }
-
-            return isPaused ? $"for {pause}" : $"a transaction kept it from it for {pause}";
+            catch (IOException)
+            {
+                return $"asked for, but a transaction lasted all of {pause}";
+            }
         }),
         Of("database killed at the pooler", async (context, pooler) =>
         {
@@ -103,7 +105,7 @@ internal static class PoolerFaults
             await transaction.RollbackAsync();
             return true;
         }
-        catch (NpgsqlException)
+        catch (Exception broken) when (broken is NpgsqlException or TimeoutException or IOException or InvalidOperationException)
         {
             // Disconnected by the pooler, or by another fault.
             return false;

@@ -152,6 +152,15 @@ internal static class PostgresFaults
         {
             await TerminateAsync();
         }
+        else if (context.Stage.Pooler is { } pooler)
+        {
+            // The services drop their connections, but the pooler's sessions stay read-only: its operator ends them.
+            await context.WithPoolerAsync(async () =>
+            {
+                await pooler.PgBouncer.ExecuteAsync("RECONNECT", CancellationToken.None);
+                return "";
+            });
+        }
 
         return $"for {pause}, {(terminates ? "then sessions terminated" : "sessions left as they are")}";
 
