@@ -15,7 +15,8 @@ public sealed class RefusalsTests
         await using var refused = new Installation(database);
         await using (var source = NpgsqlDataSource.Create(database))
         {
-            await using var set = source.CreateCommand($"alter database {new NpgsqlConnectionStringBuilder(database).Database} set default_transaction_isolation = serializable");
+            var name = new NpgsqlConnectionStringBuilder(database).Database;
+            await using var set = source.CreateCommand($"alter database {name} set default_transaction_isolation = serializable");
             await set.ExecuteNonQueryAsync();
         }
 

@@ -82,13 +82,14 @@ internal static class PoolerFaults
         }
 
         var pause = context.Between(0.5, 5);
-        var held = (await Task.WhenAll(Enumerable.Range(0, pooler.PoolSize).Select(_ => HoldAsync(pooler.ConnectionString, pause)))).Count(isHeld => isHeld);
+        var held = await Task.WhenAll(Enumerable.Range(0, pooler.PoolSize).Select(_ => HoldAsync(pooler.ConnectionString, pause)));
         if (isImpatient)
         {
             await pooler.ExecuteAsync("SET query_wait_timeout = 120", CancellationToken.None);
         }
 
-        return FormattableString.Invariant($"{held} of {pooler.PoolSize} sessions taken for {pause.TotalSeconds:0.0} s{(isImpatient ? ", clients that waited disconnected" : "")}");
+        var waiting = isImpatient ? ", clients that waited disconnected" : "";
+        return FormattableString.Invariant($"{held.Count(isHeld => isHeld)} of {pooler.PoolSize} sessions taken for {pause.TotalSeconds:0.0} s{waiting}");
     }
 
     /// <summary>Whether it got a session, in competition with the services, and kept it.</summary>

@@ -40,7 +40,8 @@ internal sealed class Pooler : IAsyncDisposable
 
     /// <summary>For the printed line.</summary>
     public override string ToString() =>
-        $"pooler of {PgBouncer.PoolSize} sessions, {(IsDeclared ? "declared" : "to be recognised")}, {(HasSessionConnection ? "notifications past it" : "no notifications")}";
+        $"pooler of {PgBouncer.PoolSize} sessions, {(IsDeclared ? "declared" : "to be recognised")}, "
+        + $"{(HasSessionConnection ? "notifications past it" : "no notifications")}";
 
     /// <summary>Takes away whatever a fault may have left behind.</summary>
     public async Task HealAsync()

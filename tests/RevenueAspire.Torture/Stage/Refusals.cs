@@ -3,7 +3,8 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Torture.Stage;
 
 /// <summary>
-/// Knows which services may end by themselves: one that starts while sessions are serializable by default names that setting and ends with 1, as the product promises.
+/// Knows which services may end by themselves: one that starts while sessions are serializable by default names that setting and ends with 1,
+/// as the product promises.
 /// A slow machine may read the setting long after the service was started, or end it long after the fault. Thread-safe.
 /// </summary>
 internal sealed class Refusals

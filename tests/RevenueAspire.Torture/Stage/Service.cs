@@ -71,7 +71,8 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
             await ended.WaitForExitAsync();
             if (refusals?.Allows(ended, _started) != true)
             {
-                violations.Add(ViolationKind.Other, $"{name} ended by itself with {ended.ExitCode}: {string.Join(" | ", ended.Output.Split('\n').TakeLast(4))}");
+                var last = string.Join(" | ", ended.Output.Split('\n').TakeLast(4));
+                violations.Add(ViolationKind.Other, $"{name} ended by itself with {ended.ExitCode}: {last}");
             }
 
             End(ended);
