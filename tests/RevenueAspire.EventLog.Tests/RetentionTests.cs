@@ -62,6 +62,29 @@ public sealed class RetentionTests : IDisposable
     }
 
     [Fact]
+    public async Task L10_a_reader_whose_last_known_segment_was_removed_reads_those_that_came_later()
+    {
+        await using var writer = Open();
+        await AppendAsync(writer, segments: 2);
+        using var reader = EventLogReader.Open(_directory.Path);
+        var known = Starts()[^1];
+        var bytes = new byte[100];
+        Assert.True(reader.Read(known, bytes).Count > 0);
+
+        // Meanwhile other processors apply what comes, and it is removed behind them.
+        await AppendAsync(writer, segments: 10);
+        writer.RemoveApplied(long.MaxValue, retainBytes: 0);
+        Assert.True(Starts()[0] > known, "the segment is still there");
+
+        foreach (var start in Starts())
+        {
+            Assert.True(reader.Read(start + 1, bytes).Count > 0, $"nothing can be read at {start + 1}");
+        }
+
+        Assert.Equal(Starts()[0], reader.FirstOffset);
+    }
+
+    [Fact]
     public async Task L9_L10_what_is_remembered_is_the_same_before_and_after_a_start()
     {
         long keysFrom, firstOffset;

@@ -3,31 +3,34 @@ using Npgsql;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>A PgBouncer in transaction mode before the tests' Postgres: each transaction gets any of five sessions. Not thread-safe.</summary>
-public sealed class PgBouncer : IAsyncDisposable
+/// <summary>A PgBouncer in transaction mode before a Postgres: each transaction gets any session of a small pool. Not thread-safe.</summary>
+/// <param name="program">See <see cref="Find"/>.</param>
+/// <param name="database">Connection string of the database behind it.</param>
+/// <param name="log">Gets each line of its log; null: none is kept.</param>
+public sealed class PgBouncer(string program, string database, Action<string>? log = null) : IAsyncDisposable
 {
     private static readonly string[] Places = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer"];
     private readonly TempDirectory _directory = TempDirectory.ForPostgres();
-    private readonly string _program;
-    private readonly string _database;
+    private readonly NpgsqlConnectionStringBuilder _server = new(database);
     private Process? _process;
-
-    private PgBouncer(string program, string database) => (_program, _database) = (program, database);
 
     /// <summary>Of the pooler, for as long as this object lives.</summary>
     public int Port { get; } = FreePort.Next();
 
+    /// <summary>Sessions with the server; a change takes effect with the next start or <see cref="ReloadAsync"/>.</summary>
+    public int PoolSize { get; set; } = 5;
+
     /// <summary>The database through the pooler.</summary>
     public string ConnectionString =>
-        new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Username = "postgres", Password = "any", Database = new NpgsqlConnectionStringBuilder(_database).Database }.ConnectionString;
+        new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Username = "postgres", Password = "any", Database = _server.Database }.ConnectionString;
+
+    private string SettingsFile => _directory.File("pgbouncer.ini");
 
     /// <summary>The program, or null where this machine has none. CI installs it, so there the tests fail without it.</summary>
     public static string? Find() =>
         Places.FirstOrDefault(File.Exists) ?? (Environment.GetEnvironmentVariable("CI") is { Length: > 0 } ? throw new FileNotFoundException("CI has no pgbouncer: .ci/run installs it.") : null);
 
-    /// <summary>Starts it and waits until it answers.</summary>
-    /// <param name="program">See <see cref="Find"/>.</param>
-    /// <param name="database">Connection string of the database behind it.</param>
+    /// <summary>Makes one, starts it and waits until it answers.</summary>
     public static async Task<PgBouncer> StartAsync(string program, string database)
     {
         var pooler = new PgBouncer(program, database);
@@ -35,35 +38,31 @@ public sealed class PgBouncer : IAsyncDisposable
         return pooler;
     }
 
-    /// <summary>Starts it again after <see cref="KillAsync"/>.</summary>
+    /// <summary>Starts it unless it runs, and waits until it answers, which it does without its server too.</summary>
     public async Task StartAsync()
     {
-        var server = new NpgsqlConnectionStringBuilder(_database);
-        var settings = _directory.File("pgbouncer.ini");
-        await File.WriteAllTextAsync(
-            settings,
-            $"""
-            [databases]
-            * = host={server.Host} port={server.Port} user={server.Username} password={server.Password}
-            [pgbouncer]
-            listen_addr = 127.0.0.1
-            listen_port = {Port}
-            unix_socket_dir =
-            auth_type = any
-            pool_mode = transaction
-            default_pool_size = 5
-            server_login_retry = 1
-            """);
-        string[] user = OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess ? ["-u", "postgres"] : [];
-        _process = Process.Start(new ProcessStartInfo(_program, ["-q", .. user, settings]) { RedirectStandardError = true })!;
+        if (_process is { HasExited: false })
+        {
+            return;
+        }
 
-        // Its log: a full pipe would stop it.
-        _process.ErrorDataReceived += (_, _) => { };
+        await WriteSettingsAsync();
+        string[] user = OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess ? ["-u", "postgres"] : [];
+        _process?.Dispose();
+        _process = Process.Start(new ProcessStartInfo(program, [.. user, SettingsFile]) { RedirectStandardError = true })!;
+
+        // Read in any case: a full pipe would stop it.
+        _process.ErrorDataReceived += (_, line) =>
+        {
+            if (line.Data is { } text)
+            {
+                log?.Invoke(text);
+            }
+        };
         _process.BeginErrorReadLine();
         await Eventually.IsTrueAsync(async () =>
         {
-            await using var connection = new NpgsqlConnection(ConnectionString + ";Pooling=false");
-            await connection.OpenAsync();
+            await ExecuteAsync("SHOW VERSION", CancellationToken.None);
             return true;
         });
     }
@@ -80,10 +79,65 @@ public sealed class PgBouncer : IAsyncDisposable
         }
     }
 
+    /// <summary>Ends it politely: at once, or after the transactions that run (for up to <paramref name="limit"/>).</summary>
+    public async Task StopAsync(bool afterTransactions, TimeSpan limit)
+    {
+        Send(afterTransactions ? Signal.Interrupt : Signal.Terminate);
+        using var timeout = new CancellationTokenSource(limit);
+        try
+        {
+            await _process!.WaitForExitAsync(timeout.Token);
+        }
+        catch (OperationCanceledException)
+        {
+            // A transaction stayed open.
+        }
+
+        await KillAsync();
+    }
+
+    /// <summary>Sends it a signal; nothing while it is down.</summary>
+    public void Send(Signal signal)
+    {
+        if (_process is { HasExited: false } process)
+        {
+            ServiceProcess.Send(process.Id, signal);
+        }
+    }
+
+    /// <summary>Has it read its settings again, which keeps all connections.</summary>
+    public async Task ReloadAsync()
+    {
+        await WriteSettingsAsync();
+        await ExecuteAsync("RELOAD", CancellationToken.None);
+    }
+
+    /// <summary>Runs a command on its admin console, as <c>RECONNECT</c>.</summary>
+    /// <param name="command">The command.</param>
+    /// <param name="cancellationToken">Ends one that waits, as <c>PAUSE</c> does for transactions.</param>
+    /// <exception cref="IOException">The pooler does not answer, or refuses the command.</exception>
+    public Task ExecuteAsync(string command, CancellationToken cancellationToken) => PgBouncerConsole.ExecuteAsync(Port, command, cancellationToken);
+
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await KillAsync();
         _directory.Dispose();
     }
+
+    private Task WriteSettingsAsync() => File.WriteAllTextAsync(
+        SettingsFile,
+        $"""
+        [databases]
+        {_server.Database} = host={_server.Host} port={_server.Port} user={_server.Username} password={_server.Password}
+        [pgbouncer]
+        listen_addr = 127.0.0.1
+        listen_port = {Port}
+        unix_socket_dir =
+        auth_type = any
+        admin_users = postgres
+        pool_mode = transaction
+        default_pool_size = {PoolSize}
+        server_login_retry = 1
+        """);
 }

@@ -1,17 +1,18 @@
 using System.CommandLine;
 using System.CommandLine.Invocation;
 using System.Globalization;
+using RevenueAspire.Testing;
 using RevenueAspire.Torture;
 using RevenueAspire.Torture.Faults;
 using RevenueAspire.Torture.Fuzz;
 using RevenueAspire.Torture.Soak;
 
-// dotnet run -c Release --project tests/RevenueAspire.Torture -- --minutes 5 [--seed N] [--faults kill,postgres,network,disk,clock,rotation] [--engine files|postgres] [--retention on|off] [--keep]
+// dotnet run -c Release --project tests/RevenueAspire.Torture -- --minutes 5 [--seed N] [--faults kill,postgres,network,disk,clock,rotation,pooler] [--engine files|postgres] [--retention on|off] [--keep]
 // dotnet run -c Release --project tests/RevenueAspire.Torture -- fuzz --minutes 5 [--seed N]
 // dotnet run -c Release --project tests/RevenueAspire.Torture -- soak --minutes 60 --rate 5000 [--engine files|postgres] [--seed N] [--keep]
 var minutes = new Option<double>("--minutes") { Description = "How long faults are injected; the checks at the end come on top.", DefaultValueFactory = _ => 5 };
 var seed = new Option<int?>("--seed") { Description = "Replays the choices of an earlier run. [default: random, printed]" };
-var faults = new Option<string>("--faults") { Description = $"Kinds of faults, separated by commas: {string.Join(",", FaultKinds.All)}; with --engine postgres also {string.Join(",", FaultKinds.Replicated)}; none for load alone. [default: all]", DefaultValueFactory = _ => string.Join(',', FaultKinds.All) };
+var faults = new Option<string>("--faults") { Description = $"Kinds of faults, separated by commas: {string.Join(",", FaultKinds.All)}; {FaultKinds.Pooler}, which puts PgBouncer between the services and Postgres; with --engine postgres also {string.Join(",", FaultKinds.Replicated)}; none for load alone. [default: those first named]", DefaultValueFactory = _ => string.Join(',', FaultKinds.All) };
 var engine = new Option<LogEngine>("--engine") { Description = "Where the log is: in files, with one process of the API; or in Postgres, with two.", DefaultValueFactory = _ => LogEngine.Files };
 var retention = new Option<Switch?>("--retention") { Description = "Log in files: remove what the ledger has, and remember few keys. [default: the seed decides]" };
 var keep = new Option<bool>("--keep") { Description = "Keep the folder with data and outputs also when nothing was found." };
@@ -25,11 +26,15 @@ minutes.Validators.Add(result =>
 });
 faults.Validators.Add(result =>
 {
-    if (FaultKinds.Parse(result.GetValue(faults) ?? "") is null)
+    if (FaultKinds.Parse(result.GetValue(faults) ?? "") is not { } kinds)
     {
-        result.AddError($"--faults must be of {string.Join(",", FaultKinds.All.Concat(FaultKinds.Replicated))}, or none.");
+        result.AddError($"--faults must be of {string.Join(",", FaultKinds.Known)}, or none.");
     }
-    else if (FaultKinds.Parse(result.GetValue(faults) ?? "") is { } kinds && FaultKinds.NeedStandbys(kinds)
+    else if (kinds.Contains(FaultKinds.Pooler) && PgBouncer.Find() is null)
+    {
+        result.AddError($"--faults {FaultKinds.Pooler} needs PgBouncer (apt-get install pgbouncer).");
+    }
+    else if (FaultKinds.NeedStandbys(kinds)
         && (result.GetValue(engine) != LogEngine.Postgres || kinds.Except([.. FaultKinds.Replicated, FaultKinds.Kill]).Any()))
     {
         result.AddError($"--faults {string.Join(",", FaultKinds.Replicated)} need --engine postgres, and go with {FaultKinds.Kill} only.");

@@ -42,7 +42,7 @@ internal sealed class TortureRun : IDisposable
         RunFolder.UseAsync("torture", settings.Seed, settings.Replay, settings.Keep, async (folder, violations) =>
         {
             await using var replicas = FaultKinds.NeedStandbys(settings.Kinds) ? await ReplicatedPostgres.StartAsync() : null;
-            await using var stage = await TortureStage.StartAsync(folder, settings.Engine, replicas, settings.Retains, new Random(settings.Seed), violations);
+            await using var stage = await TortureStage.StartAsync(folder, settings.Engine, replicas, settings.Kinds.Contains(FaultKinds.Pooler) ? PgBouncer.Find() : null, settings.Retains, new Random(settings.Seed), violations);
             using var run = new TortureRun(settings, stage);
 
             // Who is waiting for a fault or an answer need not come to an end: the stage ends the processes.
@@ -61,6 +61,11 @@ internal sealed class TortureRun : IDisposable
 
     private async Task RunAsync()
     {
+        if (_stage.Pooler is { } pooler)
+        {
+            Say(pooler.ToString());
+        }
+
         using var probe = new Probe(_stage, _sent);
         if (await probe.MeasureAsync(WarmUp) is null)
         {

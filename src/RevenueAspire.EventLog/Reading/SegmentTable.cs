@@ -74,12 +74,13 @@ internal sealed class SegmentTable : IDisposable
         {
             segment.LookForSeal();
             var end = segment.End;
+            var isRemoved = false;
             if (offset >= end && next is null)
             {
-                // The mark is ahead of what this segment holds: the next one may have come since the folder was listed.
+                // The mark is ahead of what this segment holds: later ones may have come since the folder was listed, and retention may have removed this one.
                 lock (_gate)
                 {
-                    Refresh();
+                    isRemoved = Refresh() > segment.Start;
                     next = NextOf(segment.Start);
                 }
             }
@@ -92,16 +93,19 @@ internal sealed class SegmentTable : IDisposable
                 return read with { DamagedThrough = Math.Min(read.DamagedThrough, mark) };
             }
 
-            if (next is not { } begin)
+            if (!isRemoved)
             {
-                // Rule L5: fewer bytes than the mark says: wait. Either they are about to be seen, or the writer's next start reports the gap.
-                return default;
-            }
+                if (next is not { } begin)
+                {
+                    // Rule L5: fewer bytes than the mark says: wait. Either they are about to be seen, or the writer's next start reports the gap.
+                    return default;
+                }
 
-            if (begin > offset)
-            {
-                var through = Math.Min(begin, mark);
-                return new LogRead(0, through, $"{_directory}: bytes {offset} to {through} of the log are missing");
+                if (begin > offset)
+                {
+                    var through = Math.Min(begin, mark);
+                    return new LogRead(0, through, $"{_directory}: bytes {offset} to {through} of the log are missing");
+                }
             }
         }
         finally

@@ -69,7 +69,10 @@ internal static class DiskFaults
     /// <summary>A limit on the size of files stands in for a full disk: no root is needed, and the log treats them alike.</summary>
     private static Task<string> FillLogAsync(FaultContext context) => context.WithApiAsync(async () =>
     {
-        if (context.Api().ProcessId is not { } pid)
+        // The limit also holds for the memory files of a .NET runtime that is starting, which a full disk does not touch: it would not start.
+        var api = context.Api();
+        await context.Stage.WaitForApiAsync(api);
+        if (api.ProcessId is not { } pid)
         {
             return "the API is down";
         }

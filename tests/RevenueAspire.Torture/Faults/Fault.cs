@@ -39,6 +39,9 @@ internal sealed record FaultContext(TortureStage Stage, Commands Commands, FileL
     /// <summary>Runs while no other fault has the database server in its hands.</summary>
     public Task<string> WithPostgresAsync(Func<Task<string>> action) => WithAsync(Stage.PostgresGate, action);
 
+    /// <summary>Runs while no other fault has the pooler in its hands.</summary>
+    public Task<string> WithPoolerAsync(Func<Task<string>> action) => WithAsync(Stage.Pooler!.Gate, action);
+
     private static async Task<string> WithAsync(SemaphoreSlim gate, Func<Task<string>> action)
     {
         await gate.WaitAsync();
@@ -63,14 +66,20 @@ internal static class FaultKinds
     public const string Clock = "clock";
     public const string Rotation = "rotation";
 
+    /// <summary>With it, a pooler is between the services and the database server, whose other faults are the pooler's too.</summary>
+    public const string Pooler = "pooler";
+
     public const string Failover = "failover";
     public const string StandbyPaused = "standby-paused";
 
-    /// <summary>Those of a single database server.</summary>
+    /// <summary>Those of a single database server that the services reach without a pooler.</summary>
     public static IReadOnlyList<string> All { get; } = [Kill, Postgres, Network, Disk, Clock, Rotation];
 
     /// <summary>Those of a primary with two standbys; of the others, only <see cref="Kill"/> goes with them.</summary>
     public static IReadOnlyList<string> Replicated { get; } = [Failover, StandbyPaused];
+
+    /// <summary>Every kind.</summary>
+    public static IEnumerable<string> Known => [.. All, Pooler, .. Replicated];
 
     /// <summary>Whether any of the kinds needs standbys.</summary>
     public static bool NeedStandbys(IReadOnlyList<string> kinds) => kinds.Any(Replicated.Contains);
@@ -79,6 +88,6 @@ internal static class FaultKinds
     public static IReadOnlyList<string>? Parse(string list)
     {
         string[] names = list == "none" ? [] : list.Split(',', StringSplitOptions.TrimEntries);
-        return names.All(All.Concat(Replicated).Contains) ? names : null;
+        return names.All(Known.Contains) ? names : null;
     }
 }

@@ -14,7 +14,7 @@ internal sealed class FaultDeck
         _seed = seed;
         _random = new Random(seed);
         var all = KillFaults.All(engine).Concat(PostgresFaults.All(engine)).Concat(NetworkFaults.All).Concat(DiskFaults.All(engine));
-        all = all.Concat(ClockFaults.All).Concat(RotationFaults.All).Concat(ReplicationFaults.All);
+        all = all.Concat(ClockFaults.All).Concat(RotationFaults.All).Concat(PoolerFaults.All).Concat(ReplicationFaults.All);
         _faults = [.. all.Where(fault => kinds.Contains(fault.Kind))];
         _next = _faults.Length;
     }

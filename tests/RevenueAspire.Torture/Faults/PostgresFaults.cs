@@ -152,6 +152,15 @@ internal static class PostgresFaults
         {
             await TerminateAsync();
         }
+        else if (context.Stage.Pooler is { } pooler)
+        {
+            // The services drop their connections, but the pooler's sessions stay read-only: its operator ends them.
+            await context.WithPoolerAsync(async () =>
+            {
+                await pooler.PgBouncer.ExecuteAsync("RECONNECT", CancellationToken.None);
+                return "";
+            });
+        }
 
         return $"for {pause}, {(terminates ? "then sessions terminated" : "sessions left as they are")}";
 
@@ -174,6 +183,7 @@ internal static class PostgresFaults
     private static async Task<string> SerializeAsync(FaultContext context)
     {
         var writes = 0;
+        context.Stage.Refusals.Begin();
         var setting = WithSettingAsync(context, "default_transaction_isolation", "serializable", 1, 4);
         while (!setting.IsCompleted)
         {
@@ -190,7 +200,9 @@ internal static class PostgresFaults
             await Task.Delay(10);
         }
 
-        return $"{await setting}, {writes} foreign writes";
+        var told = await setting;
+        context.Stage.Refusals.End();
+        return $"{told}, {writes} foreign writes";
     }
 
     /// <summary>A foreign transaction takes two users, whom nearly every range has, in the order that ours never do.</summary>

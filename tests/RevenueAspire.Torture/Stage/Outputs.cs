@@ -22,8 +22,24 @@ internal sealed partial class Outputs(string folder, Violations violations)
             var line = output[..trace.Index].Split('\n').TakeLast(2).FirstOrDefault(text => text.Length > 0);
             violations.Add(ViolationKind.Other, $"{name} wrote a stack trace ({Path.GetFileName(file)}): {line}");
         }
+
+        if (Stopped().Match(output) is { Success: true } stopped)
+        {
+            violations.Add(ViolationKind.Other, $"{name} gave a log up, which no fault here is a reason for ({Path.GetFileName(file)}): {stopped.Value}");
+        }
+
+        if (LostStatement().Match(output) is { Success: true } lost)
+        {
+            violations.Add(ViolationKind.Other, $"{name} used a named statement that its session does not have ({Path.GetFileName(file)}): {lost.Value}");
+        }
     }
 
     [GeneratedRegex(@"^ +at [A-Za-z_][\w.<>`\[\],+|]*\(|^Unhandled exception", RegexOptions.Multiline)]
     private static partial Regex StackTrace();
+
+    [GeneratedRegex("STOPPED.*")]
+    private static partial Regex Stopped();
+
+    [GeneratedRegex(@"prepared statement "".*"" (does not exist|already exists)")]
+    private static partial Regex LostStatement();
 }

@@ -4,10 +4,11 @@ using RevenueAspire.Torture.Checks;
 namespace RevenueAspire.Torture.Stage;
 
 /// <summary>One of the services: started, killed and started again. That it ends only when it is told to is watched.</summary>
-internal sealed class Service(string name, Func<ServiceProcess> start, Outputs outputs, Violations violations) : IDisposable
+internal sealed class Service(string name, Func<ServiceProcess> start, Outputs outputs, Violations violations, Refusals? refusals = null) : IDisposable
 {
     private readonly SemaphoreSlim _gate = new(1);
     private ServiceProcess? _process;
+    private DateTime _started;
 
     public string Name => name;
 
@@ -19,7 +20,11 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
     /// <summary>Starts it unless it runs; does not wait until it is ready.</summary>
     public Task StartAsync() => WithGateAsync(() =>
     {
-        _process ??= start();
+        if (_process is null)
+        {
+            Start();
+        }
+
         return Task.CompletedTask;
     });
 
@@ -59,19 +64,25 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
     public void Send(Signal signal) => _process?.Send(signal);
 
     /// <summary>Reports an end that nobody asked for, and starts it again.</summary>
-    public Task WatchAsync() => WithGateAsync(() =>
+    public Task WatchAsync() => WithGateAsync(async () =>
     {
         if (_process is { HasExited: true } ended)
         {
-            violations.Add(ViolationKind.Other, $"{name} ended by itself with {ended.ExitCode}: {string.Join(" | ", ended.Output.Split('\n').TakeLast(4))}");
-            End(ended);
-            _process = start();
-        }
+            await ended.WaitForExitAsync();
+            if (refusals?.Allows(ended, _started) != true)
+            {
+                var last = string.Join(" | ", ended.Output.Split('\n').TakeLast(4));
+                violations.Add(ViolationKind.Other, $"{name} ended by itself with {ended.ExitCode}: {last}");
+            }
 
-        return Task.CompletedTask;
+            End(ended);
+            Start();
+        }
     });
 
     public void Dispose() => _gate.Dispose();
+
+    private void Start() => (_started, _process) = (DateTime.UtcNow, start());
 
     private void End(ServiceProcess ended)
     {

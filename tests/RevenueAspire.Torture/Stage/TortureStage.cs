@@ -1,4 +1,3 @@
-using System.Globalization;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
 
@@ -10,29 +9,33 @@ internal sealed class TortureStage : IAsyncDisposable
     public const int ProcessorCount = 3;
     private const int ReplicaCount = 2;
     private const int RememberedMarks = 100;
-
-    /// <summary>Keys that the API remembers where the log is removed behind the ledger: as few as the clients here can do with.</summary>
-    private const int SmallKeyWindow = 2_500;
     private static readonly TimeSpan WatchPause = TimeSpan.FromMilliseconds(100);
     private readonly Installation _installation;
     private readonly string[] _apiUrls;
     private readonly CancellationTokenSource _stop = new();
-    private readonly Random _random;
+    private readonly ServiceSettings _settings;
     private readonly Queue<long> _marks = new();
     private Task _watching = Task.CompletedTask;
 
-    private TortureStage(string folder, LogEngine engine, ReplicatedPostgres? replicas, bool retains, Random random, Violations violations)
+    private TortureStage(string folder, LogEngine engine, ReplicatedPostgres? replicas, string? poolerProgram, bool retains, Random random, Violations violations)
     {
-        (Folder, Engine, Retains, Violations, _random) = (folder, engine, retains, violations, random);
+        (Folder, Engine, Retains, Violations) = (folder, engine, retains, violations);
         var port = FreePort.Next();
         Outputs = new Outputs(Directory.CreateDirectory(Path.Combine(folder, "logs")).FullName, violations);
         Clock = new FakeClock(folder);
         Clock.JumpTo(TimeSpan.Zero);
+        _settings = new ServiceSettings(random, Clock, retains);
         var postgres = Directory.CreateDirectory(Path.Combine(folder, "postgres")).FullName;
         PostgresDisk = TmpfsMount.TryMount(postgres);
         Postgres = new PostgresHost(Path.Combine(postgres, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"), replicas);
-        DatabaseProxy = new FaultyProxy(port);
-        _installation = new Installation(Postgres.ForServices(DatabaseProxy.Port), Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
+        Pooler = poolerProgram is null ? null : new Pooler(poolerProgram, Postgres, Path.Combine(Outputs.Folder, "pooler.log"), random);
+        DatabaseProxy = new FaultyProxy(Pooler?.PgBouncer.Port ?? port);
+        _installation = new Installation(Postgres.ForServices(DatabaseProxy.Port) + Pooler?.Keywords, Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
+        if (Pooler?.HasSessionConnection == true)
+        {
+            _installation.Settings["ConnectionStrings__revenuedb-session"] = Postgres.ForServices(port);
+        }
+
         if (engine == LogEngine.Postgres)
         {
             _installation.Settings["EventLog__Engine"] = "Postgres";
@@ -42,9 +45,9 @@ internal sealed class TortureStage : IAsyncDisposable
         int[] ports = [.. _apiUrls.Select(url => new Uri(url).Port)];
         ApiProxies = [.. ports.Select(port => new FaultyProxy(port)), .. ports.Length == 1 ? (FaultyProxy[])[] : [new FaultyProxy(ports)]];
         Files = Directory.CreateDirectory(Path.Combine(folder, "files")).FullName;
-        Apis = [.. _apiUrls.Select((url, i) => new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", ApiSettings(url)), Outputs, violations))];
-        Client = new Service("client-service", () => _installation.Start("RevenueAspire.Client", ClientSettings()), Outputs, violations);
-        Processors = [.. Enumerable.Range(1, ProcessorCount).Select(i => new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor", NextProcessorSettings()), Outputs, violations))];
+        Apis = [.. _apiUrls.Select((url, i) => new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", _settings.Api(url)), Outputs, violations))];
+        Client = new Service("client-service", () => _installation.Start("RevenueAspire.Client", ServiceSettings.Client(ClientUrl, ApiUrls[^1].ToString(), ClientFile)), Outputs, violations);
+        Processors = [.. Enumerable.Range(1, ProcessorCount).Select(i => new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor", _settings.NextProcessor()), Outputs, violations, Refusals))];
     }
 
     public string Folder { get; }
@@ -55,7 +58,7 @@ internal sealed class TortureStage : IAsyncDisposable
     public bool Retains { get; }
 
     /// <summary>How many keyed requests the API surely remembers.</summary>
-    public long KeyWindow => Retains ? SmallKeyWindow : long.MaxValue;
+    public long KeyWindow => Retains ? ServiceSettings.SmallKeyWindow : long.MaxValue;
 
     public Violations Violations { get; }
 
@@ -69,7 +72,14 @@ internal sealed class TortureStage : IAsyncDisposable
     /// <summary>The clock of API and processors.</summary>
     public FakeClock Clock { get; }
 
+    /// <summary>Before the database server, or before the pooler where there is one.</summary>
     public FaultyProxy DatabaseProxy { get; }
+
+    /// <summary>What processors may refuse at their start.</summary>
+    public Refusals Refusals { get; } = new();
+
+    /// <summary>The pooler between the services and the database server, or null.</summary>
+    public Pooler? Pooler { get; }
 
     /// <summary>A proxy before each process of the API; and where there are several, one before them all, which gives each a connection in turn.</summary>
     public IReadOnlyList<FaultyProxy> ApiProxies { get; }
@@ -126,12 +136,13 @@ internal sealed class TortureStage : IAsyncDisposable
         });
     }
 
-    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, ReplicatedPostgres? replicas, bool retains, Random random, Violations violations)
+    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, ReplicatedPostgres? replicas, string? poolerProgram, bool retains, Random random, Violations violations)
     {
-        var stage = new TortureStage(folder, engine, replicas, retains, random, violations);
+        var stage = new TortureStage(folder, engine, replicas, poolerProgram, retains, random, violations);
         try
         {
             await stage.Postgres.EnsureRunningAsync();
+            await (stage.Pooler?.HealAsync() ?? Task.CompletedTask);
             await Task.WhenAll(stage.Services.Select(service => service.StartAsync()));
             stage._watching = stage.WatchAsync();
             return stage;
@@ -152,7 +163,7 @@ internal sealed class TortureStage : IAsyncDisposable
     /// <summary>Starts a command of the client or the processor, with other settings than the services.</summary>
     public ServiceProcess StartCommand(string project, IReadOnlyDictionary<string, string?> others, params string[] arguments)
     {
-        var settings = project == "RevenueAspire.Processor" ? NextProcessorSettings() : [];
+        var settings = project == "RevenueAspire.Processor" ? _settings.NextProcessor() : [];
         settings["Client__Url"] = ApiUrls[^1].ToString();
         foreach (var (name, value) in others)
         {
@@ -173,6 +184,7 @@ internal sealed class TortureStage : IAsyncDisposable
 
         PostgresDisk?.Heal();
         await Postgres.EnsureRunningAsync();
+        await (Pooler?.HealAsync() ?? Task.CompletedTask);
         foreach (var service in Services)
         {
             service.Send(Signal.Continue);
@@ -199,6 +211,7 @@ internal sealed class TortureStage : IAsyncDisposable
             await proxy.DisposeAsync();
         }
 
+        await (Pooler?.DisposeAsync() ?? ValueTask.CompletedTask);
         await Postgres.DisposeAsync();
         PostgresDisk?.Dispose();
         foreach (var service in Services)
@@ -210,48 +223,6 @@ internal sealed class TortureStage : IAsyncDisposable
         ApiGate.Dispose();
         PostgresGate.Dispose();
     }
-
-    /// <summary>Others each time: processors with different settings work on one source. Small, so that every path is taken.</summary>
-    private Dictionary<string, string?> NextProcessorSettings()
-    {
-        lock (_random)
-        {
-            return new Dictionary<string, string?>(Clock.Settings)
-            {
-                ["Processor__LeaseSeconds"] = Text(_random.Next(2, 5)),
-                ["Processor__LiveRangeBytes"] = Text(_random.Next(4_000, 100_000)),
-                ["Processor__RangeBytes"] = Text(_random.Next(10_000, 500_000)),
-                ["Processor__BlockBytes"] = Text(_random.Next(1_000, 100_000)),
-                ["Processor__MaxUsersPerRange"] = Text(_random.Next(50, 3_000)),
-                ["Processor__MaxRejectsPerRange"] = Text(_random.Next(5, 200)),
-                ["Processor__MergeBatchRows"] = Text(_random.Next(10, 500)),
-                ["Processor__Connections"] = Text(_random.Next(1, 4)),
-                ["Processor__RetrySeconds"] = "30",
-            };
-        }
-    }
-
-    private Dictionary<string, string?> ApiSettings(string url)
-    {
-        var settings = new Dictionary<string, string?>(Clock.Settings) { ["ASPNETCORE_URLS"] = url, ["EventLog__SegmentBytes"] = Retains ? "200000" : "1000000" };
-        if (Retains)
-        {
-            settings["EventLog__Retention"] = "Applied";
-            settings["EventLog__RetainBytes"] = "600000";
-            settings["EventLog__KeyWindow"] = Text(SmallKeyWindow);
-        }
-
-        return settings;
-    }
-
-    private Dictionary<string, string?> ClientSettings() => new()
-    {
-        ["ASPNETCORE_URLS"] = ClientUrl,
-        ["Client__Url"] = ApiUrls[^1].ToString(),
-        ["Client__File"] = ClientFile,
-        ["Client__Concurrency"] = "16",
-        ["Client__RequestTimeoutSeconds"] = "10",
-    };
 
     private async Task WatchAsync()
     {
@@ -283,6 +254,4 @@ internal sealed class TortureStage : IAsyncDisposable
             }
         }
     }
-
-    private static string Text(int number) => number.ToString(CultureInfo.InvariantCulture);
 }
