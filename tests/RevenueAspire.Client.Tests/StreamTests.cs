@@ -33,6 +33,23 @@ public sealed class StreamTests : IDisposable
     }
 
     [Theory]
+    [InlineData("--help >/dev/full", ExitCodes.NotDone)]
+    [InlineData("send --help >&-", ExitCodes.NotDone)]
+    [InlineData("load --help | true", ExitCodes.NotDone)]
+    [InlineData("completion bash >/dev/full", ExitCodes.NotDone)]
+    [InlineData("load --url URL --rate 10 --duration 1s >/dev/full", ExitCodes.NotDone)]
+    [InlineData("send --bogus 2>/dev/full", ExitCodes.Usage)]
+    [InlineData("--bogus >&- 2>&-", ExitCodes.Usage)]
+    public async Task Any_text_that_is_lost_is_an_exit_code(string arguments, int expected)
+    {
+        await using var api = await FakeApi.StartAsync();
+
+        var (code, _, error) = await RunAsync(api, arguments);
+
+        Assert.True(code == expected, $"{code}: {error}");
+    }
+
+    [Theory]
     [InlineData("send FILE --url URL >&-")]
     [InlineData("send FILE --url URL >/dev/full")]
     [InlineData("send FILE --url URL --json >/dev/full")]
@@ -73,7 +90,7 @@ public sealed class StreamTests : IDisposable
 
         var (code, output, error) = await RunAsync(api, $"send {file} --url URL --json");
 
-        Assert.Equal(ExitCodes.NotDone, code);
+        Assert.True(code == ExitCodes.NotDone, $"{code}: {error}");
         Assert.StartsWith($"Rejected lines cannot be written to {file}.rejected.jsonl: No space left on device", Split(error)[0], StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         using var result = JsonDocument.Parse(output);
