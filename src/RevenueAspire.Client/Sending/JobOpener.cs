@@ -138,6 +138,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         {
             job = await SendJob.CreateAsync(input, journal, api.Url, batch, time.GetUtcNow(), cancellationToken);
             job.Replaces(replaced);
+            EndedRuns.Trim(directory);
             return job;
         }
         finally
