@@ -19,7 +19,8 @@ public sealed class EndedRunsTests : IDisposable
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, there));
         var finished = RunJournal.TryRead(Assert.Single(Directory.GetFiles(_client.JournalDirectory, "*.json")))!;
         var stopped = Enumerable.Range(0, 3).Select(index => Save(finished with { Finished = false, SavedAt = default }, index)).ToArray();
-        var rotated = Enumerable.Range(10, EndedRuns.Kept + 5).Select(index => Save(finished with { SavedAt = DateTimeOffset.UnixEpoch.AddDays(index) }, index)).ToArray();
+        var rotated = Enumerable.Range(10, EndedRuns.Kept + 5)
+            .Select(index => Save(finished with { SavedAt = DateTimeOffset.UnixEpoch.AddDays(index) }, index)).ToArray();
         var atItsPath = Save(finished with { SavedAt = default }, 4, "send-there");
         var held = Save(finished with { SavedAt = default }, 5);
         using var holder = RunJournal.Open(_client.JournalDirectory, Path.GetFileNameWithoutExtension(held), there);

@@ -83,7 +83,8 @@ public sealed class FileNameTests : IDisposable
         const string Command = "Go on with: RevenueAspire.Client send ";
         var line = _client.Error.Split('\n').Single(line => line.Contains(Command, StringComparison.Ordinal));
         var word = line[(line.IndexOf(Command, StringComparison.Ordinal) + Command.Length)..line.IndexOf(" --url", StringComparison.Ordinal)];
-        using var bash = Process.Start(new ProcessStartInfo("bash", ["-c", $"printf %s {word}"]) { RedirectStandardOutput = true, Environment = { ["LC_ALL"] = "C.UTF-8" } })!;
+        var start = new ProcessStartInfo("bash", ["-c", $"printf %s {word}"]) { RedirectStandardOutput = true, Environment = { ["LC_ALL"] = "C.UTF-8" } };
+        using var bash = Process.Start(start)!;
         Assert.Equal(file, await bash.StandardOutput.ReadToEndAsync());
         await bash.WaitForExitAsync();
     }

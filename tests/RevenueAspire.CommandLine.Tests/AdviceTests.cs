@@ -9,16 +9,20 @@ public sealed partial class AdviceTests
     [Fact]
     public void No_message_advises_what_loses_the_log_or_counts_it_twice()
     {
-        var found = Directory.EnumerateFiles(Repository.Root, "*", SearchOption.AllDirectories)
-            .Where(path => Path.GetExtension(path) is ".cs" or ".sql" && IsOfProduct(Path.GetRelativePath(Repository.Root, path).Replace('\\', '/')))
-            .SelectMany(path => File.ReadLines(path).Where(line => DangerousAdvice().IsMatch(line) && !line.TrimStart().StartsWith("//", StringComparison.Ordinal) && !line.TrimStart().StartsWith("--", StringComparison.Ordinal)))
+        var found = Directory.GetDirectories(Repository.Root, "RevenueAspire.*").Append(Path.Combine(Repository.Root, "src"))
+            .SelectMany(folder => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
+            .Where(IsSource)
+            .SelectMany(File.ReadLines)
+            .Where(line => !IsComment(line.TrimStart()) && DangerousAdvice().IsMatch(line))
             .ToList();
 
         Assert.Empty(found);
     }
 
-    private static bool IsOfProduct(string path) =>
-        (path.StartsWith("src/", StringComparison.Ordinal) || path.StartsWith("RevenueAspire.", StringComparison.Ordinal)) && !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal);
+    private static bool IsSource(string path) =>
+        Path.GetExtension(path) is ".cs" or ".sql" && !path.Split(Path.DirectorySeparatorChar).Any(folder => folder is "obj" or "bin");
+
+    private static bool IsComment(string line) => line.StartsWith("//", StringComparison.Ordinal) || line.StartsWith("--", StringComparison.Ordinal);
 
     /// <summary>Within a literal of C# or SQL.</summary>
     [GeneratedRegex("""["'][^"]*(empty database|start(ing)? over|empty it|use another database|drop table|drop the|delete the|without --resume|leave --resume out|[Rr]emove it, or choose)""")]

@@ -80,7 +80,7 @@ internal static class ClientCommandLine
         var code = await parsed.InvokeAsync(invocation);
 
         // A service has no result: lines of its log that nothing took do not make its stop a failure.
-        return parsed.CommandResult.Command is RootCommand && parsed.Action is not HelpWithExamples ? code : GuardedConsole.ExitCode(code);
+        return parsed.CommandResult.Command is RootCommand root && parsed.Action == root.Action ? code : GuardedConsole.ExitCode(code);
     }
 
     private static RootCommand Build(ClientCommands commands, IReadOnlyList<string> afterDashes)

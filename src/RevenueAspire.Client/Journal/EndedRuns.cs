@@ -10,8 +10,8 @@ internal static class EndedRuns
 
     /// <summary>Removes the oldest journals beyond <see cref="Kept"/>, counting only runs that came to their end and whose file is no longer at its path.</summary>
     /// <remarks>
-    /// No request of such a run is open, so nothing can be repeated or lost. A later <c>--resume</c> of the rotated file finds no run, and sends nothing. A run that was stopped, and a
-    /// finished one whose file may still grow at its path, keep their journals.
+    /// No request of such a run is open, so nothing can be repeated or lost. A later <c>--resume</c> of the rotated file finds no run, and sends nothing.
+    /// A run that was stopped, and a finished one whose file may still grow at its path, keep their journals.
     /// </remarks>
     /// <param name="directory">Of the journals.</param>
     public static void Trim(string directory)
@@ -22,14 +22,16 @@ internal static class EndedRuns
             return;
         }
 
-        var ended = paths.Select(path => (Path: path, Entry: RunJournal.TryRead(path))).Where(journal => journal.Entry is { Finished: true } entry && HasLeft(journal.Path, entry));
+        var ended = paths.Select(path => (Path: path, Entry: RunJournal.TryRead(path)))
+            .Where(journal => journal.Entry is { Finished: true } entry && HasLeft(journal.Path, entry));
         foreach (var (path, entry) in ended.OrderByDescending(journal => journal.Entry!.SavedAt).Skip(Kept))
         {
             Remove(directory, path, entry!);
         }
     }
 
-    private static bool HasLeft(string path, JournalEntry entry) => Path.GetFileNameWithoutExtension(path) == JournalNames.Aside(entry.RunId) || !File.Exists(entry.File);
+    private static bool HasLeft(string path, JournalEntry entry) =>
+        Path.GetFileNameWithoutExtension(path) == JournalNames.Aside(entry.RunId) || !File.Exists(entry.File);
 
     private static void Remove(string directory, string path, JournalEntry entry)
     {

@@ -2,11 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Ctrl+C, SIGTERM and SIGHUP ask a command to stop: it finishes what is in flight, saves its progress, and prints its summary. A second Ctrl+C or SIGTERM ends the process at once,
-/// with exit code 1. Thread-safe.</summary>
+/// <summary>Ctrl+C, SIGTERM and SIGHUP ask a command to stop: it finishes what is in flight, saves its progress, and prints its summary. A second Ctrl+C or
+/// SIGTERM ends the process at once, with exit code 1. Thread-safe.</summary>
 /// <remarks>
-/// A terminal that closes sends SIGHUP more than once: the kernel to the foreground group, and the shell to its jobs. So a repeat of it ends nothing. A process started by <c>nohup</c>
-/// keeps ignoring SIGHUP: the runtime installs no handler where the signal was ignored at the start.
+/// A terminal that closes sends SIGHUP more than once: the kernel to the foreground group, and the shell to its jobs. So a repeat of it ends nothing.
+/// A process started by <c>nohup</c> keeps ignoring SIGHUP: the runtime installs no handler where the signal was ignored at the start.
 /// </remarks>
 public sealed class StopSignals : IDisposable
 {
@@ -17,7 +17,12 @@ public sealed class StopSignals : IDisposable
     private int _requests;
 
     /// <summary>Listens from now on.</summary>
-    public StopSignals() => _registrations = [.. new[] { PosixSignal.SIGINT, PosixSignal.SIGTERM, PosixSignal.SIGHUP }.Select(signal => PosixSignalRegistration.Create(signal, Stop))];
+    public StopSignals() => _registrations =
+    [
+        PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop),
+        PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop),
+        PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop),
+    ];
 
     /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _stop.Token;

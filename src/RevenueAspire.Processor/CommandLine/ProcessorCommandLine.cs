@@ -64,7 +64,7 @@ internal static class ProcessorCommandLine
         var code = await parsed.InvokeAsync(invocation).ConfigureAwait(false);
 
         // A service has no result: lines of its log that nothing took do not make its stop a failure.
-        var isService = parsed.CommandResult.Command is RootCommand && parsed.Action is not HelpWithExamples;
+        var isService = parsed.CommandResult.Command is RootCommand root && parsed.Action == root.Action;
         return isService ? code : GuardedConsole.ExitCode(code, keepsFinding: parsed.CommandResult.Command.Name == VerifyName);
     }
 
