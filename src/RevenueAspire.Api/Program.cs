@@ -17,17 +17,22 @@ public static class Program
 {
     /// <summary>Runs until SIGTERM, SIGHUP or Ctrl+C: answers what is in flight, then closes the log.</summary>
     /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>
-    /// <returns>0 stopped as asked, 1 could not start or failed, 2 wrong usage.</returns>
-    public static async Task<int> Main(string[] args) =>
-        ApiCommandLine.Answer(args, Console.Out, Console.Error) ?? await StartupErrors.RunAsync(
-            async () =>
+    /// <returns>0 stopped as asked, 1 could not start, failed, or could not write the help, 2 wrong usage.</returns>
+    public static Task<int> Main(string[] args) => StartupErrors.RunAsync(
+        async () =>
+        {
+            if (ApiCommandLine.Answer(args, Console.Out, Console.Error) is { } code)
             {
-                DescriptorLimit.Require();
-                using var fileSizeLimit = FileSizeLimit.Ignore();
-                await using var app = Build(args, builder => builder.UseSocketThreads());
-                await app.RunAsync();
-            },
-            StartupFailure.Describe);
+                return GuardedConsole.ExitCode(code);
+            }
+
+            DescriptorLimit.Require();
+            using var fileSizeLimit = FileSizeLimit.Ignore();
+            await using var app = Build(args, builder => builder.UseSocketThreads());
+            await app.RunAsync();
+            return 0;
+        },
+        StartupFailure.Describe);
 
     /// <summary>Builds the API with its log opened; it is not listening yet.</summary>
     /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>

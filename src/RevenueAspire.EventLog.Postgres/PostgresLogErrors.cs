@@ -16,7 +16,7 @@ internal static class PostgresLogErrors
         && error.SqlState is not (PostgresErrorCodes.StatementCompletionUnknown or PostgresErrorCodes.TransactionResolutionUnknown);
 
     /// <summary>Whether another process has written one of the keys.</summary>
-    public static bool IsKnownKey(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, ConstraintName: "event_log_key_pkey" };
+    public static bool IsKnownKey(Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, TableName: "event_log_key" };
 
     /// <summary>One line for people; never the password.</summary>
     public static string Describe(Exception exception) => exception switch

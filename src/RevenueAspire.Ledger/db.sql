@@ -144,7 +144,8 @@ begin
     then
       raise exception using errcode = 'RV002', message = format(
         'the table users_revenue exists already, but as (%s) where the ledger needs (user_id text collate "C" primary key, revenue numeric not null): '
-        'put it aside with "alter table users_revenue rename to users_revenue_old" and start again, or use another database', found);
+        '%s and start again', found, case when to_regclass('event_source') is null
+          then 'put it aside with "alter table users_revenue rename to users_revenue_old"' else 'it was changed: change it back with alter table' end);
     end if;
   end if;
 end $check$;

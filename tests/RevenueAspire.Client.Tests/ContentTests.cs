@@ -108,13 +108,15 @@ public sealed class ContentTests : IDisposable
         Assert.Equal(Lines + 10, api.Records.Count);
     }
 
-    [Fact]
-    public async Task Of_two_files_of_the_same_content_each_is_counted()
+    [Theory]
+    [InlineData(15)]
+    [InlineData(Lines + 10)]
+    public async Task Of_two_files_of_the_same_content_each_is_counted(int stopAt)
     {
         await using var api = await FakeApi.StartAsync();
         var (a, b) = (_client.Write("a.jsonl", SendHarness.Events(Lines)), _client.Write("b.jsonl", SendHarness.Events(Lines)));
         string[] args = ["send", a, b, "--url", api.Url.ToString(), "--concurrency", "1"];
-        await StopAtAsync(api, Lines + 10, () => _client.RunAsync(args));
+        await StopAtAsync(api, stopAt, () => _client.RunAsync(args));
 
         Assert.Equal(ExitCodes.Done, await _client.RunAsync([.. args, "--resume"]));
 

@@ -132,21 +132,40 @@ public sealed class KillTests : IAsyncDisposable
         Assert.Equal(before, _api.DurableMark());
     }
 
-    [Fact]
-    public async Task SIGTERM_saves_progress_and_says_how_to_go_on()
+    [Theory]
+    [InlineData(Signal.Terminate)]
+    [InlineData(Signal.Hangup)]
+    public async Task A_signal_to_stop_saves_progress_and_says_how_to_go_on(Signal signal)
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGTERM.");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
         await _api.StartAsync();
         var (file, good, bad) = WriteFile(new Random(2));
         await using (var send = Start(file, 0, resume: false))
         {
             await Eventually.IsTrueAsync(() => send.HasExited || (Journals().Length > 0 && _api.DurableMark() > BytesPerLine * 50));
-            Assert.Equal(1, await send.TerminateAsync());
+            send.Send(signal);
+            Assert.Equal(1, await send.WaitForExitAsync());
             Assert.Contains("Stopped.", send.StandardError);
             Assert.Contains(send.StandardError, line => line.Contains($"Go on with: RevenueAspire.Client send {file} --url {_api.Url} --resume", StringComparison.Ordinal));
         }
 
         await FinishAsync(file, 0);
+        AssertOnce(good, bad, file);
+    }
+
+    [Fact]
+    public async Task A_send_that_was_started_with_nohup_goes_on_when_the_terminal_closes()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs env --ignore-signal.");
+        await _api.StartAsync();
+        var (file, good, bad) = WriteFile(new Random(4));
+        await using var send = ServiceProcess.Start("RevenueAspire.Client", Arguments(file, 0, resume: false), Environment, ignoresHangup: true);
+        await Eventually.IsTrueAsync(() => send.HasExited || (Journals().Length > 0 && _api.DurableMark() > BytesPerLine * 50));
+        Assert.False(send.HasExited);
+
+        send.Send(Signal.Hangup);
+
+        Assert.True(await send.WaitForExitAsync(TimeSpan.FromSeconds(60)) == 3, send.Output);
         AssertOnce(good, bad, file);
     }
 

@@ -20,6 +20,9 @@ internal sealed class SendHarness : IDisposable
     /// <summary>What standard input gives.</summary>
     public byte[] Input { get; set; } = [];
 
+    /// <summary>Whether standard error shows a bar.</summary>
+    public bool IsInteractive { get; set; }
+
     /// <summary>What the last command wrote to stdout.</summary>
     public string Out { get; private set; } = "";
 
@@ -51,7 +54,7 @@ internal sealed class SendHarness : IDisposable
         using var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
         using var output = new StringWriter();
         using var error = new StringWriter();
-        var terminal = new Terminal(output, TextWriter.Synchronized(error), IsInteractive: false, () => new MemoryStream(Input));
+        var terminal = new Terminal(output, TextWriter.Synchronized(error), IsInteractive, () => new MemoryStream(Input));
         try
         {
             return await ClientCommandLine.RunAsync(

@@ -33,6 +33,24 @@ public sealed class StreamTests : IDisposable
     }
 
     [Theory]
+    [InlineData("--help >/dev/full", ExitCodes.NotDone)]
+    [InlineData("--version >/dev/full", ExitCodes.NotDone)]
+    [InlineData("send --help >&-", ExitCodes.NotDone)]
+    [InlineData("load --help | true", ExitCodes.NotDone)]
+    [InlineData("completion bash >/dev/full", ExitCodes.NotDone)]
+    [InlineData("load --url URL --rate 10 --duration 1s >/dev/full", ExitCodes.NotDone)]
+    [InlineData("send --bogus 2>/dev/full", ExitCodes.Usage)]
+    [InlineData("--bogus >&- 2>&-", ExitCodes.Usage)]
+    public async Task Any_text_that_is_lost_is_an_exit_code(string arguments, int expected)
+    {
+        await using var api = await FakeApi.StartAsync();
+
+        var (code, _, error) = await RunAsync(api, arguments);
+
+        Assert.True(code == expected, $"{code}: {error}");
+    }
+
+    [Theory]
     [InlineData("send FILE --url URL >&-")]
     [InlineData("send FILE --url URL >/dev/full")]
     [InlineData("send FILE --url URL --json >/dev/full")]
@@ -59,11 +77,14 @@ public sealed class StreamTests : IDisposable
         Assert.Equal(["bad"], SendHarness.Rejected(file)!);
     }
 
-    [Fact]
-    public async Task A_full_disk_under_the_rejected_lines_is_one_line_and_can_be_resumed()
+    [Theory]
+    [InlineData("")]
+    [InlineData(" --rate 25")] // The disk is full at a save in the middle: no later save may pass the line.
+    public async Task A_full_disk_under_the_rejected_lines_is_one_line_and_can_be_resumed(string rate)
     {
         await using var api = await FakeApi.StartAsync();
-        var file = Write("bad");
+        var file = Write();
+        File.WriteAllLines(file, ["bad", .. SendHarness.Events(Lines)]);
         // The device of /dev/full under the file's name.
         using (var mknod = Process.Start("mknod", [file + ".rejected.jsonl", "c", "1", "7"]))
         {
@@ -71,10 +92,10 @@ public sealed class StreamTests : IDisposable
             Assert.SkipUnless(mknod.ExitCode == 0, "Only root makes devices.");
         }
 
-        var (code, output, error) = await RunAsync(api, $"send {file} --url URL --json");
+        var (code, output, error) = await RunAsync(api, $"send {file} --url URL --json{rate}");
 
-        Assert.Equal(ExitCodes.NotDone, code);
-        Assert.StartsWith($"Rejected lines cannot be written to {file}.rejected.jsonl: No space left on device", Split(error)[0], StringComparison.Ordinal);
+        Assert.True(code == ExitCodes.NotDone, $"{code}: {error}");
+        Assert.Contains(Split(error), line => line.StartsWith($"Rejected lines cannot be written to {file}.rejected.jsonl: No space left on device", StringComparison.Ordinal));
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         using var result = JsonDocument.Parse(output);
         Assert.Equal(1, result.RootElement.GetProperty("exitCode").GetInt32());

@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
@@ -87,6 +88,38 @@ public sealed class WindowTests : IDisposable
         }
 
         Assert.Equal(["bad 1", "bad 2", "bad 3"], SendHarness.Rejected(path)!);
+    }
+
+    [Fact]
+    public async Task A_resume_that_ends_before_its_first_request_leaves_the_age_of_open_requests()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        api.Before = async (_, number) =>
+        {
+            if (number == 20)
+            {
+                await _client.Stop.CancelAsync();
+            }
+
+            return false;
+        };
+        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "1"));
+        var before = ReadJournal();
+        api.Offset += 100_000;
+
+        using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false });
+        var connection = new ApiConnection(http, api.Url, FakeApi.Secret);
+        var settings = new SendSettings { Concurrency = 1, RequestTimeout = TimeSpan.FromSeconds(10), GiveUpAfter = TimeSpan.FromSeconds(10), StartPatience = TimeSpan.FromSeconds(10) };
+        var display = new SendDisplay(new Terminal(TextWriter.Null, TextWriter.Null, false, () => Stream.Null), TimeProvider.System);
+        var log = await LogStateQuery.WaitAsync(connection, settings, display, TimeProvider.System, CancellationToken.None);
+        using var job = await new JobOpener(_client.JournalDirectory, connection, log, display, TimeProvider.System).ResumeAsync(InputFile.Open(file), null, CancellationToken.None);
+        job.Begin(log);
+        using var run = new SendRun(job, connection, settings, display, TimeProvider.System);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run.RunAsync(new CancellationToken(canceled: true)));
+
+        Assert.True(before.SentThrough < before.OpenThrough && before.AsOf < connection.Log.Highest);
+        Assert.Equal(before.AsOf, ReadJournal().AsOf);
     }
 
     [Fact]

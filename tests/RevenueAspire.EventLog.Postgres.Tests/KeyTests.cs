@@ -1,3 +1,4 @@
+using Npgsql;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
@@ -41,6 +42,21 @@ public sealed class KeyTests
         });
         Assert.All((await database.CountByUserAsync()).Values, count => Assert.Equal(1, count));
         Assert.Equal(0L, await database.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()"));
+    }
+
+    [Fact]
+    public async Task L9_a_key_of_another_process_is_known_whatever_the_name_of_its_constraint()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        await PostgresLog.AppendAsync(await database.OpenAsync(), "a", "key");
+        await database.ExecuteAsync("alter table event_log_key rename constraint event_log_key_pkey to a_name_of_the_operator");
+
+        var error = await Assert.ThrowsAsync<PostgresException>(() => database.ExecuteAsync(
+            "insert into event_log_key overriding system value select * from event_log_key"));
+
+        Assert.True(PostgresLogErrors.IsKnownKey(error));
+        error = await Assert.ThrowsAsync<PostgresException>(() => database.ExecuteAsync("insert into event_log select * from event_log"));
+        Assert.False(PostgresLogErrors.IsKnownKey(error));
     }
 
     [Fact]

@@ -68,8 +68,9 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <param name="workingDirectory">Current directory of the process; the temporary folder by default.</param>
     /// <param name="input">All that its standard input gives; nothing by default.</param>
     /// <param name="redirections">Redirections of a shell that starts it, as <c>&lt;&amp;- &gt;/dev/full</c>; none by default.</param>
+    /// <param name="ignoresHangup">Whether it starts with SIGHUP ignored, as with <c>nohup</c>.</param>
     public static ServiceProcess Start(
-        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, byte[]? input = null, string? redirections = null)
+        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, byte[]? input = null, string? redirections = null, bool ignoresHangup = false)
     {
         var dll = project.EndsWith(".dll", StringComparison.Ordinal) ? project : Repository.Executable(project);
         if (!File.Exists(dll))
@@ -78,6 +79,11 @@ public sealed partial class ServiceProcess : IAsyncDisposable
         }
 
         string[] command = [Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet", dll, .. arguments];
+        if (ignoresHangup)
+        {
+            command = ["env", "--ignore-signal=HUP", .. command];
+        }
+
         if (Signals.AreIgnored)
         {
             command = ["env", "--default-signal=HUP,INT", .. command];

@@ -1,3 +1,5 @@
+using RevenueAspire.CommandLine;
+
 namespace RevenueAspire.Api.Hosting;
 
 /// <summary>The API's arguments: settings, and nothing else.</summary>
@@ -26,7 +28,7 @@ internal static class ApiCommandLine
         """;
 
     /// <summary>Answers help and wrong usage.</summary>
-    /// <returns>The exit code, or null when the API shall start.</returns>
+    /// <returns>The exit code, or null when the API is to start.</returns>
     public static int? Answer(ReadOnlySpan<string> arguments, TextWriter output, TextWriter error)
     {
         if (arguments.ContainsAny(["--help", "-h", "-?", "/?"]))
@@ -40,7 +42,7 @@ internal static class ApiCommandLine
             var argument = arguments[index];
             if (!argument.StartsWith("--", StringComparison.Ordinal) || argument.Length == 2 || argument[2] == '=')
             {
-                error.WriteLine($"'{argument}' is not a setting: settings are written --Section:Key=value. Try --help.");
+                error.WriteLine($"'{Printable.Escape(argument)}' is not a setting: settings are written --Section:Key=value. Try --help.");
                 return WrongUsage;
             }
 
@@ -50,7 +52,7 @@ internal static class ApiCommandLine
                 index++;
                 if (index == arguments.Length || arguments[index].StartsWith("--", StringComparison.Ordinal))
                 {
-                    error.WriteLine($"'{argument}' has no value: settings are written --Section:Key=value. Try --help.");
+                    error.WriteLine($"'{Printable.Escape(argument)}' has no value: settings are written --Section:Key=value. Try --help.");
                     return WrongUsage;
                 }
             }

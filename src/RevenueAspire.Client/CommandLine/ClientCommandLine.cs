@@ -39,7 +39,7 @@ internal static class ClientCommandLine
           {{Program}} send big.jsonl --batch 1000 --url http://localhost:8000
           {{Program}} send big.jsonl --resume          go on after Ctrl+C, a kill or a power cut, and with what was appended
           {{Program}} send app.log --follow            go on with new lines until Ctrl+C
-          {{Program}} send day.jsonl.gz                gzip is recognised by its first bytes, whatever the name
+          {{Program}} send day.jsonl.gz                gzip and zstd are recognised by their first bytes, whatever the name
           tail -n 1000 log | {{Program}} send - --json    standard input; the result as one JSON object
 
         Standard input cannot be read again, so a send of it cannot be resumed.
@@ -68,20 +68,24 @@ internal static class ClientCommandLine
         {
             foreach (var error in parsed.Errors)
             {
-                await terminal.Error.WriteLineAsync(UsageErrors.OneLine(error.Message));
+                terminal.Report(UsageErrors.OneLine(error.Message));
             }
 
             var command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
-            await terminal.Error.WriteLineAsync($"See {Program} {command}--help.");
+            terminal.Report($"See {Program} {command}--help.");
             return ExitCodes.Usage;
         }
 
-        return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = terminal.Out, Error = terminal.Error });
+        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = terminal.Out, Error = terminal.Error };
+        var code = await parsed.InvokeAsync(invocation);
+
+        // A service has no result: lines of its log that nothing took do not make its stop a failure.
+        return parsed.CommandResult.Command is RootCommand root && parsed.Action == root.Action ? code : GuardedConsole.ExitCode(code);
     }
 
     private static RootCommand Build(ClientCommands commands, IReadOnlyList<string> afterDashes)
     {
-        var files = new Argument<string[]>("FILE") { Description = "File of events, one JSON object a line; gzip is recognised by its first bytes; - is standard input.", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("FILE") { Description = "File of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input.", Arity = ArgumentArity.OneOrMore };
         var (url, secret, concurrency) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency());
         var json = CommonOptions.Json();
         var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };

@@ -34,7 +34,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
         try
         {
             await LogStateQuery.WaitAsync(_api, Waiting(plan), new SendDisplay(terminal, time), time, stop);
-            terminal.Error.WriteLine(Describe(plan));
+            terminal.Report(Describe(plan));
             await ShowAsync(run, run.RunAsync(stop));
             error = stop.IsCancellationRequested ? "Stopped." : null;
         }
@@ -49,7 +49,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
 
         if (error is not null)
         {
-            terminal.Error.WriteLine(error);
+            terminal.Report(error);
         }
 
         var code = error is null && run.Unsent == 0 && run.Accepted == run.Sent ? ExitCodes.Done : ExitCodes.NotDone;
@@ -75,7 +75,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
         while (await Task.WhenAny(work, Task.Delay(LineInterval, time)) != work && GuardedConsole.CanReport)
         {
             var left = arguments.Duration - time.GetElapsedTime(start);
-            terminal.Error.WriteLine(string.Create(
+            terminal.Report(string.Create(
                 CultureInfo.InvariantCulture,
                 $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, p99 {Milliseconds(run.Latency.Percentile(99))} ms{TimeLeft.Format(Math.Max(0, left.TotalSeconds))}"));
         }
@@ -93,7 +93,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             var result = new LoadResult(
                 code, _api.Url.ToString(), _seed, arguments.Users, arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform", plan.Rate, plan.Duration.TotalSeconds, plan.Concurrency, plan.Batch,
                 run.Sent, run.Accepted, run.Sent - run.Accepted, run.Unsent, Math.Round(seconds, 3), rate, latency, run.Failures, error);
-            terminal.Out.WriteLine(JsonSerializer.Serialize(result, LoadJson.Relaxed.LoadResult));
+            terminal.Print(JsonSerializer.Serialize(result, LoadJson.Relaxed.LoadResult));
             return;
         }
 
@@ -102,14 +102,14 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             return;
         }
 
-        terminal.Out.WriteLine(string.Create(
+        terminal.Print(string.Create(
             CultureInfo.InvariantCulture,
             $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Sent - run.Accepted:N0} failed, {run.Unsent:N0} due but not sent, in {seconds:0.0} s ({rate:N0} accepted a second)"));
-        terminal.Out.WriteLine(FormattableString.Invariant(
+        terminal.Print(FormattableString.Invariant(
             $"latency from the moment a request was due, in ms: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, max {latency.Max}"));
         foreach (var (reason, events) in run.Failures.OrderByDescending(failure => failure.Value))
         {
-            terminal.Out.WriteLine(string.Create(CultureInfo.InvariantCulture, $"  {events:N0} failed: {reason}"));
+            terminal.Print(string.Create(CultureInfo.InvariantCulture, $"  {events:N0} failed: {reason}"));
         }
 
         double Value(double percent) => Round(run.Latency.Percentile(percent));

@@ -53,20 +53,20 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         }
         catch (SendException failure)
         {
-            await terminal.Error.WriteLineAsync(failure.Message + Advice(failure));
+            terminal.Report(failure.Message + Advice(failure));
             await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), failure.Failure);
             return _results.End(ExitCodes.NotDone, failure.Message);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
-            await terminal.Error.WriteLineAsync("Stopped.");
+            terminal.Report("Stopped.");
             await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
             return _results.End(ExitCodes.NotDone, "Stopped.");
         }
         catch (Exception bug)
         {
             var line = StartupErrors.DescribeOrReport(bug);
-            await terminal.Error.WriteLineAsync(line);
+            terminal.Report(line);
             await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
             return _results.End(ExitCodes.NotDone, line);
         }
@@ -149,7 +149,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             {
                 if (job.IsResumed && job.Entry.OpenThrough > 0)
                 {
-                    await terminal.Error.WriteLineAsync($"{file}: going on after line {SendDisplay.Number(job.Entry.LinesThrough)}");
+                    terminal.Report($"{file}: going on after line {SendDisplay.Number(job.Entry.LinesThrough)}");
                 }
 
                 await RunAsync(job, progress, stop);
@@ -200,7 +200,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     /// <summary>Sends whole lines as they are appended, until Ctrl+C; then all that are in the file.</summary>
     private async Task FollowAsync(SendJob job, SendProgress progress, CancellationToken stop)
     {
-        await terminal.Error.WriteLineAsync($"{job.Input.GivenPath}: sent so far; lines that are appended are sent until Ctrl+C");
+        terminal.Report($"{job.Input.GivenPath}: sent so far; lines that are appended are sent until Ctrl+C");
         var follower = new FileFollower(job.Input, _display);
         for (var isLast = false; !isLast;)
         {
@@ -228,7 +228,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
 
         var what = job.Input.IsCopy ? "(compressed) were appended while it was sent" : arguments.Follow ? "at its end are no whole line yet" : "were appended after its send had begun";
         var line = $"{job.Input.GivenPath}: {SendDisplay.Number(added)} bytes {what}, and are not sent. Send them with: {ResumeCommand()}";
-        await terminal.Error.WriteLineAsync(line);
+        terminal.Report(line);
         _unsent.Add(line);
         return ExitCodes.NotDone;
     }
@@ -246,11 +246,11 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         var counted = $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}.";
         if (job.Input.IsStandardInput)
         {
-            await terminal.Error.WriteLineAsync(counted + " Standard input cannot be resumed: put what is to be sent into a file to be able to.");
+            terminal.Report(counted + " Standard input cannot be resumed: put what is to be sent into a file to be able to.");
             return;
         }
 
-        await terminal.Error.WriteLineAsync($"{counted} Go on with: {ResumeCommand()}");
+        terminal.Report($"{counted} Go on with: {ResumeCommand()}");
     }
 
     private string ResumeCommand()
@@ -265,9 +265,15 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         return command.Append(arguments.Follow ? " --resume --follow" : " --resume").ToString();
     }
 
+    /// <summary>The file's name for a shell. Of one with control characters the form that bash, zsh and ksh read: it survives the escaping of the line.</summary>
     private static string Quoted(string file)
     {
         var path = file.StartsWith('-') ? "./" + file : file;
+        if (Printable.Escape(path) != path)
+        {
+            return $"$'{Printable.Escape(path.Replace("\\", "\\\\", StringComparison.Ordinal).Replace("'", "\\'", StringComparison.Ordinal))}'";
+        }
+
         return path.Any(c => !char.IsAsciiLetterOrDigit(c) && !"/\\:._-+@".Contains(c)) ? $"'{path.Replace("'", "'\\''", StringComparison.Ordinal)}'" : path;
     }
 }

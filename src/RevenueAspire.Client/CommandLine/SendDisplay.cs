@@ -85,7 +85,7 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
             .Columns(new TaskDescriptionColumn(), new ProgressBarColumn(), new PercentageColumn(), new RateColumn(run, time), new RemainingTimeColumn())
             .StartAsync(async context =>
             {
-                var bar = context.AddTask(Markup.Escape(Path.GetFileName(file)), maxValue: Math.Max(length, 1));
+                var bar = context.AddTask(Markup.Escape(Printable.Escape(Path.GetFileName(file))), maxValue: Math.Max(length, 1));
                 var task = work();
                 while (!task.IsCompleted)
                 {
@@ -124,11 +124,11 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
     {
         if (_console is null)
         {
-            terminal.Error.WriteLine(text);
+            terminal.Report(text);
         }
         else
         {
-            _console.Write(new Text(text + Environment.NewLine) { Overflow = Overflow.Fold });
+            _console.Write(new Text(Printable.Escape(text) + Environment.NewLine) { Overflow = Overflow.Fold });
         }
     }
 

@@ -18,7 +18,7 @@ internal sealed class SendResults(Terminal terminal, bool json)
         Add("sent", job, progress.Elapsed);
         if (!json)
         {
-            terminal.Out.WriteLine(Summary(job, progress));
+            terminal.Print(Summary(job, progress));
         }
     }
 
@@ -30,7 +30,7 @@ internal sealed class SendResults(Terminal terminal, bool json)
         if (!json)
         {
             var rejected = entry.Rejected > 0 ? $"; the rejected lines are in {entry.RejectedPath}" : "";
-            terminal.Out.WriteLine($"{job.Input.GivenPath}: was sent to the end before: {Counts(job)}{rejected}");
+            terminal.Print($"{job.Input.GivenPath}: was sent to the end before: {Counts(job)}{rejected}");
         }
     }
 
@@ -46,7 +46,7 @@ internal sealed class SendResults(Terminal terminal, bool json)
     {
         if (json)
         {
-            terminal.Out.WriteLine(JsonSerializer.Serialize(new SendResult(exitCode, _files, error), SendJson.Relaxed.SendResult));
+            terminal.Print(JsonSerializer.Serialize(new SendResult(exitCode, _files, error), SendJson.Relaxed.SendResult));
         }
 
         return exitCode;

@@ -11,4 +11,10 @@ internal sealed record Terminal(TextWriter Out, TextWriter Error, bool IsInterac
 {
     /// <summary>The process's own.</summary>
     public static Terminal Console { get; } = new(System.Console.Out, System.Console.Error, !System.Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb", GuardedConsole.OpenStandardInput);
+
+    /// <summary>Writes one line of the result. Control characters, for example in a file's name, are escaped; in JSON they become JSON's own escapes.</summary>
+    public void Print(string line) => Out.WriteLine(Printable.Escape(line));
+
+    /// <summary>Writes one line of progress, or about an error. Control characters are escaped.</summary>
+    public void Report(string line) => Error.WriteLine(Printable.Escape(line));
 }

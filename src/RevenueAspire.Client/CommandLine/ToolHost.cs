@@ -47,7 +47,7 @@ internal static class ToolHost
             var options = services.GetRequiredService<IOptions<ClientOptions>>().Value;
             var address = await ApiAddress.ResolveAsync(services.GetRequiredService<ServiceEndpointResolver>(), new Uri(url ?? options.Url), CancellationToken.None);
             var api = new ApiTarget(services.GetRequiredService<IHttpMessageHandlerFactory>().CreateApiInvoker(), address);
-            return GuardedConsole.ExitCode(await command(services, options, api, signals.Token));
+            return await command(services, options, api, signals.Token);
         }
         finally
         {

@@ -61,12 +61,12 @@ internal sealed class InputFile : IDisposable
     /// <summary>Whether the file may have been written to since it was opened, at its end or anywhere.</summary>
     public bool MayHaveChanged => !_isCopy && (_wasJustModified || File.GetLastWriteTimeUtc(Handle) != _modified);
 
-    /// <summary>Opens a file; of a gzip file (whatever its name) what it holds; of <c>-</c> what standard input gives to its end.</summary>
+    /// <summary>Opens a file; of a compressed file (gzip, zstd; whatever its name) what it holds; of <c>-</c> what standard input gives to its end.</summary>
     /// <param name="path">As the user wrote it.</param>
     /// <param name="standardInput">Opened only for <c>-</c>.</param>
     /// <param name="spoolDirectory">Where a copy without a name is kept while it is open.</param>
     /// <param name="cancellationToken">Stops the copying.</param>
-    /// <exception cref="InputFileException">As <see cref="Open"/>, or gzip that is not whole, or no room.</exception>
+    /// <exception cref="InputFileException">As <see cref="Open"/>, or compressed data that is not whole, or no room.</exception>
     public static async Task<InputFile> OpenAsync(string path, Func<Stream> standardInput, string spoolDirectory, CancellationToken cancellationToken)
     {
         try

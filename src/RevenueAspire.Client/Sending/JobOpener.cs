@@ -114,7 +114,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
             ? new JournalException($"The journal {unreadable} cannot be read, so whether it is the one of {input.GivenPath} is not known.", SendFailure.CannotResume)
             : new SendException(
                 SendFailure.NothingToResume,
-                $"Nothing to resume: the journals in {directory} know of no send of {input.GivenPath} to the log of {api.Url}. A send from another machine, user or data directory has its journal there.");
+                $"Nothing to resume: the journals in {directory} know of no send of {input.GivenPath} to the log of {api.Url}. They do not prove that there was none: of finished sends whose file was moved, the newest {EndedRuns.Kept} are kept, and a send from another machine, user or data directory has its journal there.");
     }
 
     private RunJournal Open(KnownRun run, InputFile input)
@@ -138,6 +138,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         {
             job = await SendJob.CreateAsync(input, journal, api.Url, batch, time.GetUtcNow(), cancellationToken);
             job.Replaces(replaced);
+            EndedRuns.Trim(directory);
             return job;
         }
         finally

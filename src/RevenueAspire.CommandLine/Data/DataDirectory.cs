@@ -92,7 +92,7 @@ public static class DataDirectory
 
             if (OwnFile.ProblemOfDirectory(directory) is { } problem)
             {
-                throw new StartupException($"The data directory {directory} cannot be trusted: {problem}. Remove it, or choose another with Data:Directory (Data__Directory in the environment).");
+                throw new StartupException($"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it elsewhere, or choose another with Data:Directory (Data__Directory in the environment).");
             }
 
             var mode = File.GetUnixFileMode(directory);

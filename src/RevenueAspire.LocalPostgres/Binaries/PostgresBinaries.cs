@@ -74,7 +74,7 @@ internal static partial class PostgresBinaries
     {
         var found = others.Count == 0 ? "" : " Found, but not usable here: " + string.Join(", ", others.Select(other => $"{other.MajorVersion} in {other.BinDirectory}")) + ".";
         return needed is { } version
-            ? $"{dataDirectory} was made by PostgreSQL {version}, and this machine has no PostgreSQL {version}.{found} {WaysOut(needed)} Or move the directory away to start over."
+            ? $"{dataDirectory} was made by PostgreSQL {version}, and this machine has no PostgreSQL {version}.{found} {WaysOut(needed)}"
             : $"This machine has no PostgreSQL 15 to 18.{found} {WaysOut(needed)}";
     }
 

@@ -20,7 +20,7 @@ internal static class SourceCheck
         {
             throw new SourceStoppedException(
                 $"{reader.Name}: ends at offset {reader.ReadEnd()}, but the ledger has applied it through {source.AppliedThrough}: an older copy was restored. "
-                + "Put the newer one back, or start over with an empty database.");
+                + "Put the newer one back. If it is gone, restore the log and the database from one backup, as docs/operations.md describes.");
         }
 
         var tail = SourceScan.TailHash(reader, source.AppliedThrough);
@@ -33,5 +33,5 @@ internal static class SourceCheck
     /// <summary>As an error for people.</summary>
     public static SourceStoppedException Changed(ISourceReader reader, long appliedThrough) => new(
         $"{reader.Name}: the bytes before offset {appliedThrough} are not the ones that the ledger has applied: this is another state of the source "
-        + "(restored, cloned or changed). Put the applied one back, or start over with an empty database.");
+        + "(restored, cloned or changed). Put the applied one back. If it is gone, restore the log and the database from one backup, as docs/operations.md describes.");
 }

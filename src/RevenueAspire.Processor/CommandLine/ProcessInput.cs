@@ -21,7 +21,7 @@ internal sealed class ProcessInput : IAsyncDisposable
     /// <summary>As it was given.</summary>
     public string Path { get; }
 
-    /// <summary>The file, its length fixed now, or the log. Standard input and gzip only after <see cref="SpoolAsync"/>.</summary>
+    /// <summary>The file, its length fixed now, or the log. Standard input and compressed files only after <see cref="SpoolAsync"/>.</summary>
     public ISourceReader Source => _source ?? throw new InvalidOperationException("Standard input is read first.");
 
     /// <summary>Whether its bytes are not yet those that count.</summary>
@@ -61,8 +61,8 @@ internal sealed class ProcessInput : IAsyncDisposable
             : new ProcessInput(path, LogSourceReader.Open(directory));
     }
 
-    /// <summary>Copies what cannot be read in place: to the end of standard input, or of what gzip holds.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip, or no space.</exception>
+    /// <summary>Copies what cannot be read in place: to the end of standard input, or of what a compressed file holds.</summary>
+    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, or no space.</exception>
     public async Task SpoolAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
         _source?.Dispose();

@@ -24,7 +24,7 @@ internal static class ProcessorCommandLine
           RevenueAspire.Processor process events.jsonl             count a file, once
           RevenueAspire.Processor process *.jsonl --dry-run        only read and validate; needs no database
           RevenueAspire.Processor process events.jsonl --again     count it once more, on purpose
-          zcat day.gz | RevenueAspire.Processor process -          count standard input (gzip files are known by their content: process day.gz does the same)
+          zcat day.gz | RevenueAspire.Processor process -          count standard input (gzip and zstd files are known by their content: process day.gz does the same)
           RevenueAspire.Processor process *.jsonl --json           one JSON object on standard output, for scripts
           RevenueAspire.Processor verify                           compare the table with logs and files
           RevenueAspire.Processor verify /archive                  the same, where counted files were moved to another folder
@@ -64,7 +64,7 @@ internal static class ProcessorCommandLine
         var code = await parsed.InvokeAsync(invocation).ConfigureAwait(false);
 
         // A service has no result: lines of its log that nothing took do not make its stop a failure.
-        var isService = parsed.CommandResult.Command is RootCommand && parsed.Action is not HelpWithExamples;
+        var isService = parsed.CommandResult.Command is RootCommand root && parsed.Action == root.Action;
         return isService ? code : GuardedConsole.ExitCode(code, keepsFinding: parsed.CommandResult.Command.Name == VerifyName);
     }
 
@@ -102,7 +102,7 @@ internal static class ProcessorCommandLine
     /// <param name="literal">How many arguments stand behind <c>--</c>: file names, whatever they begin with.</param>
     private static Command BuildProcess(int literal)
     {
-        var files = new Argument<string[]>("FILE") { Arity = ArgumentArity.OneOrMore, Description = "Files of events, one JSON object a line; gzip is recognised by its first bytes; - is standard input. Or the folder of a log." };
+        var files = new Argument<string[]>("FILE") { Arity = ArgumentArity.OneOrMore, Description = "Files of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input. Or the folder of a log." };
         var again = new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
         var json = JsonOption();
         var dryRun = new Option<bool>("--dry-run") { Description = "Read, validate and aggregate only; needs no database and changes nothing." };
@@ -123,7 +123,7 @@ internal static class ProcessorCommandLine
                 result.AddError("--again and --dry-run exclude each other.");
             }
         });
-        command.SetAction((parsed, _) => Termination.RunAsync(
+        command.SetAction((parsed, _) => StopSignals.RunAsync(
             token => parsed.GetValue(dryRun)
                 ? ProcessCommand.DryRunAsync(parsed.GetRequiredValue(files), parsed.GetValue(json), token)
                 : ProcessCommand.RunAsync(parsed.GetRequiredValue(files), parsed.GetValue(again), parsed.GetValue(json), token)));
@@ -151,7 +151,7 @@ internal static class ProcessorCommandLine
             places, json,
         };
         RefuseUnknownOptions(command, places, literal);
-        command.SetAction((parsed, _) => Termination.RunAsync(token => VerifyCommand.RunAsync(parsed.GetValue(places) ?? [], parsed.GetValue(json), token)));
+        command.SetAction((parsed, _) => StopSignals.RunAsync(token => VerifyCommand.RunAsync(parsed.GetValue(places) ?? [], parsed.GetValue(json), token)));
         return command;
     }
 

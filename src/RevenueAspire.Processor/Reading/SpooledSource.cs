@@ -3,14 +3,14 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Standard input and gzip files: their content is copied to a file without a name, and that is what is hashed and counted. So the same events count once, packed or not.</summary>
+/// <summary>Standard input and compressed files (gzip, zstd): their content is copied to a file without a name, and that is what is hashed and counted. So the same events count once, packed or not.</summary>
 internal static class SpooledSource
 {
     /// <summary>Whether a path on the command line means standard input.</summary>
     public static bool IsStandardInput(string path) => path == SpoolFile.StandardInput;
 
     /// <summary>Reads standard input to its end.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip, or no space.</exception>
+    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, or no space.</exception>
     public static async Task<FileSourceReader> ReadStandardInputAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
         await using var input = GuardedConsole.OpenStandardInput();

@@ -63,7 +63,7 @@ internal sealed class Residue
     private long _count;
     private BigInteger _revenue;
 
-    /// <summary>Cleared where a source failed after some users were compared.</summary>
+    /// <summary>Cleared where a source failed after some users were compared, and where a user has lost its row.</summary>
     public bool IsExact { get; set; } = true;
 
     /// <summary>Adds a user whose balance is another than the fold.</summary>
@@ -76,9 +76,6 @@ internal sealed class Residue
             _users.Add(user);
         }
     }
-
-    /// <summary>Adds a user that has lost its row: that difference is certain, and its sum is missing in the table.</summary>
-    public void Miss(BigInteger sum) => _revenue -= sum;
 
     /// <summary>Compares with the share that the unread bytes have.</summary>
     public UncheckedUsers Against(UncheckedShare share) => new(

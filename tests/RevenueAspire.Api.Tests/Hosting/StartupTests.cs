@@ -170,6 +170,24 @@ public sealed class StartupTests : IDisposable
     }
 
     [Theory]
+    [InlineData("--help", ">/dev/full", 1)]
+    [InlineData("--help", ">&-", 1)]
+    [InlineData("--help", "> >(true)", 1)]
+    [InlineData("--bogus", "2>/dev/full", 2)]
+    [InlineData("--bogus", "<&- >&- 2>&-", 2)]
+    [InlineData("--urls=ftp://x", ">/dev/full 2>/dev/full", 1)]
+    public async Task Text_that_cannot_be_written_is_an_exit_code(string argument, string redirections, int exitCode)
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux");
+        var environment = new Dictionary<string, string?> { ["Ingest__Secrets"] = "s", ["EventLog__Directory"] = _directory.File("events") };
+
+        await using var process = await ServiceProcess.RunAsync(Api, [argument], environment, redirections: redirections);
+
+        Assert.True(process.ExitCode == exitCode, $"{process.ExitCode}: {process.Output}");
+        Assert.DoesNotContain("   at ", process.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
     [InlineData(new[] { "--Section:Key", "value" }, null)]
     [InlineData(new[] { "--Section:Key=value", "--urls=x" }, null)]
     [InlineData(new[] { "--Section:Key", "--urls=x" }, 2)]

@@ -200,6 +200,17 @@ public sealed class LedgerCheckTests
     }
 
     [Fact]
+    public async Task A_ledger_that_is_emptied_between_two_batches_of_a_part_gets_nothing_more()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
+        var range = await database.FreezeAsync(deltas, parts: 1);
+        Assert.False(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], new EmptiesAt(deltas, 1, database), 1, CancellationToken.None));
+        Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from users_revenue"));
+        Assert.Equal("a", await database.ScalarAsync<string>("select merged_through from event_part"));
+    }
+
+    [Fact]
     public async Task The_state_names_what_the_server_does_for_durability()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
@@ -245,5 +256,30 @@ public sealed class LedgerCheckTests
     {
         await using var command = database.CreateCommand(sql);
         return (T)(await command.ExecuteScalarAsync())!;
+    }
+
+    /// <summary>Truncates users_revenue once the user before an index is merged, while the batch that begins with the index is filled.</summary>
+    private sealed class EmptiesAt(ISortedDeltas deltas, int index, LedgerDatabase database) : ISortedDeltas
+    {
+        private bool _done;
+
+        public int Count => deltas.Count;
+
+        public ReadOnlySpan<byte> UserId(int at) => deltas.UserId(at);
+
+        public Int128 Delta(int at)
+        {
+            if (at == index && !_done)
+            {
+                _done = true;
+                Task.Run(async () =>
+                {
+                    await Eventually.IsTrueAsync(async () => await database.ScalarAsync<long>("select count(*) from users_revenue") > 0);
+                    await database.ExecuteAsync("truncate users_revenue");
+                }).GetAwaiter().GetResult();
+            }
+
+            return deltas.Delta(at);
+        }
     }
 }

@@ -113,6 +113,21 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
+    public async Task ApplyAsync_refuses_a_users_revenue_that_was_changed_later_and_gives_no_advice_that_loses_balances()
+    {
+        await using var database = NpgsqlDataSource.Create(await TestPostgres.CreateDatabaseAsync());
+        await LedgerSchema.ApplyAsync(database, CancellationToken.None);
+        await ExecuteAsync(database, "alter table users_revenue add column name text");
+
+        var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database, CancellationToken.None));
+
+        Assert.EndsWith("it was changed: change it back with alter table and start again", refusal.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("another database", refusal.Message, StringComparison.Ordinal);
+        await ExecuteAsync(database, "alter table users_revenue drop column name");
+        await LedgerSchema.ApplyAsync(database, CancellationToken.None);
+    }
+
+    [Fact]
     public async Task ApplyAsync_takes_an_empty_table_that_somebody_made_in_the_right_shape()
     {
         await using var database = NpgsqlDataSource.Create(await TestPostgres.CreateDatabaseAsync());

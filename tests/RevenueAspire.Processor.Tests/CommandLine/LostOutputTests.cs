@@ -71,9 +71,13 @@ public sealed class LostOutputTests
     public async Task Help_that_cannot_be_written_answers_1()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux");
-        await using var help = await RunAsync(null, ">/dev/full", "--help");
-        Assert.Equal(1, help.ExitCode);
-        Assert.Single(help.StandardError);
+        foreach (var arguments in (string[][])[["--help"], ["--version"], ["process", "--help"], ["completion", "bash"]])
+        {
+            await using var help = await RunAsync(null, ">/dev/full", arguments);
+            Assert.True(help.ExitCode == 1, $"{string.Join(' ', arguments)}: {help.ExitCode}");
+            Assert.Single(help.StandardError);
+        }
+
         await using var usage = await RunAsync(null, "2>/dev/full", "process", "--bogus");
         Assert.Equal(2, usage.ExitCode);
     }

@@ -45,6 +45,18 @@ public sealed class VerifyUncheckedTests
     }
 
     [Fact]
+    public async Task M13_a_lost_row_is_a_difference_and_accuses_no_user_of_the_missing_source()
+    {
+        await using var ledger = await WithMissingFileAsync();
+        await ledger.ExecuteAsync("delete from users_revenue where user_id = 'kept'");
+
+        var (result, differences) = await ledger.VerifyAsync();
+
+        Assert.Equal("kept", System.Text.Encoding.UTF8.GetString(Assert.Single(differences).UserId));
+        Assert.Equal((3, 2L, false), (result.ExitCode, result.Unchecked!.Users, result.Unchecked.Contradicts));
+    }
+
+    [Fact]
     public async Task M13_a_log_that_is_gone_and_a_source_with_wrong_totals_are_reported_beside_each_other()
     {
         await using var ledger = await LedgerFixture.CreateAsync();

@@ -1,0 +1,60 @@
+using System.Runtime.InteropServices;
+
+namespace RevenueAspire.CommandLine;
+
+/// <summary>Ctrl+C, SIGTERM and SIGHUP ask a command to stop: it finishes what is in flight, saves its progress, and prints its summary. A second Ctrl+C or
+/// SIGTERM ends the process at once, with exit code 1. Thread-safe.</summary>
+/// <remarks>
+/// A terminal that closes sends SIGHUP more than once: the kernel to the foreground group, and the shell to its jobs. So a repeat of it ends nothing.
+/// A process started by <c>nohup</c> keeps ignoring SIGHUP: the runtime installs no handler where the signal was ignored at the start.
+/// </remarks>
+public sealed class StopSignals : IDisposable
+{
+    private const int NotDone = 1;
+
+    private readonly CancellationTokenSource _stop = new();
+    private readonly PosixSignalRegistration[] _registrations;
+    private int _requests;
+
+    /// <summary>Listens from now on.</summary>
+    public StopSignals() => _registrations =
+    [
+        PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop),
+        PosixSignalRegistration.Create(PosixSignal.SIGTERM, Stop),
+        PosixSignalRegistration.Create(PosixSignal.SIGHUP, Stop),
+    ];
+
+    /// <summary>Cancelled by the first signal.</summary>
+    public CancellationToken Token => _stop.Token;
+
+    /// <summary>Runs a command with a token that the signals cancel.</summary>
+    public static async Task<int> RunAsync(Func<CancellationToken, Task<int>> command)
+    {
+        ArgumentNullException.ThrowIfNull(command);
+        using var signals = new StopSignals();
+        return await command(signals.Token).ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        foreach (var registration in _registrations)
+        {
+            registration.Dispose();
+        }
+
+        _stop.Dispose();
+    }
+
+    private void Stop(PosixSignalContext context)
+    {
+        if (context.Signal != PosixSignal.SIGHUP && Interlocked.Increment(ref _requests) > 1)
+        {
+            // Safe at any moment: a journal is replaced as a whole, compare-and-set protects the ledger, and leases expire.
+            Environment.Exit(NotDone);
+        }
+
+        context.Cancel = true;
+        _stop.Cancel();
+    }
+}
