@@ -73,7 +73,7 @@ public sealed class RetentionTests : IDisposable
 
         // Meanwhile other processors apply what comes, and it is removed behind them.
         await AppendAsync(writer, segments: 10);
-        writer.RemoveApplied(long.MaxValue, retainBytes: 0);
+        writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0);
         Assert.True(Starts()[0] > known, "the segment is still there");
 
         foreach (var start in Starts())
