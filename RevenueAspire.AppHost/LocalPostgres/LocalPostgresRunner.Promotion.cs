@@ -8,7 +8,7 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 internal sealed partial class LocalPostgresRunner
 {
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
-    private static readonly TimeSpan CoverInterval = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan CoverInterval = TimeSpan.FromMilliseconds(500);
 
     /// <summary>Makes the standby that has received most the primary; the others follow it. Refused while that standby may lack an acknowledged commit.</summary>
     /// <returns>Whether it is done, and in one line what was done, or why not.</returns>
@@ -46,16 +46,26 @@ internal sealed partial class LocalPostgresRunner
         var chosen = await MostReceivedAsync(cluster, cancellationToken);
         // From here on the chosen one is the primary, also after a kill: a later start completes the promotion, and makes the former primary a copy.
         cluster.Decide(chosen);
-        var server = _servers[chosen];
-        await server.PromoteAsync(cancellationToken);
-        _ = CoverAsync(chosen, server);
         var followers = cluster.Standbys.Where(IsRunning).ToArray();
-        foreach (var follower in followers)
+        try
         {
-            await _servers[follower].FollowAsync(new LocalPostgresPrimary(chosen.Port, follower.ApplicationName), cancellationToken);
+            await _servers[chosen].PromoteAsync(cancellationToken);
+            _ = CoverAsync(chosen, _servers[chosen]);
+            foreach (var follower in followers)
+            {
+                await _servers[follower].FollowAsync(new LocalPostgresPrimary(chosen.Port, follower.ApplicationName), cancellationToken);
+            }
+        }
+        catch (Exception exception) when (IsProblem(exception))
+        {
+            throw new LocalPostgresException(
+                $"{chosen.Name} is the primary from now on, but its promotion is not complete ({exception.Message}): stop and start all servers, {chosen.Name} first.", exception);
+        }
+        finally
+        {
+            await PublishRolesAsync(cluster);
         }
 
-        await PublishRolesAsync(cluster);
         return followers.Length == 0
             ? $"{chosen.Name} is the primary. Commits wait for a standby: start {former.Name}."
             : $"{chosen.Name} is the primary, followed by {string.Join(", ", followers.Select(follower => follower.Name))}.";

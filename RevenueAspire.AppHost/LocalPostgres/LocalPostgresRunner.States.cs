@@ -35,7 +35,7 @@ internal sealed partial class LocalPostgresRunner
             await notifications.PublishUpdateAsync(server, snapshot => snapshot with { Properties = WithRole(snapshot.Properties, server) });
         }
 
-        await PublishAsync(cluster.Primary, KnownResourceStates.Running);
+        await PublishAsync(cluster.Primary, IsRunning(cluster.Primary) ? KnownResourceStates.Running : KnownResourceStates.Exited);
     }
 
     /// <summary>The dashboard shows the source of each resource in its list.</summary>

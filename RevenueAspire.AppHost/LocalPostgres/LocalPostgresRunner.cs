@@ -95,7 +95,7 @@ internal sealed partial class LocalPostgresRunner(
         {
             await eventing.PublishAsync(new BeforeResourceStartedEvent(resource, services), cancellationToken);
             await PublishAsync(resource, KnownResourceStates.Starting);
-            if (_servers.TryRemove(resource, out var ended))
+            if (_servers.TryGetValue(resource, out var ended))
             {
                 // One that ended without a stop still has the lock of its data directory.
                 await ended.DisposeAsync();

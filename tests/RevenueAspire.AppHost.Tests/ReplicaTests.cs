@@ -64,6 +64,35 @@ public sealed class ReplicaTests : IDisposable
         Assert.True(verified.Success, verified.Message);
     }
 
+    [Fact]
+    public async Task A_promotion_that_was_cut_off_is_completed_by_the_next_start_and_fewer_standbys_lose_nothing()
+    {
+        await using var load = new Load();
+        await using (var model = await StartAsync(standbys: 2))
+        {
+            await model.WaitUntilUpAsync();
+            await SendAsync(model);
+        }
+
+        // As after a kill between the decision and the promotion.
+        await File.WriteAllTextAsync(Path.Combine(_data.Path, "postgres-roles.json"), """{"primary":"postgres-2","standbys":[]}""");
+        foreach (var standbys in new[] { 1, 0 })
+        {
+            await using var model = await StartAsync(standbys);
+            await model.WaitUntilUpAsync();
+            await SendAsync(model);
+            Assert.Equal("postgres-2", RolesPrimary());
+        }
+
+        async Task SendAsync(RunningModel model)
+        {
+            load.Send(model);
+            await load.MoreAsync();
+            await load.StopAsync();
+            await load.AssertCountedOnceAsync(model);
+        }
+    }
+
     private string RolesPrimary()
     {
         using var roles = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(_data.Path, "postgres-roles.json")));
