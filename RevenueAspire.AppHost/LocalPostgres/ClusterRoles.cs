@@ -19,7 +19,7 @@ internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standb
             var roles = JsonSerializer.Deserialize<ClusterRoles>(File.ReadAllBytes(path), JsonSerializerOptions.Web);
             return roles is { Primary: not null, Standbys: not null } && names.Contains(roles.Primary)
                 ? roles
-                : throw new ModelException($"{path} is damaged: it must name the server that is the primary. Restore it; the data beside it is of several servers.");
+                : throw new ModelException($"{path} is damaged: only it says which server is the primary. Restore it.");
         }
         catch (FileNotFoundException)
         {

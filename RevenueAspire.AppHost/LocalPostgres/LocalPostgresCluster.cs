@@ -62,8 +62,8 @@ internal sealed class LocalPostgresCluster
         var free = new HashSet<int>();
         cluster.Servers =
         [
-            .. cluster._names.Index().Where(entry => chosen.Contains(entry.Item))
-                .Select(entry => new LocalPostgresServerResource(entry.Item, cluster, Path.Combine(directory, entry.Item), port == 0 ? FreePort(free) : port + entry.Index)),
+            .. cluster._names.Index().Where(entry => chosen.Contains(entry.Item)).Select(entry => new LocalPostgresServerResource(
+                entry.Item, cluster, Path.Combine(directory, entry.Item), port == 0 ? FreePort(free) : port + entry.Index)),
         ];
         cluster.Primary = cluster.Servers.Single(server => server.Name == primary);
         return cluster;
@@ -74,7 +74,7 @@ internal sealed class LocalPostgresCluster
         Servers.Count == 1 ? "" : $"ANY 1 ({string.Join(", ", Servers.Where(other => other != server).Select(other => other.ApplicationName))})";
 
     /// <summary>Call before each start of the primary: a change of its standbys is on disk before it acknowledges a commit on their word.</summary>
-    /// <exception cref="ModelException">Its directory is missing, another AppHost has changed the roles since this one read them, or they cannot be written.</exception>
+    /// <exception cref="ModelException">Its directory is missing, another AppHost has changed the roles meanwhile, or they cannot be written.</exception>
     public void BeginPrimary()
     {
         // The directory may be missing since it was stopped.

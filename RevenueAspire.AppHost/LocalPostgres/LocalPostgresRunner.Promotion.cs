@@ -10,7 +10,7 @@ internal sealed partial class LocalPostgresRunner
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan CoverInterval = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Makes the standby that has received most the primary; the others follow it. Refused while that standby may lack an acknowledged commit.</summary>
+    /// <summary>Makes the standby that has received most the primary; the others follow it. Refused while it may lack an acknowledged commit.</summary>
     /// <returns>Whether it is done, and in one line what was done, or why not.</returns>
     public async Task<(bool Done, string Message)> PromoteAsync(LocalPostgresCluster cluster, CancellationToken cancellationToken)
     {
@@ -59,7 +59,8 @@ internal sealed partial class LocalPostgresRunner
         catch (Exception exception) when (IsProblem(exception))
         {
             throw new LocalPostgresException(
-                $"{chosen.Name} is the primary from now on, but its promotion is not complete ({exception.Message}): stop and start all servers, {chosen.Name} first.", exception);
+                $"{chosen.Name} is the primary from now on, but its promotion is not complete ({exception.Message}): stop and start all servers, it first.",
+                exception);
         }
         finally
         {

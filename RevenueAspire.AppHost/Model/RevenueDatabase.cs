@@ -21,7 +21,8 @@ internal static class RevenueDatabase
     /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
-        var standbys = builder.ExecutionContext.IsRunMode ? builder.Number(ReplicasSetting, otherwise: 0, least: 0, most: LocalPostgresCluster.MostStandbys) : 0;
+        // Published, the platform's server has its own.
+        var standbys = builder.ExecutionContext.IsPublishMode ? 0 : builder.Number(ReplicasSetting, otherwise: 0, least: 0, most: LocalPostgresCluster.MostStandbys);
         if (!string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
         {
             RequireNone(standbys, $"ConnectionStrings:{Name} names a server of yours");
@@ -48,7 +49,8 @@ internal static class RevenueDatabase
 
         if (port + LocalPostgresCluster.MostStandbys > 65535 && standbys > 0)
         {
-            throw new ModelException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, since standbys have the ports after it.");
+            throw new ModelException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, "
+                + "since standbys have the ports after it.");
         }
 
         var cluster = LocalPostgresCluster.Open(DataDirectory.Resolve(builder.Configuration), "postgres", password.Resource, port, standbys);

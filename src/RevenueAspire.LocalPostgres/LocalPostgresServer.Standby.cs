@@ -19,7 +19,8 @@ public sealed partial class LocalPostgresServer
     {
         if (PostmasterPid.TryRead(options.DataDirectory) is not null)
         {
-            var installation = await PostgresBinaries.FindAsync(options.DataDirectory, options.Log, options.Search ?? PostgresSearch.Machine(), cancellationToken);
+            var search = options.Search ?? PostgresSearch.Machine();
+            var installation = await PostgresBinaries.FindAsync(options.DataDirectory, options.Log, search, cancellationToken);
             await DataDirectoryPreparation.StopLeftoverAsync(installation, options, cancellationToken);
         }
     }
@@ -39,7 +40,7 @@ public sealed partial class LocalPostgresServer
         return await StartAsync(options, primary, cancellationToken);
     }
 
-    /// <summary>Waits until this standby has all that the primary had when it was asked, or catches up for long; false when it never will.</summary>
+    /// <summary>Waits until this standby has all that the primary had when it was asked, up to a limit; false when it never will.</summary>
     private async Task<bool> CanFollowAsync(PrimaryState primary, CancellationToken cancellationToken)
     {
         const string reached = """
@@ -79,7 +80,8 @@ public sealed partial class LocalPostgresServer
             await DisposeAsync();
             if (exception is NpgsqlException)
             {
-                throw new LocalPostgresException($"The standby on {_directory.Path} started, but does not answer: {ServerMessages.Summary(_process.LastLines)}", exception);
+                throw new LocalPostgresException(
+                    $"The standby on {_directory.Path} started, but does not answer: {ServerMessages.Summary(_process.LastLines)}", exception);
             }
 
             throw;

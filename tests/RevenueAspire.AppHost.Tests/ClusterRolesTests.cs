@@ -39,7 +39,8 @@ public sealed class ClusterRolesTests : IDisposable
         first.Cover();
         Assert.True(Open(2).IsCovered);
 
-        foreach (var (standbys, names) in new[] { (0, "postgres-3"), (1, "postgres, postgres-3"), (3, "postgres, postgres-2, postgres-3, postgres-4") })
+        var others = new[] { (0, "postgres-3"), (1, "postgres, postgres-3"), (3, "postgres, postgres-2, postgres-3, postgres-4") };
+        foreach (var (standbys, names) in others)
         {
             var cluster = Open(standbys);
             Assert.Equal(("postgres-3", names), (cluster.Primary.Name, string.Join(", ", cluster.Servers.Select(server => server.Name))));
@@ -58,7 +59,8 @@ public sealed class ClusterRolesTests : IDisposable
         Assert.StartsWith($"{_directory.File("postgres-2")} exists, but {RolesFile}, which names the primary, is missing.", Refusal(), StringComparison.Ordinal);
 
         File.WriteAllText(RolesFile, """{"primary":"postgres-3","standbys":[]}""");
-        Assert.StartsWith($"{_directory.File("postgres-3")} is missing, but it is the primary's ({RolesFile}), and postgres, postgres-2 may lack", Refusal(), StringComparison.Ordinal);
+        var missing = $"{_directory.File("postgres-3")} is missing, but it is the primary's ({RolesFile}), and postgres, postgres-2 may lack";
+        Assert.StartsWith(missing, Refusal(), StringComparison.Ordinal);
 
         foreach (var damaged in new[] { "", "{}", """{"primary":"other","standbys":[]}""", "null", "[1]" })
         {
@@ -76,7 +78,8 @@ public sealed class ClusterRolesTests : IDisposable
         Data("postgres-2");
         var other = Open(1);
         other.Decide(other.Servers[1]);
-        Assert.StartsWith("Another AppHost made postgres-2 the primary meanwhile", Assert.Throws<ModelException>(cluster.BeginPrimary).Message, StringComparison.Ordinal);
+        var changed = Assert.Throws<ModelException>(cluster.BeginPrimary).Message;
+        Assert.StartsWith("Another AppHost made postgres-2 the primary meanwhile", changed, StringComparison.Ordinal);
 
         Directory.Delete(_directory.File("postgres-2"), recursive: true);
         Assert.StartsWith($"{_directory.File("postgres-2")} is missing", Assert.Throws<ModelException>(other.BeginPrimary).Message, StringComparison.Ordinal);
@@ -89,7 +92,8 @@ public sealed class ClusterRolesTests : IDisposable
         return message;
     }
 
-    private LocalPostgresCluster Open(int standbys) => LocalPostgresCluster.Open(_directory.Path, "postgres", new ParameterResource("password", _ => "test", secret: true), 0, standbys);
+    private LocalPostgresCluster Open(int standbys) =>
+        LocalPostgresCluster.Open(_directory.Path, "postgres", new ParameterResource("password", _ => "test", secret: true), 0, standbys);
 
     private void Data(params string[] names)
     {

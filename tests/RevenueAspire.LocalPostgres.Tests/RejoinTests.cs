@@ -70,7 +70,7 @@ public sealed class RejoinTests : IAsyncDisposable
 
         var refusal = await Assert.ThrowsAsync<LocalPostgresException>(() => StartAsync("other", primary.Port));
 
-        Assert.Equal($"{_directory.File("other")} is no copy of the server on port {primary.Port}, but holds other data: move it elsewhere, and start again.", refusal.Message);
+        Assert.Equal($"{_directory.File("other")} is no copy of the server on port {primary.Port}, but holds other data: move it elsewhere.", refusal.Message);
         Assert.False(LocalPostgresServer.IsStandby(_directory.File("other")));
     }
 

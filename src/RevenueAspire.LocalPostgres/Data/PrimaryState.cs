@@ -54,7 +54,7 @@ internal sealed record PrimaryState(int Port, int MajorVersion, ulong SystemIden
         var own = BitConverter.IsLittleEndian ? BinaryPrimitives.ReadUInt64LittleEndian(identifier) : BinaryPrimitives.ReadUInt64BigEndian(identifier);
         if (own != SystemIdentifier)
         {
-            throw new LocalPostgresException($"{dataDirectory} is no copy of the server on port {Port}, but holds other data: move it elsewhere, and start again.");
+            throw new LocalPostgresException($"{dataDirectory} is no copy of the server on port {Port}, but holds other data: move it elsewhere.");
         }
     }
 }
