@@ -97,7 +97,7 @@ internal sealed class LocalPostgresCluster
     /// <exception cref="ModelException">The disk refused.</exception>
     public void Cover() => Save(new ClusterRoles(Primary.Name, [.. Names(Standbys)]));
 
-    /// <summary>Decides for good that a standby is the primary. The former primary is a standby from now on, also when the AppHost is killed right after.</summary>
+    /// <summary>Decides for good that a standby is the primary. The former primary is a standby from now on, also after a kill right now.</summary>
     /// <exception cref="ModelException">The disk refused: nothing has changed.</exception>
     public void Decide(LocalPostgresServerResource primary)
     {

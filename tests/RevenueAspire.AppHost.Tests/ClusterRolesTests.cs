@@ -33,8 +33,8 @@ public sealed class ClusterRolesTests : IDisposable
     public void The_primary_of_the_last_run_stays_with_any_number_of_standbys_and_a_change_of_them_must_be_covered_again()
     {
         var first = Open(2);
-        Data("postgres", "postgres-2", "postgres-3");
         first.BeginPrimary();
+        Data("postgres", "postgres-2", "postgres-3");
         first.Decide(first.Servers[2]);
         first.Cover();
         Assert.True(Open(2).IsCovered);
