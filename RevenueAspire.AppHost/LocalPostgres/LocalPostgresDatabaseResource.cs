@@ -1,11 +1,17 @@
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>A database of a <see cref="LocalPostgresServerResource"/>.</summary>
-public sealed class LocalPostgresDatabaseResource(string name, LocalPostgresServerResource parent) : Resource(name), IResourceWithParent<LocalPostgresServerResource>, IResourceWithConnectionString
+/// <summary>A database of local Postgres servers. It runs while their primary runs.</summary>
+/// <remarks>No IResourceWithParent: a service that waits for the database would wait for one server too, which may be stopped after a promotion.</remarks>
+public sealed class LocalPostgresDatabaseResource : Resource, IResourceWithConnectionString
 {
-    /// <inheritdoc/>
-    public LocalPostgresServerResource Parent { get; } = parent;
+    private readonly LocalPostgresCluster _cluster;
 
-    /// <inheritdoc/>
-    public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create($"{Parent};Database={Name}");
+    internal LocalPostgresDatabaseResource(string name, LocalPostgresCluster cluster)
+        : base(name) => _cluster = cluster;
+
+    /// <summary>Names all servers; clients look for the primary.</summary>
+    public ReferenceExpression ConnectionStringExpression =>
+        _cluster.Servers.Count == 1
+            ? ReferenceExpression.Create($"{_cluster.Primary};Database={Name}")
+            : ReferenceExpression.Create($"Host={_cluster.Hosts};Username=postgres;Password={_cluster.Password};Database={Name};Timeout=5");
 }

@@ -11,6 +11,9 @@ internal static class RevenueDatabase
     /// <summary>Name of the connection string and of the database.</summary>
     public const string Name = "revenuedb";
 
+    /// <summary>Number of standbys beside the primary.</summary>
+    public const string ReplicasSetting = "Postgres:Replicas";
+
     /// <summary>Pinned: a floating tag would one day open the volume with another major version.</summary>
     public const string PostgresTag = "17.6";
 
@@ -18,8 +21,11 @@ internal static class RevenueDatabase
     /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
+        // Published, the platform's server has its own.
+        var standbys = builder.ExecutionContext.IsPublishMode ? 0 : builder.Number(ReplicasSetting, otherwise: 0, least: 0, most: LocalPostgresCluster.MostStandbys);
         if (!string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
         {
+            RequireNone(standbys, $"ConnectionStrings:{Name} names a server of yours");
             return builder.AddConnectionString(Name);
         }
 
@@ -34,14 +40,29 @@ internal static class RevenueDatabase
         var port = builder.Number("Ports:Postgres", otherwise: 0, least: 0, most: 65535);
         if (await UsesContainerAsync(builder.Configuration["Postgres:Mode"]))
         {
+            RequireNone(standbys, "the container of Postgres has no standbys; set Postgres:Mode to 'local'");
             return builder.AddPostgres("postgres", password: password, port: port == 0 ? null : port)
                 .WithImageTag(PostgresTag)
                 .WithDataVolume()
                 .AddDatabase(Name);
         }
 
-        return builder.AddLocalPostgres("postgres", password, Path.Combine(DataDirectory.Resolve(builder.Configuration), "postgres"), port)
-            .AddDatabase(Name);
+        if (port + LocalPostgresCluster.MostStandbys > 65535 && standbys > 0)
+        {
+            throw new ModelException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, "
+                + "since standbys have the ports after it.");
+        }
+
+        var cluster = LocalPostgresCluster.Open(DataDirectory.Resolve(builder.Configuration), "postgres", password.Resource, port, standbys);
+        return builder.AddLocalPostgresDatabase(cluster, Name);
+    }
+
+    private static void RequireNone(int standbys, string because)
+    {
+        if (standbys > 0)
+        {
+            throw new ModelException($"{ReplicasSetting} is '{standbys}', but {because}.");
+        }
     }
 
     /// <summary>The variables of psql (PGOPTIONS, PGTZ, PGSSLROOTCERT...) in the user's shell are meant for other servers. The services inherit this process's environment.</summary>

@@ -18,8 +18,13 @@ internal static class ServiceConventions
                 // One line an entry; Aspire's default has two. In its spelling: of two variables that differ by case only, chance decides which one counts.
                 .WithEnvironment("LOGGING__CONSOLE__FORMATTERNAME", "line")
                 .WithEnvironment("Data__Directory", DataDirectory.Resolve(builder.Configuration))
-                .WithEnvironment("EventLog__Directory", DataDirectory.ResolveEventLog(builder.Configuration));
+                .WithEnvironment("EventLog__Directory", DataDirectory.ResolveEventLog(builder.Configuration))
+                .WithEngine(builder.Configuration["EventLog:Engine"]);
     }
+
+    /// <summary>The engine of the log may be set for the AppHost, as its folder.</summary>
+    private static IResourceBuilder<ProjectResource> WithEngine(this IResourceBuilder<ProjectResource> service, string? engine) =>
+        string.IsNullOrEmpty(engine) ? service : service.WithEnvironment("EventLog__Engine", engine);
 
     /// <summary>The services use plain HTTP. Without this, Aspire asks for a development certificate that none of them would use.</summary>
     private static IResourceBuilder<ProjectResource> WithoutDevelopmentCertificate(this IResourceBuilder<ProjectResource> service) =>

@@ -6,11 +6,15 @@ namespace RevenueAspire.LocalPostgres;
 /// <content>A primary, its standbys, and the change from one to the other.</content>
 public sealed partial class LocalPostgresServer
 {
+    private static readonly TimeSpan ReplayLimit = TimeSpan.FromSeconds(60);
+
     /// <summary>Creates the role that standbys connect as, or gives it this server's password. Needed on a primary before its first standby starts; waits for
     /// no standby.</summary>
     /// <exception cref="NpgsqlException">The server is a standby, or does not answer.</exception>
+    /// <exception cref="LocalPostgresException">The server's programs include no pg_basebackup (those of npm do not), so that no standby can be made.</exception>
     public async Task EnsureReplicationRoleAsync(CancellationToken cancellationToken)
     {
+        StandbyFiles.RequireBaseBackup(_directory.Installation);
         await using var connection = await ConnectAsync(cancellationToken);
         await using var exists = new NpgsqlCommand($"select 1 from pg_roles where rolname = '{LocalPostgresPrimary.ReplicationRole}'", connection);
         var verb = await exists.ExecuteScalarAsync(cancellationToken) == null ? "create" : "alter";
@@ -48,6 +52,46 @@ public sealed partial class LocalPostgresServer
         {
             throw new LocalPostgresException($"The standby on port {Port} did not become the primary within 60 s; see its log.");
         }
+    }
+
+    /// <summary>The end of this primary's write-ahead log on its disk, in bytes.</summary>
+    /// <exception cref="NpgsqlException">The server is a standby, or does not answer.</exception>
+    public async Task<long> PositionAsync(CancellationToken cancellationToken) =>
+        (long)(await ScalarAsync("select (pg_current_wal_flush_lsn() - '0/0')::bigint", cancellationToken))!;
+
+    /// <summary>Up to where a synchronous standby has this primary's write-ahead log on its disk, in bytes; 0 while none follows.</summary>
+    /// <exception cref="NpgsqlException">The server does not answer.</exception>
+    public async Task<long> ConfirmedAsync(CancellationToken cancellationToken) =>
+        (long)(await ScalarAsync(
+            "select coalesce(max(flush_lsn - '0/0'), 0)::bigint from pg_stat_replication where sync_state in ('sync', 'quorum')", cancellationToken))!;
+
+    /// <summary>The end of the write-ahead log that this standby has received, in bytes. Complete only once its primary has ended (<see cref="AllExited"/>).
+    /// Waits until the standby has replayed all that it has on disk: until then it does not know how much that is.</summary>
+    /// <exception cref="NpgsqlException">The server does not answer.</exception>
+    /// <exception cref="LocalPostgresException">It still replays after 60 s, or is no standby.</exception>
+    public async Task<long> ReceivedAsync(CancellationToken cancellationToken)
+    {
+        // The startup process waits for more in one of these two ways. What the receiver has flushed may be ahead of it for a moment.
+        const string received = """
+            select (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint from pg_stat_activity
+            where backend_type = 'startup' and wait_event in ('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')
+            """;
+        for (var end = Environment.TickCount64 + (long)ReplayLimit.TotalMilliseconds; Environment.TickCount64 < end; await Task.Delay(50, cancellationToken))
+        {
+            if (await ScalarAsync(received, cancellationToken) is long position)
+            {
+                return position;
+            }
+        }
+
+        throw new LocalPostgresException($"The standby on port {Port} has not replayed its log within {ReplayLimit.TotalSeconds:0} s; see its log.");
+    }
+
+    private async Task<object?> ScalarAsync(string sql, CancellationToken cancellationToken)
+    {
+        await using var connection = await ConnectAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync(cancellationToken);
     }
 
     private async Task AlterSystemAsync(string name, string value, CancellationToken cancellationToken)

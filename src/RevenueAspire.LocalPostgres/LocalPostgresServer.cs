@@ -34,8 +34,14 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left running.</exception>
     public static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
     {
-        var installation = await PostgresBinaries.FindAsync(options.DataDirectory, options.Log, options.Search ?? PostgresSearch.Machine(), cancellationToken);
-        var directory = await DataDirectoryPreparation.PrepareAsync(installation, options, cancellationToken);
+        return options.StandbyOf is null ? await StartAsync(options, null, cancellationToken) : await StartStandbyAsync(options, cancellationToken);
+    }
+
+    private static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, PrimaryState? primary, CancellationToken cancellationToken)
+    {
+        var search = (options.Search ?? PostgresSearch.Machine()) with { MajorVersion = primary?.MajorVersion };
+        var installation = await PostgresBinaries.FindAsync(options.DataDirectory, options.Log, search, cancellationToken);
+        var directory = await DataDirectoryPreparation.PrepareAsync(installation, options, primary, cancellationToken);
         try
         {
             var started = Stopwatch.GetTimestamp();
@@ -43,7 +49,7 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
             {
                 var port = options.Port == 0 ? FreePort() : options.Port;
                 var mayWait = Stopwatch.GetElapsedTime(started) < Cluster.DyingProcessesLimit;
-                if (await LaunchAsync(options, directory, port, options.Port == 0 && attempt < PortAttempts, mayWait, cancellationToken) is { } server)
+                if (await LaunchAsync(options, directory, port, options.Port == 0 && attempt < PortAttempts, mayWait, primary is null, cancellationToken) is { } server)
                 {
                     return server;
                 }
@@ -76,6 +82,8 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
             return;
         }
 
+        // No standby may follow yet. Each commit that follows reaches standbys only together with this one.
+        await ExecuteAsync(connection, "set synchronous_commit = local", cancellationToken);
         await using var create = new NpgsqlCommand($"create database {SqlText.Identifier(database)} template template0 encoding 'UTF8'", connection);
         try
         {
@@ -89,6 +97,9 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
 
     /// <summary>Completes when the server process has ended, whoever ended it.</summary>
     public Task Exited => _process.Exited;
+
+    /// <summary>Completes when all processes of the server have ended: until then a commit may still be confirmed, also after a kill -9 of the first.</summary>
+    public Task AllExited => _process.AllExited;
 
     /// <summary>Stops the server (fast shutdown: checkpoint, clean), bounded at 10 s, then immediate, then kill. Safe to call again, and at the same time.</summary>
     /// <param name="cancellationToken">Hurries: no longer waits for the clean stop, and goes on at once with the next.</param>
@@ -123,7 +134,8 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
     }
 
     /// <summary>Launches the server and waits until it answers; null when its port was taken meanwhile and another may be tried, or when processes of a killed server still have to end.</summary>
-    private static async Task<LocalPostgresServer?> LaunchAsync(LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, bool mayWait, CancellationToken cancellationToken)
+    private static async Task<LocalPostgresServer?> LaunchAsync(
+        LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, bool mayWait, bool mustAnswer, CancellationToken cancellationToken)
     {
         var process = ServerProcess.Start(directory.ServerCommand(port), options.Log);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -133,7 +145,11 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
             if (await WaitUntilReadyAsync(process, directory, timeout.Token) is { } processId)
             {
                 var server = new LocalPostgresServer(options, directory, process, processId, port);
-                await using var connection = await server.ConnectAsync(timeout.Token);
+                if (mustAnswer)
+                {
+                    await using var connection = await server.ConnectAsync(timeout.Token);
+                }
+
                 return server;
             }
 

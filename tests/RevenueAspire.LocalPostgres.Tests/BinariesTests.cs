@@ -13,6 +13,8 @@ public sealed class BinariesTests
         using var directory = TempDirectory.ForPostgres();
         var search = new PostgresSearch([directory.File("missing"), Fake(directory, "14"), Fake(directory, "18beta1"), Fake(directory, "16.9"), Fake(directory, "19devel")], null, null);
         Assert.Equal(18, (await FindAsync()).MajorVersion);
+        var copy = await PostgresBinaries.FindAsync(directory.File("data"), null, search with { MajorVersion = 16 }, CancellationToken.None);
+        Assert.Equal((16, directory.File("16.9")), (copy.MajorVersion, copy.BinDirectory));
 
         Directory.CreateDirectory(directory.File("data"));
         await File.WriteAllTextAsync(Path.Combine(directory.File("data"), "PG_VERSION"), "16\n");

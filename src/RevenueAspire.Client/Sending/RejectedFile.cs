@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 using RevenueAspire.Client.Input;
-using RevenueAspire.Client.Journal;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Sending;
 

@@ -17,7 +17,7 @@ internal static partial class PostgresBinaries
     /// <exception cref="LocalPostgresException">There are none, or none of the data directory's version.</exception>
     public static async Task<PostgresInstallation> FindAsync(string dataDirectory, Action<string>? log, PostgresSearch search, CancellationToken cancellationToken)
     {
-        var needed = DataDirectoryVersion.Read(dataDirectory);
+        var needed = DataDirectoryVersion.Read(dataDirectory) ?? search.MajorVersion;
         var account = await ServerAccount.FindAsync(dataDirectory, cancellationToken);
         var others = new List<PostgresInstallation>();
         foreach (var directory in search.Directories.Select(ResolvedBinDirectory).OfType<string>().Distinct())

@@ -8,6 +8,9 @@ namespace RevenueAspire.LocalPostgres.Binaries;
 /// <param name="CacheDirectory">Where fetched binaries are kept; null: the user's cache.</param>
 internal sealed record PostgresSearch(IReadOnlyList<string> Directories, string? Npm, string? CacheDirectory)
 {
+    /// <summary>Major version of a data directory that does not exist yet: a copy has its primary's. Null: any.</summary>
+    public int? MajorVersion { get; init; }
+
     /// <summary>This machine: PATH, then the places where installers and package managers put it, newest version first.</summary>
     public static PostgresSearch Machine() => new([.. Executables.PathDirectories, .. WellKnown()], Executables.Find("npm"), null);
 

@@ -27,11 +27,24 @@ internal static class Cluster
         string dataDirectory, LocalPostgresPrimary primary, string password, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
     {
         log?.Invoke($"copying the server on port {primary.Port} to {dataDirectory} as user {account.Name}");
-        return FillAsync(dataDirectory, directory => StandbyFiles.BaseBackup(directory, primary, password, installation), CopyLimit, account, cancellationToken);
+        return FillAsync(
+            dataDirectory,
+            directory => StandbyFiles.BaseBackup(directory, primary, password, installation),
+            CopyLimit,
+            account,
+            cancellationToken,
+            directory => StandbyFiles.Write(directory, primary, password, account));
     }
 
-    /// <summary>The directory appears under its name only when it is whole: the program works in a sibling, which is then renamed, so that a kill in the middle leaves nothing that a later start trips over.</summary>
-    private static async Task FillAsync(string dataDirectory, Func<string, LaunchCommand> program, TimeSpan limit, ServerAccount account, CancellationToken cancellationToken)
+    /// <summary>The directory appears under its name only when it is whole: the program works in a sibling, which is then renamed, so that a kill in the
+    /// middle leaves nothing that a later start trips over. What was there before is removed after that.</summary>
+    private static async Task FillAsync(
+        string dataDirectory,
+        Func<string, LaunchCommand> program,
+        TimeSpan limit,
+        ServerAccount account,
+        CancellationToken cancellationToken,
+        Action<string>? complete = null)
     {
         var parent = Path.GetDirectoryName(dataDirectory)!;
         await RequireOpenAsync(parent, account, cancellationToken);
@@ -42,6 +55,7 @@ internal static class Cluster
         }
 
         var temporary = Path.Combine(parent, name + Guid.NewGuid().ToString("N"));
+        var replaced = Path.Combine(parent, name + Guid.NewGuid().ToString("N"));
         try
         {
             CreatePrivate(temporary, account);
@@ -52,12 +66,17 @@ internal static class Cluster
                 throw new LocalPostgresException($"{Path.GetFileNameWithoutExtension(command.FileName)} could not make the data directory {dataDirectory}: {ServerMessages.Summary(result.Lines)}");
             }
 
+            complete?.Invoke(temporary);
             if (Directory.Exists(dataDirectory))
             {
-                Directory.Delete(dataDirectory);
+                Directory.Move(dataDirectory, replaced);
             }
 
             Directory.Move(temporary, dataDirectory);
+            if (Directory.Exists(replaced))
+            {
+                Directory.Delete(replaced, recursive: true);
+            }
         }
         finally
         {

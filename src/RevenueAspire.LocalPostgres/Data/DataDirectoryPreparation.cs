@@ -11,20 +11,22 @@ internal static class DataDirectoryPreparation
     /// <summary>Locks the data directory, stops a server that an earlier process left behind on it, makes it (initdb, or a copy of the primary) when missing or empty, and sets the password (a standby has its primary's).</summary>
     /// <param name="installation">From <see cref="PostgresBinaries.FindAsync"/> for the same directory.</param>
     /// <param name="options">Directory, password, and the port, which must be free unless it is 0.</param>
+    /// <param name="state">The primary of a standby, or null where there is none or it does not answer.</param>
     /// <param name="cancellationToken">Gives up; tools that run are killed, and nothing half-made stays under the directory's name.</param>
     /// <returns>The directory, locked until disposed: keep it while the server runs, dispose it before preparing the same directory again.</returns>
     /// <exception cref="LocalPostgresException">In use, of another version, not accessible...: one line that says what and what to do.</exception>
-    public static async Task<PreparedDataDirectory> PrepareAsync(PostgresInstallation installation, LocalPostgresOptions options, CancellationToken cancellationToken)
+    public static async Task<PreparedDataDirectory> PrepareAsync(
+        PostgresInstallation installation, LocalPostgresOptions options, PrimaryState? state, CancellationToken cancellationToken)
     {
         Cluster.RequireSettable(options.Password);
-        var directory = Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.DataDirectory));
+        var directory = FullPath(options);
         var account = await ServerAccount.FindAsync(directory, cancellationToken);
         var owner = DataDirectoryLock.Take(directory);
         try
         {
             await LeftoverServer.StopAsync(directory, owner, installation, account, options.Log, cancellationToken);
             RequireFree(options.Port);
-            await FillAsync(directory, installation, account, options, cancellationToken);
+            await FillAsync(directory, installation, account, options, state, cancellationToken);
             return new PreparedDataDirectory(directory, installation, account, options.Settings, owner);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -39,14 +41,39 @@ internal static class DataDirectoryPreparation
         }
     }
 
-    private static async Task FillAsync(string directory, PostgresInstallation installation, ServerAccount account, LocalPostgresOptions options, CancellationToken cancellationToken)
+    /// <summary>Locks the data directory, stops a server that an earlier process left behind on it, and unlocks it.</summary>
+    /// <exception cref="LocalPostgresException">In use, or its server does not end.</exception>
+    public static async Task StopLeftoverAsync(PostgresInstallation installation, LocalPostgresOptions options, CancellationToken cancellationToken)
+    {
+        var directory = FullPath(options);
+        var account = await ServerAccount.FindAsync(directory, cancellationToken);
+        using var owner = DataDirectoryLock.Take(directory);
+        await LeftoverServer.StopAsync(directory, owner, installation, account, options.Log, cancellationToken);
+    }
+
+    private static string FullPath(LocalPostgresOptions options) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.DataDirectory));
+
+    private static async Task FillAsync(
+        string directory,
+        PostgresInstallation installation,
+        ServerAccount account,
+        LocalPostgresOptions options,
+        PrimaryState? state,
+        CancellationToken cancellationToken)
     {
         var isNew = DataDirectoryVersion.Read(directory) == null;
         if (options.StandbyOf is { } primary)
         {
-            if (isNew)
+            if (!isNew && state is not null)
             {
+                state.RequireSameCluster(directory);
+            }
+
+            if (isNew || !StandbyFiles.Exist(directory))
+            {
+                // A former primary may hold commits that no other server has: its data is replaced, not followed up.
                 await Cluster.CopyAsync(directory, primary, options.Password, installation, account, options.Log, cancellationToken);
+                return;
             }
 
             // A standby is read-only: its password comes from the primary.

@@ -13,16 +13,23 @@ internal static class StandbyFiles
     /// <summary>Whether the next server on the directory starts as a standby.</summary>
     public static bool Exist(string dataDirectory) => File.Exists(Path.Combine(dataDirectory, Signal));
 
+    /// <summary>The next start as a standby copies the primary, as for a directory that was a primary's.</summary>
+    public static void Forget(string dataDirectory) => File.Delete(Path.Combine(dataDirectory, Signal));
+
+    /// <summary>Refuses an installation without pg_basebackup.</summary>
+    /// <exception cref="LocalPostgresException">The packages of npm omit it.</exception>
+    public static string RequireBaseBackup(PostgresInstallation installation)
+    {
+        var program = installation.Program("pg_basebackup");
+        return File.Exists(program) ? program : throw new LocalPostgresException(
+            $"{program} is missing, and a standby is a copy that it makes: install PostgreSQL {installation.MajorVersion} with its client programs.");
+    }
+
     /// <summary>A copy of the primary's data, taken over the network while the primary runs, into an empty directory.</summary>
     /// <exception cref="LocalPostgresException">The installation has no pg_basebackup: the packages of npm omit it.</exception>
     public static LaunchCommand BaseBackup(string directory, LocalPostgresPrimary primary, string password, PostgresInstallation installation)
     {
-        var program = installation.Program("pg_basebackup");
-        if (!File.Exists(program))
-        {
-            throw new LocalPostgresException(
-                $"{program} is missing, and a standby is a copy that it makes: install PostgreSQL {installation.MajorVersion} with its client programs.");
-        }
+        var program = RequireBaseBackup(installation);
 
         // The environment carries the password: any user of the machine can read command lines.
         string[] source = ["-h", "127.0.0.1", "-p", $"{primary.Port}", "-U", LocalPostgresPrimary.ReplicationRole];

@@ -24,6 +24,9 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>Completes when the process has ended and its output is read; fails with what the log's receiver threw.</summary>
     public Task Exited { get; }
 
+    /// <summary>Completes when all processes of the server have ended: each of them holds the pipes of its output. Fails as <see cref="Exited"/>.</summary>
+    public Task AllExited => Task.WhenAll(Exited, _output);
+
     /// <summary>Its last lines.</summary>
     public IReadOnlyCollection<string> LastLines
     {

@@ -1,10 +1,10 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 
-namespace RevenueAspire.Client.Journal;
+namespace RevenueAspire.CommandLine;
 
-/// <summary>Writes files so that a crash leaves the old or the new content, never a mixture.</summary>
-internal static partial class DurableFile
+/// <summary>Writes files so that a crash leaves the old or the new content, never a mixture. Not thread-safe per path.</summary>
+public static partial class DurableFile
 {
     /// <summary>Replaces a file's content. When it returns, the new content survives a power cut.</summary>
     /// <exception cref="IOException">The disk refused; the old content is still there.</exception>

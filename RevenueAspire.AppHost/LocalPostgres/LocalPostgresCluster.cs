@@ -1,0 +1,154 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Sockets;
+using RevenueAspire.AppHost.Model;
+
+namespace RevenueAspire.AppHost.LocalPostgres;
+
+/// <summary>A primary and its standbys (<c>Postgres:Replicas</c>; none by default) on this machine. The runner changes it, one step at a time.</summary>
+internal sealed class LocalPostgresCluster
+{
+    /// <summary>Most standbys.</summary>
+    public const int MostStandbys = 4;
+
+    private readonly string _directory;
+    private readonly string _rolesFile;
+    private readonly string[] _names;
+    private readonly List<LocalPostgresDatabaseResource> _databases = [];
+    private ClusterRoles? _saved;
+
+    private LocalPostgresCluster(string directory, string name, ParameterResource password)
+    {
+        _directory = directory;
+        Password = password;
+        _rolesFile = Path.Combine(directory, name + "-roles.json");
+        _names = [name, .. Enumerable.Range(2, MostStandbys).Select(number => string.Create(CultureInfo.InvariantCulture, $"{name}-{number}"))];
+        _saved = ClusterRoles.Read(_rolesFile, _names);
+    }
+
+    /// <summary>Password of user postgres on all servers; set anew at each start.</summary>
+    public ParameterResource Password { get; }
+
+    /// <summary>All servers.</summary>
+    public IReadOnlyList<LocalPostgresServerResource> Servers { get; private set; } = [];
+
+    /// <summary>The server that takes writes when it runs.</summary>
+    public LocalPostgresServerResource Primary { get; private set; } = null!;
+
+    /// <summary>All servers but the primary.</summary>
+    public IEnumerable<LocalPostgresServerResource> Standbys => Servers.Where(server => server != Primary);
+
+    /// <summary>The databases that are created when the primary is up.</summary>
+    public IReadOnlyList<LocalPostgresDatabaseResource> Databases => _databases;
+
+    /// <summary>For a connection string: <c>127.0.0.1:5432,127.0.0.1:5433</c>.</summary>
+    public string Hosts => string.Join(',', Servers.Select(server => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}")));
+
+    /// <summary>Whether a standby surely has each commit that the primary has acknowledged.</summary>
+    public bool IsCovered => Servers.Count > 1 && _saved is { } saved && saved.Primary == Primary.Name && saved.HasStandbys(Names(Standbys));
+
+    /// <summary>The servers of a data directory. The primary is that of the last run, whatever its name; the first others by number are its standbys.</summary>
+    /// <param name="directory">Holds a data directory per server, of its name.</param>
+    /// <param name="name">Of the first server; the others add their number.</param>
+    /// <param name="password">Of user postgres.</param>
+    /// <param name="port">Of the first server, the others have the following ones; 0 chooses free ones.</param>
+    /// <param name="standbys">How many, up to <see cref="MostStandbys"/>.</param>
+    /// <exception cref="ModelException">The data directory does not show which server is the primary.</exception>
+    public static LocalPostgresCluster Open(string directory, string name, ParameterResource password, int port, int standbys)
+    {
+        var cluster = new LocalPostgresCluster(directory, name, password);
+        var primary = cluster.FindPrimary();
+        var chosen = cluster._names.Where(other => other != primary).Take(standbys).Append(primary).ToHashSet();
+        var free = new HashSet<int>();
+        cluster.Servers =
+        [
+            .. cluster._names.Index().Where(entry => chosen.Contains(entry.Item)).Select(entry => new LocalPostgresServerResource(
+                entry.Item, cluster, Path.Combine(directory, entry.Item), port == 0 ? FreePort(free) : port + entry.Index)),
+        ];
+        cluster.Primary = cluster.Servers.Single(server => server.Name == primary);
+        return cluster;
+    }
+
+    /// <summary>The value of synchronous_standby_names: any one of the other servers; empty without others.</summary>
+    public string SynchronousStandbysOf(LocalPostgresServerResource server) =>
+        Servers.Count == 1 ? "" : $"ANY 1 ({string.Join(", ", Servers.Where(other => other != server).Select(other => other.ApplicationName))})";
+
+    /// <summary>Call before each start of the primary: a change of its standbys is on disk before it acknowledges a commit on their word.</summary>
+    /// <exception cref="ModelException">Its directory is missing, another AppHost has changed the roles meanwhile, or they cannot be written.</exception>
+    public void BeginPrimary()
+    {
+        // The directory may be missing since it was stopped.
+        _ = FindPrimary();
+        var now = ClusterRoles.Read(_rolesFile, _names);
+        if (now?.Primary != _saved?.Primary)
+        {
+            throw new ModelException($"Another AppHost made {now?.Primary ?? "no server"} the primary meanwhile ({_rolesFile}): start this one again.");
+        }
+
+        var isKnown = _saved?.Primary == Primary.Name && (_saved.Standbys.Count == 0 || _saved.HasStandbys(Names(Standbys)));
+        var isSingleWithoutHistory = Servers.Count == 1 && _saved is null;
+        if (!isKnown && !isSingleWithoutHistory)
+        {
+            Save(new ClusterRoles(Primary.Name, []));
+        }
+    }
+
+    /// <summary>Records that a standby has caught up with the primary.</summary>
+    /// <exception cref="ModelException">The disk refused.</exception>
+    public void Cover() => Save(new ClusterRoles(Primary.Name, [.. Names(Standbys)]));
+
+    /// <summary>Decides for good that a standby is the primary. The former primary is a standby from now on, also after a kill right now.</summary>
+    /// <exception cref="ModelException">The disk refused: nothing has changed.</exception>
+    public void Decide(LocalPostgresServerResource primary)
+    {
+        Save(new ClusterRoles(primary.Name, []));
+        Primary = primary;
+    }
+
+    public void Add(LocalPostgresDatabaseResource database) => _databases.Add(database);
+
+    private void Save(ClusterRoles roles)
+    {
+        roles.Write(_rolesFile);
+        _saved = roles;
+    }
+
+    /// <summary>Refuses data whose primary is not known or is missing: an old copy, or an empty server, would be taken for the ledger.</summary>
+    private string FindPrimary()
+    {
+        // A directory without this file holds no cluster.
+        var existing = _names.Where(name => File.Exists(Path.Combine(_directory, name, "PG_VERSION"))).ToArray();
+        if (existing.Length == 0)
+        {
+            return _names[0];
+        }
+
+        if (_saved is not null)
+        {
+            return existing.Contains(_saved.Primary)
+                ? _saved.Primary
+                : throw new ModelException($"{Path.Combine(_directory, _saved.Primary)} is missing, but it is the primary's ({_rolesFile}), and "
+                    + $"{string.Join(", ", existing)} may lack some of its data. Restore it.");
+        }
+
+        return existing.FirstOrDefault(name => name != _names[0]) is { } copy
+            ? throw new ModelException($"{Path.Combine(_directory, copy)} exists, but {_rolesFile}, which names the primary, is missing. "
+                + $"Restore the file, or move {copy} elsewhere if it is no copy of this data.")
+            : _names[0];
+    }
+
+    private static IEnumerable<string> Names(IEnumerable<LocalPostgresServerResource> servers) => servers.Select(server => server.Name);
+
+    private static int FreePort(HashSet<int> chosen)
+    {
+        while (true)
+        {
+            using var listener = new TcpListener(IPAddress.Loopback, 0);
+            listener.Start();
+            if (chosen.Add(((IPEndPoint)listener.LocalEndpoint).Port))
+            {
+                return ((IPEndPoint)listener.LocalEndpoint).Port;
+            }
+        }
+    }
+}

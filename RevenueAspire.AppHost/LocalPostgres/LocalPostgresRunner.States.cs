@@ -1,0 +1,50 @@
+using System.Collections.Immutable;
+using RevenueAspire.LocalPostgres;
+
+namespace RevenueAspire.AppHost.LocalPostgres;
+
+/// <content>What the dashboard shows of the servers.</content>
+internal sealed partial class LocalPostgresRunner
+{
+    private async Task PublishEndAsync(LocalPostgresServerResource resource, LocalPostgresServer server)
+    {
+        await server.Exited;
+        await PublishAsync(resource, KnownResourceStates.Exited);
+    }
+
+    private async Task PublishAsync(LocalPostgresServerResource resource, string state)
+    {
+        foreach (var one in WithDatabases(resource))
+        {
+            await notifications.PublishUpdateAsync(one, snapshot => snapshot with
+            {
+                State = state,
+                Urls = [.. snapshot.Urls.Select(url => url with { IsInactive = state != KnownResourceStates.Running })],
+                StartTimeStamp = state == KnownResourceStates.Running ? DateTime.UtcNow : snapshot.StartTimeStamp,
+                StopTimeStamp = state == KnownResourceStates.Exited ? DateTime.UtcNow : snapshot.StopTimeStamp,
+                Properties = one == resource ? WithRole(snapshot.Properties, resource) : snapshot.Properties,
+            });
+        }
+    }
+
+    /// <summary>After a promotion: the roles and commands of all servers, and the databases that run again.</summary>
+    private async Task PublishRolesAsync(LocalPostgresCluster cluster)
+    {
+        foreach (var server in cluster.Standbys)
+        {
+            await notifications.PublishUpdateAsync(server, snapshot => snapshot with { Properties = WithRole(snapshot.Properties, server) });
+        }
+
+        await PublishAsync(cluster.Primary, IsRunning(cluster.Primary) ? KnownResourceStates.Running : KnownResourceStates.Exited);
+    }
+
+    /// <summary>The dashboard shows the source of each resource in its list.</summary>
+    private static ImmutableArray<ResourcePropertySnapshot> WithRole(ImmutableArray<ResourcePropertySnapshot> properties, LocalPostgresServerResource server) =>
+        server.Cluster.Servers.Count == 1
+            ? properties
+            : [.. properties.Where(property => property.Name != CustomResourceKnownProperties.Source),
+                new(CustomResourceKnownProperties.Source, server.IsPrimary ? "primary" : $"standby of {server.Cluster.Primary.Name}")];
+
+    private static IEnumerable<IResource> WithDatabases(LocalPostgresServerResource resource) =>
+        resource.IsPrimary ? [resource, .. resource.Cluster.Databases] : [resource];
+}
