@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using RevenueAspire.LocalPostgres;
+using RevenueAspire.Postgres;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
@@ -51,6 +52,22 @@ public sealed class QuorumTests : IAsyncLifetime
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "key-a")).Status);
         Assert.Equal(1, await ExecuteAsync("select count(*) from event_log_key"));
+    }
+
+    [Fact]
+    public async Task R5_behind_a_pooler_the_log_says_what_a_commit_waits_for()
+    {
+        Assert.SkipWhen(PgBouncer.Find() is null, "This machine has no PgBouncer.");
+        await using var pooler = await PgBouncer.StartAsync(PgBouncer.Find()!, _server!.ConnectionString());
+        await using var through = new NpgsqlDataSourceBuilder(pooler.ConnectionString).UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync).Build();
+        await using var log = await OpenAsync(database: through);
+        await SetStandbysAsync("absent");
+
+        Assert.Equal(AppendStatus.InDoubt, (await PostgresLog.AppendAsync(log, "a", "key-a")).Status);
+
+        await Eventually.EqualsAsync((WriterState.Waiting, "a commit waits for the database's synchronous standbys"), () => Task.FromResult(log.Status));
+        await SetStandbysAsync("");
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
     }
 
     [Fact]
@@ -167,9 +184,9 @@ public sealed class QuorumTests : IAsyncLifetime
         _directory.Dispose();
     }
 
-    private async Task<EventLogWriter> OpenAsync(TimeSpan? patience = null)
+    private async Task<EventLogWriter> OpenAsync(TimeSpan? patience = null, NpgsqlDataSource? database = null)
     {
-        var log = PostgresLogStore.StartWriter(_database!, new EventLogOptions(), NullLoggerFactory.Instance, TimeSpan.FromMinutes(1), patience ?? Soon);
+        var log = PostgresLogStore.StartWriter(database ?? _database!, new EventLogOptions(), NullLoggerFactory.Instance, TimeSpan.FromMinutes(1), patience ?? Soon);
         _logs.Add(log);
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         return log;

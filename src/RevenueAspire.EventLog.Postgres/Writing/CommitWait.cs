@@ -1,4 +1,5 @@
 using Npgsql;
+using NpgsqlTypes;
 using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
@@ -73,13 +74,18 @@ internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
     }
 
     /// <summary>What the backend waits for, in words; null when the server does not show it or does not answer.</summary>
-    private async Task<string?> FindWaitAsync(int backendId)
+    /// <param name="backendId">Null behind a pooler: then any wait for the standbys in this database explains the commit's.</param>
+    private async Task<string?> FindWaitAsync(int? backendId)
     {
         try
         {
             using var limit = new CancellationTokenSource(AskInterval);
-            await using var command = database.CreateCommand("select coalesce(wait_event, 'nothing') from pg_stat_activity where pid = $1 and state = 'active'");
-            command.Parameters.Add(new NpgsqlParameter { Value = backendId });
+            await using var command = database.CreateCommand(
+                """
+                select coalesce(wait_event, 'nothing') from pg_stat_activity
+                where state = 'active' and (pid = $1 or ($1 is null and wait_event = 'SyncRep' and datname = current_database())) limit 1
+                """);
+            command.Parameters.Add(new NpgsqlParameter { Value = (object?)backendId ?? DBNull.Value, NpgsqlDbType = NpgsqlDbType.Integer });
             return await command.ExecuteScalarAsync(limit.Token).ConfigureAwait(false) switch
             {
                 "SyncRep" => "a commit waits for the database's synchronous standbys",

@@ -82,8 +82,8 @@ internal sealed class LogSession : IAsyncDisposable
     /// <summary>What every append of this session names.</summary>
     public long Epoch { get; private set; }
 
-    /// <summary>The backend of this session, as pg_stat_activity names it.</summary>
-    public int BackendId => _connection.ProcessID;
+    /// <summary>The backend of this session, as pg_stat_activity names it; null behind a pooler, which gives each transaction another one.</summary>
+    public int? BackendId => NamedStatements.IsPooler(_connection) ? null : _connection.ProcessID;
 
     /// <summary>How long the synchronous commit of the opening took.</summary>
     public TimeSpan OpeningCommit { get; private set; }

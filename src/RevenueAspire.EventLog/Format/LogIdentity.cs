@@ -45,7 +45,7 @@ internal sealed record LogIdentity(Guid Id, int Version, DateTimeOffset Created)
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
         {
-            throw new EventLogException($"{path} is damaged: {e.Message} Restore it from a copy, or move the whole folder away to start a new log", e);
+            throw new EventLogException($"{path} is damaged: {e.Message} Restore it from a copy. A log in another folder would lack these events, and the ledger may not have them yet", e);
         }
     }
 }

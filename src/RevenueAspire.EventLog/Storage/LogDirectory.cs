@@ -73,7 +73,7 @@ internal static class LogDirectory
         if (orphan is not null)
         {
             throw new EventLogException(
-                $"{directory}: {orphan} is there without log.json, so it is not known whose it is; restore log.json, or move the folder away to start a new log");
+                $"{directory}: {orphan} is there without log.json, so it is not known whose it is; restore log.json from a copy. A log in another folder would lack these events, and the ledger may not have them yet");
         }
 
         var created = new LogIdentity(Guid.NewGuid(), LogIdentity.CurrentVersion, time.GetUtcNow());
