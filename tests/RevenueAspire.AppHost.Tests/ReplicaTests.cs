@@ -55,6 +55,9 @@ public sealed class ReplicaTests : IDisposable
             await load.AssertCountedOnceAsync(model);
         }
 
+        // The host of the tests does not wait for the end of all servers.
+        await Eventually.IsTrueAsync(() => !Directory.EnumerateFiles(_data.Path, "postgres*.lock").Any(IsHeld));
+
         // As after a kill between the decision and the promotion. The next start completes it, here with one standby less.
         Assert.Equal("postgres", RolesPrimary());
         await File.WriteAllTextAsync(Path.Combine(_data.Path, "postgres-roles.json"), $$"""{"primary":"{{standby}}","standbys":[]}""");
@@ -73,6 +76,19 @@ public sealed class ReplicaTests : IDisposable
     {
         using var roles = JsonDocument.Parse(RolesText());
         return roles.RootElement.GetProperty("primary").GetString()!;
+    }
+
+    private static bool IsHeld(string path)
+    {
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return false;
+        }
+        catch (IOException)
+        {
+            return true;
+        }
     }
 
     private string RolesText() => File.ReadAllText(Path.Combine(_data.Path, "postgres-roles.json"));
