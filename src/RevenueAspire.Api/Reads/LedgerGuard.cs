@@ -1,6 +1,6 @@
 using RevenueAspire.EventLog;
-using RevenueAspire.EventLog.Storage;
 using RevenueAspire.EventLog.Postgres;
+using RevenueAspire.EventLog.Storage;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Reads;

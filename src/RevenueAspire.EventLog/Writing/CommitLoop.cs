@@ -320,5 +320,15 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         groups.Clear();
     }
 
-    private void AnswerRepeats(PendingAppend pending, KnownKey first) => pending.Repeats?.ForEach(repeat => _answers.Add(repeat, first.Answer(repeat.Group)));
+    private void AnswerRepeats(PendingAppend pending, in KnownKey first)
+    {
+        if (pending.Repeats is { } repeats)
+        {
+            // Not a lambda: it would be allocated for each append, repeated or not.
+            foreach (var repeat in repeats)
+            {
+                _answers.Add(repeat, first.Answer(repeat.Group));
+            }
+        }
+    }
 }

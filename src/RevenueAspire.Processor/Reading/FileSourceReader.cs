@@ -1,6 +1,6 @@
 using Microsoft.Win32.SafeHandles;
-using RevenueAspire.EventLog;
 using RevenueAspire.CommandLine;
+using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;

@@ -1,6 +1,6 @@
+using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
-using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;

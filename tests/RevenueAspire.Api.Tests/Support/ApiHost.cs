@@ -8,8 +8,8 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.EventLog;
-using RevenueAspire.EventLog.Storage;
 using RevenueAspire.EventLog.Postgres;
+using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.Api.Tests.Support;
 
