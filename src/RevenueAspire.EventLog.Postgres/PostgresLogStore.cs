@@ -123,7 +123,7 @@ public sealed class PostgresLogStore : ILogStore
     {
         try
         {
-            for (var round = 0; ; round++)
+            for (var round = 0; groups.Count > 0; round++)
             {
                 var started = Stopwatch.GetTimestamp();
                 var batch = Batch.Render(_session!.LogId, _session.End, groups);
@@ -136,6 +136,7 @@ public sealed class PostgresLogStore : ILogStore
                 catch (Exception exception) when (PostgresLogErrors.IsKnownKey(exception) && round < MaxKeyRounds)
                 {
                     // Another process has just written one of the keys: the next round sees it.
+                    _doubt = null;
                     continue;
                 }
 
@@ -150,6 +151,9 @@ public sealed class PostgresLogStore : ILogStore
                 _upkeep.Committed(started);
                 return new CommitResult(batch.From, batch.To - batch.From);
             }
+
+            // All were answered while the commit was overdue, and it came to nothing.
+            return new CommitResult(_session!.End, 0, []);
         }
         catch (LogClosedException closed)
         {

@@ -53,6 +53,36 @@ public sealed class SessionTests
     }
 
     [Fact]
+    public async Task An_overdue_append_whose_key_another_process_writes_leaves_the_log_at_work_and_writes_nothing()
+    {
+        await using var database = await PostgresLog.CreateAsync();
+        var complaints = new Complaints();
+        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMinutes(1), doubtPatience: Soon);
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
+        await PostgresLog.AppendAsync(log, "a", "first");
+        await using var other = await database.Database.OpenConnectionAsync();
+        await using var writing = await other.BeginTransactionAsync();
+        await using (var write = new NpgsqlCommand(
+            "insert into event_log_key (key_hash, body_hash, log_id, record_offset, record_count, rejected_count) select $1, body_hash, log_id, record_offset, 1, 0 from event_log_key", other, writing)
+        {
+            Parameters = { new() { Value = Writing.KeyRows.Bytes(PostgresLog.Group("a", "second").KeyHash) } },
+        })
+        {
+            Assert.Equal(1, await write.ExecuteNonQueryAsync());
+        }
+
+        var overdue = await PostgresLog.AppendAsync(log, "a", "second").WaitAsync(Eventually.DefaultLimit);
+        await writing.CommitAsync();
+        await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
+
+        Assert.Equal(AppendStatus.InDoubt, overdue.Status);
+        Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "second")).Status);
+        Assert.Equal(AppendStatus.Appended, (await PostgresLog.AppendAsync(log, "b")).Status);
+        Assert.Equal((1, 1), ((await database.CountByUserAsync())["a"], (await database.CountByUserAsync())["b"]));
+        Assert.Empty(complaints.Errors);
+    }
+
+    [Fact]
     public async Task An_append_whose_session_was_killed_does_not_wait_for_a_take_over_that_hangs_and_is_settled_once()
     {
         await using var database = await PostgresLog.CreateAsync();

@@ -239,6 +239,9 @@ public sealed class FileLogStore : ILogStore, IDisposable
             return;
         }
 
+        // Retention removes nothing any more: the lock is released.
+        _isFailing = true;
+
         try
         {
             _log?.DropReserve();
