@@ -74,6 +74,9 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         var received = new Dictionary<int, long>();
         foreach (var standby in standbys)
         {
+            // A standby that was paused still reads what had arrived; its receiver ends after that. Else a standby that was counted too early could end up ahead of the new primary, which it cannot follow.
+            await Eventually.EqualsAsync<object?>(0L, () => ScalarAsync(standby, "select count(*) from pg_stat_wal_receiver"));
+
             // What has arrived on one of the two is all that was ever confirmed.
             received[standby] = (long)(await ScalarAsync(standby, "select (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint"))!;
         }
@@ -133,18 +136,23 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
             }
             else if (!IsRunning(node) || await ScalarAsync(node, "select pg_is_in_recovery()") is false)
             {
-                await KillAsync(node);
-                if (Directory.Exists(DirectoryOf(node)))
-                {
-                    Directory.Delete(DirectoryOf(node), recursive: true);
-                }
-
-                await StartAsync(node, standby: true);
+                await CopyAsync(node);
             }
         }
 
         const string confirming = "select count(*) from pg_stat_replication where sync_state = 'quorum' and state = 'streaming'";
         await Eventually.EqualsAsync<object?>(2L, () => ScalarAsync(_primary, confirming));
+    }
+
+    private async Task CopyAsync(int node)
+    {
+        await KillAsync(node);
+        if (Directory.Exists(DirectoryOf(node)))
+        {
+            Directory.Delete(DirectoryOf(node), recursive: true);
+        }
+
+        await StartAsync(node, standby: true);
     }
 
     /// <summary>Runs a statement on the primary.</summary>

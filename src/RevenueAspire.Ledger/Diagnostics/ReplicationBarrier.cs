@@ -17,25 +17,39 @@ public static class ReplicationBarrier
     {
         ArgumentNullException.ThrowIfNull(database);
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        var isUnconfirmed = false;
-        void Watch(object sender, NpgsqlNoticeEventArgs notice) => isUnconfirmed |= notice.Notice.Routine == Replication.WaitRoutine;
-        connection.Notice += Watch;
-        try
-        {
-            // A time-out would cancel the wait on the server.
-            await using var command = new NpgsqlCommand(Replication.Barrier, connection) { CommandTimeout = 0 };
-            await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            connection.Notice -= Watch;
-        }
+        using var confirmation = new CommitConfirmation(connection);
 
-        if (isUnconfirmed)
+        // A time-out would cancel the wait on the server.
+        await using var command = new NpgsqlCommand(Replication.Barrier, connection) { CommandTimeout = 0 };
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        confirmation.Require();
+    }
+}
+
+/// <summary>Notes whether the server ended a commit's wait for its standbys, from its beginning to its disposal. Not thread-safe.</summary>
+internal sealed class CommitConfirmation : IDisposable
+{
+    private readonly NpgsqlConnection _connection;
+    private bool _isUnconfirmed;
+
+    public CommitConfirmation(NpgsqlConnection connection)
+    {
+        _connection = connection;
+        _connection.Notice += Watch;
+    }
+
+    /// <exception cref="UnconfirmedCommitException">The wait was ended.</exception>
+    public void Require()
+    {
+        if (_isUnconfirmed)
         {
             throw new UnconfirmedCommitException();
         }
     }
+
+    public void Dispose() => _connection.Notice -= Watch;
+
+    private void Watch(object sender, NpgsqlNoticeEventArgs notice) => _isUnconfirmed |= notice.Notice.Routine == Replication.WaitRoutine;
 }
 
 /// <summary>The server ended a wait for its synchronous standbys: what was committed may be on one machine only.</summary>

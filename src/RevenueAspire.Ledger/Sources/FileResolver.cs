@@ -1,5 +1,6 @@
 using System.Text;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -7,7 +8,8 @@ namespace RevenueAspire.Ledger;
 internal sealed class FileResolver(NpgsqlDataSource database)
 {
     // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql and eventlog.sql have others.
-    private const string Lock = $"select {WriteBatch.CommitSynchronously}, pg_advisory_xact_lock(5641763209170222)";
+    // The message makes each of these transactions write: a repeat that only reads what an unconfirmed attempt has written is then confirmed with it (rule R2).
+    private const string Lock = $"{Replication.Barrier}, pg_advisory_xact_lock(5641763209170222)";
 
     /// <summary>Paths per content.</summary>
     internal const int MaxPaths = 64;
@@ -111,6 +113,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
     private async Task<T> InTransactionAsync<T>(Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        using var confirmation = new CommitConfirmation(connection);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
         await using (var wait = new NpgsqlCommand(Lock, connection))
         {
@@ -120,6 +123,9 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         // Read committed: the queries that follow the wait see what its last holder committed.
         var result = await work(connection).ConfigureAwait(false);
         await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+
+        // Ranges are claimed and merged on the strength of this answer: a failover must not take it back.
+        confirmation.Require();
         return result;
     }
 

@@ -48,6 +48,28 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
         await waiting;
     }
 
+    [Fact]
+    public async Task R1_a_file_is_not_known_before_the_standbys_have_it_and_a_repeat_that_writes_nothing_waits_too()
+    {
+        await using var database = NpgsqlDataSource.Create(_server!.ConnectionString());
+        await LedgerSchema.ApplyAsync(database, CancellationToken.None);
+        var sources = new SourceRegistry(database);
+        var attempt = Guid.NewGuid();
+        FileDigest[] digests = [new FileDigest(10, new byte[32])];
+        await SetAsync("synchronous_standby_names", "absent");
+
+        for (var repeat = 0; repeat < 2; repeat++)
+        {
+            var resolving = sources.ResolveFileAsync(attempt, "events.jsonl", digests, CancellationToken.None);
+            await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+            await Assert.ThrowsAsync<UnconfirmedCommitException>(() => resolving);
+        }
+
+        await SetAsync("synchronous_standby_names", "");
+        var resolved = await sources.ResolveFileAsync(attempt, "events.jsonl", digests, CancellationToken.None);
+        Assert.Equal((FileMatch.New, attempt), (resolved.Match, Assert.Single(resolved.Sources).Id));
+    }
+
     public async ValueTask DisposeAsync()
     {
         if (_database is not null)

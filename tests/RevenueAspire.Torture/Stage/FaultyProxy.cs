@@ -96,7 +96,11 @@ internal sealed class FaultyProxy : IAsyncDisposable
         {
             try
             {
-                var connection = new Connection(await _listener.AcceptTcpClientAsync(_stop.Token));
+                var client = await _listener.AcceptTcpClientAsync(_stop.Token);
+
+                // A pooler passes an answer on in pieces: each would wait 40 ms for the acknowledgement of the one before.
+                client.NoDelay = true;
+                var connection = new Connection(client);
                 if (_refuses)
                 {
                     connection.Close();
