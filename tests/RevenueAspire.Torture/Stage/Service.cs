@@ -8,6 +8,9 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
 {
     private readonly SemaphoreSlim _gate = new(1);
     private ServiceProcess? _process;
+    private const int EndedBySigterm = 143;
+    private static readonly TimeSpan StartingTime = TimeSpan.FromSeconds(5);
+
     private DateTime _started;
 
     public string Name => name;
@@ -45,7 +48,9 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
         {
             try
             {
-                if (await _process.TerminateAsync(TimeSpan.FromSeconds(30)) is not 0 and var code)
+                // SIGTERM ends a runtime that has not yet come to the program's own handler, with 128 + 15. Nothing was begun then.
+                var isStarting = DateTime.UtcNow - _started < StartingTime;
+                if (await _process.TerminateAsync(TimeSpan.FromSeconds(30)) is not 0 and var code && !(isStarting && code == EndedBySigterm))
                 {
                     violations.Add(ViolationKind.Other, $"{name} ended with {code} when it was asked to end");
                 }
