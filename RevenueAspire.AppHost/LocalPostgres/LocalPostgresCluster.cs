@@ -26,7 +26,7 @@ internal sealed class LocalPostgresCluster
         _saved = ClusterRoles.Read(_rolesFile, _names);
     }
 
-    /// <summary>Password of user postgres on all servers; set anew at each start.</summary>
+    /// <summary>Password of user postgres on all servers; set at each start.</summary>
     public ParameterResource Password { get; }
 
     /// <summary>All servers.</summary>

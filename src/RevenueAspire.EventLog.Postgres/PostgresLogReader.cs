@@ -127,19 +127,10 @@ public sealed class PostgresLogReader : ILogReader
     /// <summary>Whether a commit that is later than all that is visible reached its quorum. Its time-out ends nothing but the wait of this empty commit.</summary>
     private static bool IsConfirmed(NpgsqlConnection connection)
     {
-        var isConfirmed = true;
-        void Watch(object sender, NpgsqlNoticeEventArgs notice) => isConfirmed &= notice.Notice.Routine != Replication.WaitRoutine;
-        connection.Notice += Watch;
-        try
-        {
-            using var barrier = new NpgsqlCommand(Replication.Barrier, connection) { CommandTimeout = ConfirmSeconds };
-            barrier.ExecuteNonQuery();
-            return isConfirmed;
-        }
-        finally
-        {
-            connection.Notice -= Watch;
-        }
+        using var confirmation = new CommitConfirmation(connection);
+        using var barrier = new NpgsqlCommand(Replication.Barrier, connection) { CommandTimeout = ConfirmSeconds };
+        barrier.ExecuteNonQuery();
+        return !confirmation.IsMissing;
     }
 
     /// <summary>Copies bytes from a log offset on, never past the end.</summary>

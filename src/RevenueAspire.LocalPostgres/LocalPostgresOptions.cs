@@ -14,7 +14,7 @@ public sealed class LocalPostgresOptions
     /// <summary>Password of user postgres, without control characters; set before every start, so that it always fits, also on an old data directory. A standby must get its primary's.</summary>
     public required string Password { get; init; }
 
-    /// <summary>Makes the server a hot standby (read-only) that follows another server of this machine until it is promoted; null: a server of its own.
+    /// <summary>Makes the server a hot standby (read-only) that follows another server of this machine until it is promoted; null: an independent server.
     /// A standby's data directory is followed up from where it ends. It is replaced by a new copy, complete before the old one goes, when the primary no
     /// longer has the log that it lacks, and when it was a primary's: that may hold commits of which no other server knows. A data directory of another
     /// cluster is refused while the primary answers. Settings such as max_connections must be at least the primary's.</summary>

@@ -102,7 +102,7 @@ public sealed class ReplicaTests : IDisposable
     private static Task<ExecuteCommandResult> ExecuteAsync(RunningModel model, string resource, string command) =>
         model.App.ResourceCommands.ExecuteCommandAsync(resource, command);
 
-    /// <summary>Sends events one after the other, each with a key and a user of its own, and repeats an event until it is acknowledged.</summary>
+    /// <summary>Sends events one after the other, each with its own key and user, and repeats an event until it is acknowledged.</summary>
     private sealed class Load : IAsyncDisposable
     {
         private readonly ConcurrentDictionary<string, long> _acknowledged = [];

@@ -12,9 +12,6 @@ namespace RevenueAspire.EventLog.Postgres.Writing;
 /// <param name="Known">Keys that are known already: then nothing was written.</param>
 internal readonly record struct CommitOutcome(bool Moved, List<KnownKey> Known);
 
-/// <summary>The server ended the wait for its synchronous standbys: the commit is on one machine only, and in doubt (rule R1).</summary>
-internal sealed class UnconfirmedAppendException() : IOException("the database's synchronous standbys have not confirmed the commit");
-
 /// <summary>The writer's connection, with the right to append to one log: every append names the log's end and the epoch that this session has raised. Not thread-safe.</summary>
 internal sealed class LogSession : IAsyncDisposable
 {
@@ -58,12 +55,12 @@ internal sealed class LogSession : IAsyncDisposable
     private readonly NpgsqlCommand _appendKeyed;
     private readonly NpgsqlParameter<ReadOnlyMemory<byte>>[] _bytes = [Bytea(), Bytea()];
 
-    private bool _isUnconfirmed;
+    private readonly CommitConfirmation _confirmation;
 
     private LogSession(NpgsqlConnection connection)
     {
         _connection = connection;
-        _connection.Notice += (_, notice) => _isUnconfirmed |= notice.Notice.Routine == Replication.WaitRoutine;
+        _confirmation = new CommitConfirmation(connection);
         _append = Command(AppendSql, _bytes[0]);
         _appendKeyed = Command(AppendKeyedSql, _bytes[1]);
         _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Bytea });
@@ -123,7 +120,7 @@ internal sealed class LogSession : IAsyncDisposable
     /// <summary>Appends in one statement, which is one transaction: end, batch and keys, or nothing.</summary>
     /// <remarks>Has no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one machine (rule R1). The caller may stop waiting.</remarks>
     /// <exception cref="NpgsqlException">As Postgres gives it: 23505 when another process wrote one of the keys meanwhile.</exception>
-    /// <exception cref="UnconfirmedAppendException">In doubt: an operator or the server ended the wait for the standbys.</exception>
+    /// <exception cref="UnconfirmedCommitException">In doubt: an operator or the server ended the wait for the standbys.</exception>
     public async Task<CommitOutcome> AppendAsync(Batch batch)
     {
         var keyed = batch.Keys.Keys.Length > 0;
@@ -162,7 +159,7 @@ internal sealed class LogSession : IAsyncDisposable
         }
 
         // The warning arrives with the commit, after the rows.
-        RequireConfirmed();
+        _confirmation.Require();
         if (known.Count > 0 && hasStandbys)
         {
             // A commit whose wait was cancelled is visible too. One later commit that its quorum has covers it (rule R2).
@@ -208,6 +205,7 @@ internal sealed class LogSession : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        _confirmation.Dispose();
         await _append.DisposeAsync().ConfigureAwait(false);
         await _appendKeyed.DisposeAsync().ConfigureAwait(false);
         await _connection.DisposeAsync().ConfigureAwait(false);
@@ -235,7 +233,7 @@ internal sealed class LogSession : IAsyncDisposable
         }
 
         // This commit is later than the one in doubt: once its quorum has it, what it read is settled (rule R1).
-        RequireConfirmed();
+        _confirmation.Require();
         if (!isClosed)
         {
             OpeningCommit = Stopwatch.GetElapsedTime(started);
@@ -254,7 +252,7 @@ internal sealed class LogSession : IAsyncDisposable
         };
         var started = Stopwatch.GetTimestamp();
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-        RequireConfirmed();
+        _confirmation.Require();
         OpeningCommit = Stopwatch.GetElapsedTime(started);
         (LogId, End, Epoch) = (logId, 0, 0);
     }
@@ -263,23 +261,14 @@ internal sealed class LogSession : IAsyncDisposable
     {
         await using var barrier = new NpgsqlCommand(Replication.Barrier, _connection) { CommandTimeout = 0 };
         await barrier.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
-        RequireConfirmed();
+        _confirmation.Require();
     }
 
     internal async Task ExecuteAsync(string sql, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(sql, _connection);
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
-        RequireConfirmed();
-    }
-
-    /// <exception cref="UnconfirmedAppendException">A commit of this session is on one machine only.</exception>
-    private void RequireConfirmed()
-    {
-        if (_isUnconfirmed)
-        {
-            throw new UnconfirmedAppendException();
-        }
+        _confirmation.Require();
     }
 
     private NpgsqlCommand Command(string sql, NpgsqlParameter bytes) => new(sql, _connection)

@@ -115,7 +115,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     }
 
     /// <summary>Under load, lets those callers run that are about to queue as much as the last commit took: half as many commits then carry twice as much each.</summary>
-    /// <remarks>It gives the processor away and never sleeps: where nobody else wants it, and always for a lone append, the commit begins at once.</remarks>
+    /// <remarks>It yields the processor and never sleeps. With an idle processor, and always for a lone append, the commit begins at once.</remarks>
     private void GatherMore()
     {
         if (_lastCommitGroups < ManyGroups)

@@ -71,7 +71,7 @@ internal interface ILogStore
 /// <summary>Hears of a call that takes long. Called on the writer's thread.</summary>
 internal interface ICommitObserver
 {
-    /// <summary>Nobody should wait any longer: the groups of the call are answered as in doubt, and new ones are refused until the call has ended.</summary>
+    /// <summary>Ends the wait of the callers: the groups of the call are answered as in doubt, and new ones are refused until the call has ended.</summary>
     void Overdue(WriterState state, string reason);
 }
 

@@ -25,36 +25,3 @@ public static class ReplicationBarrier
         confirmation.Require();
     }
 }
-
-/// <summary>Notes whether the server ended a commit's wait for its standbys, from its beginning to its disposal. Not thread-safe.</summary>
-internal sealed class CommitConfirmation : IDisposable
-{
-    private readonly NpgsqlConnection _connection;
-    private bool _isUnconfirmed;
-
-    public CommitConfirmation(NpgsqlConnection connection)
-    {
-        _connection = connection;
-        _connection.Notice += Watch;
-    }
-
-    /// <exception cref="UnconfirmedCommitException">The wait was ended.</exception>
-    public void Require()
-    {
-        if (_isUnconfirmed)
-        {
-            throw new UnconfirmedCommitException();
-        }
-    }
-
-    public void Dispose() => _connection.Notice -= Watch;
-
-    private void Watch(object sender, NpgsqlNoticeEventArgs notice) => _isUnconfirmed |= notice.Notice.Routine == Replication.WaitRoutine;
-}
-
-/// <summary>The server ended a wait for its synchronous standbys: what was committed may be on one machine only.</summary>
-public sealed class UnconfirmedCommitException() : NpgsqlException("the database's synchronous standbys have not confirmed what was written")
-{
-    /// <inheritdoc/>
-    public override bool IsTransient => true;
-}

@@ -1,5 +1,6 @@
 using Npgsql;
 using RevenueAspire.LocalPostgres;
+using RevenueAspire.Postgres;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests.Diagnostics;
