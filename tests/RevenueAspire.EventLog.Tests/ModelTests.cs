@@ -322,9 +322,9 @@ internal sealed class ModelSchedule
 
         using var reader = EventLogReader.Open(Folder, _disk.Running);
         var mark = reader.ReadDurableMark();
-        if (_writer!.Status.State == WriterState.Failed && mark == 0)
+        if (_writer!.Status.State == WriterState.Failed && mark == reader.FirstOffset)
         {
-            // A mark that was torn by a failed write says nothing until recovery has written it again.
+            // A failed write tore the mark. Until recovery writes it again, a new reader may read nothing.
             return;
         }
 
