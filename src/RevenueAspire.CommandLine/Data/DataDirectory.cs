@@ -90,7 +90,7 @@ public static class DataDirectory
                 Directory.CreateDirectory(directory, PassableByOthers);
             }
 
-            if (OwnFile.ProblemOfDirectory(directory) is { } problem)
+            if (FindProblem(FileStatus.Find(directory, followLink: false)) is { } problem)
             {
                 throw new StartupException($"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it elsewhere, or choose another with Data:Directory (Data__Directory in the environment).");
             }
@@ -107,6 +107,13 @@ public static class DataDirectory
             throw new StartupException($"The data directory {directory} cannot be made: {exception.Message} Choose another with Data:Directory (Data__Directory in the environment).", exception);
         }
     }
+
+    /// <summary>Why another user may have made a directory, or can change it; else null.</summary>
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+    private static string? FindProblem(FileStatus? status) => status is not { IsDirectory: true } found ? "it is not a directory"
+        : !found.IsOwn ? "it belongs to another user"
+        : found.IsWritableByOthers ? "others than its owner can write to it"
+        : null;
 
     private static string? FindClone(string directory)
     {

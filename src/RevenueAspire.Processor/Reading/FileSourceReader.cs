@@ -27,7 +27,7 @@ internal sealed class FileSourceReader : ISourceReader
     /// <exception cref="UserErrorException">Missing, a directory, unreadable, or not a regular file.</exception>
     public static FileSourceReader Open(string path, int maxLineBytes)
     {
-        if (FileKind.IsSpecial(path))
+        if (IsSpecial(path))
         {
             throw NotRegular(path);
         }
@@ -61,6 +61,19 @@ internal sealed class FileSourceReader : ISourceReader
     /// <param name="spool">Taken over.</param>
     /// <param name="maxLineBytes">Longest line.</param>
     public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) => new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
+
+    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not tell, opening it decides.</summary>
+    private static bool IsSpecial(string path)
+    {
+        try
+        {
+            return OperatingSystem.IsLinux() && FileStatus.Find(path) is { IsDirectory: false, IsRegularFile: false };
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     private static UserErrorException NotRegular(string path) =>
         new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
