@@ -24,7 +24,6 @@ public sealed class PostgresLogStore : ILogStore
     private readonly NpgsqlDataSource _database;
     private readonly ILogger<PostgresLogStore> _logger;
     private readonly CommitWait _commitWait;
-    private readonly PostgresLogCaretaker _caretaker;
 
     private readonly Lock _gate = new();
     private (Guid LogId, long DurableMark) _position;
@@ -43,7 +42,7 @@ public sealed class PostgresLogStore : ILogStore
         (_database, _logger, DoubtPatience) = (database, logger, doubtPatience);
         _upkeep = new SessionUpkeep(aliveInterval);
         _commitWait = new CommitWait(database, doubtPatience);
-        _caretaker = new PostgresLogCaretaker(database, options, logger);
+        Retention = new PostgresLogRetention(database, options, logger);
         var place = new NpgsqlConnectionStringBuilder(database.ConnectionString);
         Name = $"Postgres {place.Host}:{place.Port}/{place.Database}";
     }
@@ -62,7 +61,7 @@ public sealed class PostgresLogStore : ILogStore
     public TimeSpan OpeningFsync { get; private set; }
 
     /// <inheritdoc/>
-    public TimeSpan RemovalInterval => TimeSpan.FromSeconds(20);
+    public ILogRetention Retention { get; }
 
     /// <inheritdoc/>
     public TimeSpan DoubtPatience { get; }
@@ -281,19 +280,6 @@ public sealed class PostgresLogStore : ILogStore
         {
             DatabaseErrors.DropConnections(_database, exception);
             throw new IOException($"{Name}: {PostgresLogErrors.Describe(exception)}", exception);
-        }
-    }
-
-    async Task ILogStore.RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _caretaker.TidyAsync(findApplied, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            DatabaseErrors.DropConnections(_database, exception);
-            throw;
         }
     }
 

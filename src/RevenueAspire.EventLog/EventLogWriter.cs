@@ -31,8 +31,8 @@ public sealed class EventLogWriter : IAsyncDisposable
     /// <summary>How long the store took to make something durable when the log was opened; zero when it refused.</summary>
     public TimeSpan OpeningFsync => _store.OpeningFsync;
 
-    /// <summary>Between two calls of <see cref="RemoveAppliedAsync"/>.</summary>
-    public TimeSpan RemovalInterval => _store.RemovalInterval;
+    /// <summary>Removes what the ledger has.</summary>
+    public ILogRetention Retention => _store.Retention;
 
     /// <summary>Reads which idempotency keys are remembered now. Its id is empty before the store was reached for the first time.</summary>
     /// <exception cref="IOException">The store cannot be asked at present.</exception>
@@ -85,12 +85,6 @@ public sealed class EventLogWriter : IAsyncDisposable
     /// <summary>Lists this log and the other logs that its store holds, the oldest first.</summary>
     /// <exception cref="IOException">The store cannot be read now.</exception>
     public ValueTask<IReadOnlyList<LogExtent>> ListLogsAsync(CancellationToken cancellationToken) => _store.ListAsync(cancellationToken);
-
-    /// <summary>Removes what the ledger has, as far as <see cref="EventLogOptions.Retention"/> allows (rule L10). One call at a time, beside appends and reads.</summary>
-    /// <param name="findApplied">The offset through which the ledger has a log, durably; null when it does not know the log.</param>
-    /// <param name="cancellationToken">Stops between two steps.</param>
-    public Task RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken) =>
-        _store.RemoveAppliedAsync(findApplied, cancellationToken);
 
     /// <summary>Refuses new appends, writes and acknowledges the queued ones, releases the log. Each call waits for the end.</summary>
     public ValueTask DisposeAsync() => _loop.DisposeAsync();

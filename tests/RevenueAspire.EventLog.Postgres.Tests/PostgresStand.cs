@@ -49,13 +49,13 @@ internal sealed class PostgresStand : LogStand
 
     public override async Task ForgetKeysAsync(int window)
     {
-        await PostgresLogCare.ForgetKeysAsync(_database!.Database, window, CancellationToken.None);
+        await PostgresLogRetention.ForgetKeysAsync(_database!.Database, window, CancellationToken.None);
         await _database.ExecuteAsync("update event_log_memory set announced_at = announced_at - interval '2 minutes'");
-        await PostgresLogCare.ForgetKeysAsync(_database.Database, window, CancellationToken.None);
+        await PostgresLogRetention.ForgetKeysAsync(_database.Database, window, CancellationToken.None);
     }
 
     public override Task RemoveAppliedAsync(EventLogWriter log, long applied, long retainBytes) =>
-        PostgresLogCare.RemoveAppliedAsync(_database!.Database, log.LogId, applied - FileLogStore.ComparedBytes, retainBytes, CancellationToken.None);
+        PostgresLogRetention.RemoveBatchesAsync(_database!.Database, log.LogId, applied - SegmentRetention.ComparedBytes, retainBytes, CancellationToken.None);
 
     public override async ValueTask DisposeAsync()
     {

@@ -39,7 +39,7 @@ internal sealed class FileStand : LogStand
 
     public override Task RemoveAppliedAsync(EventLogWriter log, long applied, long retainBytes)
     {
-        log.Files().RemoveApplied(applied, retainBytes);
+        log.Files().Retention.RemoveApplied(applied, retainBytes);
         return Task.CompletedTask;
     }
 

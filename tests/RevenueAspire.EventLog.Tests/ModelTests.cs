@@ -160,7 +160,7 @@ internal sealed class ModelSchedule
 
         try
         {
-            History.Add($"retention: {_writer!.Files().RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before {_writer!.Files().FirstOffset} of {_applied}");
+            History.Add($"retention: {_writer!.Files().Retention.RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before {_writer!.Files().FirstOffset} of {_applied}");
         }
         catch (PowerCutException)
         {

@@ -24,8 +24,8 @@ internal interface ILogStore
     /// <summary>Time until <see cref="Maintain"/> is due, counted from now.</summary>
     TimeSpan MaintenanceDue { get; }
 
-    /// <summary>Between two passes of <see cref="RemoveAppliedAsync"/>.</summary>
-    TimeSpan RemovalInterval { get; }
+    /// <summary>Removes what the ledger has. Beside all other calls.</summary>
+    ILogRetention Retention { get; }
 
     /// <summary>Finds a key whose first attempt is durable. Called under the writer's lock.</summary>
     bool TryGetKey(UInt128 key, out KnownKey known);
@@ -64,9 +64,6 @@ internal interface ILogStore
 
     /// <summary>Lists the logs of the medium. Thread-safe.</summary>
     ValueTask<IReadOnlyList<LogExtent>> ListAsync(CancellationToken cancellationToken);
-
-    /// <summary>Removes what the ledger has (rule L10). One call at a time, beside all other calls.</summary>
-    Task RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken);
 }
 
 /// <summary>Hears of a call that takes long. Called on the writer's thread.</summary>

@@ -8,7 +8,7 @@ using RevenueAspire.EventLog.Postgres.Writing;
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
 /// <summary>What stays of processes that have ended, however many.</summary>
-public sealed class CaretakerTests
+public sealed class RetentionTests
 {
     private const int Processes = 12, Commits = 3, CommitBytes = 1_000;
 
@@ -18,7 +18,7 @@ public sealed class CaretakerTests
         await using var database = await PostgresLog.CreateAsync();
         var ids = await RunProcessesAsync(database);
         var before = ids.ConvertAll(id => database.Read(id));
-        await TidyAsync(database, LogRetention.Off);
+        await RunAsync(database, LogRetention.Off);
 
         Assert.Equal((long)Processes, await database.ScalarAsync<long>("select count(*) from event_log_batch"));
         Assert.Equal(before, ids.ConvertAll(id => database.Read(id)));
@@ -29,13 +29,13 @@ public sealed class CaretakerTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var ids = await RunProcessesAsync(database);
-        await TidyTwiceAsync(database, retainBytes: 7_500);
+        await RunTwiceAsync(database, retainBytes: 7_500);
 
         // The third is one row by now, of which a part is asked for.
         Assert.Equal(9_000m, await database.ScalarAsync<decimal>("select sum(to_offset - from_offset) from event_log_batch"));
         Assert.Equal(3, (await PostgresLogs.ListAsync(database.Database, CancellationToken.None)).TakeLast(3).Count(log => log.FirstOffset < log.End));
 
-        await TidyTwiceAsync(database, retainBytes: 0);
+        await RunTwiceAsync(database, retainBytes: 0);
         Assert.Equal(0L, await database.ScalarAsync<long>("select count(*) from event_log_batch"));
         var log = await database.OpenAsync();
         Assert.Equal(ReceiptLookup.Record, await log.LookUpAsync(new Receipt(ids[0], 0), CancellationToken.None));
@@ -46,13 +46,13 @@ public sealed class CaretakerTests
     {
         await using var database = await PostgresLog.CreateAsync();
         await RunProcessesAsync(database);
-        await TidyTwiceAsync(database, retainBytes: 0, applied: null);
-        await TidyTwiceAsync(database, retainBytes: 0, applied: (Commits * CommitBytes) - 1);
+        await RunTwiceAsync(database, retainBytes: 0, applied: null);
+        await RunTwiceAsync(database, retainBytes: 0, applied: (Commits * CommitBytes) - 1);
         Assert.Equal((long)Processes * Commits, await database.ScalarAsync<long>("select count(*) from event_log_batch"));
     }
 
     [Fact]
-    public async Task More_rows_than_are_listed_at_a_time_fold_into_one_as_well()
+    public async Task More_rows_than_are_listed_at_a_time_become_one_as_well()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -66,22 +66,22 @@ public sealed class CaretakerTests
             update event_log set end_offset = 4100 * {line.Length} where log_id = '{id}'
             """));
 
-        Assert.Equal(4099, await PostgresLogCare.FoldAsync(database.Database, id, long.MaxValue, CancellationToken.None));
+        Assert.Equal(4099, await LogCompaction.RunAsync(database.Database, id, long.MaxValue, CancellationToken.None));
         Assert.Equal(string.Concat(Enumerable.Repeat(Encoding.UTF8.GetString(line), 4100)), database.Read(id));
     }
 
     [Fact]
-    public void A_folded_batch_takes_the_place_of_those_in_it()
+    public void A_merged_batch_takes_the_place_of_those_in_it()
     {
         var cache = new BatchCache(1000);
-        var (first, second, folded, next) = (Batch(0, 10), Batch(10, 20), Batch(0, 20), Batch(20, 30));
+        var (first, second, merged, next) = (Batch(0, 10), Batch(10, 20), Batch(0, 20), Batch(20, 30));
         cache.Add(first);
         cache.Add(next);
         cache.Add(second);
         Assert.Same(second, cache.Find(15));
-        cache.Add(folded);
-        Assert.Same(folded, cache.Find(15));
-        Assert.Same(folded, cache.Find(5));
+        cache.Add(merged);
+        Assert.Same(merged, cache.Find(15));
+        Assert.Same(merged, cache.Find(5));
         Assert.Same(next, cache.Find(20));
         Assert.Null(cache.Find(30));
 
@@ -89,14 +89,14 @@ public sealed class CaretakerTests
     }
 
     /// <summary>What a pass finds finished, the next one may remove.</summary>
-    private static Task TidyTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes) => TidyAsync(database, LogRetention.Applied, retainBytes, applied, passes: 2);
+    private static Task RunTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes) => RunAsync(database, LogRetention.Applied, retainBytes, applied, passes: 2);
 
-    private static async Task TidyAsync(PostgresLog database, LogRetention retention, long retainBytes = 0, long? applied = Commits * CommitBytes, int passes = 1)
+    private static async Task RunAsync(PostgresLog database, LogRetention retention, long retainBytes = 0, long? applied = Commits * CommitBytes, int passes = 1)
     {
-        var caretaker = new PostgresLogCaretaker(database.Database, new EventLogOptions { Retention = retention, RetainBytes = retainBytes }, NullLogger.Instance);
+        var log = new PostgresLogRetention(database.Database, new EventLogOptions { Retention = retention, RetainBytes = retainBytes }, NullLogger.Instance);
         for (var pass = 0; pass < passes; pass++)
         {
-            await caretaker.TidyAsync((_, _) => Task.FromResult(applied), CancellationToken.None);
+            await log.RemoveAppliedAsync((_, _) => Task.FromResult(applied), CancellationToken.None);
         }
     }
 
