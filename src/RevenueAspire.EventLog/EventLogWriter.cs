@@ -105,3 +105,16 @@ public sealed class EventLogWriter : IAsyncDisposable
     /// <summary>The end of the thread.</summary>
     internal void Close() => _loop.Close();
 }
+
+/// <summary>A log and what is kept of it.</summary>
+/// <param name="LogId">Its id.</param>
+/// <param name="FirstOffset">Retention has removed everything up to this offset.</param>
+/// <param name="End">Its durable mark.</param>
+/// <param name="IsClosed">Whether nothing is appended to it any more.</param>
+public readonly record struct LogExtent(Guid LogId, long FirstOffset, long End, bool IsClosed);
+
+/// <summary>Which idempotency keys are remembered: those of keyed records from a position on, in the order in which they became known.</summary>
+/// <param name="Id">Whose positions these are: they compare only under the same id.</param>
+/// <param name="From">Keys at or behind this position are remembered (0 while none was forgotten).</param>
+/// <param name="Through">Position behind everything that is known so far.</param>
+public readonly record struct KeyMemory(Guid Id, long From, long Through);

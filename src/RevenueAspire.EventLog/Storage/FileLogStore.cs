@@ -90,7 +90,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     string? ILogStore.OpeningError => OpeningError;
 
-    TimeSpan ILogStore.DoubtPatience => TimeSpan.Zero;
+    TimeSpan ILogStore.InDoubtTimeout => TimeSpan.Zero;
 
     TimeSpan ILogStore.MaintenanceDue => _log!.HasReserve ? IdleAfter : IdleCheckInterval;
 
@@ -178,7 +178,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     /// <summary>Opens everything again (rule L7). This process knows its mark and that no append above it was acknowledged, so those bytes are cut off: a repeat of what failed, keyed or not,
     /// is appended once. Should the process end before that, the start keeps what the disk then holds together with its keys, so that a keyed repeat finds it.</summary>
-    Doubt ILogStore.Recover(ICommitObserver observer, CancellationToken stop)
+    InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         try
         {
@@ -197,7 +197,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
 
         (_isLost, _isFailing) = (false, false);
-        return Doubt.NotAppended;
+        return InDoubtOutcome.NotAppended;
     }
 
     void ILogStore.Maintain(CancellationToken stop)

@@ -7,7 +7,7 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
 /// <summary>The log in Postgres, each test in a database of its own.</summary>
-internal sealed class PostgresStand : LogStand
+internal sealed class PostgresLogFixture : LogFixture
 {
     /// <summary>So often it is looked at which keys are remembered.</summary>
     private static readonly TimeSpan AliveInterval = TimeSpan.FromMilliseconds(200);

@@ -1,7 +1,7 @@
 namespace RevenueAspire.EventLog.Tests.Contract;
 
 /// <summary>Where one test keeps its log, with one engine: opens it, reads it, holds it up, has it refused and tidies it.</summary>
-internal abstract class LogStand : IAsyncDisposable
+internal abstract class LogFixture : IAsyncDisposable
 {
     /// <summary>Opens a log as a process of the API does, and waits until it accepts. The one before must be disposed of. The stand disposes of what is still open.</summary>
     public abstract Task<EventLogWriter> OpenAsync(Action<EventLogOptions>? change = null);

@@ -4,7 +4,7 @@ namespace RevenueAspire.EventLog.Writing;
 /// <remarks>Filled by one thread; then each work item takes the next outcome until none is left. A caller that holds its work item up holds up only what no other work item takes: a turn of a few
 /// outcomes has one work item, and no turn has more than there are processors, so what continues here must not block.
 /// The last work item to end makes the object ready to be filled again: <see cref="RunOnPool"/> of the same thread finds it there.</remarks>
-internal sealed class Answers : IThreadPoolWorkItem
+internal sealed class Completions : IThreadPoolWorkItem
 {
     /// <summary>So few outcomes are not worth a further work item.</summary>
     private const int WorthAWorkItem = 8;
@@ -13,22 +13,22 @@ internal sealed class Answers : IThreadPoolWorkItem
     private const int MaxSpares = 4;
 
     private readonly List<(PendingAppend Pending, AppendResult Result)> _outcomes = [];
-    private readonly System.Collections.Concurrent.ConcurrentQueue<Answers> _spares;
+    private readonly System.Collections.Concurrent.ConcurrentQueue<Completions> _spares;
     private int _next;
     private int _working;
 
-    public Answers()
-        : this(new System.Collections.Concurrent.ConcurrentQueue<Answers>())
+    public Completions()
+        : this(new System.Collections.Concurrent.ConcurrentQueue<Completions>())
     {
     }
 
-    private Answers(System.Collections.Concurrent.ConcurrentQueue<Answers> spares) => _spares = spares;
+    private Completions(System.Collections.Concurrent.ConcurrentQueue<Completions> spares) => _spares = spares;
 
     public void Add(PendingAppend pending, in AppendResult result) => _outcomes.Add((pending, result));
 
     /// <summary>Hands everything out on the thread pool.</summary>
     /// <returns>What to fill next.</returns>
-    public Answers RunOnPool()
+    public Completions RunOnPool()
     {
         if (_outcomes.Count == 0)
         {
@@ -43,19 +43,19 @@ internal sealed class Answers : IThreadPoolWorkItem
             ThreadPool.UnsafeQueueUserWorkItem(this, preferLocal: false);
         }
 
-        return _spares.TryDequeue(out var spare) ? spare : new Answers(_spares);
+        return _spares.TryDequeue(out var spare) ? spare : new Completions(_spares);
     }
 
     /// <summary>Hands everything out on the calling thread, and starts empty.</summary>
-    public void RunHere()
+    public void RunInline()
     {
-        HandOut();
+        CompleteAll();
         Clear();
     }
 
     void IThreadPoolWorkItem.Execute()
     {
-        HandOut();
+        CompleteAll();
         if (Interlocked.Decrement(ref _working) == 0 && _spares.Count < MaxSpares)
         {
             Clear();
@@ -63,7 +63,7 @@ internal sealed class Answers : IThreadPoolWorkItem
         }
     }
 
-    private void HandOut()
+    private void CompleteAll()
     {
         while (Interlocked.Increment(ref _next) - 1 is var index && index < _outcomes.Count)
         {

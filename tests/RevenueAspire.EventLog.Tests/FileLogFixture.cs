@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.EventLog.Tests;
 
 /// <summary>The log in files, on the real disk.</summary>
-internal sealed class FileStand : LogStand
+internal sealed class FileLogFixture : LogFixture
 {
     private readonly TempDirectory _directory = new();
     private readonly GatedFileSystem _files = new();

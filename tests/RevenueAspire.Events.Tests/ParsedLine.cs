@@ -3,29 +3,29 @@ using System.Buffers;
 namespace RevenueAspire.Events.Tests;
 
 /// <summary>What a parser said about a line, in a form that can be compared and printed.</summary>
-internal sealed record Answer(ParseOutcome Outcome, RejectReason Reason, string? UserIdHex, long Value, int Sign, string? Compact = null)
+internal sealed record ParsedLine(ParseOutcome Outcome, RejectReason Reason, string? UserIdHex, long Value, int Sign, string? Compact = null)
 {
-    public static Answer Blank { get; } = new(ParseOutcome.Blank, RejectReason.None, null, 0, 0);
+    public static ParsedLine Blank { get; } = new(ParseOutcome.Blank, RejectReason.None, null, 0, 0);
 
-    public static Answer Rejected(RejectReason reason) => new(ParseOutcome.Rejected, reason, null, 0, 0);
+    public static ParsedLine Rejected(RejectReason reason) => new(ParseOutcome.Rejected, reason, null, 0, 0);
 
-    public static Answer Of(ParseOutcome outcome, in ParsedEvent parsed) =>
+    public static ParsedLine Of(ParseOutcome outcome, in ParsedEvent parsed) =>
         new(outcome, parsed.Reason, outcome == ParseOutcome.Event ? Convert.ToHexString(parsed.UserId) : null, parsed.Value, parsed.Sign);
 
-    public static Answer FromParse(EventParser parser, ReadOnlySpan<byte> line)
+    public static ParsedLine FromParse(EventParser parser, ReadOnlySpan<byte> line)
     {
         var outcome = parser.Parse(line, out var parsed);
         return Of(outcome, parsed);
     }
 
-    public static Answer FromGeneralPath(EventParser parser, ReadOnlySpan<byte> line)
+    public static ParsedLine FromGeneralPath(EventParser parser, ReadOnlySpan<byte> line)
     {
         var outcome = parser.ParseGeneral(line, out var parsed, out _);
         return Of(outcome, parsed);
     }
 
     /// <summary>The answer of ParseAndCompact, with what it wrote as Latin-1 (which shows each byte).</summary>
-    public static Answer FromCompact(EventParser parser, ReadOnlySpan<byte> line)
+    public static ParsedLine FromCompact(EventParser parser, ReadOnlySpan<byte> line)
     {
         var buffer = new ArrayBufferWriter<byte>();
         var outcome = parser.ParseAndCompact(line, buffer, out var parsed);
