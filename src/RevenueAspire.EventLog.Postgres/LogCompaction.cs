@@ -14,7 +14,8 @@ internal static class LogCompaction
     /// <summary>Rows read at a time, so that no statement takes long.</summary>
     private const int RowsAtATime = 2_000;
 
-    /// <summary>Puts the batches of a closed log that the ledger has into as few rows as possible: one per <see cref="MaxRowBytes"/>. The bytes and their offsets stay the same.</summary>
+    /// <summary>Puts the batches of a closed log that the ledger has into as few rows as possible: one per <see cref="MaxRowBytes"/>.
+    /// The bytes and their offsets stay the same.</summary>
     /// <returns>Rows that went.</returns>
     /// <exception cref="EventLogException">A batch is damaged: it is left as it is.</exception>
     public static async Task<int> RunAsync(NpgsqlDataSource database, Guid logId, long applied, CancellationToken cancellationToken)
@@ -37,13 +38,15 @@ internal static class LogCompaction
         }
     }
 
-    private static async Task<(int Rows, long? Next)> MergeAsync(NpgsqlDataSource database, Guid logId, long from, long applied, CancellationToken cancellationToken)
+    private static async Task<(int Rows, long? Next)> MergeAsync(
+        NpgsqlDataSource database, Guid logId, long from, long applied, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
 
         // One at a time, and never while retention removes: both take the log's row first.
-        await using (var hold = new NpgsqlCommand("select from event_log where log_id = $1 and is_closed for update", connection) { Parameters = { new() { Value = logId } } })
+        await using (var hold = new NpgsqlCommand(
+            "select from event_log where log_id = $1 and is_closed for update", connection) { Parameters = { new() { Value = logId } } })
         await using (var held = await hold.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
         {
             if (!await held.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -54,7 +57,8 @@ internal static class LogCompaction
 
         var batches = new List<(long From, long To)>();
         await using (var list = new NpgsqlCommand(
-            "select from_offset, to_offset from event_log_batch where log_id = $1 and from_offset >= $2 and to_offset <= $3 order by from_offset limit $4", connection)
+            "select from_offset, to_offset from event_log_batch where log_id = $1 and from_offset >= $2 and to_offset <= $3 order by from_offset limit $4",
+            connection)
         {
             Parameters = { new() { Value = logId }, new() { Value = from }, new() { Value = applied }, new() { Value = RowsAtATime } },
         })
@@ -97,7 +101,8 @@ internal static class LogCompaction
             {
                 Parameters =
                 {
-                    new() { Value = logId }, new() { Value = start }, new() { Value = end }, new() { Value = (short)one.Encoding }, new() { Value = (long)one.Crc },
+                    new() { Value = logId }, new() { Value = start }, new() { Value = end }, new() { Value = (short)one.Encoding },
+                    new() { Value = (long)one.Crc },
                     new NpgsqlParameter<ReadOnlyMemory<byte>> { TypedValue = one.Bytes, NpgsqlDbType = NpgsqlDbType.Bytea },
                 },
             };

@@ -5,7 +5,9 @@ namespace RevenueAspire.EventLog.Postgres;
 /// <summary>All log messages of this project, ids 1100 to 1199.</summary>
 internal static partial class PostgresLogMessages
 {
-    [LoggerMessage(1104, LogLevel.Critical, "{Name}: log {LogId} is gone or not where it was: the database was replaced or restored to an earlier state; what was acknowledged since then is not in it")]
+    [LoggerMessage(1104, LogLevel.Critical,
+        "{Name}: log {LogId} is gone or not where it was: the database was replaced or restored to an earlier state; what was acknowledged since then is not "
+        + "in it")]
     public static partial void Replaced(ILogger logger, string name, Guid logId);
 
     [LoggerMessage(1105, LogLevel.Warning, "{Name}: the log could not be closed at the end: {Reason}")]

@@ -5,7 +5,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Bounds what a database keeps of its logs, however often processes end and others begin. Not thread-safe; any number of processes may have one.</summary>
+/// <summary>Bounds what a database keeps of its logs, however often processes end and others begin. Not thread-safe; any
+/// number of processes may have one.</summary>
 /// <param name="database">The database.</param>
 /// <param name="options">Validated settings.</param>
 /// <param name="logger">Gets what was compacted, and what could not be.</param>
@@ -26,7 +27,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
     /// <inheritdoc/>
     public TimeSpan Interval => TimeSpan.FromSeconds(20);
 
-    /// <summary>Closes the logs of processes that have ended, compacts what the ledger has of them, removes what is no longer retained, and forgets old keys.</summary>
+    /// <summary>Closes the logs of processes that have ended, compacts what the ledger has of them, removes what is no longer
+    /// retained, and forgets old keys.</summary>
     /// <inheritdoc/>
     public async Task RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
     {
@@ -50,7 +52,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         }
     }
 
-    /// <summary>Closes the logs of processes that have not been heard of: an append of one that wakes up again fails, and it begins another log. Closed logs without an event go
+    /// <summary>Closes the logs of processes that have not been heard of: an append of one that wakes up again fails, and it begins
+    /// another log. Closed logs without an event go
     /// a minute later, when nobody reads them any more.</summary>
     /// <returns>How many were closed.</returns>
     internal static async Task<int> CloseEndedAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
@@ -71,7 +74,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
     /// <param name="retainBytes">Bytes before the log's end that stay all the same.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     /// <returns>Rows removed.</returns>
-    internal static async Task<int> RemoveBatchesAsync(NpgsqlDataSource database, Guid logId, long applied, long retainBytes, CancellationToken cancellationToken)
+    internal static async Task<int> RemoveBatchesAsync(
+        NpgsqlDataSource database, Guid logId, long applied, long retainBytes, CancellationToken cancellationToken)
     {
         var removed = 0;
         while (true)
@@ -103,7 +107,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         }
     }
 
-    /// <summary>Forgets all idempotency keys but the newest, in two steps: it announces the end, and removes the keys <see cref="AnnouncedFor"/> later. A client that asked in between is not misled.</summary>
+    /// <summary>Forgets all idempotency keys but the newest, in two steps: it announces the end, and removes the keys <see cref="AnnouncedFor"/> later. A
+    /// client that asked in between is not misled.</summary>
     /// <param name="database">The database.</param>
     /// <param name="window">Keys that stay.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
@@ -128,7 +133,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         await announce.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>A log that is still written keeps its newest bytes; those of ended processes share what the newer ones leave of that, else each start of a process would add to it for good.</summary>
+    /// <summary>A log that is still written keeps its newest bytes; those of ended processes share what the newer ones leave of that, else each start of a
+    /// process would add to it for good.</summary>
     private long RetainedBytes(LogExtent log, long newer) =>
         options.Retention == LogRetention.Off ? long.MaxValue : log.IsClosed ? Math.Max(0, options.RetainBytes - newer) : options.RetainBytes;
 
@@ -141,12 +147,14 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             return;
         }
 
-        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are given the time of a pass to see that.
+        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are
+        // given the time of a pass to see that.
         var isFinished = log.IsClosed && applied >= log.End;
         var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)
         {
-            await RemoveBatchesAsync(database, log.LogId, isAtRest ? applied : applied - SegmentRetention.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
+            await RemoveBatchesAsync(database, log.LogId, isAtRest ? applied : applied - SegmentRetention.ComparedBytes, retainBytes,
+                cancellationToken).ConfigureAwait(false);
         }
 
         if (mayCompact && isFinished)

@@ -8,7 +8,8 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.EventLog.Postgres;
 
 /// <summary>A log in Postgres, one per process: one row per commit, with a synchronous commit. Public members are thread-safe.</summary>
-/// <remarks>The writer's thread waits for each statement: the database takes longer than a change of threads. An append whose outcome is in doubt is neither acknowledged nor refused
+/// <remarks>The writer's thread waits for each statement: the database takes longer than a change of threads. An append whose
+/// outcome is in doubt is neither acknowledged nor refused
 /// until the next session has read it back: see <see cref="LogSession"/>.</remarks>
 public sealed class PostgresLogStore : ILogStore
 {
@@ -34,7 +35,8 @@ public sealed class PostgresLogStore : ILogStore
     /// <summary>Where the commit that is in doubt would end; null when none is.</summary>
     private long? _inDoubtEnd;
 
-    private PostgresLogStore(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresLogStore> logger, TimeSpan aliveInterval, TimeSpan inDoubtTimeout)
+    private PostgresLogStore(
+        NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresLogStore> logger, TimeSpan aliveInterval, TimeSpan inDoubtTimeout)
     {
         (_database, _logger, InDoubtTimeout) = (database, logger, inDoubtTimeout);
         _upkeep = new SessionUpkeep(aliveInterval);
@@ -94,7 +96,8 @@ public sealed class PostgresLogStore : ILogStore
         StartWriter(database, options, loggers, LogSession.Alive / 3);
 
     /// <summary>The same, with another time between two signs of life, and another one after which an append in doubt no longer waits.</summary>
-    internal static EventLogWriter StartWriter(NpgsqlDataSource database, EventLogOptions options, ILoggerFactory loggers, TimeSpan aliveInterval, TimeSpan? inDoubtTimeout = null)
+    internal static EventLogWriter StartWriter(
+        NpgsqlDataSource database, EventLogOptions options, ILoggerFactory loggers, TimeSpan aliveInterval, TimeSpan? inDoubtTimeout = null)
     {
         ArgumentNullException.ThrowIfNull(database);
         ArgumentNullException.ThrowIfNull(options);
@@ -245,7 +248,8 @@ public sealed class PostgresLogStore : ILogStore
         var memory = session.ReadMemoryAsync(stop).GetAwaiter().GetResult();
         var position = Position;
 
-        // A log without an event is removed when its process shows no sign of life for a while. In the same database a missing log can mean nothing else when nothing of it was acknowledged.
+        // A log without an event is removed when its process shows no sign of life for a while. In the same database a missing log can mean
+        // nothing else when nothing of it was acknowledged.
         var wasRemoved = endFound is null && position.DurableMark == 0 && memory.Id == _memoryId;
         var found = wasRemoved ? 0 : endFound;
         var outcome = _inDoubtEnd is null || found is not null ? InDoubtOutcome.NotAppended : InDoubtOutcome.Unknown;

@@ -66,7 +66,8 @@ public static class PostgresLogs
     /// <inheritdoc cref="ListAsync(NpgsqlDataSource, CancellationToken)"/>
     internal static async Task<IReadOnlyList<LogExtent>> ListAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select log_id, first_offset, end_offset, is_closed from event_log order by created_at, log_id", connection);
+        await using var command = new NpgsqlCommand(
+            "select log_id, first_offset, end_offset, is_closed from event_log order by created_at, log_id", connection);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         var logs = new List<LogExtent>();
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -101,7 +102,8 @@ public static class PostgresLogs
             select l.first_offset, l.end_offset, b.from_offset, b.to_offset, b.encoding, b.crc, b.bytes
             from event_log l
             left join lateral (
-              select * from event_log_batch b where b.log_id = l.log_id and b.from_offset <= $2 and $2 < l.end_offset order by b.from_offset desc limit 1) b on true
+              select * from event_log_batch b where b.log_id = l.log_id and b.from_offset <= $2 and $2 < l.end_offset
+              order by b.from_offset desc limit 1) b on true
             where l.log_id = $1
             """, connection)
         {
@@ -131,7 +133,8 @@ public static class PostgresLogs
     /// <summary>Which keys the database remembers.</summary>
     internal static async Task<KeyMemory> ReadMemoryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand("select memory_id, keys_from, coalesce((select max(key_number) from event_log_key), 0) from event_log_memory", connection);
+        await using var command = new NpgsqlCommand(
+            "select memory_id, keys_from, coalesce((select max(key_number) from event_log_key), 0) from event_log_memory", connection);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         return await rows.ReadAsync(cancellationToken).ConfigureAwait(false)
             ? new KeyMemory(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2))

@@ -7,10 +7,14 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>Turns request lines into a group of records (rule L3): validated, compact, with the server's fields. Not thread-safe; reusable after <see cref="Build"/>.</summary>
-/// <remarks>A record is <c>{...what the client sent...,"timestamp":"2026-01-31T12:34:56.789Z"[,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.
-/// The server's fields stand on the last record of a batch only, for all of it, and end in <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>; the others are what the
-/// client sent. A client's own <c>timestamp</c> is removed, so recovery can tell any part of a torn batch from single records: no record without a time stands alone.
+/// <summary>Turns request lines into a group of records (rule L3): validated, compact, with the server's fields. Not thread-safe;
+/// reusable after <see cref="Build"/>.</summary>
+/// <remarks>A record is <c>{...what the client
+/// sent...,"timestamp":"2026-01-31T12:34:56.789Z"[,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.
+/// The server's fields stand on the last record of a batch only, for all of it, and end in
+/// <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>; the others are what the
+/// client sent. A client's own <c>timestamp</c> is removed, so recovery can tell any part of a torn batch from single
+/// records: no record without a time stands alone.
 /// A lone record has no <c>batch</c> unless lines were rejected beside it.</remarks>
 public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 {
@@ -38,7 +42,8 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 
     internal TimeProvider Time { get; } = time;
 
-    /// <summary>Makes room for a group of so many bytes at once: growing to it would copy everything as often as it doubles, and hold old and new at the same time.</summary>
+    /// <summary>Makes room for a group of so many bytes at once: growing to it would copy everything as often as it doubles, and
+    /// hold old and new at the same time.</summary>
     /// <param name="bytes">A guess; 0 or less does nothing.</param>
     public void Reserve(int bytes)
     {
@@ -79,8 +84,10 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         return outcome;
     }
 
-    /// <summary>Adds the lines at the front of a text of many that programs write without white space (<see cref="EventParser.TryTakePlainLine"/>): parsed where they lie, and copied as they are.</summary>
-    /// <param name="lines">Any bytes. A line is taken with its newline; the first one that is not plain, valid or not, ends the taking and is for <see cref="Add"/>.</param>
+    /// <summary>Adds the lines at the front of a text of many that programs write without white space (<see cref="EventParser.TryTakePlainLine"/>): parsed
+    /// where they lie, and copied as they are.</summary>
+    /// <param name="lines">Any bytes. A line is taken with its newline; the first one that is not plain, valid or not, ends the
+    /// taking and is for <see cref="Add"/>.</param>
     /// <param name="count">Events added.</param>
     /// <returns>Bytes taken, which are whole lines.</returns>
     public int AddPlainLines(ReadOnlySpan<byte> lines, out int count)

@@ -21,7 +21,8 @@ public interface ILogReader : IDisposable
 
 /// <summary>What a read found.</summary>
 /// <param name="Count">Bytes copied; 0 at the mark, or before damage.</param>
-/// <param name="DamagedThrough">When Count is 0 and this is above the asked offset: the bytes up to here cannot be trusted (checksum) or do not exist (gap); go on there.</param>
+/// <param name="DamagedThrough">When Count is 0 and this is above the asked offset: the bytes up to here cannot be trusted
+/// (checksum) or do not exist (gap); go on there.</param>
 /// <param name="Damage">What is wrong with them, for people; else null.</param>
 public readonly record struct LogRead(int Count, long DamagedThrough, string? Damage);
 

@@ -2,8 +2,10 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>Keeps retention from removing segments while somebody reads a log from its beginning (rule M13). Any number of processes may hold one; it ends with its process at the latest.</summary>
-/// <remarks>A lock of the operating system on a file in the folder: shared by those who pin, exclusive for the one who removes. No lease, so a reader that is slow or stopped loses nothing.</remarks>
+/// <summary>Keeps retention from removing segments while somebody reads a log from its beginning (rule M13). Any number of processes may
+/// hold one; it ends with its process at the latest.</summary>
+/// <remarks>A lock of the operating system on a file in the folder: shared by those who pin, exclusive for the one who removes. No lease, so a reader that is
+/// slow or stopped loses nothing.</remarks>
 public sealed class LogPin : IDisposable
 {
     /// <summary>Removing takes a moment; a pin waits for its end.</summary>
@@ -43,7 +45,8 @@ public sealed class LogPin : IDisposable
 
                 if (Environment.TickCount64 > until)
                 {
-                    throw new EventLogException($"{directory}: segments are being removed since {Patience.TotalSeconds} s, so the log cannot be pinned; try again");
+                    throw new EventLogException(
+                        $"{directory}: segments are being removed since {Patience.TotalSeconds} s, so the log cannot be pinned; try again");
                 }
 
                 Thread.Sleep(Pause);

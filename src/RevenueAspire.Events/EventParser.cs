@@ -37,7 +37,8 @@ public readonly ref struct ParsedEvent
 
 /// <summary>Parses one line of JSON to an event, with full validation. Not thread-safe: one instance a thread (it owns scratch memory).</summary>
 /// <remarks>JSON as RFC 8259 has it, no comments, no trailing commas, at most <see cref="MaxDepth"/> levels; the line must be valid UTF-8.
-/// A byte order mark before the line, CR after it and white space around tokens (also newlines, for a request's body that is parsed as one line) are skipped. Unknown fields are ignored, also duplicate ones;
+/// A byte order mark before the line, CR after it and white space around tokens (also newlines, for a request's body that is parsed as one line) are skipped.
+/// Unknown fields are ignored, also duplicate ones;
 /// a duplicate <c>userId</c>, <c>name</c> or <c>value</c> is rejected. A plain line takes a fast path with the same answer.</remarks>
 public sealed class EventParser(EventTypes types)
 {
@@ -55,7 +56,8 @@ public sealed class EventParser(EventTypes types)
     /// <summary>The event names that this parser knows.</summary>
     public EventTypes Types { get; } = types;
 
-    /// <summary>Parses a line without its newline. Never throws on input, whatever the bytes; allocates nothing; takes time in proportion to the line's length.</summary>
+    /// <summary>Parses a line without its newline. Never throws on input, whatever the bytes; allocates nothing; takes time in
+    /// proportion to the line's length.</summary>
     /// <param name="line">The line, of any length: a limit is the caller's to set.</param>
     /// <param name="parsed">The event; for a rejected line only its reason; for a blank one, default.</param>
     public ParseOutcome Parse(ReadOnlySpan<byte> line, out ParsedEvent parsed) =>
@@ -64,13 +66,16 @@ public sealed class EventParser(EventTypes types)
     /// <summary>Bytes before the user id in a line that <see cref="TryTakePlainLine"/> takes.</summary>
     public const int PlainUserIdAt = 11;
 
-    /// <summary>Takes a line as programs write it, <c>{"userId":"..","name":"..","value":1}</c> and a newline, from the front of a text of many lines, without looking for its end first.</summary>
+    /// <summary>Takes a line as programs write it, <c>{"userId":"..","name":"..","value":1}</c> and a newline, from the front of a text of
+    /// many lines, without looking for its end first.</summary>
     /// <param name="lines">Any bytes.</param>
     /// <param name="userIdLength">Bytes of the user id, which begins at <see cref="PlainUserIdAt"/>.</param>
     /// <param name="delta">What the event adds to its user's revenue.</param>
-    /// <returns>Bytes of the line with its newline; 0 when the text begins with something else, valid or not: then <see cref="Parse"/> tells. What is taken is what Parse would have said.</returns>
+    /// <returns>Bytes of the line with its newline; 0 when the text begins with something else, valid or not: then <see cref="Parse"/> tells.
+    /// What is taken is what Parse would have said.</returns>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public int TryTakePlainLine(ReadOnlySpan<byte> lines, out int userIdLength, out long delta) => PlainLine.TakeTemplateLine(lines, Types, out userIdLength, out delta);
+    public int TryTakePlainLine(ReadOnlySpan<byte> lines, out int userIdLength, out long delta) =>
+        PlainLine.TakeTemplateLine(lines, Types, out userIdLength, out delta);
 
     /// <summary>Parses as <see cref="Parse"/>, and for a valid event also writes it compactly <em>without its closing brace</em>, on one line:
     /// white space between tokens dropped, top-level fields that belong to the server (<see cref="ServerFields"/>) dropped, everything else byte for byte

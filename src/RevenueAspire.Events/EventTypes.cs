@@ -42,7 +42,8 @@ public sealed class EventTypes
     private sealed record Entry(string Name, byte[] Utf8, int Sign);
 
     /// <summary><c>add_revenue</c> (+1) and <c>subtract_revenue</c> (-1).</summary>
-    public static EventTypes Default { get; } = new([new("add_revenue", "add_revenue"u8.ToArray(), 1), new("subtract_revenue", "subtract_revenue"u8.ToArray(), -1)]);
+    public static EventTypes Default { get; } = new(
+        [new("add_revenue", "add_revenue"u8.ToArray(), 1), new("subtract_revenue", "subtract_revenue"u8.ToArray(), -1)]);
 
     /// <summary>SHA-256 (32 bytes) over the sorted names and signs and <see cref="EventParser.Version"/>: two processors with the same
     /// fingerprint fold the same bytes to the same sums.</summary>
@@ -53,7 +54,8 @@ public sealed class EventTypes
 
     /// <summary>Names in ordinal order, with their signs.</summary>
     public IReadOnlyDictionary<string, int> Signs =>
-        _signs ??= new ReadOnlyDictionary<string, int>(new SortedDictionary<string, int>(_entries.ToDictionary(entry => entry.Name, entry => entry.Sign), StringComparer.Ordinal));
+        _signs ??= new ReadOnlyDictionary<string, int>(
+            new SortedDictionary<string, int>(_entries.ToDictionary(entry => entry.Name, entry => entry.Sign), StringComparer.Ordinal));
 
     private ReadOnlyDictionary<string, int>? _signs;
 

@@ -4,8 +4,10 @@ using System.Text.Unicode;
 
 namespace RevenueAspire.Events;
 
-/// <summary>The general path: any JSON at all, through <see cref="Utf8JsonReader"/>. Its answer is the answer; <see cref="PlainLine"/> only gives it sooner.</summary>
-/// <remarks><see cref="JsonGrammar"/> goes before the reader, so that no line costs an exception. The reason of a line with several faults follows a fixed order, outermost first: UTF-8, grammar and depth (whichever comes first), object,
+/// <summary>The general path: any JSON at all, through <see cref="Utf8JsonReader"/>. Its answer is the answer;
+/// <see cref="PlainLine"/> only gives it sooner.</summary>
+/// <remarks><see cref="JsonGrammar"/> goes before the reader, so that no line costs an exception. The reason of a line with several faults follows a fixed
+/// order, outermost first: UTF-8, grammar and depth (whichever comes first), object,
 /// then <c>userId</c>, <c>name</c>, <c>value</c>, for each: twice, missing, kind, content. Fields are looked at only in a line that is whole JSON:
 /// what a cut-off line lacks says nothing.</remarks>
 internal static class GeneralLine
@@ -20,7 +22,8 @@ internal static class GeneralLine
     /// <summary>Parses a line that is not blank, without byte order mark and surrounding white space.</summary>
     /// <param name="text">The line.</param>
     /// <param name="types">The known names.</param>
-    /// <param name="scratch">At least <see cref="EventParser.MaxUserIdBytes"/> and <see cref="EventTypes.MaxNameBytes"/>; holds an unescaped user id afterwards.</param>
+    /// <param name="scratch">At least <see cref="EventParser.MaxUserIdBytes"/> and <see cref="EventTypes.MaxNameBytes"/>; holds
+    /// an unescaped user id afterwards.</param>
     /// <param name="parsed">The event, or the reason.</param>
     internal static ParseOutcome Parse(ReadOnlySpan<byte> text, EventTypes types, Span<byte> scratch, out ParsedEvent parsed)
     {

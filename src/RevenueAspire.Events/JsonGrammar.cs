@@ -49,7 +49,9 @@ internal static class JsonGrammar
 
                 // The closing bracket of an empty container is taken below, like any other.
             }
-            else if (!(first == '"' ? TryTakeString(ref text) : first is (byte)'-' or (>= (byte)'0' and <= (byte)'9') ? TryTakeNumber(ref text) : TryTakeLiteral(ref text)))
+            else if (!(first == '"' ? TryTakeString(ref text)
+                : first is (byte)'-' or (>= (byte)'0' and <= (byte)'9') ? TryTakeNumber(ref text)
+                : TryTakeLiteral(ref text)))
             {
                 return RejectReason.InvalidJson;
             }
@@ -170,5 +172,6 @@ internal static class JsonGrammar
         return count > 0;
     }
 
-    private static bool TryTakeLiteral(ref ReadOnlySpan<byte> text) => PlainText.TryTake(ref text, "true"u8) || PlainText.TryTake(ref text, "false"u8) || PlainText.TryTake(ref text, "null"u8);
+    private static bool TryTakeLiteral(ref ReadOnlySpan<byte> text) =>
+        PlainText.TryTake(ref text, "true"u8) || PlainText.TryTake(ref text, "false"u8) || PlainText.TryTake(ref text, "null"u8);
 }

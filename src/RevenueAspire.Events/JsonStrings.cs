@@ -97,7 +97,8 @@ internal static class JsonStrings
         return Rune.TryCreate(first, out scalar);
     }
 
-    private static char ReadHex(ReadOnlySpan<byte> escape) => (char)ushort.Parse(escape.Slice(2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
+    private static char ReadHex(ReadOnlySpan<byte> escape) =>
+        (char)ushort.Parse(escape.Slice(2, 4), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture);
 
     private static TextTraits Append(ReadOnlySpan<byte> text, Span<byte> target, ref int written)
     {

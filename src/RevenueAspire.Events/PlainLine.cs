@@ -3,8 +3,10 @@ using System.Runtime.CompilerServices;
 namespace RevenueAspire.Events;
 
 /// <summary>The fast path: accepts the lines that programs write, and leaves every other line, valid or not, to <see cref="GeneralLine"/>.</summary>
-/// <remarks>It never rejects: it accepts, or does not know. A line with <c>userId</c>, <c>name</c>, <c>value</c> in this order, without white space or with single spaces
-/// where JSON writers put them, is compared with a template, eight bytes and more at a time. Where the template ends or fails, fields are read one by one, in any
+/// <remarks>It never rejects: it accepts, or does not know. A line with <c>userId</c>, <c>name</c>, <c>value</c> in this
+/// order, without white space or with single spaces
+/// where JSON writers put them, is compared with a template, eight bytes and more at a time. Where the template ends or
+/// fails, fields are read one by one, in any
 /// order and with any white space, as long as their names and values are strings without escapes, short integers, or literals.</remarks>
 internal static class PlainLine
 {
@@ -22,7 +24,9 @@ internal static class PlainLine
     internal static bool TryParse(ReadOnlySpan<byte> line, EventTypes types, out ParsedEvent parsed, out TemplateParts template)
     {
         var text = line;
-        if ((PlainText.TryTake(ref text, "{\"userId\":\""u8) || PlainText.TryTake(ref text, "{ \"userId\": \""u8) || PlainText.TryTake(ref text, "{\"userId\": \""u8))
+        if ((PlainText.TryTake(ref text, "{\"userId\":\""u8)
+                || PlainText.TryTake(ref text, "{ \"userId\": \""u8)
+                || PlainText.TryTake(ref text, "{\"userId\": \""u8))
             && TryTakeUserId(ref text, out var userId)
             && (PlainText.TryTake(ref text, "\",\"name\":\""u8) || PlainText.TryTake(ref text, "\", \"name\": \""u8)))
         {
@@ -80,7 +84,8 @@ internal static class PlainLine
         // A name's end is looked for among the known names only, which are short.
         var name = text[..PlainText.Length(text)];
         text = text[name.Length..];
-        if (!types.TryGetSign(name, out var sign) || !PlainText.TryTake(ref text, "\",\"value\":"u8) || !PlainText.TryTakeInteger(ref text, out var value) || !PlainText.TryTake(ref text, "}\n"u8))
+        if (!types.TryGetSign(name, out var sign) || !PlainText.TryTake(ref text, "\",\"value\":"u8) || !PlainText.TryTakeInteger(ref text, out var value)
+            || !PlainText.TryTake(ref text, "}\n"u8))
         {
             return 0;
         }

@@ -5,13 +5,15 @@ namespace RevenueAspire.LocalPostgres;
 /// <summary>Where and how a local server runs.</summary>
 public sealed class LocalPostgresOptions
 {
-    /// <summary>Data directory; made (initdb, or pg_basebackup for a standby) when missing or empty. Beside it lie its lock (<c>NAME.lock</c>) and, while it is made, <c>NAME.initdb-*</c>.</summary>
+    /// <summary>Data directory; made (initdb, or pg_basebackup for a standby) when missing or empty. Beside it lie its lock (<c>NAME.lock</c>)
+    /// and, while it is made, <c>NAME.initdb-*</c>.</summary>
     public required string DataDirectory { get; init; }
 
     /// <summary>Port on 127.0.0.1; 0 chooses a free one.</summary>
     public int Port { get; init; }
 
-    /// <summary>Password of user postgres, without control characters; set before every start, so that it always fits, also on an old data directory. A standby must get its primary's.</summary>
+    /// <summary>Password of user postgres, without control characters; set before every start, so that it always fits, also on an old data
+    /// directory. A standby must get its primary's.</summary>
     public required string Password { get; init; }
 
     /// <summary>Makes the server a hot standby (read-only) that follows another server of this machine until it is promoted; null: an independent server.
@@ -23,10 +25,12 @@ public sealed class LocalPostgresOptions
     /// <summary>Further settings (<c>name=value</c>) on the server's command line.</summary>
     public IReadOnlyDictionary<string, string> Settings { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>Receives the server's log lines, and a line for each step that takes long (fetching, initdb); called from any thread, one line at a time; or null.</summary>
+    /// <summary>Receives the server's log lines, and a line for each step that takes long (fetching, initdb); called from any
+    /// thread, one line at a time; or null.</summary>
     public Action<string>? Log { get; init; }
 
-    /// <summary>The server stops also when this process ends without stopping it (kill -9, a crash), through a small watching shell. Linux and macOS; without effect on Windows, where the next start
+    /// <summary>The server stops also when this process ends without stopping it (kill -9, a crash), through a small watching shell. Linux and
+    /// macOS; without effect on Windows, where the next start
     /// cleans up. Off: a server left behind runs on until the next start on its data directory.</summary>
     public bool StopWithParent { get; init; }
 

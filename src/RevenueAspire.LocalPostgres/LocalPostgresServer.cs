@@ -29,8 +29,10 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         _stopped = new Lazy<Task>(StopOnceAsync);
     }
 
-    /// <summary>Finds or fetches binaries (15 to 18), makes the data directory, cleans up after a server that an earlier process left behind, starts, and waits until it answers.</summary>
-    /// <exception cref="LocalPostgresException">No binaries, a data directory of another major version, a port in use...: one line that says what and what to do.</exception>
+    /// <summary>Finds or fetches binaries (15 to 18), makes the data directory, cleans up after a server that an earlier process left
+    /// behind, starts, and waits until it answers.</summary>
+    /// <exception cref="LocalPostgresException">No binaries, a data directory of another major version, a port in use...: one line
+    /// that says what and what to do.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left running.</exception>
     public static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
     {
@@ -49,7 +51,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
             {
                 var port = options.Port == 0 ? FreePort() : options.Port;
                 var mayWait = Stopwatch.GetElapsedTime(started) < Cluster.DyingProcessesLimit;
-                if (await LaunchAsync(options, directory, port, options.Port == 0 && attempt < PortAttempts, mayWait, primary is null, cancellationToken) is { } server)
+                var mayRetry = options.Port == 0 && attempt < PortAttempts;
+                if (await LaunchAsync(options, directory, port, mayRetry, mayWait, primary is null, cancellationToken) is { } server)
                 {
                     return server;
                 }
@@ -94,7 +97,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
     /// <summary>For Npgsql: Host, Port, Username, Password, Database.</summary>
     public string ConnectionString(string database = "postgres") =>
-        new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Username = "postgres", Password = _options.Password, Database = database }.ConnectionString;
+        new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Username = "postgres", Password = _options.Password,
+            Database = database }.ConnectionString;
 
     /// <summary>Creates a UTF-8 database unless it exists.</summary>
     public async Task EnsureDatabaseAsync(string database, CancellationToken cancellationToken)
@@ -125,7 +129,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
     /// <summary>Completes when all processes of the server have ended: until then a commit may still be confirmed, also after a kill -9 of the first.</summary>
     public Task AllExited => _process.AllExited;
 
-    /// <summary>Stops the server (fast shutdown: checkpoint, clean), bounded at 10 s, then immediate, then kill. Safe to call again, and at the same time.</summary>
+    /// <summary>Stops the server (fast shutdown: checkpoint, clean), bounded at 10 s, then immediate, then kill. Safe to call
+    /// again, and at the same time.</summary>
     /// <param name="cancellationToken">Hurries: no longer waits for the clean stop, and goes on at once with the next.</param>
     /// <exception cref="LocalPostgresException">It survived even the kill.</exception>
     public async Task StopAsync(CancellationToken cancellationToken)
@@ -157,9 +162,11 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Launches the server and waits until it answers; null when its port was taken meanwhile and another may be tried, or when processes of a killed server still have to end.</summary>
+    /// <summary>Launches the server and waits until it answers; null when its port was taken meanwhile and another may be tried, or when
+    /// processes of a killed server still have to end.</summary>
     private static async Task<LocalPostgresServer?> LaunchAsync(
-        LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, bool mayWait, bool mustAnswer, CancellationToken cancellationToken)
+        LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, bool mayWait, bool mustAnswer,
+        CancellationToken cancellationToken)
     {
         var process = ServerProcess.Start(directory.ServerCommand(port), options.Log);
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -185,7 +192,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
             if (!ServerMessages.IsPortTaken(process.LastLines))
             {
-                throw new LocalPostgresException($"{directory.Installation.Version} did not start on {directory.Path}: {ServerMessages.Summarize(process.LastLines)}");
+                throw new LocalPostgresException(
+                    $"{directory.Installation.Version} did not start on {directory.Path}: {ServerMessages.Summarize(process.LastLines)}");
             }
 
             return mayRetry ? null : throw new LocalPostgresException(DataDirectoryPreparation.PortTaken(port));
@@ -196,19 +204,22 @@ public sealed class LocalPostgresServer : IAsyncDisposable
             if (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
                 throw new LocalPostgresException(
-                    $"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s, and was stopped: {ServerMessages.Summarize(process.LastLines)}", exception);
+                    $"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s, and was stopped: "
+                    + $"{ServerMessages.Summarize(process.LastLines)}", exception);
             }
 
             if (exception is NpgsqlException)
             {
-                throw new LocalPostgresException($"The Postgres server on {directory.Path} started, but does not answer on port {port}: {exception.Message}", exception);
+                throw new LocalPostgresException(
+                    $"The Postgres server on {directory.Path} started, but does not answer on port {port}: {exception.Message}", exception);
             }
 
             throw;
         }
     }
 
-    /// <summary>The postmaster's process id once its pid file says that it is ready (the directory is locked and had no such file, so it is ours); null when the process ended before.</summary>
+    /// <summary>The postmaster's process id once its pid file says that it is ready (the directory is locked and had no such file, so it is
+    /// ours); null when the process ended before.</summary>
     private static async Task<int?> WaitUntilReadyAsync(ServerProcess process, PreparedDataDirectory directory, CancellationToken cancellationToken)
     {
         while (!process.Exited.IsCompleted)
@@ -235,7 +246,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
         if (PostmasterPid.TryRead(directory.Path) is { ProcessId: > 0 } pid)
         {
-            await new ServerStop(pid.ProcessId, directory.Path, directory.Installation, directory.Account).RunAsync(FastLimit, ImmediateLimit, CancellationToken.None);
+            await new ServerStop(pid.ProcessId, directory.Path, directory.Installation, directory.Account).RunAsync(
+                FastLimit, ImmediateLimit, CancellationToken.None);
         }
         else
         {

@@ -34,7 +34,8 @@ internal static class StandbyStart
         try
         {
             PostgresException? refusal = null;
-            for (var end = Environment.TickCount64 + (long)CatchUpLimit.TotalMilliseconds; Environment.TickCount64 < end; await Task.Delay(50, cancellationToken))
+            var end = Environment.TickCount64 + (long)CatchUpLimit.TotalMilliseconds;
+            for (; Environment.TickCount64 < end; await Task.Delay(50, cancellationToken))
             {
                 if (ServerMessages.CannotFollow(server.LastLines))
                 {

@@ -15,8 +15,10 @@ public static class ConnectionStringRules
     private static readonly string[] Utf8 = ["UTF8", "UTF-8", "unicode"];
 
     /// <summary>
-    /// Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead peer within a minute; no encryption by Kerberos;
-    /// with several hosts only a primary is used, and looked for each second. Encoding and prepared statements are this program's business, whatever the environment says.
+    /// Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead
+    /// peer within a minute; no encryption by Kerberos;
+    /// with several hosts only a primary is used, and looked for each second. Encoding and prepared statements are this
+    /// program's business, whatever the environment says.
     /// </summary>
     /// <param name="setting">Name of the setting, for messages.</param>
     /// <param name="connectionString">As the user has written it.</param>
@@ -66,7 +68,8 @@ public static class ConnectionStringRules
 
         // This program prepares its own statements, and only where no pooler is in between.
         builder.MaxAutoPrepare = 0;
-        // No part leaves state in a session. The driver would send a reset before the next statement, and not wait for its end: between the two a pooler may give
+        // No part leaves state in a session. The driver would send a reset before the next statement, and not wait for its
+        // end: between the two a pooler may give
         // the session to another client. A statement that is longer than the pooler's buffer was then cut in two.
         if (builder.NoResetOnClose)
         {
@@ -92,7 +95,8 @@ public static class ConnectionStringRules
     /// <summary>Reads keyword by keyword, so that the first bad one can be named.</summary>
     private static NpgsqlConnectionStringBuilder Parse(string setting, string connectionString)
     {
-        if (connectionString.Contains("://", StringComparison.Ordinal) && connectionString.IndexOf("://", StringComparison.Ordinal) is var at && !connectionString[..at].Contains('='))
+        if (connectionString.Contains("://", StringComparison.Ordinal) && connectionString.IndexOf("://", StringComparison.Ordinal) is var at
+            && !connectionString[..at].Contains('='))
         {
             throw new FormatException($"{setting}: this is a URL, but must be a list of keywords. {Form}");
         }
@@ -104,7 +108,9 @@ public static class ConnectionStringRules
         }
         catch (ArgumentException)
         {
-            throw new FormatException($"{setting}: not a list of Keyword=value, separated by semicolons; a value with a semicolon, quote or leading space goes between quotes. {Form}");
+            throw new FormatException(
+                $"{setting}: not a list of Keyword=value, separated by semicolons; a value with a semicolon, quote or leading space goes between quotes. "
+                + $"{Form}");
         }
 
         var builder = new NpgsqlConnectionStringBuilder();
@@ -114,14 +120,16 @@ public static class ConnectionStringRules
             if (!IsKeyword(keyword))
             {
                 throw new FormatException(
-                    $"{setting}: it has a keyword that the driver does not know (number {pairs.Keys.Cast<string>().TakeWhile(other => other != keyword).Count() + 1} of {pairs.Count}). {Form}");
+                    $"{setting}: it has a keyword that the driver does not know (number "
+                    + $"{pairs.Keys.Cast<string>().TakeWhile(other => other != keyword).Count() + 1} of {pairs.Count}). {Form}");
             }
 
             try
             {
                 builder[keyword] = pairs[keyword];
             }
-            catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidCastException or OverflowException or NotSupportedException)
+            catch (Exception exception) when (
+                exception is ArgumentException or FormatException or InvalidCastException or OverflowException or NotSupportedException)
             {
                 throw new FormatException($"{setting}: {Name(connectionString, keyword)} has a value that the driver does not take. {Form}");
             }
@@ -145,12 +153,15 @@ public static class ConnectionStringRules
         Require(builder.WriteBufferSize >= LeastBufferBytes, $"Write Buffer Size must be at least {LeastBufferBytes} (bytes).");
         Require(IsUtf8(builder.ClientEncoding), "Client Encoding must be UTF8: with any other, wrong user ids would be written.");
         Require(IsUtf8(builder.Encoding), "Encoding must be UTF8: with any other, wrong user ids would be written.");
-        Require(builder.MinPoolSize <= builder.MaxPoolSize || !builder.ShouldSerialize("Maximum Pool Size"), "Minimum Pool Size must not be above Maximum Pool Size.");
+        Require(builder.MinPoolSize <= builder.MaxPoolSize || !builder.ShouldSerialize("Maximum Pool Size"),
+            "Minimum Pool Size must not be above Maximum Pool Size.");
         Require(
             !builder.Pooling || builder.MaxPoolSize >= leastConnections,
-            $"Maximum Pool Size must be at least {leastConnections}: with EventLog:Engine=Postgres one connection belongs to the log for good, and reads need another.");
+            $"Maximum Pool Size must be at least {leastConnections}: with EventLog:Engine=Postgres one connection belongs to the log for good, and reads need "
+            + "another.");
         Require(
-            builder.TargetSessionAttributes is null || builder.Host!.Contains(',') || string.Equals(builder.TargetSessionAttributes, "any", StringComparison.OrdinalIgnoreCase),
+            builder.TargetSessionAttributes is null || builder.Host!.Contains(',') || string.Equals(
+                builder.TargetSessionAttributes, "any", StringComparison.OrdinalIgnoreCase),
             "Target Session Attributes needs several hosts (Host=a,b).");
         Exists("SSL Certificate", builder.SslCertificate, "PGSSLCERT");
         Exists("SSL Key", builder.SslKey, "PGSSLKEY");

@@ -8,10 +8,12 @@ namespace RevenueAspire.Postgres;
 /// <remarks>A SQLSTATE is classified by its full code. A class of codes decides only where no code of it is listed.</remarks>
 public static class DatabaseErrors
 {
-    /// <summary>The driver's text when several hosts are configured and none of them is a primary now. The driver has no type for it; a test compares it with the real driver.</summary>
+    /// <summary>The driver's text when several hosts are configured and none of them is a primary now. The driver has no type for it; a
+    /// test compares it with the real driver.</summary>
     private const string NoSuitableHost = "No suitable host was found.";
 
-    /// <summary>True when the same call may succeed later. False for an error of the data or of the schema, and for an exception that is not an error of the database.</summary>
+    /// <summary>True when the same call may succeed later. False for an error of the data or of the schema, and for an exception
+    /// that is not an error of the database.</summary>
     public static bool IsTransient(Exception exception) => Unwrap(exception) switch
     {
         PostgresException { SqlState: var state } => !IsPermanent(state),
@@ -23,7 +25,8 @@ public static class DatabaseErrors
         _ => false,
     };
 
-    /// <summary>True when an operator must change a setting before any connection works: no password, no TLS on one side, an untrusted certificate, a session default that this program refuses.</summary>
+    /// <summary>True when an operator must change a setting before any connection works: no password, no TLS on one side, an untrusted certificate, a session
+    /// default that this program refuses.</summary>
     public static bool IsSettings(Exception exception) => Unwrap(exception) switch
     {
         PostgresException { SqlState: PostgresErrorCodes.InvalidSchemaName } => true,
@@ -51,9 +54,11 @@ public static class DatabaseErrors
         _ => false,
     };
 
-    /// <summary>Drops the pooled connections of a source after an error that a pooled connection would repeat: read-only, shut down, or a lost prepared statement. Thread-safe.</summary>
+    /// <summary>Drops the pooled connections of a source after an error that a pooled connection would repeat: read-only, shut down, or
+    /// a lost prepared statement. Thread-safe.</summary>
     /// <remarks>
-    /// A session keeps <c>default_transaction_read_only</c> as it was at its start, and a connection to a former primary stays read-only. Only a new physical connection can work.
+    /// A session keeps <c>default_transaction_read_only</c> as it was at its start, and a connection to a former primary stays
+    /// read-only. Only a new physical connection can work.
     /// A connection in use closes when it is returned. Any other error changes nothing.
     /// </remarks>
     /// <param name="database">Where the failed call ran.</param>
@@ -82,7 +87,8 @@ public static class DatabaseErrors
         PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InFailedSqlTransaction
         or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.DatabaseDropped
         or IdleSessionTimeout
-        or PostgresErrorCodes.DuplicatePreparedStatement or PostgresErrorCodes.InvalidSqlStatementName or PostgresErrorCodes.DuplicateCursor or PostgresErrorCodes.InvalidCursorName;
+        or PostgresErrorCodes.DuplicatePreparedStatement or PostgresErrorCodes.InvalidSqlStatementName
+        or PostgresErrorCodes.DuplicateCursor or PostgresErrorCodes.InvalidCursorName;
 
     private const string IdleSessionTimeout = "57P05";
 
@@ -101,7 +107,8 @@ public static class DatabaseErrors
             or "P0", // raise exception in a trigger that the user has added
     };
 
-    /// <summary>Npgsql lets this out where a connection breaks between two statements: one of its wait handles is gone. A disposed data source names itself.</summary>
+    /// <summary>Npgsql lets this out where a connection breaks between two statements: one of its wait handles is gone. A
+    /// disposed data source names itself.</summary>
     private static bool IsOfBrokenConnection(ObjectDisposedException disposed) => disposed.ObjectName.StartsWith("System.Threading.", StringComparison.Ordinal);
 
     private static Exception Unwrap(Exception exception)
@@ -120,7 +127,8 @@ public static class DatabaseErrors
         {
             PostgresException postgres => Describe(postgres),
             SessionSettingException or NpgsqlException { InnerException: null, IsTransient: true } => error.Message,
-            NpgsqlException { InnerException: AggregateException { InnerExceptions: [var first, ..] } } => $"none of the database's hosts can be used; the first: {Describe(first)}",
+            NpgsqlException { InnerException: AggregateException { InnerExceptions: [var first, ..] } } =>
+                $"none of the database's hosts can be used; the first: {Describe(first)}",
             NpgsqlException { InnerException: null, Message: NoSuitableHost } =>
                 "none of the database's hosts is a primary now: a failover is under way, or correct Host and Target Session Attributes in " + Setting,
             NpgsqlException { InnerException: SocketException socket } => Describe(socket),
@@ -143,32 +151,38 @@ public static class DatabaseErrors
             $"the database refused the login ({error.MessageText}): check Username and Password in {Setting}",
         PostgresErrorCodes.InvalidCatalogName => $"there is no such database ({error.MessageText}): create it, or correct Database in {Setting}",
         PostgresErrorCodes.InvalidSchemaName =>
-            $"no schema of the search path exists ({error.MessageText}): create it, or correct Search Path in {Setting}, PGOPTIONS, or search_path of the role or the database",
+            $"no schema of the search path exists ({error.MessageText}): create it, or correct Search Path in {Setting}, PGOPTIONS, or search_path of the role "
+            + "or the database",
         PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject when error.InvariantSeverity == "FATAL" =>
             $"the database refused a parameter of the connection ({error.MessageText}): correct Options, Search Path or Timezone in {Setting}, or PGOPTIONS",
         PostgresErrorCodes.TooManyConnections =>
-            $"the database has no free connection ({error.MessageText}): raise max_connections, lower Maximum Pool Size in {Setting}, or start fewer processors",
+            $"the database has no free connection ({error.MessageText}): raise max_connections, lower Maximum Pool Size in {Setting}, or start fewer "
+            + "processors",
         PostgresErrorCodes.CannotConnectNow => $"the database is not ready ({error.MessageText}): wait until it has started",
         PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.DatabaseDropped or IdleSessionTimeout =>
             $"the database closed the connection ({error.MessageText}): check that it runs",
         PostgresErrorCodes.LockNotAvailable => "another session holds a lock for too long: look at pg_stat_activity for an open transaction",
         PostgresErrorCodes.QueryCanceled => $"the statement was cancelled ({error.MessageText}): the database is overloaded, or statement_timeout is too short",
         PostgresErrorCodes.ReadOnlySqlTransaction =>
-            $"the database is read-only: {Setting} must lead to the primary, and default_transaction_read_only must be off (ALTER DATABASE, ALTER ROLE, PGOPTIONS, Options)",
+            $"the database is read-only: {Setting} must lead to the primary, and default_transaction_read_only must be off (ALTER DATABASE, ALTER ROLE, "
+            + "PGOPTIONS, Options)",
         PostgresErrorCodes.DiskFull => $"the database has no disk space left ({error.MessageText}): make room on its disk",
         PostgresErrorCodes.InsufficientPrivilege => $"the role lacks a right ({error.MessageText}): grant it, or use the owner of the tables",
         PostgresErrorCodes.UndefinedTable or PostgresErrorCodes.UndefinedColumn =>
             $"a table or column is missing ({error.MessageText}): check Database and Search Path in {Setting}, and apply db.sql",
         PostgresErrorCodes.DuplicatePreparedStatement or PostgresErrorCodes.InvalidSqlStatementName =>
-            $"a prepared statement was lost ({error.MessageText}): a pooler gives each transaction another session; this process goes on without named statements. "
+            $"a prepared statement was lost ({error.MessageText}): a pooler gives each transaction another session; this process goes on without named "
+            + "statements. "
             + $"Set No Reset On Close=true in {Setting}",
         PostgresErrorCodes.ProtocolViolation =>
-            $"the server or the pooler before it refused ({error.MessageText}): see its log. A pooler that does not know a start parameter needs it in ignore_startup_parameters, "
+            $"the server or the pooler before it refused ({error.MessageText}): see its log. A pooler that does not know a start parameter needs it in "
+            + "ignore_startup_parameters, "
             + $"or {Setting} without Options and Search Path, and no PGOPTIONS",
         PostgresErrorCodes.ObjectNotInPrerequisiteState when error.InvariantSeverity == "FATAL" =>
             $"the database takes no connections ({error.MessageText}): ALTER DATABASE ... ALLOW_CONNECTIONS true, or correct Database in {Setting}",
         PostgresErrorCodes.ObjectNotInPrerequisiteState =>
-            $"the state of a table or of the server does not allow the write ({error.MessageText}): look at publications and replica identity of the table that it names",
+            $"the state of a table or of the server does not allow the write ({error.MessageText}): look at publications and replica identity of the table "
+            + "that it names",
         PostgresErrorCodes.RaiseException => $"a trigger or function in the database refused the write ({error.MessageText}): {Raiser(error)}",
         _ => $"the database answered with an error: {error.MessageText} (SQLSTATE {error.SqlState})",
     };
@@ -182,7 +196,8 @@ public static class DatabaseErrors
     {
         SocketError.ConnectionRefused => $"nothing answers at the database's host and port (connection refused): start Postgres, or correct {Setting}",
         SocketError.HostNotFound or SocketError.NoData or SocketError.TryAgain => $"the database's host name is not known: correct Host in {Setting}",
-        SocketError.TimedOut or SocketError.HostUnreachable or SocketError.NetworkUnreachable => $"the database's host cannot be reached: check the network, and Host in {Setting}",
+        SocketError.TimedOut or SocketError.HostUnreachable or SocketError.NetworkUnreachable =>
+            $"the database's host cannot be reached: check the network, and Host in {Setting}",
         _ => $"the connection to the database broke ({error.Message}): check that it runs",
     };
 

@@ -2,7 +2,8 @@ using Npgsql;
 
 namespace RevenueAspire.Postgres;
 
-/// <summary>Checks each new physical connection before its first use: what the environment, the role, the database or the server may have set differently. One round trip. Stateless.</summary>
+/// <summary>Checks each new physical connection before its first use: what the environment, the role, the database or the server may have
+/// set differently. One round trip. Stateless.</summary>
 /// <remarks>Give <see cref="Run"/> and <see cref="RunAsync"/> to a data source as its initializer.</remarks>
 public static class SessionCheck
 {
@@ -86,29 +87,36 @@ public static class SessionCheck
         if (!settings.HasSchema)
         {
             throw new SessionSettingException(
-                $"no schema of the search path exists, or the role may not use it (search_path is {settings.SearchPath}): create it, or correct {Places("Search Path", "search_path")}");
+                $"no schema of the search path exists, or the role may not use it (search_path is {settings.SearchPath}): create it, or correct "
+                + $"{Places("Search Path", "search_path")}");
         }
 
         // Compare-and-set and the lock of the files rely on it: a statement must see what was committed before it.
-        return settings.Isolation == "read committed" ? settings.IsReadOnly : throw Refusal("default_transaction_isolation", settings.Isolation, "read committed");
+        return settings.Isolation == "read committed"
+            ? settings.IsReadOnly : throw Refusal("default_transaction_isolation", settings.Isolation, "read committed");
     }
 
-    private static NpgsqlCommand SourceOf(NpgsqlConnection connection) => new(Source, connection) { Parameters = { new() { Value = "default_transaction_read_only" } } };
+    private static NpgsqlCommand SourceOf(NpgsqlConnection connection) =>
+        new(Source, connection) { Parameters = { new() { Value = "default_transaction_read_only" } } };
 
-    /// <summary>A read-only phase that an operator sets for a database or a role ends by itself. One from the environment of this process lasts as long as the process.</summary>
+    /// <summary>A read-only phase that an operator sets for a database or a role ends by itself. One from the environment of this
+    /// process lasts as long as the process.</summary>
     private static void CheckReadOnly(string? source)
     {
         if (source == "client")
         {
-            throw new SessionSettingException("this process asks for read-only sessions (default_transaction_read_only is on): correct PGOPTIONS, or Options in ConnectionStrings:revenuedb");
+            throw new SessionSettingException(
+                "this process asks for read-only sessions (default_transaction_read_only is on): correct PGOPTIONS, or Options in ConnectionStrings:revenuedb");
         }
     }
 
     private static SessionSettingException Refusal(string name, string actual, string required) =>
         new($"the session's {name} is {actual}, but must be {required}: correct {Places("Options", name)}");
 
-    private static string Places(string keyword, string name) => $"{keyword} in ConnectionStrings:revenuedb, PGOPTIONS, or {name} of the role, the database or the server";
+    private static string Places(string keyword, string name) =>
+        $"{keyword} in ConnectionStrings:revenuedb, PGOPTIONS, or {name} of the role, the database or the server";
 }
 
-/// <summary>A new session has a setting with which this program would write or read wrong data. The message is one line and names the setting and its place.</summary>
+/// <summary>A new session has a setting with which this program would write or read wrong data. The message is one line and
+/// names the setting and its place.</summary>
 public sealed class SessionSettingException(string message) : NpgsqlException(message);

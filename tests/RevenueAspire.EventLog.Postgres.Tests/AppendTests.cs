@@ -11,7 +11,8 @@ public sealed class AppendTests
     {
         await using var database = await PostgresLog.CreateAsync();
         using var folder = new TempDirectory();
-        await using var files = FileLogStore.Open(new EventLogOptions { Directory = folder.Path }, TimeProvider.System, Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance).StartWriter();
+        await using var files = FileLogStore.Open(new EventLogOptions { Directory = folder.Path }, TimeProvider.System,
+            Microsoft.Extensions.Logging.Abstractions.NullLoggerFactory.Instance).StartWriter();
         var log = await database.OpenAsync();
         foreach (var (user, key, count, rejected) in new[] { ("a", null, 1, 0), ("b", "k\"1", 1, 0), ("c", null, 40, 2), ("d", "k2", 7, 0), ("e", null, 1, 9) })
         {
@@ -51,7 +52,9 @@ public sealed class AppendTests
         Assert.Equal(Callers, counts.Count);
         Assert.All(counts.Values, count => Assert.Equal(Each, count));
         Assert.True(await database.ScalarAsync<long>("select count(*) from event_log_batch") < Callers * Each);
-        Assert.Equal(0L, await database.ScalarAsync<long>("select count(*) from (select from_offset, lag(to_offset, 1, 0::bigint) over (order by from_offset) before from event_log_batch) b where from_offset <> before"));
+        Assert.Equal(0L, await database.ScalarAsync<long>(
+            "select count(*) from (select from_offset, lag(to_offset, 1, 0::bigint) over (order by from_offset) before from event_log_batch) b where "
+            + "from_offset <> before"));
     }
 
     [Fact]

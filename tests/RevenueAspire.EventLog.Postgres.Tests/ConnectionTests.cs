@@ -69,10 +69,12 @@ public sealed class ConnectionTests
         await database.ExecuteAsync(
             """
             create table seen (setting text);
-            create function note() returns trigger language plpgsql as $$ begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
+            create function note() returns trigger language plpgsql as $$
+            begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
             create constraint trigger note after insert or update on event_log deferrable initially deferred for each row execute function note();
             """);
-        await using var single = NpgsqlDataSource.Create(database.ConnectionString + ";Options=-c synchronous_commit=off;Maximum Pool Size=1;No Reset On Close=true");
+        await using var single = NpgsqlDataSource.Create(
+            database.ConnectionString + ";Options=-c synchronous_commit=off;Maximum Pool Size=1;No Reset On Close=true");
         var (session, _) = await Writing.LogSession.OpenAsync(single, null, "test", CancellationToken.None);
         await session.CloseLogAsync(CancellationToken.None);
         await session.DisposeAsync();

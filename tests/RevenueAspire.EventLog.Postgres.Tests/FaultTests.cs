@@ -6,7 +6,8 @@ namespace RevenueAspire.EventLog.Postgres.Tests;
 
 public sealed class FaultTests
 {
-    private const string KillOthers = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()";
+    private const string KillOthers = "select count(pg_terminate_backend(pid)) from pg_stat_activity where datname = current_database() and pid <> "
+        + "pg_backend_pid()";
 
     [Fact]
     public async Task An_append_whose_answer_is_lost_is_read_back_before_it_is_answered()
@@ -15,7 +16,8 @@ public sealed class FaultTests
         var random = Seed.Random(nameof(An_append_whose_answer_is_lost_is_read_back_before_it_is_answered));
         var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
         await using var proxy = new CuttingProxy(server.Host!, server.Port, random, cuts: 25, longest: 60);
-        await using var through = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+        await using var through = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
         var log = await database.OpenAsync(through: through);
 
         var acknowledged = await AppendUntilAsync(log, () => proxy.CutsLeft <= 0);
@@ -56,7 +58,8 @@ public sealed class FaultTests
         await database.ExecuteAsync("update event_log set alive_until = now() - interval '1 second'");
         Assert.Equal(1, await PostgresLogRetention.CloseEndedAsync(database.Database, CancellationToken.None));
 
-        var second = await Eventually.GetAsync<object>(async () => await PostgresLog.AppendAsync(log, "b") is { Status: AppendStatus.Appended } result ? result : null);
+        var second = await Eventually.GetAsync<object>(
+            async () => await PostgresLog.AppendAsync(log, "b") is { Status: AppendStatus.Appended } result ? result : null);
 
         Assert.NotEqual(first.Receipt.LogId, ((AppendResult)second).Receipt.LogId);
         Assert.Equal(log.LogId, ((AppendResult)second).Receipt.LogId);
@@ -86,7 +89,8 @@ public sealed class FaultTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var name = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database;
-        await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
+        await using var admin = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
         await using (var rename = admin.CreateCommand($"alter database {name} rename to {name}_away"))
         {
             await rename.ExecuteNonQueryAsync();

@@ -33,11 +33,13 @@ public sealed class KeyTests
             random.Shuffle(order);
             return order;
         }).ToArray();
-        var answers = await Task.WhenAll(logs.Zip(orders, (log, order) => Task.WhenAll(order.Select(async i => (Key: i, Result: await PostgresLog.AppendAsync(log, $"u{i}", $"k{i}"))))));
+        var answers = await Task.WhenAll(
+            logs.Zip(orders, (log, order) => Task.WhenAll(order.Select(async i => (Key: i, Result: await PostgresLog.AppendAsync(log, $"u{i}", $"k{i}"))))));
         var byKey = answers.SelectMany(all => all).ToLookup(answer => answer.Key, answer => answer.Result);
         Assert.All(Enumerable.Range(0, Keys), i =>
         {
-            Assert.True(byKey[i].Count(result => result.Status == AppendStatus.Appended) == 1, $"key {i}: {string.Join(", ", byKey[i].Select(result => result.Status))}; {Seed.Hint}");
+            Assert.True(byKey[i].Count(result => result.Status == AppendStatus.Appended) == 1,
+                $"key {i}: {string.Join(", ", byKey[i].Select(result => result.Status))}; {Seed.Hint}");
             Assert.Single(byKey[i].Select(result => result.Receipt).Distinct());
         });
         Assert.All((await database.CountByUserAsync()).Values, count => Assert.Equal(1, count));

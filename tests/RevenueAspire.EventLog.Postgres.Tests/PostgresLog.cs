@@ -37,7 +37,8 @@ internal sealed class PostgresLog : IAsyncDisposable
             Assert.Equal(ParseOutcome.Event, builder.Add(Line(userId, i), out _));
         }
 
-        return key is null ? builder.Build(traceParent: traceParent, rejectedCount: rejected) : builder.Build(key, SHA256.HashData(Line(userId, count)), traceParent, rejected);
+        return key is null ? builder.Build(traceParent: traceParent, rejectedCount: rejected)
+            : builder.Build(key, SHA256.HashData(Line(userId, count)), traceParent, rejected);
     }
 
     public static Task<AppendResult> AppendAsync(EventLogWriter log, string userId, string? key = null, int count = 1, int rejected = 0) =>

@@ -59,7 +59,8 @@ public sealed class QuorumTests : IAsyncLifetime
     {
         Assert.SkipWhen(PgBouncer.Find() is null, "This machine has no PgBouncer.");
         await using var pooler = await PgBouncer.StartAsync(PgBouncer.Find()!, _server!.ConnectionString());
-        await using var through = new NpgsqlDataSourceBuilder(pooler.ConnectionString).UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync).Build();
+        await using var through = new NpgsqlDataSourceBuilder(pooler.ConnectionString).UsePhysicalConnectionInitializer(
+            SessionCheck.Run, SessionCheck.RunAsync).Build();
         await using var log = await OpenAsync(database: through);
         await SetStandbysAsync("absent");
 
@@ -144,7 +145,9 @@ public sealed class QuorumTests : IAsyncLifetime
     {
         await ExecuteAsync("create table if not exists seen (setting text)");
         var log = await OpenAsync();
-        await ExecuteAsync("create or replace function note() returns trigger language plpgsql as $$ begin insert into seen values (current_setting('synchronous_commit')); return null; end $$");
+        await ExecuteAsync(
+            "create or replace function note() returns trigger language plpgsql as $$ begin insert into seen values (current_setting('synchronous_commit')); "
+            + "return null; end $$");
         // Deferred: it runs at the commit, under the setting that decides about it.
         await ExecuteAsync("create constraint trigger note after insert on event_log_batch deferrable initially deferred for each row execute function note()");
         await ExecuteAsync($"alter system set synchronous_commit = '{configured}'");
@@ -186,7 +189,8 @@ public sealed class QuorumTests : IAsyncLifetime
 
     private async Task<EventLogWriter> OpenAsync(TimeSpan? patience = null, NpgsqlDataSource? database = null)
     {
-        var log = PostgresLogStore.StartWriter(database ?? _database!, new EventLogOptions(), NullLoggerFactory.Instance, TimeSpan.FromMinutes(1), patience ?? Soon);
+        var log = PostgresLogStore.StartWriter(
+            database ?? _database!, new EventLogOptions(), NullLoggerFactory.Instance, TimeSpan.FromMinutes(1), patience ?? Soon);
         _logs.Add(log);
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         return log;

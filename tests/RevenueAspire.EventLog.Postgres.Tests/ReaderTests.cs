@@ -76,7 +76,8 @@ public sealed class ReaderTests
         Assert.Equal(rest.Length, open.Read(5, rest).Count);
         Assert.Equal(whole[5..], Encoding.UTF8.GetString(rest));
         var other = await database.OpenAsync();
-        Assert.All(results, result => Assert.Equal(ReceiptLookup.Record, other.LookUpAsync(result.Receipt, CancellationToken.None).AsTask().GetAwaiter().GetResult()));
+        Assert.All(
+            results, result => Assert.Equal(ReceiptLookup.Record, other.LookUpAsync(result.Receipt, CancellationToken.None).AsTask().GetAwaiter().GetResult()));
     }
 
     [Fact]

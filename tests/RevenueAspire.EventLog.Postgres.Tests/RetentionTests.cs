@@ -62,7 +62,9 @@ public sealed class RetentionTests
         await database.ExecuteAsync(string.Create(
             CultureInfo.InvariantCulture,
             $"""
-            insert into event_log_batch select '{id}', n * {line.Length}, (n + 1) * {line.Length}, 0, {Crc32C.Compute(line)}, '\x{Convert.ToHexString(line)}' from generate_series(0, 4099) n;
+            insert into event_log_batch
+            select '{id}', n * {line.Length}, (n + 1) * {line.Length}, 0, {Crc32C.Compute(line)}, '\x{Convert.ToHexString(line)}'
+            from generate_series(0, 4099) n;
             update event_log set end_offset = 4100 * {line.Length} where log_id = '{id}'
             """));
 
@@ -89,9 +91,11 @@ public sealed class RetentionTests
     }
 
     /// <summary>What a pass finds finished, the next one may remove.</summary>
-    private static Task RunTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes) => RunAsync(database, LogRetention.Applied, retainBytes, applied, passes: 2);
+    private static Task RunTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes) =>
+        RunAsync(database, LogRetention.Applied, retainBytes, applied, passes: 2);
 
-    private static async Task RunAsync(PostgresLog database, LogRetention retention, long retainBytes = 0, long? applied = Commits * CommitBytes, int passes = 1)
+    private static async Task RunAsync(
+        PostgresLog database, LogRetention retention, long retainBytes = 0, long? applied = Commits * CommitBytes, int passes = 1)
     {
         var log = new PostgresLogRetention(database.Database, new EventLogOptions { Retention = retention, RetainBytes = retainBytes }, NullLogger.Instance);
         for (var pass = 0; pass < passes; pass++)

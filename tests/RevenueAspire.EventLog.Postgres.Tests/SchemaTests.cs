@@ -37,7 +37,8 @@ public sealed class SchemaTests
     [InlineData("alter table event_log set unlogged", "UNLOGGED: event_log would")]
     [InlineData("alter table event_log_batch set unlogged", "UNLOGGED: event_log_batch would")]
     [InlineData("alter table event_log_key set unlogged", "UNLOGGED: event_log_key would")]
-    [InlineData("alter table event_log_key drop constraint event_log_key_pkey, add constraint event_log_key_pkey primary key (key_hash) deferrable", "(key_hash) of event_log_key is deferrable")]
+    [InlineData("alter table event_log_key drop constraint event_log_key_pkey, add constraint event_log_key_pkey primary key (key_hash) deferrable",
+        "(key_hash) of event_log_key is deferrable")]
     [InlineData("alter table event_log_batch drop constraint event_log_batch_pkey", "(log_id, from_offset) of event_log_batch is missing")]
     public async Task Tables_on_which_no_acknowledgement_can_rely_are_refused_and_the_repair_works(string change, string said)
     {
@@ -78,13 +79,15 @@ public sealed class SchemaTests
 
         foreach (var schema in (string[])["one", "two", "two,one", "one", "public,two"])
         {
-            await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { SearchPath = schema, Options = "-c quote_all_identifiers=on" }.ConnectionString);
+            await using var source = NpgsqlDataSource.Create(
+                new NpgsqlConnectionStringBuilder(connectionString) { SearchPath = schema, Options = "-c quote_all_identifiers=on" }.ConnectionString);
             await using var connection = await source.OpenConnectionAsync();
             await PostgresLogSchema.ApplyAsync(connection, CancellationToken.None);
             await PostgresLogSchema.ApplyAsync(connection, CancellationToken.None);
         }
 
-        await using var count = admin.CreateCommand("select string_agg(table_schema, ' ' order by table_schema) from information_schema.tables where table_name = 'event_log'");
+        await using var count = admin.CreateCommand(
+            "select string_agg(table_schema, ' ' order by table_schema) from information_schema.tables where table_name = 'event_log'");
         Assert.Equal("one two", await count.ExecuteScalarAsync());
     }
 }

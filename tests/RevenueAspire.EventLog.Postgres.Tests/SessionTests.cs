@@ -63,7 +63,8 @@ public sealed class SessionTests
         await using var other = await database.Database.OpenConnectionAsync();
         await using var writing = await other.BeginTransactionAsync();
         await using (var write = new NpgsqlCommand(
-            "insert into event_log_key (key_hash, body_hash, log_id, record_offset, record_count, rejected_count) select $1, body_hash, log_id, record_offset, 1, 0 from event_log_key", other, writing)
+            "insert into event_log_key (key_hash, body_hash, log_id, record_offset, record_count, rejected_count) select $1, body_hash, log_id, record_offset, "
+            + "1, 0 from event_log_key", other, writing)
         {
             Parameters = { new() { Value = Writing.KeyRows.Bytes(PostgresLog.Group("a", "second").KeyHash) } },
         })
@@ -98,13 +99,15 @@ public sealed class SessionTests
         // The append waits for the row when its backend is killed, and the next session's take-over waits for the same row.
         var doubtful = PostgresLog.AppendAsync(log, "b", "key");
         await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(
-            "select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and query like '%event_log_batch%'"));
+            "select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
+            + "and query like '%event_log_batch%'"));
 
         // Below the time-out of a command, which is 30 s.
         Assert.Equal(AppendStatus.InDoubt, (await doubtful.WaitAsync(TimeSpan.FromSeconds(20))).Status);
         await held.RollbackAsync();
         var repeat = default(AppendResult);
-        await Eventually.IsTrueAsync(async () => (repeat = await PostgresLog.AppendAsync(log, "b", "key")).Status is AppendStatus.Appended or AppendStatus.Repeated);
+        await Eventually.IsTrueAsync(
+            async () => (repeat = await PostgresLog.AppendAsync(log, "b", "key")).Status is AppendStatus.Appended or AppendStatus.Repeated);
         Assert.Equal((1, 1), ((await database.CountByUserAsync())["a"], (await database.CountByUserAsync())["b"]));
     }
 
@@ -113,7 +116,8 @@ public sealed class SessionTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var name = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database;
-        await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
+        await using var admin = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
         await using var through = NpgsqlDataSource.Create(database.ConnectionString + ";Pooling=false");
         var log = await database.OpenAsync(through: through);
         await database.ExecuteAsync("update event_log set is_closed = true, epoch = epoch + 1");
@@ -176,7 +180,8 @@ public sealed class SessionTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
-        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMilliseconds(millisecondsBetweenSignsOfLife));
+        await using var log = PostgresLogStore.StartWriter(
+            database.Database, new EventLogOptions(), complaints, TimeSpan.FromMilliseconds(millisecondsBetweenSignsOfLife));
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         var first = log.LogId;
         await database.ExecuteAsync("delete from event_log");
@@ -225,7 +230,8 @@ public sealed class SessionTests
         await database.ExecuteAsync(
             """
             create table seen (setting text);
-            create function note() returns trigger language plpgsql as $$ begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
+            create function note() returns trigger language plpgsql as $$
+            begin insert into seen values (current_setting('synchronous_commit')); return null; end $$;
             create constraint trigger note after insert on event_log_batch deferrable initially deferred for each row execute function note();
             """);
         await session.ExecuteAsync("set synchronous_commit = off", CancellationToken.None);
@@ -245,7 +251,8 @@ public sealed class SessionTests
     }
 
     private static NpgsqlDataSource Through(PostgresLog database, HoldingProxy proxy, string settings = "") =>
-        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString + ";" + settings) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+        NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString + ";" + settings) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
 
     /// <summary>Keeps what is logged as an error or worse.</summary>
     private sealed class Complaints : ILoggerFactory, ILogger

@@ -15,12 +15,14 @@ public sealed class AppendGroupBuilderTests
 
     [Fact]
     public void L3_a_single_event_is_what_was_sent_with_the_time() =>
-        Assert.Equal($$"""{"userId":"a","name":"add_revenue","value":1,"x":[1, 2],{{Stamp}}}""".Replace(", 2", ",2", StringComparison.Ordinal) + "\n", Render(Built(""" {"userId": "a", "name":"add_revenue", "value":1, "x":[1, 2]} """)));
+        Assert.Equal($$"""{"userId":"a","name":"add_revenue","value":1,"x":[1, 2],{{Stamp}}}""".Replace(", 2", ",2", StringComparison.Ordinal) + "\n",
+            Render(Built(""" {"userId": "a", "name":"add_revenue", "value":1, "x":[1, 2]} """)));
 
     [Fact]
     public void L3_fields_that_belong_to_the_server_are_replaced()
     {
-        var line = """{"timestamp":"no","userId":"a","batch":{"from":1},"name":"add_revenue","idempotencyKey":"k","value":1,"bodyHash":"h","traceparent":"t"}""";
+        var line = """{"timestamp":"no","userId":"a","batch":{"from":1},"name":"add_revenue","idempotencyKey":"k","value":1"""
+            + ""","bodyHash":"h","traceparent":"t"}""";
 
         Assert.Equal($$"""{"userId":"a","name":"add_revenue","value":1,{{Stamp}}}""" + "\n", Render(Built(line)));
     }
@@ -54,13 +56,15 @@ public sealed class AppendGroupBuilderTests
         Assert.Equal([TestLog.Event("a", 1), TestLog.Event("b", 2)], TestLog.Lines(text)[..2]);
     }
 
-    /// <summary>A record that says by itself that it stands alone would be half a batch after a torn write, and would be doubled by the client's retry.</summary>
+    /// <summary>A record that says by itself that it stands alone would be half a batch after a torn write, and would be
+    /// doubled by the client's retry.</summary>
     [Theory]
     [InlineData("""{"userId":"a","name":"add_revenue","value":1}""")]
     [InlineData("""{"userId":"a","name":"add_revenue","value":1,"timestamp":"2026-01-31T12:34:56.789Z"}""")]
     [InlineData("""{"timest\u0061mp":"2026-01-31T12:34:56.789Z","userId":"a","name":"add_revenue","value":1}""")]
     [InlineData("""{"userId":"a","name":"add_revenue","value":1,"x":{"timestamp":"2026"},"y":"\",\"timestamp\":\"2026"}""")]
-    [InlineData("""{"userId":"a","name":"add_revenue","value":1,"batch":{"from":0,"count":1,"rejected":0,"crc":"00000000"},"idempotencyKey":"k","bodyHash":"h"}""")]
+    [InlineData(
+        """{"userId":"a","name":"add_revenue","value":1,"batch":{"from":0,"count":1,"rejected":0,"crc":"00000000"},"idempotencyKey":"k","bodyHash":"h"}""")]
     public void L3_nothing_that_a_client_sends_makes_a_record_of_a_batch_stand_alone(string line)
     {
         Add(line);
@@ -90,7 +94,8 @@ public sealed class AppendGroupBuilderTests
     [Fact]
     public void AddPlainLines_writes_what_Add_writes_and_ends_at_the_first_other_line()
     {
-        string[] lines = [TestLog.Event("a", 1), TestLog.Event("bb", -2), TestLog.Event("ccc", 333), """{ "userId": "d", "name": "add_revenue", "value": 4 }""", TestLog.Event("e", 5)];
+        string[] lines = [TestLog.Event("a", 1), TestLog.Event("bb", -2), TestLog.Event("ccc", 333), """{ "userId": "d", "name": "add_revenue", "value": 4 }""",
+            TestLog.Event("e", 5)];
         var text = Encoding.UTF8.GetBytes(string.Join('\n', lines) + "\n");
         foreach (var line in lines)
         {

@@ -40,8 +40,10 @@ public sealed class CommitSpanTests : IDisposable
 
         var span = Assert.Single(Of(request));
         Assert.Equal((CommitSpan.Name, request.SpanId), (span.OperationName, span.ParentSpanId));
-        Assert.Equal(("Appended", receipt.ToString(), writer.LogId.ToString("N")), (span.GetTagItem("revenue.log.outcome"), span.GetTagItem("revenue.receipt"), span.GetTagItem("revenue.log.id")));
-        Assert.Equal((0L, writer.DurableMark, 2), (span.GetTagItem("revenue.commit.from"), span.GetTagItem("revenue.commit.bytes"), span.GetTagItem("revenue.commit.groups")));
+        Assert.Equal(("Appended", receipt.ToString(), writer.LogId.ToString("N")),
+            (span.GetTagItem("revenue.log.outcome"), span.GetTagItem("revenue.receipt"), span.GetTagItem("revenue.log.id")));
+        Assert.Equal((0L, writer.DurableMark, 2),
+            (span.GetTagItem("revenue.commit.from"), span.GetTagItem("revenue.commit.bytes"), span.GetTagItem("revenue.commit.groups")));
         var write = Assert.Single(span.Events);
         Assert.Equal(CommitSpan.WriteEvent, write.Name);
         Assert.InRange(write.Timestamp.UtcDateTime, request.StartTimeUtc.AddMilliseconds(-1), span.StartTimeUtc + span.Duration);

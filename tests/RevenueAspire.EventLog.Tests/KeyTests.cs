@@ -29,7 +29,8 @@ public sealed class KeyTests
         var keyed = new List<AppendResult>();
         for (var i = 0; i < 60; i++)
         {
-            keyed.Add(SimulatedLog.Append(writer, TestLog.Group([.. Enumerable.Range(0, random.Next(1, 4)).Select(j => $"u{i}.{j}")], "k" + i, random.Next(3), "body" + i))[0]);
+            string[] users = [.. Enumerable.Range(0, random.Next(1, 4)).Select(j => $"u{i}.{j}")];
+            keyed.Add(SimulatedLog.Append(writer, TestLog.Group(users, "k" + i, random.Next(3), "body" + i))[0]);
             SimulatedLog.Append(writer, TestLog.Single("x" + i));
         }
 

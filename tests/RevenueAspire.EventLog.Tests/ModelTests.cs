@@ -6,14 +6,17 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Random schedules of appends, repeats, power cuts, kills and disk errors against a simulated disk. After each crash the log must be what was promised.</summary>
+/// <summary>Random schedules of appends, repeats, power cuts, kills and disk errors against a simulated disk. After each crash
+/// the log must be what was promised.</summary>
 public sealed class ModelTests
 {
     [Fact]
-    public void L1_to_L10_power_cuts_and_kills_lose_no_acknowledged_group_and_double_no_keyed_one() => RunSchedules(nameof(SimulatedDisk.CutPower), 800, faults: false);
+    public void L1_to_L10_power_cuts_and_kills_lose_no_acknowledged_group_and_double_no_keyed_one() =>
+        RunSchedules(nameof(SimulatedDisk.CutPower), 800, faults: false);
 
     [Fact]
-    public void L7_disk_errors_with_power_cuts_lose_no_acknowledged_group_and_double_no_keyed_one() => RunSchedules(nameof(SimulatedDisk.Fails), 800, faults: true);
+    public void L7_disk_errors_with_power_cuts_lose_no_acknowledged_group_and_double_no_keyed_one() =>
+        RunSchedules(nameof(SimulatedDisk.Fails), 800, faults: true);
 
     private static void RunSchedules(string name, int count, bool faults)
     {
@@ -34,7 +37,8 @@ public sealed class ModelTests
     }
 }
 
-/// <summary>One schedule: clients that repeat what was not acknowledged, a reader that keeps what it read (a ledger), retention that removes what was read, and a machine that fails.</summary>
+/// <summary>One schedule: clients that repeat what was not acknowledged, a reader that keeps what it read (a ledger), retention that
+/// removes what was read, and a machine that fails.</summary>
 internal sealed class ModelSchedule
 {
     private const string Folder = "/log";
@@ -145,10 +149,12 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>What a careful client goes by: its record, if there is one, lies behind what was durable when it first sent it, and the log says from where on it knows keys. A key that is
+    /// <summary>What a careful client goes by: its record, if there is one, lies behind what was durable when it first sent it, and the
+    /// log says from where on it knows keys. A key that is
     /// on its way to the log could push this one out of the window first.</summary>
     private bool MayRepeat(ModelGroup group) =>
-        group.Key is not null && _writer!.Files().KeysFrom <= (group.Receipt?.Offset ?? group.SentBehind) && !_waiting.Any(waiting => waiting.Group.Key is not null && waiting.Group != group);
+        group.Key is not null && _writer!.Files().KeysFrom <= (group.Receipt?.Offset ?? group.SentBehind) && !_waiting.Any(
+            waiting => waiting.Group.Key is not null && waiting.Group != group);
 
     /// <summary>Retention, with all that the ledger has and nothing kept. A power cut in the middle of it, too.</summary>
     private void Remove()
@@ -160,7 +166,9 @@ internal sealed class ModelSchedule
 
         try
         {
-            History.Add($"retention: {_writer!.Files().Retention.RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before {_writer!.Files().FirstOffset} of {_applied}");
+            History.Add(
+                $"retention: {_writer!.Files().Retention.RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before "
+                + $"{_writer!.Files().FirstOffset} of {_applied}");
         }
         catch (PowerCutException)
         {
@@ -168,7 +176,8 @@ internal sealed class ModelSchedule
         }
     }
 
-    [SuppressMessage("Reliability", "CA2012", Justification = "Each is looked at until it is completed, and consumed once; awaiting would leave the order of events to the thread pool.")]
+    [SuppressMessage("Reliability", "CA2012", Justification = "Each is looked at until it is completed, and consumed once; awaiting would leave the order of "
+        + "events to the thread pool.")]
     private void Append(ModelGroup group)
     {
         group.SentBehind = Math.Min(group.SentBehind, _writer!.DurableMark);
@@ -188,7 +197,8 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>The folder is moved away under the writer, and comes back with the lock that it had or another. Nothing new may be acknowledged meanwhile.</summary>
+    /// <summary>The folder is moved away under the writer, and comes back with the lock that it had or another. Nothing new
+    /// may be acknowledged meanwhile.</summary>
     private void TakeFolderAway()
     {
         if (_disk.Running!.IsDead)
@@ -285,7 +295,9 @@ internal sealed class ModelSchedule
 
         _disk.Fails = (_, _) => false;
         var report = _writer!.Files().LastRecovery;
-        History.Add($"open: {report.Case}, mark {report.FoundMark} to {report.Mark}, kept {report.Kept}, dropped {report.Dropped}, damaged {string.Join(' ', report.Damaged)}");
+        History.Add(
+            $"open: {report.Case}, mark {report.FoundMark} to {report.Mark}, kept {report.Kept}, dropped {report.Dropped}, damaged "
+            + $"{string.Join(' ', report.Damaged)}");
         Assert.Empty(_writer!.Files().LastRecovery.Gaps);
         if (!_disk.Running!.IsDead)
         {
@@ -362,8 +374,10 @@ internal sealed class ModelSchedule
         var places = _ledger.Select((place, i) => (place.User, i)).ToDictionary(pair => pair.User, pair => pair.i);
 
         // Rule L9: as many keys as promised are known, whatever retention has removed.
-        var keyed = _groups.Where(group => group.Key is not null && places.ContainsKey(group.Users[^1])).Select(group => _ledger[places[group.Users[^1]]].Offset);
-        Assert.All(keyed.OrderDescending().Take(_options.KeyWindow), offset => Assert.True(offset >= _writer!.Files().KeysFrom, $"the key at {offset} is in the window, and forgotten before {_writer!.Files().KeysFrom}"));
+        var keyed = _groups.Where(group => group.Key is not null && places.ContainsKey(group.Users[^1])).Select(
+            group => _ledger[places[group.Users[^1]]].Offset);
+        Assert.All(keyed.OrderDescending().Take(_options.KeyWindow), offset => Assert.True(offset >= _writer!.Files().KeysFrom,
+            $"the key at {offset} is in the window, and forgotten before {_writer!.Files().KeysFrom}"));
         foreach (var group in _groups)
         {
             var found = group.Users.Where(places.ContainsKey).ToArray();

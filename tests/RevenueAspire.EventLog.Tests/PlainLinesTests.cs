@@ -10,19 +10,30 @@ public sealed class PlainLinesTests
 {
     private static readonly string[] Odd =
     [
-        "", " ", "\t\r", "garbage", "{}", "null", "{\"userId\":\"a\"}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}x", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1} ",
-        "{\"userId\":\"\",\"name\":\"add_revenue\",\"value\":1}", "{\"userId\":\"a\",\"name\":\"nothing\",\"value\":1}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":01}",
-        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":-0}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":-}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":}",
-        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1.0}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1e1}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":9223372036854775807}",
-        "{\"userId\":\"a\",\"name\":\"subtract_revenue\",\"value\":-9223372036854775808}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":9223372036854775808}",
-        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":999999999999999999}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"batch\":{\"from\":0}}",
-        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"value\":2}", "{\"value\":1,\"name\":\"add_revenue\",\"userId\":\"a\"}", "{ \"userId\": \"a\", \"name\": \"add_revenue\", \"value\": 1 }",
-        "{\"userId\":\"a\\u0062\",\"name\":\"add_revenue\",\"value\":1}", "{\"userId\":\"é😀\",\"name\":\"add_revenue\",\"value\":1}", "{\"userId\":\"a\0b\",\"name\":\"add_revenue\",\"value\":1}",
-        "{\"userId\":\"a\\u0000\",\"name\":\"add_revenue\",\"value\":1}", "\uFEFF{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"x\":[{}]}",
-        "{\"userId\":\"" + new string('u', 256) + "\",\"name\":\"add_revenue\",\"value\":1}", "{\"userId\":\"" + new string('u', 257) + "\",\"name\":\"add_revenue\",\"value\":1}",
+        "", " ", "\t\r", "garbage", "{}", "null", "{\"userId\":\"a\"}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}x",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1} ",
+        "{\"userId\":\"\",\"name\":\"add_revenue\",\"value\":1}", "{\"userId\":\"a\",\"name\":\"nothing\",\"value\":1}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":01}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":-0}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":-}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1.0}", "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1e1}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":9223372036854775807}",
+        "{\"userId\":\"a\",\"name\":\"subtract_revenue\",\"value\":-9223372036854775808}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":9223372036854775808}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":999999999999999999}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"batch\":{\"from\":0}}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"value\":2}", "{\"value\":1,\"name\":\"add_revenue\",\"userId\":\"a\"}",
+        "{ \"userId\": \"a\", \"name\": \"add_revenue\", \"value\": 1 }",
+        "{\"userId\":\"a\\u0062\",\"name\":\"add_revenue\",\"value\":1}", "{\"userId\":\"é😀\",\"name\":\"add_revenue\",\"value\":1}",
+        "{\"userId\":\"a\0b\",\"name\":\"add_revenue\",\"value\":1}",
+        "{\"userId\":\"a\\u0000\",\"name\":\"add_revenue\",\"value\":1}", "\uFEFF{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}",
+        "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"x\":[{}]}",
+        "{\"userId\":\"" + new string('u', 256) + "\",\"name\":\"add_revenue\",\"value\":1}",
+        "{\"userId\":\"" + new string('u', 257) + "\",\"name\":\"add_revenue\",\"value\":1}",
     ];
 
-    /// <summary>Lines, plain and odd, with every end of a line, cut off or broken at random: the same events, the same rejects at the same lines, the same bytes.</summary>
+    /// <summary>Lines, plain and odd, with every end of a line, cut off or broken at random: the same events, the same rejects at
+    /// the same lines, the same bytes.</summary>
     [Fact]
     public void AddPlainLines_agrees_with_Add_line_by_line()
     {
@@ -44,7 +55,8 @@ public sealed class PlainLinesTests
                 // Also what recovery will look at: counts, checksum, and where the last record begins.
                 var (expected, actual) = (slow.Build(rejectedCount: slowRejects.Count), quick.Build(rejectedCount: quickRejects.Count));
                 Assert.True(expected.Bytes.SequenceEqual(actual.Bytes), hint);
-                Assert.True((expected.LastRecord, expected.Crc, expected.Count, expected.HasClosing) == (actual.LastRecord, actual.Crc, actual.Count, actual.HasClosing), hint);
+                var (last, crc, count, hasClosing) = (expected.LastRecord, expected.Crc, expected.Count, expected.HasClosing);
+                Assert.True((last, crc, count, hasClosing) == (actual.LastRecord, actual.Crc, actual.Count, actual.HasClosing), hint);
                 expected.Release();
                 actual.Release();
             }
@@ -82,7 +94,8 @@ public sealed class PlainLinesTests
     {
         var user = string.Concat(Enumerable.Range(0, random.Next(1, random.Next(10) == 0 ? 257 : 20)).Select(_ => (char)random.Next('#', '[')));
         var value = random.Next(4) == 0 ? random.NextInt64(long.MinValue, long.MaxValue) : random.Next(-1000, 1000);
-        return string.Create(CultureInfo.InvariantCulture, $$"""{"userId":"{{user}}","name":"{{(random.Next(2) == 0 ? "add_revenue" : "subtract_revenue")}}","value":{{value}}}""");
+        return string.Create(CultureInfo.InvariantCulture,
+            $$"""{"userId":"{{user}}","name":"{{(random.Next(2) == 0 ? "add_revenue" : "subtract_revenue")}}","value":{{value}}}""");
     }
 
     /// <summary>As a batch is taken: what is plain at once, each other line by itself.</summary>

@@ -328,7 +328,8 @@ public sealed class RecoveryTests : IDisposable
                 {
                     foreach (var tail in new long[] { 0, 3, 20 })
                     {
-                        foreach (var (hasSegment, isSealed, damage) in new[] { (true, false, false), (true, false, true), (true, true, false), (false, false, false) })
+                        (bool, bool, bool)[] segments = [(true, false, false), (true, false, true), (true, true, false), (false, false, false)];
+                        foreach (var (hasSegment, isSealed, damage) in segments)
                         {
                             var facts = new RecoveryFacts(mark, hasSegment, start, isSealed, start + valid, start + valid + (isSealed ? 0 : tail), damage);
                             var decision = RecoveryTable.Decide(facts);
@@ -408,7 +409,8 @@ public sealed class RecoveryTests : IDisposable
     private static string BatchInOldForm(long from, params string[] users)
     {
         var text = string.Join(",\"batch\":{}}\n", users.Select(user => TestLog.Event(user, 1)[..^1] + ",\"timestamp\":\"2026-01-31T12:34:56.789Z\""));
-        return $$$"""{{{text}}},"batch":{"from":{{{from}}},"count":{{{users.Length}}},"rejected":0,"crc":"{{{Crc32C.Compute(Encoding.UTF8.GetBytes(text)):x8}}}"}}""" + "\n";
+        var crc = Crc32C.Compute(Encoding.UTF8.GetBytes(text));
+        return $$$"""{{{text}}},"batch":{"from":{{{from}}},"count":{{{users.Length}}},"rejected":0,"crc":"{{{crc:x8}}}"}}""" + "\n";
     }
 
     private string Segment(long start) => _directory.File(LogFiles.Segment(start));

@@ -18,10 +18,12 @@ internal static class TestLog
         return options;
     }
 
-    public static EventLogWriter Open(EventLogOptions options, ILoggerFactory? loggers = null, IFileSystem? files = null) => OpenStore(options, loggers, files).StartWriter();
+    public static EventLogWriter Open(EventLogOptions options, ILoggerFactory? loggers = null, IFileSystem? files = null) =>
+        OpenStore(options, loggers, files).StartWriter();
 
     /// <summary>Opens without the writer's thread.</summary>
-    public static EventLogWriter OpenHeld(EventLogOptions options, IFileSystem files, ILoggerFactory? loggers = null) => OpenStore(options, loggers, files).PrepareWriter();
+    public static EventLogWriter OpenHeld(EventLogOptions options, IFileSystem files, ILoggerFactory? loggers = null) =>
+        OpenStore(options, loggers, files).PrepareWriter();
 
     public static FileLogStore OpenStore(EventLogOptions options, ILoggerFactory? loggers = null, IFileSystem? files = null) =>
         FileLogStore.Open(options, TimeProvider.System, loggers ?? NullLoggerFactory.Instance, files ?? PhysicalFileSystem.Instance);

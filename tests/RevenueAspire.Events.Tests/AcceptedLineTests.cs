@@ -43,7 +43,12 @@ public sealed class AcceptedLineTests
     [InlineData("-9223372036854775808", long.MinValue)]
     public void A_value_is_any_integer_of_64_bits(string value, long expected)
     {
-        foreach (var line in new[] { $"{{\"userId\":\"u\",\"name\":\"subtract_revenue\",\"value\":{value}}}", $"{{\"value\":{value},\"userId\":\"u\",\"name\":\"subtract_revenue\"}}" })
+        string[] lines =
+        [
+            $"{{\"userId\":\"u\",\"name\":\"subtract_revenue\",\"value\":{value}}}",
+            $"{{\"value\":{value},\"userId\":\"u\",\"name\":\"subtract_revenue\"}}",
+        ];
+        foreach (var line in lines)
         {
             var answer = EveryPath.Judge(line);
             Assert.Equal((ParseOutcome.Event, expected, -1), (answer.Outcome, answer.Value, answer.Sign));
@@ -98,7 +103,8 @@ public sealed class AcceptedLineTests
     {
         var parser = new EventParser(EventTypes.Default);
         var escaped = "{\"userId\":\"\\u0061bc\",\"name\":\"add_revenue\",\"value\":7}"u8.ToArray();
-        foreach (var between in new[] { "", "x", "{\"userId\":\"\\u0078xxxxx\",\"name\":\"add_revenue\"}", "{\"userId\":\"zzz\",\"name\":\"add_revenue\",\"value\":1}" })
+        string[] others = ["", "x", "{\"userId\":\"\\u0078xxxxx\",\"name\":\"add_revenue\"}", "{\"userId\":\"zzz\",\"name\":\"add_revenue\",\"value\":1}"];
+        foreach (var between in others)
         {
             ParsedLine.FromParse(parser, Encoding.UTF8.GetBytes(between));
             Assert.Equal(Convert.ToHexString("abc"u8), ParsedLine.FromParse(parser, escaped).UserIdHex);

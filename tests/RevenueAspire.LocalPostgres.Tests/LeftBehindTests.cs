@@ -14,7 +14,8 @@ public sealed class LeftBehindTests
         var (owner, serverId, _) = await LocalServer.StartOwnerAsync(directory, port);
         await using (owner)
         {
-            await LocalServer.ExecuteAsync($"Host=127.0.0.1;Port={port};Username=postgres;Password=owner;Database=postgres", "create table kept(n int); insert into kept values (42)");
+            await LocalServer.ExecuteAsync(
+                $"Host=127.0.0.1;Port={port};Username=postgres;Password=owner;Database=postgres", "create table kept(n int); insert into kept values (42)");
             await owner.KillAsync();
         }
 
@@ -60,10 +61,12 @@ public sealed class LeftBehindTests
         var installation = await PostgresBinaries.FindAsync(directory.File("data"), null, PostgresSearch.Machine(), CancellationToken.None);
         var account = await ServerAccount.FindAsync(directory.File("data"), CancellationToken.None);
         var port = FreePort.Next();
-        var stranger = ServerProcess.Start(account.Wrap(new LaunchCommand(installation.Program("postgres"), ["-D", directory.File("data"), "-p", $"{port}", "-c", "unix_socket_directories="])), null);
+        string[] arguments = ["-D", directory.File("data"), "-p", $"{port}", "-c", "unix_socket_directories="];
+        var stranger = ServerProcess.Start(account.Wrap(new LaunchCommand(installation.Program("postgres"), arguments)), null);
         try
         {
-            await Eventually.EqualsAsync(1, () => LocalServer.QueryAsync<int>($"Host=127.0.0.1;Port={port};Username=postgres;Password=test;Database=postgres", "select 1"));
+            await Eventually.EqualsAsync(
+                1, () => LocalServer.QueryAsync<int>($"Host=127.0.0.1;Port={port};Username=postgres;Password=test;Database=postgres", "select 1"));
             for (var attempt = 0; attempt < 2; attempt++)
             {
                 var refused = await Assert.ThrowsAsync<LocalPostgresException>(() => LocalServer.StartAsync(directory));

@@ -7,7 +7,8 @@ namespace RevenueAspire.LocalPostgres.Tests;
 /// <summary>Short words for the tests: options, statements, and the process that can be killed.</summary>
 internal static class LocalServer
 {
-    public static LocalPostgresOptions Options(TempDirectory directory, string password = "test", int port = 0, Action<string>? log = null, PostgresSearch? search = null) =>
+    public static LocalPostgresOptions Options(
+        TempDirectory directory, string password = "test", int port = 0, Action<string>? log = null, PostgresSearch? search = null) =>
         new() { DataDirectory = directory.File("data"), Password = password, Port = port, Log = log, StopWithParent = true, Search = search };
 
     public static Task<LocalPostgresServer> StartAsync(TempDirectory directory, string password = "test", int port = 0, Action<string>? log = null) =>
@@ -24,7 +25,8 @@ internal static class LocalServer
     public static async Task ExecuteAsync(string connectionString, string sql) => await QueryAsync<int>(connectionString, $"{sql}; select 1");
 
     /// <summary>A process that owns a server (password <c>owner</c>), and the process id and port of the server.</summary>
-    public static async Task<(ServiceProcess Process, int ServerId, int Port)> StartOwnerAsync(TempDirectory directory, int port = 0, bool stopWithParent = false)
+    public static async Task<(ServiceProcess Process, int ServerId, int Port)> StartOwnerAsync(
+        TempDirectory directory, int port = 0, bool stopWithParent = false)
     {
         string[] arguments = [Program.OwnServer, directory.File("data"), port.ToString(null, null), stopWithParent.ToString()];
         var process = ServiceProcess.Start(typeof(Program).Assembly.Location, arguments);

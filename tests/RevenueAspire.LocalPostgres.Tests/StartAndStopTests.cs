@@ -37,7 +37,8 @@ public sealed class StartAndStopTests
         Assert.Contains(log, line => line.Contains("ready to accept connections", StringComparison.Ordinal));
         Assert.SkipWhen(OperatingSystem.IsWindows(), "sessions and modes are Unix'");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory.File("data")));
-        var session = await Tool.RunAsync(new LaunchCommand("/bin/sh", ["-c", $"ps -o sid= -p {server.ProcessId} || cut -d' ' -f6 /proc/{server.ProcessId}/stat"]), TimeSpan.FromSeconds(10), CancellationToken.None);
+        var session = await Tool.RunAsync(new LaunchCommand("/bin/sh", ["-c",
+            $"ps -o sid= -p {server.ProcessId} || cut -d' ' -f6 /proc/{server.ProcessId}/stat"]), TimeSpan.FromSeconds(10), CancellationToken.None);
         Assert.Equal(server.ProcessId, int.Parse(session.Lines[^1], null));
 
         Task<string> Show(string setting) => LocalServer.QueryAsync<string>(server.ConnectionString(), $"show {setting}");
@@ -111,7 +112,8 @@ public sealed class StartAndStopTests
     public async Task A_receiver_of_the_log_that_throws_does_not_stop_the_server()
     {
         using var directory = TempDirectory.ForPostgres();
-        var server = await LocalServer.StartAsync(directory, log: line => _ = line.Contains("listening", StringComparison.Ordinal) ? throw new InvalidOperationException("full disk") : 0);
+        var server = await LocalServer.StartAsync(
+            directory, log: line => _ = line.Contains("listening", StringComparison.Ordinal) ? throw new InvalidOperationException("full disk") : 0);
 
         // More than a pipe holds: a server whose output nobody reads would hang here.
         await LocalServer.ExecuteAsync(server.ConnectionString(), "do $$ begin for i in 1..200 loop raise log '%', repeat('x', 1000); end loop; end $$");
@@ -126,7 +128,8 @@ public sealed class StartAndStopTests
         using var directory = TempDirectory.ForPostgres();
         using var cancel = new CancellationTokenSource();
         var start = LocalPostgresServer.StartAsync(LocalServer.Options(directory), cancel.Token);
-        await Eventually.IsTrueAsync(() => Directory.EnumerateDirectories(directory.Path, "data.initdb-*").Any(made => File.Exists(Path.Combine(made, "PG_VERSION"))));
+        await Eventually.IsTrueAsync(
+            () => Directory.EnumerateDirectories(directory.Path, "data.initdb-*").Any(made => File.Exists(Path.Combine(made, "PG_VERSION"))));
         await cancel.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => start);
         Assert.Equal(["data.lock"], Directory.EnumerateFileSystemEntries(directory.Path).Select(Path.GetFileName));

@@ -114,3 +114,8 @@ internal sealed class Batch : IDisposable
         return (null, 0);
     }
 }
+
+/// <summary>What became of a batch.</summary>
+/// <param name="Moved">The log's end moved, and everything with it.</param>
+/// <param name="Known">Keys that are known already: then nothing was written.</param>
+internal readonly record struct CommitOutcome(bool Moved, List<KnownKey> Known);

@@ -8,7 +8,8 @@ namespace RevenueAspire.EventLog.Postgres.Writing;
 internal sealed class CommitAbandonedException() : TimeoutException("the database does not answer");
 
 /// <summary>Waits for a commit, and reports one that takes long. Of the writer's thread.</summary>
-/// <remarks>A commit is never cancelled: Postgres answers a cancelled wait for its standbys with success (rule R1). The thread stops waiting instead, and may give the connection up.</remarks>
+/// <remarks>A commit is never cancelled: Postgres answers a cancelled wait for its standbys with success (rule R1). The thread stops
+/// waiting instead, and may give the connection up.</remarks>
 internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
 {
     /// <summary>Between two questions what an overdue commit waits for.</summary>
@@ -18,7 +19,8 @@ internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
     private static readonly TimeSpan LostPatience = TimeSpan.FromSeconds(30);
 
     /// <summary>Commits, and disposes of the batch.</summary>
-    /// <exception cref="CommitAbandonedException">The server no longer shows the commit, or the process is to stop. The session is no longer the caller's.</exception>
+    /// <exception cref="CommitAbandonedException">The server no longer shows the commit, or the process is to stop. The
+    /// session is no longer the caller's.</exception>
     public CommitOutcome Run(LogSession session, Batch batch, ICommitObserver observer, CancellationToken stop)
     {
         var append = session.AppendAsync(batch);

@@ -7,12 +7,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
-/// <summary>What became of a batch.</summary>
-/// <param name="Moved">The log's end moved, and everything with it.</param>
-/// <param name="Known">Keys that are known already: then nothing was written.</param>
-internal readonly record struct CommitOutcome(bool Moved, List<KnownKey> Known);
-
-/// <summary>The writer's connection, with the right to append to one log: every append names the log's end and the epoch that this session has raised. Not thread-safe.</summary>
+/// <summary>The writer's connection, with the right to append to one log: every append names the log's end and the epoch that this
+/// session has raised. Not thread-safe.</summary>
 internal sealed class LogSession : IAsyncDisposable
 {
     /// <summary>How long the process counts as alive without a word from it.</summary>
@@ -23,7 +19,8 @@ internal sealed class LogSession : IAsyncDisposable
     private const string Move =
         $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
 
-    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A stricter setting (remote_apply) stays (rule R4).
+    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A
+    // stricter setting (remote_apply) stays (rule R4).
     private const string Durable = Replication.ConfirmCommit;
 
     private const string AppendSql =
@@ -93,7 +90,8 @@ internal sealed class LogSession : IAsyncDisposable
     /// <returns>The session, and where the log to go on with was found to end; a session of a new log when that one is closed or gone.</returns>
     /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
     /// <exception cref="EventLogException">The database cannot hold a log.</exception>
-    public static async Task<(LogSession Session, long? EndFound)> OpenAsync(NpgsqlDataSource database, Guid? logId, string writer, CancellationToken cancellationToken)
+    public static async Task<(LogSession Session, long? EndFound)> OpenAsync(
+        NpgsqlDataSource database, Guid? logId, string writer, CancellationToken cancellationToken)
     {
         var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         var session = new LogSession(connection);
@@ -118,7 +116,8 @@ internal sealed class LogSession : IAsyncDisposable
     }
 
     /// <summary>Appends in one statement, which is one transaction: end, batch and keys, or nothing.</summary>
-    /// <remarks>Has no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one machine (rule R1). The caller may stop waiting.</remarks>
+    /// <remarks>Has no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one
+    /// machine (rule R1). The caller may stop waiting.</remarks>
     /// <exception cref="NpgsqlException">As Postgres gives it: 23505 when another process wrote one of the keys meanwhile.</exception>
     /// <exception cref="UnconfirmedCommitException">In doubt: an operator or the server ended the wait for the standbys.</exception>
     public async Task<CommitOutcome> AppendAsync(Batch batch)
@@ -153,7 +152,8 @@ internal sealed class LogSession : IAsyncDisposable
                 {
                     hasStandbys = rows.GetBoolean(7);
                     known.Add(new KnownKey(
-                        Hash(rows.GetFieldValue<byte[]>(1)), Hash(rows.GetFieldValue<byte[]>(2)), new Receipt(rows.GetGuid(3), rows.GetInt64(4)), rows.GetInt32(5), rows.GetInt32(6)));
+                        Hash(rows.GetFieldValue<byte[]>(1)), Hash(rows.GetFieldValue<byte[]>(2)), new Receipt(rows.GetGuid(3), rows.GetInt64(4)), rows.GetInt32(
+                            5), rows.GetInt32(6)));
                 }
             }
         }
@@ -174,7 +174,8 @@ internal sealed class LogSession : IAsyncDisposable
         return new CommitOutcome(moved, known);
     }
 
-    /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all processes commit one after the other.</summary>
+    /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all
+    /// processes commit one after the other.</summary>
     public Task NotifyAsync(CancellationToken cancellationToken) => ExecuteAsync($"notify {PostgresLogs.Channel}", cancellationToken);
 
     /// <summary>Which keys the database remembers.</summary>
@@ -184,7 +185,8 @@ internal sealed class LogSession : IAsyncDisposable
     /// <returns>False when the log was closed or taken over meanwhile.</returns>
     public async Task<bool> StayAliveAsync(CancellationToken cancellationToken)
     {
-        await using var command = new NpgsqlCommand($"update event_log set alive_until = {AliveUntil} where log_id = $1 and epoch = $2 and not is_closed", _connection)
+        await using var command = new NpgsqlCommand(
+            $"update event_log set alive_until = {AliveUntil} where log_id = $1 and epoch = $2 and not is_closed", _connection)
         {
             Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
         };
@@ -211,11 +213,13 @@ internal sealed class LogSession : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Raises the log's epoch. A commit that is still under way holds the row: this waits for its end, and one that comes later finds another epoch.</summary>
+    /// <summary>Raises the log's epoch. A commit that is still under way holds the row: this waits for its end, and one that
+    /// comes later finds another epoch.</summary>
     private async Task<long?> TakeOverAsync(Guid logId, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed, {Durable}", _connection)
+            $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed, {Durable}",
+            _connection)
         {
             Parameters = { new() { Value = logId } },
         };
@@ -246,7 +250,8 @@ internal sealed class LogSession : IAsyncDisposable
     private async Task BeginAsync(string writer, CancellationToken cancellationToken)
     {
         var logId = Guid.NewGuid();
-        await using var command = new NpgsqlCommand($"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection)
+        await using var command = new NpgsqlCommand(
+            $"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection)
         {
             Parameters = { new() { Value = logId }, new() { Value = writer } },
         };

@@ -4,7 +4,8 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Format;
 
 /// <summary>The durable mark (rule L5): 16 bytes, an offset and its complement, both little-endian.</summary>
-/// <remarks>Written in place by one aligned pwrite: 16 bytes that lie in one block were never seen torn by a concurrent reader. The complement catches what is torn all the same.</remarks>
+/// <remarks>Written in place by one aligned pwrite: 16 bytes that lie in one block were never seen torn by a concurrent reader. The
+/// complement catches what is torn all the same.</remarks>
 internal static class DurableMark
 {
     public const int Size = 16;

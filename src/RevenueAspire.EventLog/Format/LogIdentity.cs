@@ -38,14 +38,17 @@ internal sealed record LogIdentity(Guid Id, int Version, DateTimeOffset Created)
         {
             using var document = JsonDocument.Parse(contents);
             var root = document.RootElement;
-            var identity = new LogIdentity(root.GetProperty("id").GetGuid(), root.GetProperty("version").GetInt32(), root.GetProperty("created").GetDateTimeOffset());
+            var identity = new LogIdentity(
+                root.GetProperty("id").GetGuid(), root.GetProperty("version").GetInt32(), root.GetProperty("created").GetDateTimeOffset());
             return identity.Version == CurrentVersion
                 ? identity
                 : throw new EventLogException($"{path}: version {identity.Version} is not known to this program (it writes {CurrentVersion})");
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
         {
-            throw new EventLogException($"{path} is damaged: {e.Message} Restore it from a copy. A log in another folder would lack these events, and the ledger may not have them yet", e);
+            throw new EventLogException(
+                $"{path} is damaged: {e.Message} Restore it from a copy. A log in another folder would lack these events, and the ledger may not have them "
+                + "yet", e);
         }
     }
 }

@@ -11,7 +11,8 @@ internal enum RecordRole
     /// <summary>A group of its own.</summary>
     Single,
 
-    /// <summary>Not the last of its batch: worth nothing without the records behind it. It has none of the server's fields; in older logs it has the time and <c>"batch":{}</c>.</summary>
+    /// <summary>Not the last of its batch: worth nothing without the records behind it. It has none of the server's fields; in older
+    /// logs it has the time and <c>"batch":{}</c>.</summary>
     Open,
 
     /// <summary>The last of its batch.</summary>
@@ -170,7 +171,8 @@ internal readonly struct RecordFields
             {
                 rejected = lines;
             }
-            else if (name.SequenceEqual("crc"u8) && Utf8Parser.TryParse(json.ValueSpan, out uint value, out var used, 'x') && used == 8 && json.ValueSpan.Length == 8)
+            else if (name.SequenceEqual("crc"u8) && Utf8Parser.TryParse(json.ValueSpan, out uint value, out var used, 'x') && used == 8
+                && json.ValueSpan.Length == 8)
             {
                 crc = value;
             }

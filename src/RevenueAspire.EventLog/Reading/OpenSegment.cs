@@ -4,7 +4,8 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Reading;
 
-/// <summary>An open segment and what is known of its checksums. Reads are thread-safe; <see cref="Take"/> and <see cref="Drop"/> belong under the table's lock.</summary>
+/// <summary>An open segment and what is known of its checksums. Reads are thread-safe; <see cref="Take"/> and
+/// <see cref="Drop"/> belong under the table's lock.</summary>
 internal sealed class OpenSegment(IFileSystem files, string directory, long start, Guid logId)
 {
     private const byte Unknown = 0;
@@ -31,7 +32,8 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
         }
     }
 
-    /// <summary>A segment becomes sealed while it is read. Looked for before each read of an unsealed one, after the mark was read: recovery seals what it found damaged before the mark moves over it.</summary>
+    /// <summary>A segment becomes sealed while it is read. Looked for before each read of an unsealed one, after the mark was read: recovery seals what it
+    /// found damaged before the mark moves over it.</summary>
     public void LookForSeal()
     {
         if (_verified is null && SegmentSeal.Read(files, directory, Start, logId, withKeys: false) is { } seal)
@@ -93,7 +95,8 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
             }
 
             var through = Start + Math.Min(blockAt + SegmentSeal.BlockBytes, verified.Seal.Length);
-            return new LogRead(0, through, $"{directory}: bytes {Start + blockAt} to {through} of the log do not have the checksum that they were written with");
+            return new LogRead(
+                0, through, $"{directory}: bytes {Start + blockAt} to {through} of the log do not have the checksum that they were written with");
         }
 
         return new LogRead(count, 0, null);

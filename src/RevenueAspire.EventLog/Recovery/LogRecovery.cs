@@ -16,7 +16,8 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
     private readonly List<LogRange> _gaps = [];
 
     /// <summary>Recovers.</summary>
-    /// <param name="knownMark">When a running writer recovers: its own mark. Nobody was told that anything above it was appended, so that is undone, and a repeat of it is
+    /// <param name="knownMark">When a running writer recovers: its own mark. Nobody was told that anything above it was
+    /// appended, so that is undone, and a repeat of it is
     /// a first attempt. Null at a start: what stands above the mark on disk may have been acknowledged.</param>
     /// <param name="mayUndo">False: somebody else may have written the log meanwhile, so nothing is undone, and the larger of the two marks holds.</param>
     public RecoveredLog Run(long? knownMark, bool mayUndo = true)
@@ -55,7 +56,8 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
             var scan = last is null || seal is not null ? null : SegmentScan.Run(last, segments[^1]);
             var facts = last is null
                 ? new RecoveryFacts(found, HasSegment: false, 0, false, 0, 0, false)
-                : new RecoveryFacts(found, HasSegment: true, segments[^1], seal is not null, scan?.ValidEnd ?? seal!.End, scan?.FileEnd ?? Math.Min(seal!.End, segments[^1] + last.Length), scan is { Damaged.Count: > 0 });
+                : new RecoveryFacts(found, HasSegment: true, segments[^1], seal is not null, scan?.ValidEnd ?? seal!.End,
+                    scan?.FileEnd ?? Math.Min(seal!.End, segments[^1] + last.Length), scan is { Damaged.Count: > 0 });
             var decision = RecoveryTable.Decide(facts);
             List<LogRange> damaged = [.. scan?.Damaged ?? [], .. NonEmpty(decision.TailDamage)];
             _gaps.AddRange(NonEmpty(decision.Gap));
@@ -86,7 +88,8 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
             var checksums = new BlockChecksums();
             Read(segment, 0, segment.Length, (bytes, _) => checksums.Append(bytes));
 
-            // Everything below the new mark is on disk now. The mark itself is flushed here (and at a clean stop) only so that the next start has less to look at.
+            // Everything below the new mark is on disk now. The mark itself is flushed here (and at a clean stop) only so that
+            // the next start has less to look at.
             DurableMark.Write(markFile, decision.End);
             markFile.Flush();
             return new RecoveredLog(markFile, segment, start, checksums, keys, report);
@@ -121,7 +124,8 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
     /// <summary>A segment that has a successor was whole and fsynced when that began: it only needs its seal, which is made again when it is missing.</summary>
     private void CheckSealed(long start, long next, IReadOnlyList<string> names)
     {
-        var end = names.Contains(LogFiles.Seal(start)) && SegmentSeal.Read(files, directory, start, logId, withKeys: false) is { } seal ? seal.End : MakeSeal(start, next).End;
+        var end = names.Contains(LogFiles.Seal(start)) && SegmentSeal.Read(files, directory, start, logId, withKeys: false) is { } seal
+            ? seal.End : MakeSeal(start, next).End;
         using (var file = files.Open(PathOf(LogFiles.Segment(start)), OpenKind.Read))
         {
             // The seal says how long the segment was, not how long it is.

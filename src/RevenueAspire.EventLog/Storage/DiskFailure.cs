@@ -2,7 +2,8 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Storage;
 
-/// <summary>What the log in a folder has failed with, until it is recovered. The writer's thread changes it; any thread may read <see cref="IsFailing"/> and <see cref="IsLost"/>.</summary>
+/// <summary>What the log in a folder has failed with, until it is recovered. The writer's thread changes it; any thread may read
+/// <see cref="IsFailing"/> and <see cref="IsLost"/>.</summary>
 internal sealed class DiskFailure(string directory)
 {
     private volatile bool _isFailing;

@@ -105,8 +105,10 @@ public sealed class FileLogStore : ILogStore, IDisposable
     /// <param name="options">Validated settings.</param>
     /// <param name="time">Stamps a new log.</param>
     /// <param name="loggers">Get what recovery found, and each failure and return of the disk.</param>
-    /// <exception cref="EventLogException">Another writer holds the directory, segments without log.json, unreadable or unwritable directory...; the message names the path and what to do.</exception>
-    public static FileLogStore Open(EventLogOptions options, TimeProvider time, ILoggerFactory loggers) => Open(options, time, loggers, PhysicalFileSystem.Instance);
+    /// <exception cref="EventLogException">Another writer holds the directory, segments without log.json, unreadable or unwritable directory...; the message
+    /// names the path and what to do.</exception>
+    public static FileLogStore Open(EventLogOptions options, TimeProvider time, ILoggerFactory loggers) =>
+        Open(options, time, loggers, PhysicalFileSystem.Instance);
 
     /// <summary>The same on another disk.</summary>
     internal static FileLogStore Open(EventLogOptions options, TimeProvider time, ILoggerFactory loggers, IFileSystem files)
@@ -175,8 +177,10 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
     }
 
-    /// <summary>Opens everything again (rule L7). This process knows its mark and that no append above it was acknowledged, so those bytes are cut off: a repeat of what failed, keyed or not,
-    /// is appended once. Should the process end before that, the start keeps what the disk then holds together with its keys, so that a keyed repeat finds it.</summary>
+    /// <summary>Opens everything again (rule L7). This process knows its mark and that no append above it was acknowledged, so those bytes
+    /// are cut off: a repeat of what failed, keyed or not,
+    /// is appended once. Should the process end before that, the start keeps what the disk then holds together with its keys,
+    /// so that a keyed repeat finds it.</summary>
     InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         try
@@ -252,7 +256,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
     ValueTask<IReadOnlyList<LogExtent>> ILogStore.ListAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<LogExtent>>([new LogExtent(LogId, FirstOffset, DurableMark, IsClosed: false)]);
 
-    /// <summary>Forgets keys and offsets before their segments are removed: a start must not find keys that this process has forgotten, nor the other way round.</summary>
+    /// <summary>Forgets keys and offsets before their segments are removed: a start must not find keys that this process has
+    /// forgotten, nor the other way round.</summary>
     internal void ForgetBefore(long offset)
     {
         _keys.ForgetBefore(offset);
@@ -266,7 +271,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
         LogDirectory.CheckIdentity(_files, Directory, LogId);
         if (!_directoryLock.IsAtItsPath())
         {
-            // The log was away and is back with another lock file (a copy, for example). Another process may have written it meanwhile, so the bytes above our mark are not ours to cut off.
+            // The log was away and is back with another lock file (a copy, for example). Another process may have written it meanwhile, so
+            // the bytes above our mark are not ours to cut off.
             var directoryLock = LogDirectory.LockExisting(_files, Directory);
             _directoryLock.Dispose();
             _directoryLock = directoryLock;
@@ -289,13 +295,6 @@ public sealed class FileLogStore : ILogStore, IDisposable
         LastRecovery = recovered.Report;
         _keys.Replace(_log.Keys);
         Volatile.Write(ref _durableMark, _log.End);
-        var report = recovered.Report;
-        if (report.HasLoss || report.SealsMade.Count > 0)
-        {
-            EventLogMessages.RecoveredWithLoss(
-                _logger, Directory, report.Case, report.Mark, string.Join(", ", report.Damaged), string.Join(", ", report.Gaps), string.Join(", ", report.SealsMade));
-        }
-
-        EventLogMessages.Recovered(_logger, Directory, report.Case, report.Mark, report.Kept.Length, report.Dropped.Length, report.Keys);
+        EventLogMessages.Report(_logger, Directory, recovered.Report);
     }
 }

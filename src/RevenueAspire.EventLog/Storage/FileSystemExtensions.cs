@@ -2,7 +2,8 @@ namespace RevenueAspire.EventLog.Storage;
 
 internal static class FileSystemExtensions
 {
-    /// <summary>Replaces a file whole or not at all: written beside it, flushed, renamed, the folder flushed. When this returns, the new contents survive a power cut.</summary>
+    /// <summary>Replaces a file whole or not at all: written beside it, flushed, renamed, the folder flushed. When this returns,
+    /// the new contents survive a power cut.</summary>
     public static void WriteAtomically(this IFileSystem files, string directory, string name, ReadOnlySpan<byte> contents)
     {
         var temporary = Path.Combine(directory, name + LogFiles.TemporarySuffix);

@@ -49,7 +49,8 @@ internal interface IFileSystem
 /// <summary>A file that is held open.</summary>
 internal interface IFileHandle : IDisposable
 {
-    /// <summary>Whether the path it was opened at still leads to this file: false once it, or a folder above it, was deleted, moved away or replaced. What is written then is lost.</summary>
+    /// <summary>Whether the path it was opened at still leads to this file: false once it, or a folder above it, was deleted, moved away
+    /// or replaced. What is written then is lost.</summary>
     bool IsAtItsPath();
 }
 
@@ -64,14 +65,16 @@ internal interface ILogFile : IFileHandle
     /// <summary>Writes all bytes at an offset, or throws (some may have been written then).</summary>
     void Write(ReadOnlySpan<byte> bytes, long offset);
 
-    /// <summary>Asks the system to begin writing a part out, so that a later <see cref="Flush"/> waits for less. Promises nothing; an error counts as one of the write.</summary>
+    /// <summary>Asks the system to begin writing a part out, so that a later <see cref="Flush"/> waits for less. Promises nothing;
+    /// an error counts as one of the write.</summary>
     void StartWriteOut(long offset, long length)
     {
     }
 
     void Truncate(long length);
 
-    /// <summary>Makes contents and length durable. After a failure the operating system may show bytes that the disk does not have: never just call it again.</summary>
+    /// <summary>Makes contents and length durable. After a failure the operating system may show bytes that the disk does not
+    /// have: never just call it again.</summary>
     void Flush();
 }
 

@@ -48,7 +48,8 @@ internal static class LogDirectory
         {
             throw new EventLogException(id is null
                 ? $"{LogFiles.Identity} of log {logId:N} is gone; restore the folder, or restart the service for a new log"
-                : $"{LogFiles.Identity} now names another log ({id:N}) than {logId:N}, which was being written; restore the folder, or restart the service to write the other log");
+                : $"{LogFiles.Identity} now names another log ({id:N}) than {logId:N}, which was being written; restore the folder, or restart the service to "
+                  + "write the other log");
         }
     }
 
@@ -73,7 +74,8 @@ internal static class LogDirectory
         if (orphan is not null)
         {
             throw new EventLogException(
-                $"{directory}: {orphan} is there without log.json, so it is not known whose it is; restore log.json from a copy. A log in another folder would lack these events, and the ledger may not have them yet");
+                $"{directory}: {orphan} is there without log.json, so it is not known whose it is; restore log.json from a copy. A log in another folder would "
+                + "lack these events, and the ledger may not have them yet");
         }
 
         var created = new LogIdentity(Guid.NewGuid(), LogIdentity.CurrentVersion, time.GetUtcNow());

@@ -179,12 +179,14 @@ internal sealed class PhysicalFileSystem : IFileSystem
         public bool IsAtItsPath()
         {
             // Windows neither moves nor deletes a folder in which a file is held without FileShare.Delete, and the lock is.
-            return OperatingSystem.IsWindows() ? File.Exists(_path) : FileStatus.Find(_path)?.Identity == (_identity ??= FileStatus.Of(_handle, _path).Identity);
+            return OperatingSystem.IsWindows()
+                ? File.Exists(_path) : FileStatus.Find(_path)?.Identity == (_identity ??= FileStatus.Of(_handle, _path).Identity);
         }
 
         public void Dispose() => _handle.Dispose();
 
-        /// <summary>.NET makes an argument's error of EFBIG. A limit on the size of files is one more way for a disk to be full, and is handled as such: undone, not in doubt.</summary>
+        /// <summary>.NET makes an argument's error of EFBIG. A limit on the size of files is one more way for a disk to be full, and is
+        /// handled as such: undone, not in doubt.</summary>
         private IOException TooLarge(ArgumentOutOfRangeException cause) => new($"{_path}: the file would be larger than the system allows", cause);
     }
 }

@@ -6,7 +6,8 @@ namespace RevenueAspire.EventLog.Storage;
 /// <summary>Removes the oldest segments of a log in files (rule L10).</summary>
 public sealed class SegmentRetention : ILogRetention
 {
-    /// <summary>Bytes before the ledger's position that are kept of a log that is still written, in either store: the processor compares the last of them with what it has applied.</summary>
+    /// <summary>Bytes before the ledger's position that are kept of a log that is still written, in either store: the processor compares
+    /// the last of them with what it has applied.</summary>
     internal const int ComparedBytes = 64 * 1024;
 
     private readonly FileLogStore _log;
@@ -30,11 +31,13 @@ public sealed class SegmentRetention : ILogRetention
         }
     }
 
-    /// <summary>Removes sealed segments, the oldest first: those that the ledger has and whose keys are forgotten anyway. Nothing while the log is pinned (<see cref="LogPin"/>) or failing.</summary>
+    /// <summary>Removes sealed segments, the oldest first: those that the ledger has and whose keys are forgotten anyway. Nothing while the log is pinned
+    /// (<see cref="LogPin"/>) or failing.</summary>
     /// <param name="appliedThrough">The ledger has every event before this offset, and its database has flushed that.</param>
     /// <param name="retainBytes">Bytes before the durable mark that are kept in any case.</param>
     /// <returns>Bytes removed.</returns>
-    /// <remarks>Call it from one thread at a time, beside appends and reads. A crash in between leaves a shorter log, never one with a hole: each removal is durable before the next begins.</remarks>
+    /// <remarks>Call it from one thread at a time, beside appends and reads. A crash in between leaves a shorter log, never one with a hole: each removal is
+    /// durable before the next begins.</remarks>
     /// <exception cref="IOException">The disk refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">The disk refuses.</exception>
     public long RemoveApplied(long appliedThrough, long retainBytes) => RemoveApplied(appliedThrough, retainBytes, ComparedBytes);

@@ -5,8 +5,10 @@ using Microsoft.Win32.SafeHandles;
 namespace RevenueAspire.EventLog.Storage;
 
 /// <summary>fsync as the log needs it on Unix.</summary>
-/// <remarks><see cref="RandomAccess.FlushToDisk"/> takes EROFS, EINVAL and ENOTSUP for success. A file system that the kernel turned read-only after an error answers EROFS:
-/// exactly the moment at which nothing may be acknowledged. So Linux calls fdatasync itself and takes every error seriously (fdatasync flushes a changed length too).
+/// <remarks><see cref="RandomAccess.FlushToDisk"/> takes EROFS, EINVAL and ENOTSUP for success. A file system that the kernel
+/// turned read-only after an error answers EROFS:
+/// exactly the moment at which nothing may be acknowledged. So Linux calls fdatasync itself and takes every error seriously
+/// (fdatasync flushes a changed length too).
 /// On macOS the runtime's flush is used: it issues F_FULLFSYNC, which a plain fsync does not.</remarks>
 [UnsupportedOSPlatform("windows")]
 internal static partial class UnixSync
@@ -35,7 +37,8 @@ internal static partial class UnixSync
         }
     }
 
-    /// <summary>sync_file_range(2) without waiting. A file system that does not have it is no error; every other error is, since it might not be told a second time.</summary>
+    /// <summary>sync_file_range(2) without waiting. A file system that does not have it is no error; every other error is, since
+    /// it might not be told a second time.</summary>
     [SupportedOSPlatform("linux")]
     public static void StartWriteOut(SafeFileHandle file, string path, long offset, long length)
     {

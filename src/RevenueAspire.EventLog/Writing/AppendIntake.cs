@@ -209,7 +209,8 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Under load, lets those callers run that are about to queue as much as the last commit took: half as many commits then carry twice as much each.</summary>
+    /// <summary>Under load, lets those callers run that are about to queue as much as the last commit took: half as many commits
+    /// then carry twice as much each.</summary>
     /// <remarks>It yields the processor and never sleeps. With an idle processor, and always for a lone append, the commit begins at once.</remarks>
     private void GatherMore()
     {

@@ -1,6 +1,7 @@
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>Groups that wait for the writer, bounded in number and bytes, with the repeats of those that have a key. Not thread-safe: the writer's lock guards it.</summary>
+/// <summary>Groups that wait for the writer, bounded in number and bytes, with the repeats of those that have a key. Not
+/// thread-safe: the writer's lock guards it.</summary>
 internal sealed class AppendQueue(int capacity, long maxBytes)
 {
     private readonly Queue<PendingAppend> _groups = new();
@@ -15,7 +16,8 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
 
     public bool IsEmpty => _groups.Count == 0;
 
-    /// <summary>Queues a group, or has it wait for the first attempt with its key, which is in flight: what the repeat gets depends on whether that one becomes durable.</summary>
+    /// <summary>Queues a group, or has it wait for the first attempt with its key, which is in flight: what the repeat gets depends
+    /// on whether that one becomes durable.</summary>
     /// <returns>Null when there is no room. One group is admitted whatever its size.</returns>
     public PendingAppend? TryAdd(AppendGroup group)
     {
@@ -39,7 +41,8 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
         return pending;
     }
 
-    /// <summary>Gives the places of a group that was taken, and of its repeats, back, before they are answered: nobody else can reach them afterwards.</summary>
+    /// <summary>Gives the places of a group that was taken, and of its repeats, back, before they are answered: nobody else
+    /// can reach them afterwards.</summary>
     public void Release(PendingAppend pending)
     {
         GiveBack(pending.Group);

@@ -35,7 +35,8 @@ internal sealed class KeyIndex(int window)
         return false;
     }
 
-    /// <summary>Adds the log's next keyed record; beyond the window the oldest is forgotten. A key that is there twice (its first record was outside a smaller window) means its last record.</summary>
+    /// <summary>Adds the log's next keyed record; beyond the window the oldest is forgotten. A key that is there twice (its first record was outside a smaller
+    /// window) means its last record.</summary>
     public void Add(in KeyedRecord record)
     {
         if (window == 0)

@@ -4,12 +4,14 @@ using Microsoft.Extensions.ObjectPool;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>A group that waits for its outcome: pooled, awaited once.</summary>
-/// <remarks>Two own it: who awaits it and the writer. It goes back to the pool when both are done with it, so a cancelled wait never lets a later request share it.
+/// <remarks>Two own it: who awaits it and the writer. It goes back to the pool when both are done with it, so a cancelled
+/// wait never lets a later request share it.
 /// Continuations run where <see cref="Complete"/> is called: <see cref="Completions"/> sees to it that this is never the writer's thread.</remarks>
 internal sealed class PendingAppend : IValueTaskSource<AppendResult>
 {
     private const int Owners = 2;
-    private static readonly ObjectPool<PendingAppend> Pool = new DefaultObjectPool<PendingAppend>(new DefaultPooledObjectPolicy<PendingAppend>(), maximumRetained: 4096);
+    private static readonly ObjectPool<PendingAppend> Pool = new DefaultObjectPool<PendingAppend>(
+        new DefaultPooledObjectPolicy<PendingAppend>(), maximumRetained: 4096);
 
     private ManualResetValueTaskSourceCore<AppendResult> _core;
     private CancellationTokenRegistration _registration;
@@ -89,7 +91,8 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
         if (Interlocked.Exchange(ref _completed, 1) == 0)
         {
             // Whoever cancels is not made to run what waits.
-            ThreadPool.UnsafeQueueUserWorkItem(static pending => pending._core.SetException(new OperationCanceledException(pending._cancellationToken)), this, preferLocal: false);
+            ThreadPool.UnsafeQueueUserWorkItem(
+                static pending => pending._core.SetException(new OperationCanceledException(pending._cancellationToken)), this, preferLocal: false);
         }
     }
 

@@ -3,7 +3,8 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>Zeros ahead of the data of a segment. Not thread-safe.</summary>
-/// <remarks>Under load they are written ahead and flushed with the data. The next fsyncs then overwrite blocks that the file already has, and need no entry in the file system's journal,
+/// <remarks>Under load they are written ahead and flushed with the data. The next fsyncs then overwrite blocks that the file already
+/// has, and need no entry in the file system's journal,
 /// which is what most of a small fsync's time goes into. The zeros go when the load does, before a segment is sealed, and at the end.</remarks>
 internal sealed class SegmentReserve(EventLogOptions options)
 {
@@ -21,7 +22,8 @@ internal sealed class SegmentReserve(EventLogOptions options)
     public void Reset() => (_to, _isRefused) = (0, false);
 
     /// <summary>Writes zeros behind where the groups will end, when many come at once and there is no room left.</summary>
-    /// <returns>Why the disk refused, else null. The segment must then be cut back to its data. There may still be room for the groups themselves: their write decides.</returns>
+    /// <returns>Why the disk refused, else null. The segment must then be cut back to its data. There may still be room for the
+    /// groups themselves: their write decides.</returns>
     public Exception? Extend(ILogFile segment, long segmentStart, long end, IReadOnlyList<PendingAppend> groups)
     {
         if (groups.Count < options.ReserveFromGroups || _isRefused)

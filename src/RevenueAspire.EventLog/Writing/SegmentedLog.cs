@@ -6,7 +6,8 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>The files of a recovered log as the writer's thread uses them: places groups, makes them durable, moves the mark, rolls segments. Not thread-safe.</summary>
+/// <summary>The files of a recovered log as the writer's thread uses them: places groups, makes them durable, moves the mark,
+/// rolls segments. Not thread-safe.</summary>
 internal sealed class SegmentedLog : IDisposable
 {
     /// <summary>Groups below this size are gathered into one write; larger ones are written from their own buffer.</summary>
@@ -14,7 +15,8 @@ internal sealed class SegmentedLog : IDisposable
     private const int DirectBytes = 64 * 1024;
     private const int ProbeBytes = 64 * 1024;
 
-    /// <summary>A large group is written in pieces, each on its way to the disk while the next one is copied: the fsync at the end then waits for the last one only.</summary>
+    /// <summary>A large group is written in pieces, each on its way to the disk while the next one is copied: the fsync at the end
+    /// then waits for the last one only.</summary>
     private const int PieceBytes = 1 << 20;
 
     private readonly IFileSystem _files;
@@ -84,12 +86,14 @@ internal sealed class SegmentedLog : IDisposable
         {
             _segment.Flush();
 
-            // Bytes in a file that nobody finds any more are on disk and lost all the same. A folder that goes after this look takes acknowledged data with it, as it would a minute later.
+            // Bytes in a file that nobody finds any more are on disk and lost all the same. A folder that goes after this look takes
+            // acknowledged data with it, as it would a minute later.
             CheckInPlace();
         }
         catch (Exception e) when (IsDiskError(e) || e is EventLogException)
         {
-            // Rule L7: the kernel reports a lost write once and calls the pages clean; a second fsync of these bytes would succeed and mean nothing. So they are cut off before
+            // Rule L7: the kernel reports a lost write once and calls the pages clean; a second fsync of these bytes would succeed and
+            // mean nothing. So they are cut off before
             // anybody is answered, and what is fsynced then is the length without them: should the process end now, the next start finds none of it.
             throw new CommitException(e, needsRecovery: true, isUndone: TryUndo());
         }
@@ -138,7 +142,8 @@ internal sealed class SegmentedLog : IDisposable
             : throw new CommitException(new IOException("what was written to try the disk could not be cut off again"), needsRecovery: true, isUndone: true);
     }
 
-    /// <summary>Makes sure that what is written is still found at the log's path, that nobody else can hold the log, and that the path is still this log's (rule L1).</summary>
+    /// <summary>Makes sure that what is written is still found at the log's path, that nobody else can hold the log, and that the
+    /// path is still this log's (rule L1).</summary>
     /// <exception cref="EventLogException">It is not: the message says what happened and what to do.</exception>
     /// <exception cref="IOException">The disk refuses to tell.</exception>
     public void CheckInPlace() => _paths.Check(_segment, _segmentStart, _markFile);
@@ -150,9 +155,15 @@ internal sealed class SegmentedLog : IDisposable
     /// <exception cref="CommitException">The disk refuses.</exception>
     public void DropReserve()
     {
+        if (!HasReserve)
+        {
+            return;
+        }
+
         try
         {
-            CutReserve();
+            _segment.Truncate(End - _segmentStart);
+            _reserve.Clear();
         }
         catch (Exception e) when (IsDiskError(e))
         {
@@ -226,15 +237,6 @@ internal sealed class SegmentedLog : IDisposable
         return end;
     }
 
-    private void CutReserve()
-    {
-        if (HasReserve)
-        {
-            _segment.Truncate(End - _segmentStart);
-            _reserve.Clear();
-        }
-    }
-
     /// <summary>Cuts the segment back to the mark. False: it is not known what the disk holds.</summary>
     private bool TryUndo()
     {
@@ -251,7 +253,8 @@ internal sealed class SegmentedLog : IDisposable
         }
     }
 
-    /// <summary>Seals a full segment and begins the next one (rules L2, L8). A failure in between is recovery's business: each step may be done again from what is on disk.</summary>
+    /// <summary>Seals a full segment and begins the next one (rules L2, L8). A failure in between is recovery's business: each step
+    /// may be done again from what is on disk.</summary>
     private void RollWhenFull()
     {
         if (End - _segmentStart < _options.SegmentBytes)
@@ -263,7 +266,7 @@ internal sealed class SegmentedLog : IDisposable
         {
             // What comes now is written by path: never into a folder that somebody else has put there.
             CheckInPlace();
-            CutReserve();
+            DropReserve();
 
             // Everything in the segment is durable: a commit ends with its fsync.
             new SegmentSeal

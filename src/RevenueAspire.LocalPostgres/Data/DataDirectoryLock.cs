@@ -1,6 +1,7 @@
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>One owner for a data directory: an open file beside it, which the operating system lets go of when its owner dies. It tells a server that was left behind from one that somebody needs.</summary>
+/// <summary>One owner for a data directory: an open file beside it, which the operating system lets go of when its owner dies. It tells a server that was left
+/// behind from one that somebody needs.</summary>
 internal sealed class DataDirectoryLock : IDisposable
 {
     private readonly FileStream _file;
@@ -27,7 +28,8 @@ internal sealed class DataDirectoryLock : IDisposable
         }
         catch (IOException exception) when (File.Exists(path))
         {
-            throw new LocalPostgresException($"Another process runs a Postgres server on {dataDirectory} (it holds {path}): stop it, or name another data directory.", exception);
+            throw new LocalPostgresException(
+                $"Another process runs a Postgres server on {dataDirectory} (it holds {path}): stop it, or name another data directory.", exception);
         }
         catch (IOException exception)
         {

@@ -8,7 +8,8 @@ namespace RevenueAspire.LocalPostgres.Data;
 /// <summary>All that precedes a server's launch.</summary>
 internal static class DataDirectoryPreparation
 {
-    /// <summary>Locks the data directory, stops a server that an earlier process left behind on it, makes it (initdb, or a copy of the primary) when missing or empty, and sets the password (a standby has its primary's).</summary>
+    /// <summary>Locks the data directory, stops a server that an earlier process left behind on it, makes it (initdb, or a copy of the primary) when missing or
+    /// empty, and sets the password (a standby has its primary's).</summary>
     /// <param name="installation">From <see cref="PostgresBinaries.FindAsync"/> for the same directory.</param>
     /// <param name="options">Directory, password, and the port, which must be free unless it is 0.</param>
     /// <param name="state">The primary of a standby, or null where there is none or it does not answer.</param>

@@ -26,15 +26,20 @@ internal static class DataDirectoryVersion
             var text = File.Exists(file) ? File.ReadAllText(file).Trim() : "";
             if (!double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var version))
             {
-                throw new LocalPostgresException($"{directory} is neither empty nor the data directory of a Postgres server (no PG_VERSION): name another one, or move its files elsewhere.");
+                throw new LocalPostgresException(
+                    $"{directory} is neither empty nor the data directory of a Postgres server (no PG_VERSION): name another one, or move its files "
+                    + "elsewhere.");
             }
 
             return PostgresBinaries.IsSupported((int)version) ? (int)version
-                : throw new LocalPostgresException($"{directory} was made by PostgreSQL {text}, and this needs 15 to 18: move its data with pg_dump of PostgreSQL {text}, or name another data directory.");
+                : throw new LocalPostgresException(
+                    $"{directory} was made by PostgreSQL {text}, and this needs 15 to 18: move its data with pg_dump of PostgreSQL {text}, or name another "
+                    + "data directory.");
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new LocalPostgresException($"{directory} belongs to another user (was it made as root?): run as that user, or name another data directory.", exception);
+            throw new LocalPostgresException(
+                $"{directory} belongs to another user (was it made as root?): run as that user, or name another data directory.", exception);
         }
     }
 }

@@ -26,7 +26,8 @@ internal sealed record PostmasterPid(int ProcessId, DateTimeOffset StartTime, bo
             return null;
         }
 
-        return lines.Length >= 3 && int.TryParse(lines[0], CultureInfo.InvariantCulture, out var processId) && long.TryParse(lines[2], CultureInfo.InvariantCulture, out var seconds)
+        return lines.Length >= 3 && int.TryParse(lines[0], CultureInfo.InvariantCulture, out var processId) && long.TryParse(
+            lines[2], CultureInfo.InvariantCulture, out var seconds)
             ? new PostmasterPid(processId, DateTimeOffset.FromUnixTimeSeconds(seconds), lines.Length >= 8 && lines[7] == "ready")
             : null;
     }

@@ -10,7 +10,8 @@ internal sealed class PreparedDataDirectory : IDisposable
     private readonly DataDirectoryLock _owner;
     private readonly IReadOnlyDictionary<string, string> _settings;
 
-    public PreparedDataDirectory(string path, PostgresInstallation installation, ServerAccount account, IReadOnlyDictionary<string, string> settings, DataDirectoryLock owner) =>
+    public PreparedDataDirectory(
+        string path, PostgresInstallation installation, ServerAccount account, IReadOnlyDictionary<string, string> settings, DataDirectoryLock owner) =>
         (Path, Installation, Account, _settings, _owner) = (path, installation, account, settings, owner);
 
     /// <summary>Full path.</summary>

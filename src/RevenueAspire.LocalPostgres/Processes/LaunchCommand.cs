@@ -8,12 +8,14 @@ internal sealed record LaunchCommand(string FileName, IReadOnlyList<string> Argu
     /// <summary>A directory that whoever runs the program may enter: Postgres refuses to start where it may not.</summary>
     public static string WorkingDirectory => OperatingSystem.IsWindows() ? Path.GetTempPath() : "/";
 
-    /// <summary>Set for the program: messages in English, since the errors of a failed start are read. (Inherited PG* variables must not reach it either.)</summary>
+    /// <summary>Set for the program: messages in English, since the errors of a failed start are read. (Inherited PG*
+    /// variables must not reach it either.)</summary>
     public static IReadOnlyDictionary<string, string> Environment { get; } = new Dictionary<string, string> { ["LC_ALL"] = "C" };
 
     /// <summary>Set for this command beside <see cref="Environment"/>.</summary>
     public IReadOnlyDictionary<string, string> Variables { get; init; } = new Dictionary<string, string>();
 
     /// <summary>This command behind another that executes it: <c>setsid</c>, <c>setpriv ... --</c>.</summary>
-    public LaunchCommand Behind(string fileName, params IEnumerable<string> arguments) => this with { FileName = fileName, Arguments = [.. arguments, FileName, .. Arguments] };
+    public LaunchCommand Behind(string fileName, params IEnumerable<string> arguments) =>
+        this with { FileName = fileName, Arguments = [.. arguments, FileName, .. Arguments] };
 }

@@ -5,7 +5,8 @@ namespace RevenueAspire.LocalPostgres.Processes;
 /// <summary>Questions about processes that this one did not start.</summary>
 internal static class ProcessState
 {
-    /// <summary>True when the process runs. A zombie (dead, but its parent never asked: common where process 1 of a container is an ordinary program) does not.</summary>
+    /// <summary>True when the process runs. A zombie (dead, but its parent never asked: common where process 1 of a container is
+    /// an ordinary program) does not.</summary>
     public static bool IsAlive(int processId)
     {
         if (OperatingSystem.IsLinux())
@@ -17,7 +18,8 @@ internal static class ProcessState
         return process is { HasExited: false };
     }
 
-    /// <summary>Whether the living process is the server of <paramref name="dataDirectory"/> that began at <paramref name="startTime"/>; null when that cannot be told.</summary>
+    /// <summary>Whether the living process is the server of <paramref name="dataDirectory"/> that began at
+    /// <paramref name="startTime"/>; null when that cannot be told.</summary>
     public static bool? IsServerOf(int processId, string dataDirectory, DateTimeOffset startTime)
     {
         if (OperatingSystem.IsLinux() && WorkingDirectory(processId) is { } directory)

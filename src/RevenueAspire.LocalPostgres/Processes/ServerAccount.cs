@@ -2,7 +2,8 @@ using System.Globalization;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>The user that the server runs as. Postgres refuses to run as root, so root hands it (and its files) to another user; everybody else runs it as himself.</summary>
+/// <summary>The user that the server runs as. Postgres refuses to run as root, so root hands it (and its files) to another user;
+/// everybody else runs it as himself.</summary>
 internal sealed class ServerAccount
 {
     private readonly Func<LaunchCommand, LaunchCommand> _switch;
@@ -34,7 +35,9 @@ internal sealed class ServerAccount
         var (name, userId, groupId) = await OwnerAsync(dataDirectory, cancellationToken)
             ?? await LookUpAsync("postgres", cancellationToken)
             ?? await LookUpAsync("nobody", cancellationToken)
-            ?? throw new LocalPostgresException("Postgres refuses to run as root, and this machine has neither a user postgres nor a user nobody: create one (useradd --system postgres), or run as another user.");
+            ?? throw new LocalPostgresException(
+                "Postgres refuses to run as root, and this machine has neither a user postgres nor a user nobody: create one (useradd --system postgres), or "
+                + "run as another user.");
         foreach (var switchUser in Switches(name, userId, groupId))
         {
             var probe = await Tool.RunAsync(switchUser(new LaunchCommand("/bin/sh", ["-c", "id -u"])), TimeSpan.FromSeconds(20), cancellationToken);
@@ -44,7 +47,9 @@ internal sealed class ServerAccount
             }
         }
 
-        throw new LocalPostgresException($"Postgres refuses to run as root, and neither setpriv, runuser nor su could start a program as user {name}: install util-linux, or run as another user.");
+        throw new LocalPostgresException(
+            $"Postgres refuses to run as root, and neither setpriv, runuser nor su could start a program as user {name}: install util-linux, or run as another "
+            + "user.");
     }
 
     /// <summary>The command as this user.</summary>

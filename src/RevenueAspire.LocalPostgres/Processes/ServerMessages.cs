@@ -9,7 +9,8 @@ internal static partial class ServerMessages
 
     // Of Postgres' walsender.c, walreceiver.c and xlogrecovery.c (15 to 18).
     private static readonly string[] Hindrances =
-        ["has already been removed", "is not in this server's history", "is behind recovery timeline", "before current recovery point", "is not a child of database system timeline"];
+        ["has already been removed", "is not in this server's history", "is behind recovery timeline", "before current recovery point",
+            "is not a child of database system timeline"];
 
     /// <summary>What went wrong, in one line: the errors and their hints, else the last lines.</summary>
     public static string Summarize(IReadOnlyCollection<string> lines)
@@ -21,14 +22,16 @@ internal static partial class ServerMessages
     }
 
     /// <summary>True when the server says that another one has its port.</summary>
-    public static bool IsPortTaken(IEnumerable<string> lines) => lines.Any(line => line.Contains("could not bind", StringComparison.Ordinal) || line.Contains("could not create any TCP/IP sockets", StringComparison.Ordinal));
+    public static bool IsPortTaken(IEnumerable<string> lines) => lines.Any(
+        line => line.Contains("could not bind", StringComparison.Ordinal) || line.Contains("could not create any TCP/IP sockets", StringComparison.Ordinal));
 
     /// <summary>True when processes of a killed server still hold its shared memory: they end within moments.</summary>
     public static bool IsMemoryInUse(IEnumerable<string> lines) => lines.Any(line => line.Contains("is still in use", StringComparison.Ordinal));
 
     /// <summary>True when a standby says that it can never follow its primary: the primary no longer keeps the log that it lacks, or their histories
     /// differ.</summary>
-    public static bool CannotFollow(IEnumerable<string> lines) => lines.Any(line => Hindrances.Any(hindrance => line.Contains(hindrance, StringComparison.Ordinal)));
+    public static bool CannotFollow(IEnumerable<string> lines) =>
+        lines.Any(line => Hindrances.Any(hindrance => line.Contains(hindrance, StringComparison.Ordinal)));
 
     [GeneratedRegex("(FATAL|PANIC|ERROR|HINT): |error: ")]
     private static partial Regex Severe();

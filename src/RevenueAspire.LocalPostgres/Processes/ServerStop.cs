@@ -4,12 +4,14 @@ using RevenueAspire.LocalPostgres.Binaries;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>The three ways to end a server, the gentlest first: fast (sessions end, checkpoint, clean), immediate (as after a crash: the next start recovers), kill.</summary>
+/// <summary>The three ways to end a server, the gentlest first: fast (sessions end, checkpoint, clean), immediate (as after a
+/// crash: the next start recovers), kill.</summary>
 internal sealed class ServerStop(int processId, string dataDirectory, PostgresInstallation installation, ServerAccount account)
 {
     private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>Tries each in turn; cancelling shortens the wait for the clean one, and never leaves the server running. False when the process survived all three.</summary>
+    /// <summary>Tries each in turn; cancelling shortens the wait for the clean one, and never leaves the server running. False
+    /// when the process survived all three.</summary>
     public async Task<bool> RunAsync(TimeSpan fastLimit, TimeSpan immediateLimit, CancellationToken cancellationToken)
     {
         await SignalAsync(LibC.SigInt, "fast");
@@ -40,7 +42,8 @@ internal sealed class ServerStop(int processId, string dataDirectory, PostgresIn
         if (OperatingSystem.IsWindows())
         {
             // Postgres on Windows takes signals through a pipe; pg_ctl knows how.
-            var command = new LaunchCommand(installation.Program("pg_ctl"), ["kill", signal == LibC.SigInt ? "INT" : "QUIT", processId.ToString(CultureInfo.InvariantCulture)]);
+            var command = new LaunchCommand(
+                installation.Program("pg_ctl"), ["kill", signal == LibC.SigInt ? "INT" : "QUIT", processId.ToString(CultureInfo.InvariantCulture)]);
             var result = await Tool.RunAsync(account.Wrap(command), TimeSpan.FromSeconds(10), CancellationToken.None);
             if (result.ExitCode != 0 && ProcessState.IsAlive(processId))
             {

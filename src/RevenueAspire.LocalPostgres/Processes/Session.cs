@@ -1,6 +1,7 @@
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>Puts a program into a session of its own: a Ctrl+C in the terminal goes to the terminal's foreground group, and a server in it would stop before its clients have drained.</summary>
+/// <summary>Puts a program into a session of its own: a Ctrl+C in the terminal goes to the terminal's foreground group, and a server in
+/// it would stop before its clients have drained.</summary>
 internal static class Session
 {
     /// <summary>The command in a new session. The process id stays that of the started process, since the tool becomes the program.</summary>

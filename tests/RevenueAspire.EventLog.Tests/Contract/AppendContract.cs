@@ -58,7 +58,8 @@ public abstract class AppendContract : IAsyncDisposable
         await AppendAsync(log, TestLog.Group(["a", "b", "c"], "key"));
 
         var records = TestLog.Lines(_fixture.ReadAll(log.LogId)).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
-        Assert.Equal([false, false, false, true], records.Select(record => record.TryGetProperty("batch", out var fields) && fields.TryGetProperty("count", out _)));
+        Assert.Equal(
+            [false, false, false, true], records.Select(record => record.TryGetProperty("batch", out var fields) && fields.TryGetProperty("count", out _)));
         var batch = records[3].GetProperty("batch");
         Assert.Equal((from, 3), (batch.GetProperty("from").GetInt64(), batch.GetProperty("count").GetInt32()));
         Assert.Equal("key", records[3].GetProperty("idempotencyKey").GetString());
@@ -202,7 +203,8 @@ public abstract class AppendContract : IAsyncDisposable
             Assert.All(refused, result => Assert.NotEmpty(result.Error!));
         }
 
-        await Eventually.IsTrueAsync(async () => (await AppendAsync(log, TestLog.Single("e", "key-2"))).Status is AppendStatus.Appended or AppendStatus.Repeated);
+        await Eventually.IsTrueAsync(
+            async () => (await AppendAsync(log, TestLog.Single("e", "key-2"))).Status is AppendStatus.Appended or AppendStatus.Repeated);
         Assert.Null(log.Status.Reason);
         Assert.Equal(AppendStatus.Appended, (await AppendAsync(log, TestLog.Single("b", "key"))).Status);
         Assert.Equal(["a", "e", "b"], UsersIn(_fixture.ReadAll(log.LogId)));

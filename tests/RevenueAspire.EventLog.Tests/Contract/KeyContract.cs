@@ -51,7 +51,8 @@ public abstract class KeyContract : IAsyncDisposable
         Task<AppendResult>[] appends;
         await using (await _fixture.HoldAsync())
         {
-            appends = [AppendAsync(log, TestLog.Single("a", "k")), AppendAsync(log, TestLog.Single("a", "k")), AppendAsync(log, TestLog.Single("a", "k", "other body"))];
+            appends = [AppendAsync(log, TestLog.Single("a", "k")), AppendAsync(log, TestLog.Single("a", "k")),
+                AppendAsync(log, TestLog.Single("a", "k", "other body"))];
             Assert.All(appends, append => Assert.False(append.IsCompleted));
         }
 

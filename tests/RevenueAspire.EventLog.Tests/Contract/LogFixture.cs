@@ -3,7 +3,8 @@ namespace RevenueAspire.EventLog.Tests.Contract;
 /// <summary>Where one test keeps its log, with one engine: opens it, reads it, holds it up, has it refused and tidies it.</summary>
 internal abstract class LogFixture : IAsyncDisposable
 {
-    /// <summary>Opens a log as a process of the API does, and waits until it accepts. The one before must be disposed of. The stand disposes of what is still open.</summary>
+    /// <summary>Opens a log as a process of the API does, and waits until it accepts. The one before must be disposed of. The
+    /// stand disposes of what is still open.</summary>
     public abstract Task<EventLogWriter> OpenAsync(Action<EventLogOptions>? change = null);
 
     /// <summary>Opens a log to read it, beside its writer.</summary>

@@ -1,6 +1,7 @@
 namespace RevenueAspire.EventLog.Tests.Simulation;
 
-/// <summary>A file as the operating system shows it (cache) and as the disk has it. What is not flushed yet may reach the disk or not, sector by sector, in any order.</summary>
+/// <summary>A file as the operating system shows it (cache) and as the disk has it. What is not flushed yet may reach the disk or
+/// not, sector by sector, in any order.</summary>
 internal sealed class SimulatedFile
 {
     public const int Sector = 512;
@@ -64,7 +65,8 @@ internal sealed class SimulatedFile
         _lengths.Clear();
     }
 
-    /// <summary>A failed flush: some of it reached the disk, and the operating system calls all of it clean, so that the next flush does not write it again.</summary>
+    /// <summary>A failed flush: some of it reached the disk, and the operating system calls all of it clean, so that the next
+    /// flush does not write it again.</summary>
     public void FlushLosing(Random random)
     {
         foreach (var (sector, versions) in _dirty)

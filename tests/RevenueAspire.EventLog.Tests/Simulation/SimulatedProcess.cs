@@ -112,7 +112,8 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
         {
             Check();
             var copy = bytes.ToArray();
-            disk.Run(process, DiskOperation.Write, path, () => file.Write(copy, offset), () => file.Write(copy.AsSpan(0, disk.Random.Next(copy.Length + 1)), offset));
+            disk.Run(process, DiskOperation.Write, path, () => file.Write(copy, offset),
+                () => file.Write(copy.AsSpan(0, disk.Random.Next(copy.Length + 1)), offset));
         }
 
         public void StartWriteOut(long offset, long length)
