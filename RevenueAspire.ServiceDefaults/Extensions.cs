@@ -18,8 +18,8 @@ using OpenTelemetry.Trace;
 
 namespace RevenueAspire.ServiceDefaults;
 
-/// <summary>What every service shares, as in Aspire's template: telemetry, health checks, service discovery and resilient HTTP clients. <see cref="AddRevenueDatabase"/> adds the data source.</summary>
-public static partial class Extensions
+/// <summary>What every service shares, as in Aspire's template: telemetry, health checks, service discovery and resilient HTTP clients. <see cref="DatabaseExtensions"/> adds the data source.</summary>
+public static class Extensions
 {
     /// <summary>Tag of the checks that <c>/alive</c> runs.</summary>
     public const string LiveTag = "live";

@@ -1,4 +1,3 @@
-using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -58,14 +57,14 @@ internal static class Composition
         if (section.Exists())
         {
             Bind(() => section.Bind(options));
-            var result = new ProcessorOptionsValidator().Validate(null, options);
+            var result = new AnnotatedOptions<ProcessorOptions>(ProcessorOptions.Section).Validate(null, options);
             if (result.Failed)
             {
                 throw new OptionsValidationException(Options.DefaultName, typeof(ProcessorOptions), result.Failures);
             }
         }
 
-        return (options, ReadEventTypes(configuration));
+        return (options, configuration.ReadEventTypes());
     }
 
     /// <summary>Where what cannot be read in place is copied to. Looked up only when it is needed.</summary>
@@ -78,30 +77,6 @@ internal static class Composition
         .AddJsonFile($"appsettings.{Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production}.json", optional: true, reloadOnChange: false)
         .AddEnvironmentVariables()
         .Build();
-
-    /// <summary>The event types in the section <c>EventTypes</c> (name: 1 or -1), or the default ones where it is absent.</summary>
-    /// <exception cref="OptionsValidationException">A name or a sign that cannot be.</exception>
-    public static EventTypes ReadEventTypes(IConfiguration configuration)
-    {
-        var entries = configuration.GetSection("EventTypes").GetChildren().ToArray();
-        if (entries.Length == 0)
-        {
-            return EventTypes.Default;
-        }
-
-        try
-        {
-            return EventTypes.Create(entries.Select(entry => new KeyValuePair<string, int>(
-                entry.Key,
-                int.TryParse(entry.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var sign)
-                    ? sign
-                    : throw new ArgumentException($"EventTypes:{entry.Key} must be 1 or -1, not '{entry.Value}'."))));
-        }
-        catch (ArgumentException exception)
-        {
-            throw new OptionsValidationException("EventTypes", typeof(EventTypes), [exception.Message]);
-        }
-    }
 
     /// <summary>The settings, or an error for people where one has the wrong type: the binder's message names it.</summary>
     private static ProcessorOptions ReadOptions(IServiceProvider services)
@@ -126,10 +101,9 @@ internal static class Composition
     private static void AddProcessor(this HostApplicationBuilder builder)
     {
         builder.AddRevenueDatabase();
-        builder.Services.AddOptions<ProcessorOptions>().BindConfiguration(ProcessorOptions.Section).ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<ProcessorOptions>, ProcessorOptionsValidator>();
+        builder.Services.AddAnnotatedOptions<ProcessorOptions>(ProcessorOptions.Section);
         builder.Services.AddSingleton(ReadOptions);
-        builder.Services.AddSingleton(ReadEventTypes(builder.Configuration));
+        builder.Services.AddSingleton(builder.Configuration.ReadEventTypes());
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ProcessorMetrics>();
         builder.Services.AddSingleton<SourceRegistry>();

@@ -143,7 +143,7 @@ public sealed class TelemetryTests
         };
         ActivitySource.AddActivityListener(listener);
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Configuration["ConnectionStrings:" + Extensions.DatabaseName] = connectionString;
+        builder.Configuration["ConnectionStrings:" + DatabaseExtensions.DatabaseName] = connectionString;
         builder.AddRevenueDatabase();
         using var host = builder.Build();
         var database = host.Services.GetRequiredService<NpgsqlDataSource>();

@@ -62,4 +62,10 @@ internal sealed partial class AccessControl : IDisposable
         _ingest = new SecretSet(options.Secrets);
         _reads = new SecretSet(options.ReadSecrets);
     }
+
+    [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are not used, the former secrets stay in force: {Errors}")]
+    private partial void LogReloadRefused(string errors);
+
+    [LoggerMessage(EventIds.SettingsFileRefused, LogLevel.Error, "The changed settings file {File} cannot be read, the former secrets stay in force: {Reason}")]
+    private partial void LogFileRefused(string? file, string reason);
 }

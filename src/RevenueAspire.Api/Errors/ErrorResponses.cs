@@ -72,6 +72,6 @@ internal static partial class ErrorResponses
     private static Task AnswerMistakeAsync(HttpContext context) =>
         Problems.WriteAsync(context, StatusCodes.Status500InternalServerError, "The server made a mistake; its log says more.");
 
-    [LoggerMessage(2003, LogLevel.Error, "A request failed by a mistake of this program.")]
+    [LoggerMessage(EventIds.RequestFailed, LogLevel.Error, "A request failed by a mistake of this program.")]
     private static partial void LogMistake(ILogger logger, Exception exception);
 }

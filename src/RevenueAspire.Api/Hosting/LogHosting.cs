@@ -34,7 +34,7 @@ internal static class LogHosting
 
     private static EventLogWriter StartInPostgres(IServiceProvider services)
     {
-        var setting = $"ConnectionStrings:{Extensions.DatabaseName}";
+        var setting = $"ConnectionStrings:{DatabaseExtensions.DatabaseName}";
         return string.IsNullOrWhiteSpace(services.GetRequiredService<IConfiguration>()[setting])
             ? throw new EventLogException($"{setting} is not set: with EventLog:Engine=Postgres the log is kept in that database.")
             : PostgresLogStore.StartWriter(

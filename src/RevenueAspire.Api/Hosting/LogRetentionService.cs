@@ -55,6 +55,6 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         return applied;
     }
 
-    [LoggerMessage(2001, LogLevel.Warning, "Events that the ledger has could not be removed from the log: {Reason} It is tried again.")]
+    [LoggerMessage(EventIds.EventsNotRemoved, LogLevel.Warning, "Events that the ledger has could not be removed from the log: {Reason} It is tried again.")]
     private static partial void LogRemovalFailed(ILogger logger, string reason);
 }

@@ -44,6 +44,6 @@ internal sealed partial class OpenConnections(ILogger logger)
         }
     }
 
-    [LoggerMessage(2070, LogLevel.Warning, "New connections are refused: {Open} are open, and the process may have {Limit} files and sockets open. Raise that limit (ulimit -n).")]
+    [LoggerMessage(EventIds.ConnectionsRefused, LogLevel.Warning, "New connections are refused: {Open} are open, and the process may have {Limit} files and sockets open. Raise that limit (ulimit -n).")]
     private partial void LogRefused(int open, long limit);
 }

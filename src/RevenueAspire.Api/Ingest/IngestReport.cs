@@ -60,6 +60,6 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
         }
     }
 
-    [LoggerMessage(2050, LogLevel.Information, "Accepted {Events} events of {Requests} requests in {Seconds:0.0} s ({Repeated} repeated, {Rejected} rejected, {Refused} refused); last receipt {Receipt}.")]
+    [LoggerMessage(EventIds.EventsAccepted, LogLevel.Information, "Accepted {Events} events of {Requests} requests in {Seconds:0.0} s ({Repeated} repeated, {Rejected} rejected, {Refused} refused); last receipt {Receipt}.")]
     private static partial void LogIngested(ILogger logger, long events, long requests, double seconds, long repeated, long rejected, long refused, string receipt);
 }

@@ -105,6 +105,6 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Ev
         reject.Source is null ? null : Path.GetFileName(reject.Source.TrimEnd('/', '\\')),
         reject.Line, reject.Offset, reject.Reason, reject.Beginning, new DateTimeOffset(reject.At).ToUnixTimeMilliseconds());
 
-    [LoggerMessage(2052, LogLevel.Warning, "The ledger's figures could not be read: {Reason}")]
+    [LoggerMessage(EventIds.FiguresNotRead, LogLevel.Warning, "The ledger's figures could not be read: {Reason}")]
     private static partial void LogLookFailed(ILogger logger, string reason);
 }

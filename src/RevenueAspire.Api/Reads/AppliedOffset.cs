@@ -137,4 +137,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
 
         public bool TryReach(Dictionary<Guid, long> applied) => applied.TryGetValue(receipt.LogId, out var through) && through > receipt.Offset && Reached.TrySetResult(true);
     }
+
+    [LoggerMessage(EventIds.ProgressNotRead, LogLevel.Error, "Asking the ledger for its progress failed.")]
+    private static partial void LogPollFailed(ILogger logger, Exception exception);
 }

@@ -156,9 +156,9 @@ internal sealed partial class LedgerGuard(
         _reported = fault;
     }
 
-    [LoggerMessage(2035, LogLevel.Critical, "THE LEDGER IS WRONG: {Fault}.")]
+    [LoggerMessage(EventIds.LedgerWrong, LogLevel.Critical, "THE LEDGER IS WRONG: {Fault}.")]
     private static partial void LogFault(ILogger logger, string fault);
 
-    [LoggerMessage(2036, LogLevel.Warning, "Log and ledger could not be compared: {Reason} It is tried again.")]
+    [LoggerMessage(EventIds.LogNotCompared, LogLevel.Warning, "Log and ledger could not be compared: {Reason} It is tried again.")]
     private static partial void LogNotCompared(ILogger logger, string reason);
 }

@@ -112,9 +112,9 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 
     private async Task<T> UseAsync<T>(Func<CancellationToken, Task<T>> use, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        if (string.IsNullOrWhiteSpace(configuration.GetConnectionString(Extensions.DatabaseName)))
+        if (string.IsNullOrWhiteSpace(configuration.GetConnectionString(DatabaseExtensions.DatabaseName)))
         {
-            throw Away($"ConnectionStrings:{Extensions.DatabaseName} is not set.", null);
+            throw Away($"ConnectionStrings:{DatabaseExtensions.DatabaseName} is not set.", null);
         }
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -137,7 +137,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         catch (ArgumentException exception)
         {
             // The driver's text about a connection string may hold its password.
-            throw Away($"The driver does not take a setting of ConnectionStrings:{Extensions.DatabaseName}.", exception);
+            throw Away($"The driver does not take a setting of ConnectionStrings:{DatabaseExtensions.DatabaseName}.", exception);
         }
         catch (Exception exception) when (exception is IOException or AuthenticationException)
         {
@@ -169,6 +169,12 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
             LogBack(logger);
         }
     }
+
+    [LoggerMessage(EventIds.DatabaseUnavailable, LogLevel.Warning, "The database is away: {Reason}. Reads answer 503 until it is back; events are accepted all the same where the log is in files.")]
+    private static partial void LogAway(ILogger logger, string reason);
+
+    [LoggerMessage(EventIds.DatabaseBack, LogLevel.Information, "The database is back.")]
+    private static partial void LogBack(ILogger logger);
 }
 
 /// <summary>The ledger as of one look.</summary>

@@ -54,4 +54,13 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
             await Task.Delay(wait, time, stoppingToken);
         }
     }
+
+    [LoggerMessage(EventIds.SchemaReady, LogLevel.Information, "The ledger is in schema {Schema} of database {Database}.")]
+    private static partial void LogReady(ILogger logger, string schema, string database);
+
+    [LoggerMessage(EventIds.DatabaseWarning, LogLevel.Warning, "The ledger's database: {Warning}.")]
+    private static partial void LogWarning(ILogger logger, string warning);
+
+    [LoggerMessage(EventIds.DatabaseUnusable, LogLevel.Error, "The database cannot serve as ledger: {Reason}")]
+    private static partial void LogUnusable(ILogger logger, string reason);
 }

@@ -34,7 +34,7 @@ public sealed class StartupTests : IDisposable
         { "--EventLog:Engine=Tape", "EventLog:Engine must be File or Postgres, not 'Tape'" },
         { "--EventLog:Engine=Postgres", "ConnectionStrings:revenuedb" },
         { "--EventTypes:add_revenue=2", "EventTypes: the sign of 'add_revenue' must be 1 or -1, not 2." },
-        { "--EventTypes:add_revenue=x", "EventTypes:add_revenue" },
+        { "--EventTypes:add_revenue=x", "EventTypes:add_revenue must be 1 or -1, not 'x'." },
         { "--ConnectionStrings:revenuedb=nonsense", "ConnectionStrings:revenuedb" },
         { "--ConnectionStrings:revenuedb=Username=postgres;Database=revenuedb", "ConnectionStrings:revenuedb" },
         { "--EventLog:Directory=/proc/nope/events", "/proc/nope/events" },

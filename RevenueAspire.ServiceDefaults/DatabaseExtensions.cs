@@ -8,7 +8,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.ServiceDefaults;
 
-public static partial class Extensions
+/// <summary>The data source of a service.</summary>
+public static class DatabaseExtensions
 {
     /// <summary>Name of the connection string and of the database.</summary>
     public const string DatabaseName = "revenuedb";
