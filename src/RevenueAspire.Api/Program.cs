@@ -57,8 +57,8 @@ public static class Program
 
         var app = builder.Build();
         app.OpenEventLog();
-        app.UseSingleEvents();
-        app.UseTurns();
+        app.UseSingleEventShortcut();
+        app.UseThreadPool();
         app.UseOriginPaths();
         app.UseErrorResponses();
         app.UsePageFiles();

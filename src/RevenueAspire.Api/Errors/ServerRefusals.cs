@@ -4,7 +4,6 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Connections.Features;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
-using Microsoft.AspNetCore.WebUtilities;
 using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.Requests;
 
@@ -50,7 +49,7 @@ internal sealed class ServerRefusals : DiagnosticSource
 
     private static void Answer(BadHttpRequestException error, string? method, IHttpResponseFeature response, IHttpResponseBodyFeature body, IBufferWriter<byte> output)
     {
-        var problem = JsonSerializer.SerializeToUtf8Bytes(new Problem(error.StatusCode, ReasonPhrases.GetReasonPhrase(error.StatusCode), Describe(error)), ApiJson.Of<Problem>());
+        var problem = JsonSerializer.SerializeToUtf8Bytes(Problem.Of(error.StatusCode, Describe(error)), ApiJson.Of<Problem>());
         response.StatusCode = error.StatusCode;
         response.Headers.ContentType = Problems.ContentType;
         response.Headers.ContentLength = problem.Length;

@@ -112,8 +112,7 @@ internal sealed class Batch(
         }
         catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
         {
-            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
-            return false;
+            throw IngestRequest.CountBrokenBody(metrics, exception);
         }
 
         lines.Complete();
@@ -163,8 +162,10 @@ internal sealed class Batch(
     /// <summary>Room for the records of a plain body, which are no larger than its lines. What gzip becomes is only guessed, and not trusted with memory before it is there.</summary>
     private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes + ServerFieldsBytes, MaxReservedBytes);
 
-    private static Problem NothingValid(BatchLines lines) => new(
-        StatusCodes.Status400BadRequest, "Bad Request",
-        lines.RejectedCount == 0 ? "The body holds no lines: send one event a line as JSON." : "None of the lines is an event. Nothing was appended.",
-        Field: null, lines.RejectedCount, lines.Rejected);
+    private static Problem NothingValid(BatchLines lines) =>
+        Problem.Of(
+            StatusCodes.Status400BadRequest,
+            lines.RejectedCount == 0 ? "The body holds no lines: send one event a line as JSON." : "None of the lines is an event. Nothing was appended.")
+        with
+        { RejectedCount = lines.RejectedCount, Rejected = lines.Rejected };
 }

@@ -60,7 +60,7 @@ internal static class BatchBody
             var read = await request.BodyReader.ReadAsync();
 
             // To parse a piece takes as long as many single events.
-            await SocketThreads.LeaveAsync();
+            await SocketThreads.MoveToPoolAsync();
             if (read.IsCanceled)
             {
                 request.BodyReader.AdvanceTo(read.Buffer.End);

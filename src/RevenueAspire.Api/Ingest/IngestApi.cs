@@ -14,12 +14,11 @@ internal static class IngestApi
         return builder;
     }
 
-    /// <summary>Takes <c>POST /liveEvent</c>, spelled exactly so, past routing and the other middlewares, whose share in the cost of an event was larger than this project's own.
-    /// Call it first. What is spelled otherwise, and the contract, go by the route of the same name.</summary>
-    public static WebApplication UseSingleEvents(this WebApplication app)
+    /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call it first.
+    /// Another spelling reaches the same endpoint through routing.</summary>
+    public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
-        var single = app.Services.GetRequiredService<SingleEvent>();
-        Endpoint? endpoint = null;
+        RouteEndpoint? endpoint = null;
         app.Use(next => context =>
         {
             if (context.Request.Path.Value != SingleEventPath || !HttpMethods.IsPost(context.Request.Method))
@@ -28,11 +27,10 @@ internal static class IngestApi
             }
 
             // Metrics and traces name the route.
-            context.SetEndpoint(endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Single(route => route.RoutePattern.RawText == SingleEventPath));
-            var handling = single.HandleAsync(context);
-
-            // Refused, or its key is known: no wait in which others have their turn.
-            return handling.IsCompleted ? SocketThreads.EndTurnAsync(handling) : handling;
+            endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Single(route => route.RoutePattern.RawText == SingleEventPath);
+            context.SetEndpoint(endpoint);
+            var handling = endpoint.RequestDelegate!(context);
+            return handling.IsCompleted ? SocketThreads.CompleteOnPoolAsync(handling) : handling;
         });
         return app;
     }

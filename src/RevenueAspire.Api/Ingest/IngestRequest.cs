@@ -49,28 +49,19 @@ internal static class IngestRequest
         return Problems.WriteAsync(context, status, detail, field, retryAfterSeconds);
     }
 
-    /// <summary>Whether the reading of a body fails so when its sender is to blame.</summary>
+    /// <summary>Whether a body cannot be read because its sender is slow, has disconnected, or sends malformed chunks.</summary>
     public static bool IsBrokenBody(Exception exception) => exception is IOException or OperationCanceledException;
 
-    /// <summary>Answers a body that came too slowly, was cut off, or had malformed chunks. The server cannot go on behind it, so the connection ends.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="metrics">Counts the refusal.</param>
+    /// <summary>Counts the refusal of a broken body.</summary>
+    /// <param name="metrics">Counts it.</param>
     /// <param name="exception"><see cref="IsBrokenBody"/>.</param>
-    public static Task RefuseBrokenBodyAsync(HttpContext context, IngestMetrics metrics, Exception exception)
+    /// <returns>The exception to throw. To the server some malformed chunks (a size beyond 32 bits) are an error of the stream, and not a bad request.</returns>
+    public static Exception CountBrokenBody(IngestMetrics metrics, Exception exception)
     {
         metrics.CountRefused(1);
-        if (exception is ConnectionResetException or OperationCanceledException)
-        {
-            // The client has gone in the middle of it: nobody is there to be answered, and nothing is wrong here that a log should tell.
-            context.Abort();
-            return Task.CompletedTask;
-        }
-
-        // Some malformed chunks (a size beyond 32 bits) are no bad request to the server, but an error of the stream.
-        context.Response.Headers.Connection = "close";
-        return exception is BadHttpRequestException bad
-            ? Problems.WriteAsync(context, bad.StatusCode, ServerRefusals.Describe(bad))
-            : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body cannot be read to its end.");
+        return exception is IOException and not (BadHttpRequestException or ConnectionResetException)
+            ? new BadHttpRequestException("The body cannot be read to its end.", StatusCodes.Status400BadRequest, exception)
+            : exception;
     }
 
     /// <summary>The W3C id of the request's span when it is sampled, else null: a trace that nobody keeps is not worth its bytes in the log.</summary>

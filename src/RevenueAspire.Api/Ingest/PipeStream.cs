@@ -22,7 +22,7 @@ internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) :
             var read = await reader.ReadAsync(cancellationToken);
 
             // To inflate and parse a piece takes as long as many single events.
-            await SocketThreads.LeaveAsync();
+            await SocketThreads.MoveToPoolAsync();
             var part = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
             var count = (int)part.Length;
             part.CopyTo(buffer.Span);

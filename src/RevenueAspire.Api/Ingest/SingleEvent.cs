@@ -37,12 +37,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
             if (!TryTakeWhole(context.Request.BodyReader, key, out var reading, out var group, out var reason))
             {
-                if (await ReadOnAsync(context, reading) is not { } body)
-                {
-                    return;
-                }
-
-                group = Take(body, key, out reason);
+                group = Take(await ReadOnAsync(context.Request.BodyReader, reading), key, out reason);
             }
 
             if (group is null)
@@ -106,12 +101,11 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     }
 
     /// <summary>Waits for the rest of the body.</summary>
-    /// <returns>The body, or more than it may be; null when it is broken, which is answered.</returns>
-    private async Task<ReadOnlySequence<byte>?> ReadOnAsync(HttpContext context, ValueTask<ReadResult> reading)
+    /// <returns>The body, or more than it may be.</returns>
+    private async Task<ReadOnlySequence<byte>> ReadOnAsync(PipeReader reader, ValueTask<ReadResult> reading)
     {
         // What comes in pieces is put together here. Left in the pipe until it is whole, it would bring the server into a state
         // in which it cannot even end a request that is cut off, and complains with a stack trace for each.
-        var reader = context.Request.BodyReader;
         var pieces = new ArrayBufferWriter<byte>();
         try
         {
@@ -134,8 +128,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
         catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
         {
-            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
-            return null;
+            throw IngestRequest.CountBrokenBody(metrics, exception);
         }
     }
 

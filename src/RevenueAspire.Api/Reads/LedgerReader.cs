@@ -147,7 +147,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         finally
         {
             // The driver's answer came on a thread that waits for sockets; whoever asked may have files to remove.
-            await SocketThreads.LeaveAsync();
+            await SocketThreads.MoveToPoolAsync();
         }
     }
 

@@ -56,17 +56,10 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             return;
         }
 
-        try
-        {
-            var revenue = await ledger.FindRevenueAsync(userId, context.RequestAborted);
-            await (revenue is null
-                ? Problems.WriteAsync(context, StatusCodes.Status404NotFound, "userId: the ledger has no such user.", Field)
-                : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json, context.RequestAborted));
-        }
-        catch (LedgerUnavailableException)
-        {
-            await Problems.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "The database is away; try again.", retryAfterSeconds: RetrySeconds);
-        }
+        var revenue = await ledger.FindRevenueAsync(userId, context.RequestAborted);
+        await (revenue is null
+            ? Problems.WriteAsync(context, StatusCodes.Status404NotFound, "userId: the ledger has no such user.", Field)
+            : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json, context.RequestAborted));
     }
 
     /// <summary>Waits for <c>?after=</c>, or answers why it cannot be waited for.</summary>

@@ -16,13 +16,13 @@ public sealed class SocketThreadsTests
         async void Begin()
         {
             var before = Thread.CurrentThread.IsThreadPoolThread;
-            await SocketThreads.LeaveAsync();
+            await SocketThreads.MoveToPoolAsync();
             isOfThePool.SetResult((before, Thread.CurrentThread.IsThreadPoolThread));
         }
     }
 
     [Fact]
-    public Task Who_is_on_the_pool_leaves_without_a_wait() => Task.Run(() => Assert.True(SocketThreads.LeaveAsync().AsTask().IsCompletedSuccessfully));
+    public Task Who_is_on_the_pool_leaves_without_a_wait() => Task.Run(() => Assert.True(SocketThreads.MoveToPoolAsync().AsTask().IsCompletedSuccessfully));
 
     [Theory]
     [InlineData(LogEngine.File, null, true)]
