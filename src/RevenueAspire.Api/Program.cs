@@ -1,3 +1,4 @@
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Health;
@@ -47,6 +48,7 @@ public static class Program
         builder.AddSettings();
         builder.AddWebServer();
         builder.AddErrorResponses();
+        builder.AddAccess();
         builder.AddEventLog();
         builder.AddIngest();
         builder.AddReads();
@@ -61,6 +63,7 @@ public static class Program
         app.UseThreadPool();
         app.UseOriginPaths();
         app.UseErrorResponses();
+        app.UseAccess();
         app.UsePageFiles();
         app.MapIngest();
         app.MapReads();

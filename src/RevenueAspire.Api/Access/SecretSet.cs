@@ -50,7 +50,8 @@ internal sealed class SecretSet
         return matches;
     }
 
-    /// <summary>Looks at every byte, eight at a time, whatever it finds: the framework's own comparison takes one at a time, which showed on the hot path.</summary>
+    /// <summary>Compares all bytes, eight at a time, so that the time says nothing about the secret. CryptographicOperations.FixedTimeEquals compares one at a time, which showed on the hot path,
+    /// and returns at once where the lengths differ.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool AreEqual(ReadOnlySpan<byte> block, ReadOnlySpan<byte> secret)
     {

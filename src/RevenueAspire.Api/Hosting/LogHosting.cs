@@ -15,7 +15,6 @@ internal static class LogHosting
     public static WebApplicationBuilder AddEventLog(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<AccessControl>();
         // The container disposes the writer after the server has drained: queued events are written and acknowledged first.
         if (LogEngines.Read(builder.Configuration) == LogEngine.Postgres)
         {

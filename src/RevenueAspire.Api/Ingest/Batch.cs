@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
@@ -10,7 +9,7 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvents</c>: many events as JSON Lines, appended as one atomic group.</summary>
 internal sealed class Batch(
-    EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
+    EventLogWriter log, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
 {
     /// <summary>A guess at what gzip makes of events; the share grows where it is wrong.</summary>
     private const int TypicalGzipRatio = 8;
@@ -30,7 +29,7 @@ internal sealed class Batch(
     public async Task HandleAsync(HttpContext context)
     {
         var gzip = ContentTypes.IsGzip(context.Request.Headers.ContentEncoding);
-        if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context, gzip)) is { } refusal)
+        if ((IngestRequest.RefuseKey(context, metrics, out var key) ?? RefuseBody(context, gzip)) is { } refusal)
         {
             await refusal;
             return;

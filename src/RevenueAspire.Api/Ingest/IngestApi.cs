@@ -1,3 +1,4 @@
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.OpenApi;
 
@@ -44,7 +45,8 @@ internal static class IngestApi
             .Describe(
                 single.HandleAsync, "liveEvent", "Send", "Send one event",
                 "Answers once the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
-            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
+            .RequireAuthorization(AccessPolicies.Send)
+            .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
             .Answers<ReceiptAnswer>(StatusCodes.Status202Accepted)
             .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
 
@@ -52,7 +54,8 @@ internal static class IngestApi
             .Describe(
                 batch.HandleAsync, "liveEvents", "Send", "Send many events as JSON Lines",
                 "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and the first of them (?listed=) are listed.")
-            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
+            .RequireAuthorization(AccessPolicies.Send)
+            .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Answers<BatchAnswer>(StatusCodes.Status202Accepted)
             .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
 

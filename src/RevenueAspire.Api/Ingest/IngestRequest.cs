@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
 using RevenueAspire.EventLog;
@@ -22,24 +21,22 @@ internal static class IngestRequest
     /// <summary>Bodies up to here are cheaper to drain than a connection is to make anew.</summary>
     private const int CheapToDrainBytes = 64 << 10;
 
-    /// <summary>Checks secret and key.</summary>
-    /// <returns>Null when the body may be read, else the refusal under way.</returns>
-    public static Task? Refuse(HttpContext context, AccessControl access, IngestMetrics metrics, out string? key)
+    /// <summary>Refuses a request without a secret that grants sending.</summary>
+    public static Task RefuseSecretAsync(HttpContext context, IngestMetrics metrics)
     {
-        key = null;
-        if (!access.MayIngest(context.Request.Headers.Authorization))
-        {
-            metrics.CountRefused(1);
-            CloseUnlessCheap(context);
-            return Problems.UnauthorizedAsync(context);
-        }
+        metrics.CountRefused(1);
+        CloseUnlessCheap(context);
+        return Problems.UnauthorizedAsync(context);
+    }
 
-        return IdempotencyKey.TryRead(context.Request.Headers, out key)
+    /// <summary>Reads the Idempotency-Key.</summary>
+    /// <returns>Null when the body may be read, else the refusal under way.</returns>
+    public static Task? RefuseKey(HttpContext context, IngestMetrics metrics, out string? key) =>
+        IdempotencyKey.TryRead(context.Request.Headers, out key)
             ? null
             : RefuseAsync(
                 context, metrics, StatusCodes.Status400BadRequest,
                 $"{IdempotencyKey.Header}: must be given once, as 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
-    }
 
     /// <summary>Refuses a request whose body has not been read, or not to its end.</summary>
     public static Task RefuseAsync(HttpContext context, IngestMetrics metrics, int status, string detail, string? field, int? retryAfterSeconds = null)

@@ -29,7 +29,13 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     {
         try
         {
-            if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
+            if (!access.MayIngest(context.Request.Headers.Authorization))
+            {
+                await IngestRequest.RefuseSecretAsync(context, metrics);
+                return;
+            }
+
+            if ((IngestRequest.RefuseKey(context, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
             {
                 await refusal;
                 return;

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.Metadata;
 using Npgsql;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Ledger;
 
@@ -24,7 +25,8 @@ internal static class LiveApi
                 stream.HandleAsync, "liveLedger", "Read", "Watch the ledger",
                 "Server-sent events: first one named history with the course of the last ten minutes, then one named snapshot a second, of the shape below. Top users are as of their own moment. "
                 + "Ends when the API stops, or when the secret is no longer valid: ask again.")
-            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
+            .RequireAuthorization(AccessPolicies.Read)
+            .WithMetadata(ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
             .AnswersProblems(401, 503)
 
             // It lasts as long as somebody looks, which would be the slowest request of all.

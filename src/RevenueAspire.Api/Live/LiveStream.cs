@@ -14,12 +14,6 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
     public async Task HandleAsync(HttpContext context)
     {
         var authorization = context.Request.Headers.Authorization;
-        if (!access.MayRead(authorization))
-        {
-            await Problems.UnauthorizedAsync(context);
-            return;
-        }
-
         if (!feed.TryJoin())
         {
             await Problems.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.MaxViewers} viewers are watching already.", null, RetrySeconds);

@@ -43,14 +43,6 @@ internal sealed record ApiBody(string Description, string Example, params string
         Requests.ContentTypes.JsonLines, Requests.ContentTypes.NdJson);
 }
 
-/// <summary>That a call asks for a secret: always, or only where reads are guarded.</summary>
-internal sealed record ApiSecret(bool Optional)
-{
-    public static readonly ApiSecret Required = new(Optional: false);
-
-    public static readonly ApiSecret WhereReadsAreGuarded = new(Optional: true);
-}
-
 /// <summary>Describes a call whose handler is a plain request delegate.</summary>
 internal static class EndpointDescriptions
 {

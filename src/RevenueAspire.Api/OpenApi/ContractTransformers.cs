@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.Api.Requests;
@@ -31,10 +33,10 @@ internal static class ContractTransformers
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
         operation.Parameters = [.. metadata.OfType<ApiParameter>().Select(ToParameter)];
         operation.RequestBody = metadata.OfType<ApiBody>().Select(ToBody).SingleOrDefault();
-        foreach (var secret in metadata.OfType<ApiSecret>())
+        foreach (var access in metadata.OfType<IAuthorizeData>())
         {
             var requirement = new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(SecretScheme, context.Document)] = [] };
-            operation.Security = secret.Optional ? [[], requirement] : [requirement];
+            operation.Security = access.Policy == AccessPolicies.Read ? [[], requirement] : [requirement];
         }
 
         foreach (var (status, response) in operation.Responses ?? [])

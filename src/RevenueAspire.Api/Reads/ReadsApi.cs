@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Ledger;
 
@@ -23,13 +24,15 @@ internal static class ReadsApi
 
         app.MapRead("/userEvents/{userid}", users.HandlePathAsync)
             .Describe(users.HandlePathAsync, "userEvents", "Read", "Read a user's revenue", "With after= the answer waits until that receipt is in the ledger: read your own writes.")
-            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
+            .RequireAuthorization(AccessPolicies.Read)
+            .WithMetadata(ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
             .Answers<UserRevenue>(StatusCodes.Status200OK)
             .AnswersProblems(400, 401, 404, 503);
 
         app.MapRead("/userEvents", users.HandleQueryAsync)
             .Describe(users.HandleQueryAsync, "userEventsByQuery", "Read", "Read a user's revenue, any id", "The same, with the id as a query parameter: the only way for the ids . and ..")
-            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.UserIdInQuery, ApiParameter.After, ApiExample.Revenue)
+            .RequireAuthorization(AccessPolicies.Read)
+            .WithMetadata(ApiParameter.UserIdInQuery, ApiParameter.After, ApiExample.Revenue)
             .Answers<UserRevenue>(StatusCodes.Status200OK)
             .AnswersProblems(400, 401, 404, 503);
 
@@ -37,7 +40,8 @@ internal static class ReadsApi
             .Describe(
                 receipts.HandleAsync, "receipts", "Read", "Follow an event",
                 "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is durable.")
-            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiParameter.ReceiptInPath, ApiExample.State)
+            .RequireAuthorization(AccessPolicies.Read)
+            .WithMetadata(ApiParameter.ReceiptInPath, ApiExample.State)
             .Answers<ReceiptState>(StatusCodes.Status200OK)
             .AnswersProblems(400, 401, 404);
 

@@ -1,4 +1,3 @@
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
 using RevenueAspire.EventLog;
@@ -6,16 +5,10 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary><c>GET /receipts/{receipt}</c>: how far an event has come.</summary>
-internal sealed class Receipts(LedgerReader ledger, EventLogWriter log, AccessControl access)
+internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
 {
     public async Task HandleAsync(HttpContext context)
     {
-        if (!access.MayRead(context.Request.Headers.Authorization))
-        {
-            await Problems.UnauthorizedAsync(context);
-            return;
-        }
-
         var (receipt, problem) = await ReceiptParameter.CheckAsync(RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
         await (problem is null
             ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)

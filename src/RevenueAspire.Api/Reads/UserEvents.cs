@@ -1,6 +1,5 @@
 using System.Text;
 using Microsoft.Extensions.Options;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
@@ -10,7 +9,7 @@ using RevenueAspire.Events;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary><c>GET /userEvents/{userid}</c> and <c>GET /userEvents?userId=</c>: a user's revenue, on request not before a receipt is in the ledger.</summary>
-internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, EventLogWriter log, AccessControl access, IOptions<ApiOptions> options)
+internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, EventLogWriter log, IOptions<ApiOptions> options)
 {
     private const int RetrySeconds = 1;
     private const string Field = "userId";
@@ -18,30 +17,16 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
     private readonly TimeSpan _timeout = options.Value.ReadAfterTimeout;
 
     /// <summary>The id is the path's last segment.</summary>
-    public Task HandlePathAsync(HttpContext context)
-    {
-        if (!access.MayRead(context.Request.Headers.Authorization))
-        {
-            return Problems.UnauthorizedAsync(context);
-        }
-
-        return RawTarget.FindLastSegment(context) is { } segment && RawTarget.TryDecode(segment, plusIsSpace: false, out var userId)
+    public Task HandlePathAsync(HttpContext context) =>
+        RawTarget.FindLastSegment(context) is { } segment && RawTarget.TryDecode(segment, plusIsSpace: false, out var userId)
             ? AnswerAsync(context, userId)
             : BadUserId(context, "must be one path segment, percent-encoded once as UTF-8; /userEvents?userId= takes any id.");
-    }
 
     /// <summary>The id is a query parameter: the only way for <c>.</c> and <c>..</c>, which have a meaning in paths.</summary>
-    public Task HandleQueryAsync(HttpContext context)
-    {
-        if (!access.MayRead(context.Request.Headers.Authorization))
-        {
-            return Problems.UnauthorizedAsync(context);
-        }
-
-        return RawTarget.FindParameters(context, Field) is [var parameter] && RawTarget.TryDecode(parameter, plusIsSpace: true, out var userId)
+    public Task HandleQueryAsync(HttpContext context) =>
+        RawTarget.FindParameters(context, Field) is [var parameter] && RawTarget.TryDecode(parameter, plusIsSpace: true, out var userId)
             ? AnswerAsync(context, userId)
             : BadUserId(context, "must be given once, as /userEvents/{userid} or /userEvents?userId=, percent-encoded as UTF-8.");
-    }
 
     private async Task AnswerAsync(HttpContext context, string userId)
     {
