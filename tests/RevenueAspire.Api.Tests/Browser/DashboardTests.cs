@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>The dashboard of the real AppHost in a real browser. <c>SCREENSHOTS=docs/images</c> also makes its pictures.</summary>
 public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : IClassFixture<Dashboard>

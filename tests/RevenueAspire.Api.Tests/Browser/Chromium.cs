@@ -1,6 +1,9 @@
 using Microsoft.Playwright;
+using RevenueAspire.Api.Tests.Browser;
 
-namespace RevenueAspire.Browser.Tests;
+[assembly: AssemblyFixture(typeof(Chromium))]
+
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>The machine's Chromium, headless, for all tests of the assembly.</summary>
 public sealed class Chromium : IAsyncLifetime

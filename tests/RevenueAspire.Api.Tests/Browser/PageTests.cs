@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>The page at <c>/</c> in a real browser, on real processes.</summary>
 public sealed class PageTests(Chromium chromium)

@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>Makes the pictures of docs/images: <c>SCREENSHOTS=docs/images</c>, from the root of the clone, with some load; else skipped.</summary>
 public sealed class Screenshots(Chromium chromium)

@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>The reference at <c>/docs</c> in a real browser.</summary>
 public sealed class DocsTests(Chromium chromium)

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>One AppHost for all tests of a class, and its dashboard. Started by the first test that opens it.</summary>
 public sealed class Dashboard : IAsyncDisposable

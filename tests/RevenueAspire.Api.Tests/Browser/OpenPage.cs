@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>A page in a window of its own, with everything that its console said and everything that it asked of others.</summary>
 internal sealed class OpenPage : IAsyncDisposable
