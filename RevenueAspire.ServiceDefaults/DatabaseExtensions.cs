@@ -17,7 +17,8 @@ public static class DatabaseExtensions
     /// <summary>Name of the connection string for parts that need a session, where <see cref="DatabaseName"/> leads to a pooler in transaction mode.</summary>
     public const string SessionDatabaseName = "revenuedb-session";
 
-    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
+    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an
+    /// error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
     /// <exception cref="StartupException">The connection string cannot work.</exception>
     public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
@@ -33,7 +34,8 @@ public static class DatabaseExtensions
                 settings.DisableTracing = true;
                 settings.DisableMetrics = true;
             },
-            // Processors look for work and renew leases: queries that belong to no request and no merge would bury all other traces. Npgsql's metrics count them.
+            // Processors look for work and renew leases: queries that belong to no request and no merge would bury all other traces. Npgsql's metrics count
+            // them.
             source => source.ConfigureTracing(tracing => tracing
                 .ConfigureCommandFilter(_ => Activity.Current is not null)
                 .ConfigureBatchFilter(_ => Activity.Current is not null)
@@ -43,7 +45,8 @@ public static class DatabaseExtensions
         return builder;
     }
 
-    /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log. Connects to nothing yet.</summary>
+    /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log.
+    /// Connects to nothing yet.</summary>
     /// <param name="configuration">With <c>ConnectionStrings:revenuedb</c>.</param>
     /// <param name="applicationName">Shown in pg_stat_activity where the setting says nothing.</param>
     /// <exception cref="StartupException">The connection string is missing, or cannot work.</exception>
@@ -52,7 +55,8 @@ public static class DatabaseExtensions
         return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration)) ?? throw new StartupException(NotSet));
     }
 
-    /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the same as <c>revenuedb</c>.</summary>
+    /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the
+    /// same as <c>revenuedb</c>.</summary>
     private static SessionDatabase BuildSessionDatabase(IServiceProvider services)
     {
         var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString(SessionDatabaseName);

@@ -22,7 +22,7 @@ public static class Program
     public static Task<int> Main(string[] args) => StartupErrors.RunAsync(
         async () =>
         {
-            if (ApiCommandLine.Answer(args, Console.Out, Console.Error) is { } code)
+            if (ApiCommandLine.TryExit(args, Console.Out, Console.Error) is { } code)
             {
                 return GuardedConsole.ExitCode(code);
             }

@@ -5,7 +5,8 @@ using RevenueAspire.Api.Configuration;
 namespace RevenueAspire.Api.Access;
 
 /// <summary>Decides who may send and who may read. Thread-safe; follows reloads of the configuration.</summary>
-/// <remarks>A reload with unusable settings keeps the secrets that were in force: a slip of the pen in a rotation must neither lock everybody out nor let everybody in.</remarks>
+/// <remarks>A reload with unusable settings keeps the secrets that were in force: a slip of the pen in a rotation must neither lock everybody out nor let
+/// everybody in.</remarks>
 internal sealed partial class AccessControl : IDisposable
 {
     private readonly ILogger<AccessControl> _logger;

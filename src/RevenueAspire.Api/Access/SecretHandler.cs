@@ -40,7 +40,7 @@ internal sealed class SecretHandler(IOptionsMonitor<AuthenticationSchemeOptions>
 
     /// <inheritdoc/>
     protected override Task HandleChallengeAsync(AuthenticationProperties properties) =>
-        HttpMethods.IsPost(Request.Method) ? IngestRequest.RefuseSecretAsync(Context, metrics) : Problems.UnauthorizedAsync(Context);
+        HttpMethods.IsPost(Request.Method) ? IngestRequest.RefuseSecretAsync(Context, metrics) : ProblemResponse.UnauthorizedAsync(Context);
 }
 
 /// <summary>The policies of the calls, by name.</summary>

@@ -12,7 +12,8 @@ internal sealed class SecretSet
     /// <summary>Characters of a secret, at most.</summary>
     public const int MaxLength = 256;
 
-    /// <summary>Each secret in a block of <see cref="MaxLength"/> bytes, filled up with zeros: comparing whole blocks takes the same time for every secret, also for one of another length.</summary>
+    /// <summary>Each secret in a block of <see cref="MaxLength"/> bytes, filled up with zeros: comparing whole blocks takes the same time for every secret,
+    /// also for one of another length.</summary>
     private readonly byte[][] _blocks;
 
     /// <param name="secrets">Each <see cref="IsUsable"/>.</param>
@@ -50,7 +51,8 @@ internal sealed class SecretSet
         return matches;
     }
 
-    /// <summary>Compares all bytes, eight at a time, so that the time says nothing about the secret. CryptographicOperations.FixedTimeEquals compares one at a time, which showed on the hot path,
+    /// <summary>Compares all bytes, eight at a time, so that the time says nothing about the secret. CryptographicOperations.FixedTimeEquals compares one at a
+    /// time, which showed on the hot path,
     /// and returns at once where the lengths differ.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool AreEqual(ReadOnlySpan<byte> block, ReadOnlySpan<byte> secret)

@@ -16,7 +16,8 @@ internal sealed class IngestOptions
     /// <summary>Any of these may read; empty: reads are open.</summary>
     public IReadOnlyList<string> ReadSecrets { get; set; } = [];
 
-    /// <summary>Reads the section: a list (<c>Ingest:Secrets:0</c>) and a single value (<c>Ingest:Secrets=...</c>) are both accepted, and count together.</summary>
+    /// <summary>Reads the section: a list (<c>Ingest:Secrets:0</c>) and a single value (<c>Ingest:Secrets=...</c>) are both accepted, and count
+    /// together.</summary>
     public static IngestOptions Read(IConfiguration configuration, IHostEnvironment environment)
     {
         var section = configuration.GetSection(Section);

@@ -70,14 +70,14 @@ internal static partial class ErrorResponses
             context.Response.Headers.Connection = "close";
         }
 
-        await Problems.WriteAsync(context, problem, exception is LedgerUnavailableException ? DatabaseRetrySeconds : null);
+        await ProblemResponse.WriteAsync(context, problem, exception is LedgerUnavailableException ? DatabaseRetrySeconds : null);
     }
 
     /// <summary>Routing has found nothing, or its own endpoint for a wrong method, which sets the status code and Allow.</summary>
     private static Task AnswerUnroutedAsync(HttpContext context) => context.Response.StatusCode switch
     {
-        StatusCodes.Status404NotFound => Problems.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing is at this path; /openapi/v1.json lists what there is."),
-        StatusCodes.Status405MethodNotAllowed => Problems.WriteAsync(
+        StatusCodes.Status404NotFound => ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing is at this path; /openapi/v1.json lists what there is."),
+        StatusCodes.Status405MethodNotAllowed => ProblemResponse.WriteAsync(
             context, StatusCodes.Status405MethodNotAllowed, $"This path does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
         _ => Task.CompletedTask,
     };

@@ -5,9 +5,12 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby. Its data is read by clients that resume: <c>id</c>, <c>durableMark</c>, <c>keysFrom</c>, <c>keyWindow</c> and <c>keysShared</c> are part of the contract.</summary>
-/// <remarks>They are positions among the keys that are remembered: offsets of the log in files, numbers of keys in Postgres, where all processes share them (<c>keysShared</c>: then receipts name other
-/// ids, of several logs, and say nothing about positions). Before the database was reached nothing is known of them, and nothing is told: an id that is none would look like another log.</remarks>
+/// <summary>Unhealthy while the log cannot be written, Degraded while a commit waits for a standby. Its data is read by clients that resume: <c>id</c>,
+/// <c>durableMark</c>, <c>keysFrom</c>, <c>keyWindow</c> and <c>keysShared</c> are part of the contract.</summary>
+/// <remarks>They are positions among the keys that are remembered: offsets of the log in files, numbers of keys in Postgres, where all processes share them
+/// (<c>keysShared</c>: then receipts name other
+/// ids, of several logs, and say nothing about positions). Before the database was reached nothing is known of them, and nothing is told: an id that is none
+/// would look like another log.</remarks>
 internal sealed class LogHealthCheck(EventLogWriter log, LedgerGuard guard, LogStorage storage, IOptions<EventLogOptions> options) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)

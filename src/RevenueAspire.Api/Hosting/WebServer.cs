@@ -18,7 +18,8 @@ internal static class WebServer
     /// <summary>Time in which a request's headers must arrive.</summary>
     public static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>What a connection whose body nobody reads yet may hold in memory. Smaller than Kestrel's own 1 MB: a hundred large batches may be waiting.</summary>
+    /// <summary>What a connection whose body nobody reads yet may hold in memory. Smaller than Kestrel's own 1 MB: a hundred large batches may be
+    /// waiting.</summary>
     private const int MaxConnectionBufferBytes = 256 << 10;
 
     public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)
@@ -28,7 +29,8 @@ internal static class WebServer
             // An idle connection keeps a block of 4 KB; a request is received by one call instead of two.
             sockets.WaitForDataBeforeAllocatingBuffer = false;
 
-            // The thread that handles a socket's event runs the request, and the thread that answers sends. SocketThreads lists what must not run there, which the option calls unsafe.
+            // The thread that handles a socket's event runs the request, and the thread that answers sends. SocketThreads lists what must not run there, which
+            // the option calls unsafe.
             sockets.UnsafePreferInlineScheduling = true;
         });
 

@@ -11,14 +11,14 @@ namespace RevenueAspire.Api.Ingest;
 internal sealed class Batch(
     EventLogWriter log, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
 {
-    /// <summary>A guess at what gzip makes of events; the share grows where it is wrong.</summary>
+    /// <summary>A guess at what gzip makes of events; the reservation grows where it is wrong.</summary>
     private const int TypicalGzipRatio = 8;
 
     /// <summary>What the last record of a batch carries, and the newline that the last line may do without. A longer trace grows.</summary>
     private const int ServerFieldsBytes = 1 << 10;
     private const int MaxReservedBytes = 64 << 20;
 
-    /// <summary>First share of a body that does not tell its length.</summary>
+    /// <summary>First reservation of a body that does not tell its length.</summary>
     private const int UnknownBodyBytes = 1 << 20;
 
     /// <summary>When memory runs out, other batches are being written: a matter of seconds.</summary>
@@ -41,8 +41,8 @@ internal sealed class Batch(
             return;
         }
 
-        using var share = await memory.TakeAsync(BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
-        if (share is null)
+        using var reservation = await memory.ReserveAsync(BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
+        if (reservation is null)
         {
             await RefuseNoMemory(context);
             return;
@@ -51,7 +51,7 @@ internal sealed class Batch(
         var builder = new AppendGroupBuilder(types, time);
         try
         {
-            await TakeAsync(context, gzip, key, listed, builder, share);
+            await TakeAsync(context, gzip, key, listed, builder, reservation);
         }
         finally
         {
@@ -60,11 +60,11 @@ internal sealed class Batch(
         }
     }
 
-    private async Task TakeAsync(HttpContext context, bool gzip, string? key, int listed, AppendGroupBuilder builder, BatchMemory.Share share)
+    private async Task TakeAsync(HttpContext context, bool gzip, string? key, int listed, AppendGroupBuilder builder, BatchMemory.Reservation reservation)
     {
         builder.Reserve(gzip ? 0 : RecordBytes(ExpectedBytes(context.Request.ContentLength, gzip)));
         using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null, listed);
-        if (!await TryReadAsync(context, gzip, lines, share))
+        if (!await TryReadAsync(context, gzip, lines, reservation))
         {
             return;
         }
@@ -73,7 +73,7 @@ internal sealed class Batch(
         metrics.CountRejected(lines.RejectedCount);
         if (builder.Count == 0)
         {
-            await Problems.WriteAsync(context, NothingValid(lines));
+            await ProblemResponse.WriteAsync(context, NothingValid(lines));
             return;
         }
 
@@ -101,13 +101,13 @@ internal sealed class Batch(
     }
 
     /// <summary>Reads the body, or answers why it could not be read.</summary>
-    private async Task<bool> TryReadAsync(HttpContext context, bool gzip, BatchLines lines, BatchMemory.Share share)
+    private async Task<bool> TryReadAsync(HttpContext context, bool gzip, BatchLines lines, BatchMemory.Reservation reservation)
     {
         using var timeout = new CancellationTokenSource(_options.BatchBodyTimeout, time);
         BatchRead read;
         try
         {
-            read = await BatchBody.ReadAsync(context.Request, gzip, lines, share, _options.MaxBatchBytes, timeout.Token);
+            read = await BatchBody.ReadAsync(context.Request, gzip, lines, reservation, _options.MaxBatchBytes, timeout.Token);
         }
         catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
         {
@@ -158,7 +158,8 @@ internal sealed class Batch(
     private long ExpectedBytes(long? contentLength, bool gzip) =>
         Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);
 
-    /// <summary>Room for the records of a plain body, which are no larger than its lines. What gzip becomes is only guessed, and not trusted with memory before it is there.</summary>
+    /// <summary>Room for the records of a plain body, which are no larger than its lines. What gzip becomes is only guessed, and not trusted with memory
+    /// before it is there.</summary>
     private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes + ServerFieldsBytes, MaxReservedBytes);
 
     private static Problem NothingValid(BatchLines lines) =>

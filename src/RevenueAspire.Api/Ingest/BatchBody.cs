@@ -30,30 +30,33 @@ internal static class BatchBody
 {
     private const int InflateBufferBytes = 64 << 10;
 
-    /// <summary>What the last member of every gzip body inflates to: we put it there. The framework silently ignores whatever follows a member and does not look like another,
+    /// <summary>What the last member of every gzip body inflates to: we put it there. The framework silently ignores whatever follows a member and does not
+    /// look like another,
     /// a damaged second member too; only when this comes out was everything before it inflated. Random, so that no client can write it.</summary>
     private static readonly byte[] EndMarker = RandomNumberGenerator.GetBytes(16);
     private static readonly byte[] EndMember = Compress(EndMarker);
 
-    /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework, before the first inflation.</summary>
+    /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework,
+    /// before the first inflation.</summary>
     static BatchBody() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
 
     /// <summary>Reads the request's body into lines.</summary>
     /// <param name="request">Its body has not been read.</param>
     /// <param name="gzip">Whether to inflate.</param>
     /// <param name="lines">Receives the bytes.</param>
-    /// <param name="share">Grows with the body.</param>
+    /// <param name="reservation">Grows with the body.</param>
     /// <param name="maxBytes">Limit of the inflated body.</param>
     /// <param name="timeout">Ends the reading as too slow.</param>
     /// <exception cref="BadHttpRequestException">The body is cut off or malformed.</exception>
-    public static async Task<BatchRead> ReadAsync(HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken timeout)
+    public static async Task<BatchRead> ReadAsync(HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes, CancellationToken timeout)
     {
-        // A token given to ReadAsync itself would leave the pipe in the middle of a read, and the server could not drain it. When the client goes away the read ends by itself.
+        // A token given to ReadAsync itself would leave the pipe in the middle of a read, and the server could not drain it. When the client goes away the
+        // read ends by itself.
         await using var registration = timeout.Register(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
-        return await (gzip ? InflateAsync(request, lines, share, maxBytes) : ReadPlainAsync(request, lines, share, maxBytes));
+        return await (gzip ? InflateAsync(request, lines, reservation, maxBytes) : ReadPlainAsync(request, lines, reservation, maxBytes));
     }
 
-    private static async Task<BatchRead> ReadPlainAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
+    private static async Task<BatchRead> ReadPlainAsync(HttpRequest request, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes)
     {
         while (true)
         {
@@ -67,7 +70,7 @@ internal static class BatchBody
                 return BatchRead.TooSlow;
             }
 
-            if (Check(lines.Length + read.Buffer.Length, share, maxBytes) is { } end)
+            if (Check(lines.Length + read.Buffer.Length, reservation, maxBytes) is { } end)
             {
                 request.BodyReader.AdvanceTo(read.Buffer.End);
                 return end;
@@ -93,7 +96,7 @@ internal static class BatchBody
         }
     }
 
-    private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
+    private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes)
     {
         await using var inflated = new GZipStream(new PipeStream(request.BodyReader, EndMember), CompressionMode.Decompress);
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
@@ -105,7 +108,7 @@ internal static class BatchBody
             {
                 var have = held + count;
                 var sure = Math.Max(0, have - EndMarker.Length);
-                if (Check(lines.Length + sure, share, maxBytes) is { } end)
+                if (Check(lines.Length + sure, reservation, maxBytes) is { } end)
                 {
                     return end;
                 }
@@ -143,6 +146,6 @@ internal static class BatchBody
         return compressed.ToArray();
     }
 
-    private static BatchRead? Check(long length, BatchMemory.Share share, int maxBytes) =>
-        length > maxBytes ? BatchRead.TooLarge : share.TryGrowTo(length) ? null : BatchRead.NoMemory;
+    private static BatchRead? Check(long length, BatchMemory.Reservation reservation, int maxBytes) =>
+        length > maxBytes ? BatchRead.TooLarge : reservation.TryGrowTo(length) ? null : BatchRead.NoMemory;
 }

@@ -15,7 +15,8 @@ internal static class IngestApi
         return builder;
     }
 
-    /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call it first.
+    /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call
+    /// it first.
     /// Another spelling reaches the same endpoint through routing.</summary>
     public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
@@ -47,8 +48,8 @@ internal static class IngestApi
                 "Answers once the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
-            .Answers<ReceiptAnswer>(StatusCodes.Status202Accepted)
-            .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
+            .Produces<ReceiptAnswer>(StatusCodes.Status202Accepted)
+            .ProducesProblems(400, 401, 408, 413, 415, 422, 503);
 
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
@@ -56,8 +57,8 @@ internal static class IngestApi
                 "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and the first of them (?listed=) are listed.")
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
-            .Answers<BatchAnswer>(StatusCodes.Status202Accepted)
-            .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
+            .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
+            .ProducesProblems(400, 401, 408, 413, 415, 422, 503);
 
         return app;
     }

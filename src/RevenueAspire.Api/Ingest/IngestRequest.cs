@@ -26,7 +26,7 @@ internal static class IngestRequest
     {
         metrics.CountRefused(1);
         CloseUnlessCheap(context);
-        return Problems.UnauthorizedAsync(context);
+        return ProblemResponse.UnauthorizedAsync(context);
     }
 
     /// <summary>Reads the Idempotency-Key.</summary>
@@ -43,7 +43,7 @@ internal static class IngestRequest
     {
         metrics.CountRefused(1);
         CloseUnlessCheap(context);
-        return Problems.WriteAsync(context, status, detail, field, retryAfterSeconds);
+        return ProblemResponse.WriteAsync(context, status, detail, field, retryAfterSeconds);
     }
 
     /// <summary>Whether a body cannot be read because its sender is slow, has disconnected, or sends malformed chunks.</summary>
@@ -52,7 +52,8 @@ internal static class IngestRequest
     /// <summary>Counts the refusal of a broken body.</summary>
     /// <param name="metrics">Counts it.</param>
     /// <param name="exception"><see cref="IsBrokenBody"/>.</param>
-    /// <returns>The exception to throw. To the server some malformed chunks (a size beyond 32 bits) are an error of the stream, and not a bad request.</returns>
+    /// <returns>The exception to throw. To the server some malformed chunks (a size beyond 32 bits) are an error of the stream, and not a bad
+    /// request.</returns>
     public static Exception CountBrokenBody(IngestMetrics metrics, Exception exception)
     {
         metrics.CountRefused(1);
@@ -74,15 +75,15 @@ internal static class IngestRequest
         metrics.CountRefused(events);
         return result.Status switch
         {
-            AppendStatus.KeyConflict => Problems.WriteAsync(
+            AppendStatus.KeyConflict => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.Header}: this key was used with another body. Nothing was appended.", IdempotencyKey.Header),
-            AppendStatus.QueueFull => Problems.WriteAsync(
+            AppendStatus.QueueFull => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable, "Too many events are waiting for the disk. Nothing was appended; try again.", retryAfterSeconds: QueueFullRetrySeconds),
-            AppendStatus.Unavailable => Problems.WriteAsync(
+            AppendStatus.Unavailable => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable, "The log cannot be written at present. Nothing was appended; try again.", retryAfterSeconds: UnavailableRetrySeconds),
-            AppendStatus.Refused => Problems.WriteAsync(
+            AppendStatus.Refused => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable, $"{result.Error}. Nothing was appended.", retryAfterSeconds: RefusedRetrySeconds),
-            AppendStatus.InDoubt => Problems.WriteAsync(
+            AppendStatus.InDoubt => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable,
                 $"The log failed in the middle of the write, so it is not known whether this was appended. Only a repeat with the same {IdempotencyKey.Header} is safe; without one it may count twice.",
                 retryAfterSeconds: UnavailableRetrySeconds),

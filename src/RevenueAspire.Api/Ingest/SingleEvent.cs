@@ -11,7 +11,8 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no log line.</summary>
+/// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no
+/// log line.</summary>
 internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
 {
     /// <summary>A builder a thread: between its first and last use for a request nothing is awaited.</summary>
@@ -166,8 +167,8 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
         metrics.CountRejected(1);
         return rejected == RejectReason.None
-            ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
-            : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, rejected.Describe(), rejected.Field());
+            ? ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
+            : ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, rejected.Describe(), rejected.Field());
     }
 
     private Task? RefuseBody(HttpContext context)

@@ -13,7 +13,7 @@ internal static class LiveApi
     {
         builder.Services.AddSingleton(services => new OverviewQueries(services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<LiveFeed>().AddSingleton<TopUsers>().AddSingleton<LiveStream>();
-        builder.Services.AddHostedService<LedgerWatch>();
+        builder.Services.AddHostedService<LedgerPoller>();
         return builder;
     }
 
@@ -27,7 +27,7 @@ internal static class LiveApi
                 + "Ends when the API stops, or when the secret is no longer valid: ask again.")
             .RequireAuthorization(AccessPolicies.Read)
             .WithMetadata(ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
-            .AnswersProblems(401, 503)
+            .ProducesProblems(401, 503)
 
             // It lasts as long as somebody looks, which would be the slowest request of all.
             .DisableHttpMetrics();

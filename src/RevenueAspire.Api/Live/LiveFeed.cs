@@ -6,14 +6,15 @@ using RevenueAspire.Api.Requests;
 namespace RevenueAspire.Api.Live;
 
 /// <summary>Hands the same message to any number of viewers. Thread-safe.</summary>
-/// <remarks>A viewer waits for the latest message, not for each one: who is slow passes over those that came meanwhile, and nothing is kept for anybody.</remarks>
+/// <remarks>A viewer waits for the latest message, not for each one: who is slow passes over those that came meanwhile, and nothing is kept for
+/// anybody.</remarks>
 internal sealed class LiveFeed
 {
     /// <summary>Viewers at once; more are refused.</summary>
     public const int MaxViewers = 200;
 
     private readonly Lock _lock = new();
-    private readonly LiveCourse _course = new();
+    private readonly RecentSnapshots _recent = new();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _watched = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LiveMessage _latest;
@@ -23,8 +24,8 @@ internal sealed class LiveFeed
     public int Viewers => Volatile.Read(ref _viewers);
 
     /// <summary>Counts a viewer in.</summary>
-    /// <returns>False when there are too many; else <see cref="Leave"/> must follow.</returns>
-    public bool TryJoin()
+    /// <returns>False when there are too many; else <see cref="RemoveViewer"/> must follow.</returns>
+    public bool TryAddViewer()
     {
         lock (_lock)
         {
@@ -40,7 +41,7 @@ internal sealed class LiveFeed
     }
 
     /// <summary>Counts a viewer out.</summary>
-    public void Leave()
+    public void RemoveViewer()
     {
         lock (_lock)
         {
@@ -70,7 +71,7 @@ internal sealed class LiveFeed
         {
             if (snapshot.State == LiveSnapshot.Current)
             {
-                _course.Add(snapshot);
+                _recent.Add(snapshot);
             }
 
             _latest = new LiveMessage(_latest.Number + 1, bytes);
@@ -86,7 +87,7 @@ internal sealed class LiveFeed
         LiveHistory history;
         lock (_lock)
         {
-            history = _course.ToHistory();
+            history = _recent.ToHistory();
         }
 
         return ToEvent("history", history, ApiJson.Of<LiveHistory>());

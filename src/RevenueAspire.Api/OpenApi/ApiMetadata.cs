@@ -62,15 +62,15 @@ internal static class EndpointDescriptions
         endpoint.WithMetadata(handler.Method).WithName(name).WithTags(tag).WithSummary(summary).WithDescription(description);
 
     /// <summary>The answer in the good case.</summary>
-    public static IEndpointConventionBuilder Answers<T>(this IEndpointConventionBuilder endpoint, int status) =>
+    public static IEndpointConventionBuilder Produces<T>(this IEndpointConventionBuilder endpoint, int status) =>
         endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(T), [ContentTypes.Json]));
 
     /// <summary>The answers in the bad cases, all problem details.</summary>
-    public static IEndpointConventionBuilder AnswersProblems(this IEndpointConventionBuilder endpoint, params ReadOnlySpan<int> statuses)
+    public static IEndpointConventionBuilder ProducesProblems(this IEndpointConventionBuilder endpoint, params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses)
         {
-            endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(Problem), [Problems.ContentType]));
+            endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(Problem), [ProblemResponse.ContentType]));
         }
 
         return endpoint;

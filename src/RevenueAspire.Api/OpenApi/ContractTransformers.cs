@@ -43,7 +43,7 @@ internal static class ContractTransformers
         {
             foreach (var (type, content) in response.Content ?? new Dictionary<string, OpenApiMediaType>())
             {
-                var example = type == Problems.ContentType ? ApiExample.Problems[status] : metadata.OfType<ApiExample>().Single(example => example.Status == status).Json;
+                var example = type == ProblemResponse.ContentType ? ApiExample.Problems[status] : metadata.OfType<ApiExample>().Single(example => example.Status == status).Json;
                 content.Example = JsonNode.Parse(example);
             }
         }

@@ -11,7 +11,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
     public const int MaxWaiting = 10_000;
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan PollIntervalAway = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan PollIntervalUnavailable = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
     private readonly HashSet<Waiter> _waiters = [];
@@ -96,14 +96,14 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
     }
 
-    private void End(Action<Waiter> tell)
+    private void End(Action<Waiter> complete)
     {
         lock (_lock)
         {
             _polling = false;
             foreach (var waiter in _waiters)
             {
-                tell(waiter);
+                complete(waiter);
             }
         }
     }
@@ -125,7 +125,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         catch (LedgerUnavailableException)
         {
             // It may come back within the callers' time.
-            return (applied, PollIntervalAway);
+            return (applied, PollIntervalUnavailable);
         }
     }
 

@@ -70,13 +70,13 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 
     /// <summary>Checks what the ledger relies on, and reads the source of a log. Null where there is no ledger yet.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
-    public Task<LedgerLook?> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
+    public Task<LedgerInspection?> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
         UseAsync(
             async cancellation =>
             {
                 var database = services.GetRequiredService<NpgsqlDataSource>();
                 return await LedgerSchema.InspectAsync(database, cancellation) is { } state
-                    ? new LedgerLook(
+                    ? new LedgerInspection(
                         state,
                         await new SourceRegistry(database).FindAsync(logId, cancellation),
                         await ServerDurability.ReadAsync(database, cancellation))
@@ -114,7 +114,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     {
         if (string.IsNullOrWhiteSpace(configuration.GetConnectionString(DatabaseExtensions.DatabaseName)))
         {
-            throw Away($"ConnectionStrings:{DatabaseExtensions.DatabaseName} is not set.", null);
+            throw Unavailable($"ConnectionStrings:{DatabaseExtensions.DatabaseName} is not set.", null);
         }
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -122,27 +122,27 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         try
         {
             var result = await use(limit.Token);
-            Back();
+            Available();
             return result;
         }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            throw Away($"It did not answer within {timeout.TotalSeconds} s.", exception);
+            throw Unavailable($"It did not answer within {timeout.TotalSeconds} s.", exception);
         }
         catch (Exception exception) when (DatabaseErrors.IsOfDatabase(exception))
         {
             DatabaseErrors.DropConnections(services.GetRequiredService<NpgsqlDataSource>(), exception);
-            throw Away(LedgerErrors.Describe(exception), exception);
+            throw Unavailable(LedgerErrors.Describe(exception), exception);
         }
         catch (ArgumentException exception)
         {
             // The driver's text about a connection string may hold its password.
-            throw Away($"The driver does not take a setting of ConnectionStrings:{DatabaseExtensions.DatabaseName}.", exception);
+            throw Unavailable($"The driver does not take a setting of ConnectionStrings:{DatabaseExtensions.DatabaseName}.", exception);
         }
         catch (Exception exception) when (exception is IOException or AuthenticationException)
         {
             // What the driver says of a handshake before it has a connection to speak of.
-            throw Away(exception.Message, exception);
+            throw Unavailable(exception.Message, exception);
         }
         finally
         {
@@ -152,17 +152,17 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     }
 
     /// <summary>One log line when the database goes, one when it comes back.</summary>
-    private LedgerUnavailableException Away(string reason, Exception? exception)
+    private LedgerUnavailableException Unavailable(string reason, Exception? exception)
     {
         if (Interlocked.Exchange(ref _state, 2) != 2)
         {
-            LogAway(logger, reason.TrimEnd('.'));
+            LogUnavailable(logger, reason.TrimEnd('.'));
         }
 
         return new LedgerUnavailableException(reason, exception);
     }
 
-    private void Back()
+    private void Available()
     {
         if (Volatile.Read(ref _state) != 1 && Interlocked.Exchange(ref _state, 1) == 2)
         {
@@ -171,17 +171,17 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     }
 
     [LoggerMessage(EventIds.DatabaseUnavailable, LogLevel.Warning, "The database is away: {Reason}. Reads answer 503 until it is back; events are accepted all the same where the log is in files.")]
-    private static partial void LogAway(ILogger logger, string reason);
+    private static partial void LogUnavailable(ILogger logger, string reason);
 
     [LoggerMessage(EventIds.DatabaseBack, LogLevel.Information, "The database is back.")]
     private static partial void LogBack(ILogger logger);
 }
 
-/// <summary>The ledger as of one look.</summary>
+/// <summary>The ledger as of one inspection.</summary>
 /// <param name="State">Where it is, and whether its content is right.</param>
 /// <param name="Source">The log, as the ledger knows it; null: not at all.</param>
 /// <param name="Durability">What the server's commits wait for.</param>
-internal sealed record LedgerLook(LedgerState State, EventSource? Source, ServerDurability Durability);
+internal sealed record LedgerInspection(LedgerState State, EventSource? Source, ServerDurability Durability);
 
 /// <summary>The database cannot be asked now; a retry may help.</summary>
 internal sealed class LedgerUnavailableException(string message, Exception? inner) : Exception(message, inner);

@@ -26,15 +26,15 @@ internal static class ReadsApi
             .Describe(users.HandlePathAsync, "userEvents", "Read", "Read a user's revenue", "With after= the answer waits until that receipt is in the ledger: read your own writes.")
             .RequireAuthorization(AccessPolicies.Read)
             .WithMetadata(ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
-            .Answers<UserRevenue>(StatusCodes.Status200OK)
-            .AnswersProblems(400, 401, 404, 503);
+            .Produces<UserRevenue>(StatusCodes.Status200OK)
+            .ProducesProblems(400, 401, 404, 503);
 
         app.MapRead("/userEvents", users.HandleQueryAsync)
             .Describe(users.HandleQueryAsync, "userEventsByQuery", "Read", "Read a user's revenue, any id", "The same, with the id as a query parameter: the only way for the ids . and ..")
             .RequireAuthorization(AccessPolicies.Read)
             .WithMetadata(ApiParameter.UserIdInQuery, ApiParameter.After, ApiExample.Revenue)
-            .Answers<UserRevenue>(StatusCodes.Status200OK)
-            .AnswersProblems(400, 401, 404, 503);
+            .Produces<UserRevenue>(StatusCodes.Status200OK)
+            .ProducesProblems(400, 401, 404, 503);
 
         app.MapRead("/receipts/{receipt}", receipts.HandleAsync)
             .Describe(
@@ -42,8 +42,8 @@ internal static class ReadsApi
                 "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is durable.")
             .RequireAuthorization(AccessPolicies.Read)
             .WithMetadata(ApiParameter.ReceiptInPath, ApiExample.State)
-            .Answers<ReceiptState>(StatusCodes.Status200OK)
-            .AnswersProblems(400, 401, 404);
+            .Produces<ReceiptState>(StatusCodes.Status200OK)
+            .ProducesProblems(400, 401, 404);
 
         return app;
     }

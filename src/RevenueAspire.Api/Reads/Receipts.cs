@@ -12,7 +12,7 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
         var (receipt, problem) = await ReceiptParameter.CheckAsync(RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
         await (problem is null
             ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)
-            : Problems.WriteAsync(context, problem));
+            : ProblemResponse.WriteAsync(context, problem));
     }
 
     private async Task<ReceiptState> FindStateAsync(Receipt receipt, CancellationToken cancellationToken)

@@ -43,7 +43,7 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
 
         var revenue = await ledger.FindRevenueAsync(userId, context.RequestAborted);
         await (revenue is null
-            ? Problems.WriteAsync(context, StatusCodes.Status404NotFound, "userId: the ledger has no such user.", Field)
+            ? ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "userId: the ledger has no such user.", Field)
             : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json, context.RequestAborted));
     }
 
@@ -58,14 +58,14 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
 
         if (parameters.Count > 1)
         {
-            await Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "after: must be given once.", "after");
+            await ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, "after: must be given once.", "after");
             return false;
         }
 
         var (receipt, problem) = await ReceiptParameter.CheckAsync(parameters[0], plusIsSpace: true, "after", log, context.RequestAborted);
         if (problem is not null)
         {
-            await Problems.WriteAsync(context, problem);
+            await ProblemResponse.WriteAsync(context, problem);
             return false;
         }
 
@@ -74,10 +74,10 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             return true;
         }
 
-        await Problems.WriteAsync(
+        await ProblemResponse.WriteAsync(
             context, StatusCodes.Status503ServiceUnavailable, $"after: the event is on disk, but did not reach the ledger within {_timeout}; try again.", "after", RetrySeconds);
         return false;
     }
 
-    private static Task BadUserId(HttpContext context, string text) => Problems.WriteAsync(context, StatusCodes.Status400BadRequest, $"{Field}: {text}", Field);
+    private static Task BadUserId(HttpContext context, string text) => ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, $"{Field}: {text}", Field);
 }

@@ -27,7 +27,8 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.Locator("#empty").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
         await page.HasTextAsync("#events", "1");
 
-        // Each snapshot lets the page ask for the watched user: how many of them pass until an event is there says how late it is, whatever the machine's speed.
+        // Each snapshot lets the page ask for the watched user: how many of them pass until an event is there says how late it is, whatever the machine's
+        // speed.
         await page.Page.FillAsync("#user", "user1");
         await page.Page.PressAsync("#user", "Enter");
         await page.HasTextAsync("#watched-value", "98");

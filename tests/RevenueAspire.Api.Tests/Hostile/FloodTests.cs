@@ -6,13 +6,15 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>Connections that send one request after another without waiting for answers. Requests begin on the threads that wait for sockets: nobody may keep such a thread, and with it all connections that it has.</summary>
+/// <summary>Connections that send one request after another without waiting for answers. Requests begin on the threads that wait for sockets: nobody may keep
+/// such a thread, and with it all connections that it has.</summary>
 public sealed class FloodTests(ITestOutputHelper output) : IDisposable
 {
     private const int Honest = 40;
     private const int RequestsAtOnce = 500;
 
-    /// <summary>What a flood that takes turns gets answered meanwhile is some megabytes on any machine; one that keeps the threads for itself got half a gigabyte and more.</summary>
+    /// <summary>What a flood that takes turns gets answered meanwhile is some megabytes on any machine; one that keeps the threads for itself got half a
+    /// gigabyte and more.</summary>
     private const long FairBytes = 100_000_000;
 
     private static readonly int Floods = 4 * Environment.ProcessorCount;

@@ -4,7 +4,8 @@ using System.Text.Json;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>Requests that no client of good will sends: refused with 4xx, nothing is appended, nothing behind them is taken for a request, and others are served.</summary>
+/// <summary>Requests that no client of good will sends: refused with 4xx, nothing is appended, nothing behind them is taken for a request, and others are
+/// served.</summary>
 public sealed class MalformedRequestTests : IDisposable
 {
     private const string Smuggled = "POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: 50\r\nConnection: close\r\n\r\n" + Sample.Plain;

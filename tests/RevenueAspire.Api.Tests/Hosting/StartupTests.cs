@@ -196,7 +196,7 @@ public sealed class StartupTests : IDisposable
     [InlineData(new[] { "--=x" }, 2)]
     [InlineData(new[] { "--verbose" }, 2)]
     [InlineData(new[] { "--urls=x", "-h" }, 0)]
-    public void Arguments_are_settings(string[] arguments, int? exitCode) => Assert.Equal(exitCode, ApiCommandLine.Answer(arguments, TextWriter.Null, TextWriter.Null));
+    public void Arguments_are_settings(string[] arguments, int? exitCode) => Assert.Equal(exitCode, ApiCommandLine.TryExit(arguments, TextWriter.Null, TextWriter.Null));
 
     private sealed class Failing : BackgroundService
     {

@@ -58,14 +58,14 @@ public sealed class IngestReportTests : IDisposable
             }
 
             var before = _entries.Entries.Count;
-            report.Look(now: false);
+            report.Report(now: false);
             told.AddRange(_entries.Entries.Skip(before).Select(entry => string.Create(CultureInfo.InvariantCulture, $"{second}: {entry.Fields["Events"]} in {entry.Fields["Seconds"]}")));
         }
 
         Assert.Equal(["30: 2 in 1", "40: 20 in 10", "50: 8 in 10"], told);
         metrics.CountRefused(1);
-        report.Look(now: true);
-        report.Look(now: true);
+        report.Report(now: true);
+        report.Report(now: true);
         Assert.Equal(4, _entries.Entries.Count);
     }
 

@@ -48,7 +48,8 @@ public sealed class KilledApiTests : IDisposable
         Assert.Single(DiskTests.Users(Log));
     }
 
-    /// <summary>Each key is sent by two at the same time, so that at every kill some repeats wait for a first attempt in flight; who got no answer asks the next process.</summary>
+    /// <summary>Each key is sent by two at the same time, so that at every kill some repeats wait for a first attempt in flight; who got no answer asks the
+    /// next process.</summary>
     [Fact]
     public async Task Repeats_that_wait_for_a_first_attempt_when_the_api_is_killed_count_once()
     {

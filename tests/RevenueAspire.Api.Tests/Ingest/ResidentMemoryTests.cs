@@ -12,7 +12,8 @@ public sealed class ResidentMemoryTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    /// <summary>The shortest lines that there are, which grow most when they become records, in bodies that tell their length and in bodies that do not.</summary>
+    /// <summary>The shortest lines that there are, which grow most when they become records, in bodies that tell their length and in bodies that do
+    /// not.</summary>
     [Fact]
     public async Task Many_large_batches_at_once_take_no_more_memory_than_there_is_for_them()
     {

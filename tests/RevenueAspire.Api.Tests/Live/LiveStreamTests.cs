@@ -86,11 +86,11 @@ public sealed class LiveStreamTests : IDisposable
         var feed = api.Services.GetRequiredService<LiveFeed>();
         for (var viewer = 0; viewer < LiveFeed.MaxViewers; viewer++)
         {
-            Assert.True(feed.TryJoin());
+            Assert.True(feed.TryAddViewer());
         }
 
         Assert.Equal("30", (await api.GetAsync("/liveLedger")).ExpectProblem(503, null).Header("Retry-After"));
-        feed.Leave();
+        feed.RemoveViewer();
         using var next = await LiveViewer.OpenAsync(api);
         Assert.Equal(HttpStatusCode.OK, next.Response.StatusCode);
     }

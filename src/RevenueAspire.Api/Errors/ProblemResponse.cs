@@ -4,7 +4,7 @@ using RevenueAspire.Api.Requests;
 namespace RevenueAspire.Api.Errors;
 
 /// <summary>Answers with problem details.</summary>
-internal static class Problems
+internal static class ProblemResponse
 {
     /// <summary>Every 503 says when to come back.</summary>
     private const int DefaultRetrySeconds = 5;
