@@ -22,7 +22,8 @@ public static class DatabaseExtensions
     /// <exception cref="StartupException">The connection string cannot work.</exception>
     public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
-        var connectionString = WithDefaults(builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName, HasLog(builder.Configuration));
+        var connectionString = WithDefaults(
+            builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName, HasLog(builder.Configuration));
         builder.AddNpgsqlDataSource(
             DatabaseName,
             settings =>
@@ -52,7 +53,8 @@ public static class DatabaseExtensions
     /// <exception cref="StartupException">The connection string is missing, or cannot work.</exception>
     public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName)
     {
-        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration)) ?? throw new StartupException(NotSet));
+        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration))
+            ?? throw new StartupException(NotSet));
     }
 
     /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the
@@ -76,7 +78,9 @@ public static class DatabaseExtensions
         return source.UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync).Build();
     }
 
-    private static string NotSet => $"ConnectionStrings:{DatabaseName} is not set: give the database as ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
+    private static string NotSet =>
+        $"ConnectionStrings:{DatabaseName} is not set: give the database as "
+            + $"ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
 
     /// <summary>Null where the user gives none.</summary>
     /// <exception cref="StartupException">It cannot work; one line names the keyword and never a value.</exception>

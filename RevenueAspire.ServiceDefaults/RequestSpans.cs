@@ -9,9 +9,8 @@ namespace RevenueAspire.ServiceDefaults;
 
 /// <summary>Makes the server's span of each sampled request. Source <c>RevenueAspire.Requests</c>. Thread-safe.</summary>
 /// <remarks>OpenTelemetry's instrumentation of ASP.NET Core makes an activity per request and samples it afterwards; the figure is in this project's README.
-/// Here the sampling
-/// decision comes first, so the other 99 % of the requests cost nothing. The span is named after the route, never after the path, which holds a user
-/// id.</remarks>
+/// Here the sampling decision comes first, so the other 99 % of the requests cost nothing. The span is named after the route, never after the path, which
+/// holds a user id.</remarks>
 /// <param name="ratio">Share of the requests without a caller's trace that are sampled; a caller's decision is followed. Null when the configured sampler
 /// decides.</param>
 internal sealed class RequestSpans(double? ratio) : IStartupFilter

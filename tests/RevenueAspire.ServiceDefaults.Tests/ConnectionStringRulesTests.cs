@@ -55,7 +55,8 @@ public sealed class ConnectionStringRulesTests
     public void With_several_hosts_a_primary_is_looked_for_each_second_unless_the_user_says_otherwise()
     {
         var plain = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=a,b", "Reader"));
-        var given = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=a,b;Target Session Attributes=any;Host Recheck Seconds=7", "Reader"));
+        var given = new NpgsqlConnectionStringBuilder(
+            DatabaseExtensions.WithDefaults("Host=a,b;Target Session Attributes=any;Host Recheck Seconds=7", "Reader"));
         var single = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=a", "Reader"));
 
         Assert.Equal(("primary", 1), (plain.TargetSessionAttributes, plain.HostRecheckSeconds));

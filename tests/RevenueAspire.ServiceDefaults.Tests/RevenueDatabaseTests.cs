@@ -46,7 +46,8 @@ public sealed class RevenueDatabaseTests
     [Fact]
     public void WithDefaults_leaves_alone_what_the_user_says()
     {
-        var given = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=h;Maximum Pool Size=7;Application Name=mine;Keepalive=0;GSS Encryption Mode=Require", "Reader"));
+        var given = new NpgsqlConnectionStringBuilder(
+            DatabaseExtensions.WithDefaults("Host=h;Maximum Pool Size=7;Application Name=mine;Keepalive=0;GSS Encryption Mode=Require", "Reader"));
         var plain = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=h", "Reader"));
 
         Assert.Equal((7, "mine", 0, GssEncryptionMode.Require), (given.MaxPoolSize, given.ApplicationName, given.KeepAlive, given.GssEncryptionMode));

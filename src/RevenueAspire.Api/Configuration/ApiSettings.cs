@@ -14,7 +14,8 @@ internal static class ApiSettings
     {
         var configuration = builder.Configuration;
         builder.Services.AddAnnotatedOptions<ApiOptions>(ApiOptions.Section);
-        builder.Services.AddAnnotatedOptions<EventLogOptions>("EventLog").Configure(options => options.Directory = DataDirectory.ResolveEventLog(configuration));
+        builder.Services.AddAnnotatedOptions<EventLogOptions>("EventLog")
+            .Configure(options => options.Directory = DataDirectory.ResolveEventLog(configuration));
         builder.Services.AddSingleton(_ => configuration.ReadEventTypes());
         if (!HasAddress(configuration))
         {

@@ -76,7 +76,8 @@ internal static partial class ErrorResponses
     /// <summary>Routing has found nothing, or its own endpoint for a wrong method, which sets the status code and Allow.</summary>
     private static Task AnswerUnroutedAsync(HttpContext context) => context.Response.StatusCode switch
     {
-        StatusCodes.Status404NotFound => ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing is at this path; /openapi/v1.json lists what there is."),
+        StatusCodes.Status404NotFound =>
+            ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing is at this path; /openapi/v1.json lists what there is."),
         StatusCodes.Status405MethodNotAllowed => ProblemResponse.WriteAsync(
             context, StatusCodes.Status405MethodNotAllowed, $"This path does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
         _ => Task.CompletedTask,

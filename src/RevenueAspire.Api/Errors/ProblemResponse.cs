@@ -36,6 +36,7 @@ internal static class ProblemResponse
     public static Task UnauthorizedAsync(HttpContext context)
     {
         context.Response.Headers.WWWAuthenticate = "Secret realm=\"RevenueAspire\"";
-        return WriteAsync(context, StatusCodes.Status401Unauthorized, "Authorization: the header must be present once and hold a configured secret.", "Authorization");
+        return WriteAsync(context, StatusCodes.Status401Unauthorized, "Authorization: the header must be present once and hold a configured secret.",
+            "Authorization");
     }
 }

@@ -29,7 +29,8 @@ internal sealed class ServerRefusals : DiagnosticSource
     public override void Write(string name, object? value)
     {
         if (name == BadRequest && value is IFeatureCollection features
-            && features.Get<IBadRequestExceptionFeature>()?.Error is BadHttpRequestException { StatusCode: not StatusCodes.Status505HttpVersionNotsupported } error
+            && features.Get<IBadRequestExceptionFeature>()?.Error is BadHttpRequestException error
+            && error.StatusCode != StatusCodes.Status505HttpVersionNotsupported
             && features.Get<IHttp2StreamIdFeature>() is null
             && features.Get<IHttpResponseFeature>() is { HasStarted: false } response
             && features.Get<IHttpResponseBodyFeature>() is { } body
@@ -44,14 +45,17 @@ internal sealed class ServerRefusals : DiagnosticSource
     public static string Describe(BadHttpRequestException error) => error.StatusCode switch
     {
         StatusCodes.Status408RequestTimeout when error.Message.Contains("MinRequestBodyDataRate", StringComparison.Ordinal) =>
-            $"The body arrived more slowly than {WebServer.MinBodyBytesPerSecond} bytes a second. Nothing was appended; send smaller requests, or over a faster connection.",
+            $"The body arrived more slowly than {WebServer.MinBodyBytesPerSecond} bytes a second. Nothing was appended; send smaller requests, or over a "
+                + "faster connection.",
         StatusCodes.Status408RequestTimeout => $"The headers did not arrive within {WebServer.HeadersTimeout.TotalSeconds:0} s.",
         StatusCodes.Status414UriTooLong => $"The request line is longer than {WebServer.MaxRequestLineBytes} bytes.",
-        StatusCodes.Status431RequestHeaderFieldsTooLarge => $"The headers are longer than {WebServer.MaxHeadersBytes} bytes together, or there are more than {WebServer.MaxHeaders}.",
+        StatusCodes.Status431RequestHeaderFieldsTooLarge =>
+            $"The headers are longer than {WebServer.MaxHeadersBytes} bytes together, or there are more than {WebServer.MaxHeaders}.",
         _ => error.Message,
     };
 
-    private static void Answer(BadHttpRequestException error, string? method, IHttpResponseFeature response, IHttpResponseBodyFeature body, IBufferWriter<byte> output)
+    private static void Answer(BadHttpRequestException error, string? method, IHttpResponseFeature response, IHttpResponseBodyFeature body,
+        IBufferWriter<byte> output)
     {
         var problem = JsonSerializer.SerializeToUtf8Bytes(Problem.Of(error.StatusCode, Describe(error)), ApiJson.Of<Problem>());
         response.StatusCode = error.StatusCode;

@@ -116,8 +116,8 @@ internal sealed class BoundedListener : IConnectionListener
         }
     }
 
-    /// <summary>The constructor that Kestrel's own listener uses. The public one would leave out the pool of pinned memory, and each request would allocate
-    /// more.</summary>
+    /// <summary>The constructor that Kestrel's own listener uses; ASP.NET Core 10 has no public way to it. The public constructor leaves out the pool of pinned
+    /// memory, and each request would allocate more.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
     private static extern SocketConnectionFactoryOptions CreateOptions(SocketTransportOptions options);
 

@@ -6,9 +6,9 @@ namespace RevenueAspire.Api.Hosting;
 /// <summary>Removes events from the log that the ledger has, as far as <c>EventLog:Retention</c> allows (rule L10). An error of the disk or the database is
 /// logged, and the next pass tries again.</summary>
 /// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database; the barrier adds the loss of its machine. Any
-/// number of APIs may do it
-/// for one database.</remarks>
-internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, TimeProvider time, ILogger<LogRetentionService> logger) : BackgroundService
+/// number of APIs may do it for one database.</remarks>
+internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, TimeProvider time, ILogger<LogRetentionService> logger)
+    : BackgroundService
 {
     private readonly Dictionary<Guid, long> _confirmed = [];
 

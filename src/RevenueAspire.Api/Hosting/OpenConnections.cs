@@ -46,6 +46,7 @@ internal sealed partial class OpenConnections(ILogger logger)
         }
     }
 
-    [LoggerMessage(EventIds.ConnectionsRefused, LogLevel.Warning, "New connections are refused: {Open} are open, and the process may have {Limit} files and sockets open. Raise that limit (ulimit -n).")]
+    [LoggerMessage(EventIds.ConnectionsRefused, LogLevel.Warning,
+        "New connections are refused: {Open} are open, and the process may have {Limit} files and sockets open. Raise that limit (ulimit -n).")]
     private partial void LogRefused(int open, long limit);
 }

@@ -5,16 +5,14 @@ namespace RevenueAspire.Api.Hosting;
 /// <summary>Which thread runs a request: a single event stays on the thread that waits for its socket, everything else goes to the thread pool.</summary>
 /// <remarks>
 /// The runtime hands each arrival to the thread pool, and with small requests that switch of threads costs more than the request. Without it the API had 0.70
-/// instead of 0.63 of the rate
-/// of bare Kestrel at 64 connections, and 0.84 instead of 0.76 at 256 (docs/performance.md, "Single events"). A single event occupies the thread for
-/// microseconds, until it is in the log's
-/// queue, and waits for nothing there. Two rules keep the other connections of that thread alive:
+/// instead of 0.63 of the rate of bare Kestrel at 64 connections, and 0.84 instead of 0.76 at 256 (docs/performance.md, "What made the difference"). A single
+/// event occupies the thread for microseconds, until it is in the log's queue, and waits for nothing there. Two rules keep the other connections of that
+/// thread alive:
 /// <list type="number">
 /// <item>Work that takes long or blocks moves to the pool first (<see cref="UseThreadPool"/>, <see cref="MoveToPoolAsync"/>).</item>
 /// <item>A request that is answered without a wait completes on the pool, behind the work that waits there (<see cref="CompleteOnPoolAsync"/>). The server
-/// handles the connection's next request
-/// where this one completed, so a few connections that send refused requests without a pause would keep all threads: an event beside eight of them took up to
-/// 26 s on two cores, and takes 0.1 s.</item>
+/// handles the connection's next request where this one completed, so a few connections that send refused requests without a pause would keep all threads: an
+/// event beside eight of them took up to 26 s on two cores, and takes 0.1 s.</item>
 /// </list>
 /// </remarks>
 internal static class SocketThreads
@@ -23,8 +21,7 @@ internal static class SocketThreads
     private const string Setting = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
     /// <summary>Starts single events on the threads that wait for sockets, one per processor, unless the environment says otherwise. Call it before the first
-    /// socket is used, and only in a process
-    /// that runs nothing but the API.</summary>
+    /// socket is used, and only in a process that runs nothing but the API.</summary>
     /// <remarks>With the log in Postgres nothing runs there, whatever the environment says: the log uses the driver's blocking calls, and a thread that waits
     /// for sockets would wait for itself.</remarks>
     public static void UseSocketThreads(this WebApplicationBuilder builder)

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.Server.Kestrel.Core;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Kestrel's limits. Sizes of bodies are the endpoints' affair: each knows its own.</summary>
+/// <summary>Kestrel's limits. Each endpoint limits the size of its bodies.</summary>
 internal static class WebServer
 {
     /// <summary>A body that trickles slower than this, after the grace, ends in 408: a slow client cannot hold a connection for long.</summary>
@@ -18,8 +18,7 @@ internal static class WebServer
     /// <summary>Time in which a request's headers must arrive.</summary>
     public static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>What a connection whose body nobody reads yet may hold in memory. Smaller than Kestrel's own 1 MB: a hundred large batches may be
-    /// waiting.</summary>
+    /// <summary>Memory of a connection whose body is not read yet. Smaller than Kestrel's own 1 MB: a hundred large batches may be waiting.</summary>
     private const int MaxConnectionBufferBytes = 256 << 10;
 
     public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)

@@ -11,14 +11,14 @@ namespace RevenueAspire.Api.Ingest;
 internal sealed class Batch(
     EventLogWriter log, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
 {
-    /// <summary>A guess at what gzip makes of events; the reservation grows where it is wrong.</summary>
+    /// <summary>The usual ratio for events; the reservation grows where it is wrong.</summary>
     private const int TypicalGzipRatio = 8;
 
     /// <summary>What the last record of a batch carries, and the newline that the last line may do without. A longer trace grows.</summary>
     private const int ServerFieldsBytes = 1 << 10;
     private const int MaxReservedBytes = 64 << 20;
 
-    /// <summary>First reservation of a body that does not tell its length.</summary>
+    /// <summary>First reservation for a body of unknown length.</summary>
     private const int UnknownBodyBytes = 1 << 20;
 
     /// <summary>When memory runs out, other batches are being written: a matter of seconds.</summary>
@@ -41,7 +41,8 @@ internal sealed class Batch(
             return;
         }
 
-        using var reservation = await memory.ReserveAsync(BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
+        using var reservation = await memory.ReserveAsync(
+            BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
         if (reservation is null)
         {
             await RefuseNoMemory(context);
@@ -55,7 +56,7 @@ internal sealed class Batch(
         }
         finally
         {
-            // Whatever was refused leaves nothing in memory; what was appended is the log's already.
+            // A refused batch leaves nothing in memory; an appended one belongs to the log already.
             builder.Clear();
         }
     }
@@ -97,7 +98,8 @@ internal sealed class Batch(
         // Counts are those of the first attempt. Its list is not kept; the same body gives the same list again.
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         await context.Response.WriteAsJsonAsync(
-            new BatchAnswer(result.Receipt.ToString(), result.Accepted, result.RejectedCount, lines.Rejected), ApiJson.Of<BatchAnswer>(), ContentTypes.Json, CancellationToken.None);
+            new BatchAnswer(result.Receipt.ToString(), result.Accepted, result.RejectedCount, lines.Rejected), ApiJson.Of<BatchAnswer>(), ContentTypes.Json,
+            CancellationToken.None);
     }
 
     /// <summary>Reads the body, or answers why it could not be read.</summary>
@@ -120,9 +122,11 @@ internal sealed class Batch(
             BatchRead.TooLarge => RefuseTooLarge(context),
             BatchRead.NoMemory => RefuseNoMemory(context),
             BatchRead.TooSlow => IngestRequest.RefuseAsync(
-                context, metrics, StatusCodes.Status408RequestTimeout, $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null),
+                context, metrics, StatusCodes.Status408RequestTimeout,
+                $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null),
             BatchRead.BadGzip => IngestRequest.RefuseAsync(
-                context, metrics, StatusCodes.Status400BadRequest, "Content-Encoding: the body is not valid gzip, is cut off, or something else follows it. Nothing was appended.", "Content-Encoding"),
+                context, metrics, StatusCodes.Status400BadRequest,
+                "Content-Encoding: the body is not valid gzip, is cut off, or something else follows it. Nothing was appended.", "Content-Encoding"),
             _ => Task.CompletedTask,
         });
         return read == BatchRead.Complete;
@@ -134,14 +138,16 @@ internal sealed class Batch(
         if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.JsonLines, ContentTypes.NdJson))
         {
             return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType,
-                "Content-Type: must be application/jsonl or application/x-ndjson in UTF-8, or absent. With curl add: -H 'Content-Type: application/jsonl', and send the file with --data-binary @FILE.",
+                "Content-Type: must be application/jsonl or application/x-ndjson in UTF-8, or absent. With curl add: -H 'Content-Type: application/jsonl', "
+                    + "and send the file with --data-binary @FILE.",
                 "Content-Type");
         }
 
         if (!gzip && !ContentTypes.IsIdentity(request.Headers.ContentEncoding))
         {
             context.Response.Headers.AcceptEncoding = "gzip";
-            return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: only gzip is taken, once.", "Content-Encoding");
+            return IngestRequest.RefuseAsync(
+                context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: only gzip is taken, once.", "Content-Encoding");
         }
 
         // What is compressed is no smaller inflated, but for the few bytes that gzip adds; the exact limit is kept while inflating.
@@ -150,10 +156,12 @@ internal sealed class Batch(
     }
 
     private Task RefuseTooLarge(HttpContext context) => IngestRequest.RefuseAsync(
-        context, metrics, StatusCodes.Status413PayloadTooLarge, $"The body is larger than {_options.MaxBatchBytes} bytes after inflation, the limit of a batch. Nothing was appended.", field: null);
+        context, metrics, StatusCodes.Status413PayloadTooLarge,
+        $"The body is larger than {_options.MaxBatchBytes} bytes after inflation, the limit of a batch. Nothing was appended.", field: null);
 
     private Task RefuseNoMemory(HttpContext context) => IngestRequest.RefuseAsync(
-        context, metrics, StatusCodes.Status503ServiceUnavailable, "Too many batches are being written. Nothing was appended; try again.", field: null, NoMemoryRetrySeconds);
+        context, metrics, StatusCodes.Status503ServiceUnavailable, "Too many batches are being written. Nothing was appended; try again.", field: null,
+        NoMemoryRetrySeconds);
 
     private long ExpectedBytes(long? contentLength, bool gzip) =>
         Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);

@@ -31,8 +31,8 @@ internal static class BatchBody
     private const int InflateBufferBytes = 64 << 10;
 
     /// <summary>What the last member of every gzip body inflates to: we put it there. The framework silently ignores whatever follows a member and does not
-    /// look like another,
-    /// a damaged second member too; only when this comes out was everything before it inflated. Random, so that no client can write it.</summary>
+    /// look like another, a damaged second member too; only when this comes out was everything before it inflated. Random, so that no client can write
+    /// it.</summary>
     private static readonly byte[] EndMarker = RandomNumberGenerator.GetBytes(16);
     private static readonly byte[] EndMember = Compress(EndMarker);
 
@@ -48,10 +48,10 @@ internal static class BatchBody
     /// <param name="maxBytes">Limit of the inflated body.</param>
     /// <param name="timeout">Ends the reading as too slow.</param>
     /// <exception cref="BadHttpRequestException">The body is cut off or malformed.</exception>
-    public static async Task<BatchRead> ReadAsync(HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes, CancellationToken timeout)
+    public static async Task<BatchRead> ReadAsync(
+        HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes, CancellationToken timeout)
     {
-        // A token given to ReadAsync itself would leave the pipe in the middle of a read, and the server could not drain it. When the client goes away the
-        // read ends by itself.
+        // A token passed to ReadAsync would leave the pipe in the middle of a read, and the server could not drain it. A disconnect ends the read without one.
         await using var registration = timeout.Register(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
         return await (gzip ? InflateAsync(request, lines, reservation, maxBytes) : ReadPlainAsync(request, lines, reservation, maxBytes));
     }
@@ -85,7 +85,7 @@ internal static class BatchBody
             }
             finally
             {
-                // Also after a mistake of ours: the server cannot go on while a read is open.
+                // Also after a bug: the server cannot go on while a read is open.
                 request.BodyReader.AdvanceTo(read.Buffer.End);
             }
 
@@ -126,7 +126,7 @@ internal static class BatchBody
         }
         catch (OperationCanceledException)
         {
-            // That is how the stream says that its pending read was cancelled.
+            // The stream reports a cancelled read so.
             return BatchRead.TooSlow;
         }
         finally

@@ -3,7 +3,7 @@ using RevenueAspire.Api.Configuration;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>The memory that batches in flight may take together, in bytes. Thread-safe; who waits is served in order.</summary>
+/// <summary>The memory that batches in flight may take together, in bytes. Thread-safe; waiting batches are served in order.</summary>
 /// <remarks>A batch takes its reservation before its body is read, so that a hundred large ones queue up as idle connections and not as buffers.</remarks>
 internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider time)
 {
@@ -54,7 +54,7 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
                 return exception is TimeoutException ? null : throw new OperationCanceledException(cancellationToken);
             }
 
-            // It was served just now; who has gone away will dispose of it at once.
+            // It was served just now. A caller that has disconnected disposes of it at once.
         }
 
         return new Reservation(this, bytes);
@@ -113,13 +113,13 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
         public TaskCompletionSource Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    /// <summary>What one batch holds. Not thread-safe.</summary>
+    /// <summary>The memory of one batch. Not thread-safe.</summary>
     public sealed class Reservation(BatchMemory memory, long bytes) : IDisposable
     {
         private long _bytes = bytes;
 
-        /// <summary>Enlarges the reservation to what a body of so many bytes needs, without waiting: who holds memory never waits for more, so that nobody
-        /// waits for ever.</summary>
+        /// <summary>Enlarges the reservation to what a body of so many bytes needs, without waiting: a batch that holds memory never waits for more, so there
+        /// is no deadlock.</summary>
         public bool TryGrowTo(long bodyBytes)
         {
             var missing = For(bodyBytes) - _bytes;

@@ -11,7 +11,8 @@ internal static class IngestApi
 
     public static WebApplicationBuilder AddIngest(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>().AddHostedService<IngestReport>();
+        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>()
+            .AddHostedService<IngestReport>();
         return builder;
     }
 
@@ -29,7 +30,8 @@ internal static class IngestApi
             }
 
             // Metrics and traces name the route.
-            endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Single(route => route.RoutePattern.RawText == SingleEventPath);
+            endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+                .Single(route => route.RoutePattern.RawText == SingleEventPath);
             context.SetEndpoint(endpoint);
             var handling = endpoint.RequestDelegate!(context);
             return handling.IsCompleted ? SocketThreads.CompleteOnPoolAsync(handling) : handling;
@@ -54,7 +56,8 @@ internal static class IngestApi
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
                 batch.HandleAsync, "liveEvents", "Send", "Send many events as JSON Lines",
-                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and the first of them (?listed=) are listed.")
+                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and "
+                    + "the first of them (?listed=) are listed.")
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Produces<BatchAnswer>(StatusCodes.Status202Accepted)

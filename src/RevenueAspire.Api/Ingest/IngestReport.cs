@@ -2,9 +2,8 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Says what came in, a line at most every ten seconds and none while nothing comes: the first line of a burst within a second, whatever its
-/// rate.</summary>
-/// <remarks>It reads the counters; nobody who takes an event waits for a log line, or makes one.</remarks>
+/// <summary>Logs what came in: at most one line per ten seconds, none while nothing comes, and the first line of a burst within a second.</summary>
+/// <remarks>It reads the counters, so the path of an event makes no log line.</remarks>
 internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics metrics, TimeProvider time, ILogger<IngestReport> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -14,8 +13,8 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
     private long _since = time.GetTimestamp();
     private long _reportedAt = time.GetTimestamp() - (long)(Interval.TotalSeconds * time.TimestampFrequency);
 
-    /// <summary>Looks once: a line when something came since the last one and that is long enough ago.</summary>
-    /// <param name="now">However short ago it is.</param>
+    /// <summary>Logs a line when something came since the last one and that was long enough ago.</summary>
+    /// <param name="now">Logs it even if the last line is recent.</param>
     internal void Report(bool now)
     {
         var counts = metrics.Read();
@@ -61,6 +60,9 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
         }
     }
 
-    [LoggerMessage(EventIds.EventsAccepted, LogLevel.Information, "Accepted {Events} events of {Requests} requests in {Seconds:0.0} s ({Repeated} repeated, {Rejected} rejected, {Refused} refused); last receipt {Receipt}.")]
-    private static partial void LogIngested(ILogger logger, long events, long requests, double seconds, long repeated, long rejected, long refused, string receipt);
+    [LoggerMessage(EventIds.EventsAccepted, LogLevel.Information,
+        "Accepted {Events} events of {Requests} requests in {Seconds:0.0} s ({Repeated} repeated, {Rejected} rejected, {Refused} refused); last receipt "
+            + "{Receipt}.")]
+    private static partial void LogIngested(
+        ILogger logger, long events, long requests, double seconds, long repeated, long rejected, long refused, string receipt);
 }

@@ -18,7 +18,7 @@ internal static class IngestRequest
     /// <summary>A person has to act.</summary>
     private const int RefusedRetrySeconds = 30;
 
-    /// <summary>Bodies up to here are cheaper to drain than a connection is to make anew.</summary>
+    /// <summary>Up to this size a body is cheaper to drain than a new connection is to make.</summary>
     private const int CheapToDrainBytes = 64 << 10;
 
     /// <summary>Refuses a request without a secret that grants sending.</summary>
@@ -62,7 +62,7 @@ internal static class IngestRequest
             : exception;
     }
 
-    /// <summary>The W3C id of the request's span when it is sampled, else null: a trace that nobody keeps is not worth its bytes in the log.</summary>
+    /// <summary>The W3C id of the request's span when it is sampled, else null: a trace that is not kept is not worth its bytes in the log.</summary>
     public static string? TraceParent() => Activity.Current is { Recorded: true, IdFormat: ActivityIdFormat.W3C } span ? span.Id : null;
 
     /// <summary>Answers an append that did not succeed.</summary>
@@ -76,16 +76,20 @@ internal static class IngestRequest
         return result.Status switch
         {
             AppendStatus.KeyConflict => ProblemResponse.WriteAsync(
-                context, StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.Header}: this key was used with another body. Nothing was appended.", IdempotencyKey.Header),
+                context, StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.Header}: this key was used with another body. Nothing was appended.",
+                IdempotencyKey.Header),
             AppendStatus.QueueFull => ProblemResponse.WriteAsync(
-                context, StatusCodes.Status503ServiceUnavailable, "Too many events are waiting for the disk. Nothing was appended; try again.", retryAfterSeconds: QueueFullRetrySeconds),
+                context, StatusCodes.Status503ServiceUnavailable, "Too many events are waiting for the disk. Nothing was appended; try again.",
+                retryAfterSeconds: QueueFullRetrySeconds),
             AppendStatus.Unavailable => ProblemResponse.WriteAsync(
-                context, StatusCodes.Status503ServiceUnavailable, "The log cannot be written at present. Nothing was appended; try again.", retryAfterSeconds: UnavailableRetrySeconds),
+                context, StatusCodes.Status503ServiceUnavailable, "The log cannot be written at present. Nothing was appended; try again.",
+                retryAfterSeconds: UnavailableRetrySeconds),
             AppendStatus.Refused => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable, $"{result.Error}. Nothing was appended.", retryAfterSeconds: RefusedRetrySeconds),
             AppendStatus.InDoubt => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable,
-                $"The log failed in the middle of the write, so it is not known whether this was appended. Only a repeat with the same {IdempotencyKey.Header} is safe; without one it may count twice.",
+                "The log failed in the middle of the write, so it is not known whether this was appended. Only a repeat with the same "
+                    + $"{IdempotencyKey.Header} is safe; without one it may count twice.",
                 retryAfterSeconds: UnavailableRetrySeconds),
             _ => throw new UnreachableException($"{result.Status} is no failure."),
         };

@@ -6,8 +6,7 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Reads a pipe as a stream. Unlike the framework's own such stream it ends the read also when it was cancelled with
-/// <see cref="PipeReader.CancelPendingRead"/>,
-/// so that the server can drain the rest of the body.</summary>
+/// <see cref="PipeReader.CancelPendingRead"/>, so that the server can drain the rest of the body.</summary>
 /// <param name="reader">The pipe.</param>
 /// <param name="tail">Bytes that follow the pipe's own.</param>
 internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) : ForwardStream

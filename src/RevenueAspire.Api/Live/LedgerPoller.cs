@@ -4,9 +4,10 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>Asks the database for the ledger's figures once a second while somebody watches, however many; every ten seconds while nobody does, for the
-/// course.</summary>
-internal sealed partial class LedgerPoller(LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : BackgroundService
+/// <summary>Polls the ledger's figures once a second while there is a viewer, and every ten seconds otherwise, so that the next viewer finds the last
+/// minutes.</summary>
+internal sealed partial class LedgerPoller(
+    LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -29,13 +30,13 @@ internal sealed partial class LedgerPoller(LiveFeed feed, LedgerReader ledger, E
                 }
                 catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
                 {
-                    // A mistake of ours here leaves the page as it was; it is no reason to stop taking events.
+                    // A bug here leaves the page as it was, and must not end the API, which takes events.
                     LogFiguresNotRead(logger, exception.Message);
                 }
 
                 await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
 
-                // Also when many come and go: at most one poll per interval.
+                // At most one poll per interval, also when viewers come and go.
                 if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
                 {
                     await Task.Delay(rest, time, stoppingToken);
@@ -54,7 +55,7 @@ internal sealed partial class LedgerPoller(LiveFeed feed, LedgerReader ledger, E
     {
         try
         {
-            // Marks first: what is applied of them later makes the lag smaller, never larger than it is.
+            // The ends of the logs are read first, so that the lag is never shown too large by events that arrive in between.
             var logs = await log.ListLogsAsync(stoppingToken).AsTask().WaitAsync(LedgerReader.ReadTimeout, stoppingToken);
             var overview = await ledger.ReadOverviewAsync([.. logs.Select(each => each.LogId)], Rejects, stoppingToken);
             if (feed.Viewers > 0)
@@ -73,7 +74,7 @@ internal sealed partial class LedgerPoller(LiveFeed feed, LedgerReader ledger, E
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
         {
-            // Whatever else the database has to say, for example that it holds another schema: the page says that there is nothing to see.
+            // For example, the database holds another schema.
             LogFiguresNotRead(logger, exception.Message);
             PublishUnavailable();
         }

@@ -17,7 +17,8 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
         var authorization = context.Request.Headers.Authorization;
         if (!feed.TryAddViewer())
         {
-            await ProblemResponse.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.MaxViewers} viewers are watching already.", null, RetrySeconds);
+            await ProblemResponse.WriteAsync(
+                context, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.MaxViewers} viewers are watching already.", null, RetrySeconds);
             return;
         }
 
@@ -39,7 +40,7 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
                 message = await feed.NextAsync(message.Number, end.Token);
                 if (!access.MayRead(authorization))
                 {
-                    // The secret was taken back meanwhile: the next request is told so.
+                    // The secret was revoked meanwhile: the viewer's next request gets a 401.
                     return;
                 }
 

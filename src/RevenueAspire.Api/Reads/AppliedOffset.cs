@@ -3,7 +3,7 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary>Waits until the ledger has reached a receipt. Thread-safe.</summary>
-/// <remarks>However many wait, one loop asks the database, and only while somebody waits. What it read last is not remembered for later callers:
+/// <remarks>One loop polls the database for all callers, and only while a caller waits. Its last result is not kept for later callers:
 /// a database that was restored or failed over may have gone back. A stop of the API ends all waiting: what is in flight is to be answered soon.</remarks>
 internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AppliedOffset> logger)
 {
@@ -90,7 +90,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
         catch (Exception exception)
         {
-            // Nothing awaits this loop: who waits must learn of the bug, and the next one must be able to start it again.
+            // Nothing awaits this loop: its callers must see the bug, and the next caller must be able to start it again.
             LogPollFailed(logger, exception);
             End(waiter => waiter.Reached.TrySetException(exception));
         }
@@ -135,7 +135,8 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
 
         public Receipt Receipt => receipt;
 
-        public bool TryReach(Dictionary<Guid, long> applied) => applied.TryGetValue(receipt.LogId, out var through) && through > receipt.Offset && Reached.TrySetResult(true);
+        public bool TryReach(Dictionary<Guid, long> applied) =>
+            applied.TryGetValue(receipt.LogId, out var through) && through > receipt.Offset && Reached.TrySetResult(true);
     }
 
     [LoggerMessage(EventIds.ProgressNotRead, LogLevel.Error, "Asking the ledger for its progress failed.")]

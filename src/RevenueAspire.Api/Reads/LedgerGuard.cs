@@ -9,11 +9,11 @@ namespace RevenueAspire.Api.Reads;
 /// would never count (rule M11). Thread-safe.</summary>
 /// <remarks>
 /// An unavailable database changes nothing: the API accepts events without it, and a refusal stands until a comparison ends it. A log in Postgres needs no
-/// comparison: each start begins another log,
-/// and an append to one that is not where it was fails.
+/// comparison: each start begins another log, and an append to one that is not where it was fails.
 /// </remarks>
 internal sealed partial class LedgerGuard(
-    EventLogWriter log, LedgerReader ledger, IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger) : BackgroundService
+    EventLogWriter log, LedgerReader ledger, IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger)
+        : BackgroundService
 {
     /// <summary>How long a start waits for the first comparison, before the first event can be accepted.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
@@ -95,7 +95,8 @@ internal sealed partial class LedgerGuard(
         var mark = files.DurableMark;
         if (Math.Max(source.ClaimedThrough, source.AppliedThrough) is var known && known > mark)
         {
-            return $"The log ends at offset {mark}, but the ledger knows it through {known}: an older copy of the log was restored, and events appended to it would never count. Put the newer copy back and start again";
+            return $"The log ends at offset {mark}, but the ledger knows it through {known}: an older copy of the log was restored, and events appended to it "
+                + "would never count. Put the newer copy back and start again";
         }
 
         using var reader = EventLogReader.Open(files.Directory);
@@ -105,7 +106,8 @@ internal sealed partial class LedgerGuard(
             return (read.Count, read.DamagedThrough);
         });
         return tail.Length > 0 && source.TailHash.Length > 0 && !source.TailHash.Span.SequenceEqual(tail)
-            ? $"The log's bytes before offset {source.AppliedThrough} are not the ones that the ledger has applied: another copy of the log was restored, and events appended to it would never count. Put the applied one back and start again"
+            ? $"The log's bytes before offset {source.AppliedThrough} are not the ones that the ledger has applied: another copy of the log was restored, and "
+                + "events appended to it would never count. Put the applied one back and start again"
             : null;
     }
 

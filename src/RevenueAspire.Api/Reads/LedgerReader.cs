@@ -14,10 +14,10 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <summary>How long a read may take, waiting for a connection included.</summary>
     internal static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Until the schema was tried once, an empty database would look like one that is away.</summary>
+    /// <summary>Until the schema was tried once, an empty database would look unavailable.</summary>
     private readonly TaskCompletionSource _schemaTried = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>0 not known yet, 1 there, 2 away.</summary>
+    /// <summary>0 not known yet, 1 available, 2 unavailable.</summary>
     private int _state;
 
     /// <inheritdoc cref="LedgerQueries.FindRevenueAsync"/>
@@ -66,7 +66,8 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <inheritdoc cref="OverviewQueries.FindTopUsersAsync"/>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     public Task<IReadOnlyList<UserBalance>?> FindTopUsersAsync(int count, TimeSpan limit, CancellationToken cancellationToken) =>
-        UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout, cancellationToken);
+        UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout,
+            cancellationToken);
 
     /// <summary>Checks what the ledger relies on, and reads the source of a log. Null where there is no ledger yet.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
@@ -146,12 +147,12 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
         finally
         {
-            // The driver's answer came on a thread that waits for sockets; whoever asked may have files to remove.
+            // The driver's answer came on a thread that waits for sockets; the caller may have files to remove.
             await SocketThreads.MoveToPoolAsync();
         }
     }
 
-    /// <summary>One log line when the database goes, one when it comes back.</summary>
+    /// <summary>Logs one line when the database becomes unavailable, and one when it is back.</summary>
     private LedgerUnavailableException Unavailable(string reason, Exception? exception)
     {
         if (Interlocked.Exchange(ref _state, 2) != 2)
@@ -170,7 +171,8 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
     }
 
-    [LoggerMessage(EventIds.DatabaseUnavailable, LogLevel.Warning, "The database is away: {Reason}. Reads answer 503 until it is back; events are accepted all the same where the log is in files.")]
+    [LoggerMessage(EventIds.DatabaseUnavailable, LogLevel.Warning,
+        "The database is away: {Reason}. Reads answer 503 until it is back; events are accepted all the same where the log is in files.")]
     private static partial void LogUnavailable(ILogger logger, string reason);
 
     [LoggerMessage(EventIds.DatabaseBack, LogLevel.Information, "The database is back.")]

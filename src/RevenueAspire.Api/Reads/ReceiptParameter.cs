@@ -15,11 +15,13 @@ internal static class ReceiptParameter
     /// <param name="cancellationToken">Ends the look-up.</param>
     /// <exception cref="EventLogException">The log cannot be read.</exception>
     /// <returns>The receipt; with a problem, which is what to answer, when it names no record.</returns>
-    public static async ValueTask<(Receipt Receipt, Problem? Problem)> CheckAsync(string? encoded, bool plusIsSpace, string field, EventLogWriter log, CancellationToken cancellationToken)
+    public static async ValueTask<(Receipt Receipt, Problem? Problem)> CheckAsync(
+        string? encoded, bool plusIsSpace, string field, EventLogWriter log, CancellationToken cancellationToken)
     {
         if (!RawTarget.TryDecode(encoded, plusIsSpace, out var text) || !Receipt.TryParse(text, out var receipt))
         {
-            return (default, Problem.Of(StatusCodes.Status400BadRequest, $"{field}: must be a receipt as POST answered it: 32 hex digits, a colon, a number.", field));
+            return (default, Problem.Of(StatusCodes.Status400BadRequest, $"{field}: must be a receipt as POST answered it: 32 hex digits, a colon, a number.",
+                field));
         }
 
         try

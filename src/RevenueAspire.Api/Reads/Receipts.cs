@@ -9,9 +9,11 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
 {
     public async Task HandleAsync(HttpContext context)
     {
-        var (receipt, problem) = await ReceiptParameter.CheckAsync(RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
+        var (receipt, problem) = await ReceiptParameter.CheckAsync(
+            RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
         await (problem is null
-            ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)
+            ? context.Response.WriteAsJsonAsync(
+                await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)
             : ProblemResponse.WriteAsync(context, problem));
     }
 
@@ -24,7 +26,8 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
                 return ReceiptState.Durable;
             }
 
-            return await ledger.FindRejectReasonAsync(receipt.LogId, receipt.Offset, cancellationToken) is { } reason ? ReceiptState.Rejected(reason) : ReceiptState.Applied;
+            return await ledger.FindRejectReasonAsync(receipt.LogId, receipt.Offset, cancellationToken) is { } reason ? ReceiptState.Rejected(reason)
+                : ReceiptState.Applied;
         }
         catch (LedgerUnavailableException)
         {

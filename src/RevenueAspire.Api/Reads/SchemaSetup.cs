@@ -16,9 +16,8 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The end of the API, in whatever way the driver puts it. A start that failed (a port in use, for example) takes the data source away before it
-            // stops this service,
-            // and the host would report that as a failure of its own.
+            // The end of the API, however the driver reports it. A start that failed (a port in use, for example) takes the data source away before it
+            // stops this service, and the host would report that as a failure of its own.
         }
     }
 
@@ -45,7 +44,7 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
             catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
             {
                 // Whatever the database or its driver has to say, it does not end the API, which accepts events without it. The same line is not logged twice:
-                // somebody has to act.
+                // a person has to act.
                 if (exception.Message != reported)
                 {
                     reported = exception.Message;

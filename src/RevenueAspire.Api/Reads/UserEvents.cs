@@ -75,9 +75,11 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
         }
 
         await ProblemResponse.WriteAsync(
-            context, StatusCodes.Status503ServiceUnavailable, $"after: the event is on disk, but did not reach the ledger within {_timeout}; try again.", "after", RetrySeconds);
+            context, StatusCodes.Status503ServiceUnavailable, $"after: the event is on disk, but did not reach the ledger within {_timeout}; try again.",
+            "after", RetrySeconds);
         return false;
     }
 
-    private static Task BadUserId(HttpContext context, string text) => ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, $"{Field}: {text}", Field);
+    private static Task BadUserId(HttpContext context, string text) =>
+        ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, $"{Field}: {text}", Field);
 }

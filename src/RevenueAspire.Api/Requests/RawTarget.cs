@@ -93,7 +93,8 @@ internal static class RawTarget
     {
         app.Use(next => context =>
         {
-            if (!context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.StartsWith('/') && PathOf(context) is ['/', ..] path && !HasDotSegment(path))
+            if (!context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.StartsWith('/') && PathOf(context) is ['/', ..] path
+                && !HasDotSegment(path))
             {
                 context.Request.Path = PathString.FromUriComponent(path.ToString());
             }

@@ -22,7 +22,8 @@ public sealed class DocsTests(Chromium chromium)
         await page.Page.ClickAsync(".btn.authorize");
         await page.Page.Locator(".dialog-ux .modal-ux[role=dialog]").WaitForAsync();
         Assert.Equal("", await page.AccessibilityAsync());
-        Assert.All(page.Requests, url => Assert.True(url.StartsWith(installation.ApiUrl, StringComparison.Ordinal) || url.StartsWith("data:", StringComparison.Ordinal), url));
+        Assert.All(page.Requests, url =>
+            Assert.True(url.StartsWith(installation.ApiUrl, StringComparison.Ordinal) || url.StartsWith("data:", StringComparison.Ordinal), url));
         Assert.Empty(page.Complaints);
     }
 }

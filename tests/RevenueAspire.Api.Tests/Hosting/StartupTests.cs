@@ -50,7 +50,8 @@ public sealed class StartupTests : IDisposable
         Assert.True(line is not null, exception.ToString());
         Assert.Contains(named, line, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line);
-        Assert.False(Directory.Exists(_directory.File("events")) && setting.Contains("Secrets", StringComparison.Ordinal), "a slip in the settings must not leave a log behind");
+        Assert.False(Directory.Exists(_directory.File("events")) && setting.Contains("Secrets", StringComparison.Ordinal),
+            "a slip in the settings must not leave a log behind");
     }
 
     [Fact]
@@ -83,7 +84,8 @@ public sealed class StartupTests : IDisposable
     [Fact]
     public async Task Whatever_the_database_driver_throws_the_api_goes_on_accepting()
     {
-        await using var api = await ApiHost.StartAsync(_directory, "Host=localhost", builder => builder.Services.AddSingleton<NpgsqlDataSource>(_ => throw new ArgumentException("Host can't be null")));
+        await using var api = await ApiHost.StartAsync(
+            _directory, "Host=localhost", builder => builder.Services.AddSingleton<NpgsqlDataSource>(_ => throw new ArgumentException("Host can't be null")));
 
         await Eventually.IsTrueAsync(async () => (await api.GetAsync("/userEvents/user1")).Status == 503);
         await Task.Delay(200);
@@ -156,11 +158,15 @@ public sealed class StartupTests : IDisposable
     {
         var port = FreePort.Next();
         await using var process = ServiceProcess.Start(
-            Api, [$"--EventLog:Directory={_directory.File("events")}"], new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}", ["Ingest__Secrets"] = "from environment" }, _directory.Path);
+            Api, [$"--EventLog:Directory={_directory.File("events")}"],
+            new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}", ["Ingest__Secrets"] = "from environment" }, _directory.Path);
         await process.WaitForUrlAsync($"http://127.0.0.1:{port}/health");
 
         using var client = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/liveEvent") { Content = ApiHost.Body(Sample.Plain, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/liveEvent")
+        {
+            Content = ApiHost.Body(Sample.Plain, "application/json"),
+        };
         request.Headers.TryAddWithoutValidation("Authorization", "from environment");
         Assert.Equal(HttpStatusCode.Accepted, (await client.SendAsync(request)).StatusCode);
 
@@ -196,7 +202,8 @@ public sealed class StartupTests : IDisposable
     [InlineData(new[] { "--=x" }, 2)]
     [InlineData(new[] { "--verbose" }, 2)]
     [InlineData(new[] { "--urls=x", "-h" }, 0)]
-    public void Arguments_are_settings(string[] arguments, int? exitCode) => Assert.Equal(exitCode, ApiCommandLine.TryExit(arguments, TextWriter.Null, TextWriter.Null));
+    public void Arguments_are_settings(string[] arguments, int? exitCode) =>
+        Assert.Equal(exitCode, ApiCommandLine.TryExit(arguments, TextWriter.Null, TextWriter.Null));
 
     private sealed class Failing : BackgroundService
     {

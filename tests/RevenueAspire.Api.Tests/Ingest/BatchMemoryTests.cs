@@ -69,7 +69,8 @@ public sealed class BatchMemoryTests
     {
         var memory = Memory(1000);
         var random = Seed.Random(nameof(Whatever_is_taken_comes_back));
-        var plans = Enumerable.Range(0, 400).Select(_ => (Bytes: random.Next(1, 900), Wait: random.Next(0, 30), Hold: random.Next(0, 3), Cancel: random.Next(0, 40))).ToList();
+        var plans = Enumerable.Range(0, 400)
+            .Select(_ => (Bytes: random.Next(1, 900), Wait: random.Next(0, 30), Hold: random.Next(0, 3), Cancel: random.Next(0, 40))).ToList();
 
         await Task.WhenAll(plans.Select(plan => Task.Run(async () =>
         {

@@ -32,7 +32,8 @@ public sealed class KilledApiTests : IDisposable
             using var client = new TcpClient { NoDelay = true };
             await client.ConnectAsync("127.0.0.1", new Uri(url).Port);
             using var connection = new RawConnection(client);
-            await connection.SendAsync($"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: s\r\nIdempotency-Key: k\r\nContent-Length: {Sample.Plain.Length}\r\n\r\n{Sample.Plain}");
+            await connection.SendAsync($"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: s\r\nIdempotency-Key: k\r\nContent-Length: "
+                + $"{Sample.Plain.Length}\r\n\r\n{Sample.Plain}");
             await Eventually.IsTrueAsync(() => Mark() > 0);
             await api.KillAsync();
         }
