@@ -2,6 +2,7 @@ using RevenueAspire.AppHost.Commands;
 using RevenueAspire.AppHost.Model;
 using RevenueAspire.AppHost.Publishing;
 using RevenueAspire.CommandLine;
+using RevenueAspire.LocalPostgres;
 
 LoopbackTraffic.BypassProxy();
 return await StartupErrors.RunAsync(
@@ -47,4 +48,4 @@ return await StartupErrors.RunAsync(
         await using var app = builder.Build();
         await app.RunAsync();
     },
-    ModelErrors.Describe);
+    describe: exception => (exception as LocalPostgresException)?.Message);

@@ -3,6 +3,7 @@ using Aspire.Hosting.Eventing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.AppHost.Model;
+using RevenueAspire.CommandLine;
 using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
@@ -224,5 +225,5 @@ internal sealed partial class LocalPostgresRunner(
 
     private bool IsRunning(LocalPostgresServerResource resource) => _servers.TryGetValue(resource, out var server) && !server.Exited.IsCompleted;
 
-    private static bool IsProblem(Exception exception) => exception is LocalPostgresException or ModelException or NpgsqlException;
+    private static bool IsProblem(Exception exception) => exception is LocalPostgresException or UserErrorException or NpgsqlException;
 }

@@ -10,7 +10,7 @@ internal sealed class DataDirectoryLock : IDisposable
     private DataDirectoryLock(FileStream file) => _file = file;
 
     /// <summary>Makes the directory if it is missing, passable for Postgres' own user, and locks it. Null when publishing, which uses no data.</summary>
-    /// <exception cref="ModelException">Another AppHost holds the lock, or the directory cannot be made.</exception>
+    /// <exception cref="UserErrorException">Another AppHost holds the lock, or the directory cannot be made.</exception>
     public static DataDirectoryLock? Acquire(IDistributedApplicationBuilder builder) =>
         builder.ExecutionContext.IsRunMode ? Acquire(DataDirectory.Resolve(builder.Configuration)) : null;
 
@@ -33,11 +33,11 @@ internal sealed class DataDirectoryLock : IDisposable
         }
         catch (IOException exception) when (SharingViolation.IsIn(exception))
         {
-            throw new ModelException($"Another AppHost runs on {directory}. Stop it, or give this one its own data directory (--Data:Directory=PATH) and ports (--Ports:Api, --Ports:Client).");
+            throw new UserErrorException($"Another AppHost runs on {directory}. Stop it, or give this one its own data directory (--Data:Directory=PATH) and ports (--Ports:Api, --Ports:Client).");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"The data directory {directory} cannot be made or locked: {exception.Message} Choose another with --Data:Directory=PATH.");
+            throw new UserErrorException($"The data directory {directory} cannot be made or locked: {exception.Message} Choose another with --Data:Directory=PATH.");
         }
     }
 

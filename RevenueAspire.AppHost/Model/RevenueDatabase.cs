@@ -49,7 +49,7 @@ internal static class RevenueDatabase
 
         if (port + LocalPostgresCluster.MostStandbys > 65535 && standbys > 0)
         {
-            throw new ModelException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, "
+            throw new UserErrorException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, "
                 + "since standbys have the ports after it.");
         }
 
@@ -61,7 +61,7 @@ internal static class RevenueDatabase
     {
         if (standbys > 0)
         {
-            throw new ModelException($"{ReplicasSetting} is '{standbys}', but {because}.");
+            throw new UserErrorException($"{ReplicasSetting} is '{standbys}', but {because}.");
         }
     }
 
@@ -79,6 +79,6 @@ internal static class RevenueDatabase
         null or "" => await ContainerEngine.AnswersAsync(),
         "container" => true,
         "local" => false,
-        _ => throw new ModelException($"Postgres:Mode is '{mode}': it must be 'container' or 'local', or not set."),
+        _ => throw new UserErrorException($"Postgres:Mode is '{mode}': it must be 'container' or 'local', or not set."),
     };
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Model;
 
@@ -17,7 +18,7 @@ internal static class Settings
         return builder.AddParameter(name, secret: true);
     }
 
-    /// <exception cref="ModelException">Not a number, or outside of the limits.</exception>
+    /// <exception cref="UserErrorException">Not a number, or outside of the limits.</exception>
     public static int Number(this IDistributedApplicationBuilder builder, string setting, int otherwise, int least, int most)
     {
         var text = builder.Configuration[setting];
@@ -28,6 +29,6 @@ internal static class Settings
 
         return int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) && number >= least && number <= most
             ? number
-            : throw new ModelException($"{setting} is '{text}': it must be a whole number from {least} to {most}.");
+            : throw new UserErrorException($"{setting} is '{text}': it must be a whole number from {least} to {most}.");
     }
 }

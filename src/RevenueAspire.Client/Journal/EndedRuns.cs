@@ -43,7 +43,7 @@ internal static class EndedRuns
                 journal.Remove();
             }
         }
-        catch (Exception exception) when (exception is JournalException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is SendException or IOException or UnauthorizedAccessException)
         {
             // Another process has taken the run up, or the disk refuses: one journal too many does no harm.
         }

@@ -50,10 +50,10 @@ public static class GuardedConsole
     }
 
     /// <summary>Standard input, where the process has one.</summary>
-    /// <exception cref="SpoolException">The process was started with standard input closed; one line for people.</exception>
+    /// <exception cref="UserErrorException">The process was started with standard input closed; one line for people.</exception>
     public static Stream OpenStandardInput() => _inherited is null or [true, ..]
         ? Console.OpenStandardInput()
-        : throw new SpoolException("standard input is closed: nothing can be read from it");
+        : throw new UserErrorException("standard input is closed: nothing can be read from it");
 
     private static StreamWriter Writer(GuardedStream stream) => new(stream, Console.OutputEncoding, bufferSize: 256) { AutoFlush = true };
 }

@@ -51,7 +51,7 @@ public static class StartupErrors
     /// <summary>One line that says what is wrong and what to do, or null for an exception that is not known as a user's mistake.</summary>
     public static string? Describe(Exception exception) => Unwrap(exception) switch
     {
-        StartupException known => OneLine(known.Message),
+        UserErrorException known => OneLine(known.Message),
         OptionsValidationException invalid => OneLine(string.Join(" ", invalid.Failures)),
         // Kestrel's text names the address.
         IOException { InnerException: AddressInUseException } inUse => OneLine(inUse.Message) + " Stop the program that listens there, or choose another address with ASPNETCORE_URLS.",

@@ -158,7 +158,7 @@ internal static class ProcessorCommandLine
     /// <summary>One line for people, or null for a bug.</summary>
     public static string? Describe(Exception exception) => exception switch
     {
-        UserErrorException or SourceStoppedException or EventLogException or LedgerException => exception.Message,
+        UserErrorException or EventLogException or LedgerException => exception.Message,
         OperationCanceledException => "Stopped. What was counted stays counted: run the same again to go on.",
         _ when LedgerErrors.IsTransient(exception) || exception is System.Data.Common.DbException => LedgerErrors.Describe(exception),
         _ => null,
