@@ -44,7 +44,7 @@ return await StartupErrors.RunAsync(
 
         builder.AddPublishMode(api, client, processor);
 
-        using var data = DataDirectoryLock.Acquire(builder);
+        using var data = AppHostLock.Acquire(builder);
         await using var app = builder.Build();
         await app.RunAsync();
     },

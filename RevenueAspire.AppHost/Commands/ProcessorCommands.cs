@@ -83,5 +83,5 @@ internal static class ProcessorCommands
 
     private static string? Resolve(string? text, string folder) => string.IsNullOrWhiteSpace(text) ? null : Path.GetFullPath(text.Trim().Trim('"'), folder);
 
-    private static string Table(ToolResult run) => string.Join('\n', run.Text.Split('\n').Select(line => line.TrimEnd()));
+    private static string Table(CommandLineResult run) => string.Join('\n', run.Text.Split('\n').Select(line => line.TrimEnd()));
 }

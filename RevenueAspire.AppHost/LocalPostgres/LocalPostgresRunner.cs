@@ -164,7 +164,7 @@ internal sealed partial class LocalPostgresRunner(
         }
         catch (LocalPostgresException exception)
         {
-            throw new LocalPostgresException($"{RevenueDatabase.ReplicasSetting} is {cluster.Servers.Count - 1}, but {exception.Message}", exception);
+            throw new LocalPostgresException($"{ModelDatabase.ReplicasSetting} is {cluster.Servers.Count - 1}, but {exception.Message}", exception);
         }
     }
 

@@ -74,6 +74,8 @@ public sealed class LoadTests : IDisposable
         Assert.Equal(api.Records().Length, root.GetProperty("accepted").GetInt32());
         Assert.Equal(100 - api.Records().Length, root.GetProperty("failed").GetInt32());
         Assert.InRange(root.GetProperty("failed").GetInt32(), 1, 99);
+        Assert.StartsWith($"{root.GetProperty("failed").GetInt32()} events were not accepted (rejected: ", root.GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.Contains(root.GetProperty("error").GetString()!, _client.Error, StringComparison.Ordinal);
         Assert.Equal(root.GetProperty("failed").GetInt32(), root.GetProperty("failures").EnumerateObject().Sum(reason => reason.Value.GetInt32()));
     }
 
@@ -128,7 +130,6 @@ public sealed class LoadTests : IDisposable
         }
 
         Assert.Equal(values.Length, histogram.Count);
-        Assert.Equal(TimeSpan.FromMicroseconds(values[^1]), histogram.Max);
         foreach (var percent in (double[])[0, 1, 50, 90, 99, 99.9, 100])
         {
             var exact = values[Math.Max(0, (int)Math.Ceiling(values.Length * percent / 100) - 1)];

@@ -36,7 +36,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             await LogStateQuery.WaitAsync(_api, Waiting(plan), new SendDisplay(terminal, time), time, stop);
             terminal.Report(Describe(plan));
             await ShowAsync(run, run.RunAsync(stop));
-            error = stop.IsCancellationRequested ? "Stopped." : null;
+            error = stop.IsCancellationRequested ? "Stopped." : Shortfall(run);
         }
         catch (SendException failure)
         {
@@ -52,9 +52,22 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             terminal.Report(error);
         }
 
-        var code = error is null && run.Unsent == 0 && run.Accepted == run.Sent ? ExitCodes.Done : ExitCodes.NotDone;
+        var code = error is null ? ExitCodes.Done : ExitCodes.NotDone;
         Print(plan, run, code, error);
         return code;
+    }
+
+    /// <summary>Why the load is not done although it ran to its end, or null.</summary>
+    private static string? Shortfall(LoadRun run)
+    {
+        var failed = run.Sent - run.Accepted;
+        if (failed == 0 && run.Unsent == 0)
+        {
+            return null;
+        }
+
+        var reason = failed == 0 ? "" : $" ({run.Failures.MaxBy(failure => failure.Value).Key})";
+        return string.Create(CultureInfo.InvariantCulture, $"{failed:N0} events were not accepted{reason}, and {run.Unsent:N0} were due but not sent.");
     }
 
     private static SendSettings Waiting(LoadPlan plan) => new()
@@ -86,7 +99,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
     private void Print(LoadPlan plan, LoadRun run, int code, string? error)
     {
         var seconds = Math.Max(run.Elapsed.TotalSeconds, 0.001);
-        var latency = new LoadLatency(Value(50), Value(90), Value(99), Value(99.9), Round(run.Latency.Max));
+        var latency = new LoadLatency(Value(50), Value(90), Value(99), Value(99.9), Value(100));
         var rate = Math.Round(run.Accepted / seconds, 1);
         if (arguments.Json)
         {
@@ -102,15 +115,17 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             return;
         }
 
-        terminal.Print(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Sent - run.Accepted:N0} failed, {run.Unsent:N0} due but not sent, in {seconds:0.0} s ({rate:N0} accepted a second)"));
         terminal.Print(FormattableString.Invariant(
             $"latency from the moment a request was due, in ms: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, max {latency.Max}"));
         foreach (var (reason, events) in run.Failures.OrderByDescending(failure => failure.Value))
         {
             terminal.Print(string.Create(CultureInfo.InvariantCulture, $"  {events:N0} failed: {reason}"));
         }
+
+        terminal.Print(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Sent - run.Accepted:N0} failed, {run.Unsent:N0} due but not sent, "
+            + $"in {seconds:0.0} s ({rate:N0} accepted a second)"));
 
         double Value(double percent) => Round(run.Latency.Percentile(percent));
     }

@@ -3,19 +3,19 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.AppHost.Model;
 
 /// <summary>One AppHost per data directory: a second one would run its services on the first one's log. The operating system releases the lock when the process ends, however it ends.</summary>
-internal sealed class DataDirectoryLock : IDisposable
+internal sealed class AppHostLock : IDisposable
 {
     private readonly FileStream _file;
 
-    private DataDirectoryLock(FileStream file) => _file = file;
+    private AppHostLock(FileStream file) => _file = file;
 
     /// <summary>Makes the directory if it is missing, passable for Postgres' own user, and locks it. Null when publishing, which uses no data.</summary>
     /// <exception cref="UserErrorException">Another AppHost holds the lock, or the directory cannot be made.</exception>
-    public static DataDirectoryLock? Acquire(IDistributedApplicationBuilder builder) =>
+    public static AppHostLock? Acquire(IDistributedApplicationBuilder builder) =>
         builder.ExecutionContext.IsRunMode ? Acquire(DataDirectory.Resolve(builder.Configuration)) : null;
 
     /// <inheritdoc cref="Acquire(IDistributedApplicationBuilder)"/>
-    internal static DataDirectoryLock Acquire(string directory)
+    internal static AppHostLock Acquire(string directory)
     {
         try
         {
@@ -29,7 +29,7 @@ internal sealed class DataDirectoryLock : IDisposable
                 }
             }
 
-            return new DataDirectoryLock(new FileStream(Path.Combine(directory, "apphost.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
+            return new AppHostLock(new FileStream(Path.Combine(directory, "apphost.lock"), FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
         }
         catch (IOException exception) when (SharingViolation.IsIn(exception))
         {

@@ -6,7 +6,7 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.AppHost.Model;
 
 /// <summary>The database, interchangeable for the rest of the model.</summary>
-internal static class RevenueDatabase
+internal static class ModelDatabase
 {
     /// <summary>Name of the connection string and of the database.</summary>
     public const string Name = "revenuedb";

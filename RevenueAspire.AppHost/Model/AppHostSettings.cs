@@ -5,7 +5,7 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.AppHost.Model;
 
 /// <summary>The AppHost's own settings: on the command line (<c>--Ports:Api=8001</c>), in the environment (<c>Ports__Api</c>), or in user secrets.</summary>
-internal static class Settings
+internal static class AppHostSettings
 {
     /// <summary>A parameter from <c>Parameters:name</c>; on this machine it has a value without anybody's doing, published it has none.</summary>
     public static IResourceBuilder<ParameterResource> AddSecret(this IDistributedApplicationBuilder builder, string name, string inRunMode)
