@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Commands;
 
@@ -75,7 +76,7 @@ internal static class ClientCommands
         {
             var duration = ((decimal)count / rate).ToString(CultureInfo.InvariantCulture);
             var load = await ServiceTool.RunAsync(client, context, ["load", "--rate", rate.ToString(CultureInfo.InvariantCulture), "--duration", duration]);
-            return load.ExitCode == 0 ? CommandResults.Success(load.LastLine) : CommandResults.Failure(load.LastLine);
+            return load.ExitCode == ExitCodes.Done ? CommandResults.Success(load.LastLine) : CommandResults.Failure(load.LastLine);
         }
         catch (OperationCanceledException)
         {

@@ -2,6 +2,7 @@ using System.Reflection;
 using CliWrap;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Commands;
 
@@ -14,7 +15,7 @@ internal sealed record CommandLineResult(int ExitCode, IReadOnlyList<string> Out
     /// <summary>All lines.</summary>
     public string Text => string.Join('\n', Output.Concat(Errors)).Trim('\n');
 
-    private IEnumerable<string> Lines => ExitCode is 0 or 3 ? Errors.Concat(Output) : Output.Concat(Errors);
+    private IEnumerable<string> Lines => ExitCode is ExitCodes.Done or ExitCodes.SomeRejected ? Errors.Concat(Output) : Output.Concat(Errors);
 }
 
 /// <summary>Runs the command line of a service once, as a command of the dashboard: the same program, with the environment that the service has.</summary>

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Load;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
@@ -114,7 +115,7 @@ public sealed class LoadTests : IDisposable
     [InlineData("pareto", "load", "--skew", "pareto")]
     public async Task Wrong_usage_exits_2(string message, params string[] arguments)
     {
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync(arguments));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(arguments));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
     }
 

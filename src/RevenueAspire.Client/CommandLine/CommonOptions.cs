@@ -33,8 +33,6 @@ internal static class CommonOptions
         return option;
     }
 
-    public static Option<bool> Json() => new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
-
     /// <summary>From 1 to a maximum.</summary>
     public static void AddRangeError(OptionResult result, Option<int?> option, int max)
     {

@@ -176,7 +176,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             _results.AddSent(job, progress);
         }
 
-        return Worse(await SayWhatIsUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Done);
+        return Worse(await SayWhatIsUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.SomeRejected : ExitCodes.Done);
     }
 
     /// <summary>Sends up to the length at which the file was opened: first what the run was about, and then what was appended to it before.</summary>
