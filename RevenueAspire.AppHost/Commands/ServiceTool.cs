@@ -83,6 +83,6 @@ internal static partial class ServiceTool
         lines.Add(line);
     }
 
-    [LoggerMessage(6010, LogLevel.Information, "{Line}")]
+    [LoggerMessage(EventIds.CommandLine, LogLevel.Information, "{Line}")]
     private static partial void LogLine(ILogger logger, string line);
 }

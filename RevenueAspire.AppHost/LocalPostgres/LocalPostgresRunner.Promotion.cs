@@ -143,7 +143,7 @@ internal sealed partial class LocalPostgresRunner
         }
         catch (UserErrorException exception)
         {
-            problems.Say(primary, exception.Message);
+            problems.Report(primary, exception.Message);
         }
     }
 }

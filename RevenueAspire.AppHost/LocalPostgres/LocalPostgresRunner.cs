@@ -115,7 +115,7 @@ internal sealed partial class LocalPostgresRunner(
         }
         catch (Exception exception) when (IsProblem(exception))
         {
-            problems.Say(resource, exception.Message);
+            problems.Report(resource, exception.Message);
             await PublishAsync(resource, KnownResourceStates.FailedToStart);
             return exception.Message;
         }

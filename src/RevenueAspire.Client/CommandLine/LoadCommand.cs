@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using RevenueAspire.Client.Http;
@@ -106,7 +105,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             var result = new LoadResult(
                 code, _api.Url.ToString(), _seed, arguments.Users, arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform", plan.Rate, plan.Duration.TotalSeconds, plan.Concurrency, plan.Batch,
                 run.Sent, run.Accepted, run.Sent - run.Accepted, run.Unsent, Math.Round(seconds, 3), rate, latency, run.Failures, error);
-            terminal.Print(JsonSerializer.Serialize(result, LoadJson.Relaxed.LoadResult));
+            terminal.Print(JsonSerializer.Serialize(result, ResultJson.Relaxed.LoadResult));
             return;
         }
 
@@ -142,11 +141,3 @@ internal sealed record LoadLatency(double P50, double P90, double P99, [property
 internal sealed record LoadResult(
     int ExitCode, string Url, int Seed, int Users, string Skew, int Rate, double DurationSeconds, int Concurrency, int Batch,
     long Sent, long Accepted, long Failed, long Unsent, double Seconds, double AcceptedPerSecond, LoadLatency LatencyMilliseconds, IReadOnlyDictionary<string, long> Failures, string? Error);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(LoadResult))]
-internal sealed partial class LoadJson : JsonSerializerContext
-{
-    /// <summary>For people to read as well: no escapes but those that JSON needs.</summary>
-    public static LoadJson Relaxed { get; } = new(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
-}

@@ -31,7 +31,7 @@ internal enum AnswerKind
 /// <summary>A line of a batch that is no event.</summary>
 /// <param name="Line">Number in the body, from 1.</param>
 /// <param name="Reason">Why, for people.</param>
-internal readonly record struct BatchReject(int Line, string Reason);
+internal readonly record struct BatchReject(int Line, string Reason = "");
 
 /// <summary>The outcome of one attempt.</summary>
 internal sealed record Answer(AnswerKind Kind)
