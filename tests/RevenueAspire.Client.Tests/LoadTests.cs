@@ -38,7 +38,7 @@ public sealed class LoadTests : IDisposable
         Assert.Equal(latency.Select(value => value.Value.GetDouble()).Order(), latency.Select(value => value.Value.GetDouble()));
 
         // The seed says which events they are, however the requests were mixed.
-        var source = new EventSource(7, 50, skew == "zipf" ? UserSkew.Zipf : UserSkew.Uniform);
+        var source = new LoadEvents(7, 50, skew == "zipf" ? UserSkew.Zipf : UserSkew.Uniform);
         Assert.Equal(Enumerable.Range(0, 500).Select(index => Text(source, index)).Order(), api.Records().Select(Sent).Order());
 
         int Number(string name) => json.RootElement.GetProperty(name).GetInt32();
@@ -144,7 +144,7 @@ public sealed class LoadTests : IDisposable
     {
         const int Users = 20;
         const int Events = 200_000;
-        var source = new EventSource(1, Users, UserSkew.Zipf);
+        var source = new LoadEvents(1, Users, UserSkew.Zipf);
         var counts = new int[Users + 1];
         for (var index = 0; index < Events; index++)
         {
@@ -161,9 +161,9 @@ public sealed class LoadTests : IDisposable
         }
     }
 
-    private static string Text(EventSource source, long index)
+    private static string Text(LoadEvents source, long index)
     {
-        var buffer = new byte[EventSource.MaxEventBytes];
+        var buffer = new byte[LoadEvents.MaxEventBytes];
         return Encoding.UTF8.GetString(buffer, 0, source.Write(index, buffer));
     }
 

@@ -22,7 +22,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
     public async Task<int> RunAsync(CancellationToken stop)
     {
         var plan = new LoadPlan(
-            new EventSource(_seed, arguments.Users, arguments.Skew),
+            new LoadEvents(_seed, arguments.Users, arguments.Skew),
             arguments.Rate,
             arguments.Duration,
             arguments.Batch,

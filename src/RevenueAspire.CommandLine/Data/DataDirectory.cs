@@ -90,7 +90,7 @@ public static class DataDirectory
                 Directory.CreateDirectory(directory, PassableByOthers);
             }
 
-            if (OwnFile.ProblemOfDirectory(directory) is { } problem)
+            if (FileOwnership.FindDirectoryProblem(directory) is { } problem)
             {
                 throw new UserErrorException($"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it elsewhere, or choose another with Data:Directory (Data__Directory in the environment).");
             }

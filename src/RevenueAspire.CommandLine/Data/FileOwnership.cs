@@ -6,8 +6,8 @@ using System.Text;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Whether a path is ours alone to change. On a shared machine anybody may make a file of a predictable name first.</summary>
-public static partial class OwnFile
+/// <summary>Whether only this user can change a path. On a shared machine, another user may create a directory of a predictable name first.</summary>
+internal static partial class FileOwnership
 {
     private const int AtCurrentDirectory = -100;
     private const int NoFollow = 0x100;
@@ -16,18 +16,11 @@ public static partial class OwnFile
     private const int ModeAt = 28;
     private const int TypeMask = 0xf000;
     private const int DirectoryType = 0x4000;
-    private const int RegularType = 0x8000;
     private const int WritableByOthers = 0x12;
 
-    /// <summary>Why the path (itself, no link followed) is not a directory of this user that only they can write to, or null. Linux; elsewhere null.</summary>
-    /// <exception cref="IOException">It cannot be looked at.</exception>
-    public static string? ProblemOfDirectory(string path) => Problem(path, DirectoryType, "a directory");
-
-    /// <summary>The same for a regular file.</summary>
-    /// <inheritdoc cref="ProblemOfDirectory"/>
-    public static string? ProblemOfFile(string path) => Problem(path, RegularType, "a regular file");
-
-    private static string? Problem(string path, int type, string what)
+    /// <summary>Why the path itself (links are not followed) is not a directory of this user that only this user can write to, or null. Linux; elsewhere null.</summary>
+    /// <exception cref="IOException">The path cannot be read.</exception>
+    public static string? FindDirectoryProblem(string path)
     {
         if (!OperatingSystem.IsLinux())
         {
@@ -43,7 +36,7 @@ public static partial class OwnFile
 
         var mode = BinaryPrimitives.ReadUInt16LittleEndian(stat[ModeAt..]);
         var owner = BinaryPrimitives.ReadUInt32LittleEndian(stat[UserIdAt..]);
-        return (mode & TypeMask) != type ? $"it is not {what}"
+        return (mode & TypeMask) != DirectoryType ? "it is not a directory"
             : owner != GetEffectiveUserId() ? "it belongs to another user"
             : (mode & WritableByOthers) != 0 ? "others than its owner can write to it"
             : null;

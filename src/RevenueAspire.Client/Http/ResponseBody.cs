@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 namespace RevenueAspire.Client.Http;
 
 /// <summary>The members of an answer's JSON that the client needs, of a receipt and of problem details alike. Immutable.</summary>
-internal sealed record AnswerBody
+internal sealed record ResponseBody
 {
     public string? Receipt { get; init; }
 
@@ -28,11 +28,11 @@ internal sealed record AnswerBody
     public string? Detail { get; init; }
 
     /// <summary>Reads a body; null when it is no JSON object or a member has another type than the contract says.</summary>
-    public static AnswerBody? Parse(ReadOnlySpan<byte> json)
+    public static ResponseBody? Parse(ReadOnlySpan<byte> json)
     {
         try
         {
-            var body = JsonSerializer.Deserialize(json, AnswerJson.Default.AnswerBody);
+            var body = JsonSerializer.Deserialize(json, ResponseJson.Default.ResponseBody);
             return body?.Receipt is not { } receipt ? body
                 : TryParseReceipt(receipt, out var logId, out var offset) ? body with { LogId = logId, ReceiptOffset = offset }
                 : null;
@@ -54,5 +54,5 @@ internal sealed record AnswerBody
 }
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(AnswerBody))]
-internal sealed partial class AnswerJson : JsonSerializerContext;
+[JsonSerializable(typeof(ResponseBody))]
+internal sealed partial class ResponseJson : JsonSerializerContext;
