@@ -33,7 +33,7 @@ public static class SpoolFile
     /// <param name="directory">Where the file is made; made itself when missing. Nobody else may read the file, and nothing of it is left after a kill.</param>
     /// <param name="cancellationToken">Ends the waiting, also for a source that gives nothing.</param>
     /// <returns>The file, open for reading from any place. Disposing of it removes it.</returns>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space; one line for people.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space; one line for people.</exception>
     public static async Task<SafeFileHandle> CopyAsync(Stream source, string name, string directory, CancellationToken cancellationToken)
     {
         SafeFileHandle? file = null;
@@ -56,10 +56,10 @@ public static class SpoolFile
                     throw Damaged(name, "gzip", exception);
                 case ZstdException or EndOfStreamException:
                     throw Damaged(name, "zstd", exception);
-                case SpoolException:
+                case UserErrorException:
                     throw;
                 case IOException or UnauthorizedAccessException:
-                    throw new SpoolException($"{name}: cannot be copied to {directory}: {exception.Message}", exception);
+                    throw new UserErrorException($"{name}: cannot be copied to {directory}: {exception.Message}", exception);
                 default:
                     throw;
             }
@@ -152,15 +152,12 @@ public static class SpoolFile
                 nextCheck += SpaceCheckBytes;
                 if (new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace < ReservedBytes)
                 {
-                    throw new SpoolException($"{name}: too large to be copied to {directory} ({length >> 20} MB so far, less than {ReservedBytes >> 20} MB left there); nothing of it was taken. Make room, or choose another Data:Directory.");
+                    throw new UserErrorException($"{name}: too large to be copied to {directory} ({length >> 20} MB so far, less than {ReservedBytes >> 20} MB left there); nothing of it was taken. Make room, or choose another Data:Directory.");
                 }
             }
         }
     }
 
-    private static SpoolException Damaged(string name, string format, Exception? inner) =>
+    private static UserErrorException Damaged(string name, string format, Exception? inner) =>
         new($"{name}: not a whole {format} file (cut off, damaged, or followed by something else); nothing of it was taken", inner);
 }
-
-/// <summary>The input cannot be brought to disk; the message is one line for people.</summary>
-public sealed class SpoolException(string message, Exception? innerException = null) : IOException(message, innerException);

@@ -88,7 +88,7 @@ internal sealed class FileSourceReader : ISourceReader
     public bool IsPacked => SpoolFile.IsPacked(_file);
 
     /// <summary>Refuses bytes that are no lines of JSON in UTF-8.</summary>
-    /// <exception cref="SpoolException">One line that names the format.</exception>
+    /// <exception cref="UserErrorException">One line that names the format.</exception>
     public void RefuseOtherFormats() => InputFormat.Refuse(_file, Name);
 
     /// <inheritdoc/>

@@ -6,7 +6,7 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.AppHost.Model;
 
 /// <summary>The database, interchangeable for the rest of the model.</summary>
-internal static class RevenueDatabase
+internal static class ModelDatabase
 {
     /// <summary>Name of the connection string and of the database.</summary>
     public const string Name = "revenuedb";
@@ -49,7 +49,7 @@ internal static class RevenueDatabase
 
         if (port + LocalPostgresCluster.MostStandbys > 65535 && standbys > 0)
         {
-            throw new ModelException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, "
+            throw new UserErrorException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, "
                 + "since standbys have the ports after it.");
         }
 
@@ -61,7 +61,7 @@ internal static class RevenueDatabase
     {
         if (standbys > 0)
         {
-            throw new ModelException($"{ReplicasSetting} is '{standbys}', but {because}.");
+            throw new UserErrorException($"{ReplicasSetting} is '{standbys}', but {because}.");
         }
     }
 
@@ -79,6 +79,6 @@ internal static class RevenueDatabase
         null or "" => await ContainerEngine.AnswersAsync(),
         "container" => true,
         "local" => false,
-        _ => throw new ModelException($"Postgres:Mode is '{mode}': it must be 'container' or 'local', or not set."),
+        _ => throw new UserErrorException($"Postgres:Mode is '{mode}': it must be 'container' or 'local', or not set."),
     };
 }

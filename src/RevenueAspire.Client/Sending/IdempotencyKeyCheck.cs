@@ -7,20 +7,20 @@ namespace RevenueAspire.Client.Sending;
 /// <param name="logId">The log that the run began with; null when health does not tell: then nothing can be asked, and the user has been warned.</param>
 /// <param name="requestTimeout">Time for one reading.</param>
 /// <param name="time">The clock.</param>
-internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestTimeout, TimeProvider time) : IDisposable
+internal sealed class IdempotencyKeyCheck(ApiConnection api, Guid? logId, TimeSpan requestTimeout, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
-    private static readonly Answer DoesNotTell = new(AnswerKind.TryAgain) { Detail = "its health does not tell which keys it remembers" };
+    private static readonly AttemptResult NoKeyState = new(AttemptOutcome.TryAgain) { Detail = "its health does not tell which keys it remembers" };
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private LogState? _state;
-    private Answer _failure = DoesNotTell;
+    private AttemptResult _failure = NoKeyState;
     private long? _readAt;
 
     /// <returns>Null when the request may be sent; why the API does not tell at present.</returns>
     /// <exception cref="SendException">The key is forgotten, or the log is another one: nobody can tell a repeat from a new event.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public async ValueTask<Answer?> CheckAsync(OutboundRequest request, CancellationToken cancellationToken)
+    public async ValueTask<AttemptResult?> CheckAsync(OutboundRequest request, CancellationToken cancellationToken)
     {
         if (logId is not { } began)
         {
@@ -28,7 +28,7 @@ internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestT
         }
 
         LogState? state;
-        Answer failure;
+        AttemptResult failure;
         await _reading.WaitAsync(cancellationToken);
         try
         {
@@ -72,14 +72,14 @@ internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestT
 
     public void Dispose() => _reading.Dispose();
 
-    private async Task<(LogState? State, Answer Failure)> ReadAsync(CancellationToken cancellationToken)
+    private async Task<(LogState? State, AttemptResult Failure)> ReadAsync(CancellationToken cancellationToken)
     {
         using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         timeout.CancelAfter(requestTimeout);
         try
         {
             var (state, failure) = await api.GetLogStateAsync(timeout.Token);
-            return (state, failure ?? DoesNotTell);
+            return (state, failure ?? NoKeyState);
         }
         catch (Exception exception) when (exception is HttpRequestException or IOException)
         {
@@ -87,7 +87,7 @@ internal sealed class KeyGuard(ApiConnection api, Guid? logId, TimeSpan requestT
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return (null, new Answer(AnswerKind.TryAgain) { Detail = $"no answer within {requestTimeout.TotalSeconds:0} s" });
+            return (null, new AttemptResult(AttemptOutcome.TryAgain) { Detail = $"no answer within {requestTimeout.TotalSeconds:0} s" });
         }
     }
 }

@@ -8,7 +8,7 @@ namespace RevenueAspire.Client.Load;
 /// <param name="seed">Another seed, other events.</param>
 /// <param name="users">Users, at least 1.</param>
 /// <param name="skew">How events spread over them.</param>
-internal sealed class EventSource(int seed, int users, UserSkew skew)
+internal sealed class LoadEvents(int seed, int users, UserSkew skew)
 {
     private const int MaxValue = 1000;
 

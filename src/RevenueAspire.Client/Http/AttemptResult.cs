@@ -1,9 +1,9 @@
 namespace RevenueAspire.Client.Http;
 
 /// <summary>What an answer of the API means for a request.</summary>
-internal enum AnswerKind
+internal enum AttemptOutcome
 {
-    /// <summary>202: at least one line is on disk there; <see cref="Answer.Rejected"/> lists the others.</summary>
+    /// <summary>202: at least one line is on disk there; <see cref="AttemptResult.Rejected"/> lists the others.</summary>
     Accepted,
 
     /// <summary>400: nothing in it is an event, and nothing was appended.</summary>
@@ -21,7 +21,7 @@ internal enum AnswerKind
     /// <summary>422: the key is known with another body.</summary>
     KeyConflict,
 
-    /// <summary>No answer of the API's, and a repeat would meet the same: an untrusted certificate, a redirect, a refusal by a proxy. <see cref="Answer.Detail"/> is the cause.</summary>
+    /// <summary>No answer of the API's, and a repeat would meet the same: an untrusted certificate, a redirect, a refusal by a proxy. <see cref="AttemptResult.Detail"/> is the cause.</summary>
     Impossible,
 
     /// <summary>Anything else: not the API that was expected.</summary>
@@ -31,13 +31,13 @@ internal enum AnswerKind
 /// <summary>A line of a batch that is no event.</summary>
 /// <param name="Line">Number in the body, from 1.</param>
 /// <param name="Reason">Why, for people.</param>
-internal readonly record struct BatchReject(int Line, string Reason);
+internal readonly record struct BatchReject(int Line, string Reason = "");
 
 /// <summary>The outcome of one attempt.</summary>
-internal sealed record Answer(AnswerKind Kind)
+internal sealed record AttemptResult(AttemptOutcome Kind)
 {
     /// <summary>Shared by the most frequent answer, which has nothing else to say.</summary>
-    public static readonly Answer OneAccepted = new(AnswerKind.Accepted) { Accepted = 1 };
+    public static readonly AttemptResult OneAccepted = new(AttemptOutcome.Accepted) { Accepted = 1 };
 
     /// <summary>Lines that were appended.</summary>
     public int Accepted { get; init; }
