@@ -132,8 +132,6 @@ internal static class Composition
         builder.Services.AddSingleton(ReadEventTypes(builder.Configuration));
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ProcessorMetrics>();
-        builder.Services.AddSingleton<SourceRegistry>();
-        builder.Services.AddSingleton<RangeStore>();
         builder.Services.AddSingleton(services => new DatabaseRetry(limit: null, TimeProvider.System, services.GetRequiredService<ILogger<DatabaseRetry>>(), services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<ApplyServices>();
     }

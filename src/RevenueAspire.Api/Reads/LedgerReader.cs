@@ -132,7 +132,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         catch (Exception exception) when (DatabaseErrors.IsOfDatabase(exception))
         {
             DatabaseErrors.DropConnections(services.GetRequiredService<NpgsqlDataSource>(), exception);
-            throw Away(LedgerErrors.Describe(exception), exception);
+            throw Away(DatabaseErrors.Describe(exception), exception);
         }
         catch (ArgumentException exception)
         {

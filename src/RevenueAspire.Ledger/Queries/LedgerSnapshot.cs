@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -32,7 +33,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     public ILookup<Guid, string> Paths { get; }
 
     /// <summary>Opens the snapshot on a connection of its own.</summary>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     /// <exception cref="LedgerException">A source's revenue is no integer: somebody wrote to the table by hand.</exception>
     public static async Task<LedgerSnapshot> OpenAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
@@ -63,7 +64,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     }
 
     /// <summary>Names the snapshot, so that other connections can read as of the same moment while this one is open.</summary>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     public async Task<string> ExportAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("select pg_export_snapshot()", _connection);

@@ -3,7 +3,7 @@ using Npgsql;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Folds finished ranges into their source (M7).</summary>
-internal static class RangeFold
+public static class RangeFold
 {
     // In order, with what is needed to find the contiguous finished beginning. Locks nothing, and writes nothing where there is none.
     private const string Look =
@@ -55,6 +55,12 @@ internal static class RangeFold
     /// <summary>A range of which everything is merged.</summary>
     private readonly record struct Finished(Guid Id, long From, long End, long LinesBefore, long Rejects);
 
+    /// <summary>Folds the source's finished ranges that follow applied_through without a gap (M7): moves applied_through, makes line numbers absolute, deletes the ranges.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="tailHash">Gives the hash of rule M11 for a new applied_through: SHA-256 of the last up to 4096 bytes before it. Called outside of any transaction.</param>
+    /// <param name="cancellationToken">Cancels before the commit.</param>
+    /// <exception cref="InvalidOperationException">The source is unknown.</exception>
     public static async Task<FoldResult> FoldAsync(
         NpgsqlDataSource database, Guid sourceId, Func<long, ReadOnlyMemory<byte>> tailHash, CancellationToken cancellationToken)
     {

@@ -4,8 +4,8 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>A source, and what there is to do in it, as of one moment.</summary>
 /// <param name="Source">The source.</param>
-/// <param name="HasFreeRange">Some range is unfinished and in nobody's hands: <see cref="RangeStore.TryTakeOverAsync(Guid, Guid, TimeSpan, long, CancellationToken)"/> may get it.</param>
-/// <param name="HasFinishedRange">The first open range is merged: <see cref="RangeStore.FoldAsync"/> moves the source.</param>
+/// <param name="HasFreeRange">Some range is unfinished and in nobody's hands: <see cref="RangeClaims.TryTakeOverAsync"/> may get it.</param>
+/// <param name="HasFinishedRange">The first open range is merged: <see cref="RangeFold.FoldAsync"/> moves the source.</param>
 public readonly record struct SourceLook(EventSource Source, bool HasFreeRange, bool HasFinishedRange)
 {
     // One read for whoever waits, however many ranges are open: it locks and writes nothing.
@@ -17,7 +17,13 @@ public readonly record struct SourceLook(EventSource Source, bool HasFreeRange, 
         from event_source s where source_id = $1
         """;
 
-    internal static async Task<SourceLook?> LookAsync(NpgsqlDataSource database, Guid sourceId, long before, TimeSpan lease, CancellationToken cancellationToken)
+    /// <summary>Reads a source and whether there is anything to do in it, in one statement that writes nothing: for whoever waits for others. Null when the source is unknown.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="before">Only free ranges that begin before this offset count.</param>
+    /// <param name="lease">As in <see cref="RangeClaims.TryTakeOverAsync"/>.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public static async Task<SourceLook?> LookAsync(NpgsqlDataSource database, Guid sourceId, long before, TimeSpan lease, CancellationToken cancellationToken)
     {
         await using var look = database.CreateCommand(Statement);
         look.Parameters.Add(WriteBatch.Parameter(sourceId));

@@ -1,9 +1,10 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
 /// <summary>Sources and their leases (rules M1, M2, M10, M11). Thread-safe. Every call is one short transaction, synchronously committed.</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="LedgerErrors.IsTransient"/> tells what to retry (M12). Each is safe to repeat.</remarks>
+/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="DatabaseErrors.IsTransient"/> tells what to retry (M12). Each is safe to repeat.</remarks>
 public sealed class SourceRegistry(NpgsqlDataSource database)
 {
     /// <summary>Name of a file that was read from standard input. A path that is known for the same content is kept in its place: <c>verify</c> can look there.</summary>
@@ -40,6 +41,21 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
         await using var find = database.CreateCommand(Find);
         find.Parameters.Add(new() { Value = sourceId });
         return (await SourceRows.ListAsync(find, cancellationToken).ConfigureAwait(false)).SingleOrDefault();
+    }
+
+    /// <summary>Reads the offset through which each source is in the ledger; unknown sources are left out.</summary>
+    public async Task<Dictionary<Guid, long>> FindAppliedThroughAsync(Guid[] sourceIds, CancellationToken cancellationToken)
+    {
+        await using var find = database.CreateCommand("select source_id, applied_through from event_source where source_id = any ($1)");
+        find.Parameters.Add(new() { Value = sourceIds });
+        await using var rows = await find.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var applied = new Dictionary<Guid, long>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            applied.Add(rows.GetGuid(0), rows.GetInt64(1));
+        }
+
+        return applied;
     }
 
     /// <summary>Takes or renews the lease of a log: succeeds for the owner, when it is free, when it ended (database clock), or when it ends more than one lease length ahead (M3).</summary>

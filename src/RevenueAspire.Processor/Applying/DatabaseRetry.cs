@@ -39,7 +39,7 @@ internal sealed partial class DatabaseRetry
         {
             return await call(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+        catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
         {
             T answer = default!;
             await RetryAsync(started, exception, async token => { answer = await call(token).ConfigureAwait(false); }, cancellationToken).ConfigureAwait(false);
@@ -56,7 +56,7 @@ internal sealed partial class DatabaseRetry
         {
             await call(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+        catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
         {
             await RetryAsync(started, exception, call, cancellationToken).ConfigureAwait(false);
         }
@@ -88,7 +88,7 @@ internal sealed partial class DatabaseRetry
             MaxDelay = LongestDelay,
             MaxRetryAttempts = int.MaxValue,
             ShouldHandle = arguments => ValueTask.FromResult(
-                arguments.Outcome.Exception is { } exception && LedgerErrors.IsTransient(exception)
+                arguments.Outcome.Exception is { } exception && DatabaseErrors.IsTransient(exception)
                 && (_limit is null || (arguments.Context.Properties.TryGetValue(Started, out var started) && _time.GetElapsedTime(started) < _limit))),
             OnRetry = arguments =>
             {
@@ -99,7 +99,7 @@ internal sealed partial class DatabaseRetry
                     DatabaseErrors.DropConnections(_database, arguments.Outcome.Exception!);
                 }
 
-                var problem = LedgerErrors.Describe(arguments.Outcome.Exception!);
+                var problem = DatabaseErrors.Describe(arguments.Outcome.Exception!);
                 LogRetry(_logger, level, problem, arguments.RetryDelay.TotalSeconds);
                 return default;
             },

@@ -180,7 +180,7 @@ internal sealed class SourceRun : IDisposable
                     return false;
                 }
 
-                lease = RangeLease.Keep(_services.Ranges, range.Id, _owner, _services.Options.Lease, cancellationToken);
+                lease = RangeLease.Keep(_services.Database, range.Id, _owner, _services.Options.Lease, cancellationToken);
                 Interlocked.Increment(ref _working);
                 RefuseBeyondEnd(range);
                 var aggregator = _aggregators[lane] ??= new RangeAggregator(_services.Types, _services.Options, _services.Options.WorkerCount);
@@ -255,7 +255,7 @@ internal sealed class SourceRun : IDisposable
             // What lies behind the end is a later state of the file, which this process has not opened.
             var readable = _reader.ReadEnd();
             if (source.ClaimedThrough > source.AppliedThrough
-                && await _services.Retry.RunAsync(token => _services.Ranges.TryTakeOverAsync(_sourceId, _owner, _services.Options.Lease, readable, token), cancellationToken).ConfigureAwait(false) is { } left)
+                && await _services.Retry.RunAsync(token => RangeClaims.TryTakeOverAsync(_services.Database, _sourceId, _owner, _services.Options.Lease, readable, token), cancellationToken).ConfigureAwait(false) is { } left)
             {
                 return left;
             }
@@ -269,7 +269,7 @@ internal sealed class SourceRun : IDisposable
             var target = Math.Min(_services.Options.RangeBytes, _through - from) + from;
             var to = target < _through ? SourceScan.NextLineStart(_reader, target, _through) : _through;
             var claimed = await _services.Retry.RunAsync(
-                token => _services.Ranges.TryClaimAsync(_sourceId, from, to, _owner, _services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
+                token => RangeClaims.TryClaimAsync(_services.Database, _sourceId, from, to, _owner, _services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
             if (claimed is not null)
             {
                 return claimed;
@@ -312,7 +312,7 @@ internal sealed class SourceRun : IDisposable
     private async Task FoldAsync(CancellationToken cancellationToken)
     {
         var fold = await _services.Retry.RunAsync(
-            token => _services.Ranges.FoldAsync(_sourceId, through => SourceScan.TailHash(_reader.Whole, through), token), cancellationToken).ConfigureAwait(false);
+            token => RangeFold.FoldAsync(_services.Database, _sourceId, through => SourceScan.TailHash(_reader.Whole, through), token), cancellationToken).ConfigureAwait(false);
         _counters.AppliedThrough = fold.AppliedThrough;
         if (fold.AppliedThrough == Interlocked.Exchange(ref _foldedThrough, fold.AppliedThrough))
         {
@@ -328,7 +328,7 @@ internal sealed class SourceRun : IDisposable
 
     private async Task<SourceLook> LookAsync(CancellationToken cancellationToken) =>
         await _services.Retry.RunAsync(
-            token => _services.Ranges.LookAsync(_sourceId, _reader.ReadEnd(), _services.Options.Lease, token), cancellationToken).ConfigureAwait(false) ?? throw Unknown();
+            token => SourceLook.LookAsync(_services.Database, _sourceId, _reader.ReadEnd(), _services.Options.Lease, token), cancellationToken).ConfigureAwait(false) ?? throw Unknown();
 
     private SourceStoppedException Unknown() => new($"{_reader.Name}: the ledger no longer knows this source: its database was replaced. Start again.");
 }

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
 
@@ -88,9 +89,9 @@ internal static class ProcessCommand
             }
             catch (Exception exception) when (IsOfThisPath(exception))
             {
-                problems.Tell(exception is DbException ? $"{path}: {LedgerErrors.Describe(exception)}" : exception.Message);
+                problems.Tell(exception is DbException ? $"{path}: {DatabaseErrors.Describe(exception)}" : exception.Message);
             }
-            catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+            catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
             {
                 // It was tried again for as long as the settings say. What is done stays done, and is told below.
                 problems.Tell(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
@@ -131,7 +132,7 @@ internal static class ProcessCommand
     {
         var (done, all) = (progress.AppliedBytes, progress.TotalBytes);
         var others = notBegun switch { 0 => "", 1 => " One more file was not begun.", _ => $" {notBegun} more files were not begun." };
-        return FormattableString.Invariant($"{progress.Name}: NOT DONE: {LedgerErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the same command goes on from there.{others}");
+        return FormattableString.Invariant($"{progress.Name}: NOT DONE: {DatabaseErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the same command goes on from there.{others}");
     }
 
     private static async Task<ProcessOutcome> RunOneAsync(
@@ -153,5 +154,5 @@ internal static class ProcessCommand
     /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); a database that is away ends the command.</summary>
     public static bool IsOfThisPath(Exception exception) =>
         exception is UserErrorException or SourceStoppedException or LedgerException or EventLog.EventLogException or IOException or UnauthorizedAccessException or DbException
-        && !LedgerErrors.IsTransient(exception);
+        && !DatabaseErrors.IsTransient(exception);
 }

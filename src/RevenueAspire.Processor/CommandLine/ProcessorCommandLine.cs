@@ -7,6 +7,7 @@ using Microsoft.Extensions.Hosting;
 using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Reading;
 
@@ -160,7 +161,7 @@ internal static class ProcessorCommandLine
     {
         UserErrorException or SourceStoppedException or EventLogException or LedgerException => exception.Message,
         OperationCanceledException => "Stopped. What was counted stays counted: run the same again to go on.",
-        _ when LedgerErrors.IsTransient(exception) || exception is System.Data.Common.DbException => LedgerErrors.Describe(exception),
+        _ when DatabaseErrors.IsTransient(exception) || exception is System.Data.Common.DbException => DatabaseErrors.Describe(exception),
         _ => null,
     };
 

@@ -117,9 +117,9 @@ internal sealed partial class FollowerService(
         {
             await apply(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (LedgerErrors.IsSettings(exception))
+        catch (Exception exception) when (DatabaseErrors.IsSettings(exception))
         {
-            throw new UserErrorException(LedgerErrors.Describe(exception), exception);
+            throw new UserErrorException(DatabaseErrors.Describe(exception), exception);
         }
     }
 

@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Aggregation;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Diagnostics;
@@ -59,7 +60,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         catch (DbException exception)
         {
             // What was transient has been tried again until it worked (M12).
-            LogStopped(_name, LedgerErrors.Describe(exception));
+            LogStopped(_name, DatabaseErrors.Describe(exception));
         }
         catch (Exception exception)
         {
@@ -200,7 +201,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         var users = range.Sort();
         var tail = SourceScan.TailHash(_log, range.End);
         if (!await services.Retry.RunAsync(
-            token => services.Ranges.TryApplyAsync(_logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, services.Types.Fingerprint, before, token), cancellationToken).ConfigureAwait(false))
+            token => LiveApply.TryApplyAsync(services.Database, _logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, services.Types.Fingerprint, before, token), cancellationToken).ConfigureAwait(false))
         {
             return false;
         }

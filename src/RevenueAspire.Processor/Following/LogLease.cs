@@ -1,4 +1,5 @@
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Applying;
 
 namespace RevenueAspire.Processor.Following;
@@ -47,7 +48,7 @@ internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider 
         {
             await services.Sources.ReleaseAsync(logId, _owner, wait.Token).ConfigureAwait(false);
         }
-        catch (Exception exception) when (exception is OperationCanceledException || LedgerErrors.IsTransient(exception))
+        catch (Exception exception) when (exception is OperationCanceledException || DatabaseErrors.IsTransient(exception))
         {
             // A courtesy only: the lease ends by itself.
         }

@@ -13,19 +13,19 @@ public sealed class RangeFoldTests
         var source = await database.OpenLogAsync();
 
         // Ten lines applied live before: line numbers go on behind them.
-        await database.Ranges.TryApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10, default, CancellationToken.None);
+        await database.ApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10);
         var ranges = new List<EventRange>();
         for (var i = 1; i <= 4; i++)
         {
-            var range = (await database.Ranges.TryClaimAsync(source.Id, i * 100, (i * 100) + 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
+            var range = (await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 100, (i * 100) + 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
             RejectedLine[] rejects = [new((i * 100) + 5, 2, "bad", default), new((i * 100) + 9, 4, "bad", default)];
-            ranges.Add((await database.Ranges.TryFreezeAsync(range, LedgerDatabase.Frozen(range, new TestDeltas(($"user{i}", i)), 1, rejects, lines: 5 + i), CancellationToken.None))!);
+            ranges.Add((await RangeFreeze.TryFreezeAsync(database.Source, range, LedgerDatabase.Frozen(range, new TestDeltas(($"user{i}", i)), 1, rejects, lines: 5 + i), CancellationToken.None))!);
         }
 
         // The third is merged first, by somebody who died before the fold; the fourth keeps its rejects for later.
         await FinishAsync(2);
         Assert.Equal(new FoldResult(100, 4), await database.FoldAsync(source.Id));
-        Assert.True(await database.Ranges.MergePartAsync(ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, CancellationToken.None));
         await FinishAsync(0);
         Assert.Equal(new FoldResult(200, 3), await database.FoldAsync(source.Id));
         await FinishAsync(1);
@@ -46,14 +46,14 @@ public sealed class RangeFoldTests
         async Task FinishAsync(int index)
         {
             var deltas = new TestDeltas(($"user{index + 1}", index + 1));
-            Assert.True(await database.Ranges.MergePartAsync(ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10, CancellationToken.None));
             await MergeRejectsAsync(index);
         }
 
         async Task MergeRejectsAsync(int index)
         {
             var from = ranges[index].From;
-            Assert.True(await database.Ranges.MergeRejectsAsync(
+            Assert.True(await RejectMerge.MergeAsync(database.Source, 
                 source.Id, ranges[index].Id, -1, [new(from + 5, 2, "bad", default), new(from + 9, 4, "bad", default)], CancellationToken.None));
         }
     }
@@ -63,11 +63,11 @@ public sealed class RangeFoldTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
-        await database.Ranges.TryApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10, default, CancellationToken.None);
-        var claimed = (await database.Ranges.TryClaimAsync(source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
+        await database.ApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10);
+        var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
         var rejects = Enumerable.Range(0, 12_000).Select(line => new RejectedLine(100 + line, line, "bad", default)).ToArray();
-        var range = (await database.Ranges.TryFreezeAsync(claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects, lines: 12_000), CancellationToken.None))!;
-        Assert.True(await database.Ranges.MergeRejectsAsync(source.Id, range.Id, -1, rejects, CancellationToken.None));
+        var range = (await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects, lines: 12_000), CancellationToken.None))!;
+        Assert.True(await RejectMerge.MergeAsync(database.Source, source.Id, range.Id, -1, rejects, CancellationToken.None));
         await database.ExecuteAsync(
             """
             create table steps (rows bigint);
@@ -95,13 +95,13 @@ public sealed class RangeFoldTests
             create trigger note_reject after insert on rejected_event for each statement execute function note()
             """);
         await using var fresh = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "after the change" }.ConnectionString);
-        var (registry, ranges) = (new SourceRegistry(fresh), new RangeStore(fresh));
+        var registry = new SourceRegistry(fresh);
         var source = (await registry.ResolveFileAsync(Guid.NewGuid(), "/f", [new FileDigest(100, new byte[32])], CancellationToken.None)).Sources.Single();
-        var claimed = (await ranges.TryClaimAsync(source.Id, 0, 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
+        var claimed = (await RangeClaims.TryClaimAsync(fresh, source.Id, 0, 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
         RejectedLine[] rejects = [new(5, 0, "bad", default)];
-        var range = (await ranges.TryFreezeAsync(claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects), CancellationToken.None))!;
-        Assert.True(await ranges.MergeRejectsAsync(source.Id, range.Id, -1, rejects, CancellationToken.None));
-        Assert.Equal(new FoldResult(100, 0), await ranges.FoldAsync(source.Id, LedgerDatabase.TailHash, CancellationToken.None));
+        var range = (await RangeFreeze.TryFreezeAsync(fresh, claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects), CancellationToken.None))!;
+        Assert.True(await RejectMerge.MergeAsync(fresh, source.Id, range.Id, -1, rejects, CancellationToken.None));
+        Assert.Equal(new FoldResult(100, 0), await RangeFold.FoldAsync(fresh, source.Id, LedgerDatabase.TailHash, CancellationToken.None));
         Assert.Equal("on", await database.ScalarAsync<string>("select string_agg(distinct how, ' ') from commits"));
         Assert.Equal(range.Frozen!.TypesHash.ToArray(), (await registry.FindAsync(source.Id, CancellationToken.None))!.TypesHash.ToArray());
     }
@@ -114,9 +114,9 @@ public sealed class RangeFoldTests
         var deltas = new TestDeltas(("user1", 1));
         for (var i = 0; i < 40; i++)
         {
-            var claimed = (await database.Ranges.TryClaimAsync(source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None))!;
-            var range = (await database.Ranges.TryFreezeAsync(claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
-            var merge = database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None);
+            var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None))!;
+            var range = (await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
+            var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None);
             await Task.WhenAll([merge, .. Enumerable.Range(0, 3).Select(_ => database.FoldAsync(source.Id))]);
         }
 
@@ -132,7 +132,7 @@ public sealed class RangeFoldTests
         await using var database = await LedgerDatabase.CreateAsync();
         var range = await database.FreezeAsync(new TestDeltas(), parts: 1);
         Assert.Empty(range.Frozen!.Parts);
-        Assert.True(await database.Ranges.MergeRejectsAsync(range.SourceId, range.Id, -1, [], CancellationToken.None));
+        Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, [], CancellationToken.None));
         Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
     }
 
@@ -142,9 +142,9 @@ public sealed class RangeFoldTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(4, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
         var looks = 0;
-        var result = await database.Ranges.FoldAsync(
+        var result = await RangeFold.FoldAsync(database.Source, 
             range.SourceId,
             offset =>
             {
@@ -155,7 +155,7 @@ public sealed class RangeFoldTests
             },
             CancellationToken.None);
         Assert.Equal((new FoldResult(0, 1), 1), (result, looks));
-        Assert.NotNull(await database.Ranges.FindAsync(range.Id, CancellationToken.None));
+        Assert.NotNull(await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None));
     }
 
     [Fact]

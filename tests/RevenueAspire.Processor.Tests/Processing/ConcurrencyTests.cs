@@ -164,13 +164,13 @@ public sealed class ConcurrencyTests
         var services = ledger.Services(options);
         using var reader = FileSourceReader.Open(path, options.MaxLineBytes);
         var source = await ResolveAsync(ledger, reader);
-        var range = (await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), Guid.NewGuid(), TimeSpan.FromMilliseconds(300), CancellationToken.None))!;
+        var range = (await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), Guid.NewGuid(), TimeSpan.FromMilliseconds(300), CancellationToken.None))!;
 
         await ledger.ProcessAsync(path, options);
         await ledger.AssertBalancesAsync(file);
 
         // The holder wakes up, and finds its range gone at each step.
-        var lease = RangeLease.Keep(ledger.Ranges, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
+        var lease = RangeLease.Keep(ledger.Database, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
         var work = await services.Freezer.AggregateAsync(range, reader, FoldFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease);
         Assert.Null(work);
         await lease.DisposeAsync();
@@ -193,8 +193,8 @@ public sealed class ConcurrencyTests
         {
             var source = await ResolveAsync(ledger, reader);
             var owner = Guid.NewGuid();
-            var range = await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), owner, TimeSpan.FromMinutes(1), CancellationToken.None);
-            await ledger.Ranges.ReleaseAsync(range!.Id, owner, CancellationToken.None);
+            var range = await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), owner, TimeSpan.FromMinutes(1), CancellationToken.None);
+            await RangeClaims.ReleaseAsync(ledger.Database, range!.Id, owner, CancellationToken.None);
         }
 
         var error = await Assert.ThrowsAsync<SourceStoppedException>(() => ledger.ProcessAsync(early));
@@ -210,12 +210,12 @@ public sealed class ConcurrencyTests
         using var reader = FileSourceReader.Open(path, options.MaxLineBytes);
         var source = await ResolveAsync(ledger, reader);
         var owner = Guid.NewGuid();
-        var range = (await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), owner, options.Lease, CancellationToken.None))!;
-        await using var lease = RangeLease.Keep(ledger.Ranges, range.Id, owner, options.Lease, CancellationToken.None);
+        var range = (await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), owner, options.Lease, CancellationToken.None))!;
+        await using var lease = RangeLease.Keep(ledger.Database, range.Id, owner, options.Lease, CancellationToken.None);
         var work = (await services.Freezer.AggregateAsync(range, reader, FoldFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
         foreach (var part in work.Range.Frozen!.Parts.Take(mergeParts))
         {
-            Assert.True(await ledger.Ranges.MergePartAsync(range.Id, part, work.Users, options.MergeBatchRows, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(ledger.Database, range.Id, part, work.Users, options.MergeBatchRows, CancellationToken.None));
         }
 
         return work.Range;
