@@ -41,8 +41,9 @@ internal static class ProcessCommand
 
     private static async Task<int> ReadAsync(string[] paths, bool json, CancellationToken cancellationToken)
     {
-        var (options, types) = Composition.ReadSettings();
-        await using var inputs = new ProcessInputs(paths, again: false, options.MaxLineBytes);
+        var services = Composition.BuildCommand();
+        await using var owned = services.ConfigureAwait(false);
+        await using var inputs = new ProcessInputs(paths, again: false, services.Options.MaxLineBytes);
         if (!inputs.Any)
         {
             return NothingOpened(inputs, json);
@@ -50,7 +51,7 @@ internal static class ProcessCommand
 
         // On this thread: nothing else is to be done meanwhile, and each method that really waits costs time to be compiled.
         return await RunAllAsync(
-            inputs, json, (input, progress) => Task.FromResult(new DryRun(types, options).Run(input.Source, input.Path, progress, cancellationToken)), cancellationToken).ConfigureAwait(false);
+            inputs, json, (input, progress) => Task.FromResult(new DryRun(services.Types, services.Options).Run(input.Source, input.Path, progress, cancellationToken)), cancellationToken).ConfigureAwait(false);
     }
 
     private static int NothingOpened(ProcessInputs inputs, bool json)

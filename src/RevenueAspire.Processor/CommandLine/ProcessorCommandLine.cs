@@ -89,7 +89,6 @@ internal static class ProcessorCommandLine
     {
         using var host = Composition.BuildService();
         host.Services.Database();
-        _ = host.Services.GetRequiredService<ProcessorOptions>();
         var follower = host.Services.GetRequiredService<FollowerService>();
         await host.RunAsync(CancellationToken.None).ConfigureAwait(false);
         if (follower.Refusal is { } refusal)
