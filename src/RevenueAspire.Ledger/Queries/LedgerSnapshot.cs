@@ -14,16 +14,16 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
 
-    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests, ILookup<Guid, string> paths) =>
+    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<LedgerSource> sources, IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests, ILookup<Guid, string> paths) =>
         (_connection, _transaction, Sources, Revenues, FrozenRanges, Digests, Paths) = (connection, transaction, sources, revenues, ranges, digests, paths);
 
     /// <summary>All sources.</summary>
-    public IReadOnlyList<EventSource> Sources { get; }
+    public IReadOnlyList<LedgerSource> Sources { get; }
 
-    /// <summary>Sum of the events of each source before its <see cref="EventSource.AppliedThrough"/>, as the ledger keeps it for its total.</summary>
+    /// <summary>Sum of the events of each source before its <see cref="LedgerSource.AppliedThrough"/>, as the ledger keeps it for its total.</summary>
     public IReadOnlyDictionary<Guid, BigInteger> Revenues { get; }
 
-    /// <summary>Frozen ranges that are not folded: users up to each part's watermark are in the balances.</summary>
+    /// <summary>Frozen ranges that are not closed: users up to each part's watermark are in the balances.</summary>
     public IReadOnlyList<EventRange> FrozenRanges { get; }
 
     /// <summary>What each content of files is known by (rule M10), ascending by length.</summary>
@@ -45,7 +45,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
             await using (var patient = new NpgsqlCommand("set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0", connection))
             {
-                // Its holder folds logs and files between two queries, and reads the whole table with one: both may take long.
+                // Its holder adds up logs and files between two queries, and reads the whole table with one: both may take long.
                 await patient.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
 
@@ -92,7 +92,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static async Task<List<EventSource>> ReadSourcesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<List<LedgerSource>> ReadSourcesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand($"select {SourceRows.Columns} from event_source order by name, generation, source_id", connection);
         return await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false);

@@ -20,8 +20,8 @@ public static class LiveApply
     /// <param name="lines">Lines in [from, to).</param>
     /// <param name="events">Events in [from, to).</param>
     /// <param name="tailHash">SHA-256 of the last up to 4096 bytes before <paramref name="to"/> (M11).</param>
-    /// <param name="typesHash">Fingerprint of the event types and the parser's version that [from, to) was folded with: kept for verify.</param>
-    /// <param name="tailBefore">The source's <see cref="EventSource.TailHash"/> that the caller compared with its own bytes (M11): the range is applied only where the ledger still has it. Null: not compared.</param>
+    /// <param name="typesHash">Fingerprint of the event types and the parser's version that [from, to) was aggregated with: kept for verify.</param>
+    /// <param name="tailBefore">The source's <see cref="LedgerSource.TailHash"/> that the caller compared with its own bytes (M11): the range is applied only where the ledger still has it. Null: not compared.</param>
     /// <param name="cancellationToken">Cancels; the range is then applied wholly or not at all, and the source says which (M6).</param>
     /// <returns>False when the offsets were elsewhere: nothing was changed, read the source again.</returns>
     /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was changed.</exception>

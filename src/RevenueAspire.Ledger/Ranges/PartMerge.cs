@@ -181,15 +181,15 @@ public static class PartMerge
     /// <summary>Indexes of the part's users behind its watermark; checks that the aggregate is the one that was frozen.</summary>
     private static (int Start, int End) Slice(ISortedDeltas deltas, RangePart part, byte[] lowerKey)
     {
-        var (start, startFound) = Behind(deltas, part.MergedThrough.IsEmpty ? lowerKey : part.MergedThrough.Span);
-        var (end, endFound) = Behind(deltas, part.UpperKey.Span);
+        var (start, startFound) = IndexAfter(deltas, part.MergedThrough.IsEmpty ? lowerKey : part.MergedThrough.Span);
+        var (end, endFound) = IndexAfter(deltas, part.UpperKey.Span);
         return startFound && endFound
             ? (start, end)
             : throw new InvalidOperationException("The users are not those that the range was frozen with: its watermark or its upper key is not among them.");
     }
 
     /// <summary>Index behind a key, and whether the key is there (an empty key is, before all).</summary>
-    private static (int Index, bool Found) Behind(ISortedDeltas deltas, ReadOnlySpan<byte> key)
+    private static (int Index, bool Found) IndexAfter(ISortedDeltas deltas, ReadOnlySpan<byte> key)
     {
         var (low, high, found) = (0, deltas.Count, key.IsEmpty);
         while (low < high)

@@ -5,7 +5,7 @@ namespace RevenueAspire.Ledger;
 /// <summary>Claims and leases of ranges (M3). A lease saves work; only compare-and-set protects.</summary>
 public static class RangeClaims
 {
-    /// <summary>Ranges of one source that may be open (not folded) at once; the rest of a range that ended early may come on top.</summary>
+    /// <summary>Ranges of one source that may be open (not closed) at once; the rest of a range that ended early may come on top.</summary>
     public const int MaxOpenRanges = 64;
 
     // The source's row is locked: what is counted here cannot change before the commit.
@@ -64,7 +64,7 @@ public static class RangeClaims
     }
 
     /// <summary>Takes over the first unfinished range of a source whose lease is free, ended, or ends too far ahead; null when there is none.</summary>
-    /// <remarks>A range of which everything is merged is not unfinished: it needs <see cref="RangeFold.FoldAsync"/>, by anyone.</remarks>
+    /// <remarks>A range of which everything is merged is not unfinished: it needs <see cref="RangeClose.CloseAsync"/>, by anyone.</remarks>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="owner">Who takes it.</param>
@@ -85,7 +85,7 @@ public static class RangeClaims
             return null;
         }
 
-        // Read behind the take-over: its watermarks may have moved until then, and the range may even be folded by now.
+        // Read behind the take-over: its watermarks may have moved until then, and the range may even be closed by now.
         await using var find = new NpgsqlCommand($"{RangeRows.Select} where r.range_id = $1", connection) { Parameters = { WriteBatch.Parameter(taken) } };
         return await RangeRows.SingleAsync(find, cancellationToken).ConfigureAwait(false);
     }
@@ -110,7 +110,7 @@ public static class RangeClaims
         await release.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Reads a range with its parts again; null when it is folded (gone).</summary>
+    /// <summary>Reads a range with its parts again; null when it is closed (gone).</summary>
     public static async Task<EventRange?> FindAsync(NpgsqlDataSource database, Guid rangeId, CancellationToken cancellationToken)
     {
         await using var find = database.CreateCommand($"{RangeRows.Select} where r.range_id = $1");

@@ -11,7 +11,7 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
     /// <summary>Aggregates a range.</summary>
     /// <param name="range">As claimed or taken over.</param>
     /// <param name="reader">Its source.</param>
-    /// <param name="fingerprint">How this processor folds.</param>
+    /// <param name="fingerprint">How this processor aggregates.</param>
     /// <param name="aggregator">Free for use; the result lives in its memory.</param>
     /// <param name="lease">The range's lease.</param>
     /// <param name="compare">Throws when the bytes are not the ones that are to be counted.</param>
@@ -59,7 +59,7 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
             return null;
         }
 
-        reports.Tell(reader, aggregate);
+        reports.Report(reader, aggregate);
         return new RangeWork(held, users, aggregate.Rejects, lease);
     }
 
@@ -113,3 +113,6 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
         return parts;
     }
 }
+
+/// <summary>A frozen range with its aggregate and its lease: ready to merge.</summary>
+internal sealed record RangeWork(EventRange Range, SortedUsers Users, IReadOnlyList<RejectedLine> Rejects, RangeLease Lease);

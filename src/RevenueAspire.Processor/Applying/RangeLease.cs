@@ -7,7 +7,6 @@ namespace RevenueAspire.Processor.Applying;
 /// <summary>Keeps the lease of a range while it is worked on, and cancels the work when the lease is lost: it would be done twice, though never counted twice (rule M3).</summary>
 internal sealed class RangeLease : IAsyncDisposable
 {
-    private static readonly TimeSpan ReleaseWait = TimeSpan.FromSeconds(2);
     private readonly NpgsqlDataSource _database;
     private readonly Guid _rangeId;
     private readonly Guid _owner;
@@ -23,7 +22,7 @@ internal sealed class RangeLease : IAsyncDisposable
     }
 
     /// <summary>Begins to renew a lease that was just taken, at a third of its length.</summary>
-    public static RangeLease Keep(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
+    public static RangeLease Start(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
         new(database, rangeId, owner, lease, cancellationToken);
 
     /// <summary>Cancelled when the lease is lost, or with the caller's token.</summary>
@@ -54,15 +53,7 @@ internal sealed class RangeLease : IAsyncDisposable
         await _renewal.ConfigureAwait(false);
         if (!IsFinished && !IsLost)
         {
-            using var wait = new CancellationTokenSource(ReleaseWait);
-            try
-            {
-                await RangeClaims.ReleaseAsync(_database, _rangeId, _owner, wait.Token).ConfigureAwait(false);
-            }
-            catch (Exception exception) when (exception is OperationCanceledException || DatabaseErrors.IsTransient(exception))
-            {
-                // A courtesy only: the lease ends by itself.
-            }
+            await DatabaseRetry.TryOnceAsync(token => RangeClaims.ReleaseAsync(_database, _rangeId, _owner, token)).ConfigureAwait(false);
         }
 
         _renewing.Dispose();

@@ -62,7 +62,7 @@ internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry
                     var from = frozen ?? (await RangeClaims.FindAsync(database, range.Id, token).ConfigureAwait(false))?.Frozen;
                     frozen = null;
 
-                    // A range that is gone was folded, which needs all its parts merged.
+                    // A range that is gone was closed, which needs all its parts merged.
                     return from is null || await merge(from, token).ConfigureAwait(false);
                 },
                 cancellationToken).ConfigureAwait(false);

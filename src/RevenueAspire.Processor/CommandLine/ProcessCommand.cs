@@ -90,18 +90,18 @@ internal static class ProcessCommand
             }
             catch (Exception exception) when (IsOfThisPath(exception))
             {
-                problems.Tell(exception is DbException ? $"{path}: {DatabaseErrors.Describe(exception)}" : exception.Message);
+                problems.Report(exception is DbException ? $"{path}: {DatabaseErrors.Describe(exception)}" : exception.Message);
             }
             catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
             {
                 // It was tried again for as long as the settings say. What is done stays done, and is told below.
-                problems.Tell(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
+                problems.Report(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
                 break;
             }
             catch (Exception exception)
             {
                 // Stopped, or a bug. The files before this one are done, and their result is reported.
-                problems.Tell(StartupErrors.DescribeOrReport(exception, ProcessorCommandLine.Describe));
+                problems.Report(StartupErrors.DescribeOrReport(exception, ProcessorCommandLine.Describe));
                 break;
             }
         }

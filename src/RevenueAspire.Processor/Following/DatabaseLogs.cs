@@ -13,7 +13,7 @@ namespace RevenueAspire.Processor.Following;
 internal sealed class DatabaseLogs(
     NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable) : ILogDirectory
 {
-    private readonly LogSignal _signal = new(session.Source, time, logger);
+    private readonly LogNotifications _notifications = new(session.Source, time, logger);
     private Dictionary<Guid, long> _unfinished = [];
 
     /// <inheritdoc/>
@@ -24,12 +24,12 @@ internal sealed class DatabaseLogs(
     {
         var logs = new List<LogSourceReader>();
         _unfinished = await services.Retry.RunAsync(FindUnfinishedAsync, cancellationToken).ConfigureAwait(false);
-        _signal.Tell(_unfinished);
+        _notifications.UpdateEnds(_unfinished);
         foreach (var logId in _unfinished.Keys.Where(logId => !isFollowed(PostgresLogs.SourceName(logId))))
         {
             try
             {
-                logs.Add(LogSourceReader.Open(database, _signal, logId));
+                logs.Add(LogSourceReader.Open(database, _notifications, logId));
             }
             catch (Exception exception) when (exception is EventLogException or IOException)
             {
@@ -47,7 +47,7 @@ internal sealed class DatabaseLogs(
     public bool IsFinished(Guid logId) => !_unfinished.ContainsKey(logId);
 
     /// <inheritdoc/>
-    public Task RunAsync(CancellationToken cancellationToken) => _signal.RunAsync(cancellationToken);
+    public Task RunAsync(CancellationToken cancellationToken) => _notifications.RunAsync(cancellationToken);
 
     /// <summary>The end of each log that is still written, or that the ledger does not have to its end.</summary>
     /// <remarks>Read again each time, never remembered: a database that was set back has to apply again. The ledger is asked after the log, so that a log counts as finished only if it is.</remarks>

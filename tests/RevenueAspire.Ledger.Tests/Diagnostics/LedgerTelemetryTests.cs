@@ -50,7 +50,7 @@ public sealed class LedgerTelemetryTests
         var deltas = TestDeltas.Numbered(25, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
-        await database.FoldAsync(range.SourceId);
+        await database.CloseAsync(range.SourceId);
         Assert.True(await database.ApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1));
 
         Assert.Equal(["kind=live", "kind=part", "kind=part", "kind=part"], durations.Select(duration => duration.Tags).Order());

@@ -53,7 +53,7 @@ public sealed class LedgerSnapshotTests
         {
             // Everything moves on, before the first balance is read.
             Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen.Parts[1], deltas, 10, CancellationToken.None));
-            await database.FoldAsync(range.SourceId);
+            await database.CloseAsync(range.SourceId);
             await database.ApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1);
             await database.OpenLogAsync();
 

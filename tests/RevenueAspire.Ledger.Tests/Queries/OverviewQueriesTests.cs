@@ -17,7 +17,7 @@ public sealed class OverviewQueriesTests
     }
 
     [Fact]
-    public async Task The_overview_adds_up_live_ranges_and_folded_ones_and_shows_the_latest_rejects_first()
+    public async Task The_overview_adds_up_live_ranges_and_closed_ones_and_shows_the_latest_rejects_first()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var queries = new OverviewQueries(database.Source);
@@ -37,7 +37,7 @@ public sealed class OverviewQueriesTests
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, one, CancellationToken.None));
         Assert.Null((await queries.ReadAsync([], 1, CancellationToken.None)).LatestRejects.Single().Line);
-        await database.FoldAsync(range.SourceId);
+        await database.CloseAsync(range.SourceId);
 
         var after = await queries.ReadAsync([range.SourceId], 2, CancellationToken.None);
         Assert.Equal(("18446744073709551620", 12L, 3L), (after.TotalRevenue, after.Events, after.RejectedLines));

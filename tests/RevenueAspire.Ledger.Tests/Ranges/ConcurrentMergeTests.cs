@@ -42,7 +42,7 @@ public sealed class ConcurrentMergeTests
         Assert.True(expected.SequenceEqual(await database.BalancesAsync()), Seed.Hint);
         foreach (var (range, _, _) in work)
         {
-            Assert.Equal(0, (await database.FoldAsync(range.SourceId)).OpenRanges);
+            Assert.Equal(0, (await database.CloseAsync(range.SourceId)).OpenRanges);
         }
 
         await database.AssertTotalAsync();
@@ -60,7 +60,7 @@ public sealed class ConcurrentMergeTests
             .SelectMany(all => all);
         Assert.Empty(errors);
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
         await database.AssertTotalAsync();
         Assert.Equal(0, await DeadlocksAsync(database));
     }
@@ -86,7 +86,7 @@ public sealed class ConcurrentMergeTests
 
         var errors = (await merging).SelectMany(all => all).ToList();
         Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), $"{Seed.Hint}, {killed} kills");
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
         await database.AssertTotalAsync();
         Assert.True(errors.Count > 20, $"only {errors.Count} merges were hit by {killed} kills");
         Assert.DoesNotContain(errors, error => error is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected });

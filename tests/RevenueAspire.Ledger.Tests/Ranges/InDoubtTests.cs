@@ -63,10 +63,10 @@ public sealed class InDoubtTests
     }
 
     [Fact]
-    public async Task M6_claims_freezes_rejects_and_folds_may_be_repeated_when_their_answers_are_lost()
+    public async Task M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_folds_may_be_repeated_when_their_answers_are_lost));
+        var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var through = Through(database, proxy);
@@ -117,7 +117,7 @@ public sealed class InDoubtTests
                 }
             }
 
-            await RangeFold.FoldAsync(through, source.Id, LedgerDatabase.TailHash, CancellationToken.None);
+            await RangeClose.CloseAsync(through, source.Id, LedgerDatabase.TailHash, CancellationToken.None);
         }
     }
 

@@ -34,7 +34,7 @@ public sealed class NewUsersTests
         var expected = deltas.Sums();
         expected["user000042"] = commits ? 1001 : 1;
         Assert.Equal(expected, await database.BalancesAsync());
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
     }
 
     [Fact]
@@ -73,7 +73,7 @@ public sealed class NewUsersTests
         var twice = deltas.Sums();
         deltas.AddTo(twice);
         Assert.Equal(twice, await database.BalancesAsync());
-        await database.FoldAsync(range.SourceId);
+        await database.CloseAsync(range.SourceId);
         await database.AssertTotalAsync();
     }
 }

@@ -27,7 +27,7 @@ public sealed class PartMergeTests
         var read = await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None);
         Assert.All(read!.Frozen!.Parts, part => Assert.True(part.MergedThrough.Span.SequenceEqual(part.UpperKey.Span)));
 
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
         Assert.Null(await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None));
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
     }
@@ -103,7 +103,7 @@ public sealed class PartMergeTests
             Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, wide, 3, CancellationToken.None));
         }
 
-        await database.FoldAsync(range.SourceId);
+        await database.CloseAsync(range.SourceId);
         Assert.True(await database.ApplyAsync(range.SourceId, 1000, 1100, narrow, [], 1, 1));
         Assert.True(await database.ApplyAsync(range.SourceId, 1100, 1200, wide, [], 1, 1));
         var expected = wide.Sums();

@@ -60,14 +60,14 @@ public sealed class RangeClaimsTests
         var frozen = await RangeFreeze.TryFreezeAsync(database.Source, first!, LedgerDatabase.Frozen(first!, deltas, 1, end: 5), CancellationToken.None);
         Assert.NotNull(frozen);
         Assert.True(await PartMerge.MergeAsync(database.Source, frozen.Id, frozen.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
-        Assert.Equal(new FoldResult(5, 64), await database.FoldAsync(source.Id));
+        Assert.Equal((5, 64), await database.CloseAsync(source.Id));
         Assert.Null(await RangeClaims.TryClaimAsync(database.Source, source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
 
         Assert.Null(await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, before: 5, CancellationToken.None));
         var rest = await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, before: 6, CancellationToken.None);
         Assert.Equal((5, 10), (rest!.From, rest.To));
         await RangeFreeze.TryFreezeAsync(database.Source, rest, LedgerDatabase.Frozen(rest, new TestDeltas(), 1), CancellationToken.None);
-        Assert.Equal(new FoldResult(10, 63), await database.FoldAsync(source.Id));
+        Assert.Equal((10, 63), await database.CloseAsync(source.Id));
         Assert.NotNull(await RangeClaims.TryClaimAsync(database.Source, source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
     }
 
@@ -195,7 +195,7 @@ public sealed class RangeClaimsTests
         var before = await database.ScalarAsync<string>(Versions);
         Assert.Null(await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None));
         Assert.False((await database.Registry.TryLeaseAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None)).IsHeld);
-        Assert.Equal(new FoldResult(0, 1), await database.FoldAsync(source.Id));
+        Assert.Equal((0, 1), await database.CloseAsync(source.Id));
         Assert.Equal(source.Id, (await database.Registry.OpenLogAsync(source.Id, source.Name, CancellationToken.None)).Id);
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
         Assert.Equal(before, await database.ScalarAsync<string>(Versions));

@@ -77,7 +77,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         }
 
         await ResolveAsync(database, "/66", "aaaa");
-        await ResolveAsync(database, SourceRegistry.Nameless, "aaaa");
+        await ResolveAsync(database, SourceRegistry.NoPath, "aaaa");
         await ResolveAsync(database, "/" + new string('x', 3000), "aaaa");
         await ResolveAsync(database, "/other", "bb");
         await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);

@@ -33,7 +33,7 @@ public sealed class LedgerDatabase : IAsyncDisposable
     }
 
     /// <summary>A log's source.</summary>
-    public Task<EventSource> OpenLogAsync() => Registry.OpenLogAsync(Guid.NewGuid(), "/logs/a", CancellationToken.None);
+    public Task<LedgerSource> OpenLogAsync() => Registry.OpenLogAsync(Guid.NewGuid(), "/logs/a", CancellationToken.None);
 
     /// <summary>Applies a range of a log without a comparison of what lies before it.</summary>
     public Task<bool> ApplyAsync(
@@ -55,7 +55,11 @@ public sealed class LedgerDatabase : IAsyncDisposable
             end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count, rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts), deltas.Sum());
     }
 
-    public Task<FoldResult> FoldAsync(Guid sourceId) => RangeFold.FoldAsync(Source, sourceId, TailHash, CancellationToken.None);
+    /// <summary>Closes finished ranges of a source.</summary>
+    /// <returns>The offset through which the source is applied, and the number of ranges that are still open.</returns>
+    public async Task<(long AppliedThrough, long OpenRanges)> CloseAsync(Guid sourceId) =>
+        (await RangeClose.CloseAsync(Source, sourceId, TailHash, CancellationToken.None),
+            await ScalarAsync<long>($"select count(*) from event_range where source_id = '{sourceId}'"));
 
     public static ReadOnlyMemory<byte> TailHash(long offset) => System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(offset));
 
@@ -94,7 +98,7 @@ public sealed class LedgerDatabase : IAsyncDisposable
         return balances;
     }
 
-    /// <summary>That the sources' running sums and the balances say the same total, which they do whenever every range is folded.</summary>
+    /// <summary>That the sources' running sums and the balances say the same total, which they do whenever every range is closed.</summary>
     public async Task AssertTotalAsync() =>
         Assert.Equal(await ScalarAsync<string>("select coalesce(sum(revenue), 0)::text from users_revenue"), await ScalarAsync<string>("select coalesce(sum(revenue_through), 0)::text from event_source"));
 

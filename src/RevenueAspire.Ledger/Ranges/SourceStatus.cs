@@ -5,8 +5,8 @@ namespace RevenueAspire.Ledger;
 /// <summary>A source, and what there is to do in it, as of one moment.</summary>
 /// <param name="Source">The source.</param>
 /// <param name="HasFreeRange">Some range is unfinished and in nobody's hands: <see cref="RangeClaims.TryTakeOverAsync"/> may get it.</param>
-/// <param name="HasFinishedRange">The first open range is merged: <see cref="RangeFold.FoldAsync"/> moves the source.</param>
-public readonly record struct SourceLook(EventSource Source, bool HasFreeRange, bool HasFinishedRange)
+/// <param name="HasFinishedRange">The first open range is merged: <see cref="RangeClose.CloseAsync"/> moves the source.</param>
+public readonly record struct SourceStatus(LedgerSource Source, bool HasFreeRange, bool HasFinishedRange)
 {
     // One read for whoever waits, however many ranges are open: it locks and writes nothing.
     private const string Statement =
@@ -23,15 +23,15 @@ public readonly record struct SourceLook(EventSource Source, bool HasFreeRange, 
     /// <param name="before">Only free ranges that begin before this offset count.</param>
     /// <param name="lease">As in <see cref="RangeClaims.TryTakeOverAsync"/>.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    public static async Task<SourceLook?> LookAsync(NpgsqlDataSource database, Guid sourceId, long before, TimeSpan lease, CancellationToken cancellationToken)
+    public static async Task<SourceStatus?> ReadAsync(NpgsqlDataSource database, Guid sourceId, long before, TimeSpan lease, CancellationToken cancellationToken)
     {
-        await using var look = database.CreateCommand(Statement);
-        look.Parameters.Add(WriteBatch.Parameter(sourceId));
-        look.Parameters.Add(WriteBatch.Parameter(before));
-        look.Parameters.Add(WriteBatch.Parameter(lease));
-        await using var rows = await look.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await using var read = database.CreateCommand(Statement);
+        read.Parameters.Add(WriteBatch.Parameter(sourceId));
+        read.Parameters.Add(WriteBatch.Parameter(before));
+        read.Parameters.Add(WriteBatch.Parameter(lease));
+        await using var rows = await read.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         return await rows.ReadAsync(cancellationToken).ConfigureAwait(false)
-            ? new SourceLook(SourceRows.Read(rows), rows.GetBoolean(SourceRows.Count), rows.GetBoolean(SourceRows.Count + 1))
+            ? new SourceStatus(SourceRows.Read(rows), rows.GetBoolean(SourceRows.Count), rows.GetBoolean(SourceRows.Count + 1))
             : null;
     }
 }

@@ -2,12 +2,12 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger.Tests;
 
-public sealed class RangeFoldTests
+public sealed class RangeCloseTests
 {
     private static readonly TimeSpan Lease = LedgerDatabase.Lease;
 
     [Fact]
-    public async Task M7_M8_FoldAsync_folds_the_contiguous_finished_ranges_and_makes_lines_absolute()
+    public async Task M7_M8_CloseAsync_closes_the_contiguous_finished_ranges_and_makes_lines_absolute()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -22,21 +22,21 @@ public sealed class RangeFoldTests
             ranges.Add((await RangeFreeze.TryFreezeAsync(database.Source, range, LedgerDatabase.Frozen(range, new TestDeltas(($"user{i}", i)), 1, rejects, lines: 5 + i), CancellationToken.None))!);
         }
 
-        // The third is merged first, by somebody who died before the fold; the fourth keeps its rejects for later.
+        // The third is merged first, by somebody who died before the close; the fourth keeps its rejects for later.
         await FinishAsync(2);
-        Assert.Equal(new FoldResult(100, 4), await database.FoldAsync(source.Id));
+        Assert.Equal((100, 4), await database.CloseAsync(source.Id));
         Assert.True(await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, CancellationToken.None));
         await FinishAsync(0);
-        Assert.Equal(new FoldResult(200, 3), await database.FoldAsync(source.Id));
+        Assert.Equal((200, 3), await database.CloseAsync(source.Id));
         await FinishAsync(1);
-        Assert.Equal(new FoldResult(400, 1), await database.FoldAsync(source.Id));
+        Assert.Equal((400, 1), await database.CloseAsync(source.Id));
         var now = (await database.Registry.FindAsync(source.Id, CancellationToken.None))!;
         Assert.Equal((500, 400, 10 + 6 + 7 + 8, 10 + 4 + 5 + 6, 6), (now.ClaimedThrough, now.AppliedThrough, now.LinesThrough, now.EventsThrough, now.RejectsThrough));
         Assert.Equal(LedgerDatabase.TailHash(400).ToArray(), now.TailHash.ToArray());
 
         await MergeRejectsAsync(3);
-        Assert.Equal(new FoldResult(500, 0), await database.FoldAsync(source.Id));
-        Assert.Equal(new FoldResult(500, 0), await database.FoldAsync(source.Id));
+        Assert.Equal((500, 0), await database.CloseAsync(source.Id));
+        Assert.Equal((500, 0), await database.CloseAsync(source.Id));
 
         // From 1: ten lines, then line 2 (from 0) of the range is the 13th.
         Assert.Equal("105:13 109:15 205:19 209:21 305:26 309:28 405:34 409:36",
@@ -74,7 +74,7 @@ public sealed class RangeFoldTests
             create function note() returns trigger language plpgsql as $$ begin insert into steps select count(*) from changed; return null; end $$;
             create trigger note after update on rejected_event referencing new table as changed for each statement execute function note()
             """);
-        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => database.FoldAsync(source.Id)));
+        await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => database.CloseAsync(source.Id)));
         Assert.Equal("11 12010 12000 0", await database.ScalarAsync<string>(
             "select min(line) || ' ' || max(line) || ' ' || count(distinct line) || ' ' || count(range_id) from rejected_event"));
         Assert.Equal(20_100, (await database.Registry.FindAsync(source.Id, CancellationToken.None))!.AppliedThrough);
@@ -82,7 +82,7 @@ public sealed class RangeFoldTests
     }
 
     [Fact]
-    public async Task M7_claims_freezes_and_folds_commit_synchronously_whatever_the_database_is_set_to()
+    public async Task M7_claims_freezes_and_closes_commit_synchronously_whatever_the_database_is_set_to()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync(
@@ -101,13 +101,13 @@ public sealed class RangeFoldTests
         RejectedLine[] rejects = [new(5, 0, "bad", default)];
         var range = (await RangeFreeze.TryFreezeAsync(fresh, claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects), CancellationToken.None))!;
         Assert.True(await RejectMerge.MergeAsync(fresh, source.Id, range.Id, -1, rejects, CancellationToken.None));
-        Assert.Equal(new FoldResult(100, 0), await RangeFold.FoldAsync(fresh, source.Id, LedgerDatabase.TailHash, CancellationToken.None));
+        Assert.Equal(100, await RangeClose.CloseAsync(fresh, source.Id, LedgerDatabase.TailHash, CancellationToken.None));
         Assert.Equal("on", await database.ScalarAsync<string>("select string_agg(distinct how, ' ') from commits"));
         Assert.Equal(range.Frozen!.TypesHash.ToArray(), (await registry.FindAsync(source.Id, CancellationToken.None))!.TypesHash.ToArray());
     }
 
     [Fact]
-    public async Task M7_concurrent_folds_count_each_range_once()
+    public async Task M7_concurrent_closes_count_each_range_once()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -117,51 +117,51 @@ public sealed class RangeFoldTests
             var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None))!;
             var range = (await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
             var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None);
-            await Task.WhenAll([merge, .. Enumerable.Range(0, 3).Select(_ => database.FoldAsync(source.Id))]);
+            await Task.WhenAll([merge, .. Enumerable.Range(0, 3).Select(_ => database.CloseAsync(source.Id))]);
         }
 
-        Assert.Equal(new FoldResult(400, 0), await database.FoldAsync(source.Id));
+        Assert.Equal((400, 0), await database.CloseAsync(source.Id));
         var now = (await database.Registry.FindAsync(source.Id, CancellationToken.None))!;
         Assert.Equal((120, 120), (now.LinesThrough, now.EventsThrough));
         Assert.Equal("40", await database.Queries.FindRevenueAsync("user1", CancellationToken.None));
     }
 
     [Fact]
-    public async Task M7_a_range_without_users_and_rejects_folds_at_once()
+    public async Task M7_a_range_without_users_and_rejects_closes_at_once()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var range = await database.FreezeAsync(new TestDeltas(), parts: 1);
         Assert.Empty(range.Frozen!.Parts);
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, [], CancellationToken.None));
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
     }
 
     [Fact]
-    public async Task M7_a_watermark_that_a_crash_took_back_between_look_and_fold_is_not_folded()
+    public async Task M7_a_watermark_that_a_crash_took_back_between_look_and_close_is_not_closed()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(4, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
         var looks = 0;
-        var result = await RangeFold.FoldAsync(database.Source, 
+        var result = await RangeClose.CloseAsync(database.Source, 
             range.SourceId,
             offset =>
             {
-                // Called between the look and the fold.
+                // Called between the look and the close.
                 looks++;
                 database.ExecuteAsync("update event_part set merged_through = ''").GetAwaiter().GetResult();
                 return LedgerDatabase.TailHash(offset);
             },
             CancellationToken.None);
-        Assert.Equal((new FoldResult(0, 1), 1), (result, looks));
+        Assert.Equal((0, 1), (result, looks));
         Assert.NotNull(await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None));
     }
 
     [Fact]
-    public async Task FoldAsync_of_an_unknown_source_says_so()
+    public async Task CloseAsync_of_an_unknown_source_says_so()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        await Assert.ThrowsAsync<InvalidOperationException>(() => database.FoldAsync(Guid.NewGuid()));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => database.CloseAsync(Guid.NewGuid()));
     }
 }
