@@ -56,7 +56,7 @@ internal sealed class FileSourceReader : ISourceReader
     }
 
     /// <summary>Content that was copied to a file without a name, whose bytes are what counts (rule M10).</summary>
-    /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.Nameless"/>.</param>
+    /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.NoPath"/>.</param>
     /// <param name="place">As <see cref="Place"/>.</param>
     /// <param name="spool">Taken over.</param>
     /// <param name="maxLineBytes">Longest line.</param>
@@ -97,7 +97,7 @@ internal sealed class FileSourceReader : ISourceReader
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.Nameless"/>. This is what the ledger keeps.</summary>
+    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.NoPath"/>. This is what the ledger keeps.</summary>
     public string Place { get; }
 
     /// <inheritdoc/>

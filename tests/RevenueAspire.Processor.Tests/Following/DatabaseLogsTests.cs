@@ -78,7 +78,7 @@ public sealed class DatabaseLogsTests
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var one = NpgsqlDataSource.Create(ledger.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
         await using var log = await OpenAsync(ledger.Database);
-        var signal = new LogSignal(one, TimeProvider.System, NullLogger.Instance);
+        var signal = new LogNotifications(one, TimeProvider.System, NullLogger.Instance);
         using var followed = LogSourceReader.Open(one, signal, log.LogId);
         Assert.Equal(0, followed.ReadEnd());
         Assert.Equal(AppendStatus.Appended, (await log.AppendAsync(Group("a", 1), CancellationToken.None)).Status);
@@ -88,7 +88,7 @@ public sealed class DatabaseLogsTests
         await using (await one.OpenConnectionAsync())
         {
             Assert.Equal(mark, followed.EstimateEnd());
-            signal.Tell(new Dictionary<Guid, long> { [log.LogId] = mark + 1 });
+            signal.UpdateEnds(new Dictionary<Guid, long> { [log.LogId] = mark + 1 });
             Assert.Equal(mark + 1, followed.EstimateEnd());
             Assert.Throws<IOException>(() => followed.ReadEnd());
         }

@@ -9,25 +9,25 @@ namespace RevenueAspire.Processor.Verifying;
 /// <param name="Events">Valid events.</param>
 /// <param name="Rejects">Rejected lines.</param>
 /// <param name="Revenue">Sum of the events.</param>
-internal readonly record struct FoldTotals(long Lines, long Events, long Rejects, BigInteger Revenue)
+internal readonly record struct SourceTotals(long Lines, long Events, long Rejects, BigInteger Revenue)
 {
-    /// <summary>Of bytes that were folded just now.</summary>
-    public static FoldTotals Of(RangeAggregate folded) => new(folded.Lines, folded.Events, folded.RejectedLines, folded.Revenue);
+    /// <summary>Of bytes that were aggregated just now.</summary>
+    public static SourceTotals Of(RangeAggregate aggregated) => new(aggregated.Lines, aggregated.Events, aggregated.RejectedLines, aggregated.Revenue);
 
     /// <summary>What the ledger has of a source.</summary>
-    public static FoldTotals Of(EventSource source, BigInteger revenue) => new(source.LinesThrough, source.EventsThrough, source.RejectsThrough, revenue);
+    public static SourceTotals Of(LedgerSource source, BigInteger revenue) => new(source.LinesThrough, source.EventsThrough, source.RejectsThrough, revenue);
 
     /// <summary>What the ledger has of a frozen range.</summary>
-    public static FoldTotals Of(FrozenRange range) => new(range.Lines, range.Events, range.Rejects, range.Revenue);
+    public static SourceTotals Of(FrozenRange range) => new(range.Lines, range.Events, range.Rejects, range.Revenue);
 
     /// <summary>Two stretches together.</summary>
-    public static FoldTotals operator +(FoldTotals left, FoldTotals right) =>
+    public static SourceTotals operator +(SourceTotals left, SourceTotals right) =>
         new(left.Lines + right.Lines, left.Events + right.Events, left.Rejects + right.Rejects, left.Revenue + right.Revenue);
 
     /// <summary>Names what is not the same.</summary>
     /// <param name="table">What the ledger has.</param>
-    /// <param name="events">What the fold says.</param>
-    public static IEnumerable<(string Counter, BigInteger Table, BigInteger Events)> Compare(FoldTotals table, FoldTotals events) =>
+    /// <param name="events">What the bytes add up to.</param>
+    public static IEnumerable<(string Counter, BigInteger Table, BigInteger Events)> Compare(SourceTotals table, SourceTotals events) =>
         from pair in new (string Counter, BigInteger Table, BigInteger Events)[]
         {
             ("lines", table.Lines, events.Lines),

@@ -3,7 +3,7 @@ using RevenueAspire.Processor.Aggregation;
 
 namespace RevenueAspire.Processor.Tests.Aggregation;
 
-public sealed class CrewTests
+public sealed class WorkerThreadsTests
 {
     [Theory]
     [InlineData(1)]
@@ -11,7 +11,7 @@ public sealed class CrewTests
     public void Each_number_runs_once_and_number_0_on_the_callers_thread(int count)
     {
         var threads = new ConcurrentDictionary<int, int>();
-        Crew.Run(count, number => Assert.True(threads.TryAdd(number, Environment.CurrentManagedThreadId)));
+        WorkerThreads.Run(count, number => Assert.True(threads.TryAdd(number, Environment.CurrentManagedThreadId)));
         Assert.Equal(Enumerable.Range(0, count), threads.Keys.Order());
         Assert.Equal(Environment.CurrentManagedThreadId, threads[0]);
         Assert.Equal(count, threads.Values.Distinct().Count());
@@ -23,7 +23,7 @@ public sealed class CrewTests
     public void An_exception_is_thrown_when_all_have_ended(int failing)
     {
         var ended = 0;
-        var thrown = Assert.Throws<SourceStoppedException>(() => Crew.Run(3, number =>
+        var thrown = Assert.Throws<SourceStoppedException>(() => WorkerThreads.Run(3, number =>
         {
             if (number == failing)
             {

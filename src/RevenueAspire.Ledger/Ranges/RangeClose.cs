@@ -2,11 +2,11 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Folds finished ranges into their source (M7).</summary>
-internal static class RangeFold
+/// <summary>Closes finished ranges: moves their source past them, and deletes them (M7).</summary>
+public static class RangeClose
 {
     // In order, with what is needed to find the contiguous finished beginning. Locks nothing, and writes nothing where there is none.
-    private const string Look =
+    private const string FindFinished =
         $"""
         select s.applied_through, r.range_id, r.from_offset, coalesce(r.end_fixed, r.claimed_end), {RangeRows.Finished}, s.lines_through, coalesce(r.lines, 0), coalesce(r.rejects, 0)
         from event_source s left join event_range r using (source_id)
@@ -14,7 +14,7 @@ internal static class RangeFold
         """;
 
     // The source is locked. Everything is checked again: a database that crashed between the look and this may have lost asynchronous commits.
-    private const string Fold =
+    private const string Close =
         $"""
         with ready as (
           select r.lines, r.events, r.rejects, r.revenue, r.from_offset, r.end_fixed, r.types_hash
@@ -40,7 +40,7 @@ internal static class RangeFold
     /// <summary>Rejects that one statement numbers: far below what any statement_timeout or command timeout bounds.</summary>
     private const int NumberedRows = 5000;
 
-    // Before the fold, and in bounded steps, since a range may have any number of rejects. Which line a range begins with is certain once it and all before it are
+    // Before the close, and in bounded steps, since a range may have any number of rejects. Which line a range begins with is certain once it and all before it are
     // frozen, and a row is numbered once (its range_id goes with it): so whoever does this step, and however often, the numbers are the same.
     private const string Number =
         """
@@ -55,17 +55,24 @@ internal static class RangeFold
     /// <summary>A range of which everything is merged.</summary>
     private readonly record struct Finished(Guid Id, long From, long End, long LinesBefore, long Rejects);
 
-    public static async Task<FoldResult> FoldAsync(
+    /// <summary>Closes the source's finished ranges that follow applied_through without a gap (M7): moves applied_through, makes line numbers absolute, deletes the ranges.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="tailHash">Gives the hash of rule M11 for a new applied_through: SHA-256 of the last up to 4096 bytes before it. Called outside of any transaction.</param>
+    /// <param name="cancellationToken">Cancels before the commit.</param>
+    /// <returns>The offset through which the source is applied now.</returns>
+    /// <exception cref="InvalidOperationException">The source is unknown.</exception>
+    public static async Task<long> CloseAsync(
         NpgsqlDataSource database, Guid sourceId, Func<long, ReadOnlyMemory<byte>> tailHash, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(tailHash);
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         while (true)
         {
-            var (from, to, finished, open) = await LookAsync(connection, sourceId, cancellationToken).ConfigureAwait(false);
+            var (from, to, finished) = await FindFinishedAsync(connection, sourceId, cancellationToken).ConfigureAwait(false);
             if (finished.Count == 0)
             {
-                return new FoldResult(from, open);
+                return from;
             }
 
             foreach (var range in finished.Where(range => range.Rejects > 0))
@@ -76,7 +83,7 @@ internal static class RangeFold
             // Outside of the transaction, since it reads a file.
             var hash = tailHash(to);
             await using var batch = WriteBatch.Create(connection, lockedSource: sourceId);
-            batch.BatchCommands.Add(new NpgsqlBatchCommand(Fold)
+            batch.BatchCommands.Add(new NpgsqlBatchCommand(Close)
             {
                 Parameters =
                 {
@@ -85,10 +92,10 @@ internal static class RangeFold
             });
             if (await WriteBatch.ExecuteAsync(batch, cancellationToken).ConfigureAwait(false))
             {
-                return new FoldResult(to, open - finished.Count);
+                return to;
             }
 
-            // Another processor folded meanwhile: each turn of this loop is somebody's progress.
+            // Another processor closed meanwhile: each turn of this loop is somebody's progress.
         }
     }
 
@@ -109,11 +116,11 @@ internal static class RangeFold
         }
     }
 
-    private static async Task<(long From, long To, List<Finished> Finished, int Open)> LookAsync(NpgsqlConnection connection, Guid sourceId, CancellationToken cancellationToken)
+    private static async Task<(long From, long To, List<Finished> Finished)> FindFinishedAsync(NpgsqlConnection connection, Guid sourceId, CancellationToken cancellationToken)
     {
-        await using var look = new NpgsqlCommand(Look, connection) { Parameters = { WriteBatch.Parameter(sourceId) } };
-        await using var rows = await look.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var (from, to, finished, open) = (-1L, -1L, new List<Finished>(), 0);
+        await using var find = new NpgsqlCommand(FindFinished, connection) { Parameters = { WriteBatch.Parameter(sourceId) } };
+        await using var rows = await find.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var (from, to, finished) = (-1L, -1L, new List<Finished>());
         var lines = 0L;
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -128,7 +135,6 @@ internal static class RangeFold
                 break;
             }
 
-            open++;
             if (rows.GetInt64(2) == to && rows.GetBoolean(4))
             {
                 finished.Add(new Finished(rows.GetGuid(1), to, rows.GetInt64(3), lines, rows.GetInt64(7)));
@@ -137,6 +143,6 @@ internal static class RangeFold
             }
         }
 
-        return from < 0 ? throw new InvalidOperationException($"There is no source {sourceId}.") : (from, to, finished, open);
+        return from < 0 ? throw new InvalidOperationException($"There is no source {sourceId}.") : (from, to, finished);
     }
 }

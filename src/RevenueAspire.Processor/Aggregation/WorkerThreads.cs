@@ -4,7 +4,7 @@ namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Runs a piece of work on several threads and waits for all of them.</summary>
 /// <remarks>Threads of its own: the pool's belong to who waits for Postgres, and starting the pool costs a short command milliseconds that a thread does not.</remarks>
-internal static class Crew
+internal static class WorkerThreads
 {
     /// <summary>Calls the work once for each number below <paramref name="count"/>, number 0 on the caller's thread. The first exception is thrown again when all have ended.</summary>
     public static void Run(int count, Action<int> work)
@@ -26,7 +26,7 @@ internal static class Crew
         for (var number = 1; number < count; number++)
         {
             var mine = number;
-            helpers[number - 1] = new Thread(() => Guarded(mine)) { IsBackground = true, Name = "fold" };
+            helpers[number - 1] = new Thread(() => Guarded(mine)) { IsBackground = true, Name = "aggregate" };
             helpers[number - 1].Start();
         }
 

@@ -4,11 +4,21 @@ using RevenueAspire.Processor.Aggregation;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <content>The comparison of the table with what was folded.</content>
-internal sealed partial class LedgerVerifier
+/// <summary>Compares the balances in the table with sums of events.</summary>
+internal static class BalanceComparison
 {
-    private async Task<(long Users, long Differences)> CompareAsync(
-        LedgerSnapshot snapshot, UserSums sums, FoldScope scope, Residue residue, Action<LedgerDifference> report, CancellationToken cancellationToken)
+    /// <summary>Compares the users of a scope.</summary>
+    /// <param name="snapshot">Reads the table.</param>
+    /// <param name="sums">What the events add up to; the users that have a row are marked.</param>
+    /// <param name="scope">Which users are compared.</param>
+    /// <param name="isComplete">Whether every byte that the ledger has was aggregated. Else a balance with another value is not a difference, but goes to <paramref name="residue"/>.</param>
+    /// <param name="residue">Balances that unread bytes may explain.</param>
+    /// <param name="report">Called per user that differs for certain.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <returns>Users with an event or a row, and those of them that differ.</returns>
+    public static async Task<(long Users, long Differences)> RunAsync(
+        LedgerSnapshot snapshot, UserSums sums, AggregationScope scope, bool isComplete, Residue residue, Action<LedgerDifference> report,
+        CancellationToken cancellationToken)
     {
         var (users, differences) = ((long)sums.Count, 0L);
         await foreach (var (userId, revenue) in snapshot.ReadBalancesAsync(cancellationToken).ConfigureAwait(false))
@@ -35,7 +45,7 @@ internal sealed partial class LedgerVerifier
             }
 
             var difference = new LedgerDifference(userId, revenue, sum);
-            if (_unchecked.IsEmpty)
+            if (isComplete)
             {
                 differences++;
                 report(difference);

@@ -4,12 +4,13 @@ using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using Npgsql;
+using RevenueAspire.Postgres;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
 /// <summary>Rule M12, with errors that a real Postgres gives wherever it can be brought to give them.</summary>
-public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<SharedLedger>
+public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<SharedLedger>
 {
     private const string Password = "s3cret-p4ssword";
 
@@ -26,8 +27,8 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     public async Task M12_what_a_statement_may_fail_with(string sql, string sqlState, bool transient)
     {
         var error = await Assert.ThrowsAsync<PostgresException>(() => ledger.Database.ExecuteAsync(sql));
-        Assert.Equal((sqlState, transient), (error.SqlState, LedgerErrors.IsTransient(error)));
-        AssertOneLine(LedgerErrors.Describe(error));
+        Assert.Equal((sqlState, transient), (error.SqlState, DatabaseErrors.IsTransient(error)));
+        AssertOneLine(DatabaseErrors.Describe(error));
     }
 
     [Fact]
@@ -52,7 +53,7 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
 
                 await Task.WhenAll(first, RunAsync(two, "update users_revenue set revenue = 2 where user_id = 'a'; commit"));
             });
-            Assert.Equal((expected, true), (error.SqlState, LedgerErrors.IsTransient(error)));
+            Assert.Equal((expected, true), (error.SqlState, DatabaseErrors.IsTransient(error)));
 
             async Task<NpgsqlConnection> BeginAsync()
             {
@@ -76,7 +77,7 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
         var deltas = new TestDeltas(("a", 1));
         RejectedLine[] rejects = [new(1, 1, "bad", default)];
         var range = await database.FreezeAsync(deltas, parts: 1, rejects);
-        var unfrozen = await database.Ranges.TryClaimAsync(range.SourceId, 1000, 1100, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
+        var unfrozen = await RangeClaims.TryClaimAsync(database.Source, range.SourceId, 1000, 1100, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
 
         // Two, since the second to wait for the same row gets twice the time: first for its turn, then for the row.
         var (live, other) = (await database.OpenLogAsync(), await database.OpenLogAsync());
@@ -92,17 +93,17 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
         var errors = await Task.WhenAll(
             new Func<Task>[]
             {
-                () => database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None),
-                () => database.Ranges.MergeRejectsAsync(range.SourceId, range.Id, -1, rejects, CancellationToken.None),
-                () => database.Ranges.TryApplyAsync(live.Id, 0, 10, deltas, [], 1, 1, default, CancellationToken.None),
-                () => database.Ranges.TryClaimAsync(other.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None),
-                () => database.Ranges.TryFreezeAsync(unfrozen!, LedgerDatabase.Frozen(unfrozen!, deltas, 1), CancellationToken.None),
+                () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None),
+                () => RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, rejects, CancellationToken.None),
+                () => database.ApplyAsync(live.Id, 0, 10, deltas, [], 1, 1),
+                () => RangeClaims.TryClaimAsync(database.Source, other.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None),
+                () => RangeFreeze.TryFreezeAsync(database.Source, unfrozen!, LedgerDatabase.Frozen(unfrozen!, deltas, 1), CancellationToken.None),
             }.Select(write => Task.Run(() => Assert.ThrowsAsync<PostgresException>(write))));
 
-        Assert.All(errors, error => Assert.Equal((PostgresErrorCodes.LockNotAvailable, true), (error.SqlState, LedgerErrors.IsTransient(error))));
+        Assert.All(errors, error => Assert.Equal((PostgresErrorCodes.LockNotAvailable, true), (error.SqlState, DatabaseErrors.IsTransient(error))));
         await transaction.RollbackAsync();
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
-        Assert.True(await database.Ranges.MergeRejectsAsync(range.SourceId, range.Id, -1, rejects, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, rejects, CancellationToken.None));
         Assert.Equal("2", await database.Queries.FindRevenueAsync("a", CancellationToken.None));
     }
 
@@ -147,8 +148,8 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
         });
         await using var database = NpgsqlDataSource.Create($"Host=localhost;Port={((IPEndPoint)listener.LocalEndpoint).Port};Username=postgres;Password={Password};SSL Mode=VerifyFull;GSS Encryption Mode=Disable");
         var error = await Assert.ThrowsAsync<NpgsqlException>(async () => await database.OpenConnectionAsync());
-        Assert.True(LedgerErrors.IsSettings(error), error.ToString());
-        AssertOneLine(LedgerErrors.Describe(error), "certificate", "Root Certificate");
+        Assert.True(DatabaseErrors.IsSettings(error), error.ToString());
+        AssertOneLine(DatabaseErrors.Describe(error), "certificate", "Root Certificate");
         await serving.ContinueWith(_ => { }, TaskScheduler.Default);
     }
 
@@ -159,13 +160,13 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
         var handle = new ManualResetEventSlim();
         handle.Dispose();
         var broken = Assert.Throws<ObjectDisposedException>(handle.Reset);
-        Assert.True(LedgerErrors.IsTransient(broken));
-        AssertOneLine(LedgerErrors.Describe(broken), "connection to the database broke");
+        Assert.True(DatabaseErrors.IsTransient(broken));
+        AssertOneLine(DatabaseErrors.Describe(broken), "connection to the database broke");
 
         // A data source that was disposed of comes back by no retry.
         var source = NpgsqlDataSource.Create($"Host=localhost;Username=postgres;Password={Password}");
         await source.DisposeAsync();
-        Assert.False(LedgerErrors.IsTransient(await Assert.ThrowsAsync<ObjectDisposedException>(async () => await source.OpenConnectionAsync())));
+        Assert.False(DatabaseErrors.IsTransient(await Assert.ThrowsAsync<ObjectDisposedException>(async () => await source.OpenConnectionAsync())));
     }
 
     [Fact]
@@ -194,8 +195,8 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     {
         var server = new NpgsqlConnectionStringBuilder(await TestPostgres.CreateDatabaseAsync()) { Database = "no_such_database" };
         var error = await Assert.ThrowsAsync<PostgresException>(() => ConnectAsync(server.ConnectionString));
-        Assert.Equal(("3D000", true), (error.SqlState, LedgerErrors.IsTransient(error)));
-        AssertOneLine(LedgerErrors.Describe(error), "no_such_database", "create it");
+        Assert.Equal(("3D000", true), (error.SqlState, DatabaseErrors.IsTransient(error)));
+        AssertOneLine(DatabaseErrors.Describe(error), "no_such_database", "create it");
     }
 
     [Fact]
@@ -208,8 +209,8 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
         {
             var limited = new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = Password };
             var error = await Assert.ThrowsAsync<PostgresException>(() => ConnectAsync(limited.ConnectionString));
-            Assert.Equal(("53300", true), (error.SqlState, LedgerErrors.IsTransient(error)));
-            AssertOneLine(LedgerErrors.Describe(error), "no free connection");
+            Assert.Equal(("53300", true), (error.SqlState, DatabaseErrors.IsTransient(error)));
+            AssertOneLine(DatabaseErrors.Describe(error), "no free connection");
         }
         finally
         {
@@ -225,8 +226,8 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
         await database.ExecuteAsync($"create role {role}");
         var error = await Assert.ThrowsAsync<PostgresException>(() => database.ExecuteAsync($"set role {role}; select from users_revenue"));
         await database.ExecuteAsync($"drop role {role}");
-        Assert.Equal(("42501", false), (error.SqlState, LedgerErrors.IsTransient(error)));
-        AssertOneLine(LedgerErrors.Describe(error), "lacks a right");
+        Assert.Equal(("42501", false), (error.SqlState, DatabaseErrors.IsTransient(error)));
+        AssertOneLine(DatabaseErrors.Describe(error), "lacks a right");
     }
 
     // These the test's server may not be brought to give: it may trust everybody, and its disk is not to be filled.
@@ -241,10 +242,10 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     public void M12_errors_of_a_server_in_trouble_are_transient_and_say_what_to_do(string sqlState, string message, string expected)
     {
         var error = new PostgresException(message, "FATAL", "FATAL", sqlState);
-        Assert.True(LedgerErrors.IsTransient(error));
-        AssertOneLine(LedgerErrors.Describe(error), expected);
-        Assert.True(LedgerErrors.IsTransient(new AggregateException(error)));
-        Assert.Equal(LedgerErrors.Describe(error), LedgerErrors.Describe(new AggregateException(error)));
+        Assert.True(DatabaseErrors.IsTransient(error));
+        AssertOneLine(DatabaseErrors.Describe(error), expected);
+        Assert.True(DatabaseErrors.IsTransient(new AggregateException(error)));
+        Assert.Equal(DatabaseErrors.Describe(error), DatabaseErrors.Describe(new AggregateException(error)));
     }
 
     [Fact]
@@ -252,15 +253,15 @@ public sealed class LedgerErrorsTests(SharedLedger ledger) : IClassFixture<Share
     {
         Assert.All(
             (Exception[])[new InvalidOperationException("a bug"), new OperationCanceledException(), new IOException("a file"), new LedgerException("a foreign table"), new ArgumentException("a bug")],
-            error => Assert.False(LedgerErrors.IsTransient(error)));
-        Assert.Equal("a foreign table", LedgerErrors.Describe(new LedgerException("a foreign table")));
+            error => Assert.False(DatabaseErrors.IsTransient(error)));
+        Assert.Equal("a foreign table", DatabaseErrors.Describe(new LedgerException("a foreign table")));
     }
 
     private static async Task AssertConnectAsync(string connectionString, params string[] expected)
     {
         var error = await Assert.ThrowsAnyAsync<Exception>(() => ConnectAsync($"{connectionString};Username=revenue;Password={Password};Database=revenue"));
-        Assert.True(LedgerErrors.IsTransient(error), error.ToString());
-        AssertOneLine(LedgerErrors.Describe(error), expected);
+        Assert.True(DatabaseErrors.IsTransient(error), error.ToString());
+        AssertOneLine(DatabaseErrors.Describe(error), expected);
     }
 
     private static async Task ConnectAsync(string connectionString)

@@ -10,7 +10,7 @@ namespace RevenueAspire.Processor.Reading;
 /// A notification needs a session: the connection comes from <c>ConnectionStrings:revenuedb-session</c> where it is set. Through a pooler in transaction mode none arrives,
 /// and the followers look once a second, as they do when a notification is lost.
 /// </remarks>
-internal sealed partial class LogSignal(NpgsqlDataSource database, TimeProvider time, ILogger logger)
+internal sealed partial class LogNotifications(NpgsqlDataSource database, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Silence = TimeSpan.FromSeconds(60);
@@ -42,7 +42,7 @@ internal sealed partial class LogSignal(NpgsqlDataSource database, TimeProvider 
     public Task Next => Volatile.Read(ref _next).Task;
 
     /// <summary>Tells where the logs end that have something to follow.</summary>
-    public void Tell(IReadOnlyDictionary<Guid, long> ends) => Volatile.Write(ref _ends, ends);
+    public void UpdateEnds(IReadOnlyDictionary<Guid, long> ends) => Volatile.Write(ref _ends, ends);
 
     /// <summary>Where a log ended when it was last listed; 0 when it was not among them.</summary>
     public long EndOf(Guid logId) => Volatile.Read(ref _ends).GetValueOrDefault(logId);
@@ -74,7 +74,7 @@ internal sealed partial class LogSignal(NpgsqlDataSource database, TimeProvider 
         }
     }
 
-    [LoggerMessage(3017, LogLevel.Information, "The database is behind a pooler, through which no notification comes: logs are looked at once a second. "
+    [LoggerMessage(EventIds.PoolerWithoutNotifications, LogLevel.Information, "The database is behind a pooler, through which no notification comes: logs are looked at once a second. "
         + "ConnectionStrings:revenuedb-session, which leads past the pooler, makes it milliseconds.")]
     private static partial void LogPooler(ILogger logger);
 }

@@ -8,15 +8,10 @@ namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Brings a source into the ledger through an offset, together with whoever else works on it (rules M3 to M8). One use.</summary>
 /// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory. The second one begins with the first range that leaves
-/// something behind it: until then it would only cost a connection, and whoever waits for others from beginning to end costs one. A lane that finds nothing to do waits for the others' ranges, folds what they finished, and takes over what they left.</remarks>
-internal sealed class SourceRun : IDisposable
+/// something behind it: until then it would only cost a connection, and whoever waits for others from beginning to end costs one. A lane that finds nothing to do waits for the others' ranges, closes what they finished, and takes over what they left.</remarks>
+internal sealed class SourceApplier : IDisposable
 {
     private const int Lanes = 2;
-    private static readonly TimeSpan ShortestWait = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(500);
-
-    /// <summary>Who waits for others sees that they are done late by at most this part of the time that it has waited, and looks fewer times the longer it takes.</summary>
-    private const int LatenessShare = 32;
     private readonly ApplyServices _services;
     private readonly ISourceReader _reader;
     private readonly Guid _sourceId;
@@ -29,24 +24,25 @@ internal sealed class SourceRun : IDisposable
     private readonly RangeAggregator?[] _aggregators = new RangeAggregator?[Lanes];
     private readonly int _rangesBefore;
     private volatile bool _stopped;
-    private long _foldedThrough;
-    private int _working;
+    private long _closedThrough;
     private volatile bool _wholeIsProven;
     private readonly TaskCompletionSource<bool> _hasWorkForTwo = new(TaskCreationOptions.RunContinuationsAsynchronously);
-    private TaskCompletionSource _progress = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly LaneProgress _progress = new();
+    private readonly RangeTaker _ranges;
 
     /// <param name="services">Ledger and settings.</param>
     /// <param name="reader">The source's bytes.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="through">The beginning of a line, or the source's end.</param>
     /// <param name="counters">Told what is done.</param>
-    public SourceRun(ApplyServices services, ISourceReader reader, Guid sourceId, long through, RunCounters counters)
+    public SourceApplier(ApplyServices services, ISourceReader reader, Guid sourceId, long through, RunCounters counters)
     {
         (_services, _reader, _sourceId, _through, _counters) = (services, reader, sourceId, through, counters);
+        _ranges = new RangeTaker(services, reader, sourceId, through, _owner);
         _rangesBefore = counters.Ranges;
-        _fingerprint = FoldFingerprint.Compute(services.Types, reader);
-        var before = counters.BytesFolded;
-        counters.ObserveFolding(() => before + _aggregators.Sum(aggregator => aggregator?.BytesFolded ?? 0));
+        _fingerprint = ParsingFingerprint.Compute(services.Types, reader);
+        var before = counters.BytesAggregated;
+        counters.ObserveAggregation(() => before + _aggregators.Sum(aggregator => aggregator?.BytesAggregated ?? 0));
     }
 
     /// <summary>File: what the whole of it is known by, so that a range that is the whole is compared before its first merge.</summary>
@@ -59,16 +55,16 @@ internal sealed class SourceRun : IDisposable
     /// <returns>The source as it is then.</returns>
     /// <exception cref="SourceStoppedException">The source cannot go on.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; ranges that were held are given back.</exception>
-    public async Task<EventSource> RunAsync(CancellationToken cancellationToken)
+    public async Task<LedgerSource> RunAsync(CancellationToken cancellationToken)
     {
-        var before = await FindAsync(cancellationToken).ConfigureAwait(false);
+        var before = await _ranges.FindSourceAsync(cancellationToken).ConfigureAwait(false);
         if (before.AppliedThrough >= _through)
         {
             return before;
         }
 
         SourceCheck.Verify(_reader, before);
-        _foldedThrough = before.AppliedThrough;
+        _closedThrough = before.AppliedThrough;
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var second = RunSecondLaneAsync(stop);
         var source = Task.Run(() => StopOthersAsync(RunLaneAsync(0, stop.Token), stop), CancellationToken.None);
@@ -93,7 +89,7 @@ internal sealed class SourceRun : IDisposable
         }
     }
 
-    private async Task<EventSource> StopOthersAsync(Task<EventSource> lane, CancellationTokenSource stop)
+    private async Task<LedgerSource> StopOthersAsync(Task<LedgerSource> lane, CancellationTokenSource stop)
     {
         try
         {
@@ -112,7 +108,7 @@ internal sealed class SourceRun : IDisposable
         }
     }
 
-    private async Task<EventSource> RunLaneAsync(int lane, CancellationToken cancellationToken)
+    private async Task<LedgerSource> RunLaneAsync(int lane, CancellationToken cancellationToken)
     {
         long? waitingSince = null;
         while (true)
@@ -122,50 +118,34 @@ internal sealed class SourceRun : IDisposable
                 throw new OperationCanceledException();
             }
 
-            var progress = Volatile.Read(ref _progress).Task;
-            var look = await LookAsync(cancellationToken).ConfigureAwait(false);
-            _counters.AppliedThrough = look.Source.AppliedThrough;
-            if (look.Source.AppliedThrough >= _through)
+            var progress = _progress.Next;
+            var status = await ReadStatusAsync(cancellationToken).ConfigureAwait(false);
+            _counters.AppliedThrough = status.Source.AppliedThrough;
+            if (status.Source.AppliedThrough >= _through)
             {
-                Tell();
-                return look.Source;
+                _progress.Signal();
+                return status.Source;
             }
 
-            if ((look.HasFreeRange || look.Source.ClaimedThrough < _through) && await WorkAsync(lane, cancellationToken).ConfigureAwait(false))
+            if ((status.HasFreeRange || status.Source.ClaimedThrough < _through) && await WorkAsync(lane, cancellationToken).ConfigureAwait(false))
             {
                 waitingSince = null;
                 continue;
             }
 
-            // All that is left is in other hands. A range that was merged, but whose processor died before the fold, is folded here.
-            if (look.HasFinishedRange)
+            // All that is left is in other hands. A range that was merged, but whose processor died before the close, is closed here.
+            if (status.HasFinishedRange)
             {
-                await FoldAsync(cancellationToken).ConfigureAwait(false);
+                await CloseAsync(cancellationToken).ConfigureAwait(false);
             }
 
             waitingSince ??= Stopwatch.GetTimestamp();
-            await Task.WhenAny(progress, Task.Delay(Pause(lane, waitingSince.Value), cancellationToken)).ConfigureAwait(false);
+            await Task.WhenAny(progress, Task.Delay(_progress.Pause(lane == 0, waitingSince.Value), cancellationToken)).ConfigureAwait(false);
             cancellationToken.ThrowIfCancellationRequested();
         }
     }
 
-    /// <summary>Until the next look. The other lane of this process tells what it does, so that only a lane that waits for other processes looks often, and only one of the two.</summary>
-    private TimeSpan Pause(int lane, long waitingSince)
-    {
-        if (lane > 0 || Volatile.Read(ref _working) > 0)
-        {
-            return LongestWait;
-        }
-
-        var share = Stopwatch.GetElapsedTime(waitingSince) / LatenessShare;
-        return share < ShortestWait ? ShortestWait : share < LongestWait ? share : LongestWait;
-    }
-
-    /// <summary>Wakes the lane that waits.</summary>
-    private void Tell() =>
-        Interlocked.Exchange(ref _progress, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
-
-    /// <summary>Takes one range from claim to fold; false when there was none to have.</summary>
+    /// <summary>Takes one range from claim to close; false when there was none to have.</summary>
     private async Task<bool> WorkAsync(int lane, CancellationToken cancellationToken)
     {
         RangeLease? lease = null;
@@ -175,13 +155,13 @@ internal sealed class SourceRun : IDisposable
             await _aggregating.WaitAsync(cancellationToken).ConfigureAwait(false);
             try
             {
-                if (await TakeAsync(cancellationToken).ConfigureAwait(false) is not { } range)
+                if (await _ranges.TakeAsync(cancellationToken).ConfigureAwait(false) is not { } range)
                 {
                     return false;
                 }
 
-                lease = RangeLease.Keep(_services.Ranges, range.Id, _owner, _services.Options.Lease, cancellationToken);
-                Interlocked.Increment(ref _working);
+                lease = RangeLease.Start(_services.Database, range.Id, _owner, _services.Options.Lease, cancellationToken);
+                _progress.BeginWork();
                 RefuseBeyondEnd(range);
                 var aggregator = _aggregators[lane] ??= new RangeAggregator(_services.Types, _services.Options, _services.Options.WorkerCount);
                 work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease, CompareWithWhole).ConfigureAwait(false);
@@ -199,7 +179,7 @@ internal sealed class SourceRun : IDisposable
                     _hasWorkForTwo.TrySetResult(true);
                 }
 
-                Tell();
+                _progress.Signal();
                 await _merging.WaitAsync(lease.Work).ConfigureAwait(false);
                 try
                 {
@@ -207,7 +187,7 @@ internal sealed class SourceRun : IDisposable
                     using var activity = MergeActivity.Start(MergeActivity.Range, _reader, work.Range.From, work.Range.To);
                     await _services.Merger.MergeAsync(work.Range, work.Users, work.Rejects, lease).ConfigureAwait(false);
                     lease.IsFinished = true;
-                    _services.Reports.TellMerged(_reader, work, Stopwatch.GetElapsedTime(started));
+                    _services.Reports.ReportMerged(_reader, work, Stopwatch.GetElapsedTime(started));
                 }
                 finally
                 {
@@ -215,7 +195,7 @@ internal sealed class SourceRun : IDisposable
                 }
 
                 _counters.AddRange(work.Users.Count);
-                await FoldAsync(cancellationToken).ConfigureAwait(false);
+                await CloseAsync(cancellationToken).ConfigureAwait(false);
             }
 
             return true;
@@ -229,56 +209,8 @@ internal sealed class SourceRun : IDisposable
         {
             if (lease is not null)
             {
-                if (Interlocked.Decrement(ref _working) == 0)
-                {
-                    // Now it is others that the waiting lane waits for.
-                    Tell();
-                }
-
+                _progress.EndWork();
                 await lease.DisposeAsync().ConfigureAwait(false);
-            }
-        }
-    }
-
-    /// <summary>Takes over what others left, else claims the next piece of the source.</summary>
-    private async Task<EventRange?> TakeAsync(CancellationToken cancellationToken)
-    {
-        while (true)
-        {
-            var source = await FindAsync(cancellationToken).ConfigureAwait(false);
-            if (source.AppliedThrough < _through)
-            {
-                // Rule M11 at each claim: a copy may have been put in the source's place since the last one.
-                SourceCheck.Verify(_reader, source);
-            }
-
-            // What lies behind the end is a later state of the file, which this process has not opened.
-            var readable = _reader.ReadEnd();
-            if (source.ClaimedThrough > source.AppliedThrough
-                && await _services.Retry.RunAsync(token => _services.Ranges.TryTakeOverAsync(_sourceId, _owner, _services.Options.Lease, readable, token), cancellationToken).ConfigureAwait(false) is { } left)
-            {
-                return left;
-            }
-
-            if (source.ClaimedThrough >= _through)
-            {
-                return null;
-            }
-
-            var from = source.ClaimedThrough;
-            var target = Math.Min(_services.Options.RangeBytes, _through - from) + from;
-            var to = target < _through ? SourceScan.NextLineStart(_reader, target, _through) : _through;
-            var claimed = await _services.Retry.RunAsync(
-                token => _services.Ranges.TryClaimAsync(_sourceId, from, to, _owner, _services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
-            if (claimed is not null)
-            {
-                return claimed;
-            }
-
-            if ((await FindAsync(cancellationToken).ConfigureAwait(false)).ClaimedThrough == from)
-            {
-                // As many ranges are open as may be: first some must be folded.
-                return null;
             }
         }
     }
@@ -309,26 +241,20 @@ internal sealed class SourceRun : IDisposable
         }
     }
 
-    private async Task FoldAsync(CancellationToken cancellationToken)
+    private async Task CloseAsync(CancellationToken cancellationToken)
     {
-        var fold = await _services.Retry.RunAsync(
-            token => _services.Ranges.FoldAsync(_sourceId, through => SourceScan.TailHash(_reader.Whole, through), token), cancellationToken).ConfigureAwait(false);
-        _counters.AppliedThrough = fold.AppliedThrough;
-        if (fold.AppliedThrough == Interlocked.Exchange(ref _foldedThrough, fold.AppliedThrough))
-        {
-            // Nobody is woken for nothing: a lane that waits looks here too, and would wake itself for ever.
-            return;
-        }
+        var applied = await _services.Retry.RunAsync(
+            token => RangeClose.CloseAsync(_services.Database, _sourceId, through => SourceScan.TailHash(_reader.Whole, through), token), cancellationToken).ConfigureAwait(false);
+        _counters.AppliedThrough = applied;
 
-        Tell();
+        // A waiting lane comes here too: a signal without progress would wake it again at once, for ever.
+        if (applied != Interlocked.Exchange(ref _closedThrough, applied))
+        {
+            _progress.Signal();
+        }
     }
 
-    private async Task<EventSource> FindAsync(CancellationToken cancellationToken) =>
-        await _services.Retry.RunAsync(token => _services.Sources.FindAsync(_sourceId, token), cancellationToken).ConfigureAwait(false) ?? throw Unknown();
-
-    private async Task<SourceLook> LookAsync(CancellationToken cancellationToken) =>
+    private async Task<SourceStatus> ReadStatusAsync(CancellationToken cancellationToken) =>
         await _services.Retry.RunAsync(
-            token => _services.Ranges.LookAsync(_sourceId, _reader.ReadEnd(), _services.Options.Lease, token), cancellationToken).ConfigureAwait(false) ?? throw Unknown();
-
-    private SourceStoppedException Unknown() => new($"{_reader.Name}: the ledger no longer knows this source: its database was replaced. Start again.");
+            token => SourceStatus.ReadAsync(_services.Database, _sourceId, _reader.ReadEnd(), _services.Options.Lease, token), cancellationToken).ConfigureAwait(false) ?? throw _ranges.Unknown();
 }
