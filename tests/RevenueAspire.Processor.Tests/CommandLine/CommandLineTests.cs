@@ -268,10 +268,9 @@ public sealed class CommandLineTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGINT for another process");
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("interrupted.jsonl", EventFile.Random(new Random(12), 20_000, 5000).Bytes);
-        var server = new NpgsqlConnectionStringBuilder(ledger.ConnectionString);
-        await using var line = new HoldingProxy(server.Host!, server.Port);
+        await using var line = new FaultProxy(ledger.ConnectionString);
         var environment = Settings(ledger);
-        environment["ConnectionStrings__revenuedb"] = new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { Host = "127.0.0.1", Port = line.Port }.ConnectionString;
+        environment["ConnectionStrings__revenuedb"] = line.Through(ledger.ConnectionString);
         environment["Processor__MergeBatchRows"] = "1";
         await using var process = ServiceProcess.Start(Program, ["process", path], environment);
         await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
