@@ -32,6 +32,7 @@ public sealed class PostgresLogStore : ILogStore
     // Of the writer's thread alone.
     private LogSession? _session;
     private Guid? _logId;
+    private Guid? _memoryId;
     private readonly SessionUpkeep _upkeep;
 
     /// <summary>Where the commit that is in doubt would end, and since when; null when none is.</summary>
@@ -65,9 +66,6 @@ public sealed class PostgresLogStore : ILogStore
 
     /// <inheritdoc/>
     public TimeSpan DoubtPatience { get; }
-
-    /// <remarks>Of the database, for all processes: positions are numbers of keys. At most a few seconds old.</remarks>
-    KeyMemory ILogStore.Keys => _upkeep.Keys;
 
     string? ILogStore.OpeningError => "the database has not been reached yet";
 
@@ -230,6 +228,25 @@ public sealed class PostgresLogStore : ILogStore
         return new StoreFailure(isBug ? StoreFailure.BugCause : "the database failed", PostgresLogErrors.Describe(cause), isBug ? cause : null);
     }
 
+    /// <remarks>All processes share the keys: positions are numbers of keys, and move without this process.</remarks>
+    async ValueTask<KeyMemory> ILogStore.ReadKeysAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await _database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            return await PostgresLogs.ReadMemoryAsync(connection, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException missing) when (missing.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return default;
+        }
+        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
+        {
+            DatabaseErrors.DropConnections(_database, exception);
+            throw new IOException($"{Name}: {PostgresLogErrors.Describe(exception)}", exception);
+        }
+    }
+
     async ValueTask<ReceiptLookup> ILogStore.LookUpAsync(Receipt receipt, CancellationToken cancellationToken)
     {
         await LookUps.WaitAsync(cancellationToken).ConfigureAwait(false);
@@ -286,7 +303,7 @@ public sealed class PostgresLogStore : ILogStore
         var position = Position;
 
         // A log without an event is removed when its process shows no sign of life for a while. In the same database a missing log can mean nothing else when nothing of it was acknowledged.
-        var wasRemoved = endFound is null && position.DurableMark == 0 && memory.Id == _upkeep.Keys.Id;
+        var wasRemoved = endFound is null && position.DurableMark == 0 && memory.Id == _memoryId;
         var found = wasRemoved ? 0 : endFound;
         var doubt = _doubt is null || found is not null ? Doubt.NotAppended : Doubt.Unknown;
         if (_doubt is { } commit && found == commit.End)
@@ -313,7 +330,8 @@ public sealed class PostgresLogStore : ILogStore
         _session = session;
         _logId = session.LogId;
         OpeningFsync = session.OpeningCommit;
-        _upkeep.Begin(memory);
+        _memoryId = memory.Id;
+        _upkeep.Begin();
         Position = (session.LogId, session.End);
         return doubt;
     }

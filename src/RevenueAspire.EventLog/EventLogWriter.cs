@@ -28,14 +28,15 @@ public sealed class EventLogWriter : IAsyncDisposable
     /// <summary>Everything before this offset of <see cref="LogId"/> is durable.</summary>
     public long DurableMark => _store.DurableMark;
 
-    /// <summary>Which idempotency keys are remembered.</summary>
-    public KeyMemory Keys => _store.Keys;
-
     /// <summary>How long the store took to make something durable when the log was opened; zero when it refused.</summary>
     public TimeSpan OpeningFsync => _store.OpeningFsync;
 
     /// <summary>Between two calls of <see cref="RemoveAppliedAsync"/>.</summary>
     public TimeSpan RemovalInterval => _store.RemovalInterval;
+
+    /// <summary>Reads which idempotency keys are remembered now. Its id is empty before the store was reached for the first time.</summary>
+    /// <exception cref="IOException">The store cannot be asked at present.</exception>
+    public ValueTask<KeyMemory> ReadKeysAsync(CancellationToken cancellationToken) => _store.ReadKeysAsync(cancellationToken);
 
     /// <summary>Receipt of the latest append that became durable since the log was opened; null before the first.</summary>
     public Receipt? LastReceipt => _intake.LastReceipt;

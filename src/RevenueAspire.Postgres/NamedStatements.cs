@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using Npgsql;
 
 namespace RevenueAspire.Postgres;
@@ -6,7 +7,7 @@ namespace RevenueAspire.Postgres;
 /// <summary>Decides whether a statement may be prepared by name. Thread-safe.</summary>
 /// <remarks>
 /// A pooler in transaction mode gives each transaction another session of the server, where a name is unknown (26000) or taken (42P05).
-/// <see cref="SessionCheck"/> recognises a pooler by the process id that it reports, or by No Reset On Close=true in the connection string.
+/// <see cref="SessionCheck"/> recognises a pooler by the process id that it reports. No Reset On Close=true in the user's connection string declares one.
 /// The first error of that kind also ends named statements, for a pooler that was not recognised.
 /// </remarks>
 public static class NamedStatements
@@ -39,6 +40,19 @@ public static class NamedStatements
     internal static void Disable() => _disabled = true;
 
     internal static void AddPooler(NpgsqlConnection connection) => Poolers[(connection.Host, connection.Port)] = true;
+
+    /// <summary>Adds each host of a connection string, written as the driver reads them.</summary>
+    internal static void AddPooler(NpgsqlConnectionStringBuilder declared)
+    {
+        foreach (var entry in declared.Host!.Split(','))
+        {
+            // The colons of an IPv6 address separate no port, unless it is in brackets.
+            var colon = entry.LastIndexOf(':');
+            var hasPort = colon > 0 && (entry.IndexOf(':') == colon || entry[colon - 1] == ']');
+            var port = hasPort && int.TryParse(entry.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var named) ? named : declared.Port;
+            Poolers[(hasPort ? entry[..colon] : entry, port)] = true;
+        }
+    }
 
     private static bool MayPrepare(NpgsqlConnection connection) => !IsPooler(connection);
 }

@@ -78,8 +78,7 @@ public static class SessionCheck
     /// <summary>Returns whether the session is read-only, so that the cause must be asked for.</summary>
     private static bool Check(NpgsqlConnection connection, Seen seen)
     {
-        // A user whose pooler passes the server's process id on says so with the setting that every pooler in transaction mode needs.
-        if (seen.ProcessId != connection.ProcessID || new NpgsqlConnectionStringBuilder(connection.ConnectionString).NoResetOnClose)
+        if (seen.ProcessId != connection.ProcessID)
         {
             NamedStatements.AddPooler(connection);
         }

@@ -59,6 +59,9 @@ internal sealed class FakeApi : IAsyncDisposable
     /// <summary>Whether /health tells of the log.</summary>
     public bool TellsLog { get; set; } = true;
 
+    /// <summary>So many of the next readings of /health find the log unreadable, as while the database is away.</summary>
+    public int UnreadableReads { get; set; }
+
     public int MaxInFlight { get; private set; }
 
     public int MaxBatchBytes { get; set; } = 32 << 20;
@@ -103,6 +106,12 @@ internal sealed class FakeApi : IAsyncDisposable
         lock (_gate)
         {
             HealthReads++;
+            if (UnreadableReads > 0)
+            {
+                UnreadableReads--;
+                return context.Response.WriteAsync("""{"status":"Healthy","checks":{"log":{"status":"Healthy","data":{}}}}""");
+            }
+
             return context.Response.WriteAsync(TellsLog
                 ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom, keyWindow = KeyWindow, keysShared = KeysShared } } } })
                 : """{"status":"Healthy"}""");

@@ -316,6 +316,20 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
+    public async Task A_log_that_cannot_be_read_at_present_is_waited_for()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var file = _client.Write("a.jsonl", SendHarness.Events(40));
+        api.UnreadableReads = 1;
+        await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
+        Assert.Contains("cannot read its log at present", _client.Error, StringComparison.Ordinal);
+
+        api.UnreadableReads = 1;
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
+        Assert.Equal(SendHarness.Events(40).Order(), api.Records.Order());
+    }
+
+    [Fact]
     public async Task An_api_whose_health_does_not_tell_is_sent_to_but_not_resumed()
     {
         await using var api = await FakeApi.StartAsync();

@@ -66,6 +66,28 @@ public sealed class SessionCheckTests
         }
     }
 
+    [Fact]
+    public async Task A_long_statement_comes_whole_through_a_pooler_that_has_few_sessions()
+    {
+        var program = PgBouncer.Find();
+        Assert.SkipWhen(program is null, "This machine has no pgbouncer (apt-get install pgbouncer).");
+        await using var pooler = new PgBouncer(program!, await TestPostgres.CreateDatabaseAsync()) { PoolSize = 2 };
+        await pooler.StartAsync();
+        await using var source = Source(pooler.ConnectionString);
+
+        // Longer than the pooler's buffer: a reset before the statement would let it give the session to another client within the statement.
+        var statement = $"select '{new string('w', 60_000)}'";
+        await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
+        {
+            for (var i = 0; i < 50; i++)
+            {
+                await using var command = source.CreateCommand(statement);
+                command.CommandTimeout = 10;
+                Assert.Equal(60_000, (await command.ExecuteScalarAsync() as string)?.Length);
+            }
+        }));
+    }
+
     private static NpgsqlDataSource Source(string connectionString) =>
         new ConfigurationBuilder().AddInMemoryCollection([new("ConnectionStrings:revenuedb", connectionString)]).Build().BuildRevenueDatabase("Reader");
 

@@ -65,15 +65,21 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         try
         {
             var body = await ReadBodyAsync(response, buffer, MaxAnswerBytes, cancellationToken);
-            // An API whose log cannot be written answers 503, but tells its state all the same.
-            var state = LogState.Parse(body);
+            // An API whose log cannot be written answers 503, but includes its state.
+            var (state, isApi) = LogState.Parse(body);
             if (state is not null)
             {
                 return (state, null);
             }
 
             var status = response.StatusCode;
-            return (null, IsTransient(status) ? new Answer(AnswerKind.TryAgain) { Detail = $"it answers {(int)status}", RetryAfter = RetryAfterHeader.Read(response.Headers) } : Impossible(response));
+            return (null, isApi || IsTransient(status)
+                ? new Answer(AnswerKind.TryAgain)
+                {
+                    Detail = status == HttpStatusCode.OK ? "it cannot read its log at present" : $"it answers {(int)status}",
+                    RetryAfter = RetryAfterHeader.Read(response.Headers),
+                }
+                : Impossible(response));
         }
         finally
         {

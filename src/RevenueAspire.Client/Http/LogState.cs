@@ -10,30 +10,35 @@ namespace RevenueAspire.Client.Http;
 /// <param name="KeysShared">Whether several processes, with a log each, share the keys: then receipts may be of any log, and their offsets are no positions among the keys.</param>
 internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom, long? KeyWindow, bool KeysShared = false)
 {
-    /// <summary>Reads <c>checks.log.data</c>; null when the body has none.</summary>
-    public static LogState? Parse(ReadOnlyMemory<byte> json)
+    /// <summary>Reads <c>checks.log.data</c>.</summary>
+    /// <returns>The state, or null; and whether this is the health of an API that can tell it, though it may not know it at present.</returns>
+    public static (LogState? State, bool IsApi) Parse(ReadOnlyMemory<byte> json)
     {
         try
         {
             using var document = JsonDocument.Parse(json);
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("checks", out var checks)
-                && checks.TryGetProperty("log", out var log)
-                && log.TryGetProperty("data", out var data)
-                && data.TryGetProperty("id", out var id) && Guid.TryParse(id.GetString(), out var logId)
+            if (document.RootElement.ValueKind != JsonValueKind.Object
+                || !document.RootElement.TryGetProperty("checks", out var checks)
+                || !checks.TryGetProperty("log", out var log)
+                || !log.TryGetProperty("data", out var data))
+            {
+                return default;
+            }
+
+            return data.TryGetProperty("id", out var id) && Guid.TryParse(id.GetString(), out var logId)
                 && data.TryGetProperty("durableMark", out var mark) && mark.TryGetInt64(out var durableMark)
                 && data.TryGetProperty("keysFrom", out var keys) && keys.TryGetInt64(out var keysFrom)
-                ? new LogState(
+                ? (new LogState(
                     logId,
                     durableMark,
                     keysFrom,
                     data.TryGetProperty("keyWindow", out var window) && window.TryGetInt64(out var keyWindow) ? keyWindow : null,
-                    data.TryGetProperty("keysShared", out var shared) && shared.ValueKind == JsonValueKind.True)
-                : null;
+                    data.TryGetProperty("keysShared", out var shared) && shared.ValueKind == JsonValueKind.True), true)
+                : (null, true);
         }
         catch (Exception exception) when (exception is JsonException or InvalidOperationException)
         {
-            return null;
+            return default;
         }
     }
 }

@@ -177,7 +177,7 @@ internal sealed class LogSession : IAsyncDisposable
     /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all processes commit one after the other.</summary>
     public Task NotifyAsync(CancellationToken cancellationToken) => ExecuteAsync($"notify {PostgresLogs.Channel}", cancellationToken);
 
-    /// <summary>Which keys the database remembers: over this connection, since the others may all be taken by readers.</summary>
+    /// <summary>Which keys the database remembers.</summary>
     public Task<KeyMemory> ReadMemoryAsync(CancellationToken cancellationToken) => PostgresLogs.ReadMemoryAsync(_connection, cancellationToken);
 
     /// <summary>Says that the process lives.</summary>

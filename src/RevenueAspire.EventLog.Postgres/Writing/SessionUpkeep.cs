@@ -3,54 +3,30 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
-/// <summary>What a session does besides commits: it notifies the processors, shows that its process lives, and reads which keys are remembered. Of the writer's thread, except <see cref="Keys"/>.</summary>
+/// <summary>What a session does besides commits: it notifies the processors, and shows that its process lives. Of the writer's thread.</summary>
 internal sealed class SessionUpkeep(TimeSpan aliveInterval)
 {
     /// <summary>Between two notifications of the processors at least.</summary>
     private static readonly TimeSpan NotifyInterval = TimeSpan.FromMilliseconds(10);
 
-    private readonly Lock _gate = new();
-    private KeyMemory _keys;
     private long _aliveAt;
     private long _notifiedAt;
-    private long _keysAt;
     private bool _mustNotify;
-
-    /// <summary>Which keys the database remembers, as of at most a few seconds ago: clients rely on what health reports of keys. Thread-safe.</summary>
-    public KeyMemory Keys
-    {
-        get
-        {
-            lock (_gate)
-            {
-                return _keys;
-            }
-        }
-
-        private set
-        {
-            lock (_gate)
-            {
-                _keys = value;
-            }
-        }
-    }
 
     /// <summary>Time until <see cref="RunAsync"/> has something to do.</summary>
     public TimeSpan Due
     {
         get
         {
-            var due = TimeSpan.FromTicks(Math.Min(Left(_keysAt, aliveInterval).Ticks, Left(_aliveAt, aliveInterval).Ticks));
+            var due = Left(_aliveAt, aliveInterval);
             return _mustNotify && Left(_notifiedAt, NotifyInterval) is var notify && notify < due ? notify : due;
         }
     }
 
     /// <summary>A session was opened.</summary>
-    public void Begin(KeyMemory keys)
+    public void Begin()
     {
-        Keys = keys;
-        _aliveAt = _notifiedAt = _keysAt = Stopwatch.GetTimestamp();
+        _aliveAt = _notifiedAt = Stopwatch.GetTimestamp();
         _mustNotify = true;
     }
 
@@ -65,12 +41,6 @@ internal sealed class SessionUpkeep(TimeSpan aliveInterval)
         {
             (_mustNotify, _notifiedAt) = (false, Stopwatch.GetTimestamp());
             await session.NotifyAsync(stop).ConfigureAwait(false);
-        }
-
-        if (Left(_keysAt, aliveInterval) <= TimeSpan.Zero)
-        {
-            _keysAt = Stopwatch.GetTimestamp();
-            Keys = await session.ReadMemoryAsync(stop).ConfigureAwait(false);
         }
 
         if (Left(_aliveAt, aliveInterval) <= TimeSpan.Zero)

@@ -89,7 +89,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     string ILogStore.Name => Directory;
 
-    KeyMemory ILogStore.Keys => new(LogId, KeysFrom, DurableMark);
+    ValueTask<KeyMemory> ILogStore.ReadKeysAsync(CancellationToken cancellationToken) => ValueTask.FromResult(new KeyMemory(LogId, KeysFrom, DurableMark));
 
     string? ILogStore.OpeningError => OpeningError;
 

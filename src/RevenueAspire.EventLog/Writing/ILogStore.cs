@@ -12,9 +12,6 @@ internal interface ILogStore
     /// <summary>Everything before this offset of <see cref="LogId"/> is durable. Thread-safe.</summary>
     long DurableMark { get; }
 
-    /// <summary>Which idempotency keys are remembered. Thread-safe.</summary>
-    KeyMemory Keys { get; }
-
     /// <summary>How long the medium took to make something durable when the log was opened. Thread-safe.</summary>
     TimeSpan OpeningFsync { get; }
 
@@ -53,6 +50,10 @@ internal interface ILogStore
 
     /// <summary>Describes an exception of this store.</summary>
     StoreFailure Describe(Exception exception);
+
+    /// <summary>Reads which idempotency keys are remembered now: an older answer would look like an older copy of the log. Thread-safe.</summary>
+    /// <exception cref="IOException">The medium cannot be asked at present.</exception>
+    ValueTask<KeyMemory> ReadKeysAsync(CancellationToken cancellationToken);
 
     /// <summary>Looks a receipt up. Thread-safe.</summary>
     ValueTask<ReceiptLookup> LookUpAsync(Receipt receipt, CancellationToken cancellationToken);
