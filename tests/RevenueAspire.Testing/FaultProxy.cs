@@ -192,8 +192,7 @@ public sealed class FaultProxy : IAsyncDisposable
             try
             {
                 await connection.Server.ConnectAsync(_servers[(uint)Interlocked.Increment(ref _next) % _servers.Length], _stop.Token);
-                var answers = RelayAnswersAsync(connection);
-                await Task.WhenAny(answers, RelayRequestsAsync(connection, answers));
+                await Task.WhenAny(RelayRequestsAsync(connection), RelayAnswersAsync(connection));
             }
             catch (Exception broken) when (broken is OperationCanceledException or IOException or SocketException or ObjectDisposedException or InvalidOperationException)
             {
@@ -201,7 +200,7 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
-    private async Task RelayRequestsAsync(Connection connection, Task answers)
+    private async Task RelayRequestsAsync(Connection connection)
     {
         var (client, server) = (connection.Client.GetStream(), connection.Server.GetStream());
         var buffer = new byte[1 << 16];
@@ -209,16 +208,10 @@ public sealed class FaultProxy : IAsyncDisposable
         {
             await HoldUpAsync();
             Cut? cut = number == connection.CutAt.Request ? connection.CutAt.Cut : Take(ref _requestsToCut) ? _cut : null;
-            connection.LosesAnswer = cut == Cut.AfterAnswer;
+            connection.LosesAnswer |= cut == Cut.AfterAnswer;
             var passed = cut switch { Cut.BeforeRequest => 0, Cut.WithinRequest => (read + 1) / 2, _ => read };
             await server.WriteAsync(buffer.AsMemory(0, passed), _stop.Token);
-            if (cut == Cut.AfterAnswer)
-            {
-                await answers;
-                return;
-            }
-
-            if (cut is not null)
+            if (cut is not (null or Cut.AfterAnswer))
             {
                 Interlocked.Increment(ref _cutsDone);
                 return;
