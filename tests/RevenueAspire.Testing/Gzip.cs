@@ -1,16 +1,17 @@
 using System.IO.Compression;
 using System.Text;
 
-namespace RevenueAspire.Api.Tests.Support;
+namespace RevenueAspire.Testing;
 
-internal static class Gzip
+/// <summary>One gzip member.</summary>
+public static class Gzip
 {
     public static byte[] Compress(string text) => Compress(Encoding.UTF8.GetBytes(text));
 
-    public static byte[] Compress(byte[] bytes)
+    public static byte[] Compress(byte[] bytes, CompressionLevel level = CompressionLevel.Fastest)
     {
         using var compressed = new MemoryStream();
-        using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest))
+        using (var gzip = new GZipStream(compressed, level))
         {
             gzip.Write(bytes);
         }

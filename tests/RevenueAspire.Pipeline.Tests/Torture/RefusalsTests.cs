@@ -2,7 +2,7 @@ using Npgsql;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Stage;
 
-namespace RevenueAspire.Torture.Tests;
+namespace RevenueAspire.Pipeline.Tests.Torture;
 
 /// <summary>A service that ends by itself is a violation, unless it refuses, at its start, the setting that a fault made.</summary>
 public sealed class RefusalsTests

@@ -1,7 +1,7 @@
 using RevenueAspire.Torture.Checks;
 using RevenueAspire.Torture.Soak;
 
-namespace RevenueAspire.Torture.Tests;
+namespace RevenueAspire.Pipeline.Tests.Torture;
 
 /// <summary>The soak's verdict: an hour of samples, one in ten seconds, of services that are well and of services that leak.</summary>
 public sealed class GrowthCheckTests

@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Checks;
 using RevenueAspire.Torture.Load;
 using RevenueAspire.Torture.Stage;
 
-namespace RevenueAspire.Torture.Tests;
+namespace RevenueAspire.Pipeline.Tests.Torture;
 
 /// <summary>The checker of the tables sees what is wrong in a real ledger, and nothing in one that is right.</summary>
 public sealed class LedgerCheckTests : IAsyncLifetime

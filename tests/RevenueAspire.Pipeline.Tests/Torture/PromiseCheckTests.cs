@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
 using RevenueAspire.Torture.Load;
 
-namespace RevenueAspire.Torture.Tests;
+namespace RevenueAspire.Pipeline.Tests.Torture;
 
 /// <summary>The checker of the log sees each way in which a promise can be broken, and nothing in a log that keeps them.</summary>
 public sealed class PromiseCheckTests
