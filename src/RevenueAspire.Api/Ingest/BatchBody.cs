@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.IO.Compression;
 using System.IO.Pipelines;
-using System.Security.Cryptography;
 using RevenueAspire.Api.Hosting;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Ingest;
 
@@ -30,11 +30,7 @@ internal static class BatchBody
 {
     private const int InflateBufferBytes = 64 << 10;
 
-    /// <summary>What the last member of every gzip body inflates to: we put it there. The framework silently ignores whatever follows a member and does not
-    /// look like another, a damaged second member too; only when this comes out was everything before it inflated. Random, so that no client can write
-    /// it.</summary>
-    private static readonly byte[] EndMarker = RandomNumberGenerator.GetBytes(16);
-    private static readonly byte[] EndMember = Compress(EndMarker);
+    private static readonly GzipEndMarker EndMarker = new();
 
     /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework,
     /// before the first inflation.</summary>
@@ -98,7 +94,7 @@ internal static class BatchBody
 
     private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes)
     {
-        await using var inflated = new GZipStream(new PipeStream(request.BodyReader, EndMember), CompressionMode.Decompress);
+        await using var inflated = new GZipStream(new PipeStream(request.BodyReader, EndMarker.Member), CompressionMode.Decompress);
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
         try
         {
@@ -107,7 +103,7 @@ internal static class BatchBody
             while ((count = await inflated.ReadAsync(buffer.AsMemory(held))) > 0)
             {
                 var have = held + count;
-                var sure = Math.Max(0, have - EndMarker.Length);
+                var sure = Math.Max(0, have - EndMarker.Content.Length);
                 if (Check(lines.Length + sure, reservation, maxBytes) is { } end)
                 {
                     return end;
@@ -118,7 +114,7 @@ internal static class BatchBody
                 buffer.AsSpan(sure, held).CopyTo(buffer);
             }
 
-            return buffer.AsSpan(0, held).SequenceEqual(EndMarker) ? BatchRead.Complete : BatchRead.BadGzip;
+            return buffer.AsSpan(0, held).SequenceEqual(EndMarker.Content) ? BatchRead.Complete : BatchRead.BadGzip;
         }
         catch (InvalidDataException)
         {
@@ -133,17 +129,6 @@ internal static class BatchBody
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
-    }
-
-    private static byte[] Compress(byte[] bytes)
-    {
-        using var compressed = new MemoryStream();
-        using (var gzip = new GZipStream(compressed, CompressionLevel.NoCompression))
-        {
-            gzip.Write(bytes);
-        }
-
-        return compressed.ToArray();
     }
 
     private static BatchRead? Check(long length, BatchMemory.Reservation reservation, int maxBytes) =>
