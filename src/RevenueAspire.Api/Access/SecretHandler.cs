@@ -10,8 +10,8 @@ namespace RevenueAspire.Api.Access;
 
 /// <summary>Authenticates a request by the secret in its Authorization header: the roles are the policies that the secret grants.</summary>
 /// <remarks>The base class logs a line per refused request, which is one too many in a flood: it gets no logger.</remarks>
-internal sealed class SecretHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, AccessControl access, IngestMetrics metrics)
-    : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, encoder)
+internal sealed class SecretHandler(IOptionsMonitor<AuthenticationSchemeOptions> options, AccessControl access, IngestMetrics metrics)
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, UrlEncoder.Default)
 {
     public const string SchemeName = "Secret";
 
@@ -55,7 +55,10 @@ internal static class AccessPolicies
     public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<AccessControl>();
-        builder.Services.AddAuthentication().AddScheme<AuthenticationSchemeOptions, SecretHandler>(SecretHandler.SchemeName, configureOptions: null);
+
+        // AddAuthentication also adds data protection, which writes a key below the home directory at start.
+        builder.Services.AddAuthenticationCore(authentication => authentication.AddScheme<SecretHandler>(SecretHandler.SchemeName, displayName: null));
+        builder.Services.AddTransient<SecretHandler>();
         builder.Services.AddAuthorizationBuilder().AddPolicy(Send, policy => policy.RequireRole(Send)).AddPolicy(Read, policy => policy.RequireRole(Read));
         return builder;
     }

@@ -93,6 +93,20 @@ public sealed class StartupTests : IDisposable
         Assert.Equal("Degraded", (await api.GetAsync("/health")).Expect(HttpStatusCode.OK).Json.GetProperty("status").GetString());
     }
 
+    /// <summary>Libraries that are part of an authentication by default keep a key there.</summary>
+    [Fact]
+    public async Task A_start_writes_nothing_to_the_home_directory()
+    {
+        var home = Directory.CreateDirectory(_directory.File("home")).FullName;
+        var url = $"http://127.0.0.1:{FreePort.Next()}";
+        await using var process = ServiceProcess.Start(Api, [.. Valid, "--urls=" + url], new Dictionary<string, string?> { ["HOME"] = home });
+
+        await process.WaitForUrlAsync(url + "/health");
+
+        Assert.Equal(0, await process.TerminateAsync());
+        Assert.Empty(Directory.EnumerateFileSystemEntries(home));
+    }
+
     [Fact]
     public async Task Outside_development_a_secret_must_be_set()
     {
