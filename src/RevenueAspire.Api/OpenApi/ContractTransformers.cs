@@ -129,8 +129,11 @@ internal static class ContractTransformers
         Properties = new Dictionary<string, IOpenApiSchema>
         {
             ["userId"] = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, Description = "1 to 256 bytes of UTF-8 without U+0000." },
-            ["name"] = new OpenApiSchema { Type = JsonSchemaType.String,
-                Description = "add_revenue or subtract_revenue, or what the section EventTypes says." },
+            ["name"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.String,
+                Description = "add_revenue or subtract_revenue, or what the section EventTypes says."
+            },
             ["value"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "Without fraction and exponent; may be negative." },
         },
         AdditionalPropertiesAllowed = true,
@@ -163,10 +166,16 @@ internal static class ContractTransformers
                     Type = JsonSchemaType.Object,
                     Properties = new Dictionary<string, IOpenApiSchema>
                     {
-                        ["status"] = new OpenApiSchema { Type = JsonSchemaType.String,
-                            Enum = [JsonValue.Create("Healthy"), JsonValue.Create("Degraded"), JsonValue.Create("Unhealthy")] },
-                        ["checks"] = new OpenApiSchema { Type = JsonSchemaType.Object,
-                            Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom, keyWindow." },
+                        ["status"] = new OpenApiSchema
+                        {
+                            Type = JsonSchemaType.String,
+                            Enum = [JsonValue.Create("Healthy"), JsonValue.Create("Degraded"), JsonValue.Create("Unhealthy")]
+                        },
+                        ["checks"] = new OpenApiSchema
+                        {
+                            Type = JsonSchemaType.Object,
+                            Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom, keyWindow."
+                        },
                     },
                 },
             },

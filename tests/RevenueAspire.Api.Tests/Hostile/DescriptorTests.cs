@@ -91,7 +91,8 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
         var start = new ProcessStartInfo(
-            "prlimit", ["--nofile=256", "dotnet", Repository.Executable("RevenueAspire.Api"), "--urls=http://127.0.0.1:0"]) { RedirectStandardError = true };
+            "prlimit", ["--nofile=256", "dotnet", Repository.Executable("RevenueAspire.Api"), "--urls=http://127.0.0.1:0"])
+        { RedirectStandardError = true };
         using var process = Process.Start(start)!;
 
         var error = await process.StandardError.ReadToEndAsync();

@@ -51,7 +51,8 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
             var started = Stopwatch.GetTimestamp();
             using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent")
             {
-                Content = ApiHost.Body(Sample.Add("user1", i), "application/json"), Headers = { ConnectionClose = true },
+                Content = ApiHost.Body(Sample.Add("user1", i), "application/json"),
+                Headers = { ConnectionClose = true },
             };
             request.Headers.TryAddWithoutValidation("Authorization", "s");
             using var response = await client.SendAsync(request);
