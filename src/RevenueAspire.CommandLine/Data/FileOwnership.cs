@@ -18,7 +18,8 @@ internal static partial class FileOwnership
     private const int DirectoryType = 0x4000;
     private const int WritableByOthers = 0x12;
 
-    /// <summary>Why the path itself (links are not followed) is not a directory of this user that only this user can write to, or null. Linux; elsewhere null.</summary>
+    /// <summary>Why the path itself (links are not followed) is not a directory of this user that only this user can write to, or null. Linux; elsewhere
+    /// null.</summary>
     /// <exception cref="IOException">The path cannot be read.</exception>
     public static string? FindDirectoryProblem(string path)
     {
