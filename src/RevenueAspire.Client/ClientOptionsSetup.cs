@@ -17,7 +17,8 @@ internal static class ClientOptionsSetup
     public static void AddServiceSecret(this IServiceCollection services, IHostEnvironment environment)
     {
         services.PostConfigure<ClientOptions>(options => options.Secret ??= environment.IsDevelopment() ? ClientOptions.DevelopmentSecret : null);
-        services.AddOptions<ClientOptions>().Validate(options => options.Secret is not null, "Client:Secret is not set. Set it to one of the API's Ingest:Secrets.");
+        services.AddOptions<ClientOptions>().Validate(
+            options => options.Secret is not null, "Client:Secret is not set. Set it to one of the API's Ingest:Secrets.");
     }
 
     /// <summary>The annotations' own messages, which name the setting, without the library's text around them.</summary>
