@@ -35,7 +35,8 @@ internal static partial class Wrk
     {
         var path = Path.Combine(AppContext.BaseDirectory, "Ingest", script);
         string[] load = ["-t1", $"-c{Amounts.Connections(connections)}", $"-d{Amounts.Seconds(seconds)}s", "--timeout", Patience, "--latency"];
-        var run = await Cli.Wrap("wrk").WithArguments([.. load, "-s", path, url, "--", .. arguments]).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync();
+        var run = await Cli.Wrap("wrk").WithArguments([.. load, "-s", path, url, "--", .. arguments]).WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync();
         var output = run.StandardOutput;
         if (!run.IsSuccess || output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
         {

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using Npgsql;
 using RevenueAspire.Testing;
@@ -11,11 +12,18 @@ internal static class IdleCost
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(Amounts.Seconds(5));
 
     /// <summary>Measures for so many seconds. A transaction is one statement here.</summary>
-    /// <remarks>A log in files is followed whether its API runs or not. One in Postgres is only while it does: there the API's own statements are counted as well.</remarks>
+    /// <remarks>
+    /// A log in files is followed whether its API runs or not. One in Postgres is only while it does: there the API's own statements are counted as
+    /// well.
+    /// </remarks>
     public static async Task MeasureAsync(string database, string engine, int processors, int seconds)
     {
         using var data = new TempDirectory();
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret", ["EventLog__Engine"] = engine };
+        var environment = new Dictionary<string, string?>
+        {
+            ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path,
+            ["Ingest__Secrets"] = "secret", ["EventLog__Engine"] = engine,
+        };
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
         await api.WaitForUrlAsync(url + "/health");
@@ -41,8 +49,10 @@ internal static class IdleCost
             await Task.Delay(TimeSpan.FromSeconds(seconds));
             var (transactionsAfter, timeAfter) = (await TransactionsAsync(database), ProcessorTime(services));
             var elapsed = Stopwatch.GetElapsedTime(began).TotalSeconds;
-            Console.WriteLine(FormattableString.Invariant(
-                $"{processors} idle processors, {elapsed:0} s: {(transactionsAfter - transactions) / elapsed:0.00} transactions/s, {(timeAfter - time).TotalSeconds / elapsed / processors * 100:0.00} % of a core each"));
+            Console.WriteLine(string.Create(
+                CultureInfo.InvariantCulture,
+                $"{processors} idle processors, {elapsed:0} s: {(transactionsAfter - transactions) / elapsed:0.00} transactions/s, "
+                    + $"{(timeAfter - time).TotalSeconds / elapsed / processors * 100:0.00} % of a core each"));
         }
         finally
         {
