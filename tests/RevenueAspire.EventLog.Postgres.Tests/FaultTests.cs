@@ -54,7 +54,7 @@ public sealed class FaultTests
         var log = await database.OpenAsync();
         var first = await PostgresLog.AppendAsync(log, "a");
         await database.ExecuteAsync("update event_log set alive_until = now() - interval '1 second'");
-        Assert.Equal(1, await PostgresLogCare.CloseEndedAsync(database.Database, CancellationToken.None));
+        Assert.Equal(1, await PostgresLogRetention.CloseEndedAsync(database.Database, CancellationToken.None));
 
         var second = await Eventually.GetAsync<object>(async () => await PostgresLog.AppendAsync(log, "b") is { Status: AppendStatus.Appended } result ? result : null);
 

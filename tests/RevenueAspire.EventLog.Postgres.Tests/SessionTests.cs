@@ -32,7 +32,7 @@ public sealed class SessionTests
         await using var database = await PostgresLog.CreateAsync();
         await using var proxy = new FaultProxy(database.ConnectionString);
         await using var through = Through(database, proxy, "Command Timeout=1;Cancellation Timeout=200;Timeout=1");
-        await using var log = PostgresLogStore.StartWriter(through, new EventLogOptions(), new Complaints(), Soon, doubtPatience: Soon);
+        await using var log = PostgresLogStore.StartWriter(through, new EventLogOptions(), new Complaints(), Soon, inDoubtTimeout: Soon);
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         proxy.HoldFromNextAppend();
         var doubtful = PostgresLog.AppendAsync(log, "a", "key");
@@ -57,7 +57,7 @@ public sealed class SessionTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
-        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMinutes(1), doubtPatience: Soon);
+        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMinutes(1), inDoubtTimeout: Soon);
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         await PostgresLog.AppendAsync(log, "a", "first");
         await using var other = await database.Database.OpenConnectionAsync();

@@ -20,14 +20,14 @@ internal sealed class CommandServices(ProcessorOptions options, EventTypes types
     public EventTypes Types { get; } = types;
 
     /// <summary>The ledger's database.</summary>
-    /// <exception cref="StartupException">It is not configured.</exception>
+    /// <exception cref="UserErrorException">It is not configured.</exception>
     public NpgsqlDataSource Database => _database ??= buildDatabase();
 
     /// <summary>Gives up after <see cref="ProcessorOptions.RetrySeconds"/>.</summary>
     public DatabaseRetry Retry => _retry ??= new DatabaseRetry(TimeSpan.FromSeconds(Options.RetrySeconds), TimeProvider.System, new CommandLogger<DatabaseRetry>(), Database);
 
     public ApplyServices Applying => _applying ??= new ApplyServices(
-        new SourceRegistry(Database), new RangeStore(Database), Retry, Types, Options, new ProcessorMetrics(_meters), new CommandLogger<ApplyServices>());
+        Database, Retry, Types, Options, new ProcessorMetrics(_meters), new CommandLogger<ApplyServices>());
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

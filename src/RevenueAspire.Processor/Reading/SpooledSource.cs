@@ -10,16 +10,16 @@ internal static class SpooledSource
     public static bool IsStandardInput(string path) => path == SpoolFile.StandardInput;
 
     /// <summary>Reads standard input to its end.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, or no space.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, or no space.</exception>
     public static async Task<FileSourceReader> ReadStandardInputAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
         await using var input = GuardedConsole.OpenStandardInput();
         var spool = await SpoolFile.CopyAsync(input, "standard input", Composition.SpoolDirectory(), cancellationToken).ConfigureAwait(false);
-        return FileSourceReader.FromSpool(SourceRegistry.Nameless, SourceRegistry.Nameless, spool, maxLineBytes);
+        return FileSourceReader.FromSpool(SourceRegistry.NoPath, SourceRegistry.NoPath, spool, maxLineBytes);
     }
 
     /// <summary>Inflates a file.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged, or no space.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged, or no space.</exception>
     public static async Task<FileSourceReader> InflateAsync(string path, int maxLineBytes, CancellationToken cancellationToken)
     {
         var packed = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);

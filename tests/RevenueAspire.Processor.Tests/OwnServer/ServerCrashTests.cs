@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Tests.Support;
 using RevenueAspire.Testing;
 
@@ -110,7 +111,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
             {
                 return await ledger.CountAsync("users_revenue");
             }
-            catch (Exception recovering) when (Ledger.LedgerErrors.IsTransient(recovering))
+            catch (Exception recovering) when (DatabaseErrors.IsTransient(recovering))
             {
                 return null;
             }

@@ -134,7 +134,7 @@ public sealed class ConcurrencyTests
 
         using var changed = FileSourceReader.Open(ledger.Write("other.jsonl", new EventFile().Add("a", 1).Add("b", 3).Bytes), options.MaxLineBytes);
         var source = await ledger.ScalarAsync<Guid>("select source_id from event_source");
-        using var run = new SourceRun(ledger.Services(options), changed, source, changed.ReadEnd(), new RunCounters());
+        using var run = new SourceApplier(ledger.Services(options), changed, source, changed.ReadEnd(), new RunCounters());
         var error = await Assert.ThrowsAsync<SourceStoppedException>(() => run.RunAsync(CancellationToken.None));
         Assert.Contains("have changed", error.Message, StringComparison.Ordinal);
         Assert.Empty(await ledger.BalancesAsync());
@@ -164,14 +164,14 @@ public sealed class ConcurrencyTests
         var services = ledger.Services(options);
         using var reader = FileSourceReader.Open(path, options.MaxLineBytes);
         var source = await ResolveAsync(ledger, reader);
-        var range = (await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), Guid.NewGuid(), TimeSpan.FromMilliseconds(300), CancellationToken.None))!;
+        var range = (await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), Guid.NewGuid(), TimeSpan.FromMilliseconds(300), CancellationToken.None))!;
 
         await ledger.ProcessAsync(path, options);
         await ledger.AssertBalancesAsync(file);
 
         // The holder wakes up, and finds its range gone at each step.
-        var lease = RangeLease.Keep(ledger.Ranges, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
-        var work = await services.Freezer.AggregateAsync(range, reader, FoldFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease);
+        var lease = RangeLease.Start(ledger.Database, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
+        var work = await services.Freezer.AggregateAsync(range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease);
         Assert.Null(work);
         await lease.DisposeAsync();
         await ledger.AssertBalancesAsync(file);
@@ -193,8 +193,8 @@ public sealed class ConcurrencyTests
         {
             var source = await ResolveAsync(ledger, reader);
             var owner = Guid.NewGuid();
-            var range = await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), owner, TimeSpan.FromMinutes(1), CancellationToken.None);
-            await ledger.Ranges.ReleaseAsync(range!.Id, owner, CancellationToken.None);
+            var range = await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), owner, TimeSpan.FromMinutes(1), CancellationToken.None);
+            await RangeClaims.ReleaseAsync(ledger.Database, range!.Id, owner, CancellationToken.None);
         }
 
         var error = await Assert.ThrowsAsync<SourceStoppedException>(() => ledger.ProcessAsync(early));
@@ -210,18 +210,18 @@ public sealed class ConcurrencyTests
         using var reader = FileSourceReader.Open(path, options.MaxLineBytes);
         var source = await ResolveAsync(ledger, reader);
         var owner = Guid.NewGuid();
-        var range = (await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), owner, options.Lease, CancellationToken.None))!;
-        await using var lease = RangeLease.Keep(ledger.Ranges, range.Id, owner, options.Lease, CancellationToken.None);
-        var work = (await services.Freezer.AggregateAsync(range, reader, FoldFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
+        var range = (await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), owner, options.Lease, CancellationToken.None))!;
+        await using var lease = RangeLease.Start(ledger.Database, range.Id, owner, options.Lease, CancellationToken.None);
+        var work = (await services.Freezer.AggregateAsync(range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
         foreach (var part in work.Range.Frozen!.Parts.Take(mergeParts))
         {
-            Assert.True(await ledger.Ranges.MergePartAsync(range.Id, part, work.Users, options.MergeBatchRows, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(ledger.Database, range.Id, part, work.Users, options.MergeBatchRows, CancellationToken.None));
         }
 
         return work.Range;
     }
 
-    private static async Task<EventSource> ResolveAsync(LedgerFixture ledger, FileSourceReader reader)
+    private static async Task<LedgerSource> ResolveAsync(LedgerFixture ledger, FileSourceReader reader)
     {
         var lengths = await ledger.Sources.KnownLengthsAsync(reader.ReadEnd(), CancellationToken.None);
         var digests = FileDigests.Compute(reader, lengths.Append(reader.ReadEnd()), _ => { }, CancellationToken.None);

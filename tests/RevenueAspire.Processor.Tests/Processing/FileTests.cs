@@ -1,4 +1,5 @@
 using System.Text;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Processor.Tests.Support;
 using RevenueAspire.Testing;

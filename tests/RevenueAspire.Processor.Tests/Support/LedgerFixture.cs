@@ -22,15 +22,12 @@ internal sealed class LedgerFixture : TestDatabase
         : base(connectionString)
     {
         Sources = new SourceRegistry(Database);
-        Ranges = new RangeStore(Database);
     }
 
     /// <summary>Made the meters of these <see cref="Services"/>: tells them from those of tests that run meanwhile.</summary>
     public IMeterFactory Meters => _metrics.GetRequiredService<IMeterFactory>();
 
     public SourceRegistry Sources { get; }
-
-    public RangeStore Ranges { get; }
 
     public TempDirectory Folder { get; } = new();
 
@@ -58,8 +55,7 @@ internal sealed class LedgerFixture : TestDatabase
     public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null, Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
     {
         var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
-        var (sources, ranges) = database is null ? (Sources, Ranges) : (new SourceRegistry(database), new RangeStore(database));
-        return new ApplyServices(sources, ranges, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(Meters), logger ?? NullLogger<ApplyServices>.Instance);
+        return new ApplyServices(database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(Meters), logger ?? NullLogger<ApplyServices>.Instance);
     }
 
     public string Write(string name, byte[] bytes)

@@ -36,7 +36,7 @@ public sealed class VerifyTotalsTests
         var file = new EventFile().Add("a", 1).Add("b", 2).Add("c", 4);
         var path = ledger.Write("a.jsonl", file.Bytes);
 
-        // The merge stops at b, so a is in the table, and nothing is folded.
+        // The merge stops at b, so a is in the table, and nothing is closed.
         await ledger.ExecuteAsync("alter table users_revenue add constraint no_b check (user_id <> 'b')");
         await Assert.ThrowsAsync<Npgsql.PostgresException>(() => ledger.ProcessAsync(path, new ProcessorOptions { MergeBatchRows = 1, Connections = 1 }));
         Assert.Equal(["a"], (await ledger.BalancesAsync()).Keys);
