@@ -106,8 +106,10 @@ public sealed class Installation : IAsyncDisposable
         await Eventually.GetAsync(
             async () =>
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post,
-                    "/liveEvent") { Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json") };
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent")
+                {
+                    Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json"),
+                };
                 request.Headers.Add("Idempotency-Key", key);
                 using var response = await Http.SendAsync(request);
                 var body = await response.Content.ReadAsStringAsync();

@@ -24,7 +24,10 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
     public string ConnectionString =>
         new NpgsqlConnectionStringBuilder
         {
-            Host = "127.0.0.1", Port = Port, Username = "postgres", Password = "any",
+            Host = "127.0.0.1",
+            Port = Port,
+            Username = "postgres",
+            Password = "any",
             Database = _server.Database,
         }.ConnectionString;
 

@@ -13,6 +13,9 @@ internal sealed record WrkResult(double RequestsPerSecond, TimeSpan P99);
 /// <summary>Drives a server with wrk: one thread, keep-alive connections, no pipelining.</summary>
 internal static partial class Wrk
 {
+    /// <summary>The secret of the scripts' requests.</summary>
+    public const string Secret = "secret";
+
     /// <summary>An answer that takes longer is an error of the run; anything shorter is a latency, and shows as one.</summary>
     private const string Patience = "30s";
 

@@ -22,16 +22,13 @@ internal static class LiveLatency
     /// <summary>Measures both loads, so many seconds each, a line a run.</summary>
     public static async Task MeasureAsync(string database, string engine, int seconds, int runs)
     {
-        using var data = new TempDirectory();
-        var url = $"http://127.0.0.1:{FreePort.Next()}";
-        var environment = new Dictionary<string, string?>
+        await using var installation = new Installation(database)
         {
-            ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path,
-            ["Ingest__Secrets"] = "secret", ["EventLog__Engine"] = engine,
+            Settings = { ["EventLog__Engine"] = engine, ["Ingest__Secrets__1"] = Wrk.Secret },
         };
-        await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
-        await using var processor = ServiceProcess.Start("RevenueAspire.Processor", [], environment);
-        await api.WaitForUrlAsync(url + "/health");
+        await installation.StartApiAsync();
+        installation.StartProcessor();
+        var url = installation.ApiUrl;
         await SendAsync(url, database, Amounts.Seconds(3), perSecond: 1000);
         for (var run = 0; run < runs; run++)
         {
@@ -60,7 +57,7 @@ internal static class LiveLatency
     private static async Task<List<double>> SendAsync(string url, string database, int seconds, int perSecond)
     {
         using var client = new HttpClient { BaseAddress = new Uri(url) };
-        client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "secret");
+        client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", Wrk.Secret);
         var acknowledged = new ConcurrentQueue<(long Offset, long At)>();
         using var sent = new CancellationTokenSource();
         var watching = WatchAsync(database, acknowledged, sent.Token);

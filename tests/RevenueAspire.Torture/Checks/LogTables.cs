@@ -56,9 +56,11 @@ internal static class LogTables
     private static async Task ReadAsync(NpgsqlConnection connection, Guid id, long position, long end, List<LogRecord> records)
     {
         // A row may begin before the position: rows of a closed log are put together. It may lie behind the end that was seen: the log goes on.
-        await using var command =
-            new NpgsqlCommand("select from_offset, to_offset, encoding, crc, bytes from event_log_batch where log_id = $1 and to_offset > $2 and "
-                + "from_offset < $3 order by from_offset", connection)
+        const string sql = """
+            select from_offset, to_offset, encoding, crc, bytes from event_log_batch
+            where log_id = $1 and to_offset > $2 and from_offset < $3 order by from_offset
+            """;
+        await using var command = new NpgsqlCommand(sql, connection)
         {
             Parameters = { new() { Value = id }, new() { Value = position }, new() { Value = end } },
         };

@@ -34,7 +34,8 @@ internal sealed class FuzzRun : IDisposable
         (_installation, _violations) = (installation, violations);
         _http = new HttpClient
         {
-            BaseAddress = new Uri(installation.ApiUrl), DefaultRequestHeaders = { { "Authorization", Installation.Secret } },
+            BaseAddress = new Uri(installation.ApiUrl),
+            DefaultRequestHeaders = { { "Authorization", Installation.Secret } },
             Timeout = HangLimit,
         };
     }
@@ -88,8 +89,10 @@ internal sealed class FuzzRun : IDisposable
     {
         Interlocked.Increment(ref _requests);
         Interlocked.Add(ref _lines, request.IsBatch ? request.Events.Count + request.RejectedLines.Count : 1);
-        var message = new HttpRequestMessage(HttpMethod.Post,
-            request.IsBatch ? "/liveEvents?listed=1000" : "/liveEvent") { Content = new ByteArrayContent(request.Body) };
+        var message = new HttpRequestMessage(HttpMethod.Post, request.IsBatch ? "/liveEvents?listed=1000" : "/liveEvent")
+        {
+            Content = new ByteArrayContent(request.Body),
+        };
         message.Content.Headers.ContentType = random.Next(4) == 0 ? null : new MediaTypeHeaderValue(request.IsBatch ? "application/jsonl" : "application/json");
         message.Headers.TransferEncodingChunked = random.Next(4) == 0;
         if (request.IsGzip)
