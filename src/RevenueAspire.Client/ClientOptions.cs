@@ -19,22 +19,22 @@ internal sealed class ClientOptions : IValidatableObject
 
     /// <summary>The file that <c>/generateEvents</c> sends. A relative path counts from the program's folder, and from the current directory where there is no
     /// such file.</summary>
-    [Required(AllowEmptyStrings = false, ErrorMessage = "Client:File must name the file that /generateEvents sends.")]
+    [Required(AllowEmptyStrings = false, ErrorMessage = "must name the file that /generateEvents sends.")]
     public string File { get; set; } = "events.jsonl";
 
     /// <summary>Sends the file once after the start of the service. A journal remembers that it was sent.</summary>
     public bool SendOnStart { get; set; }
 
     /// <summary>Requests in flight at most.</summary>
-    [Range(1, Sending.SendLimits.Concurrency, ErrorMessage = "Client:Concurrency must be from 1 to 1024.")]
+    [Range(1, Sending.SendLimits.Concurrency, ErrorMessage = "must be from 1 to 1024.")]
     public int Concurrency { get; set; } = 64;
 
     /// <summary>Seconds after which a request without an answer is sent again.</summary>
-    [Range(1, 3600, ErrorMessage = "Client:RequestTimeoutSeconds must be from 1 to 3600.")]
+    [Range(1, 3600, ErrorMessage = "must be from 1 to 3600.")]
     public int RequestTimeoutSeconds { get; set; } = 30;
 
     /// <summary>Seconds that the API may be away, or ask to wait, before a run gives up.</summary>
-    [Range(1, 86400, ErrorMessage = "Client:GiveUpAfterSeconds must be from 1 to 86400.")]
+    [Range(1, 86400, ErrorMessage = "must be from 1 to 86400.")]
     public int GiveUpAfterSeconds { get; set; } = 60;
 
     /// <inheritdoc/>
@@ -42,12 +42,12 @@ internal sealed class ClientOptions : IValidatableObject
     {
         if (FindUrlProblem(Url) is { } url)
         {
-            yield return new ValidationResult($"Client:Url: {url}", [nameof(Url)]);
+            yield return new ValidationResult(url, [nameof(Url)]);
         }
 
         if (Secret is not null && FindSecretProblem(Secret) is { } secret)
         {
-            yield return new ValidationResult($"Client:Secret: {secret}", [nameof(Secret)]);
+            yield return new ValidationResult(secret, [nameof(Secret)]);
         }
     }
 
