@@ -13,10 +13,12 @@ internal sealed class ClientOptions : IValidatableObject
     /// <summary>The API's address: http or https, or a name for service discovery (<c>https+http://api</c>).</summary>
     public string Url { get; set; } = "http://localhost:8000";
 
-    /// <summary>Sent as the Authorization header. The service takes <c>secret</c> in Development when it is not set, and does not start without it elsewhere; <c>send</c> falls back to <c>secret</c>.</summary>
+    /// <summary>Sent as the Authorization header. The service takes <c>secret</c> in Development when it is not set, and does not start without it elsewhere;
+    /// <c>send</c> falls back to <c>secret</c>.</summary>
     public string? Secret { get; set; }
 
-    /// <summary>The file that <c>/generateEvents</c> sends. A relative path counts from the program's folder, and from the current directory where there is no such file.</summary>
+    /// <summary>The file that <c>/generateEvents</c> sends. A relative path counts from the program's folder, and from the current directory where there is no
+    /// such file.</summary>
     [Required(AllowEmptyStrings = false, ErrorMessage = "must name the file that /generateEvents sends.")]
     public string File { get; set; } = "events.jsonl";
 
@@ -53,7 +55,8 @@ internal sealed class ClientOptions : IValidatableObject
     public static string? FindUrlProblem(string url) =>
         // Before anything repeats it: it may hold a password.
         url.Contains('@') ? "an address holds no user name and password (nothing with @). The API's secret is given by --secret or Client:Secret." :
-        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" or "https+http" or "http+https" && uri.Host.Length > 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" or "https+http" or "http+https"
+            && uri.Host.Length > 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0
             ? null
             : $"'{url}' is not an address like http://localhost:8000.";
 

@@ -15,6 +15,7 @@ internal static class ClientOptionsSetup
     public static void AddServiceSecret(this IServiceCollection services, IHostEnvironment environment)
     {
         services.PostConfigure<ClientOptions>(options => options.Secret ??= environment.IsDevelopment() ? ClientOptions.DevelopmentSecret : null);
-        services.AddOptions<ClientOptions>().Validate(options => options.Secret is not null, "Client:Secret is not set. Set it to one of the API's Ingest:Secrets.");
+        services.AddOptions<ClientOptions>().Validate(
+            options => options.Secret is not null, "Client:Secret is not set. Set it to one of the API's Ingest:Secrets.");
     }
 }

@@ -10,7 +10,8 @@ namespace RevenueAspire.Pipeline.Tests.Torture;
 public sealed class LedgerCheckTests : IAsyncLifetime
 {
     // Where the user that Postgres runs as may enter.
-    private readonly DirectoryInfo _folder = Directory.CreateDirectory(Path.Combine(TestPostgres.DataRoot, "revenueaspire-test-" + Guid.NewGuid().ToString("N")));
+    private readonly DirectoryInfo _folder =
+        Directory.CreateDirectory(Path.Combine(TestPostgres.DataRoot, "revenueaspire-test-" + Guid.NewGuid().ToString("N")));
     private readonly List<string> _told = [];
     private PostgresHost _postgres = null!;
     private Installation _installation = null!;
@@ -41,9 +42,11 @@ public sealed class LedgerCheckTests : IAsyncLifetime
             "update users_revenue set revenue = revenue + 1 where user_id = (select min(user_id) from users_revenue)",
             "update users_revenue set revenue = revenue - 1 where user_id = (select min(user_id) from users_revenue)",
             ViolationKind.WrongBalance);
-        await WithAsync("insert into users_revenue (user_id, revenue) values ('nobody', 0)", "delete from users_revenue where user_id = 'nobody'", ViolationKind.WrongBalance);
+        await WithAsync("insert into users_revenue (user_id, revenue) values ('nobody', 0)", "delete from users_revenue where user_id = 'nobody'",
+            ViolationKind.WrongBalance);
         await WithAsync("update rejected_event set line = line + 1", "update rejected_event set line = line - 1", ViolationKind.Lost, ViolationKind.Other);
-        await WithAsync("update event_source_digest set sha256 = sha256 || '\\x00'", "update event_source_digest set sha256 = substr(sha256, 1, 32)", ViolationKind.Lost, ViolationKind.WrongBalance, ViolationKind.Other);
+        await WithAsync("update event_source_digest set sha256 = sha256 || '\\x00'", "update event_source_digest set sha256 = substr(sha256, 1, 32)",
+            ViolationKind.Lost, ViolationKind.WrongBalance, ViolationKind.Other);
         await AssertFindsAsync([]);
     }
 
