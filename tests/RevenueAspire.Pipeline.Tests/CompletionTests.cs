@@ -3,7 +3,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>The scripts complete what is typed, by asking the program, in the shells that are installed; that for PowerShell is at least understood by it.</summary>
+/// <summary>The scripts complete what is typed, by asking the program, in the shells that are installed; that for PowerShell is at least understood by
+/// it.</summary>
 public sealed class CompletionTests
 {
     [Theory]
@@ -43,7 +44,8 @@ public sealed class CompletionTests
             """
             set -x PATH $FOLDER $PATH
             RevenueAspire.Client completion fish | source
-            for typed in "RevenueAspire.Client se" "RevenueAspire.Client load --u" "RevenueAspire.Client load --skew z" "RevenueAspire.Client completion b" "RevenueAspire.Client send a-fi"
+            for typed in "RevenueAspire.Client se" "RevenueAspire.Client load --u" "RevenueAspire.Client load --skew z" \
+                    "RevenueAspire.Client completion b" "RevenueAspire.Client send a-fi"
                 echo (complete -C "$typed" | string split -f1 \t | string join ' ')
             end
             """;
@@ -54,7 +56,8 @@ public sealed class CompletionTests
         }
 
         // Files only where a command takes them.
-        var (code, output) = Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
+        var (code, output) =
+            Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
         Assert.Equal((0, "send\n--url --users\nzipf\nbash\na-file.jsonl\n"), (code, output));
     }
 
@@ -92,7 +95,8 @@ public sealed class CompletionTests
             """;
         using var directory = new TempDirectory();
         File.WriteAllText(directory.File("a-file.jsonl"), "");
-        var (code, output) = Run("zsh", ["-f", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path, ["TERM"] = "xterm" }, directory.Path);
+        var (code, output) = Run("zsh", ["-f", "-c", Complete],
+            new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path, ["TERM"] = "xterm" }, directory.Path);
         Assert.Equal((0, "found ready\nfound --skew\nfound send\nfound --url*--users\nfound a-file.jsonl\n"), (code, output));
     }
 
@@ -120,11 +124,13 @@ public sealed class CompletionTests
     private static string Folder(string program) => Path.GetDirectoryName(Executable(program))!;
 
     private static string? Find(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, program)).FirstOrDefault(
+            File.Exists);
 
     private static (int Code, string Output) Run(string program, string[] arguments, Dictionary<string, string> environment, string? folder = null)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = folder ?? "" };
+        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true,
+            WorkingDirectory = folder ?? "" };
         foreach (var (name, value) in environment)
         {
             start.Environment[name] = value;

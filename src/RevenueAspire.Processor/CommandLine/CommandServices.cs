@@ -24,7 +24,8 @@ internal sealed class CommandServices(ProcessorOptions options, EventTypes types
     public NpgsqlDataSource Database => _database ??= buildDatabase();
 
     /// <summary>Gives up after <see cref="ProcessorOptions.RetrySeconds"/>.</summary>
-    public DatabaseRetry Retry => _retry ??= new DatabaseRetry(TimeSpan.FromSeconds(Options.RetrySeconds), TimeProvider.System, new CommandLogger<DatabaseRetry>(), Database);
+    public DatabaseRetry Retry =>
+        _retry ??= new DatabaseRetry(TimeSpan.FromSeconds(Options.RetrySeconds), TimeProvider.System, new CommandLogger<DatabaseRetry>(), Database);
 
     public ApplyServices Applying => _applying ??= new ApplyServices(
         Database, Retry, Types, Options, new ProcessorMetrics(_meters), new CommandLogger<ApplyServices>());

@@ -12,7 +12,8 @@ internal static partial class FileKind
     private const int Regular = 0x8000;
     private const int Folder = 0x4000;
 
-    /// <summary>True for what is certainly neither file nor folder. Only Linux tells; elsewhere, and where the path cannot be looked at, the opening decides.</summary>
+    /// <summary>True for what is certainly neither file nor folder. Only Linux tells; elsewhere, and where the path cannot be looked at, the opening
+    /// decides.</summary>
     public static bool IsSpecial(string path)
     {
         if (!OperatingSystem.IsLinux())
@@ -24,7 +25,8 @@ internal static partial class FileKind
         {
             // struct statx is the same on all architectures, unlike struct stat.
             var status = new byte[256];
-            return Statx(CurrentDirectory, path, 0, TypeWanted, status) == 0 && (BitConverter.ToUInt16(status, ModeOffset) & TypeMask) is not (Regular or Folder);
+            return Statx(CurrentDirectory, path, 0, TypeWanted, status) == 0
+                && (BitConverter.ToUInt16(status, ModeOffset) & TypeMask) is not (Regular or Folder);
         }
         catch (EntryPointNotFoundException)
         {

@@ -42,7 +42,8 @@ internal sealed class EventFile
             }
             else
             {
-                file.Add(UserName(random, users), random.Next(10) == 0 ? random.NextInt64(long.MinValue, long.MaxValue) : random.Next(-1000, 1000), random.Next(3) > 0, random.Next(5) == 0 ? "\r\n" : "\n");
+                file.Add(UserName(random, users), random.Next(10) == 0 ? random.NextInt64(long.MinValue, long.MaxValue) : random.Next(-1000, 1000),
+                    random.Next(3) > 0, random.Next(5) == 0 ? "\r\n" : "\n");
             }
         }
 
@@ -51,7 +52,8 @@ internal sealed class EventFile
 
     public EventFile Add(string user, long value, bool adds = true, string end = "\n")
     {
-        _text.Append(CultureInfo.InvariantCulture, $$"""{"userId":"{{user}}","name":"{{(adds ? "add_revenue" : "subtract_revenue")}}","value":{{value}}}""").Append(end);
+        var name = adds ? "add_revenue" : "subtract_revenue";
+        _text.Append(CultureInfo.InvariantCulture, $$"""{"userId":"{{user}}","name":"{{name}}","value":{{value}}}""").Append(end);
         Sums[user] = Sums.GetValueOrDefault(user) + (adds ? value : -(Int128)value);
         Lines++;
         Events++;

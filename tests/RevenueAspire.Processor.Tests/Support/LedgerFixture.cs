@@ -57,10 +57,12 @@ internal sealed class LedgerFixture : IAsyncDisposable
         LeaseSeconds = 2,
     };
 
-    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null, Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
+    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null,
+        Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
     {
         var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
-        return new ApplyServices(database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(Meters), logger ?? NullLogger<ApplyServices>.Instance);
+        return new ApplyServices(database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(Meters),
+            logger ?? NullLogger<ApplyServices>.Instance);
     }
 
     public string Write(string name, byte[] bytes)
@@ -70,7 +72,8 @@ internal sealed class LedgerFixture : IAsyncDisposable
         return path;
     }
 
-    public async Task<ProcessOutcome> ProcessAsync(string path, ProcessorOptions? options = null, bool again = false, EventTypes? types = null, CancellationToken cancellationToken = default)
+    public async Task<ProcessOutcome> ProcessAsync(
+        string path, ProcessorOptions? options = null, bool again = false, EventTypes? types = null, CancellationToken cancellationToken = default)
     {
         var services = Services(options, types);
         using var file = FileSourceReader.Open(path, services.Options.MaxLineBytes);
@@ -78,10 +81,12 @@ internal sealed class LedgerFixture : IAsyncDisposable
     }
 
     /// <summary>Verifies; totals of sources must be right unless told otherwise.</summary>
-    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
+    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(
+        ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
     {
         var differences = new List<LedgerDifference>();
-        var result = await new LedgerVerifier(Database, types ?? EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(differences.Add, CancellationToken.None);
+        var result = await new LedgerVerifier(Database, types ?? EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(
+            differences.Add, CancellationToken.None);
         Assert.True(totalsDiffer == result.Totals.Count > 0, $"{string.Join("; ", result.Totals)}, {Seed.Hint}");
         return (result, differences);
     }
@@ -109,8 +114,11 @@ internal sealed class LedgerFixture : IAsyncDisposable
         }
 
         var actual = await BalancesAsync();
-        var wrong = expected.Keys.Union(actual.Keys).Where(user => !expected.TryGetValue(user, out var sum) || !actual.TryGetValue(user, out var has) || sum != has).ToArray();
-        Assert.True(wrong.Length == 0, $"{wrong.Length} of {expected.Count} users differ, {Seed.Hint}: {string.Join(", ", wrong.Take(5).Select(user => $"{user}: {actual.GetValueOrDefault(user)} for {expected.GetValueOrDefault(user)}"))}");
+        var wrong = expected.Keys.Union(actual.Keys).Where(
+            user => !expected.TryGetValue(user, out var sum) || !actual.TryGetValue(user, out var has) || sum != has).ToArray();
+        Assert.True(wrong.Length == 0,
+            $"{wrong.Length} of {expected.Count} users differ, {Seed.Hint}: "
+            + $"{string.Join(", ", wrong.Take(5).Select(user => $"{user}: {actual.GetValueOrDefault(user)} for {expected.GetValueOrDefault(user)}"))}");
     }
 
     public async Task<List<long>> RejectedLinesAsync()
