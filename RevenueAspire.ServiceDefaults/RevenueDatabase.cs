@@ -17,7 +17,7 @@ public static partial class Extensions
     public const string SessionDatabaseName = "revenuedb-session";
 
     /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
-    /// <exception cref="StartupException">The connection string cannot work.</exception>
+    /// <exception cref="UserErrorException">The connection string cannot work.</exception>
     public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         var connectionString = WithDefaults(builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName, HasLog(builder.Configuration));
@@ -45,10 +45,10 @@ public static partial class Extensions
     /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log. Connects to nothing yet.</summary>
     /// <param name="configuration">With <c>ConnectionStrings:revenuedb</c>.</param>
     /// <param name="applicationName">Shown in pg_stat_activity where the setting says nothing.</param>
-    /// <exception cref="StartupException">The connection string is missing, or cannot work.</exception>
+    /// <exception cref="UserErrorException">The connection string is missing, or cannot work.</exception>
     public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName)
     {
-        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration)) ?? throw new StartupException(NotSet));
+        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration)) ?? throw new UserErrorException(NotSet));
     }
 
     /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the same as <c>revenuedb</c>.</summary>
@@ -74,7 +74,7 @@ public static partial class Extensions
     private static string NotSet => $"ConnectionStrings:{DatabaseName} is not set: give the database as ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
 
     /// <summary>Null where the user gives none.</summary>
-    /// <exception cref="StartupException">It cannot work; one line names the keyword and never a value.</exception>
+    /// <exception cref="UserErrorException">It cannot work; one line names the keyword and never a value.</exception>
     internal static string? WithDefaults(string? connectionString, string applicationName, bool hasLog = false) =>
         string.IsNullOrWhiteSpace(connectionString)
             ? null
@@ -88,7 +88,7 @@ public static partial class Extensions
         }
         catch (FormatException exception)
         {
-            throw new StartupException(exception.Message, exception);
+            throw new UserErrorException(exception.Message, exception);
         }
     }
 

@@ -3,6 +3,7 @@ using Aspire.Hosting.Eventing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.AppHost.Model;
+using RevenueAspire.CommandLine;
 using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
@@ -114,7 +115,7 @@ internal sealed partial class LocalPostgresRunner(
         }
         catch (Exception exception) when (IsProblem(exception))
         {
-            problems.Say(resource, exception.Message);
+            problems.Report(resource, exception.Message);
             await PublishAsync(resource, KnownResourceStates.FailedToStart);
             return exception.Message;
         }
@@ -163,7 +164,7 @@ internal sealed partial class LocalPostgresRunner(
         }
         catch (LocalPostgresException exception)
         {
-            throw new LocalPostgresException($"{RevenueDatabase.ReplicasSetting} is {cluster.Servers.Count - 1}, but {exception.Message}", exception);
+            throw new LocalPostgresException($"{ModelDatabase.ReplicasSetting} is {cluster.Servers.Count - 1}, but {exception.Message}", exception);
         }
     }
 
@@ -224,5 +225,5 @@ internal sealed partial class LocalPostgresRunner(
 
     private bool IsRunning(LocalPostgresServerResource resource) => _servers.TryGetValue(resource, out var server) && !server.Exited.IsCompleted;
 
-    private static bool IsProblem(Exception exception) => exception is LocalPostgresException or ModelException or NpgsqlException;
+    private static bool IsProblem(Exception exception) => exception is LocalPostgresException or UserErrorException or NpgsqlException;
 }

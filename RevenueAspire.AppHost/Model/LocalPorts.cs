@@ -22,7 +22,7 @@ internal static class LocalPorts
             {
                 if (await PortCheck.ProblemAsync(port, "the " + resource.Name, setting, cancellationToken) is { } problem)
                 {
-                    starting.Services.GetRequiredService<ResourceProblems>().Say(resource, problem);
+                    starting.Services.GetRequiredService<ResourceProblems>().Report(resource, problem);
                     throw new DistributedApplicationException(problem);
                 }
             });

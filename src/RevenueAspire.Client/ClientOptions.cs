@@ -38,19 +38,19 @@ internal sealed class ClientOptions : IValidatableObject
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (UrlProblem(Url) is { } url)
+        if (FindUrlProblem(Url) is { } url)
         {
             yield return new ValidationResult($"Client:Url: {url}", [nameof(Url)]);
         }
 
-        if (Secret is not null && SecretProblem(Secret) is { } secret)
+        if (Secret is not null && FindSecretProblem(Secret) is { } secret)
         {
             yield return new ValidationResult($"Client:Secret: {secret}", [nameof(Secret)]);
         }
     }
 
     /// <summary>What is wrong with an address, or null. Never repeats a password.</summary>
-    public static string? UrlProblem(string url) =>
+    public static string? FindUrlProblem(string url) =>
         // Before anything repeats it: it may hold a password.
         url.Contains('@') ? "an address holds no user name and password (nothing with @). The API's secret is given by --secret or Client:Secret." :
         Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" or "https+http" or "http+https" && uri.Host.Length > 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0
@@ -58,7 +58,7 @@ internal sealed class ClientOptions : IValidatableObject
             : $"'{url}' is not an address like http://localhost:8000.";
 
     /// <summary>What is wrong with a secret, or null. Never repeats it.</summary>
-    public static string? SecretProblem(string secret) =>
+    public static string? FindSecretProblem(string secret) =>
         secret.Length > 0 && secret.Trim().Length == secret.Length && secret.All(c => c is >= ' ' and <= '~')
             ? null
             : "a secret is one or more visible ASCII characters.";

@@ -1,6 +1,7 @@
 using Aspire.Hosting.ApplicationModel;
 using RevenueAspire.AppHost.LocalPostgres;
 using RevenueAspire.AppHost.Model;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests;
@@ -78,16 +79,16 @@ public sealed class ClusterRolesTests : IDisposable
         Data("postgres-2");
         var other = Open(1);
         other.Decide(other.Servers[1]);
-        var changed = Assert.Throws<ModelException>(cluster.BeginPrimary).Message;
+        var changed = Assert.Throws<UserErrorException>(cluster.BeginPrimary).Message;
         Assert.StartsWith("Another AppHost made postgres-2 the primary meanwhile", changed, StringComparison.Ordinal);
 
         Directory.Delete(_directory.File("postgres-2"), recursive: true);
-        Assert.StartsWith($"{_directory.File("postgres-2")} is missing", Assert.Throws<ModelException>(other.BeginPrimary).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"{_directory.File("postgres-2")} is missing", Assert.Throws<UserErrorException>(other.BeginPrimary).Message, StringComparison.Ordinal);
     }
 
     private string Refusal()
     {
-        var message = Assert.Throws<ModelException>(() => Open(2)).Message;
+        var message = Assert.Throws<UserErrorException>(() => Open(2)).Message;
         Assert.DoesNotContain('\n', message);
         return message;
     }

@@ -34,7 +34,7 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
         await using var page = await dashboard.OpenAsync(chromium.Browser);
         await page.Page.ChooseAsync("client", "Send load");
         await page.Page.FillAndConfirmAsync("Send load", "200", "1000");
-        Assert.StartsWith("\"Send load\" succeeded: Load: 200 lines sent, 200 accepted, 0 rejected in ", await page.Page.AnswerAsync("Send load"), StringComparison.Ordinal);
+        Assert.StartsWith("\"Send load\" succeeded: 200 events sent, 200 accepted, 0 failed, 0 due but not sent, in ", await page.Page.AnswerAsync("Send load"), StringComparison.Ordinal);
         Assert.Empty(page.Complaints);
     }
 

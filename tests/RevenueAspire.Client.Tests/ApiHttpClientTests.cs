@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.ServiceDiscovery;
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Http;
+using RevenueAspire.CommandLine;
 using RevenueAspire.ServiceDefaults;
 using RevenueAspire.Testing;
 

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 

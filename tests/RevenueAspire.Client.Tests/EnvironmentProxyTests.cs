@@ -66,7 +66,7 @@ public sealed class EnvironmentProxyTests
     [InlineData("ALL_PROXY=http://user:hunter2@pro xy")]
     public void What_is_no_proxys_address_is_named_and_not_repeated(string variable)
     {
-        var failure = Assert.Throws<StartupException>(() => Find("http://api.example/", variable));
+        var failure = Assert.Throws<UserErrorException>(() => Find("http://api.example/", variable));
 
         Assert.StartsWith(variable.Split('=')[0].ToUpperInvariant() + " is not a proxy's address", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", failure.Message, StringComparison.Ordinal);

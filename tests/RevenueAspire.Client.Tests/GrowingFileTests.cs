@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
@@ -161,7 +162,7 @@ public sealed class GrowingFileTests : IDisposable
     [InlineData("--follow needs one file", "a", "b")]
     public async Task Follow_takes_one_file(string message, params string[] files)
     {
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync(["send", .. files, "--follow"]));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(["send", .. files, "--follow"]));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
     }
 
@@ -173,7 +174,7 @@ public sealed class GrowingFileTests : IDisposable
         File.WriteAllText(name, SendHarness.Event(1) + "\n");
         try
         {
-            Assert.Equal(ExitCodes.Usage, await _client.RunAsync("send", name, "--url", api.Url.ToString()));
+            Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync("send", name, "--url", api.Url.ToString()));
             Assert.Equal(ExitCodes.Done, await _client.RunAsync("send", "--url", api.Url.ToString(), "--", name));
             Assert.Single(api.Records);
         }

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Load;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
@@ -37,7 +38,7 @@ public sealed class LoadTests : IDisposable
         Assert.Equal(latency.Select(value => value.Value.GetDouble()).Order(), latency.Select(value => value.Value.GetDouble()));
 
         // The seed says which events they are, however the requests were mixed.
-        var source = new EventSource(7, 50, skew == "zipf" ? UserSkew.Zipf : UserSkew.Uniform);
+        var source = new LoadEvents(7, 50, skew == "zipf" ? UserSkew.Zipf : UserSkew.Uniform);
         Assert.Equal(Enumerable.Range(0, 500).Select(index => Text(source, index)).Order(), api.Records().Select(Sent).Order());
 
         int Number(string name) => json.RootElement.GetProperty(name).GetInt32();
@@ -74,6 +75,8 @@ public sealed class LoadTests : IDisposable
         Assert.Equal(api.Records().Length, root.GetProperty("accepted").GetInt32());
         Assert.Equal(100 - api.Records().Length, root.GetProperty("failed").GetInt32());
         Assert.InRange(root.GetProperty("failed").GetInt32(), 1, 99);
+        Assert.StartsWith($"{root.GetProperty("failed").GetInt32()} events were not accepted (rejected: ", root.GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.Contains(root.GetProperty("error").GetString()!, _client.Error, StringComparison.Ordinal);
         Assert.Equal(root.GetProperty("failed").GetInt32(), root.GetProperty("failures").EnumerateObject().Sum(reason => reason.Value.GetInt32()));
     }
 
@@ -112,7 +115,7 @@ public sealed class LoadTests : IDisposable
     [InlineData("pareto", "load", "--skew", "pareto")]
     public async Task Wrong_usage_exits_2(string message, params string[] arguments)
     {
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync(arguments));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(arguments));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
     }
 
@@ -128,7 +131,6 @@ public sealed class LoadTests : IDisposable
         }
 
         Assert.Equal(values.Length, histogram.Count);
-        Assert.Equal(TimeSpan.FromMicroseconds(values[^1]), histogram.Max);
         foreach (var percent in (double[])[0, 1, 50, 90, 99, 99.9, 100])
         {
             var exact = values[Math.Max(0, (int)Math.Ceiling(values.Length * percent / 100) - 1)];
@@ -142,7 +144,7 @@ public sealed class LoadTests : IDisposable
     {
         const int Users = 20;
         const int Events = 200_000;
-        var source = new EventSource(1, Users, UserSkew.Zipf);
+        var source = new LoadEvents(1, Users, UserSkew.Zipf);
         var counts = new int[Users + 1];
         for (var index = 0; index < Events; index++)
         {
@@ -159,9 +161,9 @@ public sealed class LoadTests : IDisposable
         }
     }
 
-    private static string Text(EventSource source, long index)
+    private static string Text(LoadEvents source, long index)
     {
-        var buffer = new byte[EventSource.MaxEventBytes];
+        var buffer = new byte[LoadEvents.MaxEventBytes];
         return Encoding.UTF8.GetString(buffer, 0, source.Write(index, buffer));
     }
 

@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Http;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 

@@ -1,5 +1,6 @@
 using System.Text;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -43,7 +44,7 @@ public sealed class SendTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
 
-        Assert.Equal(ExitCodes.Rejected, await _client.RunAsync(
+        Assert.Equal(ExitCodes.SomeRejected, await _client.RunAsync(
             "send", _client.Write("a.jsonl", SendHarness.Events(5)), _client.Write("b.jsonl", "bad"), _client.Write("c.jsonl", SendHarness.Events(7)), "--url", api.Url.ToString()));
 
         Assert.Equal(12, api.Records.Count);
@@ -105,7 +106,7 @@ public sealed class SendTests : IDisposable
             stream.Write(Encoding.UTF8.GetBytes("\n" + SendHarness.Event(3) + "\n{\"x\":1}"));
         }
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
 
         Assert.Equal(SendHarness.Events(3).Order(), api.Records.Order());
         Assert.Equal([.. "bad one  \r\n"u8, .. invalid, .. "\n{\"x\":1}\n"u8], File.ReadAllBytes(file + ".rejected.jsonl"));
@@ -124,7 +125,7 @@ public sealed class SendTests : IDisposable
         var huge = new string('y', 3_000_000);
         var file = _client.Write("a.jsonl", SendHarness.Event(1), longest, longest + " ", SendHarness.Event(2), huge, SendHarness.Event(3));
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
 
         Assert.Equal(4, api.Records.Count);
         Assert.DoesNotContain(api.Bodies, body => body.Contains('y', StringComparison.Ordinal));
@@ -139,7 +140,7 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", Enumerable.Range(0, 250).Select(i => $"bad {i}"));
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
 
         var lines = _client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(11, lines.Length);
@@ -180,7 +181,7 @@ public sealed class SendTests : IDisposable
         string[] lines = [.. SendHarness.Events(40), "bad", .. SendHarness.Events(3), new string('z', 400), .. SendHarness.Events(6)];
         var file = _client.Write("a.jsonl", lines);
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--batch", "25", "--concurrency", "1"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--batch", "25", "--concurrency", "1"));
 
         Assert.Equal(lines.Where(line => line[0] == '{'), api.Records);
         Assert.Equal(["bad", new string('z', 400)], SendHarness.Rejected(file)!);
@@ -195,7 +196,7 @@ public sealed class SendTests : IDisposable
         string[] lines = [.. Enumerable.Range(1, 600).Select(i => i % 3 == 0 ? SendHarness.Event(i) : $"bad {i}")];
         var file = _client.Write("a.jsonl", lines);
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--batch", "300"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--batch", "300"));
 
         Assert.Equal(2, api.Keys.Count);
         Assert.Equal(lines.Where(line => line[0] == '{').Order(), api.Records.Order());
@@ -208,7 +209,7 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", Enumerable.Range(0, 250).Select(i => $"bad {i}"));
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--batch", "250"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--batch", "250"));
 
         Assert.Equal(250, SendHarness.Rejected(file)!.Length);
         Assert.Single(api.Keys);
@@ -266,7 +267,7 @@ public sealed class SendTests : IDisposable
         // Stands for a read-only folder, which does not bind root.
         Directory.CreateDirectory(file + ".rejected.jsonl");
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
 
         var elsewhere = Assert.Single(Directory.GetFiles(_client.JournalDirectory, "*.a.jsonl.rejected.jsonl"));
         Assert.Equal(["bad", "worse"], File.ReadAllLines(elsewhere));
@@ -285,7 +286,7 @@ public sealed class SendTests : IDisposable
         if (!OperatingSystem.IsWindows())
         {
             File.SetUnixFileMode(_client.Path("closed"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
-            Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+            Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
             File.SetUnixFileMode(_client.Path("closed"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
@@ -300,7 +301,7 @@ public sealed class SendTests : IDisposable
         File.WriteAllText(file + ".rejected.jsonl", "corrected by hand\n");
         File.WriteAllText(file + ".rejected.1.jsonl", "older\n");
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
 
         Assert.Equal("bad\n", File.ReadAllText(file + ".rejected.jsonl"));
         Assert.Equal("older\n", File.ReadAllText(file + ".rejected.1.jsonl"));
@@ -308,7 +309,7 @@ public sealed class SendTests : IDisposable
         Assert.Contains($"they are now in {file}.rejected.2.jsonl", _client.Error, StringComparison.Ordinal);
 
         // The same lines again are no second copy.
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
         Assert.False(File.Exists(file + ".rejected.3.jsonl"));
     }
 
@@ -342,7 +343,7 @@ public sealed class SendTests : IDisposable
         Assert.Contains("Rejected lines cannot be written", _client.Error, StringComparison.Ordinal);
         Directory.Delete(file + ".rejected.jsonl");
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--resume"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--resume"));
         Assert.Equal(["bad"], SendHarness.Rejected(file)!);
         Assert.Single(api.Records);
     }

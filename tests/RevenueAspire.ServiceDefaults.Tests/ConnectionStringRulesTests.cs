@@ -29,7 +29,7 @@ public sealed class ConnectionStringRulesTests
     [InlineData("Host=h;SSL Mode=Prefer;SSL Negotiation=Direct;Password=s3cret-p4ss", "does not take these keywords together")]
     public void A_connection_string_that_cannot_work_is_one_line_without_the_password(string connectionString, string named)
     {
-        var error = Assert.Throws<StartupException>(() => Extensions.WithDefaults(connectionString, "Reader", hasLog: true));
+        var error = Assert.Throws<UserErrorException>(() => Extensions.WithDefaults(connectionString, "Reader", hasLog: true));
 
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
         Assert.StartsWith("ConnectionStrings:revenuedb", error.Message, StringComparison.Ordinal);

@@ -37,7 +37,7 @@ public sealed class RevenueDatabaseTests
     [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5")]
     public void AddRevenueDatabase_with_a_connection_string_that_Npgsql_refuses_fails_at_once_and_names_the_setting(string connectionString)
     {
-        var line = StartupErrors.Describe(Assert.Throws<StartupException>(() => Host("Reader", connectionString)));
+        var line = StartupErrors.Describe(Assert.Throws<UserErrorException>(() => Host("Reader", connectionString)));
 
         Assert.StartsWith("ConnectionStrings:revenuedb: ", line, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line!);

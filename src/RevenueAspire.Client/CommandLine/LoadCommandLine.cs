@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using RevenueAspire.Client.Load;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
@@ -52,7 +53,7 @@ internal static class LoadCommandLine
     /// <summary>The command.</summary>
     public static Command Build(Func<LoadArguments, Task<int>> load)
     {
-        var (url, secret, concurrency, json) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency(), CommonOptions.Json());
+        var (url, secret, concurrency, json) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency(), ProgramCommandLine.JsonOption());
         var users = Number("--users", "Users that the events are for. [default: 1000]", MaxUsers);
         var rate = Number("--rate", "Events a second. [default: 100]", MaxRate);
         var duration = new Option<string?>("--duration") { Description = "How long: 30, 30s, 5m or 1h. [default: 10s]", HelpName = "T" };

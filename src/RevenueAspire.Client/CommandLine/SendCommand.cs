@@ -54,20 +54,20 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         catch (SendException failure)
         {
             terminal.Report(failure.Message + Advice(failure));
-            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), failure.Failure);
+            await ReportHowToResumeAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), failure.Failure);
             return _results.End(ExitCodes.NotDone, failure.Message);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             terminal.Report("Stopped.");
-            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
+            await ReportHowToResumeAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
             return _results.End(ExitCodes.NotDone, "Stopped.");
         }
         catch (Exception bug)
         {
             var line = StartupErrors.DescribeOrReport(bug);
             terminal.Report(line);
-            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
+            await ReportHowToResumeAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
             return _results.End(ExitCodes.NotDone, line);
         }
         finally
@@ -176,7 +176,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             _results.AddSent(job, progress);
         }
 
-        return Worse(await SayWhatIsUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Done);
+        return Worse(await ReportUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.SomeRejected : ExitCodes.Done);
     }
 
     /// <summary>Sends up to the length at which the file was opened: first what the run was about, and then what was appended to it before.</summary>
@@ -219,7 +219,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     }
 
     /// <summary>Reports what was appended to a file and is not sent, and how to send it.</summary>
-    private async Task<int> SayWhatIsUnsentAsync(SendJob job)
+    private async Task<int> ReportUnsentAsync(SendJob job)
     {
         if (job.Input.AddedBytes is not (> 0 and var added))
         {
@@ -236,7 +236,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     private static string Advice(SendException failure) => failure.Failure == SendFailure.Unauthorized ? " Set --secret or Client:Secret." : "";
 
     /// <summary>Names the command that goes on, when some of the run may have been sent.</summary>
-    private async Task SayHowToGoOnAsync(SendJob? job, SendFailure? failure)
+    private async Task ReportHowToResumeAsync(SendJob? job, SendFailure? failure)
     {
         if (job is null || job.Entry.OpenThrough == 0 || failure is SendFailure.CannotResume or SendFailure.NothingToResume or SendFailure.KeyConflict)
         {

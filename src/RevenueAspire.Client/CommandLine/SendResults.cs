@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.CommandLine;
@@ -46,7 +44,7 @@ internal sealed class SendResults(Terminal terminal, bool json)
     {
         if (json)
         {
-            terminal.Print(JsonSerializer.Serialize(new SendResult(exitCode, _files, error), SendJson.Relaxed.SendResult));
+            terminal.Print(JsonSerializer.Serialize(new SendResult(exitCode, _files, error), ResultJson.Relaxed.SendResult));
         }
 
         return exitCode;
@@ -85,11 +83,3 @@ internal sealed record SendResult(int ExitCode, IReadOnlyList<SentFile> Files, s
 
 /// <summary>A file of <see cref="SendResult"/>; counts are those of the run, over all its resumptions.</summary>
 internal sealed record SentFile(string File, string State, long Lines, long Accepted, long Rejected, string? RejectedFile, double Seconds, long UnsentBytes);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(SendResult))]
-internal sealed partial class SendJson : JsonSerializerContext
-{
-    /// <summary>For people to read as well: no escapes but those that JSON needs.</summary>
-    public static SendJson Relaxed { get; } = new(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
-}

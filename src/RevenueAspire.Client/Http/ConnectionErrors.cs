@@ -7,13 +7,13 @@ namespace RevenueAspire.Client.Http;
 /// <summary>What a failed connection means, in a few words. Pure.</summary>
 internal static class ConnectionErrors
 {
-    /// <summary><see cref="AnswerKind.TryAgain"/> for a failure that may pass, <see cref="AnswerKind.Impossible"/> for one that a repeat would meet
+    /// <summary><see cref="AttemptOutcome.TryAgain"/> for a failure that may pass, <see cref="AttemptOutcome.Impossible"/> for one that a repeat would meet
     /// again.</summary>
     /// <param name="exception">An <see cref="HttpRequestException"/> or <see cref="IOException"/> of an attempt.</param>
-    public static Answer Judge(Exception exception) =>
+    public static AttemptResult Judge(Exception exception) =>
         Permanent(exception) is { } cause
-            ? new Answer(AnswerKind.Impossible) { Detail = cause }
-            : new Answer(AnswerKind.TryAgain) { Detail = Describe(exception) };
+            ? new AttemptResult(AttemptOutcome.Impossible) { Detail = cause }
+            : new AttemptResult(AttemptOutcome.TryAgain) { Detail = Describe(exception) };
 
     private static string? Permanent(Exception exception)
     {

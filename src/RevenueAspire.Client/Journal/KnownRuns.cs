@@ -22,7 +22,7 @@ internal static class KnownRuns
     /// <param name="input">Read up to the furthest offset that a journal names.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <returns>The runs with the file's content or path, and a journal that cannot be read, or null.</returns>
-    /// <exception cref="InputFileException">The file cannot be read.</exception>
+    /// <exception cref="SendException">The file cannot be read.</exception>
     public static async Task<(List<KnownRun> Runs, string? Unreadable)> FindAsync(string directory, InputFile input, CancellationToken cancellationToken)
     {
         var runs = new List<KnownRun>();

@@ -111,7 +111,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         }
 
         return unreadable is not null
-            ? new JournalException($"The journal {unreadable} cannot be read, so whether it is the one of {input.GivenPath} is not known.", SendFailure.CannotResume)
+            ? new SendException(SendFailure.CannotResume, $"The journal {unreadable} cannot be read, so whether it is the one of {input.GivenPath} is not known.")
             : new SendException(
                 SendFailure.NothingToResume,
                 $"Nothing to resume: the journals in {directory} know of no send of {input.GivenPath} to the log of {api.Url}. They do not prove that there was none: of finished sends whose file was moved, the newest {EndedRuns.Kept} are kept, and a send from another machine, user or data directory has its journal there.");
@@ -122,7 +122,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         var journal = RunJournal.Open(directory, Path.GetFileNameWithoutExtension(run.Path), input.GivenPath);
         try
         {
-            return journal.Load() == run.Entry ? journal : throw new JournalException($"{input.GivenPath} is being sent by another process (its journal is {run.Path}).", SendFailure.LocalFile);
+            return journal.Load() == run.Entry ? journal : throw new SendException(SendFailure.LocalFile, $"{input.GivenPath} is being sent by another process (its journal is {run.Path}).");
         }
         catch
         {

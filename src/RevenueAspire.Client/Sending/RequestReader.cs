@@ -12,7 +12,7 @@ internal sealed class RequestReader(LineReader lines, int batch, long carryThrou
     private FileLine? _ahead;
 
     /// <summary>The next request, or null at the end of the file.</summary>
-    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    /// <exception cref="SendException">The file has become shorter.</exception>
     public async ValueTask<OutboundRequest?> ReadAsync(CancellationToken cancellationToken)
     {
         if (await NextAsync(cancellationToken) is not { } first)

@@ -39,7 +39,7 @@ internal sealed class SendJob : IDisposable
     /// <param name="batch">Lines a request, 0 for single events.</param>
     /// <param name="now">Written into the journal for people.</param>
     /// <param name="cancellationToken">Ends the reading of the file's beginning.</param>
-    /// <exception cref="InputFileException">The file cannot be read.</exception>
+    /// <exception cref="SendException">The file cannot be read.</exception>
     public static async Task<SendJob> CreateAsync(InputFile input, RunJournal journal, Uri url, int batch, DateTimeOffset now, CancellationToken cancellationToken)
     {
         using var head = new SentDigest(input);
@@ -128,7 +128,7 @@ internal sealed class SendJob : IDisposable
     /// <summary>Lets a run that has come to its end go on with what was appended to its file. When it returns, that survives a power cut.</summary>
     /// <param name="length">Bytes that the run is about from now on.</param>
     /// <param name="asOf">The highest offset of the log that is known now: no request is open, so whatever will be sent comes behind it.</param>
-    /// <exception cref="JournalException">The disk refused.</exception>
+    /// <exception cref="SendException">The disk refused.</exception>
     public void Extend(long length, long asOf)
     {
         Input.LimitTo(length);
@@ -155,7 +155,7 @@ internal sealed class SendJob : IDisposable
     }
 
     /// <summary>Replaces the saved state. When it returns, it survives a power cut.</summary>
-    /// <exception cref="JournalException">The disk refused.</exception>
+    /// <exception cref="SendException">The disk refused.</exception>
     public void Save(JournalEntry entry)
     {
         _journal.Save(entry);

@@ -67,13 +67,13 @@ internal sealed class SendRun : IDisposable
         using var savingEnds = new CancellationTokenSource();
         using var lines = new LineReader(_job.Input, _job.Entry.SentThrough, _job.Entry.LinesThrough);
 
-        using var guard = new KeyGuard(_api, _job.Entry.LogId, _settings.RequestTimeout, _time);
+        using var keyCheck = new IdempotencyKeyCheck(_api, _job.Entry.LogId, _settings.RequestTimeout, _time);
 
         var requests = new RequestQueue(_settings.Concurrency);
-        var sender = new RequestSender(_api, _settings, guard, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
+        var sender = new RequestSender(_api, _settings, keyCheck, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
         var workers = Enumerable.Range(0, _settings.Concurrency).Select(_ => GuardAsync(() => WorkAsync(requests, sender, halt.Token, abort.Token), halt)).ToList();
         var saver = GuardAsync(() => SaveRegularlyAsync(savingEnds.Token), halt);
-        var follower = GuardAsync(() => guard.FollowAsync(SendLimits.SaveInterval, savingEnds.Token), halt);
+        var follower = GuardAsync(() => keyCheck.FollowAsync(SendLimits.SaveInterval, savingEnds.Token), halt);
         try
         {
             await GuardAsync(() => ReadAsync(new RequestReader(lines, _settings.Batch, _carryThrough, _carryAsOf), requests, halt.Token), halt);

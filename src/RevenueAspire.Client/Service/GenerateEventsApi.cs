@@ -1,4 +1,5 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;

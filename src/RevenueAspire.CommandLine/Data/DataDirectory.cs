@@ -20,7 +20,7 @@ public static class DataDirectory
 
     /// <summary><c>Data:Directory</c> when set (a relative one counts from the current directory); else <c>.data</c> in the clone; else, where Postgres' own user could not enter that
     /// (Linux, as root), a folder below /var/tmp named after a hash of the clone's path; without a clone, <c>.data</c> in the program's folder. Full path; not created, but for the folder below /var/tmp: its name can be foretold, so it is made, or shown to be ours, before anybody uses it.</summary>
-    /// <exception cref="StartupException">The folder below /var/tmp is not ours.</exception>
+    /// <exception cref="UserErrorException">The folder below /var/tmp is not ours.</exception>
     public static string Resolve(IConfiguration configuration)
     {
         var directory = Resolve(configuration, AppContext.BaseDirectory, CanBeEnteredByPostgres);
@@ -78,7 +78,7 @@ public static class DataDirectory
     }
 
     /// <summary>Makes a folder in a place where everybody may, or finds it made by this user.</summary>
-    /// <exception cref="StartupException">Another user may have made it, or can change it.</exception>
+    /// <exception cref="UserErrorException">Another user may have made it, or can change it.</exception>
     [System.Runtime.Versioning.SupportedOSPlatform("linux")]
     internal static void RequireOwn(string directory)
     {
@@ -90,9 +90,9 @@ public static class DataDirectory
                 Directory.CreateDirectory(directory, PassableByOthers);
             }
 
-            if (OwnFile.ProblemOfDirectory(directory) is { } problem)
+            if (FindProblem(FileStatus.Find(directory, followLink: false)) is { } problem)
             {
-                throw new StartupException($"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it elsewhere, or choose another with Data:Directory (Data__Directory in the environment).");
+                throw new UserErrorException($"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it elsewhere, or choose another with Data:Directory (Data__Directory in the environment).");
             }
 
             var mode = File.GetUnixFileMode(directory);
@@ -104,9 +104,16 @@ public static class DataDirectory
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"The data directory {directory} cannot be made: {exception.Message} Choose another with Data:Directory (Data__Directory in the environment).", exception);
+            throw new UserErrorException($"The data directory {directory} cannot be made: {exception.Message} Choose another with Data:Directory (Data__Directory in the environment).", exception);
         }
     }
+
+    /// <summary>Why another user may have made a directory, or can change it; else null.</summary>
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+    private static string? FindProblem(FileStatus? status) => status is not { IsDirectory: true } found ? "it is not a directory"
+        : !found.IsOwn ? "it belongs to another user"
+        : found.IsWritableByOthers ? "others than its owner can write to it"
+        : null;
 
     private static string? FindClone(string directory)
     {

@@ -25,7 +25,7 @@ public static class InputFormat
     /// <summary>Refuses an open file whose format is none that can be read. Packed files that can be read pass; look into them after <see cref="SpoolFile.CopyAsync"/>, which refuses by their content.</summary>
     /// <param name="file">Open for reading.</param>
     /// <param name="name">For the message.</param>
-    /// <exception cref="SpoolException">One line that names the format, and says how to convert the file.</exception>
+    /// <exception cref="UserErrorException">One line that names the format, and says how to convert the file.</exception>
     public static void Refuse(SafeFileHandle file, string name)
     {
         ArgumentNullException.ThrowIfNull(file);
@@ -40,12 +40,12 @@ public static class InputFormat
         var outer = unpackedFrom == Packing.None ? "" : $" in {Name(unpackedFrom)}";
         if (unpackedFrom != Packing.None && FindPacking(begin) is var inner and not Packing.None)
         {
-            throw new SpoolException($"{name}: {Name(inner)}{outer}: nothing of it was taken. Unpack it once.");
+            throw new UserErrorException($"{name}: {Name(inner)}{outer}: nothing of it was taken. Unpack it once.");
         }
 
         if (Describe(begin) is var (format, advice))
         {
-            throw new SpoolException($"{name}: {format}{outer}: nothing of it was taken. {advice}");
+            throw new UserErrorException($"{name}: {format}{outer}: nothing of it was taken. {advice}");
         }
     }
 

@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using ZstdSharp;
 
@@ -34,7 +33,7 @@ public static class SpoolFile
     /// <param name="directory">Where the file is made; made itself when missing. Nobody else may read the file, and nothing of it is left after a kill.</param>
     /// <param name="cancellationToken">Ends the waiting, also for a source that gives nothing.</param>
     /// <returns>The file, open for reading from any place. Disposing of it removes it.</returns>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space; one line for people.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space; one line for people.</exception>
     public static async Task<SafeFileHandle> CopyAsync(Stream source, string name, string directory, CancellationToken cancellationToken)
     {
         SafeFileHandle? file = null;
@@ -57,10 +56,10 @@ public static class SpoolFile
                     throw Damaged(name, "gzip", exception);
                 case ZstdException or EndOfStreamException:
                     throw Damaged(name, "zstd", exception);
-                case SpoolException:
+                case UserErrorException:
                     throw;
                 case IOException or UnauthorizedAccessException:
-                    throw new SpoolException($"{name}: cannot be copied to {directory}: {exception.Message}", exception);
+                    throw new UserErrorException($"{name}: cannot be copied to {directory}: {exception.Message}", exception);
                 default:
                     throw;
             }
@@ -90,10 +89,8 @@ public static class SpoolFile
 
     private static async Task InflateAsync(ReadOnlyMemory<byte> begin, Stream source, SafeFileHandle file, string name, string directory, CancellationToken cancellationToken)
     {
-        // .NET takes the end of the data for the end of the stream, and ignores whatever follows a member and looks like none. So a member of our own is put behind it: only when that comes out
-        // at the end was everything before it whole.
-        var mark = RandomNumberGenerator.GetBytes(16);
-        await using var joined = new TailMark(begin, source, Compress(mark));
+        var mark = new GzipEndMarker();
+        await using var joined = new TailMark(begin, source, mark.Member);
         await using var inflated = new GZipStream(joined, CompressionMode.Decompress);
         var length = await CopyAsync(inflated, file, name, directory, cancellationToken).ConfigureAwait(false);
         if (joined.StoppedInZeros)
@@ -101,13 +98,13 @@ public static class SpoolFile
             return;
         }
 
-        var end = new byte[mark.Length];
-        if (length < mark.Length || RandomAccess.Read(file, end, length - mark.Length) != mark.Length || !end.AsSpan().SequenceEqual(mark))
+        var end = new byte[mark.Content.Length];
+        if (length < end.Length || RandomAccess.Read(file, end, length - end.Length) != end.Length || !mark.Content.SequenceEqual(end))
         {
             throw Damaged(name, "gzip", null);
         }
 
-        RandomAccess.SetLength(file, length - mark.Length);
+        RandomAccess.SetLength(file, length - end.Length);
     }
 
     private static SafeFileHandle Create(string directory)
@@ -155,26 +152,12 @@ public static class SpoolFile
                 nextCheck += SpaceCheckBytes;
                 if (new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace < ReservedBytes)
                 {
-                    throw new SpoolException($"{name}: too large to be copied to {directory} ({length >> 20} MB so far, less than {ReservedBytes >> 20} MB left there); nothing of it was taken. Make room, or choose another Data:Directory.");
+                    throw new UserErrorException($"{name}: too large to be copied to {directory} ({length >> 20} MB so far, less than {ReservedBytes >> 20} MB left there); nothing of it was taken. Make room, or choose another Data:Directory.");
                 }
             }
         }
     }
 
-    private static byte[] Compress(byte[] bytes)
-    {
-        using var result = new MemoryStream();
-        using (var gzip = new GZipStream(result, CompressionLevel.NoCompression))
-        {
-            gzip.Write(bytes);
-        }
-
-        return result.ToArray();
-    }
-
-    private static SpoolException Damaged(string name, string format, Exception? inner) =>
+    private static UserErrorException Damaged(string name, string format, Exception? inner) =>
         new($"{name}: not a whole {format} file (cut off, damaged, or followed by something else); nothing of it was taken", inner);
 }
-
-/// <summary>The input cannot be brought to disk; the message is one line for people.</summary>
-public sealed class SpoolException(string message, Exception? innerException = null) : IOException(message, innerException);

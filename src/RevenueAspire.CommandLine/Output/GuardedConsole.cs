@@ -7,9 +7,6 @@ namespace RevenueAspire.CommandLine;
 /// </remarks>
 public static class GuardedConsole
 {
-    private const int Done = 0;
-    private const int NotReported = 1;
-    private const int SomeRejected = 3;
     private static readonly Lock InstallLock = new();
     private static bool[]? _inherited;
     private static GuardedStream? _output;
@@ -46,14 +43,15 @@ public static class GuardedConsole
             Console.Error.WriteLine($"Standard output cannot be written ({reason}): the result could not be reported. What was done stays done.");
         }
 
-        return (_output?.Lost ?? _error?.Lost) is not null && (code == Done || (code == SomeRejected && !keepsFinding)) ? NotReported : code;
+        var isLost = (_output?.Lost ?? _error?.Lost) is not null;
+        return isLost && (code == ExitCodes.Done || (code == ExitCodes.SomeRejected && !keepsFinding)) ? ExitCodes.NotDone : code;
     }
 
     /// <summary>Standard input, where the process has one.</summary>
-    /// <exception cref="SpoolException">The process was started with standard input closed; one line for people.</exception>
+    /// <exception cref="UserErrorException">The process was started with standard input closed; one line for people.</exception>
     public static Stream OpenStandardInput() => _inherited is null or [true, ..]
         ? Console.OpenStandardInput()
-        : throw new SpoolException("standard input is closed: nothing can be read from it");
+        : throw new UserErrorException("standard input is closed: nothing can be read from it");
 
     private static StreamWriter Writer(GuardedStream stream) => new(stream, Console.OutputEncoding, bufferSize: 256) { AutoFlush = true };
 }

@@ -23,7 +23,7 @@ internal sealed class BackgroundFailures(IServiceProvider services) : IHostedLif
         {
             if (service.ExecuteTask is { IsFaulted: true, Exception.InnerException: { } exception })
             {
-                throw exception as StartupException ?? new StartupException($"{service.GetType().Name} has failed, and the program has stopped: {exception.Message.TrimEnd('.')}. The log above says more.", exception);
+                throw exception as UserErrorException ?? new UserErrorException($"{service.GetType().Name} has failed, and the program has stopped: {exception.Message.TrimEnd('.')}. The log above says more.", exception);
             }
         }
 

@@ -42,6 +42,6 @@ public static class CrashReport
     internal static void WatchThreads() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
     {
         Console.Error.WriteLine(unhandled.ExceptionObject is Exception exception ? Write(exception) : unhandled.ExceptionObject.ToString());
-        Environment.Exit(1);
+        Environment.Exit(ExitCodes.NotDone);
     };
 }

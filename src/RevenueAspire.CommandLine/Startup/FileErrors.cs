@@ -10,7 +10,7 @@ public static class FileErrors
     /// <remarks>The framework's own exceptions (a stream that ended, a transport that broke, an assembly that is missing) carry no error number of the system.</remarks>
     public static bool IsOfTheSystem(Exception exception) => exception switch
     {
-        SpoolException or UnauthorizedAccessException => true,
+        UnauthorizedAccessException => true,
         FileLoadException or FileNotFoundException { FusionLog: not null } => false,
         FileNotFoundException missing => missing.FileName?.Contains(", Version=", StringComparison.Ordinal) != true,
         DirectoryNotFoundException or PathTooLongException or DriveNotFoundException => true,

@@ -22,11 +22,11 @@ internal static class ListenErrors
         services.AddSingleton<IServer>(provider => new NamingServer((IServer)ActivatorUtilities.CreateInstance(provider, type)));
     }
 
-    internal static StartupException Describe(Exception exception, IEnumerable<string> addresses)
+    internal static UserErrorException Describe(Exception exception, IEnumerable<string> addresses)
     {
         // An address for several interfaces fails with a list of reasons; the first says enough.
         var reason = exception.InnerException is AggregateException { InnerExceptions: [var first, ..] } ? first : exception;
-        return new StartupException(
+        return new UserErrorException(
             $"Cannot listen on {string.Join(", ", addresses)}: {StartupErrors.OneLine(reason.Message)} Choose the address with ASPNETCORE_URLS (or --urls), like http://localhost:8000.", exception);
     }
 

@@ -6,7 +6,6 @@ namespace RevenueAspire.CommandLine;
 /// <summary>A failure of a program is one line on standard error and exit code 1, without a stack trace.</summary>
 public static class StartupErrors
 {
-    private const int Failed = 1;
     private static int _watches;
 
     /// <summary>Runs a whole program: <c>return await StartupErrors.RunAsync(async () => { ...; await app.RunAsync(); });</c></summary>
@@ -40,7 +39,7 @@ public static class StartupErrors
         catch (Exception exception)
         {
             await Console.Error.WriteLineAsync(DescribeOrReport(exception, describe)).ConfigureAwait(false);
-            return Failed;
+            return ExitCodes.NotDone;
         }
     }
 
@@ -51,7 +50,7 @@ public static class StartupErrors
     /// <summary>One line that says what is wrong and what to do, or null for an exception that is not known as a user's mistake.</summary>
     public static string? Describe(Exception exception) => Unwrap(exception) switch
     {
-        StartupException known => OneLine(known.Message),
+        UserErrorException known => OneLine(known.Message),
         OptionsValidationException invalid => OneLine(string.Join(" ", invalid.Failures)),
         // Kestrel's text names the address.
         IOException { InnerException: AddressInUseException } inUse => OneLine(inUse.Message) + " Stop the program that listens there, or choose another address with ASPNETCORE_URLS.",

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Npgsql;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
 using RevenueAspire.Postgres;
 

@@ -20,7 +20,7 @@ internal sealed class CommandServices(ProcessorOptions options, EventTypes types
     public EventTypes Types { get; } = types;
 
     /// <summary>The ledger's database.</summary>
-    /// <exception cref="StartupException">It is not configured.</exception>
+    /// <exception cref="UserErrorException">It is not configured.</exception>
     public NpgsqlDataSource Database => _database ??= buildDatabase();
 
     /// <summary>Gives up after <see cref="ProcessorOptions.RetrySeconds"/>.</summary>

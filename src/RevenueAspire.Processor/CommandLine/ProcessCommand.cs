@@ -162,7 +162,6 @@ internal static class ProcessCommand
 
     /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); a database that is away ends the command.</summary>
     public static bool IsOfThisPath(Exception exception) =>
-        exception is UserErrorException or SourceStoppedException or LedgerException or EventLog.EventLogException
-            or IOException or UnauthorizedAccessException or DbException
+        exception is UserErrorException or LedgerException or EventLog.EventLogException or IOException or UnauthorizedAccessException or DbException
         && !DatabaseErrors.IsTransient(exception);
 }

@@ -1,3 +1,5 @@
+using RevenueAspire.CommandLine;
+
 namespace RevenueAspire.Processor.Processing;
 
 /// <summary>What became of one path: a row of the closing table.</summary>

@@ -1,3 +1,4 @@
+using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Processor.Processing;

@@ -27,7 +27,7 @@ internal sealed class FileSourceReader : ISourceReader
     /// <exception cref="UserErrorException">Missing, a directory, unreadable, or not a regular file.</exception>
     public static FileSourceReader Open(string path, int maxLineBytes)
     {
-        if (FileKind.IsSpecial(path))
+        if (IsSpecial(path))
         {
             throw NotRegular(path);
         }
@@ -64,6 +64,20 @@ internal sealed class FileSourceReader : ISourceReader
     public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) =>
         new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
 
+    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not tell, opening it
+    /// decides.</summary>
+    private static bool IsSpecial(string path)
+    {
+        try
+        {
+            return OperatingSystem.IsLinux() && FileStatus.Find(path) is { IsDirectory: false, IsRegularFile: false };
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
     private static UserErrorException NotRegular(string path) =>
         new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
 
@@ -78,7 +92,7 @@ internal sealed class FileSourceReader : ISourceReader
     public bool IsPacked => SpoolFile.IsPacked(_file);
 
     /// <summary>Refuses bytes that are no lines of JSON in UTF-8.</summary>
-    /// <exception cref="SpoolException">One line that names the format.</exception>
+    /// <exception cref="UserErrorException">One line that names the format.</exception>
     public void RefuseOtherFormats() => InputFormat.Refuse(_file, Name);
 
     /// <inheritdoc/>

@@ -11,7 +11,7 @@ internal static class SpooledSource
     public static bool IsStandardInput(string path) => path == SpoolFile.StandardInput;
 
     /// <summary>Reads standard input to its end.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, or no space.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, or no space.</exception>
     public static async Task<FileSourceReader> ReadStandardInputAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
         await using var input = GuardedConsole.OpenStandardInput();
@@ -20,7 +20,7 @@ internal static class SpooledSource
     }
 
     /// <summary>Inflates a file.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged, or no space.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged, or no space.</exception>
     public static async Task<FileSourceReader> InflateAsync(string path, int maxLineBytes, CancellationToken cancellationToken)
     {
         var packed = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);

@@ -1,4 +1,5 @@
 using System.Numerics;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Processor.Verifying;
 

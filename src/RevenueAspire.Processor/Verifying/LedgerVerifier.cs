@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Aggregation;

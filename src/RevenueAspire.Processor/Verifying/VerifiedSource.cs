@@ -124,7 +124,7 @@ internal sealed class VerifiedSource(
 
     /// <summary>Errors that concern one source and leave the others to be checked.</summary>
     public static bool IsOfSource(Exception exception) =>
-        exception is UserErrorException or SpoolException or SourceStoppedException or EventLog.EventLogException or IOException or UnauthorizedAccessException;
+        exception is UserErrorException or EventLog.EventLogException or IOException or UnauthorizedAccessException;
 
     /// <summary>Opens a file with the known lengths as ends of lines, as it was counted; packed ones inflated.</summary>
     public FileSourceReader OpenFile(string path, int maxLineBytes)

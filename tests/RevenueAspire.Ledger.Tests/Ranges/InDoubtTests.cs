@@ -168,14 +168,14 @@ public sealed class InDoubtTests
             new(length, System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(file * 100 + length)));
     }
 
-    private static CuttingProxy Proxy(LedgerDatabase database, Random random, int cuts)
+    private static FaultProxy Proxy(LedgerDatabase database, Random random, int cuts)
     {
-        var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        return new CuttingProxy(server.Host!, server.Port, random, cuts);
+        var proxy = new FaultProxy(database.ConnectionString);
+        proxy.CutRandomly(random, cuts);
+        return proxy;
     }
 
-    private static NpgsqlDataSource Through(LedgerDatabase database, CuttingProxy proxy) =>
-        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+    private static NpgsqlDataSource Through(LedgerDatabase database, FaultProxy proxy) => NpgsqlDataSource.Create(proxy.Through(database.ConnectionString));
 
     private static async Task<T> UntilHeardAsync<T>(Func<Task<T>> read)
     {

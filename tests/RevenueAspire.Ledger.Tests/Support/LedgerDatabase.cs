@@ -6,20 +6,15 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Ledger.Tests;
 
 /// <summary>A database of its own with the schema, and what tests do with it.</summary>
-public sealed class LedgerDatabase : IAsyncDisposable
+public sealed class LedgerDatabase : TestDatabase
 {
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     private LedgerDatabase(string connectionString)
-    {
-        ConnectionString = connectionString;
-        Source = NpgsqlDataSource.Create(connectionString);
+        : base(connectionString) =>
         (Registry, Queries) = (new SourceRegistry(Source), new LedgerQueries(Source));
-    }
 
-    public string ConnectionString { get; }
-
-    public NpgsqlDataSource Source { get; }
+    public NpgsqlDataSource Source => Database;
 
     public SourceRegistry Registry { get; }
 
@@ -54,8 +49,8 @@ public sealed class LedgerDatabase : IAsyncDisposable
     {
         rejects ??= [];
         return new FrozenRange(
-            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count, rejects.Count == 0
-                ? -1 : rejects[^1].Offset, -1, deltas.Split(parts), deltas.Sum());
+            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count,
+            rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts), deltas.Sum());
     }
 
     /// <summary>Closes finished ranges of a source.</summary>
@@ -106,18 +101,4 @@ public sealed class LedgerDatabase : IAsyncDisposable
     public async Task AssertTotalAsync() =>
         Assert.Equal(await ScalarAsync<string>("select coalesce(sum(revenue), 0)::text from users_revenue"),
             await ScalarAsync<string>("select coalesce(sum(revenue_through), 0)::text from event_source"));
-
-    public async Task<T> ScalarAsync<T>(string sql)
-    {
-        await using var command = Source.CreateCommand(sql);
-        return (T)(await command.ExecuteScalarAsync())!;
-    }
-
-    public async Task<int> ExecuteAsync(string sql)
-    {
-        await using var command = Source.CreateCommand(sql);
-        return await command.ExecuteNonQueryAsync();
-    }
-
-    public async ValueTask DisposeAsync() => await Source.DisposeAsync();
 }

@@ -16,7 +16,7 @@ public sealed class RangeAggregatorTests
         var random = Seed.Random(nameof(M4_M8_any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_sums));
         for (var round = 0; round < 60; round++)
         {
-            var file = EventFile.Random(random, random.Next(0, 400), random.Next(1, 100), bad: 0.1, blank: 0.05);
+            var file = EventFile.Random(random, random.Next(0, 400), random.Next(1, 100), badEvery: 10);
             var bytes = file.Bytes;
             var source = new MemorySource(bytes, longestRead: random.Next(1, 2000));
             var options = LedgerFixture.Tiny(random);
@@ -41,9 +41,9 @@ public sealed class RangeAggregatorTests
             }
 
             Assert.True(file.Lines == lines && file.Events == events, Seed.Hint);
-            Assert.Equal(file.RejectedLines, rejectedLines);
-            Assert.Equal(file.Sums.Count, sums.Count);
-            Assert.All(file.Sums, pair => Assert.True(sums[pair.Key] == pair.Value, $"{pair.Key}, round {round}, {Seed.Hint}"));
+            Assert.Equal(file.Rejected.Select(line => line.Line), rejectedLines);
+            Assert.Equal(file.Totals.Users.Count, sums.Count);
+            Assert.All(file.Totals.Users, pair => Assert.True(sums[pair.Key] == pair.Value, $"{pair.Key}, round {round}, {Seed.Hint}"));
         }
     }
 

@@ -33,8 +33,8 @@ public sealed class DatabaseLogsTests
             ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, lifetime.Of,
             NullLogger<FollowerService>.Instance)).ToArray();
         var queries = new LedgerQueries(ledger.Database);
-        var caretaker = new PostgresLogCaretaker(
-            ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, NullLogger<PostgresLogCaretaker>.Instance);
+        var logRetention = new PostgresLogRetention(
+            ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, NullLogger<PostgresLogRetention>.Instance);
         try
         {
             await Task.WhenAll(services.Select(service => service.StartAsync(CancellationToken.None)));
@@ -45,7 +45,7 @@ public sealed class DatabaseLogsTests
                 await Task.Delay(50);
                 if (await ledger.ScalarAsync<bool>("select to_regclass('event_log_memory') is not null"))
                 {
-                    await caretaker.TidyAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
+                    await logRetention.RemoveAppliedAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
                 }
             }
 
@@ -64,8 +64,8 @@ public sealed class DatabaseLogsTests
             Enumerable.Range(0, Writers).ToDictionary(writer => $"user{writer}", _ => (BigInteger)Rounds * Appends * (Appends + 1) / 2).OrderBy(
                 pair => pair.Key),
             (await ledger.BalancesAsync()).OrderBy(pair => pair.Key));
-        await caretaker.TidyAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
-        await caretaker.TidyAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
+        await logRetention.RemoveAppliedAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
+        await logRetention.RemoveAppliedAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
         Assert.Equal(retention == LogRetention.Off ? Writers * Rounds : 0L, await ledger.CountAsync("event_log_batch"));
 
         // Where nothing was removed all is computed again; else verify says what it could not.

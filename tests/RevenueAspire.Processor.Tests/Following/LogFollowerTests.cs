@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Following;

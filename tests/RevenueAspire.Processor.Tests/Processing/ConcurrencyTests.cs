@@ -15,12 +15,12 @@ public sealed class ConcurrencyTests
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = Seed.Random(nameof(M3_several_processors_with_different_settings_share_one_file_exactly));
-        var file = EventFile.Random(random, 2000, 300, bad: 0.03);
+        var file = EventFile.Random(random, 2000, 300, badEvery: 33);
         var path = ledger.Write("shared.jsonl", file.Bytes);
         var settings = Enumerable.Range(0, 4).Select(_ => LedgerFixture.Tiny(random)).ToArray();
         await Task.WhenAll(settings.Select(options => Task.Run(() => ledger.ProcessAsync(path, options))));
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal((0, 0), (await ledger.CountAsync("event_range"), await ledger.CountAsync("event_part")));
         Assert.Equal(file.Events, await ledger.ScalarAsync<long>("select events_through from event_source"));
         Assert.Equal(0, await DeadlocksAsync(ledger));
@@ -33,7 +33,7 @@ public sealed class ConcurrencyTests
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = EventFile.Random(Seed.Random(nameof(While_one_lane_merges_the_other_one_leaves_the_database_alone)), 2000, 300);
         var path = ledger.Write("a.jsonl", file.Bytes);
-        var user = file.Sums.Keys.First();
+        var user = file.Totals.Users.Keys.First();
         await using var held = await HeldUsers.TakeAsync(ledger, user);
         var before = await ledger.TransactionsAsync();
         var processing = ledger.ProcessAsync(path);
@@ -62,7 +62,7 @@ public sealed class ConcurrencyTests
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = Seed.Random(nameof(M4_processors_stopped_at_random_moments_are_completed_by_one_with_other_settings));
-        var file = EventFile.Random(random, 2000, 200, bad: 0.02);
+        var file = EventFile.Random(random, 2000, 200, badEvery: 50);
         var path = ledger.Write("stopped.jsonl", file.Bytes);
         for (var round = 0; round < 12; round++)
         {
@@ -79,7 +79,7 @@ public sealed class ConcurrencyTests
 
         await ledger.ProcessAsync(path, LedgerFixture.Tiny(random));
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal("already counted", (await ledger.ProcessAsync(path)).Result);
     }
 
@@ -112,7 +112,7 @@ public sealed class ConcurrencyTests
     public async Task M4_a_taken_over_range_adopts_the_frozen_end_and_slices()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M4_a_taken_over_range_adopts_the_frozen_end_and_slices)), 800, 120, bad: 0.02);
+        var file = EventFile.Random(Seed.Random(nameof(M4_a_taken_over_range_adopts_the_frozen_end_and_slices)), 800, 120, badEvery: 50);
         var path = ledger.Write("frozen.jsonl", file.Bytes);
         var options =
             new ProcessorOptions { RangeBytes = 1 << 20, BlockBytes = 1000, MaxUsersPerRange = 60, Connections = 3, MergeBatchRows = 10, Workers = 1 };
@@ -124,7 +124,7 @@ public sealed class ConcurrencyTests
 
         await ledger.ProcessAsync(path, new ProcessorOptions { Connections = 1, MaxUsersPerRange = 1_000_000, MergeBatchRows = 3 });
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
     }
 
     [Fact]

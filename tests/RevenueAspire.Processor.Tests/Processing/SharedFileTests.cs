@@ -65,7 +65,7 @@ public sealed class SharedFileTests
 
         await held.ReleaseAsync();
         Assert.Equal((0, 0), (await worker.WaitForExitAsync(Limit), await waiter.WaitForExitAsync(Limit)));
-        Assert.Equal((file.Sums.Count, 0), (UsersOf(worker), UsersOf(waiter)));
+        Assert.Equal((file.Totals.Users.Count, 0), (UsersOf(worker), UsersOf(waiter)));
         await ledger.AssertBalancesAsync(file);
     }
 

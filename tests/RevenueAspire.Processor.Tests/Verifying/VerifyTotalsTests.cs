@@ -15,7 +15,7 @@ public sealed class VerifyTotalsTests
     public async Task M13_a_wrong_total_of_a_source_is_named_in_one_pass_and_in_many(string column, string total)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M13_a_wrong_total_of_a_source_is_named_in_one_pass_and_in_many)), 300, 60, bad: 0.1, blank: 0.1);
+        var file = EventFile.Random(Seed.Random(nameof(M13_a_wrong_total_of_a_source_is_named_in_one_pass_and_in_many)), 300, 60, badEvery: 10);
         var path = ledger.Write("a.jsonl", file.Bytes);
         await ledger.ProcessAsync(path);
         await ledger.ProcessAsync(path, again: true);
