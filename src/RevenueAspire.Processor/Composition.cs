@@ -1,3 +1,4 @@
+using System.Diagnostics.Metrics;
 using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
@@ -117,7 +118,7 @@ internal static class Composition
         builder.Services.AddSingleton(options);
         builder.Services.AddSingleton(types);
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<ProcessorMetrics>();
+        builder.Services.AddSingleton(services => new ProcessorMetrics(services.GetRequiredService<IMeterFactory>().Create(ProcessorMetrics.MeterName)));
         builder.Services.AddSingleton(services => new DatabaseRetry(
             limit: null, TimeProvider.System, services.GetRequiredService<ILogger<DatabaseRetry>>(), services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<ApplyServices>();

@@ -18,7 +18,7 @@ public static class LedgerSchema
     private const string Wait = "select pg_advisory_xact_lock_shared(5641763209170221)";
 
     // Before the check, which narrows the search_path of its transaction to the schema in use.
-    private const string Look =
+    private const string ReadState =
         """
         select coalesce(obj_description(to_regclass('event_source'), 'pg_class') = $1, false)
           and to_regclass('users_revenue') is not null and to_regclass('event_source_path') is not null,
@@ -78,7 +78,7 @@ public static class LedgerSchema
     {
         // One implicit transaction: it holds the lock, and its settings end with it.
         await using var batch =
-            new NpgsqlBatch(connection) { BatchCommands = { new(Wait), new(Look) { Parameters = { WriteBatch.Parameter(Version) } }, new(Check) } };
+            new NpgsqlBatch(connection) { BatchCommands = { new(Wait), new(ReadState) { Parameters = { WriteBatch.Parameter(Version) } }, new(Check) } };
         var state = await RefusingAsync(() => ReadAsync(batch, cancellationToken)).ConfigureAwait(false);
         if (state is null)
         {

@@ -94,7 +94,7 @@ internal sealed class FileProcess(ApplyServices services)
             return end;
         }
 
-        var digests = await Task.Run(() => FileDigests.Compute(file, lengths, _ => { }, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var digests = await Task.Run(() => FileDigests.Compute(file, lengths, cancellationToken), cancellationToken).ConfigureAwait(false);
         var beginning = await services.Retry.RunAsync(
             token => services.Sources.FindKnownBeginningAsync(digests, token), cancellationToken).ConfigureAwait(false);
         return beginning is { } length
@@ -162,7 +162,7 @@ internal sealed class FileProcess(ApplyServices services)
     private static async Task ProveAsync(FileSourceReader file, FileDigest digest, RunProgress progress, CancellationToken cancellationToken)
     {
         progress.Phase = "checking";
-        var now = await Task.Run(() => FileDigests.Compute(file, [digest.Length], _ => { }, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var now = await Task.Run(() => FileDigests.Compute(file, [digest.Length], cancellationToken), cancellationToken).ConfigureAwait(false);
         if (!now[0].Sha256.Span.SequenceEqual(digest.Sha256.Span))
         {
             throw new SourceStoppedException(

@@ -47,7 +47,7 @@ internal sealed class FileHashing
         var passed = asked.Where(length => !_taken.ContainsKey(length)).ToArray();
         if (passed.Length > 0)
         {
-            var digests = await Task.Run(() => FileDigests.Compute(_file, passed, _ => { }, _cancellationToken), _cancellationToken).ConfigureAwait(false);
+            var digests = await Task.Run(() => FileDigests.Compute(_file, passed, _cancellationToken), _cancellationToken).ConfigureAwait(false);
             foreach (var digest in digests)
             {
                 _taken[digest.Length] = digest;

@@ -99,7 +99,7 @@ internal sealed class VerifiedSource(
 
         var tail = SourceScan.TailHash(file, Source.AppliedThrough);
         return (Source.TailHash.Length == 0 || Source.TailHash.Span.SequenceEqual(tail))
-            && FileDigests.Compute(file, [Digest.Length], _ => { }, cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
+            && FileDigests.Compute(file, [Digest.Length], cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
             ? null
             : "another content is there now, or its bytes were changed";
     }

@@ -232,7 +232,7 @@ public sealed class ConcurrencyTests
     private static async Task<LedgerSource> ResolveAsync(LedgerFixture ledger, FileSourceReader reader)
     {
         var lengths = await ledger.Sources.KnownLengthsAsync(reader.ReadEnd(), CancellationToken.None);
-        var digests = FileDigests.Compute(reader, lengths.Append(reader.ReadEnd()), _ => { }, CancellationToken.None);
+        var digests = FileDigests.Compute(reader, lengths.Append(reader.ReadEnd()), CancellationToken.None);
         return (await ledger.Sources.ResolveFileAsync(Guid.NewGuid(), reader.Name, digests, CancellationToken.None)).Sources[0];
     }
 

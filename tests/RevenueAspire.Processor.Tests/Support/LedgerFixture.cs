@@ -56,8 +56,9 @@ internal sealed class LedgerFixture : TestDatabase
         Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
     {
         var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
-        return new ApplyServices(database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(Meters),
-            logger ?? NullLogger<ApplyServices>.Instance);
+        var metrics = new ProcessorMetrics(Meters.Create(ProcessorMetrics.MeterName));
+        return new ApplyServices(
+            database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), metrics, logger ?? NullLogger<ApplyServices>.Instance);
     }
 
     public string Write(string name, byte[] bytes)
