@@ -45,6 +45,9 @@ internal sealed class VerifiedSource(
     /// <summary>Bytes that the ledger has of it, wholly or in part.</summary>
     public long Needed => ranges.Select(range => range.To).Append(Source.AppliedThrough).Max();
 
+    /// <summary>File: whether <see cref="Digest"/> exists. It always does, unless tables were changed or restored one by one.</summary>
+    public bool IsKnown => digests.Any(digest => digest.Length >= Needed);
+
     /// <summary>File: the shortest known beginning that holds all that the ledger has of it; a file that begins so holds the content.</summary>
     public FileDigest Digest => digests.First(digest => digest.Length >= Needed);
 

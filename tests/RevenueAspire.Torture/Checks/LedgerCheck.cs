@@ -49,6 +49,11 @@ internal static class LedgerCheck
         await CheckBalancesAsync(connection, log, counted, violations);
         await CheckRejectsAsync(connection, counted, violations);
         await CheckNothingIsOpenAsync(connection, violations);
+        if (postgres.BrokenStreams > 0)
+        {
+            violations.Add(ViolationKind.Other, $"{postgres.BrokenStreams} connections with bytes that the server did not understand: see postgres.log");
+        }
+
         await using var deadlocks = new NpgsqlCommand("select deadlocks from pg_stat_database where datname = current_database()", connection);
         var seen = (long)(await deadlocks.ExecuteScalarAsync())!;
         if (postgres.Deadlocks > 0 || seen > postgres.ProvokedDeadlocks)
