@@ -154,7 +154,10 @@ public sealed class CloudTests
             async () =>
             {
                 using var request = new HttpRequestMessage(HttpMethod.Post,
-                    $"{apis[attempt++ % apis.Length].Url}/liveEvent") { Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json") };
+                    $"{apis[attempt++ % apis.Length].Url}/liveEvent")
+                {
+                    Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json"),
+                };
                 request.Headers.Add("Idempotency-Key", key);
                 using var response = await http.SendAsync(request);
                 var body = await response.Content.ReadAsStringAsync();

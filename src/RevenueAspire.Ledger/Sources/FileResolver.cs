@@ -62,8 +62,10 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                 var found = repeated && match.ContentId == attempt ? FileMatch.New
                     : repeated || match.Length < whole.Length ? FileMatch.Grown
                     : FileMatch.Known;
-                return new FileResolution(found, generations,
-                    null) { Lengths = await LengthsAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false) };
+                return new FileResolution(found, generations, null)
+                {
+                    Lengths = await LengthsAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false),
+                };
             },
             cancellationToken).ConfigureAwait(false);
     }

@@ -150,8 +150,8 @@ internal sealed class BlockCursor : IDisposable
                 if (filled > _source.MaxLineBytes)
                 {
                     var skipped = _afterDamage;
-                    block = HandOut(
-                        skipped ? BlockKind.Skipped : BlockKind.TooLong, buffer, offset, filled, null) with { Count = Math.Min(filled, BeginningBytes) };
+                    block = HandOut(skipped ? BlockKind.Skipped : BlockKind.TooLong, buffer, offset, filled, null);
+                    block = block with { Count = Math.Min(filled, BeginningBytes) };
                     PassLine(buffer);
                     return true;
                 }

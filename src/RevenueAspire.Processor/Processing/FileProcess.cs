@@ -71,8 +71,11 @@ internal sealed class FileProcess(ApplyServices services)
             // The same again changes nothing. Its rejected lines are reported as by the run that counted it. Of an older state only those that it has count.
             tally.AddRejects(known.Length <= end.Length
                 ? known
-                : known with { RejectsThrough = await services.Retry.RunAsync(
-                    token => services.Sources.CountRejectsAsync(known.Id, end.Length, token), cancellationToken).ConfigureAwait(false) });
+                : known with
+                {
+                    RejectsThrough = await services.Retry.RunAsync(
+                        token => services.Sources.CountRejectsAsync(known.Id, end.Length, token), cancellationToken).ConfigureAwait(false),
+                });
         }
 
         return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));

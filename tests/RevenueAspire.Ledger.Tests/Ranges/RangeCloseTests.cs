@@ -57,7 +57,7 @@ public sealed class RangeCloseTests
         async Task MergeRejectsAsync(int index)
         {
             var from = ranges[index].From;
-            Assert.True(await RejectMerge.MergeAsync(database.Source, 
+            Assert.True(await RejectMerge.MergeAsync(database.Source,
                 source.Id, ranges[index].Id, -1, [new(from + 5, 2, "bad", default), new(from + 9, 4, "bad", default)], CancellationToken.None));
         }
     }
@@ -152,7 +152,7 @@ public sealed class RangeCloseTests
         var range = await database.FreezeAsync(deltas, parts: 1);
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
         var looks = 0;
-        var result = await RangeClose.CloseAsync(database.Source, 
+        var result = await RangeClose.CloseAsync(database.Source,
             range.SourceId,
             offset =>
             {

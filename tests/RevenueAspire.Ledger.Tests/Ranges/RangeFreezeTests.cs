@@ -16,7 +16,7 @@ public sealed class RangeFreezeTests
         {
             var range = (
                 await RangeClaims.TryClaimAsync(database.Source, source.Id, round * 100, (round * 100) + 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
-            var results = await Task.WhenAll(Enumerable.Range(1, 5).Select(i => RangeFreeze.TryFreezeAsync(database.Source, 
+            var results = await Task.WhenAll(Enumerable.Range(1, 5).Select(i => RangeFreeze.TryFreezeAsync(database.Source,
                 range, LedgerDatabase.Frozen(range, TestDeltas.Numbered(20, _ => 1), parts: i, end: (round * 100) + 10 + i), CancellationToken.None)));
             var winner = Assert.Single(results, result => result is not null)!;
             var stored = await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None);

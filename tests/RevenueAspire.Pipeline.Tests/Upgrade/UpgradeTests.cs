@@ -57,7 +57,10 @@ public sealed class UpgradeTests
 
         // Keys from then are known, and receipts from then are applied.
         using (var repeat = new HttpRequestMessage(HttpMethod.Post,
-            "/liveEvent") { Content = new StringContent(StoredInstallation.Known.ToJson(), Encoding.UTF8, "application/json") })
+            "/liveEvent")
+        {
+            Content = new StringContent(StoredInstallation.Known.ToJson(), Encoding.UTF8, "application/json"),
+        })
         {
             repeat.Headers.Add("Idempotency-Key", StoredInstallation.KnownKey);
             using var answer = await installation.Http.SendAsync(repeat);

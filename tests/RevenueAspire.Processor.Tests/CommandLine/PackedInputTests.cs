@@ -153,8 +153,11 @@ public sealed class PackedInputTests
         return ServiceProcess.RunAsync(
             Program,
             arguments,
-            new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger?.ConnectionString,
-                ["Data__Directory"] = ledger?.Folder.Path ?? own.Path },
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__revenuedb"] = ledger?.ConnectionString,
+                ["Data__Directory"] = ledger?.Folder.Path ?? own.Path
+            },
             input: input);
     }
 }

@@ -71,8 +71,11 @@ public sealed class EmptiedLedgerTests
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
         var next = ledger.Write("b.jsonl", new EventFile().Add("b", 1).Bytes);
         await ledger.ExecuteAsync(fault);
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString,
-            ["EventLog__Directory"] = ledger.Folder.File("none") };
+        var environment = new Dictionary<string, string?>
+        {
+            ["ConnectionStrings__revenuedb"] = ledger.ConnectionString,
+            ["EventLog__Directory"] = ledger.Folder.File("none")
+        };
         foreach (var arguments in (string[][])[["process", next], []])
         {
             await using var run = await ServiceProcess.RunAsync(Program, arguments, environment);

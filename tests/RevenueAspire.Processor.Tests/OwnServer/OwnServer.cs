@@ -19,8 +19,13 @@ public sealed class OwnServer : IAsyncLifetime
             StopWithParent = true,
 
             // What nobody flushes stays in memory for 10 s, and is lost when a backend is killed. Only the operating system could lose more, and it goes on.
-            Settings = new Dictionary<string, string> { ["synchronous_commit"] = "off", ["wal_writer_delay"] = "10000", ["wal_writer_flush_after"] = "0",
-                ["fsync"] = "off" },
+            Settings = new Dictionary<string, string>
+            {
+                ["synchronous_commit"] = "off",
+                ["wal_writer_delay"] = "10000",
+                ["wal_writer_flush_after"] = "0",
+                ["fsync"] = "off"
+            },
         },
         CancellationToken.None);
 
