@@ -31,7 +31,8 @@ internal static class ClientCommands
             ],
             ValidateArguments = context =>
             {
-                if (context.RequireNumber(Count, 1, 1_000_000) is { } count && context.RequireNumber(Rate, 1, 100_000) is { } rate && count / rate >= SecondsPerDay)
+                var (count, rate) = (context.RequireNumber(Count, 1, 1_000_000), context.RequireNumber(Rate, 1, 100_000));
+                if (count / rate >= SecondsPerDay)
                 {
                     context.AddValidationError(context.Inputs[Rate], "At this rate, that many events take more than a day.");
                 }
@@ -56,7 +57,11 @@ internal static class ClientCommands
             using var json = JsonDocument.Parse(text);
             var answer = json.RootElement;
             return succeeded
-                ? CommandResults.Success(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(answer.GetProperty("file").GetString())}: {answer.GetProperty("sent").GetInt64():N0} events sent, {answer.GetProperty("accepted").GetInt64():N0} accepted, {answer.GetProperty("rejected").GetInt64():N0} rejected."))
+                ? CommandResults.Success(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{Path.GetFileName(answer.GetProperty("file").GetString())}: {answer.GetProperty("sent").GetInt64():N0} events sent, "
+                        + $"{answer.GetProperty("accepted").GetInt64():N0} accepted, {answer.GetProperty("rejected").GetInt64():N0} rejected."))
                 : CommandResults.Failure(answer.GetProperty("detail").GetString());
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)

@@ -18,7 +18,15 @@ internal static class ProcessorCommands
                 IconName = "DocumentAdd",
                 Arguments =
                 [
-                    new InteractionInput { Name = PathInput, Label = "File", InputType = InputType.Text, Required = true, Placeholder = "/home/you/day1.jsonl", Description = $"A path on this machine; a relative one counts from {folder}." },
+                    new InteractionInput
+                    {
+                        Name = PathInput,
+                        Label = "File",
+                        InputType = InputType.Text,
+                        Required = true,
+                        Placeholder = "/home/you/day1.jsonl",
+                        Description = $"A path on this machine; a relative one counts from {folder}.",
+                    },
                 ],
                 ValidateArguments = context =>
                 {
@@ -53,7 +61,11 @@ internal static class ProcessorCommands
             return run.ExitCode switch
             {
                 ExitCodes.Done => CommandResults.Success($"{name}: every line is counted.", Table(run), CommandResultFormat.Text, displayImmediately: true),
-                ExitCodes.SomeRejected => CommandResults.Success($"{name}: counted but for the rejected lines, which are in the table rejected_event.", Table(run), CommandResultFormat.Text, displayImmediately: true),
+                ExitCodes.SomeRejected => CommandResults.Success(
+                    $"{name}: counted but for the rejected lines, which are in the table rejected_event.",
+                    Table(run),
+                    CommandResultFormat.Text,
+                    displayImmediately: true),
                 _ => CommandResults.Failure(run.LastLine),
             };
         }

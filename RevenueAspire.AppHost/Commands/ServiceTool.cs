@@ -41,9 +41,9 @@ internal static partial class ServiceTool
         }
 
         var (output, errors) = (new List<string>(), new List<string>());
-        string[] run = ["run", "--no-build", "--no-launch-profile", "--configuration", Configuration, "--project", service.GetProjectMetadata().ProjectPath, "--"];
+        var project = service.GetProjectMetadata().ProjectPath;
         var ended = await Cli.Wrap(Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") ?? "dotnet")
-            .WithArguments([.. run, .. arguments])
+            .WithArguments(["run", "--no-build", "--no-launch-profile", "--configuration", Configuration, "--project", project, "--", .. arguments])
             .WithEnvironmentVariables(environment)
             .WithValidation(CommandResultValidation.None)
             .WithStandardOutputPipe(PipeTarget.ToDelegate(line => Keep(output, line, context.Logger)))

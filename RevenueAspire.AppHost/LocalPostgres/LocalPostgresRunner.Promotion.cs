@@ -40,7 +40,8 @@ internal sealed partial class LocalPostgresRunner
 
         if (!cluster.IsCovered)
         {
-            throw new UserErrorException($"No standby is known to have all events of {former.Name}, since none has caught up with it yet: start {former.Name}.");
+            throw new UserErrorException(
+                $"No standby is known to have all events of {former.Name}, since none has caught up with it yet: start {former.Name}.");
         }
 
         await EndAsync(former, cancellationToken);

@@ -2,7 +2,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>One AppHost per data directory: a second one would run its services on the first one's log. The operating system releases the lock when the process ends, however it ends.</summary>
+/// <summary>One AppHost per data directory: a second one would run its services on the first one's log. The operating system releases the lock when the process
+/// ends, however it ends.</summary>
 internal sealed class AppHostLock : IDisposable
 {
     private readonly FileStream _file;
@@ -33,11 +34,14 @@ internal sealed class AppHostLock : IDisposable
         }
         catch (IOException exception) when (SharingViolation.IsIn(exception))
         {
-            throw new UserErrorException($"Another AppHost runs on {directory}. Stop it, or give this one its own data directory (--Data:Directory=PATH) and ports (--Ports:Api, --Ports:Client).");
+            throw new UserErrorException(
+                $"Another AppHost runs on {directory}. Stop it, or give this one its own data directory (--Data:Directory=PATH) and ports "
+                + "(--Ports:Api, --Ports:Client).");
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"The data directory {directory} cannot be made or locked: {exception.Message} Choose another with --Data:Directory=PATH.");
+            throw new UserErrorException(
+                $"The data directory {directory} cannot be made or locked: {exception.Message} Choose another with --Data:Directory=PATH.");
         }
     }
 

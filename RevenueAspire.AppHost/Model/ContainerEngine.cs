@@ -3,7 +3,8 @@ using CliWrap;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>Whether containers can run here: the question that Aspire's orchestrator will ask, asked while the model is built. Aspire offers no public way to ask it.</summary>
+/// <summary>Whether containers can run here: the question that Aspire's orchestrator will ask, asked while the model is built. Aspire offers no public way to
+/// ask it.</summary>
 internal static class ContainerEngine
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -22,7 +23,10 @@ internal static class ContainerEngine
         using var patience = new CancellationTokenSource(Patience);
         try
         {
-            var probe = await Cli.Wrap(engine).WithArguments(["container", "ls", "-n", "1"]).WithValidation(CommandResultValidation.None).ExecuteAsync(patience.Token);
+            var probe = await Cli.Wrap(engine)
+                .WithArguments(["container", "ls", "-n", "1"])
+                .WithValidation(CommandResultValidation.None)
+                .ExecuteAsync(patience.Token);
             return probe.IsSuccess;
         }
         catch (Exception exception) when (exception is Win32Exception or OperationCanceledException)

@@ -17,20 +17,28 @@ internal static class ModelDatabase
     /// <summary>Pinned: a floating tag would one day open the volume with another major version.</summary>
     public const string PostgresTag = "17.6";
 
-    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: the user's own, else a managed server.
+    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: the user's own,
+    /// else a managed server.
     /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
         // Published, the platform's server has its own.
-        var standbys = builder.ExecutionContext.IsPublishMode ? 0 : builder.Number(ReplicasSetting, otherwise: 0, least: 0, most: LocalPostgresCluster.MostStandbys);
+        var standbys = builder.ExecutionContext.IsPublishMode
+            ? 0
+            : builder.Number(ReplicasSetting, otherwise: 0, least: 0, most: LocalPostgresCluster.MostStandbys);
         if (!string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
         {
             RequireNone(standbys, $"ConnectionStrings:{Name} names a server of yours");
             return builder.AddConnectionString(Name);
         }
 
-        // One password for the life of the data: it is kept in the user secrets, since a new one would not open an old volume. Azure wants letters of both cases and digits in it.
-        var password = builder.AddParameter("postgres-password", new GenerateParameterDefault { MinLength = 24, Special = false, MinLower = 1, MinUpper = 1, MinNumeric = 1 }, secret: true, persist: true);
+        // One password for the life of the data: it is kept in the user secrets, since a new one would not open an old volume. Azure wants letters of both
+        // cases and digits in it.
+        var password = builder.AddParameter(
+            "postgres-password",
+            new GenerateParameterDefault { MinLength = 24, Special = false, MinLower = 1, MinUpper = 1, MinNumeric = 1 },
+            secret: true,
+            persist: true);
         if (builder.ExecutionContext.IsPublishMode)
         {
             return builder.AddAzurePostgres(Name, password);
@@ -65,7 +73,8 @@ internal static class ModelDatabase
         }
     }
 
-    /// <summary>The variables of psql (PGOPTIONS, PGTZ, PGSSLROOTCERT...) in the user's shell are meant for other servers. The services inherit this process's environment.</summary>
+    /// <summary>The variables of psql (PGOPTIONS, PGTZ, PGSSLROOTCERT...) in the user's shell are meant for other servers. The services inherit this process's
+    /// environment.</summary>
     private static void ForgetPostgresVariables()
     {
         foreach (var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToArray())

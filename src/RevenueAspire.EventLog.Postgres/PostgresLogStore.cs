@@ -18,9 +18,6 @@ public sealed class PostgresLogStore : ILogStore
     /// <summary>A row of a key that another process wrote and took back comes to rest soon.</summary>
     private const int MaxKeyRounds = 20;
 
-    /// <summary>Look-ups at once, per process: each unpacks a batch, which may be large, and takes a connection.</summary>
-    private static readonly SemaphoreSlim LookUps = new(8);
-
     private readonly NpgsqlDataSource _database;
     private readonly ILogger<PostgresLogStore> _logger;
     private readonly CommitWait _commitWait;
@@ -228,36 +225,11 @@ public sealed class PostgresLogStore : ILogStore
     }
 
     /// <remarks>All processes share the keys: positions are numbers of keys, and move without this process.</remarks>
-    async ValueTask<KeyMemory> ILogStore.ReadKeysAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            await using var connection = await _database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-            return await PostgresLogs.ReadMemoryAsync(connection, cancellationToken).ConfigureAwait(false);
-        }
-        catch (PostgresException missing) when (missing.SqlState == PostgresErrorCodes.UndefinedTable)
-        {
-            return default;
-        }
-        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
-        {
-            DatabaseErrors.DropConnections(_database, exception);
-            throw new IOException($"{Name}: {PostgresLogErrors.Describe(exception)}", exception);
-        }
-    }
+    ValueTask<KeyMemory> ILogStore.ReadKeysAsync(CancellationToken cancellationToken) =>
+        new(PostgresLogs.QueryAsync(_database, Name, default, PostgresLogs.ReadMemoryAsync, cancellationToken));
 
-    async ValueTask<ReceiptLookup> ILogStore.LookUpAsync(Receipt receipt, CancellationToken cancellationToken)
-    {
-        await LookUps.WaitAsync(cancellationToken).ConfigureAwait(false);
-        try
-        {
-            return await PostgresLogs.LookUpAsync(_database, receipt, cancellationToken).ConfigureAwait(false);
-        }
-        finally
-        {
-            LookUps.Release();
-        }
-    }
+    ValueTask<ReceiptLookup> ILogStore.LookUpAsync(Receipt receipt, CancellationToken cancellationToken) =>
+        new(PostgresLogs.LookUpAsync(_database, receipt, cancellationToken));
 
     async Task ILogStore.CheckAsync(CancellationToken cancellationToken)
     {
@@ -265,23 +237,8 @@ public sealed class PostgresLogStore : ILogStore
         await PostgresLogSchema.ApplyAsync(connection, cancellationToken).ConfigureAwait(false);
     }
 
-    async ValueTask<IReadOnlyList<LogExtent>> ILogStore.ListAsync(CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await PostgresLogs.ListAsync(_database, cancellationToken).ConfigureAwait(false);
-        }
-        catch (PostgresException missing) when (missing.SqlState == PostgresErrorCodes.UndefinedTable)
-        {
-            // At the first start the writer creates the tables at the same time.
-            return [];
-        }
-        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
-        {
-            DatabaseErrors.DropConnections(_database, exception);
-            throw new IOException($"{Name}: {PostgresLogErrors.Describe(exception)}", exception);
-        }
-    }
+    ValueTask<IReadOnlyList<LogExtent>> ILogStore.ListAsync(CancellationToken cancellationToken) =>
+        new(PostgresLogs.QueryAsync(_database, Name, [], PostgresLogs.ListAsync, cancellationToken));
 
     private InDoubtOutcome Settle(LogSession session, long? endFound, CancellationToken stop)
     {

@@ -14,6 +14,9 @@ public static class PostgresLogs
     /// <summary>What the name of a source begins with that is a log in Postgres; then its id.</summary>
     private const string Scheme = "postgres:";
 
+    /// <summary>Look-ups at once, per process: each unpacks a batch, which may be large, and takes a connection.</summary>
+    private static readonly SemaphoreSlim LookUps = new(8);
+
     /// <summary>The name of a log's source.</summary>
     public static string SourceName(Guid logId) => $"{Scheme}{logId:N}";
 
@@ -27,10 +30,43 @@ public static class PostgresLogs
 
     /// <summary>All logs, the oldest first.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
-    public static async Task<List<LogExtent>> ListAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    public static async Task<IReadOnlyList<LogExtent>> ListAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
-        await using var command = database.CreateCommand("select log_id, first_offset, end_offset, is_closed from event_log order by created_at, log_id");
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        return await ListAsync(connection, cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Queries the logs of a database.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="name">What is queried, for people.</param>
+    /// <param name="whenMissing">Returned when the tables do not exist: at the first start the writer creates them at the same time.</param>
+    /// <param name="query">Runs on a connection of its own.</param>
+    /// <param name="cancellationToken">Stops.</param>
+    /// <exception cref="IOException">The database cannot be queried now.</exception>
+    internal static async Task<T> QueryAsync<T>(
+        NpgsqlDataSource database, string name, T whenMissing, Func<NpgsqlConnection, CancellationToken, Task<T>> query, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            return await query(connection, cancellationToken).ConfigureAwait(false);
+        }
+        catch (PostgresException missing) when (missing.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return whenMissing;
+        }
+        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
+        {
+            DatabaseErrors.DropConnections(database, exception);
+            throw new IOException($"{name}: {PostgresLogErrors.Describe(exception)}", exception);
+        }
+    }
+
+    /// <inheritdoc cref="ListAsync(NpgsqlDataSource, CancellationToken)"/>
+    internal static async Task<IReadOnlyList<LogExtent>> ListAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand("select log_id, first_offset, end_offset, is_closed from event_log order by created_at, log_id", connection);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         var logs = new List<LogExtent>();
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -42,49 +78,54 @@ public static class PostgresLogs
     }
 
     /// <summary>Looks a receipt up, also one of another process.</summary>
-    /// <exception cref="IOException">The database cannot be asked now.</exception>
-    public static async Task<ReceiptLookup> LookUpAsync(NpgsqlDataSource database, Receipt receipt, CancellationToken cancellationToken)
+    /// <exception cref="IOException">The database cannot be queried now.</exception>
+    internal static async Task<ReceiptLookup> LookUpAsync(NpgsqlDataSource database, Receipt receipt, CancellationToken cancellationToken)
     {
+        await LookUps.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            await using var command = database.CreateCommand(
-                """
-                select l.first_offset, l.end_offset, b.from_offset, b.to_offset, b.encoding, b.crc, b.bytes
-                from event_log l
-                left join lateral (
-                  select * from event_log_batch b where b.log_id = l.log_id and b.from_offset <= $2 and $2 < l.end_offset order by b.from_offset desc limit 1) b on true
-                where l.log_id = $1
-                """);
-            command.Parameters.Add(new NpgsqlParameter { Value = receipt.LogId });
-            command.Parameters.Add(new NpgsqlParameter { Value = receipt.Offset });
-            await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-            if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
-            {
-                return ReceiptLookup.OtherLog;
-            }
-
-            if (receipt.Offset < rows.GetInt64(0))
-            {
-                return ReceiptLookup.Record;
-            }
-
-            if (receipt.Offset >= rows.GetInt64(1) || await rows.IsDBNullAsync(2, cancellationToken).ConfigureAwait(false))
-            {
-                return ReceiptLookup.NoRecord;
-            }
-
-            var batch = StoredBatch.Unpack(rows.GetInt64(2), rows.GetInt64(3), (BatchEncoding)rows.GetInt16(4), (uint)rows.GetInt64(5), rows.GetFieldValue<byte[]>(6));
-            return receipt.Offset < batch.To && batch.IsRecord(receipt.Offset) ? ReceiptLookup.Record : ReceiptLookup.NoRecord;
+            var name = $"log {receipt.LogId:N} in Postgres";
+            return await QueryAsync(database, name, ReceiptLookup.OtherLog, (connection, token) => FindAsync(connection, receipt, token), cancellationToken)
+                .ConfigureAwait(false);
         }
-        catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.UndefinedTable)
+        finally
+        {
+            LookUps.Release();
+        }
+    }
+
+    private static async Task<ReceiptLookup> FindAsync(NpgsqlConnection connection, Receipt receipt, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(
+            """
+            select l.first_offset, l.end_offset, b.from_offset, b.to_offset, b.encoding, b.crc, b.bytes
+            from event_log l
+            left join lateral (
+              select * from event_log_batch b where b.log_id = l.log_id and b.from_offset <= $2 and $2 < l.end_offset order by b.from_offset desc limit 1) b on true
+            where l.log_id = $1
+            """, connection)
+        {
+            Parameters = { new() { Value = receipt.LogId }, new() { Value = receipt.Offset } },
+        };
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             return ReceiptLookup.OtherLog;
         }
-        catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
+
+        if (receipt.Offset < rows.GetInt64(0))
         {
-            DatabaseErrors.DropConnections(database, exception);
-            throw new IOException($"log {receipt.LogId:N} in Postgres: {PostgresLogErrors.Describe(exception)}", exception);
+            return ReceiptLookup.Record;
         }
+
+        if (receipt.Offset >= rows.GetInt64(1) || await rows.IsDBNullAsync(2, cancellationToken).ConfigureAwait(false))
+        {
+            return ReceiptLookup.NoRecord;
+        }
+
+        var batch = StoredBatch.Unpack(
+            rows.GetInt64(2), rows.GetInt64(3), (BatchEncoding)rows.GetInt16(4), (uint)rows.GetInt64(5), rows.GetFieldValue<byte[]>(6));
+        return receipt.Offset < batch.To && batch.IsRecord(receipt.Offset) ? ReceiptLookup.Record : ReceiptLookup.NoRecord;
     }
 
     /// <summary>Which keys the database remembers.</summary>

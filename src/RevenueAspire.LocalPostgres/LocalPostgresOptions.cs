@@ -42,6 +42,6 @@ public sealed class LocalPostgresOptions
 /// <param name="ApplicationName">Name of the standby, as the primary's synchronous_standby_names refers to it: letters, digits and <c>_</c>.</param>
 public sealed record LocalPostgresPrimary(int Port, string ApplicationName)
 {
-    /// <summary>The role that standbys connect as; <see cref="LocalPostgresServer.EnsureReplicationRoleAsync"/> creates it.</summary>
+    /// <summary>The role that standbys connect as; <see cref="LocalPostgresReplication.EnsureReplicationRoleAsync"/> creates it.</summary>
     public const string ReplicationRole = "replicator";
 }

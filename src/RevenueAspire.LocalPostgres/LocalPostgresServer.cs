@@ -9,7 +9,7 @@ using RevenueAspire.LocalPostgres.Processes;
 namespace RevenueAspire.LocalPostgres;
 
 /// <summary>A Postgres server on this machine, in a process session of its own, stopped when disposed. Thread-safe.</summary>
-public sealed partial class LocalPostgresServer : IAsyncDisposable
+public sealed class LocalPostgresServer : IAsyncDisposable
 {
     private const int PortAttempts = 5;
     private static readonly TimeSpan FastLimit = TimeSpan.FromSeconds(10);
@@ -34,10 +34,10 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left running.</exception>
     public static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
     {
-        return options.StandbyOf is null ? await StartAsync(options, null, cancellationToken) : await StartStandbyAsync(options, cancellationToken);
+        return options.StandbyOf is null ? await StartAsync(options, null, cancellationToken) : await StandbyStart.RunAsync(options, cancellationToken);
     }
 
-    private static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, PrimaryState? primary, CancellationToken cancellationToken)
+    internal static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, PrimaryState? primary, CancellationToken cancellationToken)
     {
         var search = (options.Search ?? PostgresSearch.Machine()) with { MajorVersion = primary?.MajorVersion };
         var installation = await PostgresBinaries.FindAsync(options.DataDirectory, options.Log, search, cancellationToken);
@@ -62,11 +62,35 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
         }
     }
 
+    /// <summary>Whether the data directory is a standby's: no primary has run on it since it was copied.</summary>
+    public static bool IsStandby(string dataDirectory) => StandbyFiles.Exist(dataDirectory);
+
+    /// <summary>Stops a server that an earlier process left behind on the data directory. Returns at once where none runs.</summary>
+    /// <exception cref="LocalPostgresException">Another process still needs the server, or it does not end.</exception>
+    public static async Task StopLeftoverAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
+    {
+        if (PostmasterPid.TryRead(options.DataDirectory) is not null)
+        {
+            var search = options.Search ?? PostgresSearch.Machine();
+            var installation = await PostgresBinaries.FindAsync(options.DataDirectory, options.Log, search, cancellationToken);
+            await DataDirectoryPreparation.StopLeftoverAsync(installation, options, cancellationToken);
+        }
+    }
+
     /// <summary>The port.</summary>
     public int Port { get; }
 
     /// <summary>Process id of the postmaster.</summary>
     public int ProcessId { get; }
+
+    internal string DataDirectory => _directory.Path;
+
+    internal PostgresInstallation Installation => _directory.Installation;
+
+    internal string Password => _options.Password;
+
+    /// <summary>The last lines of its log.</summary>
+    internal IReadOnlyCollection<string> LastLines => _process.LastLines;
 
     /// <summary>For Npgsql: Host, Port, Username, Password, Database.</summary>
     public string ConnectionString(string database = "postgres") =>
@@ -221,7 +245,7 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
         await process.Exited;
     }
 
-    private async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
+    internal async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
     {
         // Not pooled: an idle connection in a pool would be one more session to end at the stop.
         var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ConnectionString()) { Pooling = false }.ConnectionString);
@@ -235,6 +259,19 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
             await connection.DisposeAsync();
             throw;
         }
+    }
+
+    internal async Task<object?> ScalarAsync(string sql, CancellationToken cancellationToken)
+    {
+        await using var connection = await ConnectAsync(cancellationToken);
+        await using var command = new NpgsqlCommand(sql, connection);
+        return await command.ExecuteScalarAsync(cancellationToken);
+    }
+
+    internal static async Task ExecuteAsync(NpgsqlConnection connection, string sql, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(sql, connection);
+        await command.ExecuteNonQueryAsync(cancellationToken);
     }
 
     private static int FreePort()

@@ -1,5 +1,4 @@
 using System.Diagnostics.Metrics;
-using System.Globalization;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
@@ -66,13 +65,13 @@ internal static class Composition
                 throw new UserErrorException($"Settings of the processor: {exception.Message}", exception);
             }
 
-            if (options.FindProblems() is { Count: > 0 } problems)
+            if (new AnnotatedOptions<ProcessorOptions>(ProcessorOptions.Section).Validate(null, options) is { Failed: true } result)
             {
-                throw new OptionsValidationException(Options.DefaultName, typeof(ProcessorOptions), problems);
+                throw new OptionsValidationException(Options.DefaultName, typeof(ProcessorOptions), result.Failures);
             }
         }
 
-        return (options, ReadEventTypes(configuration));
+        return (options, configuration.ReadEventTypes());
     }
 
     /// <summary>Where what cannot be read in place is copied to. Looked up only when it is needed.</summary>
@@ -86,30 +85,6 @@ internal static class Composition
             $"appsettings.{Environment.GetEnvironmentVariable("DOTNET_ENVIRONMENT") ?? Environments.Production}.json", optional: true, reloadOnChange: false)
         .AddEnvironmentVariables()
         .Build();
-
-    /// <summary>The event types in the section <c>EventTypes</c> (name: 1 or -1), or the default ones where it is absent.</summary>
-    /// <exception cref="OptionsValidationException">A name or a sign that cannot be.</exception>
-    public static EventTypes ReadEventTypes(IConfiguration configuration)
-    {
-        var entries = configuration.GetSection("EventTypes").GetChildren().ToArray();
-        if (entries.Length == 0)
-        {
-            return EventTypes.Default;
-        }
-
-        try
-        {
-            return EventTypes.Create(entries.Select(entry => new KeyValuePair<string, int>(
-                entry.Key,
-                int.TryParse(entry.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var sign)
-                    ? sign
-                    : throw new ArgumentException($"EventTypes:{entry.Key} must be 1 or -1, not '{entry.Value}'."))));
-        }
-        catch (ArgumentException exception)
-        {
-            throw new OptionsValidationException("EventTypes", typeof(EventTypes), [exception.Message]);
-        }
-    }
 
     private static void AddProcessor(this HostApplicationBuilder builder)
     {

@@ -13,7 +13,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Megabytes of lines a second on one core: the parser beside System.Text.Json, which validates less (neither user ids nor duplicate fields).</summary>
+/// <summary>Megabytes of lines a second on one core: the parser beside System.Text.Json, which validates less (neither user ids nor duplicate
+/// fields).</summary>
 [Config(typeof(WithThroughput))]
 [MemoryDiagnoser(displayGenColumns: false)]
 [ShortRunJob]
@@ -196,7 +197,8 @@ public partial class EventParserBenchmarks
         public bool IsDefault(Summary summary, BenchmarkCase benchmarkCase) => false;
 
         public string GetValue(Summary summary, BenchmarkCase benchmarkCase) =>
-            summary[benchmarkCase]?.ResultStatistics is { } statistics ? (TotalBytes * 1e3 / statistics.Mean).ToString("F0", CultureInfo.InvariantCulture) : "?";
+            summary[benchmarkCase]?.ResultStatistics is { } statistics ? (TotalBytes * 1e3 / statistics.Mean).ToString("F0", CultureInfo.InvariantCulture)
+                : "?";
 
         public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) => GetValue(summary, benchmarkCase);
     }

@@ -108,7 +108,10 @@ public sealed class CommandLineTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.RunAsync("send", file, "--url", "http://127.0.0.1:1"));
 
-        Assert.Contains("No API answers at http://127.0.0.1:1/ (connection refused). Start it, or name its address with --url or Client:Url.", _client.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "No API answers at http://127.0.0.1:1/ (connection refused). Start it, or name its address with --url or Client:Url.",
+            _client.Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]

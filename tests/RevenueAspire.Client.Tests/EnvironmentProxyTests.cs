@@ -48,7 +48,8 @@ public sealed class EnvironmentProxyTests
         Assert.Equal(isDirect ? null : Proxy, Find(url, "HTTP_PROXY=" + Proxy, "NO_PROXY=" + noProxy));
 
     [Fact]
-    public void The_lower_case_goes_before_the_upper_case() => Assert.Equal(Proxy, Find("http://api.example/", "HTTP_PROXY=" + Proxy, "no_proxy=other", "NO_PROXY=*"));
+    public void The_lower_case_goes_before_the_upper_case() =>
+        Assert.Equal(Proxy, Find("http://api.example/", "HTTP_PROXY=" + Proxy, "no_proxy=other", "NO_PROXY=*"));
 
     [Theory]
     [InlineData("http://localhost:8000/")]

@@ -24,7 +24,11 @@ public sealed class GrowingFileTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--json"));
 
-        Assert.Contains($"{file}: {added.Length} bytes were appended after its send had begun, and are not sent. Send them with: RevenueAspire.Client send {file} --url {api.Url} --resume", _client.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{file}: {added.Length} bytes were appended after its send had begun, and are not sent. Send them with: RevenueAspire.Client send {file} --url "
+            + $"{api.Url} --resume",
+            _client.Error,
+            StringComparison.Ordinal);
         Assert.Contains($"\"unsentBytes\":{added.Length}", _client.Out, StringComparison.Ordinal);
         Assert.Contains("\"exitCode\":1", _client.Out, StringComparison.Ordinal);
         Assert.Equal(SendHarness.Events(Lines).Order(), api.Records.Order());

@@ -110,8 +110,18 @@ public sealed class PackedInputTests : IDisposable
         {
             Assert.Equal(["exitCode", "files", "error"], json.RootElement.EnumerateObject().Select(field => field.Name));
             var file = json.RootElement.GetProperty("files")[0];
-            Assert.Equal(["file", "state", "lines", "accepted", "rejected", "rejectedFile", "seconds", "unsentBytes"], file.EnumerateObject().Select(field => field.Name));
-            Assert.Equal((3, "sent", 2, 1, 1, some + ".rejected.jsonl"), (json.RootElement.GetProperty("exitCode").GetInt32(), file.GetProperty("state").GetString(), file.GetProperty("lines").GetInt32(), file.GetProperty("accepted").GetInt32(), file.GetProperty("rejected").GetInt32(), file.GetProperty("rejectedFile").GetString()));
+            Assert.Equal(
+                ["file", "state", "lines", "accepted", "rejected", "rejectedFile", "seconds", "unsentBytes"],
+                file.EnumerateObject().Select(field => field.Name));
+            Assert.Equal(
+                (3, "sent", 2, 1, 1, some + ".rejected.jsonl"),
+                (
+                    json.RootElement.GetProperty("exitCode").GetInt32(),
+                    file.GetProperty("state").GetString(),
+                    file.GetProperty("lines").GetInt32(),
+                    file.GetProperty("accepted").GetInt32(),
+                    file.GetProperty("rejected").GetInt32(),
+                    file.GetProperty("rejectedFile").GetString()));
         }
 
         Assert.Contains("some.jsonl:2:", _client.Error, StringComparison.Ordinal);

@@ -171,7 +171,10 @@ public sealed class ResumeTests : IDisposable
     public async Task Of_several_files_resume_sends_what_is_left()
     {
         await using var api = await FakeApi.StartAsync();
-        var (a, b, c) = (_client.Write("a.jsonl", SendHarness.Events(10)), _client.Write("b.jsonl", SendHarness.Events(20)), _client.Write("c.jsonl", SendHarness.Events(30)));
+        var (a, b, c) = (
+            _client.Write("a.jsonl", SendHarness.Events(10)),
+            _client.Write("b.jsonl", SendHarness.Events(20)),
+            _client.Write("c.jsonl", SendHarness.Events(30)));
         string[] args = ["send", a, b, c, "--url", api.Url.ToString(), "--concurrency", "1"];
         await StopAtAsync(api, 15, () => _client.RunAsync(args));
 

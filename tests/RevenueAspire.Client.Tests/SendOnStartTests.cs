@@ -124,7 +124,8 @@ public sealed class SendOnStartTests : ServiceFixture
         var otherLog = finished with { LogId = Guid.NewGuid() };
         string[] needed =
         [
-            Save("start-current", finished, 0), Save("start-stopped", otherLog with { Finished = false }, 0), Save("generate-stopped", finished with { Finished = false }, 0),
+            Save("start-current", finished, 0), Save("start-stopped", otherLog with { Finished = false }, 0), Save(
+                "generate-stopped", finished with { Finished = false }, 0),
         ];
         string[] oldest = [Save("start-other", otherLog, 1), Save("generate-old", finished, 2), Save("start-older", otherLog, 3)];
         var newest = Enumerable.Range(10, EndedRuns.Kept).Select(day => Save((day % 2 == 0 ? "generate-" : "start-") + day, otherLog, day)).ToArray();
@@ -138,7 +139,8 @@ public sealed class SendOnStartTests : ServiceFixture
         string Save(string name, JournalEntry entry, int day)
         {
             var path = Path.Combine(directory, name + ".json");
-            File.WriteAllBytes(path, JsonSerializer.SerializeToUtf8Bytes(entry with { SavedAt = DateTimeOffset.UnixEpoch.AddDays(day) }, JournalJson.Default.JournalEntry));
+            File.WriteAllBytes(
+                path, JsonSerializer.SerializeToUtf8Bytes(entry with { SavedAt = DateTimeOffset.UnixEpoch.AddDays(day) }, JournalJson.Default.JournalEntry));
             return path;
         }
     }

@@ -45,7 +45,9 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
 
         Assert.Equal(ExitCodes.SomeRejected, await _client.RunAsync(
-            "send", _client.Write("a.jsonl", SendHarness.Events(5)), _client.Write("b.jsonl", "bad"), _client.Write("c.jsonl", SendHarness.Events(7)), "--url", api.Url.ToString()));
+            "send", _client.Write(
+                "a.jsonl",
+                SendHarness.Events(5)), _client.Write("b.jsonl", "bad"), _client.Write("c.jsonl", SendHarness.Events(7)), "--url", api.Url.ToString()));
 
         Assert.Equal(12, api.Records.Count);
         Assert.Equal(3, _client.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
@@ -59,7 +61,8 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(20);
 
-        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(concurrency * 10)), "--concurrency", $"{concurrency}"));
+        Assert.Equal(
+            ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(concurrency * 10)), "--concurrency", $"{concurrency}"));
 
         Assert.Equal(concurrency, api.MaxInFlight);
     }
@@ -69,7 +72,10 @@ public sealed class SendTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Path("a.jsonl");
-        File.WriteAllText(file, $"\n \t\r\n{SendHarness.Event(1)}\r\n\n\n{SendHarness.Event(2)}\n   \n{SendHarness.Event(3)}", new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
+        File.WriteAllText(
+            file,
+            $"\n \t\r\n{SendHarness.Event(1)}\r\n\n\n{SendHarness.Event(2)}\n   \n{SendHarness.Event(3)}",
+            new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file));
         Assert.Equal(SendHarness.Events(3).Order(), api.Records.Order());
@@ -110,7 +116,8 @@ public sealed class SendTests : IDisposable
 
         Assert.Equal(SendHarness.Events(3).Order(), api.Records.Order());
         Assert.Equal([.. "bad one  \r\n"u8, .. invalid, .. "\n{\"x\":1}\n"u8], File.ReadAllBytes(file + ".rejected.jsonl"));
-        Assert.Equal([$"{file}:3: not JSON", $"{file}:5: not JSON", $"{file}:7: userId is missing"], _client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(
+            [$"{file}:3: not JSON", $"{file}:5: not JSON", $"{file}:7: userId is missing"], _client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Contains("6 lines sent, 3 accepted, 3 rejected", _client.Out, StringComparison.Ordinal);
     }
 
@@ -166,7 +173,8 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var line = $$"""{"userId":"u","pad":"{{new string('x', 60_000)}}"}""";
 
-        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", Enumerable.Repeat(line, 200)), "--batch", "100000", "--concurrency", "2"));
+        Assert.Equal(
+            ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", Enumerable.Repeat(line, 200)), "--batch", "100000", "--concurrency", "2"));
 
         Assert.Equal(200, api.Records.Count);
         Assert.All(api.Bodies, body => Assert.InRange(body.Length, 1, 4 << 20));
@@ -251,9 +259,11 @@ public sealed class SendTests : IDisposable
         using var http = new HttpClient(new FailingHandler()) { Timeout = Timeout.InfiniteTimeSpan };
         var connection = new Http.ApiConnection(http, api.Url, FakeApi.Secret);
         using var job = await Sending.SendJob.CreateAsync(
-            Input.InputFile.Open(path), Journal.RunJournal.Open(_client.JournalDirectory, "send-x", path), api.Url, batch: 0, DateTimeOffset.UtcNow, CancellationToken.None);
+            Input.InputFile.Open(path), Journal.RunJournal.Open(
+                _client.JournalDirectory, "send-x", path), api.Url, batch: 0, DateTimeOffset.UtcNow, CancellationToken.None);
         job.Begin(null);
-        var settings = new Sending.SendSettings { Concurrency = 4, RequestTimeout = TimeSpan.FromSeconds(5), GiveUpAfter = TimeSpan.FromSeconds(5), StartPatience = TimeSpan.FromSeconds(5) };
+        var limit = TimeSpan.FromSeconds(5);
+        var settings = new Sending.SendSettings { Concurrency = 4, RequestTimeout = limit, GiveUpAfter = limit, StartPatience = limit };
         using var run = new Sending.SendRun(job, connection, settings, new Silence(), TimeProvider.System);
 
         await Assert.ThrowsAsync<NotSupportedException>(() => run.RunAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20)));
@@ -350,7 +360,8 @@ public sealed class SendTests : IDisposable
 
     private sealed class FailingHandler : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => throw new NotSupportedException("a bug");
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            throw new NotSupportedException("a bug");
     }
 
     private sealed class Silence : Sending.ISendObserver

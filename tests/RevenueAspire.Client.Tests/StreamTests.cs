@@ -96,7 +96,9 @@ public sealed class StreamTests : IDisposable
         var (code, output, error) = await RunAsync(api, $"send {file} --url URL --json{rate}");
 
         Assert.True(code == ExitCodes.NotDone, $"{code}: {error}");
-        Assert.Contains(Split(error), line => line.StartsWith($"Rejected lines cannot be written to {file}.rejected.jsonl: No space left on device", StringComparison.Ordinal));
+        Assert.Contains(
+            Split(error),
+            line => line.StartsWith($"Rejected lines cannot be written to {file}.rejected.jsonl: No space left on device", StringComparison.Ordinal));
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         using var result = JsonDocument.Parse(output);
         Assert.Equal(1, result.RootElement.GetProperty("exitCode").GetInt32());

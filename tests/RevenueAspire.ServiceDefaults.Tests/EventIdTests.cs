@@ -22,7 +22,8 @@ public sealed partial class EventIdTests
     /// <summary>The messages of a project. The id is empty where the attribute gives neither a number nor a constant that the project's EventIds has.</summary>
     private static List<(string Id, string Place)> MessagesOf(string project)
     {
-        var files = Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories).Select(file => (Name: Path.GetFileName(file), Text: File.ReadAllText(file))).ToList();
+        var files = Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories)
+            .Select(file => (Name: Path.GetFileName(file), Text: File.ReadAllText(file))).ToList();
         var constants = files.Where(file => file.Name == "EventIds.cs").SelectMany(file => Constant().Matches(file.Text))
             .ToDictionary(match => match.Groups["name"].Value, match => match.Groups["id"].Value);
         return [.. files.SelectMany(file => Message().Matches(file.Text).Select(match => (

@@ -109,7 +109,8 @@ public sealed class FaultProxy : IAsyncDisposable
         Volatile.Write(ref _requestsToCut, requests);
     }
 
-    /// <summary>Cuts the next connections, each at a random request: before the server gets it, or after the answer. Call it before the first connection.</summary>
+    /// <summary>Cuts the next connections, each at a random request: before the server gets it, or after the answer. Call it before the first
+    /// connection.</summary>
     /// <param name="random">Decides in the order of the connections, so that a seed repeats the choices.</param>
     /// <param name="connections">How many connections.</param>
     /// <param name="longest">The number of the request, from 2, is less than this.</param>
@@ -194,7 +195,8 @@ public sealed class FaultProxy : IAsyncDisposable
                 await connection.Server.ConnectAsync(_servers[(uint)Interlocked.Increment(ref _next) % _servers.Length], _stop.Token);
                 await Task.WhenAny(RelayRequestsAsync(connection), RelayAnswersAsync(connection));
             }
-            catch (Exception broken) when (broken is OperationCanceledException or IOException or SocketException or ObjectDisposedException or InvalidOperationException)
+            catch (Exception broken) when (
+                broken is OperationCanceledException or IOException or SocketException or ObjectDisposedException or InvalidOperationException)
             {
             }
         }

@@ -6,7 +6,10 @@ namespace RevenueAspire.Testing;
 public sealed record RevenueEvent(string UserId, string Name, long Value)
 {
     // Users that a URL, a JSON string or a database could stumble over.
-    private static readonly string[] OddUsers = ["a/b", "a%2Fb", "O'Neill", "\"quoted\"", "tab\tand\nnewline", "😀", "ä ö ü", "NULL", "back\\slash", "?x=1&y=2#z", new string('x', 256), "+", "user 1"];
+    private static readonly string[] OddUsers =
+    [
+        "a/b", "a%2Fb", "O'Neill", "\"quoted\"", "tab\tand\nnewline", "😀", "ä ö ü", "NULL", "back\\slash", "?x=1&y=2#z", new string('x', 256), "+", "user 1",
+    ];
 
     /// <summary>A random event of one of <paramref name="users"/> users, some of them odd; a few values at the ends of 64 bits.</summary>
     public static RevenueEvent Next(Random random, int users)

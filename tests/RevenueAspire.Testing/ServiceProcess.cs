@@ -7,7 +7,8 @@ namespace RevenueAspire.Testing;
 public sealed class ServiceProcess : IAsyncDisposable
 {
     // What the shell or the test run may have set would decide about ports, environments and databases of the services under test.
-    private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__", "OTEL_", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
+    private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__",
+        "OTEL_", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
 
     private readonly Process _process;
     private readonly List<string> _lines = [];
@@ -60,7 +61,10 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     private List<string> ErrorLines { get; } = [];
 
-    /// <summary>Starts <c>dotnet PROJECT.dll ARGUMENTS</c> of a project below src, from a folder that is not the project's (or <paramref name="workingDirectory"/>).</summary>
+    /// <summary>
+    /// Starts <c>dotnet PROJECT.dll ARGUMENTS</c> of a project below src, from a folder that is not the project's (or
+    /// <paramref name="workingDirectory"/>).
+    /// </summary>
     /// <param name="project">Project name (<c>RevenueAspire.Api</c>), or the full path of a dll.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="environment">Set on top of the inherited environment, from which settings of the services are removed; a null value removes.</param>
@@ -69,7 +73,8 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <param name="redirections">Redirections of a shell that starts it, as <c>&lt;&amp;- &gt;/dev/full</c>; none by default.</param>
     /// <param name="ignoresHangup">Whether it starts with SIGHUP ignored, as with <c>nohup</c>.</param>
     public static ServiceProcess Start(
-        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, byte[]? input = null, string? redirections = null, bool ignoresHangup = false)
+        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null,
+            byte[]? input = null, string? redirections = null, bool ignoresHangup = false)
     {
         var dll = project.EndsWith(".dll", StringComparison.Ordinal) ? project : Repository.Executable(project);
         if (!File.Exists(dll))
@@ -102,7 +107,8 @@ public sealed class ServiceProcess : IAsyncDisposable
             StandardOutputEncoding = Encoding.UTF8,
             StandardErrorEncoding = Encoding.UTF8,
         };
-        foreach (var name in start.Environment.Keys.Where(name => NotInherited.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))).ToArray())
+        foreach (var name in start.Environment.Keys.Where(name => NotInherited.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))
+            .ToArray())
         {
             start.Environment.Remove(name);
         }
@@ -116,7 +122,8 @@ public sealed class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Runs to the end and returns the finished process; its exit code is <see cref="ExitCode"/>.</summary>
-    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, TimeSpan? limit = null, byte[]? input = null, string? redirections = null)
+    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null,
+        string? workingDirectory = null, TimeSpan? limit = null, byte[]? input = null, string? redirections = null)
     {
         var process = Start(project, arguments, environment, workingDirectory, input, redirections);
         try
@@ -147,7 +154,8 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <summary>The exit code of a process that has ended; 128 plus the signal's number after a signal.</summary>
     public int ExitCode => _process.ExitCode;
 
-    /// <summary>Waits for a line (of either stream) that contains <paramref name="text"/>, and returns it. Fails early when the process ends without it.</summary>
+    /// <summary>Waits for a line (of either stream) that contains <paramref name="text"/>, and returns it. Fails early when the process ends without
+    /// it.</summary>
     public Task<string> WaitForLineAsync(string text, TimeSpan? limit = null) =>
         WaitAsync(
             () =>
@@ -254,7 +262,8 @@ public sealed class ServiceProcess : IAsyncDisposable
                 async () =>
                 {
                     var ended = _process.HasExited && _output.IsCompleted;
-                    return await question() ?? (ended ? throw new InvalidOperationException($"{_name} ended with code {_process.ExitCode} before {what}. Its output:\n{Output}") : null);
+                    return await question() ?? (ended
+                        ? throw new InvalidOperationException($"{_name} ended with code {_process.ExitCode} before {what}. Its output:\n{Output}") : null);
                 },
                 limit,
                 what);

@@ -11,7 +11,8 @@ public sealed class Totals
 
     public IReadOnlyDictionary<string, BigInteger> Users => _revenue;
 
-    public void Add(RevenueEvent e, int times = 1) => _revenue[e.UserId] = _revenue.GetValueOrDefault(e.UserId) + (e.Name == "add_revenue" ? e.Value : -(BigInteger)e.Value) * times;
+    public void Add(RevenueEvent e, int times = 1) =>
+        _revenue[e.UserId] = _revenue.GetValueOrDefault(e.UserId) + (e.Name == "add_revenue" ? e.Value : -(BigInteger)e.Value) * times;
 
     public void Add(Totals other, int times = 1)
     {
@@ -48,5 +49,6 @@ public sealed class Totals
         return differing.Length == 0 ? "" : $"{differing.Length} users differ: {string.Join("; ", shown)}";
     }
 
-    private static string Text(Dictionary<string, BigInteger> revenue, string user) => revenue.TryGetValue(user, out var value) ? value.ToString(null, null) : "no row";
+    private static string Text(Dictionary<string, BigInteger> revenue, string user) =>
+        revenue.TryGetValue(user, out var value) ? value.ToString(null, null) : "no row";
 }

@@ -16,10 +16,12 @@ internal static class RunFolder
     /// <param name="runAsync">Does it, in the folder, and tells violations. Ends what it started, whatever happens.</param>
     /// <param name="cancellationToken">Stops: then nothing is known, and nothing is kept.</param>
     /// <returns>0 when no promise was broken, else 1.</returns>
-    public static async Task<int> UseAsync(string kind, int seed, string replay, bool keep, Func<string, Violations, Task> runAsync, CancellationToken cancellationToken)
+    public static async Task<int> UseAsync(string kind, int seed, string replay, bool keep, Func<string, Violations, Task> runAsync,
+        CancellationToken cancellationToken)
     {
         Console.WriteLine($"seed {seed}");
-        var folder = Directory.CreateDirectory(Path.Combine(TestPostgres.DataRoot, FormattableString.Invariant($"revenueaspire-{kind}-{seed}-{Environment.ProcessId}"))).FullName;
+        var folder = Directory.CreateDirectory(
+            Path.Combine(TestPostgres.DataRoot, FormattableString.Invariant($"revenueaspire-{kind}-{seed}-{Environment.ProcessId}"))).FullName;
         var started = Stopwatch.GetTimestamp();
         var violations = new Violations(message =>
         {

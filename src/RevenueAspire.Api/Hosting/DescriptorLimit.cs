@@ -18,7 +18,8 @@ internal static partial class DescriptorLimit
     {
         if (Read() is < Minimum and var limit)
         {
-            throw new UserErrorException($"This process may have {limit} files and sockets open (ulimit -n), and the API needs {Minimum} and two more per connection. Raise that limit.");
+            throw new UserErrorException($"This process may have {limit} files and sockets open (ulimit -n), and the API needs {Minimum} and two more per "
+                + "connection. Raise that limit.");
         }
     }
 

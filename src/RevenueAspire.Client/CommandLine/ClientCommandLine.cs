@@ -5,7 +5,8 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary>What the user asked <c>send</c> to do; null where an option is not given.</summary>
-internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null, bool Follow = false);
+internal sealed record SendArguments(
+    IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null, bool Follow = false);
 
 /// <summary>What the command line starts.</summary>
 /// <param name="Service">Without a command.</param>
@@ -59,12 +60,19 @@ internal static class ClientCommandLine
     /// <returns>The exit code.</returns>
     public static Task<int> RunAsync(string[] args, Terminal terminal, ClientCommands commands)
     {
-        var files = new Argument<string[]>("FILE") { Description = "File of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input.", Arity = ArgumentArity.OneOrMore };
+        var files = new Argument<string[]>("FILE")
+        {
+            Description = "File of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var (url, secret, concurrency) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency());
         var json = ProgramCommandLine.JsonOption();
         var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };
         var rate = new Option<int?>("--rate") { Description = "Lines a second at most. Without it as fast as the API answers.", HelpName = "N" };
-        var resume = new Option<bool>("--resume") { Description = "Go on where an earlier send of the same files was stopped, and with what was appended to them since." };
+        var resume = new Option<bool>("--resume")
+        {
+            Description = "Go on where an earlier send of the same files was stopped, and with what was appended to them since.",
+        };
         var follow = new Option<bool>("--follow") { Description = "Go on with the lines that are appended to the file, until Ctrl+C." };
         batch.Validators.Add(result => CommonOptions.AddRangeError(result, batch, SendLimits.BatchLines));
         rate.Validators.Add(result => CommonOptions.AddRangeError(result, rate, SendLimits.Rate));
@@ -82,7 +90,10 @@ internal static class ClientCommandLine
             }
         });
 
-        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, rate, resume, follow, json };
+        var sendCommand = new Command("send", "Sends every line of the files to the API.")
+        {
+            files, url, secret, concurrency, batch, rate, resume, follow, json,
+        };
         sendCommand.Validators.Add(result =>
         {
             if (result.GetValue(resume) && (result.GetValue(files) ?? []).Contains(SpoolFile.StandardInput))
@@ -96,7 +107,15 @@ internal static class ClientCommandLine
             }
         });
         sendCommand.SetAction(parsed => commands.Send(new SendArguments(
-            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume), parsed.GetValue(json), parsed.GetValue(rate), parsed.GetValue(follow))));
+            parsed.GetValue(files)!,
+            parsed.GetValue(url),
+            parsed.GetValue(secret),
+            parsed.GetValue(concurrency),
+            parsed.GetValue(batch),
+            parsed.GetValue(resume),
+            parsed.GetValue(json),
+            parsed.GetValue(rate),
+            parsed.GetValue(follow))));
 
         var loadCommand = LoadCommandLine.Build(commands.Load);
         var root = new RootCommand("Sends events to the RevenueAspire API.") { sendCommand, loadCommand, CompletionCommand.Build(Program) };

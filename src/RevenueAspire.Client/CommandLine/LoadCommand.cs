@@ -79,7 +79,9 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
 
     private string Describe(LoadPlan plan) => string.Create(
         CultureInfo.InvariantCulture,
-        $"seed {_seed}: {arguments.Users:N0} users ({(arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform")}), {plan.Rate:N0} events/s for {plan.Duration.TotalSeconds:0.###} s, {(plan.Batch == 0 ? "single" : $"{plan.Batch} a request")}, at most {plan.Concurrency} requests in flight, to {_api.Url}");
+        $"seed {_seed}: {arguments.Users:N0} users ({Skew}), {plan.Rate:N0} events/s for "
+        + $"{plan.Duration.TotalSeconds:0.###} s, {(plan.Batch == 0 ? "single" : $"{plan.Batch} a request")}, at most {plan.Concurrency} requests in flight, "
+        + $"to {_api.Url}");
 
     private async Task ShowAsync(LoadRun run, Task work)
     {
@@ -89,7 +91,8 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             var left = arguments.Duration - time.GetElapsedTime(start);
             terminal.Report(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, p99 {Milliseconds(run.Latency.Percentile(99))} ms{TimeLeft.Format(Math.Max(0, left.TotalSeconds))}"));
+                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, "
+                + $"p99 {Milliseconds(run.Latency.Percentile(99))} ms{TimeLeft.Format(Math.Max(0, left.TotalSeconds))}"));
         }
 
         await work;
@@ -103,7 +106,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
         if (arguments.Json)
         {
             var result = new LoadResult(
-                code, _api.Url.ToString(), _seed, arguments.Users, arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform", plan.Rate, plan.Duration.TotalSeconds, plan.Concurrency, plan.Batch,
+                code, _api.Url.ToString(), _seed, arguments.Users, Skew, plan.Rate, plan.Duration.TotalSeconds, plan.Concurrency, plan.Batch,
                 run.Sent, run.Accepted, run.Sent - run.Accepted, run.Unsent, Math.Round(seconds, 3), rate, latency, run.Failures, error);
             terminal.Print(JsonSerializer.Serialize(result, ResultJson.Relaxed.LoadResult));
             return;
@@ -114,8 +117,10 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             return;
         }
 
-        terminal.Print(FormattableString.Invariant(
-            $"latency from the moment a request was due, in ms: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, max {latency.Max}"));
+        terminal.Print(string.Create(
+            CultureInfo.InvariantCulture,
+            $"latency from the moment a request was due, in ms: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, "
+            + $"max {latency.Max}"));
         foreach (var (reason, events) in run.Failures.OrderByDescending(failure => failure.Value))
         {
             terminal.Print(string.Create(CultureInfo.InvariantCulture, $"  {events:N0} failed: {reason}"));
@@ -129,6 +134,8 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
         double Value(double percent) => Round(run.Latency.Percentile(percent));
     }
 
+    private string Skew => arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform";
+
     private static double Round(TimeSpan duration) => Math.Round(duration.TotalMilliseconds, 3);
 
     private static string Milliseconds(TimeSpan duration) => duration.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture);
@@ -140,4 +147,5 @@ internal sealed record LoadLatency(double P50, double P90, double P99, [property
 /// <summary>The object of <c>load --json</c>; all counts are events. Its fields stand in the project's README; new ones may come, none goes.</summary>
 internal sealed record LoadResult(
     int ExitCode, string Url, int Seed, int Users, string Skew, int Rate, double DurationSeconds, int Concurrency, int Batch,
-    long Sent, long Accepted, long Failed, long Unsent, double Seconds, double AcceptedPerSecond, LoadLatency LatencyMilliseconds, IReadOnlyDictionary<string, long> Failures, string? Error);
+    long Sent, long Accepted, long Failed, long Unsent, double Seconds, double AcceptedPerSecond,
+    LoadLatency LatencyMilliseconds, IReadOnlyDictionary<string, long> Failures, string? Error);

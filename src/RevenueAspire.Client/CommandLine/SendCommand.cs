@@ -226,7 +226,9 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             return ExitCodes.Done;
         }
 
-        var what = job.Input.IsCopy ? "(compressed) were appended while it was sent" : arguments.Follow ? "at its end are no whole line yet" : "were appended after its send had begun";
+        var what = job.Input.IsCopy ? "(compressed) were appended while it was sent"
+            : arguments.Follow ? "at its end are no whole line yet"
+            : "were appended after its send had begun";
         var line = $"{job.Input.GivenPath}: {SendDisplay.Number(added)} bytes {what}, and are not sent. Send them with: {ResumeCommand()}";
         terminal.Report(line);
         _unsent.Add(line);
@@ -243,7 +245,8 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             return;
         }
 
-        var counted = $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}.";
+        var counted = $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, "
+            + $"sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}.";
         if (job.Input.IsStandardInput)
         {
             terminal.Report(counted + " Standard input cannot be resumed: put what is to be sent into a file to be able to.");
@@ -256,7 +259,11 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     private string ResumeCommand()
     {
         var command = new StringBuilder("RevenueAspire.Client send");
-        command.AppendJoin("", arguments.Files.Where(file => file != SpoolFile.StandardInput && RejectedFile.FindOwner(file, arguments.Files) is null).Select(file => " " + Quoted(file)));
+        foreach (var file in arguments.Files.Where(file => file != SpoolFile.StandardInput && RejectedFile.FindOwner(file, arguments.Files) is null))
+        {
+            command.Append(' ').Append(Quoted(file));
+        }
+
         if (arguments.Url is { } url)
         {
             command.Append(" --url ").Append(url);
@@ -265,7 +272,8 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         return command.Append(arguments.Follow ? " --resume --follow" : " --resume").ToString();
     }
 
-    /// <summary>The file's name for a shell. Of one with control characters the form that bash, zsh and ksh read: it survives the escaping of the line.</summary>
+    /// <summary>The file's name for a shell. Of one with control characters the form that bash, zsh and ksh read: it survives the escaping of the
+    /// line.</summary>
     private static string Quoted(string file)
     {
         var path = file.StartsWith('-') ? "./" + file : file;

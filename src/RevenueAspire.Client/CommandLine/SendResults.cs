@@ -51,13 +51,16 @@ internal sealed class SendResults(Terminal terminal, bool json)
     }
 
     private static string Counts(SendJob job) =>
-        $"{SendDisplay.Number(job.Entry.Accepted + job.Entry.Rejected)} lines sent, {SendDisplay.Number(job.Entry.Accepted)} accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected";
+        $"{SendDisplay.Number(job.Entry.Accepted + job.Entry.Rejected)} lines sent, {SendDisplay.Number(job.Entry.Accepted)} accepted, "
+        + $"{SendDisplay.Number(job.Entry.Rejected)} rejected";
 
     private static string Summary(SendJob job, SendProgress progress)
     {
         var elapsed = progress.Elapsed;
         var text = new StringBuilder($"{job.Input.GivenPath}: {Counts(job)}");
-        text.Append(CultureInfo.InvariantCulture, $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(progress.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(progress.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
         if (job.Entry.Rejected > 0)
         {
             text.Append(CultureInfo.InvariantCulture, $"; the rejected lines are in {job.Entry.RejectedPath}");
@@ -74,7 +77,14 @@ internal sealed class SendResults(Terminal terminal, bool json)
     {
         var entry = job.Entry;
         _files.Add(new SentFile(
-            job.Input.GivenPath, state, entry.Accepted + entry.Rejected, entry.Accepted, entry.Rejected, entry.Rejected > 0 ? entry.RejectedPath : null, Math.Round(elapsed.TotalSeconds, 3), job.Input.AddedBytes));
+            job.Input.GivenPath,
+            state,
+            entry.Accepted + entry.Rejected,
+            entry.Accepted,
+            entry.Rejected,
+            entry.Rejected > 0 ? entry.RejectedPath : null,
+            Math.Round(elapsed.TotalSeconds, 3),
+            job.Input.AddedBytes));
     }
 }
 

@@ -6,7 +6,8 @@ using System.Net.Sockets;
 namespace RevenueAspire.Client.Http;
 
 /// <summary>One attempt at one request. Knows HTTP and the API's answers, not the file, and does not retry. Thread-safe.</summary>
-/// <param name="http">Without a time-out of its own. HttpClient is one, but adds to each request what nobody here needs: a linked token source, a second look at headers and address.</param>
+/// <param name="http">Without a time-out of its own. HttpClient is one, but adds to each request what nobody here needs: a linked token source, a second look
+/// at headers and address.</param>
 /// <param name="url">The API's base address.</param>
 /// <param name="secret">Goes into the Authorization header as it is.</param>
 internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string secret)
@@ -33,7 +34,8 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     /// <summary>Sends one event, or JSON Lines.</summary>
     /// <param name="lines">Lines of a batch, which goes to <c>/liveEvents</c>: so many rejected ones are to be listed. 0 for a single event.</param>
     /// <param name="key">The Idempotency-Key; null for none.</param>
-    /// <param name="body">Must stay unchanged until the call returns, and after an <see cref="AttemptOutcome.TryAgain"/> without a status for good: a broken connection may still read it.</param>
+    /// <param name="body">Must stay unchanged until the call returns, and after an <see cref="AttemptOutcome.TryAgain"/> without a status for good: a broken
+    /// connection may still read it.</param>
     /// <param name="cancellationToken">Breaks the attempt off.</param>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
@@ -54,7 +56,8 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     }
 
     /// <summary>Asks for the state of the log.</summary>
-    /// <returns>The state, null when this API's health does not tell; and an answer when it gave none: one that may be repeated, or <see cref="AttemptOutcome.Impossible"/>.</returns>
+    /// <returns>The state, null when this API's health does not tell; and an answer when it gave none: one that may be repeated, or
+    /// <see cref="AttemptOutcome.Impossible"/>.</returns>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
     public async Task<(LogState? State, AttemptResult? Failure)> GetLogStateAsync(CancellationToken cancellationToken)
@@ -127,7 +130,8 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
             HttpStatusCode.Unauthorized when detail.Length > 0 => new AttemptResult(AttemptOutcome.Unauthorized) { Detail = detail },
             HttpStatusCode.RequestEntityTooLarge => new AttemptResult(AttemptOutcome.TooLarge) { Detail = detail, IsExplained = detail.Length > 0 },
             HttpStatusCode.UnprocessableEntity when detail.Length > 0 => new AttemptResult(AttemptOutcome.KeyConflict) { Detail = detail },
-            _ when IsTransient(status) => new AttemptResult(AttemptOutcome.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfterHeader.Read(response.Headers) },
+            _ when IsTransient(status) =>
+                new AttemptResult(AttemptOutcome.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfterHeader.Read(response.Headers) },
             _ => Impossible(response) ?? new AttemptResult(AttemptOutcome.Unexpected) { Detail = Describe(status, detail) },
         };
     }
@@ -139,10 +143,13 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         var cause = response.StatusCode switch
         {
             HttpStatusCode.Forbidden => "it answers 403 (forbidden), which the API never does: a proxy or a firewall in front of it refuses the request",
-            HttpStatusCode.ProxyAuthenticationRequired => "the proxy asks for a user name and a password (407): write them into HTTP_PROXY, as http://user:password@proxy:3128",
+            HttpStatusCode.ProxyAuthenticationRequired =>
+                "the proxy asks for a user name and a password (407): write them into HTTP_PROXY, as http://user:password@proxy:3128",
             HttpStatusCode.NetworkAuthenticationRequired => "the network asks for a login first (511)",
-            HttpStatusCode.Unauthorized when response.RequestMessage?.Method == HttpMethod.Post => "it answers 401, but not as the API does: a proxy in front of it asks for a login",
-            >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest when response.Headers.Location is { } location => $"it redirects ({status}) to {Shown(location)}; if that is the API, use that address",
+            HttpStatusCode.Unauthorized when response.RequestMessage?.Method == HttpMethod.Post =>
+                "it answers 401, but not as the API does: a proxy in front of it asks for a login",
+            >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest when response.Headers.Location is { } location =>
+                $"it redirects ({status}) to {Shown(location)}; if that is the API, use that address",
             _ => null,
         };
         return cause is null ? null : new AttemptResult(AttemptOutcome.Impossible) { Detail = cause };
@@ -150,7 +157,10 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
 
     /// <summary>Without what may be secret in it: user name, password and query.</summary>
     private static string Shown(Uri location) =>
-        OneLine(location.IsAbsoluteUri ? location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) : location.OriginalString.Split('?', '#')[0]);
+        OneLine(
+            location.IsAbsoluteUri
+                ? location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped)
+                : location.OriginalString.Split('?', '#')[0]);
 
     private AttemptResult Accepted(bool isBatch, ResponseBody? body)
     {
@@ -163,12 +173,19 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         // Accepted is accepted, wherever: sent again to the log that the run began with, the lines would count in both.
         var otherLog = Log.Advance(body.LogId, body.ReceiptOffset) ? null : $"a receipt of the log {body.LogId:N}, while the run began with the log {Log.Id:N}";
         return isBatch
-            ? new AttemptResult(AttemptOutcome.Accepted) { Accepted = body.Accepted!.Value, RejectedCount = body.RejectedCount!.Value, Rejected = body.Rejected ?? [], OtherLog = otherLog }
+            ? new AttemptResult(AttemptOutcome.Accepted)
+            {
+                Accepted = body.Accepted!.Value,
+                RejectedCount = body.RejectedCount!.Value,
+                Rejected = body.Rejected ?? [],
+                OtherLog = otherLog,
+            }
             : otherLog is null ? AttemptResult.OneAccepted : AttemptResult.OneAccepted with { OtherLog = otherLog };
     }
 
     /// <summary>Reads the whole body, so that its connection can be used again, into the buffer, or a larger one where it does not fit.</summary>
-    private static async ValueTask<ReadOnlyMemory<byte>> ReadBodyAsync(HttpResponseMessage response, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
+    private static async ValueTask<ReadOnlyMemory<byte>> ReadBodyAsync(
+        HttpResponseMessage response, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
     {
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var length = 0;

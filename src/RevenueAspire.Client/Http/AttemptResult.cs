@@ -21,7 +21,8 @@ internal enum AttemptOutcome
     /// <summary>422: the key is known with another body.</summary>
     KeyConflict,
 
-    /// <summary>No answer of the API's, and a repeat would meet the same: an untrusted certificate, a redirect, a refusal by a proxy. <see cref="AttemptResult.Detail"/> is the cause.</summary>
+    /// <summary>No answer of the API's, and a repeat would meet the same: an untrusted certificate, a redirect, a refusal by a proxy.
+    /// <see cref="AttemptResult.Detail"/> is the cause.</summary>
     Impossible,
 
     /// <summary>Anything else: not the API that was expected.</summary>

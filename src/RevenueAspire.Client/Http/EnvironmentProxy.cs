@@ -109,7 +109,8 @@ internal sealed class EnvironmentProxy : IWebProxy
         var text = value.Contains("://", StringComparison.Ordinal) ? value : "http://" + value;
         // curl's name for SOCKS 5 with names resolved by the proxy, as .NET's SOCKS 5 does.
         text = text.StartsWith("socks5h://", StringComparison.OrdinalIgnoreCase) ? "socks5://" + text["socks5h://".Length..] : text;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5"))
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)
+            || uri.Host.Length == 0 || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5"))
         {
             throw new UserErrorException($"{name} is not a proxy's address like http://proxy:3128.");
         }

@@ -56,7 +56,10 @@ internal sealed class InputFile : IDisposable
     public long CurrentLength => RandomAccess.GetLength(Handle);
 
     /// <summary>Bytes that lie behind <see cref="Length"/> now; of a packed file those that were appended to the packed one, since it was opened.</summary>
-    public long AddedBytes => !_isCopy ? CurrentLength - Length : !IsStandardInput && new FileInfo(FullPath) is { Exists: true } packed ? Math.Max(0, packed.Length - _packedLength) : 0;
+    public long AddedBytes =>
+        !_isCopy ? CurrentLength - Length
+        : !IsStandardInput && new FileInfo(FullPath) is { Exists: true } packed ? Math.Max(0, packed.Length - _packedLength)
+        : 0;
 
     /// <summary>Whether the file may have been written to since it was opened, at its end or anywhere.</summary>
     public bool MayHaveChanged => !_isCopy && (_wasJustModified || File.GetLastWriteTimeUtc(Handle) != _modified);
@@ -128,7 +131,11 @@ internal sealed class InputFile : IDisposable
         catch (NotSupportedException exception)
         {
             handle.Dispose();
-            throw new SendException(SendFailure.LocalFile, $"{path} is a pipe or a device. Only a file can be sent again after an interruption: write it to one first, or give it as standard input and name that -.", exception);
+            throw new SendException(
+                SendFailure.LocalFile,
+                $"{path} is a pipe or a device. Only a file can be sent again after an interruption: write it to one first, or give it as standard input and "
+                + "name that -.",
+                exception);
         }
         catch (IOException exception)
         {

@@ -32,7 +32,8 @@ internal static class EndedRuns
     public static void TrimService(string directory, Guid? logId, Uri url) => Trim(
         directory,
         [.. Directory.GetFiles(directory, JournalNames.Any(SendKind.Generate)), .. Directory.GetFiles(directory, JournalNames.Any(SendKind.Start))],
-        (path, entry) => JournalNames.IsOf(SendKind.Generate, path) || (entry.LogId is { } other && logId is { } now ? other != now : entry.Url != url.AbsoluteUri));
+        (path, entry) =>
+            JournalNames.IsOf(SendKind.Generate, path) || (entry.LogId is { } other && logId is { } now ? other != now : entry.Url != url.AbsoluteUri));
 
     private static void Trim(string directory, string[] paths, Func<string, JournalEntry, bool> isNotNeeded)
     {

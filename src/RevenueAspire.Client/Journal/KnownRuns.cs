@@ -44,7 +44,8 @@ internal static class KnownRuns
         // One pass over the file: a digest is taken on the way at each offset that a journal names.
         foreach (var (path, entry) in entries.OrderBy(known => known.Entry.KnownThrough))
         {
-            var hasContent = entry.KnownThrough > 0 && entry.KnownThrough <= input.Length && await digest.ThroughAsync(entry.KnownThrough, cancellationToken) == entry.KnownDigest;
+            var hasContent = entry.KnownThrough > 0 && entry.KnownThrough <= input.Length
+                && await digest.ThroughAsync(entry.KnownThrough, cancellationToken) == entry.KnownDigest;
             var hasPath = entry.File == input.FullPath;
             if (hasContent || hasPath)
             {

@@ -69,7 +69,9 @@ internal sealed class RunJournal : IDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.JournalEntry) is { Version: JournalEntry.CurrentVersion } entry ? entry : null;
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.JournalEntry) is { Version: JournalEntry.CurrentVersion } entry
+                ? entry
+                : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {

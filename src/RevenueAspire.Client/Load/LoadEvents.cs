@@ -49,7 +49,8 @@ internal sealed class LoadEvents(int seed, int users, UserSkew skew)
         }
     }
 
-    /// <summary>Rank k with a probability in proportion to 1/k, exactly: k drawn as the whole part of (N+1)^u has ln(1 + 1/k), and is kept so often that 1/k is left (seven times in ten at least).</summary>
+    /// <summary>Rank k with a probability in proportion to 1/k, exactly: k drawn as the whole part of (N+1)^u has ln(1 + 1/k), and is kept so often that 1/k is
+    /// left (seven times in ten at least).</summary>
     private long Zipf(ref SplitMix random)
     {
         while (true)
@@ -62,7 +63,8 @@ internal sealed class LoadEvents(int seed, int users, UserSkew skew)
         }
     }
 
-    /// <summary>SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014): good numbers from any seed at once, which is what a generator for each event needs.</summary>
+    /// <summary>SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014): good numbers from any seed at once, which is what a
+    /// generator for each event needs.</summary>
     private struct SplitMix(ulong state)
     {
         private ulong _state = state;

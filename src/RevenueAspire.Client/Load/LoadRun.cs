@@ -26,7 +26,8 @@ internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, 
 }
 
 /// <summary>Sends the requests of a plan when they are due, and counts. Nothing is repeated. For one run; counters may be read meanwhile.</summary>
-/// <remarks>Latency counts from the moment at which a request was due, not from the one at which it went out: a client that waits for a slow answer before it sends the next request would
+/// <remarks>Latency counts from the moment at which a request was due, not from the one at which it went out: a client that waits for a slow answer before it
+/// sends the next request would
 /// otherwise measure a stall once, however many requests it kept from being sent (coordinated omission).</remarks>
 internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 {
@@ -144,7 +145,11 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
         }
         catch (OperationCanceledException)
         {
-            return (0, abort.IsCancellationRequested ? "no answer before the end" : FormattableString.Invariant($"no answer within {plan.RequestTimeout.TotalSeconds:0} s"));
+            return (
+                0,
+                abort.IsCancellationRequested
+                    ? "no answer before the end"
+                    : FormattableString.Invariant($"no answer within {plan.RequestTimeout.TotalSeconds:0} s"));
         }
         finally
         {

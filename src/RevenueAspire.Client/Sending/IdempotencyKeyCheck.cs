@@ -55,7 +55,8 @@ internal sealed class IdempotencyKeyCheck(ApiConnection api, Guid? logId, TimeSp
             : null;
     }
 
-    /// <summary>Notes how far the keys have come, where receipts do not tell: the age of a request is what was known when it was sent first, and a long run must not look as old as its beginning.</summary>
+    /// <summary>Notes how far the keys have come, where receipts do not tell: the age of a request is what was known when it was sent first, and a long run
+    /// must not look as old as its beginning.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async Task FollowAsync(TimeSpan interval, CancellationToken cancellationToken)
     {

@@ -16,7 +16,8 @@ internal static class LogStateQuery
         switch (answer.Kind)
         {
             case AttemptOutcome.TryAgain:
-                throw new SendException(SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
+                throw new SendException(
+                    SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
             case AttemptOutcome.Impossible:
                 throw new SendException(SendFailure.Refused, $"Nothing can be sent to {api.Url}: {answer.Detail}.");
         }
@@ -27,7 +28,8 @@ internal static class LogStateQuery
             {
                 throw new SendException(
                     SendFailure.Refused,
-                    $"The API at {api.Url} remembers the keys of only {known.KeyWindow} requests (EventLog:KeyWindow), and {settings.Concurrency} would be in flight: a retry could count lines twice. Raise EventLog:KeyWindow there, or lower --concurrency.");
+                    $"The API at {api.Url} remembers the keys of only {known.KeyWindow} requests (EventLog:KeyWindow), and {settings.Concurrency} would be "
+                    + "in flight: a retry could count lines twice. Raise EventLog:KeyWindow there, or lower --concurrency.");
             }
 
             api.Log.Note(known);

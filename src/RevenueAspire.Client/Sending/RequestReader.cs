@@ -2,7 +2,8 @@ using RevenueAspire.Client.Input;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Cuts a file into requests. The cuts depend on the file, the start and the batch size alone, so a resumed run makes the same ones. For one thread.</summary>
+/// <summary>Cuts a file into requests. The cuts depend on the file, the start and the batch size alone, so a resumed run makes the same ones. For one
+/// thread.</summary>
 /// <param name="lines">Placed at the beginning of a request.</param>
 /// <param name="batch">Lines a request at most; 0 sends single events.</param>
 /// <param name="carryThrough">Requests that begin before this byte offset may have been sent by an earlier process.</param>

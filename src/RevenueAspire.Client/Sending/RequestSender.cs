@@ -48,7 +48,14 @@ internal sealed class RequestSender
     /// <param name="time">The clock.</param>
     /// <param name="stop">Ends waiting between attempts.</param>
     /// <param name="abort">Breaks attempts off.</param>
-    public RequestSender(ApiConnection api, SendSettings settings, IdempotencyKeyCheck keyCheck, Action<AttemptResult> onRetry, TimeProvider time, CancellationToken stop, CancellationToken abort)
+    public RequestSender(
+        ApiConnection api,
+        SendSettings settings,
+        IdempotencyKeyCheck keyCheck,
+        Action<AttemptResult> onRetry,
+        TimeProvider time,
+        CancellationToken stop,
+        CancellationToken abort)
     {
         _api = api;
         _keyCheck = keyCheck;
@@ -115,7 +122,8 @@ internal sealed class RequestSender
         }
     }
 
-    /// <summary>Takes the rejected lines from the answer's list. The API was asked for as many as there are lines, so that what it does not name was accepted.</summary>
+    /// <summary>Takes the rejected lines from the answer's list. The API was asked for as many as there are lines, so that what it does not name was
+    /// accepted.</summary>
     private static void RejectListed(OutboundRequest request, int firstLine, int lines, ReadOnlyMemory<byte> body, AttemptResult answer)
     {
         var reasons = new Dictionary<int, string>(answer.Rejected.Count);
@@ -129,7 +137,10 @@ internal sealed class RequestSender
 
         if (reasons.Count != answer.RejectedCount)
         {
-            throw Refused(request, $"the API rejected {answer.RejectedCount} lines, but names {reasons.Count} of them, though all were asked for (?listed={lines}); its lines are in the log, but nobody can tell which");
+            throw Refused(
+                request,
+                $"the API rejected {answer.RejectedCount} lines, but names {reasons.Count} of them, though all were asked for (?listed={lines}); its lines "
+                + "are in the log, but nobody can tell which");
         }
 
         if (reasons.Count == 0)
@@ -191,7 +202,8 @@ internal sealed class RequestSender
             timeout.Stop();
         }
 
-        // Whatever the reason is: only an answer that says what became of the request makes it certain. A disk that failed in the middle answers 503, and may have kept it.
+        // Whatever the reason is: only an answer that says what became of the request makes it certain. A disk that failed in the middle answers 503, and may
+        // have kept it.
         request.MayBeAppended = answer.Kind == AttemptOutcome.TryAgain;
         Requests.Add(1, new KeyValuePair<string, object?>("outcome", Outcome(answer.Kind)));
         return answer;
@@ -201,12 +213,15 @@ internal sealed class RequestSender
     {
         AttemptOutcome.Unauthorized => new SendException(SendFailure.Unauthorized, $"The API at {_api.Url} refuses the secret (401)."),
         AttemptOutcome.TryAgain when answer.RetryAfter is { } wait && wait >= _giveUpAfter => new SendException(
-            SendFailure.ApiAway, $"The API at {_api.Url} asks to wait {wait.TotalSeconds:0} s or longer ({answer.Detail}), and a run waits {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),
+            SendFailure.ApiAway,
+            $"The API at {_api.Url} asks to wait {wait.TotalSeconds:0} s or longer ({answer.Detail}), "
+            + $"and a run waits {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),
         AttemptOutcome.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was away for too long ({answer.Detail})."),
         AttemptOutcome.Impossible => Refused(request, $"nothing can be sent to {_api.Url}: {answer.Detail}"),
         AttemptOutcome.KeyConflict => new SendException(
             SendFailure.KeyConflict,
-            $"Sending stopped at line {request.LineNumber(0)}: the API has this request with another content (422), so the file was changed after it had been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a file of its own."),
+            $"Sending stopped at line {request.LineNumber(0)}: the API has this request with another content (422), so the file was changed after it had "
+            + "been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a file of its own."),
         _ => Refused(request, $"the address {_api.Url} answers {answer.Detail}, which is not the API's way; check the address"),
     };
 
@@ -216,7 +231,10 @@ internal sealed class RequestSender
     private static string RejectedBy(AttemptResult answer, OutboundRequest request) => answer switch
     {
         { Kind: AttemptOutcome.Rejected, Detail.Length: > 0 } or { IsExplained: true } => answer.Detail,
-        { Kind: AttemptOutcome.TooLarge } => throw Refused(request, $"it is refused as too large (413), but not by the API: raise the limit of the proxy in front of it, which does not let {request.Length} bytes pass"),
+        { Kind: AttemptOutcome.TooLarge } => throw Refused(
+            request,
+            $"it is refused as too large (413), but not by the API: raise the limit of the proxy in front of it, which does not "
+            + $"let {request.Length} bytes pass"),
         { Kind: AttemptOutcome.Rejected } => "not an event",
         _ => throw Refused(request, $"unexpected {answer.Kind}"),
     };

@@ -4,7 +4,8 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Repeats an attempt while the answer is <see cref="AttemptOutcome.TryAgain"/>: exponential waits with jitter, 5 s at most, or as long as the API asks; ends a fixed time after the first failure.</summary>
+/// <summary>Repeats an attempt while the answer is <see cref="AttemptOutcome.TryAgain"/>: exponential waits with jitter, 5 s at most, or as long as the API
+/// asks; ends a fixed time after the first failure.</summary>
 internal sealed class RetryPolicy
 {
     private static readonly ResiliencePropertyKey<long> FirstFailure = new("first-failure");

@@ -40,7 +40,8 @@ internal sealed class SendJob : IDisposable
     /// <param name="now">Written into the journal for people.</param>
     /// <param name="cancellationToken">Ends the reading of the file's beginning.</param>
     /// <exception cref="SendException">The file cannot be read.</exception>
-    public static async Task<SendJob> CreateAsync(InputFile input, RunJournal journal, Uri url, int batch, DateTimeOffset now, CancellationToken cancellationToken)
+    public static async Task<SendJob> CreateAsync(
+        InputFile input, RunJournal journal, Uri url, int batch, DateTimeOffset now, CancellationToken cancellationToken)
     {
         using var head = new SentDigest(input);
         return new SendJob(
@@ -73,12 +74,19 @@ internal sealed class SendJob : IDisposable
         if (entry.OpenThrough == 0)
         {
             // Nothing of it was sent: whatever the file holds now is what the run is about.
-            return new SendJob(input, journal, entry with { Length = input.Length, Batch = batch ?? entry.Batch, Finished = entry.Finished && input.Length == 0 }, isResumed: true);
+            return new SendJob(
+                input,
+                journal,
+                entry with { Length = input.Length, Batch = batch ?? entry.Batch, Finished = entry.Finished && input.Length == 0 },
+                isResumed: true);
         }
 
         if (batch is { } asked && asked != entry.Batch && !entry.Finished)
         {
-            throw CannotResume(input, journal.FilePath, $"it began with --batch {entry.Batch}, and its open requests can only be sent again as they were; leave the option out");
+            throw CannotResume(
+                input,
+                journal.FilePath,
+                $"it began with --batch {entry.Batch}, and its open requests can only be sent again as they were; leave the option out");
         }
 
         var job = new SendJob(input, journal, entry, isResumed: true);
@@ -100,7 +108,8 @@ internal sealed class SendJob : IDisposable
     /// <summary>The end of a run whose file was written over meanwhile.</summary>
     public SendException Overwritten() => new(
         SendFailure.CannotResume,
-        $"{Input.GivenPath} was overwritten while it was sent: it no longer holds what was read of it. {Entry.Accepted} lines were accepted; compare the ledger with the file, and send what is missing as a file of its own.");
+        $"{Input.GivenPath} was overwritten while it was sent: it no longer holds what was read of it. {Entry.Accepted} lines were accepted; compare the "
+        + "ledger with the file, and send what is missing as a file of its own.");
 
     /// <summary>Checks that all that was sent, also by earlier processes, is still in the file.</summary>
     /// <exception cref="SendException">It was overwritten.</exception>

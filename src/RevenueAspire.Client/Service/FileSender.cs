@@ -12,8 +12,10 @@ internal sealed record FileSent(string File, long Sent, long Accepted, long Reje
 
 /// <summary>Sends the configured file, one run at a time. Thread-safe.</summary>
 /// <remarks>
-/// A run's journal is named after the file's content and the API's log, so that neither the build folder nor the address matters. A run that was cut off is taken up by
-/// the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has nothing of it, and gets all.
+/// A run's journal is named after the file's content and the API's log, so that neither the build folder nor the address matters. A run that was cut off is
+/// taken up by
+/// the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has nothing of it,
+/// and gets all.
 /// </remarks>
 internal sealed partial class FileSender(
     IHttpMessageHandlerFactory http,
@@ -152,10 +154,17 @@ internal sealed partial class FileSender(
     [LoggerMessage(EventIds.SendFinished, LogLevel.Information, "{File} is sent: {Lines} lines")]
     private partial void LogFinished(string file, long lines);
 
-    [LoggerMessage(EventIds.SendFinishedWithRejects, LogLevel.Warning, "{File} is sent: {Lines} lines, {Accepted} accepted, {Rejected} rejected; those are in {RejectedFile}")]
+    [LoggerMessage(
+        EventIds.SendFinishedWithRejects,
+        LogLevel.Warning,
+        "{File} is sent: {Lines} lines, {Accepted} accepted, {Rejected} rejected; those are in {RejectedFile}")]
     private partial void LogRejected(string file, long lines, long accepted, long rejected, string rejectedFile);
 
-    [LoggerMessage(EventIds.SendToOtherLog, LogLevel.Warning, "An earlier run of {File} was cut off after line {Line} in the log {EarlierLog}; the API now keeps the log {Log}, which has nothing of it, and gets all of it")]
+    [LoggerMessage(
+        EventIds.SendToOtherLog,
+        LogLevel.Warning,
+        "An earlier run of {File} was cut off after line {Line} in the log {EarlierLog}; the API now keeps the log {Log}, which has nothing of it, "
+        + "and gets all of it")]
     private partial void LogOtherLog(string file, long line, Guid? earlierLog, Guid? log);
 
     [LoggerMessage(EventIds.AlreadySent, LogLevel.Information, "{File} was sent on {When:u}, and is not sent again at start")]

@@ -7,7 +7,8 @@ using RevenueAspire.Client.Sending;
 namespace RevenueAspire.Client.Service;
 
 /// <summary>Sends the configured file once after the start, when <c>Client:SendOnStart</c> is set. A journal on disk remembers it over restarts.</summary>
-internal sealed partial class SendOnStart(FileSender sender, IOptions<ClientOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<SendOnStart> logger) : BackgroundService
+internal sealed partial class SendOnStart(
+    FileSender sender, IOptions<ClientOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<SendOnStart> logger) : BackgroundService
 {
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
 

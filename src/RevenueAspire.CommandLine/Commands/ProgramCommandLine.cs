@@ -66,7 +66,8 @@ public static class ProgramCommandLine
         var literal = Math.Max(0, arguments.SkipWhile(argument => argument != "--").Count() - 1);
         files.Validators.Add(result =>
         {
-            foreach (var option in result.Tokens.Select(token => token.Value).SkipLast(literal).Where(file => file.StartsWith('-') && file != SpoolFile.StandardInput))
+            var paths = result.Tokens.Select(token => token.Value).SkipLast(literal);
+            foreach (var option in paths.Where(path => path.StartsWith('-') && path != SpoolFile.StandardInput))
             {
                 result.AddError($"Unrecognized option '{option}'. A file of that name is written ./{option}.");
             }

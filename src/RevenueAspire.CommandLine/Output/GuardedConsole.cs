@@ -1,8 +1,10 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The standard streams of a program that must finish its work although nothing takes its output: closed, full (<c>/dev/full</c>, a full disk), or a pipe without a reader.</summary>
+/// <summary>The standard streams of a program that must finish its work although nothing takes its output: closed, full (<c>/dev/full</c>, a full disk), or a
+/// pipe without a reader.</summary>
 /// <remarks>
-/// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on <see cref="Console.Out"/> and <see cref="Console.Error"/> never throw.
+/// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on <see cref="Console.Out"/> and
+/// <see cref="Console.Error"/> never throw.
 /// A command passes its exit code through <see cref="ExitCode"/> at its end, so that a script sees that the result was lost. Thread-safe.
 /// </remarks>
 public static class GuardedConsole
@@ -33,7 +35,8 @@ public static class GuardedConsole
     /// <summary>Whether standard error still takes lines: without it there is no need for progress, whose loss is not to count.</summary>
     public static bool CanReport => _error?.IsOpen ?? true;
 
-    /// <summary>The exit code of a command that has written its result: 1 instead of 0 and 3 when a line of it was lost, and a line on standard error where that is possible.</summary>
+    /// <summary>The exit code of a command that has written its result: 1 instead of 0 and 3 when a line of it was lost, and a line on standard error where
+    /// that is possible.</summary>
     /// <param name="code">What the command would answer.</param>
     /// <param name="keepsFinding">Set where 3 is a finding that matters more than its text, as for <c>verify</c>.</param>
     public static int ExitCode(int code, bool keepsFinding = false)

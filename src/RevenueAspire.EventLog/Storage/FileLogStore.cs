@@ -23,10 +23,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
     private SegmentedLog? _log;
     private IFileHandle _directoryLock;
     private bool _lockWasLost;
-    private bool _needsRecovery;
 
-    private volatile bool _isFailing;
-    private volatile bool _isLost;
+    private readonly DiskFailure _failure;
     private long _durableMark;
     private long _firstOffset;
 
@@ -40,6 +38,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         LogId = logId;
         Directory = Path.GetFullPath(options.Directory);
         (_keys, _records) = (new DurableKeys(logId), new RecordLookup(Directory, files));
+        _failure = new DiskFailure(Directory);
         Retention = new SegmentRetention(this, options, files, _logger);
         Adopt(recovered);
         _firstOffset = LogFiles.Segments(files.List(Directory))[0];
@@ -51,8 +50,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
         catch (CommitException e)
         {
             // A full disk does not keep the service from starting. Health reports it, and the writer goes on once there is room.
-            Failed(e);
-            var (cause, error, _) = Describe(e);
+            _failure.Set(e);
+            var (cause, error, _) = _failure.Describe(e);
             OpeningError = error;
             EventLogMessages.OpenedFailing(_logger, Directory, cause, error);
         }
@@ -100,7 +99,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     internal Lock SegmentsInUse { get; } = new();
 
     /// <summary>Whether retention may remove segments: not from a log that fails, nor from a folder that has taken its place.</summary>
-    internal bool MayRemove => !_isFailing && _directoryLock.IsAtItsPath();
+    internal bool MayRemove => !_failure.IsFailing && _directoryLock.IsAtItsPath();
 
     /// <summary>Takes the directory's lock, recovers the log (rule L6) and rebuilds the keys (L9).</summary>
     /// <param name="options">Validated settings.</param>
@@ -150,7 +149,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     {
         // A record that is no longer there is not promised again.
         known = default;
-        return !_isLost && _keys.TryGet(key, out known);
+        return !_failure.IsLost && _keys.TryGet(key, out known);
     }
 
     void ILogStore.AddKeys(List<PendingAppend> groups) => _keys.Add(groups);
@@ -164,14 +163,14 @@ public sealed class FileLogStore : ILogStore, IDisposable
             Volatile.Write(ref _durableMark, _log.End);
             if (markError is not null)
             {
-                Failed(markError);
+                _failure.Set(markError);
             }
 
             return new CommitResult(from, _log.End - from, MarkError: markError);
         }
         catch (Exception e)
         {
-            Failed(e);
+            _failure.Set(e);
             throw;
         }
     }
@@ -182,7 +181,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     {
         try
         {
-            if (_needsRecovery)
+            if (_failure.NeedsRecovery)
             {
                 Reopen();
             }
@@ -192,11 +191,11 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
         catch (Exception e)
         {
-            Failed(e);
+            _failure.Set(e);
             throw;
         }
 
-        (_isLost, _isFailing) = (false, false);
+        _failure.Clear();
         return InDoubtOutcome.NotAppended;
     }
 
@@ -209,7 +208,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
         catch (Exception e)
         {
-            Failed(e);
+            _failure.Set(e);
             throw;
         }
     }
@@ -222,7 +221,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
 
         // Retention removes nothing any more: the lock is released.
-        _isFailing = true;
+        _failure.Close();
 
         try
         {
@@ -239,7 +238,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         _directoryLock.Dispose();
     }
 
-    StoreFailure ILogStore.Describe(Exception exception) => Describe(exception);
+    StoreFailure ILogStore.Describe(Exception exception) => _failure.Describe(exception);
 
     ValueTask<ReceiptLookup> ILogStore.LookUpAsync(Receipt receipt, CancellationToken cancellationToken) =>
         ValueTask.FromResult(
@@ -258,25 +257,6 @@ public sealed class FileLogStore : ILogStore, IDisposable
     {
         _keys.ForgetBefore(offset);
         Volatile.Write(ref _firstOffset, offset);
-    }
-
-    /// <summary>Whether acknowledged data is no longer at its path, as opposed to a disk that refuses.</summary>
-    private static bool IsLost(Exception cause) => (cause as CommitException)?.InnerException is EventLogException || cause is EventLogException;
-
-    private void Failed(Exception cause)
-    {
-        _needsRecovery |= cause is not CommitException { NeedsRecovery: false };
-        _isLost |= IsLost(cause);
-        _isFailing = true;
-    }
-
-    private StoreFailure Describe(Exception exception)
-    {
-        var isBug = exception is not (CommitException or EventLogException) && !SegmentedLog.IsDiskError(exception);
-        return new StoreFailure(
-            IsLost(exception) ? "the log is not in its place" : isBug ? StoreFailure.BugCause : "the disk failed",
-            exception.Message.StartsWith(Directory, StringComparison.Ordinal) ? exception.Message : $"{Directory}: {exception.Message}",
-            isBug ? exception : null);
     }
 
     private void Reopen()
@@ -300,7 +280,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
 
         Adopt(recovered);
-        (_needsRecovery, _lockWasLost) = (false, false);
+        (_failure.NeedsRecovery, _lockWasLost) = (false, false);
     }
 
     private void Adopt(RecoveredLog recovered)

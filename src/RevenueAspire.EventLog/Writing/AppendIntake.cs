@@ -3,6 +3,12 @@ namespace RevenueAspire.EventLog.Writing;
 /// <summary>Where callers hand groups over to the writer's thread: admits or refuses them under one short lock. Thread-safe.</summary>
 internal sealed class AppendIntake
 {
+    /// <summary>A commit of so many groups is a sign of load.</summary>
+    private const int ManyGroups = 4;
+
+    /// <summary>Measured: 3 to 6 gained most, 12 lost again.</summary>
+    private const int MaxYields = 6;
+
     private readonly ILogStore _store;
 
     // Guards the queue, the keys, the appends in flight and the state; never held while the store writes.
@@ -13,6 +19,9 @@ internal sealed class AppendIntake
     private string? _refusal;
     private bool _stopping;
     private Receipt? _lastReceipt;
+
+    // Of the writer's thread alone.
+    private int _lastCommitGroups;
 
     public AppendIntake(ILogStore store, EventLogOptions options)
     {
@@ -45,9 +54,6 @@ internal sealed class AppendIntake
 
     /// <summary>Whether <see cref="Stop"/> was called.</summary>
     public bool IsStopping => Volatile.Read(ref _stopping);
-
-    /// <summary>Groups queued; only about right.</summary>
-    public int Queued => _queue.Count;
 
     public Receipt? LastReceipt
     {
@@ -146,13 +152,16 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Takes the groups of the next commit.</summary>
+    /// <summary>Takes the groups of the next commit. Of the writer's thread.</summary>
     public void Take(List<PendingAppend> taken, long commitBytes)
     {
+        GatherMore();
         lock (_gate)
         {
             _queue.Take(taken, commitBytes);
         }
+
+        _lastCommitGroups = taken.Count;
     }
 
     /// <summary>Admits groups again.</summary>
@@ -197,6 +206,21 @@ internal sealed class AppendIntake
         lock (_gate)
         {
             groups.ForEach(_queue.Release);
+        }
+    }
+
+    /// <summary>Under load, lets those callers run that are about to queue as much as the last commit took: half as many commits then carry twice as much each.</summary>
+    /// <remarks>It yields the processor and never sleeps. With an idle processor, and always for a lone append, the commit begins at once.</remarks>
+    private void GatherMore()
+    {
+        if (_lastCommitGroups < ManyGroups)
+        {
+            return;
+        }
+
+        for (var i = 0; i < MaxYields && _queue.Count < _lastCommitGroups; i++)
+        {
+            Thread.Yield();
         }
     }
 }

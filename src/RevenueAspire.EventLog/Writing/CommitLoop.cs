@@ -10,12 +10,6 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     /// <summary>How long a stop waits for a store that does not answer. Then the appends in doubt are answered so. Each finished commit begins it again.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
-    /// <summary>A commit of so many groups is a sign of load.</summary>
-    private const int ManyGroups = 4;
-
-    /// <summary>Measured: 3 to 6 gained most, 12 lost again.</summary>
-    private const int MaxYields = 6;
-
     private readonly WriterMetrics _metrics = new(() => intake.Depth);
     private readonly TaskCompletionSource _ended = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly CancellationTokenSource _stop = new();
@@ -24,16 +18,14 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     /// <summary>Groups of the current commit; after a failure those whose outcome is not known yet.</summary>
     private readonly List<PendingAppend> _taken = [];
     private Completions _completions = new();
-    private int _lastCommitGroups;
     private int _isDisposed;
     private bool _isOverdue;
 
-    /// <summary>Whether a commit is in doubt, and since when.</summary>
-    private bool _isInDoubt;
-    private long _inDoubtSince;
+    /// <summary>Since when a commit is in doubt; null when none is.</summary>
+    private long? _inDoubtSince;
     private string? _loggedError = store.OpeningError;
 
-    private TimeSpan InDoubtTimeLeft => store.InDoubtTimeout - Stopwatch.GetElapsedTime(_inDoubtSince);
+    private TimeSpan InDoubtTimeLeft => _inDoubtSince is { } since ? store.InDoubtTimeout - Stopwatch.GetElapsedTime(since) : TimeSpan.Zero;
 
     /// <inheritdoc cref="EventLogWriter.DisposeAsync"/>
     public async ValueTask DisposeAsync()
@@ -72,7 +64,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     {
         const string Reason = "the process is stopping, and the log does not answer";
         var queued = intake.Close(WriterState.Stopped, "the log is closed");
-        Complete(_taken, _isInDoubt ? AppendResult.InDoubt(Reason) : AppendResult.Unavailable(Reason));
+        Complete(_taken, _inDoubtSince is not null ? AppendResult.InDoubt(Reason) : AppendResult.Unavailable(Reason));
         Complete(queued, AppendResult.Unavailable(Reason));
         _completions = _completions.RunOnPool();
         store.Close(_stop.Token);
@@ -91,9 +83,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
 
         if (_taken.Count == 0)
         {
-            GatherMore();
             intake.Take(_taken, options.CommitBytes);
-            _lastCommitGroups = _taken.Count;
         }
 
         if ((_taken.Count > 0 && store.MaintenanceDue > TimeSpan.Zero) || TryMaintain())
@@ -113,21 +103,6 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         {
             Fail(exception, isInDoubt: false);
             return false;
-        }
-    }
-
-    /// <summary>Under load, lets those callers run that are about to queue as much as the last commit took: half as many commits then carry twice as much each.</summary>
-    /// <remarks>It yields the processor and never sleeps. With an idle processor, and always for a lone append, the commit begins at once.</remarks>
-    private void GatherMore()
-    {
-        if (_lastCommitGroups < ManyGroups)
-        {
-            return;
-        }
-
-        for (var i = 0; i < MaxYields && intake.Queued < _lastCommitGroups; i++)
-        {
-            Thread.Yield();
         }
     }
 
@@ -193,13 +168,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         }
 
         intake.Finish(_taken);
-        foreach (var pending in _taken)
-        {
-            var group = pending.Group;
-            CompleteRepeats(pending, new KnownKey(group.KeyHash, group.BodyHash, pending.Receipt, group.Count, group.RejectedCount));
-            _completions.Add(pending, new AppendResult(AppendStatus.Appended, pending.Receipt, group.Count, group.RejectedCount));
-        }
-
+        _completions.AddAppended(_taken);
         _taken.Clear();
     }
 
@@ -213,9 +182,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         intake.Release(repeats);
         foreach (var pending in repeats)
         {
-            var first = byKey[pending.Group.KeyHash];
-            CompleteRepeats(pending, first);
-            _completions.Add(pending, first.ResultFor(pending.Group));
+            _completions.AddKnown(pending, byKey[pending.Group.KeyHash]);
         }
     }
 
@@ -234,10 +201,9 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         }
 
         var queued = intake.Close(WriterState.Failed, error);
-        _isInDoubt = isInDoubt;
-        _inDoubtSince = Stopwatch.GetTimestamp();
+        _inDoubtSince = isInDoubt ? Stopwatch.GetTimestamp() : null;
         _loggedError = error;
-        EventLogMessages.Failed(logger, store.Name, kind, queued.Count + _taken.Count, _isInDoubt ? _taken.Count : 0, error, bug);
+        EventLogMessages.Failed(logger, store.Name, kind, queued.Count + _taken.Count, isInDoubt ? _taken.Count : 0, error, bug);
         CompleteWaiting(queued, error);
     }
 
@@ -264,17 +230,17 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
             return;
         }
 
-        if (_isInDoubt && outcome == InDoubtOutcome.Appended)
+        if (_inDoubtSince is not null && outcome == InDoubtOutcome.Appended)
         {
             Acknowledge();
         }
-        else if (_isInDoubt && outcome == InDoubtOutcome.Unknown)
+        else if (_inDoubtSince is not null && outcome == InDoubtOutcome.Unknown)
         {
             Complete(_taken, AppendResult.InDoubt("the log was replaced by another one"));
         }
 
         // Groups that are certainly not in the log are appended in the next turn, after these answers.
-        (_isInDoubt, _isOverdue, _loggedError) = (false, false, null);
+        (_inDoubtSince, _isOverdue, _loggedError) = (null, false, null);
         intake.Open();
         EventLogMessages.RunningAgain(logger, store.Name, store.LogId, store.DurableMark);
     }
@@ -297,7 +263,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     /// <summary>No caller waits without end for a store that fails.</summary>
     private void CompleteWaiting(List<PendingAppend> queued, string error)
     {
-        if (!_isInDoubt)
+        if (_inDoubtSince is null)
         {
             Complete(_taken, AppendResult.Unavailable(error));
         }
@@ -313,24 +279,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     private void Complete(List<PendingAppend> groups, AppendResult result)
     {
         intake.Release(groups);
-        foreach (var pending in groups)
-        {
-            _completions.Add(pending, result);
-            pending.Repeats?.ForEach(repeat => _completions.Add(repeat, result));
-        }
-
+        _completions.AddAll(groups, result);
         groups.Clear();
-    }
-
-    private void CompleteRepeats(PendingAppend pending, in KnownKey first)
-    {
-        if (pending.Repeats is { } repeats)
-        {
-            // Not a lambda: it would be allocated for each append, repeated or not.
-            foreach (var repeat in repeats)
-            {
-                _completions.Add(repeat, first.ResultFor(repeat.Group));
-            }
-        }
     }
 }

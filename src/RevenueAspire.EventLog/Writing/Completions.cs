@@ -24,7 +24,33 @@ internal sealed class Completions : IThreadPoolWorkItem
 
     private Completions(System.Collections.Concurrent.ConcurrentQueue<Completions> spares) => _spares = spares;
 
-    public void Add(PendingAppend pending, in AppendResult result) => _outcomes.Add((pending, result));
+    /// <summary>Adds durable groups, and the repeats that waited for them.</summary>
+    public void AddAppended(List<PendingAppend> groups)
+    {
+        foreach (var pending in groups)
+        {
+            var group = pending.Group;
+            AddRepeats(pending, new KnownKey(group.KeyHash, group.BodyHash, pending.Receipt, group.Count, group.RejectedCount));
+            _outcomes.Add((pending, new AppendResult(AppendStatus.Appended, pending.Receipt, group.Count, group.RejectedCount)));
+        }
+    }
+
+    /// <summary>Adds a group whose key another process has made known, and its repeats.</summary>
+    public void AddKnown(PendingAppend pending, in KnownKey first)
+    {
+        AddRepeats(pending, first);
+        _outcomes.Add((pending, first.ResultFor(pending.Group)));
+    }
+
+    /// <summary>Adds groups and their repeats with one result.</summary>
+    public void AddAll(List<PendingAppend> groups, AppendResult result)
+    {
+        foreach (var pending in groups)
+        {
+            _outcomes.Add((pending, result));
+            pending.Repeats?.ForEach(repeat => _outcomes.Add((repeat, result)));
+        }
+    }
 
     /// <summary>Hands everything out on the thread pool.</summary>
     /// <returns>What to fill next.</returns>
@@ -60,6 +86,18 @@ internal sealed class Completions : IThreadPoolWorkItem
         {
             Clear();
             _spares.Enqueue(this);
+        }
+    }
+
+    private void AddRepeats(PendingAppend pending, in KnownKey first)
+    {
+        if (pending.Repeats is { } repeats)
+        {
+            // Not a lambda: it would be allocated for each append, repeated or not.
+            foreach (var repeat in repeats)
+            {
+                _outcomes.Add((repeat, first.ResultFor(repeat.Group)));
+            }
         }
     }
 

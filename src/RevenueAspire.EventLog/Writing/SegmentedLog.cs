@@ -7,7 +7,7 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>The files of a recovered log as the writer's thread uses them: places groups, makes them durable, moves the mark, rolls segments. Not thread-safe.</summary>
-internal sealed partial class SegmentedLog : IDisposable
+internal sealed class SegmentedLog : IDisposable
 {
     /// <summary>Groups below this size are gathered into one write; larger ones are written from their own buffer.</summary>
     private const int GatherBytes = 256 * 1024;
@@ -17,20 +17,17 @@ internal sealed partial class SegmentedLog : IDisposable
     /// <summary>A large group is written in pieces, each on its way to the disk while the next one is copied: the fsync at the end then waits for the last one only.</summary>
     private const int PieceBytes = 1 << 20;
 
-    /// <summary>Whether the files are in their places is looked at with every commit; log.json is read this often.</summary>
-    private static readonly TimeSpan IdentityCheckInterval = TimeSpan.FromSeconds(1);
-
     private readonly IFileSystem _files;
     private readonly string _directory;
     private readonly Guid _logId;
     private readonly EventLogOptions _options;
-    private readonly IFileHandle _directoryLock;
     private readonly ILogFile _markFile;
     private readonly byte[] _gathered = ArrayPool<byte>.Shared.Rent(GatherBytes);
     private ILogFile _segment;
     private long _segmentStart;
     private BlockChecksums _checksums;
-    private long _identityCheckedAt = Stopwatch.GetTimestamp();
+    private readonly PathCheck _paths;
+    private readonly SegmentReserve _reserve;
 
     /// <param name="files">The disk.</param>
     /// <param name="directory">The log's folder.</param>
@@ -42,9 +39,10 @@ internal sealed partial class SegmentedLog : IDisposable
     {
         _files = files;
         _directory = directory;
-        _directoryLock = directoryLock;
+        _paths = new PathCheck(files, directory, directoryLock, logId);
         _logId = logId;
         _options = options;
+        _reserve = new SegmentReserve(options);
         _markFile = recovered.MarkFile;
         _segment = recovered.Segment;
         _segmentStart = recovered.SegmentStart;
@@ -58,16 +56,17 @@ internal sealed partial class SegmentedLog : IDisposable
 
     public KeyIndex Keys { get; }
 
-    /// <summary>Log offset at which the current segment begins; written by the one thread, read by any.</summary>
-    public long SegmentStart => Volatile.Read(ref _segmentStart);
-
     /// <summary>Writes groups behind one another and makes them durable with one fsync; fills in their offsets.</summary>
     /// <returns>Null, or why the mark could not be moved: the groups are on disk all the same, only readers do not see them yet.</returns>
     /// <exception cref="CommitException">Nobody may be told that anything was appended.</exception>
     public Exception? Commit(IReadOnlyList<PendingAppend> groups)
     {
         RollWhenFull();
-        Reserve(groups);
+        if (_reserve.Extend(_segment, _segmentStart, End, groups) is { } refusal && !TryUndo())
+        {
+            throw new CommitException(refusal, needsRecovery: true, isUndone: true);
+        }
+
         var saved = _checksums.Save();
         long end;
         try
@@ -142,22 +141,22 @@ internal sealed partial class SegmentedLog : IDisposable
     /// <summary>Makes sure that what is written is still found at the log's path, that nobody else can hold the log, and that the path is still this log's (rule L1).</summary>
     /// <exception cref="EventLogException">It is not: the message says what happened and what to do.</exception>
     /// <exception cref="IOException">The disk refuses to tell.</exception>
-    public void CheckInPlace()
-    {
-        var name = !_segment.IsAtItsPath() ? LogFiles.Segment(_segmentStart)
-            : !_markFile.IsAtItsPath() ? LogFiles.Mark
-            : !_directoryLock.IsAtItsPath() ? LogFiles.Lock
-            : null;
-        if (name is not null)
-        {
-            throw new EventLogException(
-                $"{name} was deleted, moved away or replaced while it was being written, alone or with its folder; nothing is accepted until the folder of log {_logId:N} is back. For a new log, restart the service");
-        }
+    public void CheckInPlace() => _paths.Check(_segment, _segmentStart, _markFile);
 
-        if (Stopwatch.GetElapsedTime(_identityCheckedAt) >= IdentityCheckInterval)
+    /// <summary>Whether zeros follow the data.</summary>
+    public bool HasReserve => _reserve.IsBehind(End);
+
+    /// <summary>Cuts the zeros behind the data off. Should that not survive a power cut, recovery does it.</summary>
+    /// <exception cref="CommitException">The disk refuses.</exception>
+    public void DropReserve()
+    {
+        try
         {
-            LogDirectory.CheckIdentity(_files, _directory, _logId);
-            _identityCheckedAt = Stopwatch.GetTimestamp();
+            CutReserve();
+        }
+        catch (Exception e) when (IsDiskError(e))
+        {
+            throw new CommitException(e, needsRecovery: true, isUndone: true);
         }
     }
 
@@ -227,6 +226,15 @@ internal sealed partial class SegmentedLog : IDisposable
         return end;
     }
 
+    private void CutReserve()
+    {
+        if (HasReserve)
+        {
+            _segment.Truncate(End - _segmentStart);
+            _reserve.Clear();
+        }
+    }
+
     /// <summary>Cuts the segment back to the mark. False: it is not known what the disk holds.</summary>
     private bool TryUndo()
     {
@@ -234,7 +242,7 @@ internal sealed partial class SegmentedLog : IDisposable
         {
             _segment.Truncate(End - _segmentStart);
             _segment.Flush();
-            _reservedTo = 0;
+            _reserve.Clear();
             return true;
         }
         catch (Exception e) when (IsDiskError(e))
@@ -271,8 +279,8 @@ internal sealed partial class SegmentedLog : IDisposable
             var next = _files.Open(Path.Combine(_directory, LogFiles.Segment(End)), OpenKind.CreateNew);
             _segment.Dispose();
             _segment = next;
-            Volatile.Write(ref _segmentStart, End);
-            _mayReserve = true;
+            _segmentStart = End;
+            _reserve.Reset();
             _checksums = new BlockChecksums();
 
             // Without this the new segment, with everything acknowledged in it, could be gone after a power cut.

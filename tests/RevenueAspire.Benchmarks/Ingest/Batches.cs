@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using RevenueAspire.Testing;
@@ -38,9 +39,12 @@ internal static class Batches
             floor.Add(disk.Append(bodies));
         }
 
-        Figures.Print($"POST /liveEvents, {events:N0} events, 100 MB in bodies of 4 MB, {Connections} connections", "s", "API", ours, "Kestrel that reads and drops", theirs);
-        Console.WriteLine(FormattableString.Invariant(
-            $"  {events / Statistics.Median(ours):N0} durable events/s; the disk alone, the same bytes appended and fsynced by one thread: {Statistics.Median(floor):N2} s ({floor.Min():N2} to {floor.Max():N2})"));
+        Figures.Print($"POST /liveEvents, {events:N0} events, 100 MB in bodies of 4 MB, {Connections} connections", "s", "API", ours,
+            "Kestrel that reads and drops", theirs);
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"  {events / Statistics.Median(ours):N0} durable events/s; the disk alone, the same bytes appended and fsynced by one thread: "
+                + $"{Statistics.Median(floor):N2} s ({floor.Min():N2} to {floor.Max():N2})"));
     }
 
     private static async Task<double> SendAsync(string url, List<(byte[] Body, int Lines)> bodies)

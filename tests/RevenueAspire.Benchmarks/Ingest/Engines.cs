@@ -31,7 +31,8 @@ internal static class Engines
 
             foreach (var connections in settings.Connections)
             {
-                await CompareAsync($"POST /liveEvent, {connections} connections", settings.Runs, async url => (await Wrk.RunAsync(url, connections, settings.Seconds)).RequestsPerSecond, api.Url, files);
+                await CompareAsync($"POST /liveEvent, {connections} connections", settings.Runs, async url =>
+                    (await Wrk.RunAsync(url, connections, settings.Seconds)).RequestsPerSecond, api.Url, files);
             }
 
             await CompareAsync(

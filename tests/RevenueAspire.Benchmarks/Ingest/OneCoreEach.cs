@@ -4,7 +4,10 @@ using CliWrap;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>A core for the API and another one for whoever sends to it, so that neither takes time from the other: as on two machines. Processes that are started meanwhile are on the sender's core.</summary>
+/// <summary>
+/// A core for the API and another one for whoever sends to it, so that neither takes time from the other: as on two machines. Processes that are
+/// started meanwhile are on the sender's core.
+/// </summary>
 /// <remarks>Linux, with the command taskset.</remarks>
 internal sealed class OneCoreEach : IDisposable
 {
@@ -31,7 +34,8 @@ internal sealed class OneCoreEach : IDisposable
     }
 
     /// <summary>Null where there is only one core, or no way to give each process one.</summary>
-    public static OneCoreEach? Take(int apiId) => OperatingSystem.IsLinux() && Environment.ProcessorCount > 1 ? new OneCoreEach(Process.GetProcessById(apiId)) : null;
+    public static OneCoreEach? Take(int apiId) =>
+        OperatingSystem.IsLinux() && Environment.ProcessorCount > 1 ? new OneCoreEach(Process.GetProcessById(apiId)) : null;
 
     public void Dispose()
     {
@@ -46,7 +50,8 @@ internal sealed class OneCoreEach : IDisposable
         var taskset = Cli.Wrap("taskset").WithArguments(["-a", "-c", "-p", cores, id]).WithValidation(CommandResultValidation.None).ExecuteAsync();
         if (!taskset.Task.GetAwaiter().GetResult().IsSuccess)
         {
-            throw new InvalidOperationException($"taskset could not give the cores {cores} to process {processId}: what is measured would not be what it is called.");
+            throw new InvalidOperationException(
+                $"taskset could not give the cores {cores} to process {processId}: what is measured would not be what it is called.");
         }
     }
 }

@@ -13,6 +13,9 @@ internal sealed record WrkResult(double RequestsPerSecond, TimeSpan P99);
 /// <summary>Drives a server with wrk: one thread, keep-alive connections, no pipelining.</summary>
 internal static partial class Wrk
 {
+    /// <summary>The secret of the scripts' requests.</summary>
+    public const string Secret = "secret";
+
     /// <summary>An answer that takes longer is an error of the run; anything shorter is a latency, and shows as one.</summary>
     private const string Patience = "30s";
 
@@ -35,7 +38,8 @@ internal static partial class Wrk
     {
         var path = Path.Combine(AppContext.BaseDirectory, "Ingest", script);
         string[] load = ["-t1", $"-c{Amounts.Connections(connections)}", $"-d{Amounts.Seconds(seconds)}s", "--timeout", Patience, "--latency"];
-        var run = await Cli.Wrap("wrk").WithArguments([.. load, "-s", path, url, "--", .. arguments]).WithValidation(CommandResultValidation.None).ExecuteBufferedAsync();
+        var run = await Cli.Wrap("wrk").WithArguments([.. load, "-s", path, url, "--", .. arguments]).WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync();
         var output = run.StandardOutput;
         if (!run.IsSuccess || output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
         {

@@ -1,46 +1,52 @@
+using System.CommandLine;
 using System.Globalization;
 using Npgsql;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>The processor as a whole process, from start to exit, beside what others need for the same work: both sides in turn, several runs, medians and their ratio.</summary>
-/// <remarks>Needs psql, and all projects built in Release: that build's output is measured, with the machine code that it carries where the compiler for it is on the feeds.</remarks>
+/// <summary>
+/// The processor as a whole process, from start to exit, beside what others need for the same work: both sides in turn, several runs, medians and
+/// their ratio.
+/// </summary>
+/// <remarks>
+/// Needs psql, and all projects built in Release: that build's output is measured, with the machine code that it carries where the compiler for it is
+/// on the feeds.
+/// </remarks>
 internal static class ProcessorComparison
 {
-    private const string Usage = """
-        processor [--file FILE] [--megabytes 100] [--users 1000000] [--runs 5] [--database "Host=..;Username=.."] [--rival COMMAND]
-
-          --file        events to process; else a file is made of --megabytes and --users
-          --rival       a command that aggregates a file as a dry run does, such as Rivals/DuckDb.cs; the file's path is put behind it
-          --database    of a server on which databases may be made; without it only the dry run is measured
-        """;
-
-    /// <summary>Runs what the arguments ask for.</summary>
-    public static async Task<int> RunAsync(string[] arguments)
+    /// <summary>The command line, that of the <see cref="ProcessorScenarios"/> included.</summary>
+    public static Command Command()
     {
-        if (PairedOptions.TryRead(arguments, ["--file", "--database", "--rival"], ["--megabytes", "--users", "--runs"]) is not { } given)
+        var file = Options.Text("--file", "Events to process. [default: a file of --megabytes and --users]");
+        var megabytes = Options.Number("--megabytes", 100, "Size of the file.");
+        var users = Options.Number("--users", EventLines.Users, "Users at most.");
+        var runs = Options.Number("--runs", 5, "Runs of each side, in turn.");
+        var database = Options.Text("--database", "A server on which databases may be made. [default: only the dry run is measured]");
+        var rival = Options.Text("--rival", "A command that aggregates a file as a dry run does, such as Rivals/DuckDb.cs; the file's path is appended.");
+        var command = new Command("processor", "The processor beside others.") { file, megabytes, users, runs, database, rival };
+        foreach (var scenario in ProcessorScenarios.Commands())
         {
-            Console.Error.WriteLine(Usage);
-            return 2;
+            command.Subcommands.Add(scenario);
         }
 
-        var runs = given.Number("--runs", 5);
-        using var folder = new TempDirectory();
-        var file = given.Text("--file");
-        if (file is null)
+        command.SetAction(async parsed =>
         {
-            file = folder.File("events.jsonl");
-            EventLines.Write(file, given.Number("--megabytes", 100) * 1_000_000L, given.Number("--users", 1_000_000));
-        }
+            using var folder = new TempDirectory();
+            var events = parsed.GetValue(file);
+            if (events is null)
+            {
+                events = folder.File("events.jsonl");
+                EventLines.Write(events, parsed.GetValue(megabytes) * 1_000_000L, parsed.GetValue(users));
+            }
 
-        await CompareDryRunAsync(file, given.Text("--rival"), runs);
-        if (given.Text("--database") is { } server)
-        {
-            await CompareMergeAsync(file, server, folder, runs);
-        }
-
-        return 0;
+            await CompareDryRunAsync(events, parsed.GetValue(rival), parsed.GetValue(runs));
+            if (parsed.GetValue(database) is { } server)
+            {
+                await CompareMergeAsync(events, server, folder, parsed.GetValue(runs));
+            }
+        });
+        return command;
     }
 
     private static async Task CompareDryRunAsync(string file, string? rival, int runs)
@@ -72,7 +78,9 @@ internal static class ProcessorComparison
                 var floors = (await FloorAsync(database, csv, create: true), await FloorAsync(database, csv, create: false));
                 await using (var data = NpgsqlDataSource.Create(database))
                 {
-                    await data.ExecuteAsync("drop table if exists floor_revenue, floor_staging, users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event");
+                    await data.ExecuteAsync(
+                        "drop table if exists floor_revenue, floor_staging, users_revenue, event_source, event_source_digest, event_range, event_part, "
+                            + "rejected_event");
                 }
 
                 var ours = (await Programs.ProcessorAsync(database, "process", file), await Programs.ProcessorAsync(database, "process", file, "--again"));
@@ -94,7 +102,8 @@ internal static class ProcessorComparison
     private static Task<double> FloorAsync(string database, string csv, bool create)
     {
         string[] begin = create
-            ? ["-c", "drop table if exists floor_revenue", "-c", "create table floor_revenue (user_id text collate \"C\" primary key, revenue numeric not null)"]
+            ? ["-c", "drop table if exists floor_revenue", "-c",
+                "create table floor_revenue (user_id text collate \"C\" primary key, revenue numeric not null)"]
             : [];
         return Programs.TimeAsync(
             "psql",
@@ -102,7 +111,8 @@ internal static class ProcessorComparison
                 "-q", "-v", "ON_ERROR_STOP=1", .. begin,
                 "-c", "drop table if exists floor_staging", "-c", "create unlogged table floor_staging (user_id text collate \"C\", delta numeric)",
                 "-c", $"\\copy floor_staging from '{csv}' csv",
-                "-c", "insert into floor_revenue select user_id, delta from floor_staging order by user_id on conflict (user_id) do update set revenue = floor_revenue.revenue + excluded.revenue",
+                "-c", "insert into floor_revenue select user_id, delta from floor_staging order by user_id on conflict (user_id) do update set revenue = "
+                    + "floor_revenue.revenue + excluded.revenue",
             ],
             PsqlEnvironment(database));
     }

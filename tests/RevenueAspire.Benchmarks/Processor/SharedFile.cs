@@ -3,7 +3,10 @@ using Npgsql;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>One file by one processor, and by several that start at the same moment: into the empty table, and again into the full one. Until the last of them has exited.</summary>
+/// <summary>
+/// One file by one processor, and by several that start at the same moment: into the empty table, and again into the full one. Until the last of them
+/// has exited.
+/// </summary>
 internal static class SharedFile
 {
     private const string Drop = "drop table if exists users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event";

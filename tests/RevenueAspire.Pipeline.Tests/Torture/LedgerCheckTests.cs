@@ -10,8 +10,8 @@ namespace RevenueAspire.Pipeline.Tests.Torture;
 public sealed class LedgerCheckTests : IAsyncLifetime
 {
     // Where the user that Postgres runs as may enter.
-    private readonly DirectoryInfo _folder = Directory.CreateDirectory(
-        Path.Combine(TestPostgres.DataRoot, "revenueaspire-test-" + Guid.NewGuid().ToString("N")));
+    private readonly DirectoryInfo _folder =
+        Directory.CreateDirectory(Path.Combine(TestPostgres.DataRoot, "revenueaspire-test-" + Guid.NewGuid().ToString("N")));
     private readonly List<string> _told = [];
     private PostgresHost _postgres = null!;
     private Installation _installation = null!;

@@ -5,7 +5,10 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>Damages copies of the log, and has each counted into a database of its own: what is damaged is named, everything else counts, and nothing is skipped in silence.</summary>
+/// <summary>
+/// Damages copies of the log, and has each counted into a database of its own: what is damaged is named, everything else counts, and nothing is
+/// skipped in silence.
+/// </summary>
 internal static class DamageCheck
 {
     private const int BlockBytes = 64 << 10;
@@ -43,7 +46,8 @@ internal static class DamageCheck
         return 2;
     }
 
-    private static async Task CheckAsync(TortureStage stage, IReadOnlyList<LogRecord> records, string name, (long From, long Through) lost, Action<string> damage)
+    private static async Task CheckAsync(TortureStage stage, IReadOnlyList<LogRecord> records, string name, (long From, long Through) lost,
+        Action<string> damage)
     {
         var folder = Directory.CreateDirectory(Path.Combine(stage.Folder, name)).FullName;
         foreach (var path in Directory.GetFiles(stage.Log))
@@ -54,12 +58,14 @@ internal static class DamageCheck
         damage(folder);
         await stage.Postgres.ExecuteAsync($"create database {name} template template0 encoding 'UTF8'");
         var database = stage.Postgres.ConnectionString(name);
-        await using var process = stage.StartCommand("RevenueAspire.Processor", new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database }, "process", folder);
+        await using var process =
+            stage.StartCommand("RevenueAspire.Processor", new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database }, "process", folder);
         var code = await process.WaitForExitAsync(TimeSpan.FromMinutes(1));
         stage.Outputs.Save(name, process);
         if (code != Reported || !process.Output.Contains(lost.From.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))
         {
-            stage.Violations.Add(ViolationKind.Other, $"{name}: bytes {lost.From} to {lost.Through} were made unreadable; process ended with {code} and said: {process.Output}");
+            stage.Violations.Add(ViolationKind.Other,
+                $"{name}: bytes {lost.From} to {lost.Through} were made unreadable; process ended with {code} and said: {process.Output}");
         }
 
         var expected = new Totals();

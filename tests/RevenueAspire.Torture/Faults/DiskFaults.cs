@@ -89,7 +89,8 @@ internal static class DiskFaults
         Cli.Wrap(Prlimit!).WithArguments([$"--pid={processId}", $"--fsize={limit}"]).WithValidation(CommandResultValidation.None).ExecuteAsync();
 
     /// <summary>Kills the API, changes something in its folder, and starts it again. What was below the mark must still be.</summary>
-    private static Fault WhileDown(string name, Func<FaultContext, string, string> change) => new(FaultKinds.Disk, name, context => context.WithApiAsync(async () =>
+    private static Fault WhileDown(string name, Func<FaultContext, string, string> change) =>
+        new(FaultKinds.Disk, name, context => context.WithApiAsync(async () =>
     {
         var api = context.Api();
         await api.KillAsync();

@@ -1,6 +1,8 @@
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>All faults of the kinds asked for that the engine can have, in an order from the seed, again and again: no fault comes twice before all have come.</summary>
+/// <summary>
+/// All faults of the kinds asked for that the engine can have, in an order from the seed, again and again: no fault comes twice before all have come.
+/// </summary>
 internal sealed class FaultDeck
 {
     /// <summary>A counted file gets another name, as a log rotation tool renames it.</summary>

@@ -7,7 +7,8 @@ internal static class NetworkFaults
 {
     private static readonly TimeSpan CutWait = TimeSpan.FromSeconds(3);
 
-    public static IEnumerable<Fault> All => [.. On("client to api", context => context.Stage.ApiProxies[context.Stage.Apis.Count == 1 ? 0 : context.Random.Next(context.Stage.ApiProxies.Count)]), .. On("services to Postgres", context => context.Stage.DatabaseProxy)];
+    public static IEnumerable<Fault> All => [.. On("client to api", context => context.Stage.ApiProxies[context.Stage.Apis.Count == 1 ? 0
+        : context.Random.Next(context.Stage.ApiProxies.Count)]), .. On("services to Postgres", context => context.Stage.DatabaseProxy)];
 
     private static IEnumerable<Fault> On(string way, Func<FaultContext, FaultProxy> choose) =>
     [

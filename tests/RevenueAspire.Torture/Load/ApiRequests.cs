@@ -49,7 +49,8 @@ internal static class ApiRequests
     }
 
     /// <summary>Whether there was no answer, or the API was not ready to give one: the request may be repeated with its key.</summary>
-    public static bool IsUnavailable([NotNullWhen(false)] HttpStatusCode? status) => status is null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout;
+    public static bool IsUnavailable([NotNullWhen(false)] HttpStatusCode? status) =>
+        status is null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout;
 
     /// <summary>The receipt in an answer.</summary>
     public static string Receipt(string answer)

@@ -29,7 +29,8 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
     {
         var lines = random.Next(200, stage.Retains ? MaxKeptLines : MaxLines);
         var (file, requests) = sent.WriteFile(Path.Combine(stage.Files, $"send-{number}.jsonl"), $"c{number}", Kind, random, lines, Users);
-        string[] send = ["send", file.Path, "--concurrency", $"{random.Next(1, 32)}", .. random.Next(2) == 0 ? (string[])[] : ["--batch", $"{random.Next(2, 200)}"]];
+        string[] send = ["send", file.Path, "--concurrency", $"{random.Next(1, 32)}",
+            .. random.Next(2) == 0 ? (string[])[] : ["--batch", $"{random.Next(2, 200)}"]];
         string[] resume = [];
         for (var left = AttemptsAfterTheEnd; ;)
         {

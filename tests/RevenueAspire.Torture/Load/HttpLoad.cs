@@ -124,7 +124,8 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
     {
         using var answer = JsonDocument.Parse(text);
         var receipt = answer.RootElement.GetProperty("receipt").GetString()!;
-        if (bad is { } rejected && (answer.RootElement.GetProperty("accepted").GetInt32(), answer.RootElement.GetProperty("rejectedCount").GetInt32()) is var counts && counts != (request.Events.Count, rejected))
+        if (bad is { } rejected && (answer.RootElement.GetProperty("accepted").GetInt32(),
+            answer.RootElement.GetProperty("rejectedCount").GetInt32()) is var counts && counts != (request.Events.Count, rejected))
         {
             stage.Violations.Add(ViolationKind.Other, $"{request.Id}: {counts} events and rejected lines were told for {(request.Events.Count, rejected)}");
         }
@@ -216,7 +217,8 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
     private async Task ReadOwnWriteAsync(CancellationToken stop, CancellationToken giveUp)
     {
         var id = sent.NextId(name + "s");
-        var request = new SentRequest(id, OwnKey + id, [new RevenueEvent(OwnUser, random.Next(2) == 0 ? "add_revenue" : "subtract_revenue", random.NextInt64())]);
+        var request = new SentRequest(id, OwnKey + id,
+            [new RevenueEvent(OwnUser, random.Next(2) == 0 ? "add_revenue" : "subtract_revenue", random.NextInt64())]);
         sent.Add(request);
         await AcknowledgeAsync(request, Encoding.UTF8.GetBytes(request.EventJson(0)), batch: false, 0, patient: true, giveUp);
         if (request.Receipt is null)
@@ -243,7 +245,8 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
 
             _unread.Dequeue();
             using var answer = JsonDocument.Parse(text);
-            if (_unread.Count == 0 && !_ownIsInDoubt && BigInteger.Parse(answer.RootElement.GetProperty("revenue").GetRawText(), null) is var revenue && revenue != _own)
+            if (_unread.Count == 0 && !_ownIsInDoubt && BigInteger.Parse(answer.RootElement.GetProperty("revenue").GetRawText(), null) is var revenue
+                && revenue != _own)
             {
                 stage.Violations.Add(ViolationKind.WrongBalance, $"{OwnUser} has {revenue} after {receipt}, expected {_own}");
             }
@@ -260,7 +263,8 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         var (request, _) = _acknowledged[random.Next(_acknowledged.Count)];
         var (status, text) = await GetAsync($"/receipts/{request.Receipt}");
         if (status is not (null or HttpStatusCode.ServiceUnavailable)
-            && (status != HttpStatusCode.OK || !(text.Contains("\"durable\"", StringComparison.Ordinal) || text.Contains("\"applied\"", StringComparison.Ordinal))))
+            && (status != HttpStatusCode.OK
+                || !(text.Contains("\"durable\"", StringComparison.Ordinal) || text.Contains("\"applied\"", StringComparison.Ordinal))))
         {
             stage.Violations.Add(ViolationKind.Other, $"the receipt {request.Receipt} was answered with {(int)status} {text}");
         }

@@ -38,7 +38,8 @@ internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
                 }
             }
 
-            if (request.Receipt is { } receipt && (await reader.AskAsync(ApiRequests.Get($"/userEvents?userId=probe&after={receipt}"))).Status == HttpStatusCode.OK)
+            if (request.Receipt is { } receipt
+                && (await reader.AskAsync(ApiRequests.Get($"/userEvents?userId=probe&after={receipt}"))).Status == HttpStatusCode.OK)
             {
                 return Stopwatch.GetElapsedTime(started);
             }

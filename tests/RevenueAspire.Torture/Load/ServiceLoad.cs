@@ -6,7 +6,8 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Has the product's client, as a service, send one file after the other; a call that failed is made again, and goes on where that one ended.</summary>
+/// <summary>Has the product's client, as a service, send one file after the other; a call that failed is made again, and goes on where that one
+/// ended.</summary>
 internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
 {
     /// <summary>Stands for the key of each of its requests, which the client makes.</summary>
@@ -79,7 +80,8 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
     private void Check(string text, EventFile file)
     {
         using var json = JsonDocument.Parse(text);
-        if ((json.RootElement.GetProperty("accepted").GetInt32(), json.RootElement.GetProperty("rejected").GetInt32()) is var counts && counts != (file.Events, file.Rejected.Count))
+        if ((json.RootElement.GetProperty("accepted").GetInt32(), json.RootElement.GetProperty("rejected").GetInt32()) is var counts
+            && counts != (file.Events, file.Rejected.Count))
         {
             stage.Violations.Add(ViolationKind.Other, $"generateEvents told {counts} events and rejected lines of {(file.Events, file.Rejected.Count)}");
         }

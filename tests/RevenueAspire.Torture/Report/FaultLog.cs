@@ -23,7 +23,8 @@ internal sealed class FaultLog
             return [.. _faults.GroupBy(fault => fault.Kind).OrderBy(kind => kind.Key, StringComparer.Ordinal).Select(kind =>
             {
                 var seconds = kind.Select(fault => fault.Recovery).OfType<TimeSpan>().Select(time => time.TotalSeconds).ToArray();
-                var recovery = seconds.Length == 0 ? "" : FormattableString.Invariant($", recovered in {Statistics.Median(seconds):0.0} s (median), {seconds.Max():0.0} s (max)");
+                var recovery = seconds.Length == 0 ? ""
+                    : FormattableString.Invariant($", recovered in {Statistics.Median(seconds):0.0} s (median), {seconds.Max():0.0} s (max)");
                 return ($"Faults: {kind.Key}", kind.Count() + recovery);
             })];
         }

@@ -12,7 +12,8 @@ internal static class ResultTable
     /// <summary>Writes results, and the number of violations of each kind.</summary>
     public static void Write(IEnumerable<(string Name, string Value)> results, Violations violations) => Write(
         ["Result", ""],
-        results.Concat(Enum.GetValues<ViolationKind>().Select(kind => (Name(kind), Number(violations.Count(kind))))).Select(row => (string[])[row.Item1, row.Item2]));
+        results.Concat(Enum.GetValues<ViolationKind>().Select(kind => (Name(kind), Number(violations.Count(kind)))))
+            .Select(row => (string[])[row.Item1, row.Item2]));
 
     /// <summary>Writes a table; all columns but the first are right-aligned.</summary>
     public static void Write(string[] columns, IEnumerable<string[]> rows)

@@ -7,7 +7,10 @@ using RevenueAspire.Torture.Load;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>Clients with keys: single events and batches until they are acknowledged, some of them repeated, some with a key that was used, some read back. The n-th event follows from n alone. Thread-safe.</summary>
+/// <summary>
+/// Clients with keys: single events and batches until they are acknowledged, some of them repeated, some with a key that was used, some read back.
+/// The n-th event follows from n alone. Thread-safe.
+/// </summary>
 internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposable
 {
     private const int Workers = 8;
@@ -50,7 +53,8 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
     }
 
     /// <summary>Sends until <paramref name="stop"/>, and then until all that was begun is acknowledged or <paramref name="giveUp"/>.</summary>
-    public Task RunAsync(CancellationToken stop, CancellationToken giveUp) => Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(() => WorkAsync(worker, stop, giveUp), CancellationToken.None)));
+    public Task RunAsync(CancellationToken stop, CancellationToken giveUp) =>
+        Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(() => WorkAsync(worker, stop, giveUp), CancellationToken.None)));
 
     public void Dispose() => Array.ForEach(_http, http => http.Dispose());
 

@@ -18,7 +18,8 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
         {
             using var process = Process.GetProcessById(processId);
             var handles = $"/proc/{processId}/fd";
-            return new ProcessReading(process.WorkingSet64, process.Threads.Count, Directory.Exists(handles) ? Directory.EnumerateFileSystemEntries(handles).Count() : null);
+            return new ProcessReading(process.WorkingSet64, process.Threads.Count,
+                Directory.Exists(handles) ? Directory.EnumerateFileSystemEntries(handles).Count() : null);
         }
         catch (Exception gone) when (gone is ArgumentException or InvalidOperationException or Win32Exception or IOException or UnauthorizedAccessException)
         {
@@ -26,7 +27,10 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
         }
     }
 
-    /// <summary>Memory that the children of a process have to themselves, in bytes: shared memory counted for none of them. Null where the system does not tell.</summary>
+    /// <summary>
+    /// Memory that the children of a process have to themselves, in bytes: shared memory counted for none of them. Null where the system does not
+    /// tell.
+    /// </summary>
     public static long? PrivateBytesOfChildren(int processId)
     {
         if (!OperatingSystem.IsLinux())
@@ -43,7 +47,8 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
         try
         {
             var line = File.ReadLines($"/proc/{processId}/status").FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
-            return line is null ? 0 : long.Parse(line[field.Length..].Replace("kB", "", StringComparison.Ordinal), NumberStyles.Integer, CultureInfo.InvariantCulture);
+            return line is null ? 0
+                : long.Parse(line[field.Length..].Replace("kB", "", StringComparison.Ordinal), NumberStyles.Integer, CultureInfo.InvariantCulture);
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {

@@ -67,7 +67,8 @@ internal sealed class SoakRun : IDisposable
         ];
         var measurements = new Measurements(_stage, loads);
         var keyed = _keyed.RunAsync(_stop.Token, _giveUp.Token);
-        var others = Task.WhenAll(Task.Run(() => CountFilesAsync(_stop.Token), CancellationToken.None), Task.Run(() => WatchLedgerAsync(_stop.Token), CancellationToken.None));
+        var others = Task.WhenAll(Task.Run(() => CountFilesAsync(_stop.Token), CancellationToken.None),
+            Task.Run(() => WatchLedgerAsync(_stop.Token), CancellationToken.None));
         await WatchAsync(measurements, keyed, others);
         await _stop.CancelAsync();
         _giveUp.CancelAfter(FinishLimit);
@@ -142,14 +143,22 @@ internal sealed class SoakRun : IDisposable
     {
         var services = _stage.Apis.Concat(_stage.Processors).Select(service => string.Create(
             CultureInfo.InvariantCulture,
-            $"{service.Name} {measurements.Now(service.Name + " memory"):0} MB {measurements.Now(service.Name + " handles"):0} handles {measurements.Now(service.Name + " threads"):0} threads"));
+            $"{service.Name} {measurements.Now(service.Name + " memory"):0} MB {measurements.Now(service.Name + " handles"):0} handles "
+                + $"{measurements.Now(service.Name + " threads"):0} threads"));
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{_tail.Records:N0} events ({rate:N0}/s); {string.Join("; ", services)}; Postgres {measurements.Now("Postgres memory"):0} MB {measurements.Now("Postgres connections"):0} connections; log {measurements.Now("log on disk"):0} MB, lag {measurements.Now("lag"):0.0} MB");
+            $"{_tail.Records:N0} events ({rate:N0}/s); {string.Join("; ", services)}; "
+            + $"Postgres {measurements.Now("Postgres memory"):0} MB {measurements.Now("Postgres connections"):0} connections; "
+            + $"log {measurements.Now("log on disk"):0} MB, lag {measurements.Now("lag"):0.0} MB");
     }
 
     private ServiceProcess StartLoad(int number, int rate, string[] more) => _stage.StartCommand(
-        "RevenueAspire.Client", number, ["load", "--users", $"{Users}", "--skew", "zipf", "--rate", $"{Math.Max(1, rate)}", "--seed", $"{unchecked(_settings.Seed + number) & int.MaxValue}", "--duration", $"{Math.Ceiling(_settings.Duration.TotalSeconds):0}s", "--json", .. more]);
+        "RevenueAspire.Client",
+        number,
+        [
+            "load", "--users", $"{Users}", "--skew", "zipf", "--rate", $"{Math.Max(1, rate)}", "--seed", $"{unchecked(_settings.Seed + number) & int.MaxValue}",
+            "--duration", $"{Math.Ceiling(_settings.Duration.TotalSeconds):0}s", "--json", .. more,
+        ]);
 
     /// <summary>Has a file counted each minute, by two processes at once.</summary>
     private async Task CountFilesAsync(CancellationToken stop)
@@ -176,7 +185,8 @@ internal sealed class SoakRun : IDisposable
                 _stage.Outputs.Save("process", process);
                 if (code is not (0 or 3))
                 {
-                    _stage.Violations.Add(ViolationKind.Other, $"process of {Path.GetFileName(file.Path)} ended with {code}: {process.Output.Split('\n').LastOrDefault()}");
+                    _stage.Violations.Add(ViolationKind.Other,
+                        $"process of {Path.GetFileName(file.Path)} ended with {code}: {process.Output.Split('\n').LastOrDefault()}");
                 }
             }));
         }
@@ -206,7 +216,9 @@ internal sealed class SoakRun : IDisposable
         _stage.Outputs.Save(name.Replace(", ", "-", StringComparison.Ordinal), load);
         using var json = JsonDocument.Parse(string.Join('\n', load.StandardOutput));
         var (sent, accepted) = (json.RootElement.GetProperty("sent").GetInt64(), json.RootElement.GetProperty("accepted").GetInt64());
-        Say(string.Create(CultureInfo.InvariantCulture, $"{name} ended with {code}: {sent:N0} sent, {accepted:N0} accepted, {json.RootElement.GetProperty("unsent").GetInt64():N0} due and not sent; failures {json.RootElement.GetProperty("failures")}; latency in ms {json.RootElement.GetProperty("latencyMilliseconds")}"));
+        Say(string.Create(CultureInfo.InvariantCulture,
+            $"{name} ended with {code}: {sent:N0} sent, {accepted:N0} accepted, {json.RootElement.GetProperty("unsent").GetInt64():N0} due and not sent; "
+                + $"failures {json.RootElement.GetProperty("failures")}; latency in ms {json.RootElement.GetProperty("latencyMilliseconds")}"));
         return (sent, accepted);
     }
 
@@ -222,7 +234,8 @@ internal sealed class SoakRun : IDisposable
         _tail.Check(_keyed);
         if (_tail.LoadRecords < accepted || _tail.LoadRecords > sent)
         {
-            violations.Add(_tail.LoadRecords < accepted ? ViolationKind.Lost : ViolationKind.Repeated, $"load sent {sent} events, {accepted} were accepted, and {_tail.LoadRecords} are in the log");
+            violations.Add(_tail.LoadRecords < accepted ? ViolationKind.Lost : ViolationKind.Repeated,
+                $"load sent {sent} events, {accepted} were accepted, and {_tail.LoadRecords} are in the log");
         }
 
         await LedgerCheck.RunAsync(_stage.Postgres, _tail.Totals, _files, violations);

@@ -7,7 +7,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>The database server of a run, or a primary with two standbys: started, killed and started again on the same port and data. Its log goes to a file, and is read for deadlocks and broken streams.</summary>
+/// <summary>
+/// The database server of a run, or a primary with two standbys: started, killed and started again on the same port and data. Its log goes to a file,
+/// and is read for deadlocks and broken streams.
+/// </summary>
 internal sealed partial class PostgresHost : IAsyncDisposable
 {
     public const string Database = "revenuedb";
@@ -60,7 +63,10 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>The port of the server itself.</summary>
     public int Port => _options.Port;
 
-    /// <summary>The connection string of the services, on the server's own port or on a proxy's; or for all replicas, which have no proxy. Without <see cref="Unaffected"/>: with it, no setting of a fault would reach them.</summary>
+    /// <summary>
+    /// The connection string of the services, on the server's own port or on a proxy's; or for all replicas, which have no proxy. Without
+    /// <see cref="Unaffected"/>: with it, no setting of a fault would reach them.
+    /// </summary>
     public string ForServices(int port) => Replicas?.ConnectionString(Database)
         ?? new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 10, Options = null }.ConnectionString;
 
@@ -68,8 +74,23 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     public string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(Direct) { Database = database }.ConnectionString;
 
     private string Direct => Replicas is { } replicas
-        ? new NpgsqlConnectionStringBuilder(replicas.ConnectionStringOf(replicas.Primary, Database)) { CommandTimeout = 60, Options = Unaffected }.ConnectionString
-        : new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = _options.Port, Username = "postgres", Password = _options.Password, Database = Database, Pooling = false, Timeout = 5, CommandTimeout = 60, Options = Unaffected }.ConnectionString;
+        ? new NpgsqlConnectionStringBuilder(replicas.ConnectionStringOf(replicas.Primary, Database))
+        {
+            CommandTimeout = 60,
+            Options = Unaffected,
+        }.ConnectionString
+        : new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = _options.Port,
+            Username = "postgres",
+            Password = _options.Password,
+            Database = Database,
+            Pooling = false,
+            Timeout = 5,
+            CommandTimeout = 60,
+            Options = Unaffected,
+        }.ConnectionString;
 
     public bool IsRunning => _server is { Exited.IsCompleted: false };
 

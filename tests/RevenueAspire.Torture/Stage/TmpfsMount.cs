@@ -13,7 +13,8 @@ internal sealed class TmpfsMount : IDisposable
 
     /// <summary>Mounts one there; null where that is not allowed.</summary>
     public static TmpfsMount? TryMount(string path) =>
-        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess && Run("mount", "-t", "tmpfs", "-o", $"size={Roomy},mode=755", "revenueaspire-torture", path) ? new TmpfsMount(path) : null;
+        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess
+            && Run("mount", "-t", "tmpfs", "-o", $"size={Roomy},mode=755", "revenueaspire-torture", path) ? new TmpfsMount(path) : null;
 
     /// <summary>Leaves so much room, and no more.</summary>
     public void Fill(long room)

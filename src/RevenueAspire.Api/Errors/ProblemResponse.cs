@@ -1,14 +1,13 @@
 using System.Globalization;
-using Microsoft.AspNetCore.WebUtilities;
 using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Errors;
 
 /// <summary>Answers with problem details.</summary>
-internal static class Problems
+internal static class ProblemResponse
 {
     /// <summary>Every 503 says when to come back.</summary>
-    private const string DefaultRetrySeconds = "5";
+    private const int DefaultRetrySeconds = 5;
 
     public const string ContentType = "application/problem+json";
 
@@ -18,23 +17,16 @@ internal static class Problems
     /// <param name="detail">A sentence for people.</param>
     /// <param name="field">The field, parameter or header at fault, or null.</param>
     /// <param name="retryAfterSeconds">For 503: when to come back.</param>
-    public static Task WriteAsync(HttpContext context, int status, string detail, string? field = null, int? retryAfterSeconds = null)
-    {
-        if (retryAfterSeconds is { } seconds)
-        {
-            context.Response.Headers.RetryAfter = seconds.ToString(CultureInfo.InvariantCulture);
-        }
-
-        return WriteAsync(context, new Problem(status, ReasonPhrases.GetReasonPhrase(status), detail, field));
-    }
+    public static Task WriteAsync(HttpContext context, int status, string detail, string? field = null, int? retryAfterSeconds = null) =>
+        WriteAsync(context, Problem.Of(status, detail, field), retryAfterSeconds);
 
     /// <summary>Answers with a problem.</summary>
-    public static Task WriteAsync(HttpContext context, Problem problem)
+    public static Task WriteAsync(HttpContext context, Problem problem, int? retryAfterSeconds = null)
     {
         context.Response.StatusCode = problem.Status;
-        if (problem.Status == StatusCodes.Status503ServiceUnavailable && context.Response.Headers.RetryAfter.Count == 0)
+        if (problem.Status == StatusCodes.Status503ServiceUnavailable)
         {
-            context.Response.Headers.RetryAfter = DefaultRetrySeconds;
+            context.Response.Headers.RetryAfter = (retryAfterSeconds ?? DefaultRetrySeconds).ToString(CultureInfo.InvariantCulture);
         }
 
         return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType, context.RequestAborted);
@@ -44,6 +36,7 @@ internal static class Problems
     public static Task UnauthorizedAsync(HttpContext context)
     {
         context.Response.Headers.WWWAuthenticate = "Secret realm=\"RevenueAspire\"";
-        return WriteAsync(context, StatusCodes.Status401Unauthorized, "Authorization: the header must be present once and hold a configured secret.", "Authorization");
+        return WriteAsync(context, StatusCodes.Status401Unauthorized, "Authorization: the header must be present once and hold a configured secret.",
+            "Authorization");
     }
 }

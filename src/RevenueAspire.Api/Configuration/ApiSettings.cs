@@ -1,11 +1,11 @@
-using Microsoft.Extensions.Options;
 using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
+using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Configuration;
 
 /// <summary>Binds and validates every setting of the API.</summary>
-internal static class Settings
+internal static class ApiSettings
 {
     private const string DefaultUrl = "http://localhost:8000";
 
@@ -13,12 +13,10 @@ internal static class Settings
     public static WebApplicationBuilder AddSettings(this WebApplicationBuilder builder)
     {
         var configuration = builder.Configuration;
-        builder.Services.AddOptions<ApiOptions>().BindConfiguration(ApiOptions.Section).ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<ApiOptions>>(new AnnotationsValidator<ApiOptions>(ApiOptions.Section));
-        builder.Services.AddOptions<EventLogOptions>().BindConfiguration("EventLog")
-            .Configure(options => options.Directory = DataDirectory.ResolveEventLog(configuration)).ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<EventLogOptions>>(new AnnotationsValidator<EventLogOptions>("EventLog"));
-        builder.Services.AddSingleton(_ => EventTypesSetting.Read(configuration));
+        builder.Services.AddAnnotatedOptions<ApiOptions>(ApiOptions.Section);
+        builder.Services.AddAnnotatedOptions<EventLogOptions>("EventLog")
+            .Configure(options => options.Directory = DataDirectory.ResolveEventLog(configuration));
+        builder.Services.AddSingleton(_ => configuration.ReadEventTypes());
         if (!HasAddress(configuration))
         {
             builder.WebHost.UseUrls(DefaultUrl);

@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>The page at <c>/</c> in a real browser, on real processes.</summary>
 public sealed class PageTests(Chromium chromium)
@@ -19,7 +19,8 @@ public sealed class PageTests(Chromium chromium)
         Assert.Equal("", await page.AccessibilityAsync());
 
         // What the page says is what works, but for the secret.
-        using var curl = System.Diagnostics.Process.Start("sh", ["-c", "exec >/dev/null 2>&1; " + command.Replace("Authorization: secret", $"Authorization: {Installation.Secret}", StringComparison.Ordinal)]);
+        using var curl = System.Diagnostics.Process.Start("sh",
+            ["-c", "exec >/dev/null 2>&1; " + command.Replace("Authorization: secret", $"Authorization: {Installation.Secret}", StringComparison.Ordinal)]);
         await curl.WaitForExitAsync();
         Assert.Equal(0, curl.ExitCode);
         installation.StartProcessor();
@@ -27,7 +28,8 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.Locator("#empty").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
         await page.HasTextAsync("#events", "1");
 
-        // Each snapshot lets the page ask for the watched user: how many of them pass until an event is there says how late it is, whatever the machine's speed.
+        // Each snapshot lets the page ask for the watched user: how many of them pass until an event is there says how late it is, whatever the machine's
+        // speed.
         await page.Page.FillAsync("#user", "user1");
         await page.Page.PressAsync("#user", "Enter");
         await page.HasTextAsync("#watched-value", "98");
@@ -133,7 +135,9 @@ public sealed class PageTests(Chromium chromium)
             await page.Page.Keyboard.PressAsync("Tab");
             Assert.Equal(stop, await page.Page.EvaluateAsync<string>("document.activeElement.textContent.trim()"));
             Assert.True(
-                await page.Page.EvaluateAsync<bool>("(() => { const at = document.activeElement.getBoundingClientRect(); return document.activeElement.contains(document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2)); })()"),
+                await page.Page.EvaluateAsync<bool>(
+                    "(() => { const at = document.activeElement.getBoundingClientRect(); return "
+                        + "document.activeElement.contains(document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2)); })()"),
                 $"'{stop}' has the focus and is not seen");
         }
 
@@ -191,7 +195,8 @@ public sealed class PageTests(Chromium chromium)
         await installation.StartApiAsync();
         await File.WriteAllLinesAsync(installation.File("events.jsonl"),
         [
-            .. Enumerable.Range(1, 20).Select(i => $$"""{"userId":"user{{new string('x', 10 * i)}}","name":"add_revenue","value":{{i * 1_000_000_000_000_000_000L % long.MaxValue}}}"""),
+            .. Enumerable.Range(1, 20).Select(
+                i => $$"""{"userId":"user{{new string('x', 10 * i)}}","name":"add_revenue","value":{{i * 1_000_000_000_000_000_000L % long.MaxValue}}}"""),
             new string('y', 300),
             "{\"userId\":\"\"}",
         ]);
@@ -213,9 +218,11 @@ public sealed class PageTests(Chromium chromium)
         Assert.Equal("", await page.Page.EvaluateAsync<string>(
             """
             (() => {
-              const cards = [...document.querySelectorAll('.card')].filter(card => card.clientWidth > 0).map(card => [card.getAttribute('aria-labelledby'), card.getBoundingClientRect()]);
+              const cards = [...document.querySelectorAll('.card')].filter(card => card.clientWidth > 0)
+                .map(card => [card.getAttribute('aria-labelledby'), card.getBoundingClientRect()]);
               const meet = (a, b) => a.left < b.right - 1 && b.left < a.right - 1 && a.top < b.bottom - 1 && b.top < a.bottom - 1;
-              return cards.flatMap(([name, at], index) => cards.slice(index + 1).filter(other => meet(at, other[1])).map(other => `${name} and ${other[0]}`)).join();
+              return cards.flatMap(([name, at], index) => cards.slice(index + 1).filter(other => meet(at, other[1]))
+                .map(other => `${name} and ${other[0]}`)).join();
             })()
             """));
         Assert.Empty(page.Complaints);

@@ -1,7 +1,7 @@
 using System.Text.RegularExpressions;
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>One AppHost for all tests of a class, and its dashboard. Started by the first test that opens it.</summary>
 public sealed class Dashboard : IAsyncDisposable
@@ -14,7 +14,8 @@ public sealed class Dashboard : IAsyncDisposable
     private RunningAppHost? _host;
 
     /// <summary>Where the pictures go; null if none are wanted.</summary>
-    public static string? Pictures { get; } = Environment.GetEnvironmentVariable("SCREENSHOTS") is { } folder ? Path.GetFullPath(folder, Repository.Root) : null;
+    public static string? Pictures { get; } = Environment.GetEnvironmentVariable("SCREENSHOTS") is { } folder ? Path.GetFullPath(folder, Repository.Root)
+        : null;
 
     /// <summary>Writes a file that the AppHost can read, and returns its path.</summary>
     public string Write(string name, string content)
@@ -78,6 +79,7 @@ internal static class DashboardPage
         await page.Locator("fluent-toast-b", new() { HasTextRegex = new Regex($"\"{command}\" (succeeded|failed)") }).First.WaitForAsync();
         await page.Locator("fluent-button[title=Notifications]").ClickAsync();
         var entry = page.Locator(".notification-entry", new() { HasText = $"\"{command}\"" }).First;
-        return $"{(await entry.Locator(".notification-entry-message").InnerTextAsync()).Trim()}: {(await entry.Locator(".notification-entry-content").InnerTextAsync()).Trim()}";
+        return $"{(await entry.Locator(".notification-entry-message").InnerTextAsync()).Trim()}: "
+            + $"{(await entry.Locator(".notification-entry-content").InnerTextAsync()).Trim()}";
     }
 }

@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>The reference at <c>/docs</c> in a real browser.</summary>
 public sealed class DocsTests(Chromium chromium)
@@ -22,7 +22,8 @@ public sealed class DocsTests(Chromium chromium)
         await page.Page.ClickAsync(".btn.authorize");
         await page.Page.Locator(".dialog-ux .modal-ux[role=dialog]").WaitForAsync();
         Assert.Equal("", await page.AccessibilityAsync());
-        Assert.All(page.Requests, url => Assert.True(url.StartsWith(installation.ApiUrl, StringComparison.Ordinal) || url.StartsWith("data:", StringComparison.Ordinal), url));
+        Assert.All(page.Requests, url =>
+            Assert.True(url.StartsWith(installation.ApiUrl, StringComparison.Ordinal) || url.StartsWith("data:", StringComparison.Ordinal), url));
         Assert.Empty(page.Complaints);
     }
 }

@@ -1,6 +1,9 @@
 using Microsoft.Playwright;
+using RevenueAspire.Api.Tests.Browser;
 
-namespace RevenueAspire.Browser.Tests;
+[assembly: AssemblyFixture(typeof(Chromium))]
+
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>The machine's Chromium, headless, for all tests of the assembly.</summary>
 public sealed class Chromium : IAsyncLifetime
@@ -36,7 +39,8 @@ public sealed class Chromium : IAsyncLifetime
         _browser = await _playwright.Chromium.LaunchAsync(new()
         {
             ExecutablePath = executable,
-            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"],
+            Args = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update",
+                "--disable-sync"],
         });
     }
 

@@ -1,7 +1,7 @@
 using System.Text.Json;
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>A page in a window of its own, with everything that its console said and everything that it asked of others.</summary>
 internal sealed class OpenPage : IAsyncDisposable
@@ -49,7 +49,9 @@ internal sealed class OpenPage : IAsyncDisposable
     public async Task<string> AccessibilityAsync()
     {
         await Page.EvaluateAsync(Axe);
-        var json = await Page.EvaluateAsync<JsonElement>("() => axe.run(document, { resultTypes: ['violations'] }).then(result => result.violations.map(v => `${v.id}: ${v.help}: ${v.nodes.map(n => n.html + ' ' + n.failureSummary).join(' | ')}`))");
+        var json = await Page.EvaluateAsync<JsonElement>(
+            "() => axe.run(document, { resultTypes: ['violations'] }).then(result => result.violations.map(v => `${v.id}: ${v.help}: ${v.nodes.map(n => "
+                + "n.html + ' ' + n.failureSummary).join(' | ')}`))");
         return string.Join('\n', json.EnumerateArray().Select(violation => violation.GetString()));
     }
 

@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>Makes the pictures of docs/images: <c>SCREENSHOTS=docs/images</c>, from the root of the clone, with some load; else skipped.</summary>
 public sealed class Screenshots(Chromium chromium)
@@ -18,7 +18,8 @@ public sealed class Screenshots(Chromium chromium)
         installation.StartProcessor();
         await File.WriteAllLinesAsync(installation.File("events-2025-12.jsonl"),
         [
-            """{"userId":"alma","name":"add_revenue","value":12.5}""", """{"userId":"bruno","name":"refund","value":10}""", """{"userId":"","name":"add_revenue","value":1}""", "END OF EXPORT",
+            """{"userId":"alma","name":"add_revenue","value":12.5}""", """{"userId":"bruno","name":"refund","value":10}""",
+            """{"userId":"","name":"add_revenue","value":1}""", "END OF EXPORT",
             """{"userId":"carla","name":"add_revenue","value":120}""",
         ]);
         await installation.RunAsync("RevenueAspire.Processor", "process", installation.File("events-2025-12.jsonl"));
@@ -44,7 +45,11 @@ public sealed class Screenshots(Chromium chromium)
         for (var round = 0; Environment.TickCount64 < end; round++)
         {
             var lines = Enumerable.Range(0, 40 + (int)(25 * Math.Sin(round / 20.0)) + random.Next(15)).Select(_ =>
-                $$"""{"userId":"{{names[(int)(names.Length * random.NextDouble() * random.NextDouble())]}}","name":"{{(random.Next(12) == 0 ? "subtract_revenue" : "add_revenue")}}","value":{{random.Next(1, 400)}}}""");
+            {
+                var user = names[(int)(names.Length * random.NextDouble() * random.NextDouble())];
+                var name = random.Next(12) == 0 ? "subtract_revenue" : "add_revenue";
+                return $$"""{"userId":"{{user}}","name":"{{name}}","value":{{random.Next(1, 400)}}}""";
+            });
             using var content = new StringContent(string.Join('\n', lines), System.Text.Encoding.UTF8, "application/jsonl");
             using var answer = await installation.Http.PostAsync(new Uri("/liveEvents", UriKind.Relative), content);
             answer.EnsureSuccessStatusCode();

@@ -4,8 +4,10 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>Asks the database for the ledger's figures once a second while somebody watches, however many; every ten seconds while nobody does, for the course.</summary>
-internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerWatch> logger) : BackgroundService
+/// <summary>Polls the ledger's figures once a second while there is a viewer, and every ten seconds otherwise, so that the next viewer finds the last
+/// minutes.</summary>
+internal sealed partial class LedgerPoller(
+    LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
@@ -24,17 +26,17 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Ev
                 var began = time.GetTimestamp();
                 try
                 {
-                    await LookAsync(stoppingToken);
+                    await PollAsync(stoppingToken);
                 }
                 catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
                 {
-                    // A mistake of ours here leaves the page as it was; it is no reason to stop taking events.
-                    LogLookFailed(logger, exception.Message);
+                    // A bug here leaves the page as it was, and must not end the API, which takes events.
+                    LogFiguresNotRead(logger, exception.Message);
                 }
 
                 await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
 
-                // Also when many come and go: never more than one look an interval.
+                // At most one poll per interval, also when viewers come and go.
                 if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
                 {
                     await Task.Delay(rest, time, stoppingToken);
@@ -49,11 +51,11 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Ev
         }
     }
 
-    private async Task LookAsync(CancellationToken stoppingToken)
+    private async Task PollAsync(CancellationToken stoppingToken)
     {
         try
         {
-            // Marks first: what is applied of them later makes the lag smaller, never larger than it is.
+            // The ends of the logs are read first, so that the lag is never shown too large by events that arrive in between.
             var logs = await log.ListLogsAsync(stoppingToken).AsTask().WaitAsync(LedgerReader.ReadTimeout, stoppingToken);
             var overview = await ledger.ReadOverviewAsync([.. logs.Select(each => each.LogId)], Rejects, stoppingToken);
             if (feed.Viewers > 0)
@@ -68,17 +70,17 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Ev
         }
         catch (Exception exception) when (exception is LedgerUnavailableException or IOException or TimeoutException)
         {
-            Away();
+            PublishUnavailable();
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
         {
-            // Whatever else the database has to say, for example that it holds another schema: the page says that there is nothing to see.
-            LogLookFailed(logger, exception.Message);
-            Away();
+            // For example, the database holds another schema.
+            LogFiguresNotRead(logger, exception.Message);
+            PublishUnavailable();
         }
     }
 
-    private void Away() => feed.Publish((_last ?? new LiveSnapshot(0, "")) with
+    private void PublishUnavailable() => feed.Publish((_last ?? new LiveSnapshot(0, "")) with
     {
         At = time.GetUtcNow().ToUnixTimeMilliseconds(),
         State = LiveSnapshot.DatabaseAway,
@@ -105,6 +107,6 @@ internal sealed partial class LedgerWatch(LiveFeed feed, LedgerReader ledger, Ev
         reject.Source is null ? null : Path.GetFileName(reject.Source.TrimEnd('/', '\\')),
         reject.Line, reject.Offset, reject.Reason, reject.Beginning, new DateTimeOffset(reject.At).ToUnixTimeMilliseconds());
 
-    [LoggerMessage(2052, LogLevel.Warning, "The ledger's figures could not be read: {Reason}")]
-    private static partial void LogLookFailed(ILogger logger, string reason);
+    [LoggerMessage(EventIds.FiguresNotRead, LogLevel.Warning, "The ledger's figures could not be read: {Reason}")]
+    private static partial void LogFiguresNotRead(ILogger logger, string reason);
 }

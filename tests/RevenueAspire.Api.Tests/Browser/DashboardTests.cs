@@ -1,6 +1,6 @@
 using Microsoft.Playwright;
 
-namespace RevenueAspire.Browser.Tests;
+namespace RevenueAspire.Api.Tests.Browser;
 
 /// <summary>The dashboard of the real AppHost in a real browser. <c>SCREENSHOTS=docs/images</c> also makes its pictures.</summary>
 public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : IClassFixture<Dashboard>
@@ -34,7 +34,9 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
         await using var page = await dashboard.OpenAsync(chromium.Browser);
         await page.Page.ChooseAsync("client", "Send load");
         await page.Page.FillAndConfirmAsync("Send load", "200", "1000");
-        Assert.StartsWith("\"Send load\" succeeded: 200 events sent, 200 accepted, 0 failed, 0 due but not sent, in ", await page.Page.AnswerAsync("Send load"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "\"Send load\" succeeded: 200 events sent, 200 accepted, 0 failed, 0 due but not sent, in ", await page.Page.AnswerAsync("Send load"),
+            StringComparison.Ordinal);
         Assert.Empty(page.Complaints);
     }
 
@@ -49,7 +51,8 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
         await table.WaitForAsync();
         Assert.Matches("day1\\.jsonl\\s+counted\\s+1\\s+1\\s+0\\s", await table.InnerTextAsync());
         await table.Locator("fluent-button[title=Close]").ClickAsync();
-        Assert.StartsWith("\"Process a file\" succeeded: day1.jsonl: every line is counted.", await page.Page.AnswerAsync("Process a file"), StringComparison.Ordinal);
+        Assert.StartsWith("\"Process a file\" succeeded: day1.jsonl: every line is counted.", await page.Page.AnswerAsync("Process a file"),
+            StringComparison.Ordinal);
         Assert.Empty(page.Complaints);
     }
 
@@ -116,7 +119,8 @@ public sealed class DashboardTests(Chromium chromium, Dashboard dashboard) : ICl
     /// <summary>Name and state of each row; of a replica, the name of its project.</summary>
     private static async Task<string> StatesAsync(IPage page)
     {
-        var cells = await page.Locator("tr[role=row]:has(td)").EvaluateAllAsync<string[]>("rows => rows.map(row => `${row.cells[0].innerText.trim().split('-')[0]} ${row.cells[1]?.innerText.trim()}`)");
+        var cells = await page.Locator("tr[role=row]:has(td)").EvaluateAllAsync<string[]>(
+            "rows => rows.map(row => `${row.cells[0].innerText.trim().split('-')[0]} ${row.cells[1]?.innerText.trim()}`)");
         return string.Join('\n', cells);
     }
 

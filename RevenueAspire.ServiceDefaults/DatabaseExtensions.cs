@@ -8,7 +8,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.ServiceDefaults;
 
-public static partial class Extensions
+/// <summary>The data source of a service.</summary>
+public static class DatabaseExtensions
 {
     /// <summary>Name of the connection string and of the database.</summary>
     public const string DatabaseName = "revenuedb";
@@ -16,11 +17,13 @@ public static partial class Extensions
     /// <summary>Name of the connection string for parts that need a session, where <see cref="DatabaseName"/> leads to a pooler in transaction mode.</summary>
     public const string SessionDatabaseName = "revenuedb-session";
 
-    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
+    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an
+    /// error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
     /// <exception cref="UserErrorException">The connection string cannot work.</exception>
     public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
-        var connectionString = WithDefaults(builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName, HasLog(builder.Configuration));
+        var connectionString = WithDefaults(
+            builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName, HasLog(builder.Configuration));
         builder.AddNpgsqlDataSource(
             DatabaseName,
             settings =>
@@ -32,7 +35,8 @@ public static partial class Extensions
                 settings.DisableTracing = true;
                 settings.DisableMetrics = true;
             },
-            // Processors look for work and renew leases: queries that belong to no request and no merge would bury all other traces. Npgsql's metrics count them.
+            // Processors look for work and renew leases: queries that belong to no request and no merge would bury all other traces. Npgsql's metrics count
+            // them.
             source => source.ConfigureTracing(tracing => tracing
                 .ConfigureCommandFilter(_ => Activity.Current is not null)
                 .ConfigureBatchFilter(_ => Activity.Current is not null)
@@ -42,16 +46,19 @@ public static partial class Extensions
         return builder;
     }
 
-    /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log. Connects to nothing yet.</summary>
+    /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log.
+    /// Connects to nothing yet.</summary>
     /// <param name="configuration">With <c>ConnectionStrings:revenuedb</c>.</param>
     /// <param name="applicationName">Shown in pg_stat_activity where the setting says nothing.</param>
     /// <exception cref="UserErrorException">The connection string is missing, or cannot work.</exception>
     public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName)
     {
-        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration)) ?? throw new UserErrorException(NotSet));
+        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration))
+            ?? throw new UserErrorException(NotSet));
     }
 
-    /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the same as <c>revenuedb</c>.</summary>
+    /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the
+    /// same as <c>revenuedb</c>.</summary>
     private static SessionDatabase BuildSessionDatabase(IServiceProvider services)
     {
         var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString(SessionDatabaseName);
@@ -71,7 +78,9 @@ public static partial class Extensions
         return source.UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync).Build();
     }
 
-    private static string NotSet => $"ConnectionStrings:{DatabaseName} is not set: give the database as ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
+    private static string NotSet =>
+        $"ConnectionStrings:{DatabaseName} is not set: give the database as "
+            + $"ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
 
     /// <summary>Null where the user gives none.</summary>
     /// <exception cref="UserErrorException">It cannot work; one line names the keyword and never a value.</exception>

@@ -1,7 +1,7 @@
 namespace RevenueAspire.Api.Live;
 
 /// <summary>The last points of the curve. Not thread-safe.</summary>
-internal sealed class LiveCourse
+internal sealed class RecentSnapshots
 {
     /// <summary>Ten minutes of one a second; more where they come seldom.</summary>
     public const int MaxPoints = 600;
