@@ -5,7 +5,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>The scripts complete what is typed, by asking the program, in the shells that are installed; that for PowerShell is at least understood by it.</summary>
+/// <summary>The scripts complete what is typed, by asking the program, in the shells that are installed; that for PowerShell is at least understood by
+/// it.</summary>
 public sealed class CompletionTests
 {
     [Theory]
@@ -45,7 +46,8 @@ public sealed class CompletionTests
             """
             set -x PATH $FOLDER $PATH
             RevenueAspire.Client completion fish | source
-            for typed in "RevenueAspire.Client se" "RevenueAspire.Client load --u" "RevenueAspire.Client load --skew z" "RevenueAspire.Client completion b" "RevenueAspire.Client send a-fi"
+            for typed in "RevenueAspire.Client se" "RevenueAspire.Client load --u" "RevenueAspire.Client load --skew z" \
+                    "RevenueAspire.Client completion b" "RevenueAspire.Client send a-fi"
                 echo (complete -C "$typed" | string split -f1 \t | string join ' ')
             end
             """;
@@ -56,7 +58,8 @@ public sealed class CompletionTests
         }
 
         // Files only where a command takes them.
-        var (code, output) = Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
+        var (code, output) =
+            Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
         Assert.Equal((0, "send\n--url --users\nzipf\nbash\na-file.jsonl\n"), (code, output));
     }
 
@@ -94,7 +97,8 @@ public sealed class CompletionTests
             """;
         using var directory = new TempDirectory();
         File.WriteAllText(directory.File("a-file.jsonl"), "");
-        var (code, output) = Run("zsh", ["-f", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path, ["TERM"] = "xterm" }, directory.Path);
+        var (code, output) = Run("zsh", ["-f", "-c", Complete],
+            new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path, ["TERM"] = "xterm" }, directory.Path);
         Assert.Equal((0, "found ready\nfound --skew\nfound send\nfound --url*--users\nfound a-file.jsonl\n"), (code, output));
     }
 

@@ -13,8 +13,10 @@ public sealed class ProcessFileTests
     public async Task Two_processes_on_the_same_file_count_it_once_and_a_copy_changes_nothing()
     {
         await using var installation = await Installation.CreateAsync();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(Two_processes_on_the_same_file_count_it_once_and_a_copy_changes_nothing)), events: 200_000, users: 5_000, badEvery: 5_000);
-        var both = await Task.WhenAll(installation.RunAsync("RevenueAspire.Processor", "process", file.Path), installation.RunAsync("RevenueAspire.Processor", "process", file.Path));
+        var file = EventFile.Write(installation.File("input.jsonl"),
+            Seed.Random(nameof(Two_processes_on_the_same_file_count_it_once_and_a_copy_changes_nothing)), events: 200_000, users: 5_000, badEvery: 5_000);
+        var both = await Task.WhenAll(
+            installation.RunAsync("RevenueAspire.Processor", "process", file.Path), installation.RunAsync("RevenueAspire.Processor", "process", file.Path));
         // The file has rejected lines, whichever process counted them.
         Assert.All(both, process => Assert.True(process.ExitCode == 3, $"{process.ExitCode}: {process.Output}; {Seed.Hint}"));
         await installation.AssertLedgerAsync(file.Totals);
@@ -84,14 +86,16 @@ public sealed class ProcessFileTests
         for (var times = 0; times < 2; times++)
         {
             var psql = await Cli.Wrap("psql")
-                .WithArguments(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", connection.Host!, "-p", $"{connection.Port}", "-U", connection.Username!, "-d", connection.Database!, "-f", schema])
+                .WithArguments(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", connection.Host!, "-p", $"{connection.Port}", "-U", connection.Username!, "-d",
+                    connection.Database!, "-f", schema])
                 .WithEnvironmentVariables(new Dictionary<string, string?> { ["PGPASSWORD"] = connection.Password })
                 .WithValidation(CommandResultValidation.None)
                 .ExecuteBufferedAsync();
             Assert.True(psql.IsSuccess, psql.StandardError);
         }
 
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(The_schema_file_applied_by_hand_with_psql_fits_the_processor)), events: 1_000, users: 50);
+        var file = EventFile.Write(
+            installation.File("input.jsonl"), Seed.Random(nameof(The_schema_file_applied_by_hand_with_psql_fits_the_processor)), events: 1_000, users: 50);
         await using var process = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path);
         Assert.True(process.ExitCode == 0, process.Output);
         await installation.AssertLedgerAsync(file.Totals);

@@ -8,7 +8,8 @@ namespace RevenueAspire.Ledger;
 /// <param name="AppliedThrough">Of the sources that were asked for and are known: bytes before this offset are in the ledger.</param>
 /// <param name="LatestRejects">The latest rejected lines, newest first.</param>
 public sealed record LedgerOverview(
-    string TotalRevenue, long Events, long RejectedLines, int ProcessorsAtWork, IReadOnlyDictionary<Guid, long> AppliedThrough, IReadOnlyList<StoredReject> LatestRejects);
+    string TotalRevenue, long Events, long RejectedLines, int ProcessorsAtWork, IReadOnlyDictionary<Guid, long> AppliedThrough,
+    IReadOnlyList<StoredReject> LatestRejects);
 
 /// <summary>A row of <c>rejected_event</c>.</summary>
 /// <param name="Source">Name of the source: a full path, or what the log calls itself; null when the ledger knows it no more.</param>

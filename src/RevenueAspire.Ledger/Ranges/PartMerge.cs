@@ -26,8 +26,9 @@ public static class PartMerge
 
     /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
     /// <remarks>
-    /// An error goes to the caller, also one that leaves the last batch's commit in doubt (M6): read the range again and call again with the part as it then is.
-    /// Its watermark says what is merged, even if that is less than was merged once (a database that crashed may have lost asynchronous commits, sums and watermark together).
+    /// An error goes to the caller, also one that leaves the last batch's commit in doubt (M6): read the range again and call again with the part as it then
+    /// is. Its watermark says what is merged, even if that is less than was merged once (a database that crashed may have lost asynchronous commits, sums and
+    /// watermark together).
     /// </remarks>
     /// <param name="database">The ledger's database.</param>
     /// <param name="rangeId">The range, frozen.</param>
@@ -35,7 +36,8 @@ public static class PartMerge
     /// <param name="deltas">All users of the range.</param>
     /// <param name="batchRows">Users a statement.</param>
     /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
-    /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone: read again.</returns>
+    /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone:
+    /// read again.</returns>
     /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
     /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
     public static async Task<bool> MergeAsync(
@@ -88,7 +90,8 @@ public static class PartMerge
             var answer = await statement.ConfigureAwait(false);
             if (answer.Outcome == MergeOutcome.NotOnlyNew)
             {
-                // Another processor has added one of these users since the look: nothing of the batch was merged. Not again in this part, where that one is at work.
+                // Another processor has added one of these users since the look: nothing of the batch was merged. Not again in this part, where that one is at
+                // work.
                 guessed = false;
                 answer = await ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew: false, cancellationToken).ConfigureAwait(false);
             }
@@ -124,7 +127,8 @@ public static class PartMerge
     private readonly record struct MergeAnswer(MergeOutcome Outcome, byte[]? NextInTable);
 
     private static async Task<MergeAnswer> ExecuteAsync(
-        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew,
+        CancellationToken cancellationToken)
     {
         var command = new NpgsqlBatchCommand(onlyNew ? OnlyNew : Any)
         {
@@ -140,7 +144,8 @@ public static class PartMerge
             await using var rows = await merge.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await rows.NextResultAsync(cancellationToken).ConfigureAwait(false);
             await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
-            var answer = new MergeAnswer(rows.GetBoolean(0) ? MergeOutcome.Merged : MergeOutcome.Elsewhere, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1));
+            var answer = new MergeAnswer(
+                rows.GetBoolean(0) ? MergeOutcome.Merged : MergeOutcome.Elsewhere, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1));
 
             // Read to its end: an error of the commit must not be missed.
             while (await rows.NextResultAsync(cancellationToken).ConfigureAwait(false))
@@ -155,8 +160,10 @@ public static class PartMerge
         }
     }
 
-    /// <summary>Exclusive lower key of the part, and the first user behind its watermark that has a row; null when the part is gone or stands elsewhere than the caller read.</summary>
-    private static async Task<(byte[] LowerKey, byte[]? NextInTable)?> BeginAsync(NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
+    /// <summary>Exclusive lower key of the part, and the first user behind its watermark that has a row; null when the part is gone or stands elsewhere than
+    /// the caller read.</summary>
+    private static async Task<(byte[] LowerKey, byte[]? NextInTable)?> BeginAsync(
+        NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
     {
         await using var begin = new NpgsqlCommand(Begin, connection) { Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(part.Index) } };
         await using var rows = await begin.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
@@ -206,7 +213,9 @@ public static class PartMerge
     // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
     private static string Statement(bool onlyNew) => new StringBuilder()
         .AppendLine("with moved as (")
-        .AppendLine($"  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not {LedgerContent.IsEmptied} returning 1")
+        .AppendLine(
+            $"  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not "
+            + $"{LedgerContent.IsEmptied} returning 1")
         .AppendLine("), merged as (")
         .AppendLine(DeltaBatch.Upsert(first: 5, onlyNew))
         .AppendLine(")")

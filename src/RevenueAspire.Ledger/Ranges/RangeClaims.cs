@@ -25,7 +25,8 @@ public static class RangeClaims
     /// <summary>True in SQL for a range <c>r</c> whose lease may be taken; $3 is the lease's length.</summary>
     internal const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
 
-    // Touches one row of event_range and nothing else, so it needs no lock on the source; one that somebody is just taking is skipped. Writes nothing when none is free.
+    // Touches one row of event_range and nothing else, so it needs no lock on the source; one that somebody is just taking is skipped. Writes nothing when none
+    // is free.
     private const string TakeOver =
         $"""
         update event_range u set lease_owner = $2, lease_until = clock_timestamp() + $3
@@ -104,7 +105,8 @@ public static class RangeClaims
     /// <summary>Gives a range back so that another may take it at once.</summary>
     public static async Task ReleaseAsync(NpgsqlDataSource database, Guid rangeId, Guid owner, CancellationToken cancellationToken)
     {
-        await using var release = database.CreateCommand("update event_range set lease_owner = null, lease_until = null where range_id = $1 and lease_owner = $2");
+        await using var release = database.CreateCommand(
+            "update event_range set lease_owner = null, lease_until = null where range_id = $1 and lease_owner = $2");
         release.Parameters.Add(WriteBatch.Parameter(rangeId));
         release.Parameters.Add(WriteBatch.Parameter(owner));
         await release.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);

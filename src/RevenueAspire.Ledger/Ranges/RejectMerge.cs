@@ -26,7 +26,8 @@ public static class RejectMerge
         select exists (select from moved)
         """;
 
-    private const string Read = "select rejects_merged_through, last_reject_offset from event_range where range_id = $1 and source_id = $2 and end_fixed is not null";
+    private const string Read =
+        "select rejects_merged_through, last_reject_offset from event_range where range_id = $1 and source_id = $2 and end_fixed is not null";
 
     /// <summary>Merges the rejects behind the watermark (M8), in order of offset. True when all are merged.</summary>
     /// <param name="database">The ledger's database.</param>

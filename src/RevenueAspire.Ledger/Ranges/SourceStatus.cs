@@ -17,13 +17,15 @@ public readonly record struct SourceStatus(LedgerSource Source, bool HasFreeRang
         from event_source s where source_id = $1
         """;
 
-    /// <summary>Reads a source and whether there is anything to do in it, in one statement that writes nothing: for whoever waits for others. Null when the source is unknown.</summary>
+    /// <summary>Reads a source and whether there is anything to do in it, in one statement that writes nothing: for whoever waits for others. Null when the
+    /// source is unknown.</summary>
     /// <param name="database">The ledger's database.</param>
     /// <param name="sourceId">The source.</param>
     /// <param name="before">Only free ranges that begin before this offset count.</param>
     /// <param name="lease">As in <see cref="RangeClaims.TryTakeOverAsync"/>.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    public static async Task<SourceStatus?> ReadAsync(NpgsqlDataSource database, Guid sourceId, long before, TimeSpan lease, CancellationToken cancellationToken)
+    public static async Task<SourceStatus?> ReadAsync(
+        NpgsqlDataSource database, Guid sourceId, long before, TimeSpan lease, CancellationToken cancellationToken)
     {
         await using var read = database.CreateCommand(Statement);
         read.Parameters.Add(WriteBatch.Parameter(sourceId));

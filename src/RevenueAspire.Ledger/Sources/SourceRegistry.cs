@@ -4,10 +4,12 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Sources and their leases (rules M1, M2, M10, M11). Thread-safe. Every call is one short transaction, synchronously committed.</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="DatabaseErrors.IsTransient"/> tells what to retry (M12). Each is safe to repeat.</remarks>
+/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="DatabaseErrors.IsTransient"/> tells what to retry (M12). Each is safe
+/// to repeat.</remarks>
 public sealed class SourceRegistry(NpgsqlDataSource database)
 {
-    /// <summary>Name of a file that was read from standard input. A path that is known for the same content is kept in its place: <c>verify</c> can look there.</summary>
+    /// <summary>Name of a file that was read from standard input. A path that is known for the same content is kept in its place: <c>verify</c> can look
+    /// there.</summary>
     public const string NoPath = "-";
 
     private const string Find = $"select {SourceRows.Columns} from event_source where source_id = $1";
@@ -58,7 +60,8 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
         return applied;
     }
 
-    /// <summary>Takes or renews the lease of a log: succeeds for the owner, when it is free, when it ended (database clock), or when it ends more than one lease length ahead (M3).</summary>
+    /// <summary>Takes or renews the lease of a log: succeeds for the owner, when it is free, when it ended (database clock), or when it ends more than one
+    /// lease length ahead (M3).</summary>
     /// <param name="sourceId">The source; false when it is unknown.</param>
     /// <param name="owner">Who asks.</param>
     /// <param name="lease">Length from now; all processors should use the same. A lease saves work; it protects nothing.</param>
@@ -119,12 +122,16 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     }
 
     /// <summary>Finds the file by content, or creates its source, or records its growth: under one advisory lock (rule M10).</summary>
-    /// <remarks>The longest known beginning of the file decides: the whole file, it is known; a content's newest state, it has grown; an older state, it is a fork.</remarks>
-    /// <param name="attempt">Made by the caller (M1), the same for each repeat of the call: becomes the id of a new source, and one that is repeated after an error in doubt answers as the first try did.</param>
-    /// <param name="name">Full path without links, or <see cref="NoPath"/>. Each path is remembered. It becomes the source's name when the file holds all that is known of its content.</param>
+    /// <remarks>The longest known beginning of the file decides: the whole file, it is known; a content's newest state, it has grown; an older state, it is a
+    /// fork.</remarks>
+    /// <param name="attempt">Made by the caller (M1), the same for each repeat of the call: becomes the id of a new source, and one that is repeated after an
+    /// error in doubt answers as the first try did.</param>
+    /// <param name="name">Full path without links, or <see cref="NoPath"/>. Each path is remembered. It becomes the source's name when the file holds all that
+    /// is known of its content.</param>
     /// <param name="digests">Digests of the file at its length (the longest) and at each known shorter length.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
-    /// <exception cref="ArgumentException">No digest, two of one length, one of length 0 (an empty file has no content to be known by), or one that is not 32 bytes.</exception>
+    /// <exception cref="ArgumentException">No digest, two of one length, one of length 0 (an empty file has no content to be known by), or one that is not 32
+    /// bytes.</exception>
     public Task<FileResolution> ResolveFileAsync(Guid attempt, string name, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken) =>
         new FileResolver(database).ResolveAsync(attempt, name, digests, cancellationToken);
 

@@ -6,7 +6,8 @@ namespace RevenueAspire.Ledger;
 internal static class SourceRows
 {
     public const string Columns =
-        "source_id, kind, name, generation, claimed_through, applied_through, lines_through, events_through, rejects_through, length, tail_hash, content_id, types_hash";
+        "source_id, kind, name, generation, claimed_through, applied_through, lines_through, events_through, rejects_through, "
+            + "length, tail_hash, content_id, types_hash";
 
     /// <summary>Number of <see cref="Columns"/>.</summary>
     public const int Count = 13;

@@ -1,6 +1,7 @@
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Which users an aggregation takes, and how often each event counts: for passes over a part of the users at a time, and for files that were counted more than once.</summary>
+/// <summary>Which users an aggregation takes, and how often each event counts: for passes over a part of the users at a time, and for files that were counted
+/// more than once.</summary>
 /// <param name="Times">How often an event counts, at least 1.</param>
 /// <param name="PartitionBits">The users are cut into 2 to this power of partitions, at most 31.</param>
 /// <param name="Partition">The partition that is taken.</param>

@@ -45,7 +45,8 @@ internal sealed class BlockWorker(EventTypes types)
 
     public long? UnknownNameAt { get; private set; }
 
-    /// <summary>The line at which this worker stopped, since it held as many rejects as it may; else null. Behind the range's beginning, since those rejects come before it.</summary>
+    /// <summary>The line at which this worker stopped, since it held as many rejects as it may; else null. Behind the range's beginning, since those rejects
+    /// come before it.</summary>
     public long? FullAt { get; private set; }
 
     /// <summary>Whether rejected lines are held.</summary>

@@ -4,7 +4,8 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. Not thread-safe; reusable, and keeps its memory.</summary>
+/// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. Not thread-safe;
+/// reusable, and keeps its memory.</summary>
 internal sealed class RangeAggregator
 {
     private readonly ProcessorOptions _options;
@@ -75,8 +76,8 @@ internal sealed class RangeAggregator
         }
     }
 
-    /// <summary>Aggregates [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call <see cref="Clear"/> before a range of its own,
-    /// which a limited one always is unless <see cref="KeepsRejects"/> is false.</summary>
+    /// <summary>Aggregates [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call
+    /// <see cref="Clear"/> before a range of its own, which a limited one always is unless <see cref="KeepsRejects"/> is false.</summary>
     /// <param name="source">Where to read.</param>
     /// <param name="from">The beginning of a line.</param>
     /// <param name="to">The beginning of a line, or the source's end.</param>
@@ -99,7 +100,8 @@ internal sealed class RangeAggregator
             return range;
         }
 
-        // Blocks so full of rejects that a worker stopped within one. Others may have gone on behind it, and nothing can be taken out of a sum: once more, up to there.
+        // Blocks so full of rejects that a worker stopped within one. Others may have gone on behind it, and nothing can be taken out of a sum: once more, up
+        // to there.
         Clear();
         return AggregateOnce(source, from, full, limited: false, hashed, cancellationToken);
     }

@@ -6,9 +6,9 @@ using System.Runtime.Intrinsics.X86;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Sums per user: a hash table with open addressing over the UTF-8 bytes of user ids. Not thread-safe; one a thread, merged afterwards.</summary>
-/// <remarks>A slot is 8 bytes: 32 bits of the hash and the place of a record. A record lies in an arena, aligned to 8 bytes: the sum (8 bytes), the id's length less one (1), a flag (1),
-/// the id. A user therefore costs about 40 bytes, a look-up two cache misses, and nothing of it is an object for the garbage collector to visit.
-/// A sum that leaves 64 bits is carried on in 128 bits beside the table.</remarks>
+/// <remarks>A slot is 8 bytes: 32 bits of the hash and the place of a record. A record lies in an arena, aligned to 8 bytes: the sum (8 bytes), the id's length
+/// less one (1), a flag (1), the id. A user therefore costs about 40 bytes, a look-up two cache misses, and nothing of it is an object for the garbage
+/// collector to visit. A sum that leaves 64 bits is carried on in 128 bits beside the table.</remarks>
 internal sealed class UserSums
 {
     private const int ChunkBits = 20;
@@ -276,7 +276,8 @@ internal sealed class UserSums
         _growAt = (int)(slots.Length * 7L / 10);
     }
 
-    /// <summary>Empty slots, each page of them written to. A page that is only read at first costs two faults, and the second one interrupts the other cores.</summary>
+    /// <summary>Empty slots, each page of them written to. A page that is only read at first costs two faults, and the second one interrupts the other
+    /// cores.</summary>
     private static ulong[] NewSlots(int count)
     {
         var slots = GC.AllocateUninitializedArray<ulong>(count);

@@ -6,7 +6,8 @@ using RevenueAspire.Ledger;
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>What applying a source needs. Thread-safe.</summary>
-internal sealed class ApplyServices(NpgsqlDataSource database, DatabaseRetry retry, EventTypes types, ProcessorOptions options, ProcessorMetrics metrics, ILogger<ApplyServices> logger)
+internal sealed class ApplyServices(
+    NpgsqlDataSource database, DatabaseRetry retry, EventTypes types, ProcessorOptions options, ProcessorMetrics metrics, ILogger<ApplyServices> logger)
 {
     public NpgsqlDataSource Database { get; } = database;
 

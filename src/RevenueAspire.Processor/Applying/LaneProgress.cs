@@ -34,7 +34,8 @@ internal sealed class LaneProgress
         }
     }
 
-    /// <summary>The pause before the next read of the status. Lanes of one process signal their progress, so only one lane polls often, and only while it waits for other processes.</summary>
+    /// <summary>The pause before the next read of the status. Lanes of one process signal their progress, so only one lane polls often, and only while it waits
+    /// for other processes.</summary>
     /// <param name="isFirstLane">Whether the lane is the one that polls.</param>
     /// <param name="waitingSince">Time stamp of the beginning of its wait.</param>
     public TimeSpan Pause(bool isFirstLane, long waitingSince)

@@ -17,7 +17,8 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
     /// <param name="compare">Throws when the bytes are not the ones that are to be counted.</param>
     /// <returns>What to merge, or null when the range now is somebody else's affair.</returns>
     /// <exception cref="SourceStoppedException">Rule M4 or M9: the frozen range cannot be reproduced, or a record's event name is unknown.</exception>
-    public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator, RangeLease lease, Action<RangeAggregate>? compare = null)
+    public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator,
+        RangeLease lease, Action<RangeAggregate>? compare = null)
     {
         if (range.Frozen is { } frozen)
         {
@@ -69,19 +70,22 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
         + "Give the processor the EventTypes settings of the API and start it again; until then nothing behind it is applied.");
 
     private static RangeAggregate Reproduce(
-        EventRange range, FrozenRange frozen, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator, CancellationToken cancellationToken)
+        EventRange range, FrozenRange frozen, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator,
+        CancellationToken cancellationToken)
     {
         if (!frozen.TypesHash.Span.SequenceEqual(fingerprint.Span))
         {
             throw new SourceStoppedException(
-                $"{reader.Name}: bytes {range.From} to {frozen.End} were begun with other EventTypes, another Processor:MaxLineBytes or another version. Finish them with the same settings first.");
+                $"{reader.Name}: bytes {range.From} to {frozen.End} were begun with other EventTypes, another Processor:MaxLineBytes or another version. "
+                    + "Finish them with the same settings first.");
         }
 
         aggregator.Clear();
         var aggregate = aggregator.Aggregate(reader, range.From, frozen.End, limited: false, hashed: true, cancellationToken);
         return aggregate.BytesHash.Span.SequenceEqual(frozen.BytesHash.Span)
             ? aggregate
-            : throw new SourceStoppedException($"{reader.Name}: bytes {range.From} to {frozen.End} have changed since their merge began. Put the original back.");
+            : throw new SourceStoppedException(
+                $"{reader.Name}: bytes {range.From} to {frozen.End} have changed since their merge began. Put the original back.");
     }
 
     private async Task<EventRange?> FreezeAsync(EventRange range, FrozenRange mine, RangeLease lease)
@@ -94,7 +98,8 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
 
         // Another was faster, or our own answer was lost on the way: if what is frozen is this very aggregate and the range is still ours, it is as good.
         var found = await retry.RunAsync(token => RangeClaims.FindAsync(database, range.Id, token), lease.Work).ConfigureAwait(false);
-        return found?.Frozen is { } theirs && theirs.End == mine.End && theirs.BytesHash.Span.SequenceEqual(mine.BytesHash.Span) && theirs.TypesHash.Span.SequenceEqual(mine.TypesHash.Span)
+        return found?.Frozen is { } theirs
+            && theirs.End == mine.End && theirs.BytesHash.Span.SequenceEqual(mine.BytesHash.Span) && theirs.TypesHash.Span.SequenceEqual(mine.TypesHash.Span)
             && await retry.RunAsync(token => lease.IsHeldAsync(options.Lease, token), lease.Work).ConfigureAwait(false)
             ? found
             : null;

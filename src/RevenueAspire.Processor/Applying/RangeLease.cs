@@ -4,7 +4,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Keeps the lease of a range while it is worked on, and cancels the work when the lease is lost: it would be done twice, though never counted twice (rule M3).</summary>
+/// <summary>Keeps the lease of a range while it is worked on, and cancels the work when the lease is lost: it would be done twice, though never counted twice
+/// (rule M3).</summary>
 internal sealed class RangeLease : IAsyncDisposable
 {
     private readonly NpgsqlDataSource _database;

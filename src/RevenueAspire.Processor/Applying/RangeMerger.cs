@@ -49,8 +49,10 @@ internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry
             lease,
             cancellationToken);
 
-    /// <summary>Merges from the watermark as it was read; after an error, or when the watermark was moved by somebody else, from the one that the database has now (M6).</summary>
-    private async Task UntilMergedAsync(EventRange range, Func<FrozenRange, CancellationToken, Task<bool>> merge, RangeLease lease, CancellationToken cancellationToken)
+    /// <summary>Merges from the watermark as it was read; after an error, or when the watermark was moved by somebody else, from the one that the database has
+    /// now (M6).</summary>
+    private async Task UntilMergedAsync(
+        EventRange range, Func<FrozenRange, CancellationToken, Task<bool>> merge, RangeLease lease, CancellationToken cancellationToken)
     {
         var frozen = range.Frozen;
         var merged = false;

@@ -21,7 +21,9 @@ internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, G
             // What lies behind the end is a later state of the file, which this process has not opened.
             var readable = reader.ReadEnd();
             if (source.ClaimedThrough > source.AppliedThrough
-                && await services.Retry.RunAsync(token => RangeClaims.TryTakeOverAsync(services.Database, sourceId, owner, services.Options.Lease, readable, token), cancellationToken).ConfigureAwait(false) is { } left)
+                && await services.Retry.RunAsync(
+                    token => RangeClaims.TryTakeOverAsync(services.Database, sourceId, owner, services.Options.Lease, readable, token),
+                    cancellationToken).ConfigureAwait(false) is { } left)
             {
                 return left;
             }
@@ -35,7 +37,8 @@ internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, G
             var target = Math.Min(services.Options.RangeBytes, through - from) + from;
             var to = target < through ? SourceScan.NextLineStart(reader, target, through) : through;
             var claimed = await services.Retry.RunAsync(
-                token => RangeClaims.TryClaimAsync(services.Database, sourceId, from, to, owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
+                token => RangeClaims.TryClaimAsync(services.Database, sourceId, from, to, owner, services.Options.Lease, token),
+                cancellationToken).ConfigureAwait(false);
             if (claimed is not null)
             {
                 return claimed;

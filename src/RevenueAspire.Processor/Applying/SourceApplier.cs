@@ -7,8 +7,9 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Brings a source into the ledger through an offset, together with whoever else works on it (rules M3 to M8). One use.</summary>
-/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory. The second one begins with the first range that leaves
-/// something behind it: until then it would only cost a connection, and whoever waits for others from beginning to end costs one. A lane that finds nothing to do waits for the others' ranges, closes what they finished, and takes over what they left.</remarks>
+/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory. The second one
+/// begins with the first range that leaves something behind it: until then it would only cost a connection, and whoever waits for others from beginning to end
+/// costs one. A lane that finds nothing to do waits for the others' ranges, closes what they finished, and takes over what they left.</remarks>
 internal sealed class SourceApplier : IDisposable
 {
     private const int Lanes = 2;
@@ -226,7 +227,8 @@ internal sealed class SourceApplier : IDisposable
         if (!range.BytesHash.Span.SequenceEqual(whole.Sha256.Span))
         {
             throw new SourceStoppedException(
-                $"{_reader.Name}: CHANGED between hashing and counting, so nothing of it was counted. Put the original back and process it again; never change a file in place, append to it");
+                $"{_reader.Name}: CHANGED between hashing and counting, so nothing of it was counted. Put the original back and process it again; never "
+                    + "change a file in place, append to it");
         }
 
         _wholeIsProven = true;
@@ -237,14 +239,16 @@ internal sealed class SourceApplier : IDisposable
         if (range.To > _reader.ReadEnd())
         {
             throw new SourceStoppedException(
-                $"{_reader.Name}: an earlier state of a file that has grown to at least {range.To} bytes, and whose processing is not finished. Process the longer one.");
+                $"{_reader.Name}: an earlier state of a file that has grown to at least {range.To} bytes, and whose processing is "
+                    + "not finished. Process the longer one.");
         }
     }
 
     private async Task CloseAsync(CancellationToken cancellationToken)
     {
         var applied = await _services.Retry.RunAsync(
-            token => RangeClose.CloseAsync(_services.Database, _sourceId, through => SourceScan.TailHash(_reader.Whole, through), token), cancellationToken).ConfigureAwait(false);
+            token => RangeClose.CloseAsync(_services.Database, _sourceId, through => SourceScan.TailHash(_reader.Whole, through), token),
+            cancellationToken).ConfigureAwait(false);
         _counters.AppliedThrough = applied;
 
         // A waiting lane comes here too: a signal without progress would wake it again at once, for ever.
@@ -256,5 +260,6 @@ internal sealed class SourceApplier : IDisposable
 
     private async Task<SourceStatus> ReadStatusAsync(CancellationToken cancellationToken) =>
         await _services.Retry.RunAsync(
-            token => SourceStatus.ReadAsync(_services.Database, _sourceId, _reader.ReadEnd(), _services.Options.Lease, token), cancellationToken).ConfigureAwait(false) ?? throw _ranges.Unknown();
+            token => SourceStatus.ReadAsync(_services.Database, _sourceId, _reader.ReadEnd(), _services.Options.Lease, token),
+            cancellationToken).ConfigureAwait(false) ?? throw _ranges.Unknown();
 }

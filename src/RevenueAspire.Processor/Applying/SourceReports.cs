@@ -38,12 +38,17 @@ internal sealed partial class SourceReports(ILogger logger)
         }
     }
 
-    [LoggerMessage(EventIds.RangeMerged, LogLevel.Information, "{Source}: merged bytes {From} to {Through}: {Events} events of {Users} users, {Rejects} lines rejected, in {Seconds:0.00} s.")]
+    [LoggerMessage(EventIds.RangeMerged, LogLevel.Information,
+        "{Source}: merged bytes {From} to {Through}: {Events} events of {Users} users, {Rejects} lines rejected, in {Seconds:0.00} s.")]
     private partial void LogMerged(string source, long from, long through, long events, int users, long rejects, double seconds);
 
-    [LoggerMessage(EventIds.BytesLost, LogLevel.Critical, "{Directory}: LOST: bytes {From} to {Through} cannot be read and are passed over: {Reason}. Acknowledged events in them are not in the ledger. Restore them from a copy: verify then lists each user whose balance lacks them.")]
+    [LoggerMessage(EventIds.BytesLost, LogLevel.Critical,
+        "{Directory}: LOST: bytes {From} to {Through} cannot be read and are passed over: {Reason}. Acknowledged events in them are not in the ledger. "
+        + "Restore them from a copy: verify then lists each user whose balance lacks them.")]
     private partial void LogDamage(string directory, long from, long through, string reason);
 
-    [LoggerMessage(EventIds.RecordsRejected, LogLevel.Error, "{Directory}: {Count} records in bytes {From} to {End} are no events, though the API accepted them; the first at offset {Offset}: {Reason}. They are in the table rejected_event.")]
+    [LoggerMessage(EventIds.RecordsRejected, LogLevel.Error,
+        "{Directory}: {Count} records in bytes {From} to {End} are no events, though the API accepted them; the first at offset {Offset}: {Reason}. They are "
+        + "in the table rejected_event.")]
     private partial void LogRejects(string directory, long from, long end, int count, long offset, string reason);
 }

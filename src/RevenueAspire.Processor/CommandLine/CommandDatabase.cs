@@ -37,7 +37,8 @@ internal static class CommandDatabase
         return state;
     }
 
-    /// <summary>Nothing listens there, or the login, the database's name, a right or a setting is wrong. A server that is starting or full is only asked again, as are several hosts in a failover.</summary>
+    /// <summary>Nothing listens there, or the login, the database's name, a right or a setting is wrong. A server that is starting or full is only asked again,
+    /// as are several hosts in a failover.</summary>
     private static bool NeedsOperator(Exception exception) => exception switch
     {
         _ when DatabaseErrors.IsSettings(exception) || DatabaseErrors.IsRefusedLogin(exception) => true,

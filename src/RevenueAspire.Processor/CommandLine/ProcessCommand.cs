@@ -1,4 +1,5 @@
 using System.Data.Common;
+using System.Globalization;
 using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
 using RevenueAspire.Postgres;
@@ -36,7 +37,8 @@ internal static class ProcessCommand
             throw new LedgerException(fault);
         }
 
-        return await RunAllAsync(inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return await RunAllAsync(
+            inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<int> ReadAsync(string[] paths, bool json, CancellationToken cancellationToken)
@@ -51,7 +53,10 @@ internal static class ProcessCommand
 
         // On this thread: nothing else is to be done meanwhile, and each method that really waits costs time to be compiled.
         return await RunAllAsync(
-            inputs, json, (input, progress) => Task.FromResult(new DryRun(services.Types, services.Options).Run(input.Source, input.Path, progress, cancellationToken)), cancellationToken).ConfigureAwait(false);
+            inputs,
+            json,
+            (input, progress) => Task.FromResult(new DryRun(services.Types, services.Options).Run(input.Source, input.Path, progress, cancellationToken)),
+            cancellationToken).ConfigureAwait(false);
     }
 
     private static int NothingOpened(ProcessInputs inputs, bool json)
@@ -133,7 +138,10 @@ internal static class ProcessCommand
     {
         var (done, all) = (progress.AppliedBytes, progress.TotalBytes);
         var others = notBegun switch { 0 => "", 1 => " One more file was not begun.", _ => $" {notBegun} more files were not begun." };
-        return FormattableString.Invariant($"{progress.Name}: NOT DONE: {DatabaseErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the same command goes on from there.{others}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{progress.Name}: NOT DONE: {DatabaseErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the "
+            + $"same command goes on from there.{others}");
     }
 
     private static async Task<ProcessOutcome> RunOneAsync(

@@ -23,7 +23,7 @@ internal static class ProcessorCommandLine
           RevenueAspire.Processor process events.jsonl             count a file, once
           RevenueAspire.Processor process *.jsonl --dry-run        only read and validate; needs no database
           RevenueAspire.Processor process events.jsonl --again     count it once more, on purpose
-          zcat day.gz | RevenueAspire.Processor process -          count standard input (gzip and zstd files are known by their content: process day.gz does the same)
+          zcat day.gz | RevenueAspire.Processor process -          count standard input (process day.gz counts the same: gzip and zstd are recognised)
           RevenueAspire.Processor process *.jsonl --json           one JSON object on standard output, for scripts
           RevenueAspire.Processor verify                           compare the table with logs and files
           RevenueAspire.Processor verify /archive                  the same, where counted files were moved to another folder
@@ -47,7 +47,9 @@ internal static class ProcessorCommandLine
     {
         var process = BuildProcess(arguments);
         var verify = BuildVerify(arguments);
-        var root = new RootCommand("Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service that follows the logs of EventLog:Directory.")
+        var root = new RootCommand(
+            "Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service "
+            + "that follows the logs of EventLog:Directory.")
         {
             process, verify, CompletionCommand.Build(Program),
         };
@@ -73,11 +75,19 @@ internal static class ProcessorCommandLine
 
     private static Command BuildProcess(string[] arguments)
     {
-        var files = new Argument<string[]>("FILE") { Arity = ArgumentArity.OneOrMore, Description = "Files of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input. Or the folder of a log." };
-        var again = new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
+        var files = new Argument<string[]>("FILE")
+        {
+            Arity = ArgumentArity.OneOrMore,
+            Description = "Files of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input. "
+                + "Or the folder of a log.",
+        };
+        var again =
+            new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
         var json = ProgramCommandLine.JsonOption();
         var dryRun = new Option<bool>("--dry-run") { Description = "Read, validate and aggregate only; needs no database and changes nothing." };
-        var command = new Command("process", "Count files, once each. A file is known by its content: the same again, under whatever name, changes nothing; one that has grown goes on where it ended.")
+        var command = new Command("process",
+            "Count files, once each. A file is known by its content: the same again, under whatever name, changes nothing; one "
+            + "that has grown goes on where it ended.")
         {
             files, again, dryRun, json,
         };
@@ -104,8 +114,15 @@ internal static class ProcessorCommandLine
     private static Command BuildVerify(string[] arguments)
     {
         var json = ProgramCommandLine.JsonOption();
-        var places = new Argument<string[]>("FILE") { Arity = ArgumentArity.ZeroOrMore, Description = "Where files that were counted are now: files, or folders of them. Known paths, and the files next to them, are looked at without it." };
-        var command = new Command("verify", "Compute all balances again from the logs and files that were counted, and print each user that differs. What cannot be read is reported, and the rest is checked.")
+        var places = new Argument<string[]>("FILE")
+        {
+            Arity = ArgumentArity.ZeroOrMore,
+            Description = "Where files that were counted are now: files, or folders of them. Known paths, and the files next to them, "
+                + "are looked at without it.",
+        };
+        var command = new Command("verify",
+            "Compute all balances again from the logs and files that were counted, and print each user that differs. What cannot be "
+            + "read is reported, and the rest is checked.")
         {
             places, json,
         };

@@ -11,7 +11,8 @@ namespace RevenueAspire.Processor.Following;
 /// <summary>The logs in the ledger's database (<c>EventLog:Engine=Postgres</c>): one a process of the API.</summary>
 /// <remarks>Of those whose process has ended most are in the ledger to their last byte: they are not followed.</remarks>
 internal sealed class DatabaseLogs(
-    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable) : ILogDirectory
+    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable)
+        : ILogDirectory
 {
     private readonly LogNotifications _notifications = new(session.Source, time, logger);
     private Dictionary<Guid, long> _unfinished = [];
@@ -50,7 +51,8 @@ internal sealed class DatabaseLogs(
     public Task RunAsync(CancellationToken cancellationToken) => _notifications.RunAsync(cancellationToken);
 
     /// <summary>The end of each log that is still written, or that the ledger does not have to its end.</summary>
-    /// <remarks>Read again each time, never remembered: a database that was set back has to apply again. The ledger is asked after the log, so that a log counts as finished only if it is.</remarks>
+    /// <remarks>Read again each time, never remembered: a database that was set back has to apply again. The ledger is asked after the log, so that a log
+    /// counts as finished only if it is.</remarks>
     private async Task<Dictionary<Guid, long>> FindUnfinishedAsync(CancellationToken cancellationToken)
     {
         var logs = await PostgresLogs.ListAsync(database, cancellationToken).ConfigureAwait(false);

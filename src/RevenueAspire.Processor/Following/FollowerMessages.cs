@@ -14,7 +14,8 @@ internal static partial class FollowerMessages
     [LoggerMessage(EventIds.LogReplaced, LogLevel.Warning, "{Directory} now holds another log ({LogId}); it is followed from its beginning.")]
     public static partial void LogReplaced(this ILogger logger, string directory, Guid logId);
 
-    [LoggerMessage(EventIds.LogCopy, LogLevel.Critical, "{Directory}: NOT FOLLOWED: a copy of the log in {Followed}, with the same id. Move the one that the API does not write out of the events directory.")]
+    [LoggerMessage(EventIds.LogCopy, LogLevel.Critical,
+        "{Directory}: NOT FOLLOWED: a copy of the log in {Followed}, with the same id. Move the one that the API does not write out of the events directory.")]
     public static partial void LogTwin(this ILogger logger, string directory, string followed);
 
     [LoggerMessage(EventIds.LedgerFound, LogLevel.Information, "The ledger is in schema {Schema} of database {Database}.")]
@@ -38,16 +39,19 @@ internal static partial class FollowerMessages
     [LoggerMessage(EventIds.SourceStopped, LogLevel.Critical, "{Directory}: STOPPED, nothing behind this is applied: {Reason}")]
     public static partial void LogStopped(this ILogger logger, string directory, string reason);
 
-    [LoggerMessage(EventIds.FollowerFailed, LogLevel.Critical, "{Directory}: STOPPED by an error in this program, nothing more is applied until it is started again. Please report it.")]
+    [LoggerMessage(EventIds.FollowerFailed, LogLevel.Critical,
+        "{Directory}: STOPPED by an error in this program, nothing more is applied until it is started again. Please report it.")]
     public static partial void LogFailed(this ILogger logger, string directory, Exception exception);
 
-    [LoggerMessage(EventIds.MarkBehindLedger, LogLevel.Critical, "{Directory}: durable only up to offset {Mark}, though applied or being applied through {Through}: waiting, nothing is applied meanwhile. "
+    [LoggerMessage(EventIds.MarkBehindLedger, LogLevel.Critical,
+        "{Directory}: durable only up to offset {Mark}, though applied or being applied through {Through}: waiting, nothing is applied meanwhile. "
         + "After a power cut, start the API, which recovers the log; if an older copy was restored, put the newer one back.")]
     public static partial void LogMarkIsBehind(this ILogger logger, string directory, long mark, long through);
 
     [LoggerMessage(EventIds.LogNotReadableNow, LogLevel.Warning, "{Directory}: cannot be read now, trying again: {Problem}")]
     public static partial void LogUnreadableNow(this ILogger logger, string directory, string problem);
 
-    [LoggerMessage(EventIds.PositionLost, LogLevel.Warning, "{Directory}: the database has lost what it had applied of this log, after a failover or a restore; it is applied again from the log.")]
+    [LoggerMessage(EventIds.PositionLost, LogLevel.Warning,
+        "{Directory}: the database has lost what it had applied of this log, after a failover or a restore; it is applied again from the log.")]
     public static partial void LogForgotten(this ILogger logger, string directory);
 }

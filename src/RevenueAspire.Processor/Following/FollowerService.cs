@@ -14,9 +14,11 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Following;
 
 /// <summary>Follows the logs in <c>EventLog:Directory</c> and its direct subfolders, or in the database; finds new ones while it runs.</summary>
-/// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log stands in its place; the others go on.</remarks>
+/// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log stands in its place; the others go
+/// on.</remarks>
 internal sealed class FollowerService(
-    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
+    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time,
+    IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
 {
     private static readonly TimeSpan ScanPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LedgerPause = TimeSpan.FromSeconds(10);
@@ -35,7 +37,8 @@ internal sealed class FollowerService(
         try
         {
             var inDatabase = LogEngines.Read(configuration) == LogEngine.Postgres;
-            logs = inDatabase ? new DatabaseLogs(database, session, services, time, logger, logger.LogUnreadable) : new FolderLogs(DataDirectory.ResolveEventLog(configuration), logger.LogUnreadable);
+            logs = inDatabase ? new DatabaseLogs(database, session, services, time, logger, logger.LogUnreadable)
+                : new FolderLogs(DataDirectory.ResolveEventLog(configuration), logger.LogUnreadable);
             logger.LogFollowing(logs.Name);
             if (inDatabase)
             {
@@ -123,7 +126,8 @@ internal sealed class FollowerService(
         }
     }
 
-    /// <summary>Reports what makes the ledger wrong, once each time that it appears, also while nothing is to be applied. What would be applied meanwhile is refused by the statement that merges.</summary>
+    /// <summary>Reports what makes the ledger wrong, once each time that it appears, also while nothing is to be applied. What would be applied meanwhile is
+    /// refused by the statement that merges.</summary>
     private async Task WatchLedgerAsync(CancellationToken cancellationToken)
     {
         string? reported = null;

@@ -52,6 +52,7 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
         (_writtenAt, _events, _rejects, _ranges) = (time.GetTimestamp(), 0, 0, 0);
     }
 
-    [LoggerMessage(EventIds.LiveEventsApplied, LogLevel.Information, "{Source}: applied {Events} events, bytes {From} to {Through} in {Ranges} ranges, {Rejects} records rejected.")]
+    [LoggerMessage(EventIds.LiveEventsApplied, LogLevel.Information,
+        "{Source}: applied {Events} events, bytes {From} to {Through} in {Ranges} ranges, {Rejects} records rejected.")]
     private static partial void LogApplied(ILogger logger, string source, long events, long from, long through, int ranges, long rejects);
 }

@@ -9,7 +9,8 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>Keeps the ledger current with one log (rule M2): the holder of its lease applies small ranges as they become durable, the others stand by, and all help with a backlog.</summary>
+/// <summary>Keeps the ledger current with one log (rule M2): the holder of its lease applies small ranges as they become durable, the others stand by, and all
+/// help with a backlog.</summary>
 internal sealed class LogFollower(ApplyServices services, LogSourceReader opened, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
@@ -135,8 +136,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         }
     }
 
-    /// <summary>Whether this processor applies the log. Each answer says where the source stands: after a failover that may be before the last applies, whose wait for a standby was cancelled
-    /// (rule R1). Without new events nothing else would show that they have to be applied again.</summary>
+    /// <summary>Whether this processor applies the log. Each answer says where the source stands: after a failover that may be before the last applies, whose
+    /// wait for a standby was cancelled (rule R1). Without new events nothing else would show that they have to be applied again.</summary>
     private async Task<bool> HoldLeaseAsync(long mark, CancellationToken cancellationToken)
     {
         var (wasHeld, wasAsked) = (_lease.IsHeld, _lease.Asked);
@@ -176,7 +177,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         var users = range.Sort();
         var tail = SourceScan.TailHash(_log.Reader, range.End);
         if (!await services.Retry.RunAsync(
-            token => LiveApply.TryApplyAsync(services.Database, _logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, services.Types.Fingerprint, before, token), cancellationToken).ConfigureAwait(false))
+            token => LiveApply.TryApplyAsync(services.Database, _logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail,
+                services.Types.Fingerprint, before, token), cancellationToken).ConfigureAwait(false))
         {
             return false;
         }
@@ -234,8 +236,9 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
     }
 
     /// <summary>
-    /// Rule M11: what the ledger has applied, or a processor has claimed, is ahead of the durable mark. After a power cut that is so until the API has recovered the log; else an older copy was restored. Both are told by what
-    /// lies before the applied offset once the mark is there again: until then nothing is applied.
+    /// Rule M11: what the ledger has applied, or a processor has claimed, is ahead of the durable mark. After a power cut that is so until the API has
+    /// recovered the log; else an older copy was restored. Both are told by what lies before the applied offset once the mark is there again: until then
+    /// nothing is applied.
     /// </summary>
     private async Task<LedgerSource> WaitForMarkAsync(LedgerSource source, CancellationToken cancellationToken)
     {
@@ -250,7 +253,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         return source;
     }
 
-    /// <summary>For the gauge, on any thread. The holder's is as of now, also in the middle of a long catch-up; one that stands by shows what it saw at its last look, mark and applied offset together.</summary>
+    /// <summary>For the gauge, on any thread. The holder's is as of now, also in the middle of a long catch-up; one that stands by shows what it saw at its
+    /// last look, mark and applied offset together.</summary>
     private long ReadLag()
     {
         if (!_lease.IsHeld)

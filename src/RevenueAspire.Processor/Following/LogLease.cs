@@ -2,7 +2,8 @@ using RevenueAspire.Processor.Applying;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>The lease of a log, as one follower sees it (rule M2). It saves work only: each apply is a compare-and-set. <see cref="IsHeld"/> may be read by any thread.</summary>
+/// <summary>The lease of a log, as one follower sees it (rule M2). It saves work only: each apply is a compare-and-set. <see cref="IsHeld"/> may be read by any
+/// thread.</summary>
 internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider time)
 {
     private readonly Guid _owner = Guid.NewGuid();
@@ -27,7 +28,8 @@ internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider 
             return _held;
         }
 
-        (_held, AppliedThrough) = await services.Retry.RunAsync(token => services.Sources.TryLeaseAsync(logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
+        (_held, AppliedThrough) = await services.Retry.RunAsync(
+            token => services.Sources.TryLeaseAsync(logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
         Asked = time.GetTimestamp();
         return _held;
     }

@@ -61,6 +61,7 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options)
         }
 
         var result = end.Length == first ? "empty, nothing to count" : "dry run";
-        return new ProcessOutcome(name, result, events, users, exact, rejected, end.Length - first, Stopwatch.GetElapsedTime(started), notes, end.Unfinished != RejectReason.None);
+        return new ProcessOutcome(
+            name, result, events, users, exact, rejected, end.Length - first, Stopwatch.GetElapsedTime(started), notes, end.Unfinished != RejectReason.None);
     }
 }

@@ -30,6 +30,8 @@ internal sealed class LogProcess(ApplyServices services)
             rejected,
             after.AppliedThrough - source.AppliedThrough,
             Stopwatch.GetElapsedTime(started),
-            rejected == 0 ? [] : [$"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = '{source.Id}' order by line"]);
+            rejected == 0 ? []
+                : [$"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = "
+                + $"'{source.Id}' order by line"]);
     }
 }

@@ -3,7 +3,8 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Where an open file can be found again. The path that was given may lead elsewhere tomorrow: a link that moves, <c>/dev/stdin</c>, <c>/proc/self/fd/3</c>.</summary>
+/// <summary>Where an open file can be found again. The path that was given may lead elsewhere tomorrow: a link that moves, <c>/dev/stdin</c>,
+/// <c>/proc/self/fd/3</c>.</summary>
 internal static class FilePlace
 {
     private const string Deleted = " (deleted)";
@@ -16,7 +17,8 @@ internal static class FilePlace
         var full = Path.GetFullPath(path);
         try
         {
-            var place = OperatingSystem.IsLinux() ? new FileInfo($"/proc/self/fd/{file.DangerousGetHandle()}").LinkTarget : File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+            var place = OperatingSystem.IsLinux() ? new FileInfo($"/proc/self/fd/{file.DangerousGetHandle()}").LinkTarget
+                : File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
             if (place is ['/', ..] || (place is not null && !OperatingSystem.IsLinux()))
             {
                 return place.EndsWith(Deleted, StringComparison.Ordinal) && !File.Exists(place) ? SourceRegistry.NoPath : place;

@@ -37,7 +37,8 @@ internal sealed class FileSourceReader : ISourceReader
             var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
             try
             {
-                return new FileSourceReader(Path.GetFullPath(path), FilePlace.Find(file, path), file, RandomAccess.GetLength(file), maxLineBytes, [], owner: true);
+                return new FileSourceReader(
+                    Path.GetFullPath(path), FilePlace.Find(file, path), file, RandomAccess.GetLength(file), maxLineBytes, [], owner: true);
             }
             catch (NotSupportedException)
             {
@@ -60,9 +61,11 @@ internal sealed class FileSourceReader : ISourceReader
     /// <param name="place">As <see cref="Place"/>.</param>
     /// <param name="spool">Taken over.</param>
     /// <param name="maxLineBytes">Longest line.</param>
-    public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) => new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
+    public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) =>
+        new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
 
-    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not tell, opening it decides.</summary>
+    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not tell, opening it
+    /// decides.</summary>
     private static bool IsSpecial(string path)
     {
         try
@@ -79,7 +82,8 @@ internal sealed class FileSourceReader : ISourceReader
         new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
 
     /// <summary>The same file, ending earlier, with the lengths at which its content is known. Shares the open file: dispose of the original only.</summary>
-    public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) => new(Name, Place, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
+    public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) =>
+        new(Name, Place, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
 
     /// <summary>The same file with the lengths at which its content is known; takes the open file over.</summary>
     public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, Place, _file, _length, MaxLineBytes, lineEnds, _owner);
@@ -97,7 +101,8 @@ internal sealed class FileSourceReader : ISourceReader
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.NoPath"/>. This is what the ledger keeps.</summary>
+    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.NoPath"/>. This is what the ledger
+    /// keeps.</summary>
     public string Place { get; }
 
     /// <inheritdoc/>
@@ -122,7 +127,9 @@ internal sealed class FileSourceReader : ISourceReader
         var count = wanted > 0 ? RandomAccess.Read(_file, destination[..wanted], offset) : 0;
         return count > 0
             ? new LogRead(count, 0, null)
-            : throw new SourceStoppedException($"{Name}: ends at byte {RandomAccess.GetLength(_file)}, but had {_length} bytes when its processing began; it was cut, so nothing more of it is counted");
+            : throw new SourceStoppedException(
+                $"{Name}: ends at byte {RandomAccess.GetLength(_file)}, but had {_length} bytes when its processing began; it was "
+                + "cut, so nothing more of it is counted");
     }
 
     /// <inheritdoc/>

@@ -5,10 +5,11 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>What a process hears of the logs in the database, however many: notifications after appends, over one connection, and where they ended when they were last listed. Thread-safe.</summary>
+/// <summary>What a process hears of the logs in the database, however many: notifications after appends, over one connection, and where they ended when they
+/// were last listed. Thread-safe.</summary>
 /// <remarks>
-/// A notification needs a session: the connection comes from <c>ConnectionStrings:revenuedb-session</c> where it is set. Through a pooler in transaction mode none arrives,
-/// and the followers look once a second, as they do when a notification is lost.
+/// A notification needs a session: the connection comes from <c>ConnectionStrings:revenuedb-session</c> where it is set. Through a pooler in transaction mode
+/// none arrives, and the followers look once a second, as they do when a notification is lost.
 /// </remarks>
 internal sealed partial class LogNotifications(NpgsqlDataSource database, TimeProvider time, ILogger logger)
 {
@@ -29,7 +30,8 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
                     return;
                 }
             }
-            catch (Exception exception) when (exception is NpgsqlException or IOException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
+            catch (Exception exception) when (
+                exception is NpgsqlException or IOException or TimeoutException or System.Net.Sockets.SocketException or OperationCanceledException)
             {
                 // The followers meet the same database, and say what is wrong with it.
             }
@@ -38,7 +40,8 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
         }
     }
 
-    /// <summary>Ends with the next notification. To be taken before the look at the database after which it is awaited: what is appended in between is then not missed.</summary>
+    /// <summary>Ends with the next notification. To be taken before the look at the database after which it is awaited: what is appended in between is then not
+    /// missed.</summary>
     public Task Next => Volatile.Read(ref _next).Task;
 
     /// <summary>Tells where the logs end that have something to follow.</summary>
@@ -74,7 +77,8 @@ internal sealed partial class LogNotifications(NpgsqlDataSource database, TimePr
         }
     }
 
-    [LoggerMessage(EventIds.PoolerWithoutNotifications, LogLevel.Information, "The database is behind a pooler, through which no notification comes: logs are looked at once a second. "
+    [LoggerMessage(EventIds.PoolerWithoutNotifications, LogLevel.Information,
+        "The database is behind a pooler, through which no notification comes: logs are looked at once a second. "
         + "ConnectionStrings:revenuedb-session, which leads past the pooler, makes it milliseconds.")]
     private static partial void LogPooler(ILogger logger);
 }

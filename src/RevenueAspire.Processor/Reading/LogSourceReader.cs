@@ -8,7 +8,8 @@ namespace RevenueAspire.Processor.Reading;
 /// <summary>A log, read up to its durable mark. Thread-safe.</summary>
 internal sealed class LogSourceReader : ISourceReader
 {
-    /// <summary>The API has accepted the lines of a log, so none of them is too long for a setting of the processor: the limit is above the largest batch.</summary>
+    /// <summary>The API has accepted the lines of a log, so none of them is too long for a setting of the processor: the limit is above the largest
+    /// batch.</summary>
     private const int MaxRecordBytes = 64 << 20;
 
     /// <summary>Without a notification a log in the database is read this often.</summary>
@@ -20,7 +21,8 @@ internal sealed class LogSourceReader : ISourceReader
     private Task _next = Task.CompletedTask;
     private long _mark;
 
-    private LogSourceReader(ILogReader log, string name, Func<LogSourceReader> open, LogNotifications? notifications = null) => (_log, Name, _open, _notifications) = (log, name, open, notifications);
+    private LogSourceReader(ILogReader log, string name, Func<LogSourceReader> open, LogNotifications? notifications = null) =>
+        (_log, Name, _open, _notifications) = (log, name, open, notifications);
 
     /// <summary>The log's id, which is its source's id.</summary>
     public Guid LogId => _log.LogId;
@@ -90,7 +92,8 @@ internal sealed class LogSourceReader : ISourceReader
             var read = _log.Read(offset, destination);
             return read.Count > 0 || read.DamagedThrough > offset
                 ? read
-                : throw new SourceStoppedException($"{Name}: nothing can be read at offset {offset}, although the durable mark is behind it; restore the log's directory as it was");
+                : throw new SourceStoppedException(
+                    $"{Name}: nothing can be read at offset {offset}, although the durable mark is behind it; restore the log's directory as it was");
         }
         catch (EventLogException exception)
         {

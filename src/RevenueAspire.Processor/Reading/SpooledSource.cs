@@ -3,7 +3,8 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Standard input and compressed files (gzip, zstd): their content is copied to a file without a name, and that is what is hashed and counted. So the same events count once, packed or not.</summary>
+/// <summary>Standard input and compressed files (gzip, zstd): their content is copied to a file without a name, and that is what is hashed and counted. So the
+/// same events count once, packed or not.</summary>
 internal static class SpooledSource
 {
     /// <summary>Whether a path on the command line means standard input.</summary>

@@ -11,7 +11,8 @@ internal static class BalanceComparison
     /// <param name="snapshot">Reads the table.</param>
     /// <param name="sums">What the events add up to; the users that have a row are marked.</param>
     /// <param name="scope">Which users are compared.</param>
-    /// <param name="isComplete">Whether every byte that the ledger has was aggregated. Else a balance with another value is not a difference, but goes to <paramref name="residue"/>.</param>
+    /// <param name="isComplete">Whether every byte that the ledger has was aggregated. Else a balance with another value is not a difference, but goes to
+    /// <paramref name="residue"/>.</param>
     /// <param name="residue">Balances that unread bytes may explain.</param>
     /// <param name="report">Called per user that differs for certain.</param>
     /// <param name="cancellationToken">Stops.</param>

@@ -18,7 +18,8 @@ internal sealed record LedgerDifference(byte[] UserId, BigInteger? Table, BigInt
 /// <param name="Counter">lines, events, rejects or revenue.</param>
 /// <param name="Table">What the ledger has.</param>
 /// <param name="Events">What the bytes say.</param>
-internal sealed record TotalDifference(Guid SourceId, string Source, int Generation, long From, long Through, string Counter, BigInteger Table, BigInteger Events);
+internal sealed record TotalDifference(
+    Guid SourceId, string Source, int Generation, long From, long Through, string Counter, BigInteger Table, BigInteger Events);
 
 /// <summary>How a source compares with the ledger.</summary>
 internal enum SourceState
@@ -51,7 +52,8 @@ internal sealed record SourceReport(string Name, int Generations, long Bytes, So
 /// <param name="Unchecked">Users that could not be checked; null where all bytes were aggregated.</param>
 /// <param name="Hints">What may explain differences, a line for people each.</param>
 internal sealed record VerifyResult(
-    long Users, int Sources, long Differences, IReadOnlyList<TotalDifference> Totals, IReadOnlyList<SourceReport> Reports, UncheckedUsers? Unchecked, IReadOnlyList<string> Hints)
+    long Users, int Sources, long Differences, IReadOnlyList<TotalDifference> Totals, IReadOnlyList<SourceReport> Reports, UncheckedUsers? Unchecked,
+    IReadOnlyList<string> Hints)
 {
     /// <summary>Why sources are not checked, a line for people each.</summary>
     public IReadOnlyList<string> Unread => [.. Reports.SelectMany(report => report.Reasons.Select(reason => $"{report.Name}: {reason}"))];

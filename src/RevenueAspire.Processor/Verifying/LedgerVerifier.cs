@@ -7,11 +7,13 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>Aggregates everything that the ledger says it has applied once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides what is aggregated.</summary>
+/// <summary>Aggregates everything that the ledger says it has applied once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides
+/// what is aggregated.</summary>
 /// <remarks>
 /// Bounded memory: when the users do not fit, they are cut into partitions by their hash, and logs, files and table are passed over once per partition.
-/// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the sum of the other sources is not checked.
-/// Together, however, these balances must make up the revenue that the ledger has of the unread bytes, in no more users than events: <see cref="UncheckedShare"/>.
+/// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the sum of the other
+/// sources is not checked. Together, however, these balances must make up the revenue that the ledger has of the unread bytes, in no more users than events:
+/// <see cref="UncheckedShare"/>.
 /// </remarks>
 internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
 {
@@ -48,12 +50,14 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             }
 
             var search = new ContentSearch(options.MaxLineBytes, places ?? []);
-            await Task.Run(() => search.Run([.. sources.Where(source => source.Source.Kind == SourceKind.File)], cancellationToken), cancellationToken).ConfigureAwait(false);
+            await Task.Run(() => search.Run([.. sources.Where(source => source.Source.Kind == SourceKind.File)], cancellationToken),
+                cancellationToken).ConfigureAwait(false);
             return await RunAsync(snapshot, sources, report, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<VerifyResult> RunAsync(LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
+    private async Task<VerifyResult> RunAsync(
+        LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
         var (users, differences) = (0L, 0L);
         var hints = new List<string>();
@@ -76,7 +80,8 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             }
 
             var compared = await BalanceComparison.RunAsync(
-                snapshot, _balances.Combine(), new AggregationScope(1, bits, partition), _unchecked.IsEmpty, residue, report, cancellationToken).ConfigureAwait(false);
+                snapshot, _balances.Combine(), new AggregationScope(1, bits, partition), _unchecked.IsEmpty, residue, report,
+                cancellationToken).ConfigureAwait(false);
             users += compared.Users;
             differences += compared.Differences;
             partition++;
@@ -84,13 +89,15 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
 
         var share = _unchecked.IsEmpty ? null : residue.Against(_unchecked);
         return new VerifyResult(
-            users, sources.Sum(source => source.Times), differences, _totals, [.. sources.Select(Report)], share, differences > 0 || _totals.Count > 0 || share is { Contradicts: true } ? hints : []);
+            users, sources.Sum(source => source.Times), differences, _totals, [.. sources.Select(Report)], share,
+            differences > 0 || _totals.Count > 0 || share is { Contradicts: true } ? hints : []);
     }
 
     private SourceReport Report(VerifiedSource source)
     {
         string[] reasons = source.Refusal is { } refusal ? [refusal] : [.. source.Removed is { } removed ? [removed] : Array.Empty<string>(), .. source.Unread];
-        var state = source.Generations.Any(generation => _totals.Any(total => total.SourceId == generation.Id)) ? SourceState.Differs : reasons.Length > 0 ? SourceState.NotChecked : SourceState.Equal;
+        var state = source.Generations.Any(generation => _totals.Any(total => total.SourceId == generation.Id))
+            ? SourceState.Differs : reasons.Length > 0 ? SourceState.NotChecked : SourceState.Equal;
         return new SourceReport(source.Source.Name, source.Times, source.Needed, state, source.Removed is not null, reasons);
     }
 
@@ -125,7 +132,9 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
 
         if (content.HasOtherTypes)
         {
-            hints.Add($"{source.Source.Name}: was counted, at least in part, with other EventTypes than verify has: give it those of the processor, or the sign of a name was changed while events of it were counted");
+            hints.Add(
+                $"{source.Source.Name}: was counted, at least in part, with other EventTypes than verify has: give it those of the processor, or the sign of "
+                + "a name was changed while events of it were counted");
         }
     }
 
@@ -214,7 +223,9 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     {
         if (aggregated.UnknownNameAt is { } unknown)
         {
-            throw new UserErrorException($"the record at offset {unknown} is in the ledger, but its event name is not among the EventTypes of this verify: give it the settings of the processor");
+            throw new UserErrorException(
+                $"the record at offset {unknown} is in the ledger, but its event name is not among the EventTypes of this verify: "
+                + "give it the settings of the processor");
         }
 
         foreach (var damage in aggregated.Damage)
@@ -228,7 +239,8 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     private bool IsTooMuch(int bits) => _balances.Weight > options.MaxUsersPerRange && bits < MaxPartitionBits;
 
     private void CompareTotals(LedgerSource source, long from, long through, SourceTotals table, SourceTotals events) =>
-        _totals.AddRange(SourceTotals.Compare(table, events).Select(total => new TotalDifference(source.Id, source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
+        _totals.AddRange(SourceTotals.Compare(table, events).Select(
+            total => new TotalDifference(source.Id, source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
 
     /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
     private void AddMerged(VerifiedSource source, ISourceReader reader, EventRange range, AggregationScope scope, CancellationToken cancellationToken)
@@ -244,7 +256,8 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
 
         if (isWhole)
         {
-            CompareTotals(source.Generations.Single(generation => generation.Id == range.SourceId), range.From, range.Frozen.End, SourceTotals.Of(range.Frozen), SourceTotals.Of(aggregated));
+            CompareTotals(source.Generations.Single(generation => generation.Id == range.SourceId), range.From, range.Frozen.End, SourceTotals.Of(range.Frozen),
+                SourceTotals.Of(aggregated));
         }
         else
         {

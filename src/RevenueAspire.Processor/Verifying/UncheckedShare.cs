@@ -89,4 +89,5 @@ internal sealed class Residue
 /// <param name="UnreadRevenue">Sum of these events, as the ledger says.</param>
 /// <param name="Contradicts">The unread bytes cannot explain these balances: a balance or a total of a source is certainly wrong.</param>
 /// <param name="First">Up to 20 of the users.</param>
-internal sealed record UncheckedUsers(long Users, BigInteger Revenue, long UnreadEvents, BigInteger UnreadRevenue, bool Contradicts, IReadOnlyList<LedgerDifference> First);
+internal sealed record UncheckedUsers(
+    long Users, BigInteger Revenue, long UnreadEvents, BigInteger UnreadRevenue, bool Contradicts, IReadOnlyList<LedgerDifference> First);

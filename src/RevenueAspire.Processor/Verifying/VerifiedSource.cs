@@ -15,7 +15,8 @@ namespace RevenueAspire.Processor.Verifying;
 /// <param name="paths">File: where its content was seen.</param>
 /// <param name="openInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
 internal sealed class VerifiedSource(
-    IReadOnlyList<LedgerSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths, Func<Guid, LogSourceReader> openInDatabase)
+    IReadOnlyList<LedgerSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths,
+    Func<Guid, LogSourceReader> openInDatabase)
 {
     private readonly SortedSet<string> _unread = new(StringComparer.Ordinal);
 
@@ -56,9 +57,11 @@ internal sealed class VerifiedSource(
         var ranges = snapshot.FrozenRanges.ToLookup(range => range.SourceId);
         return [.. snapshot.Sources
             .Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id))
-            .GroupBy(source => (source.ContentId, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span), Types: Convert.ToHexString(source.TypesHash.Span)))
+            .GroupBy(source =>
+                (source.ContentId, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span), Types: Convert.ToHexString(source.TypesHash.Span)))
             .Select(same => new VerifiedSource(
-                [.. same], [.. same.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[same.Key.ContentId]], [.. snapshot.Paths[same.Key.ContentId]], openInDatabase))];
+                [.. same], [.. same.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[same.Key.ContentId]],
+                [.. snapshot.Paths[same.Key.ContentId]], openInDatabase))];
     }
 
     /// <summary>File: the paths at which its content was seen, its name first.</summary>
@@ -71,10 +74,12 @@ internal sealed class VerifiedSource(
     public void AddUnread(string reason) => _unread.Add(reason);
 
     /// <summary>Opens the source for a pass over it. Only one is open at a time, however many there are.</summary>
-    /// <exception cref="UserErrorException">It is gone, or is no longer the source that was applied; other errors of reading (<see cref="IsOfSource"/>), too.</exception>
+    /// <exception cref="UserErrorException">It is gone, or is no longer the source that was applied; other errors of reading (<see cref="IsOfSource"/>),
+    /// too.</exception>
     public ISourceReader Open(int maxLineBytes)
     {
-        var reader = Source.Kind == SourceKind.File ? OpenFile(Place ?? throw new InvalidOperationException("A file is looked for first."), maxLineBytes) : (ISourceReader)OpenLog();
+        var reader = Source.Kind == SourceKind.File
+            ? OpenFile(Place ?? throw new InvalidOperationException("A file is looked for first."), maxLineBytes) : (ISourceReader)OpenLog();
         try
         {
             SourceCheck.Verify(reader, Source);
@@ -97,7 +102,7 @@ internal sealed class VerifiedSource(
 
         var tail = SourceScan.TailHash(file, Source.AppliedThrough);
         return (Source.TailHash.Length == 0 || Source.TailHash.Span.SequenceEqual(tail))
-            && FileDigests.Compute(file, [Digest.Length], _ => { }, cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
+            && FileDigests.Compute(file, [Digest.Length], cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
             ? null
             : "another content is there now, or its bytes were changed";
     }
@@ -112,7 +117,8 @@ internal sealed class VerifiedSource(
         bool IsOther(ReadOnlyMemory<byte> hash) => hash.Length > 0 && !hash.Span.SequenceEqual(fingerprint.Span);
         if (ranges.Any(range => IsOther(range.Frozen!.TypesHash)) || (Source.Kind == SourceKind.File && IsOther(Source.TypesHash)))
         {
-            throw new UserErrorException("was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
+            throw new UserErrorException(
+                "was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
         }
 
         // Types that were added to a log's do not change what came before them, so for a log another fingerprint explains differences, and makes none.

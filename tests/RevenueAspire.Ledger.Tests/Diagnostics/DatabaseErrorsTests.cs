@@ -77,7 +77,8 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
         var deltas = new TestDeltas(("a", 1));
         RejectedLine[] rejects = [new(1, 1, "bad", default)];
         var range = await database.FreezeAsync(deltas, parts: 1, rejects);
-        var unfrozen = await RangeClaims.TryClaimAsync(database.Source, range.SourceId, 1000, 1100, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
+        var unfrozen = await RangeClaims.TryClaimAsync(
+            database.Source, range.SourceId, 1000, 1100, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
 
         // Two, since the second to wait for the same row gets twice the time: first for its turn, then for the row.
         var (live, other) = (await database.OpenLogAsync(), await database.OpenLogAsync());
@@ -85,7 +86,8 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
 
         await using var holder = await database.Source.OpenConnectionAsync();
         await using var transaction = await holder.BeginTransactionAsync();
-        await using (var hold = new NpgsqlCommand("select from users_revenue for update; select from event_source for update; select from event_range for update", holder))
+        await using (var hold = new NpgsqlCommand(
+            "select from users_revenue for update; select from event_source for update; select from event_range for update", holder))
         {
             await hold.ExecuteNonQueryAsync();
         }
@@ -132,7 +134,8 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     public async Task A_certificate_that_nobody_vouches_for_is_a_matter_of_settings_and_says_so()
     {
         using var key = RSA.Create(2048);
-        using var made = new CertificateRequest("CN=nobody", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
+        using var made = new CertificateRequest("CN=nobody", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(
+            DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         using var certificate = X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), null);
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -146,7 +149,9 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
             await tls.AuthenticateAsServerAsync(certificate);
             await tls.ReadExactlyAsync(request);
         });
-        await using var database = NpgsqlDataSource.Create($"Host=localhost;Port={((IPEndPoint)listener.LocalEndpoint).Port};Username=postgres;Password={Password};SSL Mode=VerifyFull;GSS Encryption Mode=Disable");
+        await using var database = NpgsqlDataSource.Create(
+            $"Host=localhost;Port={((IPEndPoint)listener.LocalEndpoint).Port};Username=postgres;Password={Password};SSL "
+            + "Mode=VerifyFull;GSS Encryption Mode=Disable");
         var error = await Assert.ThrowsAsync<NpgsqlException>(async () => await database.OpenConnectionAsync());
         Assert.True(DatabaseErrors.IsSettings(error), error.ToString());
         AssertOneLine(DatabaseErrors.Describe(error), "certificate", "Root Certificate");
@@ -252,7 +257,8 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     public void Errors_that_are_none_of_the_database_are_not_transient()
     {
         Assert.All(
-            (Exception[])[new InvalidOperationException("a bug"), new OperationCanceledException(), new IOException("a file"), new LedgerException("a foreign table"), new ArgumentException("a bug")],
+            (Exception[])[new InvalidOperationException("a bug"), new OperationCanceledException(), new IOException("a file"),
+                new LedgerException("a foreign table"), new ArgumentException("a bug")],
             error => Assert.False(DatabaseErrors.IsTransient(error)));
         Assert.Equal("a foreign table", DatabaseErrors.Describe(new LedgerException("a foreign table")));
     }

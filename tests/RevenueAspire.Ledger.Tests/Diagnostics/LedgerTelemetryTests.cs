@@ -56,6 +56,7 @@ public sealed class LedgerTelemetryTests
         Assert.Equal(["kind=live", "kind=part", "kind=part", "kind=part"], durations.Select(duration => duration.Tags).Order());
         Assert.All(durations, duration => Assert.InRange(duration.Seconds, 1e-6, 60));
         Assert.Equal(["apply live range", "merge part"], activities.Select(activity => activity.OperationName).Order());
-        Assert.All(activities, activity => Assert.DoesNotContain(activity.TagObjects, tag => tag.Value is string text && text.Contains("user0", StringComparison.Ordinal)));
+        Assert.All(activities,
+            activity => Assert.DoesNotContain(activity.TagObjects, tag => tag.Value is string text && text.Contains("user0", StringComparison.Ordinal)));
     }
 }

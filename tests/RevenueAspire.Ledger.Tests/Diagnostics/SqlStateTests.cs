@@ -71,7 +71,8 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         taken.Stop();
-        await using var down = NpgsqlDataSource.Create($"Host=127.0.0.1:{port},localhost:{port};Username=postgres;Password={Password};Target Session Attributes=primary;Host Recheck Seconds=60");
+        await using var down = NpgsqlDataSource.Create(
+            $"Host=127.0.0.1:{port},localhost:{port};Username=postgres;Password={Password};Target Session Attributes=primary;Host Recheck Seconds=60");
         for (var attempt = 0; attempt < 2; attempt++)
         {
             // The second attempt does not even try: both hosts count as down.

@@ -41,7 +41,8 @@ public sealed class OverviewQueriesTests
 
         var after = await queries.ReadAsync([range.SourceId], 2, CancellationToken.None);
         Assert.Equal(("18446744073709551620", 12L, 3L), (after.TotalRevenue, after.Events, after.RejectedLines));
-        Assert.Equal([("third", "c", (long?)8, 500), ("second", "b", 3, 20)], after.LatestRejects.Select(reject => (reject.Reason, reject.Beginning, reject.Line, reject.Offset)));
+        Assert.Equal([("third", "c", (long?)8, 500), ("second", "b", 3, 20)],
+            after.LatestRejects.Select(reject => (reject.Reason, reject.Beginning, reject.Line, reject.Offset)));
         Assert.Equal("/logs/a", after.LatestRejects[0].Source);
         Assert.Equal(1000, after.AppliedThrough[range.SourceId]);
         await database.AssertTotalAsync();

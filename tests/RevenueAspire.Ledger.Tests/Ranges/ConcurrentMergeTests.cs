@@ -16,17 +16,20 @@ public sealed class ConcurrentMergeTests
         for (var writer = 0; writer < 6; writer++)
         {
             // Each of half of the same users, in batches and parts of its own, so that batches of different writers overlap in every way.
-            var deltas = new TestDeltas(Enumerable.Range(0, 2000).Where(_ => random.Next(2) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))));
+            var deltas = new TestDeltas(
+                Enumerable.Range(0, 2000).Where(_ => random.Next(2) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))));
             deltas.AddTo(expected);
             work.Add((await database.FreezeAsync(deltas, parts: random.Next(1, 4)), deltas, random.Next(20, 300)));
         }
 
         // Two more writers are live logs.
         var live = Enumerable.Range(0, 2).Select(_ => Enumerable.Range(0, 20).Select(_ =>
-            new TestDeltas(Enumerable.Range(0, 2000).Where(_ => random.Next(20) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))))).ToList()).ToList();
+            new TestDeltas(
+                Enumerable.Range(0, 2000).Where(_ => random.Next(20) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))))).ToList()).ToList();
         live.ForEach(log => log.ForEach(deltas => deltas.AddTo(expected)));
 
-        var merges = work.SelectMany(w => w.Range.Frozen!.Parts.Select(part => LedgerDatabase.MergeStubbornlyAsync(database.Source, w.Range.Id, part.Index, w.Deltas, w.BatchRows)));
+        var merges = work.SelectMany(
+            w => w.Range.Frozen!.Parts.Select(part => LedgerDatabase.MergeStubbornlyAsync(database.Source, w.Range.Id, part.Index, w.Deltas, w.BatchRows)));
         var applies = live.Select(async log =>
         {
             var source = await database.OpenLogAsync();
@@ -56,7 +59,8 @@ public sealed class ConcurrentMergeTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(1000, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
-        var errors = (await Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10 + (7 * i)))))
+        var errors = (
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10 + (7 * i)))))
             .SelectMany(all => all);
         Assert.Empty(errors);
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
@@ -72,7 +76,8 @@ public sealed class ConcurrentMergeTests
         var random = Seed.Random(nameof(M5_backends_killed_at_random_points_leave_exact_totals));
         var deltas = TestDeltas.Numbered(4000, i => random.Next(-1000, 1000));
         var range = await database.FreezeAsync(deltas, parts: 2);
-        await using var victims = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "victim" }.ConnectionString);
+        await using var victims =
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "victim" }.ConnectionString);
 
         // Two mergers a part, as after a take-over from a processor that is not quite dead.
         var merging = Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(victims, range.Id, i % 2, deltas, 5 + i)));

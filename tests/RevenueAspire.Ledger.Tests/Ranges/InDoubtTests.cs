@@ -16,7 +16,8 @@ public sealed class InDoubtTests
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var through = Through(database, proxy);
 
-        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10)))).SelectMany(all => all).ToList();
+        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10)))).SelectMany(
+            all => all).ToList();
 
         Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), Seed.Hint);
         Assert.True(proxy.CutsLeft <= 0 && errors.Count > 20 && proxy.LostAnswers > 0,
@@ -39,7 +40,8 @@ public sealed class InDoubtTests
             try
             {
                 var deltas = new TestDeltas(("a", 1), ($"b{applied / 10 % 7}", applied));
-                if (await LiveApply.TryApplyAsync(through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null, CancellationToken.None))
+                if (await LiveApply.TryApplyAsync(
+                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null, CancellationToken.None))
                 {
                     applied += 10;
                     continue;
@@ -58,7 +60,8 @@ public sealed class InDoubtTests
         var balances = await database.BalancesAsync();
         Assert.Equal(Ranges, balances["a"]);
         Assert.Equal(Enumerable.Range(0, Ranges).Sum(i => i * 10), balances.Where(balance => balance.Key != "a").Sum(balance => (long)balance.Value));
-        Assert.Equal("1 399 200", await database.ScalarAsync<string>("select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event"));
+        Assert.Equal(
+            "1 399 200", await database.ScalarAsync<string>("select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event"));
         Assert.True(errors > 10, $"{Seed.Hint}: only {errors} errors");
     }
 
@@ -92,7 +95,9 @@ public sealed class InDoubtTests
         Assert.Equal((End, End, 30 * 3, 30 * 2, 30), (now.ClaimedThrough, now.AppliedThrough, now.LinesThrough, now.EventsThrough, now.RejectsThrough));
         Assert.Equal("30", await database.Queries.FindRevenueAsync("a", CancellationToken.None));
         Assert.Equal("60", await database.Queries.FindRevenueAsync("b", CancellationToken.None));
-        Assert.Equal("3 90 30", await database.ScalarAsync<string>("select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event where range_id is null"));
+        Assert.Equal("3 90 30",
+            await database.ScalarAsync<string>(
+            "select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event where range_id is null"));
 
         async Task WorkAsync()
         {
@@ -156,9 +161,11 @@ public sealed class InDoubtTests
         }
 
         Assert.True(proxy.CutsLeft < 60 - Files, $"hardly anything was cut, {Seed.Hint}");
-        Assert.Equal($"{2 * Files} {2 * Files}", await database.ScalarAsync<string>("select (select count(*) from event_source) || ' ' || (select count(*) from event_source_digest)"));
+        Assert.Equal($"{2 * Files} {2 * Files}",
+            await database.ScalarAsync<string>("select (select count(*) from event_source) || ' ' || (select count(*) from event_source_digest)"));
 
-        static FileDigest Digest(int file, long length) => new(length, System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(file * 100 + length)));
+        static FileDigest Digest(int file, long length) =>
+            new(length, System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(file * 100 + length)));
     }
 
     private static FaultProxy Proxy(LedgerDatabase database, Random random, int cuts)

@@ -42,7 +42,8 @@ public sealed class PartMergeTests
 
         // As after a death behind the batch that ends at user000069 (the second part begins at user000050).
         await database.ExecuteAsync(
-            "insert into users_revenue select 'user0000' || i, 1 from generate_series(50, 69) i; update event_part set merged_through = 'user000069' where part_index = 1");
+            "insert into users_revenue select 'user0000' || i, 1 from generate_series(50, 69) i; update event_part set "
+                + "merged_through = 'user000069' where part_index = 1");
         Assert.False(await PartMerge.MergeAsync(database.Source, range.Id, stale, deltas, 10, CancellationToken.None));
         Assert.Equal(20, (await database.BalancesAsync()).Count);
         var now = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[1];
@@ -82,8 +83,10 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(deltas, parts: 1);
         using var cancel = new CancellationTokenSource();
         var watched = new CancelsAt(deltas, 2500, cancel);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], watched, 10, cancel.Token));
-        var stands = Encoding.UTF8.GetString((await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0].MergedThrough.Span);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], watched, 10, cancel.Token));
+        var stands = Encoding.UTF8.GetString(
+            (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0].MergedThrough.Span);
         Assert.NotEqual("", stands);
         Assert.Equal(stands, (await database.BalancesAsync()).Keys.Last());
         await LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 1000);
@@ -95,7 +98,8 @@ public sealed class PartMergeTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var wide = new TestDeltas(
-            ("a", long.MaxValue), ("b", (Int128)long.MaxValue + 1), ("c", Int128.MinValue), ("d", Int128.MaxValue), ("e", -1), ("f", (Int128)long.MinValue - 1), ("g", 0), ("h", 1_000_000));
+            ("a", long.MaxValue), ("b", (Int128)long.MaxValue + 1), ("c", Int128.MinValue), ("d", Int128.MaxValue), ("e", -1),
+            ("f", (Int128)long.MinValue - 1), ("g", 0), ("h", 1_000_000));
         var narrow = new TestDeltas(("a", long.MaxValue), ("c", long.MinValue), ("g", 0));
         var range = await database.FreezeAsync(wide, parts: 2);
         foreach (var part in range.Frozen!.Parts)
@@ -123,7 +127,8 @@ public sealed class PartMergeTests
         var random = Seed.Random(nameof(M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes));
 
         // U+FF5E and U+FFFD come after U+1F600 in UTF-16, whose surrogates begin with D8, and before it in bytes.
-        string[] alphabet = ["a", "Z", "0", " ", "%", "/", "'", "\"", "\\", "{", "}", ",", "\u0001", "\n", "\u007f", "\u0080", "\u00e9", "e\u0301", "\u07ff", "\u0800", "\ud7ff", "\ue000",
+        string[] alphabet = ["a", "Z", "0", " ", "%", "/", "'", "\"", "\\", "{", "}", ",", "\u0001", "\n", "\u007f", "\u0080", "\u00e9", "e\u0301", "\u07ff",
+            "\u0800", "\ud7ff", "\ue000",
             "\uff5e", "\ufffd", "\uffff", "\U00010000", "\U0001f600", "\U0010ffff", "NULL", "."];
         var users = new HashSet<string>(alphabet, StringComparer.Ordinal) { new('x', 256), string.Concat(Enumerable.Repeat("\U0001f600", 64)) };
         while (users.Count < 800)
@@ -159,7 +164,8 @@ public sealed class PartMergeTests
         Assert.Equal(read, await database.ScalarAsync<string[]>("select array_agg(user_id order by position) from arrival"));
         foreach (var user in users.Where((_, i) => i % 40 == 0))
         {
-            Assert.Equal(deltas.Sums()[user].ToString(System.Globalization.CultureInfo.InvariantCulture), await database.Queries.FindRevenueAsync(user, CancellationToken.None));
+            Assert.Equal(deltas.Sums()[user].ToString(System.Globalization.CultureInfo.InvariantCulture),
+                await database.Queries.FindRevenueAsync(user, CancellationToken.None));
         }
     }
 

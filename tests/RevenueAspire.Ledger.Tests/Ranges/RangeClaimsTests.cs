@@ -14,7 +14,8 @@ public sealed class RangeClaimsTests
             var mine = new List<EventRange>();
             while (await database.Registry.FindAsync(source.Id, CancellationToken.None) is { ClaimedThrough: < 400 } now)
             {
-                if (await RangeClaims.TryClaimAsync(database.Source, source.Id, now.ClaimedThrough, now.ClaimedThrough + 10, Guid.NewGuid(), Lease, CancellationToken.None) is { } range)
+                if (await RangeClaims.TryClaimAsync(
+                    database.Source, source.Id, now.ClaimedThrough, now.ClaimedThrough + 10, Guid.NewGuid(), Lease, CancellationToken.None) is { } range)
                 {
                     mine.Add(range);
                 }
@@ -96,7 +97,8 @@ public sealed class RangeClaimsTests
         Assert.Equal(range, await TakeOverAsync(second));
         Assert.False(await RangeClaims.TryRenewAsync(database.Source, Guid.NewGuid(), second, Lease, CancellationToken.None));
 
-        Task<EventRange?> TakeOverAsync(Guid owner) => RangeClaims.TryTakeOverAsync(database.Source, source.Id, owner, Lease, long.MaxValue, CancellationToken.None);
+        Task<EventRange?> TakeOverAsync(Guid owner) =>
+            RangeClaims.TryTakeOverAsync(database.Source, source.Id, owner, Lease, long.MaxValue, CancellationToken.None);
     }
 
     [Fact]
@@ -191,7 +193,8 @@ public sealed class RangeClaimsTests
         await database.Registry.TryLeaseAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None);
 
         // A transaction that writes takes a transaction id; other databases of the server may take some, hence the row versions instead of the counter.
-        const string Versions = "select (select xmin::text || ctid::text || xmax::text from event_source) || (select xmin::text || ctid::text || xmax::text from event_range)";
+        const string Versions =
+            "select (select xmin::text || ctid::text || xmax::text from event_source) || (select xmin::text || ctid::text || xmax::text from event_range)";
         var before = await database.ScalarAsync<string>(Versions);
         Assert.Null(await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None));
         Assert.False((await database.Registry.TryLeaseAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None)).IsHeld);

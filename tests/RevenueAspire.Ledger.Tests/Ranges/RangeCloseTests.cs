@@ -19,19 +19,22 @@ public sealed class RangeCloseTests
         {
             var range = (await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 100, (i * 100) + 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
             RejectedLine[] rejects = [new((i * 100) + 5, 2, "bad", default), new((i * 100) + 9, 4, "bad", default)];
-            ranges.Add((await RangeFreeze.TryFreezeAsync(database.Source, range, LedgerDatabase.Frozen(range, new TestDeltas(($"user{i}", i)), 1, rejects, lines: 5 + i), CancellationToken.None))!);
+            ranges.Add((await RangeFreeze.TryFreezeAsync(
+                database.Source, range, LedgerDatabase.Frozen(range, new TestDeltas(($"user{i}", i)), 1, rejects, lines: 5 + i), CancellationToken.None))!);
         }
 
         // The third is merged first, by somebody who died before the close; the fourth keeps its rejects for later.
         await FinishAsync(2);
         Assert.Equal((100, 4), await database.CloseAsync(source.Id));
-        Assert.True(await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, CancellationToken.None));
+        Assert.True(
+            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, CancellationToken.None));
         await FinishAsync(0);
         Assert.Equal((200, 3), await database.CloseAsync(source.Id));
         await FinishAsync(1);
         Assert.Equal((400, 1), await database.CloseAsync(source.Id));
         var now = (await database.Registry.FindAsync(source.Id, CancellationToken.None))!;
-        Assert.Equal((500, 400, 10 + 6 + 7 + 8, 10 + 4 + 5 + 6, 6), (now.ClaimedThrough, now.AppliedThrough, now.LinesThrough, now.EventsThrough, now.RejectsThrough));
+        Assert.Equal(
+            (500, 400, 10 + 6 + 7 + 8, 10 + 4 + 5 + 6, 6), (now.ClaimedThrough, now.AppliedThrough, now.LinesThrough, now.EventsThrough, now.RejectsThrough));
         Assert.Equal(LedgerDatabase.TailHash(400).ToArray(), now.TailHash.ToArray());
 
         await MergeRejectsAsync(3);
@@ -40,7 +43,8 @@ public sealed class RangeCloseTests
 
         // From 1: ten lines, then line 2 (from 0) of the range is the 13th.
         Assert.Equal("105:13 109:15 205:19 209:21 305:26 309:28 405:34 409:36",
-            await database.ScalarAsync<string>("""select string_agg("offset" || ':' || line, ' ' order by "offset") from rejected_event where range_id is null"""));
+            await database.ScalarAsync<string>(
+                """select string_agg("offset" || ':' || line, ' ' order by "offset") from rejected_event where range_id is null"""));
         Assert.Equal(0L, await database.ScalarAsync<long>("select (select count(*) from event_range) + (select count(*) from event_part)"));
 
         async Task FinishAsync(int index)
@@ -53,7 +57,7 @@ public sealed class RangeCloseTests
         async Task MergeRejectsAsync(int index)
         {
             var from = ranges[index].From;
-            Assert.True(await RejectMerge.MergeAsync(database.Source, 
+            Assert.True(await RejectMerge.MergeAsync(database.Source,
                 source.Id, ranges[index].Id, -1, [new(from + 5, 2, "bad", default), new(from + 9, 4, "bad", default)], CancellationToken.None));
         }
     }
@@ -66,7 +70,8 @@ public sealed class RangeCloseTests
         await database.ApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10);
         var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
         var rejects = Enumerable.Range(0, 12_000).Select(line => new RejectedLine(100 + line, line, "bad", default)).ToArray();
-        var range = (await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects, lines: 12_000), CancellationToken.None))!;
+        var range = (await RangeFreeze.TryFreezeAsync(
+            database.Source, claimed, LedgerDatabase.Frozen(claimed, new TestDeltas(), 1, rejects, lines: 12_000), CancellationToken.None))!;
         Assert.True(await RejectMerge.MergeAsync(database.Source, source.Id, range.Id, -1, rejects, CancellationToken.None));
         await database.ExecuteAsync(
             """
@@ -89,12 +94,14 @@ public sealed class RangeCloseTests
             """
             do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$;
             create table commits (how text);
-            create function note() returns trigger language plpgsql as $$ begin insert into commits values (current_setting('synchronous_commit')); return null; end $$;
+            create function note() returns trigger language plpgsql as $$ begin insert into commits values (current_setting('synchronous_commit'));
+              return null; end $$;
             create trigger note after insert or update or delete on event_range for each statement execute function note();
             create trigger note_digest after insert on event_source_digest for each statement execute function note();
             create trigger note_reject after insert on rejected_event for each statement execute function note()
             """);
-        await using var fresh = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "after the change" }.ConnectionString);
+        await using var fresh =
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "after the change" }.ConnectionString);
         var registry = new SourceRegistry(fresh);
         var source = (await registry.ResolveFileAsync(Guid.NewGuid(), "/f", [new FileDigest(100, new byte[32])], CancellationToken.None)).Sources.Single();
         var claimed = (await RangeClaims.TryClaimAsync(fresh, source.Id, 0, 100, Guid.NewGuid(), Lease, CancellationToken.None))!;
@@ -115,7 +122,8 @@ public sealed class RangeCloseTests
         for (var i = 0; i < 40; i++)
         {
             var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None))!;
-            var range = (await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
+            var range = (
+                await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
             var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None);
             await Task.WhenAll([merge, .. Enumerable.Range(0, 3).Select(_ => database.CloseAsync(source.Id))]);
         }
@@ -144,7 +152,7 @@ public sealed class RangeCloseTests
         var range = await database.FreezeAsync(deltas, parts: 1);
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
         var looks = 0;
-        var result = await RangeClose.CloseAsync(database.Source, 
+        var result = await RangeClose.CloseAsync(database.Source,
             range.SourceId,
             offset =>
             {

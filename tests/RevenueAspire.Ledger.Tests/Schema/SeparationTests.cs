@@ -8,7 +8,8 @@ public sealed class SeparationTests
     [Fact]
     public void No_source_file_names_tables_of_the_log_and_of_the_ledger()
     {
-        var files = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories).ToDictionary(file => file, File.ReadAllText);
+        var files = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories).ToDictionary(
+            file => file, File.ReadAllText);
 
         Assert.Contains(files.Values, text => text.Contains("event_log", StringComparison.Ordinal));
         Assert.Empty(files.Where(file => file.Value.Contains("event_log", StringComparison.Ordinal)

@@ -32,7 +32,8 @@ public sealed class LedgerDatabase : TestDatabase
 
     /// <summary>Applies a range of a log without a comparison of what lies before it.</summary>
     public Task<bool> ApplyAsync(
-        Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events, ReadOnlyMemory<byte> tailHash = default) =>
+        Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
+        ReadOnlyMemory<byte> tailHash = default) =>
         LiveApply.TryApplyAsync(Source, sourceId, from, to, deltas, rejects, lines, events, tailHash, default, null, CancellationToken.None);
 
     /// <summary>A range [0, length) of a new log, frozen with the users in so many parts.</summary>
@@ -43,11 +44,13 @@ public sealed class LedgerDatabase : TestDatabase
         return (await RangeFreeze.TryFreezeAsync(Source, range!, Frozen(range!, deltas, parts, rejects), CancellationToken.None))!;
     }
 
-    public static FrozenRange Frozen(EventRange range, TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long? end = null, long lines = 10)
+    public static FrozenRange Frozen(
+        EventRange range, TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long? end = null, long lines = 10)
     {
         rejects ??= [];
         return new FrozenRange(
-            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count, rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts), deltas.Sum());
+            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count,
+            rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts), deltas.Sum());
     }
 
     /// <summary>Closes finished ranges of a source.</summary>
@@ -58,7 +61,8 @@ public sealed class LedgerDatabase : TestDatabase
 
     public static ReadOnlyMemory<byte> TailHash(long offset) => System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(offset));
 
-    /// <summary>Merges a part however often it takes, as a processor does: errors that a retry can heal and moved watermarks end in reading the range again.</summary>
+    /// <summary>Merges a part however often it takes, as a processor does: errors that a retry can heal and moved watermarks end in reading the range
+    /// again.</summary>
     /// <returns>The errors on the way.</returns>
     public static async Task<List<Exception>> MergeStubbornlyAsync(NpgsqlDataSource source, Guid rangeId, int index, TestDeltas deltas, int batchRows)
     {
@@ -95,5 +99,6 @@ public sealed class LedgerDatabase : TestDatabase
 
     /// <summary>That the sources' running sums and the balances say the same total, which they do whenever every range is closed.</summary>
     public async Task AssertTotalAsync() =>
-        Assert.Equal(await ScalarAsync<string>("select coalesce(sum(revenue), 0)::text from users_revenue"), await ScalarAsync<string>("select coalesce(sum(revenue_through), 0)::text from event_source"));
+        Assert.Equal(await ScalarAsync<string>("select coalesce(sum(revenue), 0)::text from users_revenue"),
+            await ScalarAsync<string>("select coalesce(sum(revenue_through), 0)::text from event_source"));
 }

@@ -23,7 +23,8 @@ internal static class Shell
     /// <param name="environment">Variables.</param>
     /// <param name="limitSeconds">How long they may take.</param>
     /// <returns>The exit code and both outputs.</returns>
-    public static async Task<(int Code, string Output, string Errors)> RunAsync(string commands, IReadOnlyDictionary<string, string?> environment, int limitSeconds = 60)
+    public static async Task<(int Code, string Output, string Errors)> RunAsync(
+        string commands, IReadOnlyDictionary<string, string?> environment, int limitSeconds = 60)
     {
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(limitSeconds));
         try

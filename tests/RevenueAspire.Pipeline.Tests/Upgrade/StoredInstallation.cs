@@ -9,7 +9,8 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Pipeline.Tests.Upgrade;
 
 /// <summary>What an earlier version has left on disk: its log, its database as SQL, a file that it counted, and what all that adds up to.</summary>
-/// <remarks>Below <c>data</c>, a folder a version. Nothing in there is ever changed: a new version that writes something else gets a folder beside it, made with <c>STORE_UPGRADE_DATA=NAME</c>.</remarks>
+/// <remarks>Below <c>data</c>, a folder a version. Nothing in there is ever changed: a new version that writes something else gets a folder beside it, made
+/// with <c>STORE_UPGRADE_DATA=NAME</c>.</remarks>
 internal sealed class StoredInstallation
 {
     /// <summary>The key of an event that is in the log.</summary>
@@ -76,10 +77,13 @@ internal sealed class StoredInstallation
             .ExecuteBufferedAsync();
 
         // Without what only psql understands, what is said of the server, and remarks.
-        var lines = dump.StandardOutput.Split('\n').Where(line => line.Length > 0 && !line.StartsWith('\\') && !line.StartsWith("--", StringComparison.Ordinal) && !line.StartsWith("SET ", StringComparison.Ordinal) && !line.StartsWith("SELECT pg_catalog.set_config", StringComparison.Ordinal));
-        await File.WriteAllTextAsync(Path.Combine(stored._folder, "revenuedb.sql"), string.Join('\n', lines).Replace(Path.GetDirectoryName(inputFile)!, FormerFolder, StringComparison.Ordinal));
+        var lines = dump.StandardOutput.Split('\n').Where(line => line.Length > 0 && !line.StartsWith('\\') && !line.StartsWith("--", StringComparison.Ordinal)
+            && !line.StartsWith("SET ", StringComparison.Ordinal) && !line.StartsWith("SELECT pg_catalog.set_config", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(Path.Combine(stored._folder, "revenuedb.sql"),
+            string.Join('\n', lines).Replace(Path.GetDirectoryName(inputFile)!, FormerFolder, StringComparison.Ordinal));
         var expected = new { receipt, users = totals.Users.ToDictionary(user => user.Key, user => user.Value.ToString(null, null)) };
-        await File.WriteAllTextAsync(Path.Combine(stored._folder, "expected.json"), JsonSerializer.Serialize(expected, Indented) + "\n", new UTF8Encoding(false));
+        await File.WriteAllTextAsync(
+            Path.Combine(stored._folder, "expected.json"), JsonSerializer.Serialize(expected, Indented) + "\n", new UTF8Encoding(false));
     }
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };

@@ -57,7 +57,8 @@ public sealed class RangeAggregatorTests
         }
 
         var options = new ProcessorOptions { MaxUsersPerRange = 100, BlockBytes = 256, Workers = 2 };
-        var range = new RangeAggregator(EventTypes.Default, options, 2).Aggregate(new MemorySource(file.Bytes), 0, file.Bytes.Length, limited: true, hashed: false, CancellationToken.None);
+        var range = new RangeAggregator(EventTypes.Default, options, 2).Aggregate(
+            new MemorySource(file.Bytes), 0, file.Bytes.Length, limited: true, hashed: false, CancellationToken.None);
         Assert.InRange(range.Sort().Count, 100, 100 + 2 * 256 / 40 + 2);
         Assert.Equal((byte)'\n', file.Bytes[range.End - 1]);
     }
@@ -65,7 +66,8 @@ public sealed class RangeAggregatorTests
     [Fact]
     public void M8_a_line_above_the_limit_is_rejected_without_being_held_and_the_next_one_counts()
     {
-        var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n" + new string('x', 300_000) + "\n" + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\n" + new string('y', 1025) + "\n";
+        var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n"
+            + new string('x', 300_000) + "\n" + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\n" + new string('y', 1025) + "\n";
         var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = 4096 }, 1);
         var range = aggregator.Aggregate(new MemorySource(text, maxLineBytes: 1024), 0, text.Length, limited: true, hashed: true, CancellationToken.None);
         Assert.Equal((4, 2), (range.Lines, range.Events));
@@ -84,7 +86,8 @@ public sealed class RangeAggregatorTests
         foreach (var blockBytes in (int[])[16, 512, 1024, 1025, 1026, 4096])
         {
             var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 1);
-            var range = aggregator.Aggregate(new MemorySource(line + line, maxLineBytes: 1024), 0, line.Length * 2, limited: true, hashed: false, CancellationToken.None);
+            var range = aggregator.Aggregate(
+                new MemorySource(line + line, maxLineBytes: 1024), 0, line.Length * 2, limited: true, hashed: false, CancellationToken.None);
             Assert.Equal((counts ? 2 : 0, counts ? 0 : 2), (range.Events, range.Rejects.Count));
         }
     }
@@ -126,7 +129,8 @@ public sealed class RangeAggregatorTests
             // Up to the end.
             var end = new MemorySource(text, SourceKind.Log);
             end.Damage.Add((3 * line + 1, 4 * line));
-            Assert.Equal((3, 1, (long)text.Length), (Aggregate(end, blockBytes).Events, Aggregate(end, blockBytes).Rejects.Count, Aggregate(end, blockBytes).End));
+            Assert.Equal(
+                (3, 1, (long)text.Length), (Aggregate(end, blockBytes).Events, Aggregate(end, blockBytes).Rejects.Count, Aggregate(end, blockBytes).End));
         }
     }
 
@@ -146,7 +150,8 @@ public sealed class RangeAggregatorTests
     {
         const string Line = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}";
         var source = new MemorySource(Line + "\r\n" + Line + "\n");
-        var range = new RangeAggregator(EventTypes.Default, new ProcessorOptions(), 1).Aggregate(source, Line.Length, source.ReadEnd(), limited: true, hashed: false, CancellationToken.None);
+        var range = new RangeAggregator(EventTypes.Default, new ProcessorOptions(), 1).Aggregate(
+            source, Line.Length, source.ReadEnd(), limited: true, hashed: false, CancellationToken.None);
         Assert.Equal((1, 1, 0), (range.Lines, range.Events, range.Rejects.Count));
     }
 
@@ -161,7 +166,8 @@ public sealed class RangeAggregatorTests
     }
 
     private static RangeAggregate Aggregate(MemorySource source, int blockBytes = 4096) =>
-        new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 2).Aggregate(source, 0, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
+        new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 2).Aggregate(
+            source, 0, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
 
     private static void Add(Dictionary<string, Int128> sums, SortedUsers users)
     {
@@ -188,7 +194,8 @@ public sealed class RangeAggregatorTests
             var range = aggregator.Aggregate(source, from, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
             Assert.True(range.End > from);
             Assert.InRange(range.Rejects.Count, 0, 100 * workers);
-            Assert.Equal(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text[(int)from..(int)range.End])), range.BytesHash.ToArray());
+            Assert.Equal(
+                System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text[(int)from..(int)range.End])), range.BytesHash.ToArray());
             (lines, rejects, events, from) = (lines + range.Lines, rejects + range.Rejects.Count, events + range.Events, range.End);
         }
 

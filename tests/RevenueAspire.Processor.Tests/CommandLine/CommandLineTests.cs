@@ -134,7 +134,8 @@ public sealed class CommandLineTests
         // A disk that is full from some moment on, and for longer than the command tries again.
         await using (var full = ledger.Database.CreateCommand(
             """
-            create function full_disk() returns trigger language plpgsql as $$ begin raise exception using errcode = '53100', message = 'no space left on device'; end $$;
+            create function full_disk() returns trigger language plpgsql as $$ begin raise exception using errcode = '53100',
+              message = 'no space left on device'; end $$;
             create trigger full_disk before update of merged_through on event_part for each row execute function full_disk()
             """))
         {
@@ -182,7 +183,8 @@ public sealed class CommandLineTests
         AssertOneLine(run, "Processor:Connections");
         foreach (var arguments in (string[][])[["process", "--dry-run", "x"], ["verify"], []])
         {
-            run = await RunWithAsync(new Dictionary<string, string?> { ["Processor__RangeBytes"] = "abc", ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1" }, arguments);
+            run = await RunWithAsync(
+                new Dictionary<string, string?> { ["Processor__RangeBytes"] = "abc", ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1" }, arguments);
             Assert.Equal(1, run.Code);
             AssertOneLine(run, "Processor:RangeBytes");
         }
@@ -221,7 +223,8 @@ public sealed class CommandLineTests
             await process.KillAsync();
         }
 
-        var finishers = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => ServiceProcess.RunAsync(Program, ["process", path], Slow(ledger, random), limit: Limit)));
+        var finishers = await Task.WhenAll(
+            Enumerable.Range(0, 2).Select(_ => ServiceProcess.RunAsync(Program, ["process", path], Slow(ledger, random), limit: Limit)));
         Assert.All(finishers, finisher => Assert.True(finisher.ExitCode is 3 or 0, finisher.Output));
         await ledger.AssertBalancesAsync(file);
         Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
@@ -304,7 +307,8 @@ public sealed class CommandLineTests
             Assert.Equal(0, (await RunAsync(ledger, "process", log.Directory)).Code);
         }
 
-        // While another session holds this table, verify waits within its snapshot, and nothing that it reads later can be had without a new one. The checks at the start do not read the table.
+        // While another session holds this table, verify waits within its snapshot, and nothing that it reads later can be had without a new one. The checks at
+        // the start do not read the table.
         await using var holding = await ledger.Database.OpenConnectionAsync();
         await using var hold = await holding.BeginTransactionAsync();
         await using (var locking = new NpgsqlCommand("lock table event_range in access exclusive mode", holding))
@@ -314,7 +318,9 @@ public sealed class CommandLineTests
 
         await using var verify = ServiceProcess.Start(Program, ["verify"], Settings(ledger));
         await Eventually.IsTrueAsync(
-            () => ledger.ScalarAsync<bool>("select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"));
+            () => ledger.ScalarAsync<bool>(
+                "select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = "
+                + "current_database() and wait_event_type = 'Lock'"));
         await hold.RollbackAsync();
         Assert.Equal(0, await verify.WaitForExitAsync(Limit));
         Assert.Contains("Checking again from the beginning", Assert.Single(verify.StandardError), StringComparison.Ordinal);
@@ -417,7 +423,8 @@ public sealed class CommandLineTests
     public async Task The_service_waits_for_a_database_that_is_not_there_yet()
     {
         using var folder = new TempDirectory();
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x", ["EventLog__Directory"] = folder.Path };
+        var environment =
+            new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x", ["EventLog__Directory"] = folder.Path };
         await using var service = ServiceProcess.Start(Program, [], environment);
         await service.WaitForLineAsync("Trying again", Limit);
         Assert.False(service.HasExited);
@@ -458,7 +465,8 @@ public sealed class CommandLineTests
             await refuse.ExecuteNonQueryAsync();
         }
 
-        var run = await RunAsync(ledger, "process", ledger.Write("evil.jsonl", new EventFile().Add("evil", 1).Bytes), ledger.Write("good.jsonl", new EventFile().Add("good", 1).Bytes));
+        var run = await RunAsync(ledger, "process", ledger.Write("evil.jsonl", new EventFile().Add("evil", 1).Bytes),
+            ledger.Write("good.jsonl", new EventFile().Add("good", 1).Bytes));
         Assert.Equal(1, run.Code);
         Assert.Contains("evil.jsonl: the database answered with an error", run.Errors, StringComparison.Ordinal);
         Assert.Matches(@"good\.jsonl\s+counted\s+1\s", run.Output);

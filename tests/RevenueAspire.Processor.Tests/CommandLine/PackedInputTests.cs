@@ -112,8 +112,11 @@ public sealed class PackedInputTests
         {
             Assert.Equal(["exitCode", "files", "errors"], json.RootElement.EnumerateObject().Select(field => field.Name));
             var file = json.RootElement.GetProperty("files")[0];
-            Assert.Equal(["file", "result", "events", "users", "usersAreExact", "rejected", "unfinishedLine", "bytes", "seconds"], file.EnumerateObject().Select(field => field.Name));
-            Assert.Equal((path, "counted", 1, 1), (file.GetProperty("file").GetString(), file.GetProperty("result").GetString(), file.GetProperty("events").GetInt32(), file.GetProperty("rejected").GetInt32()));
+            Assert.Equal(["file", "result", "events", "users", "usersAreExact", "rejected", "unfinishedLine", "bytes", "seconds"],
+                file.EnumerateObject().Select(field => field.Name));
+            Assert.Equal((path, "counted", 1, 1),
+                (file.GetProperty("file").GetString(), file.GetProperty("result").GetString(), file.GetProperty("events").GetInt32(),
+                file.GetProperty("rejected").GetInt32()));
         }
 
         await using (var change = ledger.Database.CreateCommand("update users_revenue set revenue = 123456789012345678901234567890"))
@@ -125,9 +128,11 @@ public sealed class PackedInputTests
         Assert.Equal(3, verify.ExitCode);
         using (var json = JsonDocument.Parse(Assert.Single(verify.StandardOutput)))
         {
-            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "totals", "errors", "results", "unchecked"], json.RootElement.EnumerateObject().Select(field => field.Name));
+            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "totals", "errors", "results", "unchecked"],
+                json.RootElement.EnumerateObject().Select(field => field.Name));
             var difference = json.RootElement.GetProperty("differences")[0];
-            Assert.Equal(("a", "123456789012345678901234567890", "1"), (difference.GetProperty("userId").GetString(), difference.GetProperty("table").GetRawText(), difference.GetProperty("events").GetRawText()));
+            Assert.Equal(("a", "123456789012345678901234567890", "1"),
+                (difference.GetProperty("userId").GetString(), difference.GetProperty("table").GetRawText(), difference.GetProperty("events").GetRawText()));
         }
     }
 
@@ -148,7 +153,11 @@ public sealed class PackedInputTests
         return ServiceProcess.RunAsync(
             Program,
             arguments,
-            new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger?.ConnectionString, ["Data__Directory"] = ledger?.Folder.Path ?? own.Path },
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__revenuedb"] = ledger?.ConnectionString,
+                ["Data__Directory"] = ledger?.Folder.Path ?? own.Path
+            },
             input: input);
     }
 }

@@ -30,7 +30,8 @@ public sealed class DatabaseLogsTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Engine", "Postgres")]).Build();
         using var lifetime = new Lifetime();
         var services = Enumerable.Range(0, 2).Select(_ => new FollowerService(
-            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, lifetime.Of, NullLogger<FollowerService>.Instance)).ToArray();
+            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, lifetime.Of,
+            NullLogger<FollowerService>.Instance)).ToArray();
         var queries = new LedgerQueries(ledger.Database);
         var logRetention = new PostgresLogRetention(
             ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, NullLogger<PostgresLogRetention>.Instance);
@@ -60,7 +61,8 @@ public sealed class DatabaseLogsTests
 
         Assert.All(services, service => Assert.Null(service.Refusal));
         Assert.Equal(
-            Enumerable.Range(0, Writers).ToDictionary(writer => $"user{writer}", _ => (BigInteger)Rounds * Appends * (Appends + 1) / 2).OrderBy(pair => pair.Key),
+            Enumerable.Range(0, Writers).ToDictionary(writer => $"user{writer}", _ => (BigInteger)Rounds * Appends * (Appends + 1) / 2).OrderBy(
+                pair => pair.Key),
             (await ledger.BalancesAsync()).OrderBy(pair => pair.Key));
         await logRetention.RemoveAppliedAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
         await logRetention.RemoveAppliedAsync(queries.FindAppliedThroughAsync, CancellationToken.None);

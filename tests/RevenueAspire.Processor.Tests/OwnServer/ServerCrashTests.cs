@@ -66,7 +66,11 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         using var folder = new TempDirectory();
         var path = folder.File("a.jsonl");
         await File.WriteAllBytesAsync(path, new EventFile().Add("a", 1).Bytes);
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = $"Host={database.Host};Port={database.Port};Database={database.Database};{login}" };
+        var environment =
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__revenuedb"] = $"Host={database.Host};Port={database.Port};Database={database.Database};{login}",
+            };
         foreach (var arguments in (string[][])[["process", path], ["verify"]])
         {
             await using var run = await ServiceProcess.RunAsync(Program, arguments, environment);
@@ -78,16 +82,19 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         }
     }
 
-    /// <summary>Kills a backend in the middle of a merge, as which the server ends all the others and recovers from what is on disk; null when no merge is under way.</summary>
+    /// <summary>Kills a backend in the middle of a merge, as which the server ends all the others and recovers from what is on disk; null when no merge is
+    /// under way.</summary>
     /// <returns>Users merged before and after.</returns>
     private static async Task<(long Before, long After)?> CrashAsync(LedgerFixture ledger)
     {
-        await using var watching = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
+        await using var watching =
+            new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
         await watching.OpenAsync();
         await using var find = new NpgsqlCommand(
             """
             select (select count(*) from users_revenue), pid from pg_stat_activity
-            where datname = current_database() and application_name <> 'looks' and query like 'with moved as (%' and exists (select from event_part where merged_through <> upper_key) limit 1
+            where datname = current_database() and application_name <> 'looks' and query like 'with moved as (%'
+              and exists (select from event_part where merged_through <> upper_key) limit 1
             """,
             watching);
         long before;

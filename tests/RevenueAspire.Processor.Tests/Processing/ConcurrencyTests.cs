@@ -91,10 +91,12 @@ public sealed class ConcurrencyTests
         var file = EventFile.Random(random, 1500, 200);
         var path = ledger.Write("cut.jsonl", file.Bytes);
         var processing = Task.Run(() => ledger.ProcessAsync(path, LedgerFixture.Tiny(random)));
-        await using var killer = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "killer" }.ConnectionString);
+        await using var killer =
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "killer" }.ConnectionString);
         for (var cuts = 0; cuts < 15 && !processing.IsCompleted; cuts++)
         {
-            await using var kill = killer.CreateCommand("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name <> 'killer'");
+            await using var kill = killer.CreateCommand(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name <> 'killer'");
             await kill.ExecuteNonQueryAsync();
             await Task.Delay(random.Next(50, 150));
         }
@@ -112,7 +114,8 @@ public sealed class ConcurrencyTests
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = EventFile.Random(Seed.Random(nameof(M4_a_taken_over_range_adopts_the_frozen_end_and_slices)), 800, 120, badEvery: 50);
         var path = ledger.Write("frozen.jsonl", file.Bytes);
-        var options = new ProcessorOptions { RangeBytes = 1 << 20, BlockBytes = 1000, MaxUsersPerRange = 60, Connections = 3, MergeBatchRows = 10, Workers = 1 };
+        var options =
+            new ProcessorOptions { RangeBytes = 1 << 20, BlockBytes = 1000, MaxUsersPerRange = 60, Connections = 3, MergeBatchRows = 10, Workers = 1 };
         var frozen = await FreezeAsync(ledger, path, options, mergeParts: 1);
         Assert.True(frozen.Frozen!.End < file.Bytes.Length && frozen.Frozen.Parts.Count == 3);
 
@@ -147,7 +150,8 @@ public sealed class ConcurrencyTests
         var file = new EventFile().Add("a", 1).Add("b", 2);
         var path = ledger.Write("types.jsonl", file.Bytes);
         await FreezeAsync(ledger, path, new ProcessorOptions(), mergeParts: 0);
-        var error = await Assert.ThrowsAsync<SourceStoppedException>(() => ledger.ProcessAsync(path, types: Events.EventTypes.Create([new("add_revenue", -1)])));
+        var error = await Assert.ThrowsAsync<SourceStoppedException>(
+            () => ledger.ProcessAsync(path, types: Events.EventTypes.Create([new("add_revenue", -1)])));
         Assert.Contains("EventTypes", error.Message, StringComparison.Ordinal);
         Assert.Empty(await ledger.BalancesAsync());
         Assert.Equal("completed", (await ledger.ProcessAsync(path)).Result);
@@ -164,14 +168,16 @@ public sealed class ConcurrencyTests
         var services = ledger.Services(options);
         using var reader = FileSourceReader.Open(path, options.MaxLineBytes);
         var source = await ResolveAsync(ledger, reader);
-        var range = (await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), Guid.NewGuid(), TimeSpan.FromMilliseconds(300), CancellationToken.None))!;
+        var range = (await RangeClaims.TryClaimAsync(
+            ledger.Database, source.Id, 0, reader.ReadEnd(), Guid.NewGuid(), TimeSpan.FromMilliseconds(300), CancellationToken.None))!;
 
         await ledger.ProcessAsync(path, options);
         await ledger.AssertBalancesAsync(file);
 
         // The holder wakes up, and finds its range gone at each step.
         var lease = RangeLease.Start(ledger.Database, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
-        var work = await services.Freezer.AggregateAsync(range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease);
+        var work = await services.Freezer.AggregateAsync(
+            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease);
         Assert.Null(work);
         await lease.DisposeAsync();
         await ledger.AssertBalancesAsync(file);
@@ -193,7 +199,8 @@ public sealed class ConcurrencyTests
         {
             var source = await ResolveAsync(ledger, reader);
             var owner = Guid.NewGuid();
-            var range = await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), owner, TimeSpan.FromMinutes(1), CancellationToken.None);
+            var range = await RangeClaims.TryClaimAsync(
+                ledger.Database, source.Id, 0, reader.ReadEnd(), owner, TimeSpan.FromMinutes(1), CancellationToken.None);
             await RangeClaims.ReleaseAsync(ledger.Database, range!.Id, owner, CancellationToken.None);
         }
 
@@ -212,7 +219,8 @@ public sealed class ConcurrencyTests
         var owner = Guid.NewGuid();
         var range = (await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), owner, options.Lease, CancellationToken.None))!;
         await using var lease = RangeLease.Start(ledger.Database, range.Id, owner, options.Lease, CancellationToken.None);
-        var work = (await services.Freezer.AggregateAsync(range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
+        var work = (await services.Freezer.AggregateAsync(
+            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
         foreach (var part in work.Range.Frozen!.Parts.Take(mergeParts))
         {
             Assert.True(await PartMerge.MergeAsync(ledger.Database, range.Id, part, work.Users, options.MergeBatchRows, CancellationToken.None));
@@ -224,9 +232,10 @@ public sealed class ConcurrencyTests
     private static async Task<LedgerSource> ResolveAsync(LedgerFixture ledger, FileSourceReader reader)
     {
         var lengths = await ledger.Sources.KnownLengthsAsync(reader.ReadEnd(), CancellationToken.None);
-        var digests = FileDigests.Compute(reader, lengths.Append(reader.ReadEnd()), _ => { }, CancellationToken.None);
+        var digests = FileDigests.Compute(reader, lengths.Append(reader.ReadEnd()), CancellationToken.None);
         return (await ledger.Sources.ResolveFileAsync(Guid.NewGuid(), reader.Name, digests, CancellationToken.None)).Sources[0];
     }
 
-    private static Task<long> DeadlocksAsync(LedgerFixture ledger) => ledger.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");
+    private static Task<long> DeadlocksAsync(LedgerFixture ledger) =>
+        ledger.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");
 }

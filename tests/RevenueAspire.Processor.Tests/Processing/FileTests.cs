@@ -219,7 +219,8 @@ public sealed class FileTests
     public async Task Event_types_of_the_settings_count_by_their_sign()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var path = ledger.Write("gifts.jsonl", "{\"userId\":\"a\",\"name\":\"gift\",\"value\":-7}\n{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n"u8.ToArray());
+        var path = ledger.Write(
+            "gifts.jsonl", "{\"userId\":\"a\",\"name\":\"gift\",\"value\":-7}\n{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n"u8.ToArray());
         var outcome = await ledger.ProcessAsync(path, types: EventTypes.Create([new("gift", -1)]));
         Assert.Equal((1L, 1L), (outcome.Events, outcome.Rejected));
         Assert.Equal(7, (await ledger.BalancesAsync())["a"]);

@@ -18,7 +18,8 @@ public sealed class LockTests
             var path = ledger.Write($"{index}.jsonl", file.Bytes);
             return Task.Run(() => ledger.ProcessAsync(path, new ProcessorOptions { RangeBytes = 150_000, MergeBatchRows = BatchRows }));
         }));
-        await using var watching = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
+        await using var watching =
+            new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
         await watching.OpenAsync();
         var looks = 0;
         for (; !processing.IsCompleted; looks++)
@@ -36,6 +37,7 @@ public sealed class LockTests
         await processing;
         Assert.True(looks > 0);
         await ledger.AssertBalancesAsync(files);
-        Assert.InRange(await ledger.ScalarAsync<long>("select max(written) from (select count(*) as written from users_revenue group by xmin) as transactions"), 1, BatchRows);
+        Assert.InRange(await ledger.ScalarAsync<long>("select max(written) from (select count(*) as written from users_revenue group by xmin) as transactions"),
+            1, BatchRows);
     }
 }

@@ -52,10 +52,13 @@ internal sealed class LedgerFixture : TestDatabase
         LeaseSeconds = 2,
     };
 
-    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null, Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
+    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null,
+        Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
     {
         var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
-        return new ApplyServices(database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(Meters), logger ?? NullLogger<ApplyServices>.Instance);
+        var metrics = new ProcessorMetrics(Meters.Create(ProcessorMetrics.MeterName));
+        return new ApplyServices(
+            database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), metrics, logger ?? NullLogger<ApplyServices>.Instance);
     }
 
     public string Write(string name, byte[] bytes)
@@ -65,7 +68,8 @@ internal sealed class LedgerFixture : TestDatabase
         return path;
     }
 
-    public async Task<ProcessOutcome> ProcessAsync(string path, ProcessorOptions? options = null, bool again = false, EventTypes? types = null, CancellationToken cancellationToken = default)
+    public async Task<ProcessOutcome> ProcessAsync(
+        string path, ProcessorOptions? options = null, bool again = false, EventTypes? types = null, CancellationToken cancellationToken = default)
     {
         var services = Services(options, types);
         using var file = FileSourceReader.Open(path, services.Options.MaxLineBytes);
@@ -73,10 +77,12 @@ internal sealed class LedgerFixture : TestDatabase
     }
 
     /// <summary>Verifies; totals of sources must be right unless told otherwise.</summary>
-    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
+    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(
+        ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
     {
         var differences = new List<LedgerDifference>();
-        var result = await new LedgerVerifier(Database, types ?? EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(differences.Add, CancellationToken.None);
+        var result = await new LedgerVerifier(Database, types ?? EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(
+            differences.Add, CancellationToken.None);
         Assert.True(totalsDiffer == result.Totals.Count > 0, $"{string.Join("; ", result.Totals)}, {Seed.Hint}");
         return (result, differences);
     }

@@ -66,7 +66,8 @@ public sealed class VerifySearchTests
         }
 
         await using var run = await ServiceProcess.RunAsync(
-            "RevenueAspire.Processor", ["process", given], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString }, redirections: $"<'{path}'");
+            "RevenueAspire.Processor", ["process", given], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString },
+            redirections: $"<'{path}'");
         Assert.Contains("already counted", run.Output, StringComparison.Ordinal);
         Assert.Equal(path, await ledger.ScalarAsync<string>("select name from event_source"));
         Assert.Equal(path, await ledger.ScalarAsync<string>("select string_agg(path, ' ') from event_source_path"));
@@ -83,7 +84,8 @@ public sealed class VerifySearchTests
         var moved = ledger.Folder.File("archive/x");
         await File.WriteAllBytesAsync(moved, Gzip.Compress(new EventFile().Add("a", 1).Bytes));
         File.Delete(path);
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString, ["Data__Directory"] = ledger.Folder.Path };
+        var environment =
+            new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString, ["Data__Directory"] = ledger.Folder.Path };
         foreach (var (code, place) in ((int, string?)[])[(1, null), (0, moved), (0, ledger.Folder.File("archive")), (1, ledger.Folder.File("nowhere"))])
         {
             await using var run = await ServiceProcess.RunAsync("RevenueAspire.Processor", place is null ? ["verify"] : ["verify", place], environment);

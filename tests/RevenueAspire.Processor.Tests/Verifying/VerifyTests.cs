@@ -33,7 +33,8 @@ public sealed class VerifyTests
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("equal", 1).Add("changed", 5).Add("lost", 7).Bytes));
         await using (var change = ledger.Database.CreateCommand(
-            "update users_revenue set revenue = 1e30 where user_id = 'changed'; delete from users_revenue where user_id = 'lost'; insert into users_revenue values ('invented', 3)"))
+            "update users_revenue set revenue = 1e30 where user_id = 'changed'; delete from users_revenue where user_id = 'lost'; insert into users_revenue "
+                + "values ('invented', 3)"))
         {
             await change.ExecuteNonQueryAsync();
         }
@@ -45,7 +46,8 @@ public sealed class VerifyTests
             Assert.Equal(
                 ["changed 1000000000000000000000000000000 5", "invented 3 -", "lost - 7"],
                 differences.Select(difference => string.Create(CultureInfo.InvariantCulture,
-                    $"{Encoding.UTF8.GetString(difference.UserId)} {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "-"} {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "-"}")).Order(StringComparer.Ordinal));
+                    $"{Encoding.UTF8.GetString(difference.UserId)} {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "-"} "
+                        + $"{difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "-"}")).Order(StringComparer.Ordinal));
         }
     }
 

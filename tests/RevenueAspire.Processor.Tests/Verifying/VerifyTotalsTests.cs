@@ -25,7 +25,8 @@ public sealed class VerifyTotalsTests
             var (result, differences) = await ledger.VerifyAsync(options, totalsDiffer: true);
             Assert.Empty(differences);
             var wrong = Assert.Single(result.Totals);
-            Assert.Equal((path, 2, 0L, (long)file.Bytes.Length, total, wrong.Events + 1), (wrong.Source, wrong.Generation, wrong.From, wrong.Through, wrong.Counter, wrong.Table));
+            Assert.Equal((path, 2, 0L, (long)file.Bytes.Length, total, wrong.Events + 1),
+                (wrong.Source, wrong.Generation, wrong.From, wrong.Through, wrong.Counter, wrong.Table));
         }
     }
 

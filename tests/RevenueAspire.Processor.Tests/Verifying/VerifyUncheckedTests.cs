@@ -15,7 +15,8 @@ public sealed class VerifyUncheckedTests
         var (result, differences) = await ledger.VerifyAsync();
         Assert.Empty(differences);
         Assert.Equal((1, 2L, false), (result.ExitCode, result.Unchecked!.Users, result.Unchecked.Contradicts));
-        Assert.Equal([SourceState.NotChecked, SourceState.Equal], result.Reports.OrderBy(report => report.Name, StringComparer.Ordinal).Select(report => report.State));
+        Assert.Equal(
+            [SourceState.NotChecked, SourceState.Equal], result.Reports.OrderBy(report => report.Name, StringComparer.Ordinal).Select(report => report.State));
     }
 
     [Theory]
@@ -38,10 +39,12 @@ public sealed class VerifyUncheckedTests
             Assert.Contains("missing.jsonl: no such file", Assert.Single(result.Unread), StringComparison.Ordinal);
         }
 
-        await using var run = await ServiceProcess.RunAsync("RevenueAspire.Processor", ["verify", "--json"], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString });
+        await using var run = await ServiceProcess.RunAsync(
+            "RevenueAspire.Processor", ["verify", "--json"], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString });
         Assert.Equal(3, run.ExitCode);
         using var json = JsonDocument.Parse(Assert.Single(run.StandardOutput));
-        Assert.Equal(["equal", "not checked"], json.RootElement.GetProperty("results").EnumerateArray().Select(source => source.GetProperty("result").GetString()).Order());
+        Assert.Equal(["equal", "not checked"],
+            json.RootElement.GetProperty("results").EnumerateArray().Select(source => source.GetProperty("result").GetString()).Order());
     }
 
     [Fact]
