@@ -11,9 +11,9 @@ internal static partial class PostgresLogMessages
     [LoggerMessage(1105, LogLevel.Warning, "{Name}: the log could not be closed at the end: {Reason}")]
     public static partial void NotClosed(ILogger logger, string name, string reason);
 
-    [LoggerMessage(1110, LogLevel.Information, "Log {LogId} of a process that has ended is folded: {Rows} rows less.")]
-    public static partial void Folded(ILogger logger, Guid logId, int rows);
+    [LoggerMessage(1110, LogLevel.Information, "Log {LogId} of a process that has ended is compacted: {Rows} rows less.")]
+    public static partial void Compacted(ILogger logger, Guid logId, int rows);
 
     [LoggerMessage(1111, LogLevel.Warning, "Logs in Postgres: {Reason}")]
-    public static partial void NotFolded(ILogger logger, string reason);
+    public static partial void NotCompacted(ILogger logger, string reason);
 }

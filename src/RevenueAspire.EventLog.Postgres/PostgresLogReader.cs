@@ -98,7 +98,7 @@ public sealed class PostgresLogReader : ILogReader
     {
         lock (_gate)
         {
-            return Ask(connection =>
+            return Query(connection =>
             {
                 var (first, end, hasStandbys) = FindBounds(connection);
                 if (end > _end && hasStandbys && _snapshot is null && !IsConfirmed(connection))
@@ -210,7 +210,7 @@ public sealed class PostgresLogReader : ILogReader
     }
 
     /// <summary>Reads the batch that an offset lies in, and the ones behind it; null when the database has none there.</summary>
-    private StoredBatch? Load(long offset, long to) => Ask(connection =>
+    private StoredBatch? Load(long offset, long to) => Query(connection =>
     {
         using var command = new NpgsqlCommand(
             $"""
@@ -239,7 +239,7 @@ public sealed class PostgresLogReader : ILogReader
         return found;
     });
 
-    private long NextAfter(long offset) => Ask(connection =>
+    private long NextAfter(long offset) => Query(connection =>
     {
         using var command = new NpgsqlCommand("select min(from_offset) from event_log_batch where log_id = $1 and from_offset > $2", connection)
         {
@@ -251,17 +251,17 @@ public sealed class PostgresLogReader : ILogReader
     private static StoredBatch ReadBatch(NpgsqlDataReader rows) =>
         StoredBatch.Unpack(rows.GetInt64(0), rows.GetInt64(1), (BatchEncoding)rows.GetInt16(2), (uint)rows.GetInt64(3), rows.GetFieldValue<byte[]>(4));
 
-    private T Ask<T>(Func<NpgsqlConnection, T> ask)
+    private T Query<T>(Func<NpgsqlConnection, T> query)
     {
         try
         {
             if (_snapshot is not null)
             {
-                return ask(_snapshot);
+                return query(_snapshot);
             }
 
             using var connection = _database!.OpenConnection();
-            return ask(connection);
+            return query(connection);
         }
         catch (Exception exception) when (PostgresLogErrors.IsOfDatabase(exception))
         {

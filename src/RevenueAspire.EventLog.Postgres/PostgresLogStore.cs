@@ -13,7 +13,7 @@ namespace RevenueAspire.EventLog.Postgres;
 public sealed class PostgresLogStore : ILogStore
 {
     /// <summary>How long an append in doubt waits for the next session to read it back, long before clients stop waiting.</summary>
-    private static readonly TimeSpan DefaultDoubtPatience = TimeSpan.FromSeconds(3);
+    private static readonly TimeSpan DefaultInDoubtTimeout = TimeSpan.FromSeconds(3);
 
     /// <summary>A row of a key that another process wrote and took back comes to rest soon.</summary>
     private const int MaxKeyRounds = 20;
@@ -24,7 +24,6 @@ public sealed class PostgresLogStore : ILogStore
     private readonly NpgsqlDataSource _database;
     private readonly ILogger<PostgresLogStore> _logger;
     private readonly CommitWait _commitWait;
-    private readonly PostgresLogCaretaker _caretaker;
 
     private readonly Lock _gate = new();
     private (Guid LogId, long DurableMark) _position;
@@ -35,15 +34,15 @@ public sealed class PostgresLogStore : ILogStore
     private Guid? _memoryId;
     private readonly SessionUpkeep _upkeep;
 
-    /// <summary>Where the commit that is in doubt would end, and since when; null when none is.</summary>
-    private (long End, long Since)? _doubt;
+    /// <summary>Where the commit that is in doubt would end; null when none is.</summary>
+    private long? _inDoubtEnd;
 
-    private PostgresLogStore(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresLogStore> logger, TimeSpan aliveInterval, TimeSpan doubtPatience)
+    private PostgresLogStore(NpgsqlDataSource database, EventLogOptions options, ILogger<PostgresLogStore> logger, TimeSpan aliveInterval, TimeSpan inDoubtTimeout)
     {
-        (_database, _logger, DoubtPatience) = (database, logger, doubtPatience);
+        (_database, _logger, InDoubtTimeout) = (database, logger, inDoubtTimeout);
         _upkeep = new SessionUpkeep(aliveInterval);
-        _commitWait = new CommitWait(database, doubtPatience);
-        _caretaker = new PostgresLogCaretaker(database, options, logger);
+        _commitWait = new CommitWait(database, inDoubtTimeout);
+        Retention = new PostgresLogRetention(database, options, logger);
         var place = new NpgsqlConnectionStringBuilder(database.ConnectionString);
         Name = $"Postgres {place.Host}:{place.Port}/{place.Database}";
     }
@@ -62,10 +61,10 @@ public sealed class PostgresLogStore : ILogStore
     public TimeSpan OpeningFsync { get; private set; }
 
     /// <inheritdoc/>
-    public TimeSpan RemovalInterval => TimeSpan.FromSeconds(20);
+    public ILogRetention Retention { get; }
 
     /// <inheritdoc/>
-    public TimeSpan DoubtPatience { get; }
+    public TimeSpan InDoubtTimeout { get; }
 
     string? ILogStore.OpeningError => "the database has not been reached yet";
 
@@ -98,11 +97,11 @@ public sealed class PostgresLogStore : ILogStore
         StartWriter(database, options, loggers, LogSession.Alive / 3);
 
     /// <summary>The same, with another time between two signs of life, and another one after which an append in doubt no longer waits.</summary>
-    internal static EventLogWriter StartWriter(NpgsqlDataSource database, EventLogOptions options, ILoggerFactory loggers, TimeSpan aliveInterval, TimeSpan? doubtPatience = null)
+    internal static EventLogWriter StartWriter(NpgsqlDataSource database, EventLogOptions options, ILoggerFactory loggers, TimeSpan aliveInterval, TimeSpan? inDoubtTimeout = null)
     {
         ArgumentNullException.ThrowIfNull(database);
         ArgumentNullException.ThrowIfNull(options);
-        var store = new PostgresLogStore(database, options, loggers.CreateLogger<PostgresLogStore>(), aliveInterval, doubtPatience ?? DefaultDoubtPatience);
+        var store = new PostgresLogStore(database, options, loggers.CreateLogger<PostgresLogStore>(), aliveInterval, inDoubtTimeout ?? DefaultInDoubtTimeout);
         return new EventLogWriter(store, options, loggers.CreateLogger<EventLogWriter>()).Start();
     }
 
@@ -125,7 +124,7 @@ public sealed class PostgresLogStore : ILogStore
             {
                 var started = Stopwatch.GetTimestamp();
                 var batch = Batch.Render(_session!.LogId, _session.End, groups);
-                _doubt = (batch.To, started);
+                _inDoubtEnd = batch.To;
                 CommitOutcome outcome;
                 try
                 {
@@ -134,11 +133,11 @@ public sealed class PostgresLogStore : ILogStore
                 catch (Exception exception) when (PostgresLogErrors.IsKnownKey(exception) && round < MaxKeyRounds)
                 {
                     // Another process has just written one of the keys: the next round sees it.
-                    _doubt = null;
+                    _inDoubtEnd = null;
                     continue;
                 }
 
-                _doubt = null;
+                _inDoubtEnd = null;
                 if (!outcome.Moved)
                 {
                     // Without a known key this process was taken for dead, and its log was closed or taken over. Nothing of the commit is written.
@@ -160,8 +159,8 @@ public sealed class PostgresLogStore : ILogStore
         }
         catch (Exception exception)
         {
-            var isUndone = _doubt is null || PostgresLogErrors.IsRefusal(exception);
-            _doubt = isUndone ? null : (_doubt!.Value.End, Stopwatch.GetTimestamp());
+            var isUndone = _inDoubtEnd is null || PostgresLogErrors.IsRefusal(exception);
+            _inDoubtEnd = isUndone ? null : _inDoubtEnd;
             _session = exception is CommitAbandonedException ? null : _session;
             Drop(exception);
             throw new CommitException(exception, needsRecovery: true, isUndone);
@@ -169,14 +168,14 @@ public sealed class PostgresLogStore : ILogStore
     }
 
     /// <summary>Connects, and settles what the last session left in doubt: from then on it is either in the log, or can never come into it.</summary>
-    Doubt ILogStore.Recover(ICommitObserver observer, CancellationToken stop)
+    InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         LogSession? session = null;
         try
         {
             // A take-over waits for locks and for replication, up to the time-out of a command: appends in doubt do not wait that long with it.
             var opening = LogSession.OpenAsync(_database, _logId, $"{Environment.MachineName}:{Environment.ProcessId}", stop);
-            if (_doubt is { } doubt && !CommitWait.EndsWithin(opening, DoubtPatience - Stopwatch.GetElapsedTime(doubt.Since)))
+            if (_inDoubtEnd is not null && !CommitWait.EndsWithin(opening, timeLeft))
             {
                 observer.Overdue(WriterState.Failed, "the connection to the database broke during the commit, and the outcome cannot be read yet");
             }
@@ -284,20 +283,7 @@ public sealed class PostgresLogStore : ILogStore
         }
     }
 
-    async Task ILogStore.RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await _caretaker.TidyAsync(findApplied, cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception exception)
-        {
-            DatabaseErrors.DropConnections(_database, exception);
-            throw;
-        }
-    }
-
-    private Doubt Settle(LogSession session, long? endFound, CancellationToken stop)
+    private InDoubtOutcome Settle(LogSession session, long? endFound, CancellationToken stop)
     {
         var memory = session.ReadMemoryAsync(stop).GetAwaiter().GetResult();
         var position = Position;
@@ -305,19 +291,19 @@ public sealed class PostgresLogStore : ILogStore
         // A log without an event is removed when its process shows no sign of life for a while. In the same database a missing log can mean nothing else when nothing of it was acknowledged.
         var wasRemoved = endFound is null && position.DurableMark == 0 && memory.Id == _memoryId;
         var found = wasRemoved ? 0 : endFound;
-        var doubt = _doubt is null || found is not null ? Doubt.NotAppended : Doubt.Unknown;
-        if (_doubt is { } commit && found == commit.End)
+        var outcome = _inDoubtEnd is null || found is not null ? InDoubtOutcome.NotAppended : InDoubtOutcome.Unknown;
+        if (_inDoubtEnd is { } end && found == end)
         {
-            doubt = Doubt.Appended;
-            position = Position = (position.LogId, commit.End);
+            outcome = InDoubtOutcome.Appended;
+            position = Position = (position.LogId, end);
         }
-        else if (doubt == Doubt.Unknown || (_doubt is null && _logId is not null && found != position.DurableMark))
+        else if (outcome == InDoubtOutcome.Unknown || (_inDoubtEnd is null && _logId is not null && found != position.DurableMark))
         {
             // The database that may have it is no longer this one.
             PostgresLogMessages.Replaced(_logger, Name, position.LogId);
         }
 
-        _doubt = null;
+        _inDoubtEnd = null;
         if (session.LogId == _logId && session.End != position.DurableMark)
         {
             // An older state of the database was restored: receipts already given name offsets that would be given again. Another log gives other receipts.
@@ -333,7 +319,7 @@ public sealed class PostgresLogStore : ILogStore
         _memoryId = memory.Id;
         _upkeep.Begin();
         Position = (session.LogId, session.End);
-        return doubt;
+        return outcome;
     }
 
     private void Drop(Exception cause)

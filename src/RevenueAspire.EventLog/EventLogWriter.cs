@@ -31,8 +31,8 @@ public sealed class EventLogWriter : IAsyncDisposable
     /// <summary>How long the store took to make something durable when the log was opened; zero when it refused.</summary>
     public TimeSpan OpeningFsync => _store.OpeningFsync;
 
-    /// <summary>Between two calls of <see cref="RemoveAppliedAsync"/>.</summary>
-    public TimeSpan RemovalInterval => _store.RemovalInterval;
+    /// <summary>Removes what the ledger has.</summary>
+    public ILogRetention Retention => _store.Retention;
 
     /// <summary>Reads which idempotency keys are remembered now. Its id is empty before the store was reached for the first time.</summary>
     /// <exception cref="IOException">The store cannot be asked at present.</exception>
@@ -86,12 +86,6 @@ public sealed class EventLogWriter : IAsyncDisposable
     /// <exception cref="IOException">The store cannot be read now.</exception>
     public ValueTask<IReadOnlyList<LogExtent>> ListLogsAsync(CancellationToken cancellationToken) => _store.ListAsync(cancellationToken);
 
-    /// <summary>Removes what the ledger has, as far as <see cref="EventLogOptions.Retention"/> allows (rule L10). One call at a time, beside appends and reads.</summary>
-    /// <param name="findApplied">The offset through which the ledger has a log, durably; null when it does not know the log.</param>
-    /// <param name="cancellationToken">Stops between two steps.</param>
-    public Task RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken) =>
-        _store.RemoveAppliedAsync(findApplied, cancellationToken);
-
     /// <summary>Refuses new appends, writes and acknowledges the queued ones, releases the log. Each call waits for the end.</summary>
     public ValueTask DisposeAsync() => _loop.DisposeAsync();
 
@@ -111,3 +105,16 @@ public sealed class EventLogWriter : IAsyncDisposable
     /// <summary>The end of the thread.</summary>
     internal void Close() => _loop.Close();
 }
+
+/// <summary>A log and what is kept of it.</summary>
+/// <param name="LogId">Its id.</param>
+/// <param name="FirstOffset">Retention has removed everything up to this offset.</param>
+/// <param name="End">Its durable mark.</param>
+/// <param name="IsClosed">Whether nothing is appended to it any more.</param>
+public readonly record struct LogExtent(Guid LogId, long FirstOffset, long End, bool IsClosed);
+
+/// <summary>Which idempotency keys are remembered: those of keyed records from a position on, in the order in which they became known.</summary>
+/// <param name="Id">Whose positions these are: they compare only under the same id.</param>
+/// <param name="From">Keys at or behind this position are remembered (0 while none was forgotten).</param>
+/// <param name="Through">Position behind everything that is known so far.</param>
+public readonly record struct KeyMemory(Guid Id, long From, long Through);

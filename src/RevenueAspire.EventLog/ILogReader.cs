@@ -24,3 +24,6 @@ public interface ILogReader : IDisposable
 /// <param name="DamagedThrough">When Count is 0 and this is above the asked offset: the bytes up to here cannot be trusted (checksum) or do not exist (gap); go on there.</param>
 /// <param name="Damage">What is wrong with them, for people; else null.</param>
 public readonly record struct LogRead(int Count, long DamagedThrough, string? Damage);
+
+/// <summary>The log cannot be opened or read; the message is one line for people and names the path.</summary>
+public sealed class EventLogException(string message, Exception? cause = null) : Exception(message, cause);

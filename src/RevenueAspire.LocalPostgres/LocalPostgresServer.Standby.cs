@@ -27,7 +27,7 @@ public sealed partial class LocalPostgresServer
 
     private static async Task<LocalPostgresServer> StartStandbyAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
     {
-        var primary = await PrimaryState.AskAsync(options.StandbyOf!.Port, options.Password, cancellationToken);
+        var primary = await PrimaryState.ReadAsync(options.StandbyOf!.Port, options.Password, cancellationToken);
         var server = await StartAsync(options, primary, cancellationToken);
         if (primary is null || await server.CanFollowAsync(primary, cancellationToken))
         {
@@ -81,7 +81,7 @@ public sealed partial class LocalPostgresServer
             if (exception is NpgsqlException)
             {
                 throw new LocalPostgresException(
-                    $"The standby on {_directory.Path} started, but does not answer: {ServerMessages.Summary(_process.LastLines)}", exception);
+                    $"The standby on {_directory.Path} started, but does not answer: {ServerMessages.Summarize(_process.LastLines)}", exception);
             }
 
             throw;

@@ -161,7 +161,7 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
 
             if (!ServerMessages.IsPortTaken(process.LastLines))
             {
-                throw new LocalPostgresException($"{directory.Installation.Version} did not start on {directory.Path}: {ServerMessages.Summary(process.LastLines)}");
+                throw new LocalPostgresException($"{directory.Installation.Version} did not start on {directory.Path}: {ServerMessages.Summarize(process.LastLines)}");
             }
 
             return mayRetry ? null : throw new LocalPostgresException(DataDirectoryPreparation.PortTaken(port));
@@ -172,7 +172,7 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
             if (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
                 throw new LocalPostgresException(
-                    $"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s, and was stopped: {ServerMessages.Summary(process.LastLines)}", exception);
+                    $"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s, and was stopped: {ServerMessages.Summarize(process.LastLines)}", exception);
             }
 
             if (exception is NpgsqlException)
@@ -244,3 +244,6 @@ public sealed partial class LocalPostgresServer : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }
+
+/// <summary>The server cannot be had; one line for people.</summary>
+public sealed class LocalPostgresException(string message, Exception? cause = null) : Exception(message, cause);

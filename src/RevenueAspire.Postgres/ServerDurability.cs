@@ -12,7 +12,7 @@ namespace RevenueAspire.Postgres;
 public sealed record ServerDurability(string ConfirmedCommit, string DurableCommit, string StandbyNames, IReadOnlyList<string>? Standbys, TimeSpan? OldestWait)
 {
     // Without pg_read_all_stats a role sees that a standby is connected, and nothing else of it.
-    private const string Look =
+    private const string Query =
         $"""
         select {Replication.ConfirmedCommit}, {Replication.DurableCommit}, current_setting('synchronous_standby_names'),
           array(select application_name from pg_stat_replication where sync_state in ('sync', 'quorum') order by application_name),
@@ -32,7 +32,7 @@ public sealed record ServerDurability(string ConfirmedCommit, string DurableComm
     public static async Task<ServerDurability> ReadAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
-        await using var command = database.CreateCommand(Look);
+        await using var command = database.CreateCommand(Query);
         await using var row = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         await row.ReadAsync(cancellationToken).ConfigureAwait(false);
         return new ServerDurability(

@@ -6,7 +6,7 @@ namespace RevenueAspire.Postgres;
 /// <remarks>Give <see cref="Run"/> and <see cref="RunAsync"/> to a data source as its initializer.</remarks>
 public static class SessionCheck
 {
-    private const string Look =
+    private const string Query =
         """
         select pg_backend_pid(), current_schema() is not null, current_setting('search_path'),
           current_setting('default_transaction_isolation'), current_setting('default_transaction_read_only')
@@ -19,15 +19,15 @@ public static class SessionCheck
     public static void Run(NpgsqlConnection connection)
     {
         CheckReported(connection);
-        using var look = new NpgsqlCommand(Look, connection);
-        Seen seen;
-        using (var row = look.ExecuteReader())
+        using var query = new NpgsqlCommand(Query, connection);
+        Settings settings;
+        using (var row = query.ExecuteReader())
         {
             row.Read();
-            seen = Read(row);
+            settings = Read(row);
         }
 
-        if (Check(connection, seen))
+        if (Check(connection, settings))
         {
             using var source = SourceOf(connection);
             CheckReadOnly(source.ExecuteScalar() as string);
@@ -38,24 +38,24 @@ public static class SessionCheck
     public static async Task RunAsync(NpgsqlConnection connection)
     {
         CheckReported(connection);
-        await using var look = new NpgsqlCommand(Look, connection);
-        Seen seen;
-        await using (var row = await look.ExecuteReaderAsync().ConfigureAwait(false))
+        await using var query = new NpgsqlCommand(Query, connection);
+        Settings settings;
+        await using (var row = await query.ExecuteReaderAsync().ConfigureAwait(false))
         {
             await row.ReadAsync().ConfigureAwait(false);
-            seen = Read(row);
+            settings = Read(row);
         }
 
-        if (Check(connection, seen))
+        if (Check(connection, settings))
         {
             await using var source = SourceOf(connection);
             CheckReadOnly(await source.ExecuteScalarAsync().ConfigureAwait(false) as string);
         }
     }
 
-    private readonly record struct Seen(int ProcessId, bool HasSchema, string SearchPath, string Isolation, bool IsReadOnly);
+    private readonly record struct Settings(int ProcessId, bool HasSchema, string SearchPath, string Isolation, bool IsReadOnly);
 
-    private static Seen Read(NpgsqlDataReader row) => new(row.GetInt32(0), row.GetBoolean(1), row.GetString(2), row.GetString(3), row.GetString(4) == "on");
+    private static Settings Read(NpgsqlDataReader row) => new(row.GetInt32(0), row.GetBoolean(1), row.GetString(2), row.GetString(3), row.GetString(4) == "on");
 
     /// <summary>The server reports these by itself when a session starts.</summary>
     private static void CheckReported(NpgsqlConnection connection)
@@ -76,21 +76,21 @@ public static class SessionCheck
     }
 
     /// <summary>Returns whether the session is read-only, so that the cause must be asked for.</summary>
-    private static bool Check(NpgsqlConnection connection, Seen seen)
+    private static bool Check(NpgsqlConnection connection, Settings settings)
     {
-        if (seen.ProcessId != connection.ProcessID)
+        if (settings.ProcessId != connection.ProcessID)
         {
             NamedStatements.AddPooler(connection);
         }
 
-        if (!seen.HasSchema)
+        if (!settings.HasSchema)
         {
             throw new SessionSettingException(
-                $"no schema of the search path exists, or the role may not use it (search_path is {seen.SearchPath}): create it, or correct {Places("Search Path", "search_path")}");
+                $"no schema of the search path exists, or the role may not use it (search_path is {settings.SearchPath}): create it, or correct {Places("Search Path", "search_path")}");
         }
 
         // Compare-and-set and the lock of the files rely on it: a statement must see what was committed before it.
-        return seen.Isolation == "read committed" ? seen.IsReadOnly : throw Refusal("default_transaction_isolation", seen.Isolation, "read committed");
+        return settings.Isolation == "read committed" ? settings.IsReadOnly : throw Refusal("default_transaction_isolation", settings.Isolation, "read committed");
     }
 
     private static NpgsqlCommand SourceOf(NpgsqlConnection connection) => new(Source, connection) { Parameters = { new() { Value = "default_transaction_read_only" } } };
@@ -109,3 +109,6 @@ public static class SessionCheck
 
     private static string Places(string keyword, string name) => $"{keyword} in ConnectionStrings:revenuedb, PGOPTIONS, or {name} of the role, the database or the server";
 }
+
+/// <summary>A new session has a setting with which this program would write or read wrong data. The message is one line and names the setting and its place.</summary>
+public sealed class SessionSettingException(string message) : NpgsqlException(message);

@@ -34,20 +34,16 @@ internal static class Composition
         return builder.Build();
     }
 
-    /// <summary>What a command needs: the same settings, warnings on standard error, nothing on standard output. No host: to build one takes longer than a small file.</summary>
+    /// <summary>The services of a command: the same settings, warnings on standard error, and nothing on standard output.</summary>
+    /// <remarks>Without a host. Measured with <c>process --dry-run</c> on 200 lines, 10 runs each: 68 ms, 103 ms with an empty host, 128 ms with the service's host.</remarks>
     /// <exception cref="UserErrorException">A setting of the wrong type.</exception>
-    /// <exception cref="OptionsValidationException">A value that cannot be.</exception>
+    /// <exception cref="OptionsValidationException">An invalid value.</exception>
     public static CommandServices BuildCommand()
     {
         var configuration = ReadConfiguration();
         var (options, types) = ReadSettings(configuration);
         return new CommandServices(options, types, () => configuration.BuildRevenueDatabase(ApplicationName));
     }
-
-    /// <summary>What a dry run needs: the same settings, and nothing else. A host would take longer to build than a file of a hundred megabytes to read.</summary>
-    /// <exception cref="UserErrorException">A setting of the wrong type.</exception>
-    /// <exception cref="OptionsValidationException">A value that cannot be.</exception>
-    public static (ProcessorOptions Options, EventTypes Types) ReadSettings() => ReadSettings(ReadConfiguration());
 
     private static (ProcessorOptions Options, EventTypes Types) ReadSettings(IConfiguration configuration)
     {
@@ -57,11 +53,19 @@ internal static class Composition
         // The defaults are valid: to bind and check them would only cost time.
         if (section.Exists())
         {
-            Bind(() => section.Bind(options));
-            var result = new ProcessorOptionsValidator().Validate(null, options);
-            if (result.Failed)
+            try
             {
-                throw new OptionsValidationException(Options.DefaultName, typeof(ProcessorOptions), result.Failures);
+                section.Bind(options);
+            }
+            catch (InvalidOperationException exception)
+            {
+                // The binder's message names the setting.
+                throw new UserErrorException($"Settings of the processor: {exception.Message}", exception);
+            }
+
+            if (options.FindProblems() is { Count: > 0 } problems)
+            {
+                throw new OptionsValidationException(Options.DefaultName, typeof(ProcessorOptions), problems);
             }
         }
 
@@ -103,37 +107,14 @@ internal static class Composition
         }
     }
 
-    /// <summary>The settings, or an error for people where one has the wrong type: the binder's message names it.</summary>
-    private static ProcessorOptions ReadOptions(IServiceProvider services)
-    {
-        ProcessorOptions? options = null;
-        Bind(() => options = services.GetRequiredService<IOptions<ProcessorOptions>>().Value);
-        return options!;
-    }
-
-    private static void Bind(Action bind)
-    {
-        try
-        {
-            bind();
-        }
-        catch (InvalidOperationException exception)
-        {
-            throw new UserErrorException($"Settings of the processor: {exception.Message}", exception);
-        }
-    }
-
     private static void AddProcessor(this HostApplicationBuilder builder)
     {
         builder.AddRevenueDatabase();
-        builder.Services.AddOptions<ProcessorOptions>().BindConfiguration(ProcessorOptions.Section).ValidateOnStart();
-        builder.Services.AddSingleton<IValidateOptions<ProcessorOptions>, ProcessorOptionsValidator>();
-        builder.Services.AddSingleton(ReadOptions);
-        builder.Services.AddSingleton(ReadEventTypes(builder.Configuration));
+        var (options, types) = ReadSettings(builder.Configuration);
+        builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(types);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton<ProcessorMetrics>();
-        builder.Services.AddSingleton<SourceRegistry>();
-        builder.Services.AddSingleton<RangeStore>();
         builder.Services.AddSingleton(services => new DatabaseRetry(limit: null, TimeProvider.System, services.GetRequiredService<ILogger<DatabaseRetry>>(), services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<ApplyServices>();
     }

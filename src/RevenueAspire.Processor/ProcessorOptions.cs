@@ -59,4 +59,13 @@ public sealed class ProcessorOptions
     internal int WorkerCount => Workers > 0 ? Workers : Math.Clamp(Environment.ProcessorCount, 1, 8);
 
     internal TimeSpan Lease => TimeSpan.FromSeconds(LeaseSeconds);
+
+    /// <summary>Checks the data annotations.</summary>
+    /// <returns>One line per invalid setting, which it names as the user writes it: <c>Processor:RangeBytes</c>.</returns>
+    internal IReadOnlyList<string> FindProblems()
+    {
+        var results = new List<ValidationResult>();
+        Validator.TryValidateObject(this, new ValidationContext(this), results, validateAllProperties: true);
+        return [.. from result in results from member in result.MemberNames.DefaultIfEmpty("") select $"{Section}:{member}: {result.ErrorMessage}"];
+    }
 }

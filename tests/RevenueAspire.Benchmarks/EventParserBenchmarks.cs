@@ -9,6 +9,7 @@ using BenchmarkDotNet.Order;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using RevenueAspire.Events;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks;
 
@@ -54,16 +55,14 @@ public partial class EventParserBenchmarks
         var text = new StringBuilder();
         while (text.Length < TotalBytes)
         {
-            var user = random.Next(1_000_000);
-            var name = random.NextDouble() < 0.6 ? "add_revenue" : "subtract_revenue";
-            var value = random.Next(1000);
+            var (user, name, value) = RevenueEvent.Plain(random, EventLines.Users);
             text.Append(Lines switch
             {
-                Form.Spaced => $"{{ \"userId\": \"user{user}\", \"name\": \"{name}\", \"value\": {value} }}\n",
-                Form.Record => $"{{\"userId\":\"user{user}\",\"name\":\"{name}\",\"value\":{value},\"timestamp\":\"2026-01-31T12:34:56.789Z\"}}\n",
-                Form.OtherOrder => $"{{\"name\":\"{name}\",\"userId\":\"user{user}\",\"value\":{value}}}\n",
-                Form.Escaped => $"{{\"userId\":\"us\\u00e9r{user}\",\"name\":\"{name}\",\"value\":{value}}}\n",
-                _ => $"{{\"userId\":\"user{user}\",\"name\":\"{name}\",\"value\":{value}}}\n",
+                Form.Spaced => $"{{ \"userId\": \"{user}\", \"name\": \"{name}\", \"value\": {value} }}\n",
+                Form.Record => $"{{\"userId\":\"{user}\",\"name\":\"{name}\",\"value\":{value},\"timestamp\":\"2026-01-31T12:34:56.789Z\"}}\n",
+                Form.OtherOrder => $"{{\"name\":\"{name}\",\"userId\":\"{user}\",\"value\":{value}}}\n",
+                Form.Escaped => $"{{\"userId\":\"us\\u00e9r{user[4..]}\",\"name\":\"{name}\",\"value\":{value}}}\n",
+                _ => $"{{\"userId\":\"{user}\",\"name\":\"{name}\",\"value\":{value}}}\n",
             });
         }
 

@@ -70,7 +70,7 @@ public sealed class AppendTests
         Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "a")).Status);
         Assert.All(await PostgresLogs.ListAsync(database.Database, CancellationToken.None), closed => Assert.True(closed.IsClosed));
         await database.ExecuteAsync("update event_log set alive_until = now() - interval '2 minutes'");
-        Assert.Equal(0, await PostgresLogCare.CloseEndedAsync(database.Database, CancellationToken.None));
+        Assert.Equal(0, await PostgresLogRetention.CloseEndedAsync(database.Database, CancellationToken.None));
         var only = Assert.Single(await PostgresLogs.ListAsync(database.Database, CancellationToken.None));
         Assert.True(only.IsClosed);
         Assert.Equal(100, (await database.CountByUserAsync())["a"]);

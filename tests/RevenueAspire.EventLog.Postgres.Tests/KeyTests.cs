@@ -69,17 +69,17 @@ public sealed class KeyTests
             await PostgresLog.AppendAsync(log, "a", $"k{i}");
         }
 
-        await PostgresLogCare.ForgetKeysAsync(database.Database, 10, CancellationToken.None);
+        await PostgresLogRetention.ForgetKeysAsync(database.Database, 10, CancellationToken.None);
         var announced = await database.ReadMemoryAsync();
         Assert.Equal(30L, await database.ScalarAsync<long>("select count(*) from event_log_key"));
         Assert.Equal(10L, await database.ScalarAsync<long>($"select count(*) from event_log_key where key_number >= {announced.From}"));
 
         // Any number of processes do it every few seconds, and what one has announced no other one removes at once.
-        await PostgresLogCare.ForgetKeysAsync(database.Database, 5, CancellationToken.None);
+        await PostgresLogRetention.ForgetKeysAsync(database.Database, 5, CancellationToken.None);
         Assert.Equal(announced, await database.ReadMemoryAsync());
         Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "k0")).Status);
         await database.ExecuteAsync("update event_log_memory set announced_at = announced_at - interval '2 minutes'");
-        await PostgresLogCare.ForgetKeysAsync(database.Database, 10, CancellationToken.None);
+        await PostgresLogRetention.ForgetKeysAsync(database.Database, 10, CancellationToken.None);
         Assert.Equal(10L, await database.ScalarAsync<long>("select count(*) from event_log_key"));
         Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "k29")).Status);
         Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "k20")).Status);

@@ -3,10 +3,10 @@ using RevenueAspire.EventLog.Tests.Contract;
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
 /// <summary>The log in Postgres keeps the contract.</summary>
-public sealed class PostgresAppendTests() : AppendContract(new PostgresStand());
+public sealed class PostgresAppendTests() : AppendContract(new PostgresLogFixture());
 
 /// <inheritdoc cref="PostgresAppendTests"/>
-public sealed class PostgresKeyTests() : KeyContract(new PostgresStand());
+public sealed class PostgresKeyTests() : KeyContract(new PostgresLogFixture());
 
 /// <inheritdoc cref="PostgresAppendTests"/>
-public sealed class PostgresReadTests() : ReadContract(new PostgresStand());
+public sealed class PostgresReadTests() : ReadContract(new PostgresLogFixture());

@@ -43,14 +43,14 @@ public sealed class ReaderTests
 
         var whole = database.Read(log.LogId);
         var applied = results[30].Receipt.Offset + 5;
-        Assert.Equal(30, await PostgresLogCare.RemoveAppliedAsync(database.Database, log.LogId, applied, 0, CancellationToken.None));
-        Assert.Equal(0, await PostgresLogCare.RemoveAppliedAsync(database.Database, log.LogId, applied, 0, CancellationToken.None));
+        Assert.Equal(30, await PostgresLogRetention.RemoveBatchesAsync(database.Database, log.LogId, applied, 0, CancellationToken.None));
+        Assert.Equal(0, await PostgresLogRetention.RemoveBatchesAsync(database.Database, log.LogId, applied, 0, CancellationToken.None));
         using var reader = PostgresLogReader.Open(database.Database, log.LogId);
         Assert.Equal(whole[(int)reader.FirstOffset..], database.Read(log.LogId));
         Assert.StartsWith("{\"userId\":\"u30\"", database.Read(log.LogId), StringComparison.Ordinal);
         Assert.Equal(ReceiptLookup.Record, await log.LookUpAsync(results[3].Receipt, CancellationToken.None));
         Assert.Throws<EventLogException>(() => reader.Read(0, new byte[10]));
-        Assert.Equal(0, await PostgresLogCare.RemoveAppliedAsync(database.Database, log.LogId, log.DurableMark, log.DurableMark, CancellationToken.None));
+        Assert.Equal(0, await PostgresLogRetention.RemoveBatchesAsync(database.Database, log.LogId, log.DurableMark, log.DurableMark, CancellationToken.None));
     }
 
     [Fact]
@@ -65,11 +65,11 @@ public sealed class ReaderTests
         }
 
         var (id, end, whole) = (log.LogId, log.DurableMark, database.Read(log.LogId));
-        Assert.Equal(0, await PostgresLogCare.FoldAsync(database.Database, id, end, CancellationToken.None));
+        Assert.Equal(0, await LogCompaction.RunAsync(database.Database, id, end, CancellationToken.None));
         await log.DisposeAsync();
         using var open = PostgresLogReader.Open(database.Database, id);
         Assert.Equal(10, open.Read(0, new byte[10]).Count);
-        Assert.Equal(59, await PostgresLogCare.FoldAsync(database.Database, id, end, CancellationToken.None));
+        Assert.Equal(59, await LogCompaction.RunAsync(database.Database, id, end, CancellationToken.None));
         Assert.Equal(1L, await database.ScalarAsync<long>("select count(*) from event_log_batch"));
         Assert.Equal(whole, database.Read(id));
         var rest = new byte[end - 5];
@@ -89,7 +89,7 @@ public sealed class ReaderTests
         await using var transaction = await connection.BeginTransactionAsync(System.Data.IsolationLevel.RepeatableRead);
         await using var export = new Npgsql.NpgsqlCommand("select pg_export_snapshot()", connection);
         using var reader = PostgresLogReader.OpenSnapshot(database.Database, (string)(await export.ExecuteScalarAsync())!, log.LogId);
-        await PostgresLogCare.RemoveAppliedAsync(database.Database, log.LogId, log.DurableMark, 0, CancellationToken.None);
+        await PostgresLogRetention.RemoveBatchesAsync(database.Database, log.LogId, log.DurableMark, 0, CancellationToken.None);
         await PostgresLog.AppendAsync(log, "b");
         var bytes = new byte[reader.ReadDurableMark()];
         Assert.Equal(bytes.Length, reader.Read(0, bytes).Count);

@@ -14,7 +14,7 @@ public sealed class SessionTests
     public async Task An_append_that_was_read_back_is_answered_though_nothing_else_is_appended()
     {
         await using var database = await PostgresLog.CreateAsync();
-        await using var proxy = Proxy(database);
+        await using var proxy = new FaultProxy(database.ConnectionString);
         await using var through = Through(database, proxy);
         var log = await database.OpenAsync(through: through);
         proxy.AnswersToLose = 1;
@@ -30,9 +30,9 @@ public sealed class SessionTests
     public async Task An_append_in_doubt_does_not_wait_without_end_for_a_database_that_is_away_and_is_settled_when_it_is_back()
     {
         await using var database = await PostgresLog.CreateAsync();
-        await using var proxy = Proxy(database);
+        await using var proxy = new FaultProxy(database.ConnectionString);
         await using var through = Through(database, proxy, "Command Timeout=1;Cancellation Timeout=200;Timeout=1");
-        await using var log = PostgresLogStore.StartWriter(through, new EventLogOptions(), new Complaints(), Soon, doubtPatience: Soon);
+        await using var log = PostgresLogStore.StartWriter(through, new EventLogOptions(), new Complaints(), Soon, inDoubtTimeout: Soon);
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         proxy.HoldFromNextAppend();
         var doubtful = PostgresLog.AppendAsync(log, "a", "key");
@@ -57,7 +57,7 @@ public sealed class SessionTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
-        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMinutes(1), doubtPatience: Soon);
+        await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), complaints, TimeSpan.FromMinutes(1), inDoubtTimeout: Soon);
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
         await PostgresLog.AppendAsync(log, "a", "first");
         await using var other = await database.Database.OpenConnectionAsync();
@@ -139,7 +139,7 @@ public sealed class SessionTests
     public async Task A_stop_does_not_wait_for_a_connection_that_hangs()
     {
         await using var database = await PostgresLog.CreateAsync();
-        await using var proxy = Proxy(database);
+        await using var proxy = new FaultProxy(database.ConnectionString);
         await using var through = Through(database, proxy, "Command Timeout=0;Cancellation Timeout=500;Timeout=3");
         var log = await database.OpenAsync(through: through);
         await PostgresLog.AppendAsync(log, "a");
@@ -238,14 +238,8 @@ public sealed class SessionTests
         Assert.Equal("on,on", await database.ScalarAsync<string>("select string_agg(setting, ',') from seen"));
     }
 
-    private static HoldingProxy Proxy(PostgresLog database)
-    {
-        var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        return new HoldingProxy(server.Host!, server.Port);
-    }
-
-    private static NpgsqlDataSource Through(PostgresLog database, HoldingProxy proxy, string settings = "") =>
-        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString + ";" + settings) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+    private static NpgsqlDataSource Through(PostgresLog database, FaultProxy proxy, string settings = "") =>
+        NpgsqlDataSource.Create(proxy.Through(database.ConnectionString + ";" + settings));
 
     /// <summary>Keeps what is logged as an error or worse.</summary>
     private sealed class Complaints : ILoggerFactory, ILogger

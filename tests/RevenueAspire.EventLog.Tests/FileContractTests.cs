@@ -3,10 +3,10 @@ using RevenueAspire.EventLog.Tests.Contract;
 namespace RevenueAspire.EventLog.Tests;
 
 /// <summary>The log in files keeps the contract.</summary>
-public sealed class FileAppendTests() : AppendContract(new FileStand());
+public sealed class FileAppendTests() : AppendContract(new FileLogFixture());
 
 /// <inheritdoc cref="FileAppendTests"/>
-public sealed class FileKeyTests() : KeyContract(new FileStand());
+public sealed class FileKeyTests() : KeyContract(new FileLogFixture());
 
 /// <inheritdoc cref="FileAppendTests"/>
-public sealed class FileReadTests() : ReadContract(new FileStand());
+public sealed class FileReadTests() : ReadContract(new FileLogFixture());

@@ -160,7 +160,7 @@ internal sealed class ModelSchedule
 
         try
         {
-            History.Add($"retention: {_writer!.Files().RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before {_writer!.Files().FirstOffset} of {_applied}");
+            History.Add($"retention: {_writer!.Files().Retention.RemoveApplied(_applied, retainBytes: 0, comparedBytes: 0)} bytes before {_writer!.Files().FirstOffset} of {_applied}");
         }
         catch (PowerCutException)
         {
@@ -322,9 +322,9 @@ internal sealed class ModelSchedule
 
         using var reader = EventLogReader.Open(Folder, _disk.Running);
         var mark = reader.ReadDurableMark();
-        if (_writer!.Status.State == WriterState.Failed && mark == 0)
+        if (_writer!.Status.State == WriterState.Failed && mark == reader.FirstOffset)
         {
-            // A mark that was torn by a failed write says nothing until recovery has written it again.
+            // A failed write tore the mark. Until recovery writes it again, a new reader may read nothing.
             return;
         }
 

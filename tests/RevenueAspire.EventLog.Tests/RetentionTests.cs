@@ -19,17 +19,17 @@ public sealed class RetentionTests : IDisposable
         await AppendAsync(writer, segments: 10);
         var starts = Starts();
 
-        Assert.Equal(0, writer.Files().RemoveApplied(appliedThrough: 0, retainBytes: 0));
-        Assert.Equal(0, writer.Files().RemoveApplied(writer.DurableMark, retainBytes: writer.DurableMark));
+        Assert.Equal(0, writer.Files().Retention.RemoveApplied(appliedThrough: 0, retainBytes: 0));
+        Assert.Equal(0, writer.Files().Retention.RemoveApplied(writer.DurableMark, retainBytes: writer.DurableMark));
         Assert.Equal(starts, Starts());
 
         // 64 KB before the ledger's position stay, so the segments that end after that do.
-        Assert.Equal(starts[2], writer.Files().RemoveApplied(starts[2] + (64 * 1024) + 1, retainBytes: 0));
+        Assert.Equal(starts[2], writer.Files().Retention.RemoveApplied(starts[2] + (64 * 1024) + 1, retainBytes: 0));
         Assert.Equal(starts[2..], Starts());
         Assert.Equal(starts[2], writer.Files().FirstOffset);
         Assert.Empty(Directory.GetFiles(_directory.Path, LogFiles.Seal(0)));
 
-        writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0);
+        writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0);
         Assert.Equal(starts.Last(start => start <= writer.DurableMark - (64 * 1024)), Starts()[0]);
         using var reader = EventLogReader.Open(_directory.Path);
         Assert.Empty(TestLog.ReadAll(reader).Damage);
@@ -43,7 +43,7 @@ public sealed class RetentionTests : IDisposable
         {
             await TestLog.AppendAsync(writer, TestLog.Single("first", "key-1"));
             await AppendAsync(writer, segments: 10);
-            Assert.Equal(0, writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0));
+            Assert.Equal(0, writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0));
             Assert.Equal(AppendStatus.Repeated, (await TestLog.AppendAsync(writer, TestLog.Single("first", "key-1"))).Status);
 
             await TestLog.AppendAsync(writer, TestLog.Single("second", "key-2"));
@@ -54,10 +54,10 @@ public sealed class RetentionTests : IDisposable
 
         // The window says "keys from behind key-1", which is inside the first segment: it is only removed once the whole of it lies before.
         await using var again = Open(keyWindow: 2);
-        Assert.Equal(0, again.Files().RemoveApplied(long.MaxValue, retainBytes: 0));
+        Assert.Equal(0, again.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0));
         await AppendAsync(again, segments: 5);
         await TestLog.AppendAsync(again, TestLog.Single("fourth", "key-4"));
-        Assert.True(again.Files().RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+        Assert.True(again.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
         Assert.Equal(AppendStatus.Repeated, (await TestLog.AppendAsync(again, TestLog.Single("third", "key-3"))).Status);
     }
 
@@ -73,7 +73,7 @@ public sealed class RetentionTests : IDisposable
 
         // Meanwhile other processors apply what comes, and it is removed behind them.
         await AppendAsync(writer, segments: 10);
-        writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0);
+        writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0);
         Assert.True(Starts()[0] > known, "the segment is still there");
 
         foreach (var start in Starts())
@@ -92,7 +92,7 @@ public sealed class RetentionTests : IDisposable
         {
             await AppendAsync(writer, segments: 10);
             await TestLog.AppendAsync(writer, TestLog.Single("keyed", "key"));
-            Assert.True(writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+            Assert.True(writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
             (keysFrom, firstOffset) = (writer.Files().KeysFrom, writer.Files().FirstOffset);
         }
 
@@ -108,11 +108,11 @@ public sealed class RetentionTests : IDisposable
         await using var writer = Open();
         await AppendAsync(writer, segments: 10);
         var pins = new[] { LogPin.Take(_directory.Path), LogPin.Take(_directory.Path) };
-        Assert.Equal(0, writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0));
+        Assert.Equal(0, writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0));
         pins[0].Dispose();
-        Assert.Equal(0, writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0));
+        Assert.Equal(0, writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0));
         pins[1].Dispose();
-        Assert.True(writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+        Assert.True(writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class RetentionTests : IDisposable
         using var reader = EventLogReader.Open(_directory.Path);
         await AppendAsync(writer, segments: 10);
         TestLog.ReadAll(reader);
-        Assert.True(writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
+        Assert.True(writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0) > 0);
         Assert.NotEmpty(OpenAndRemoved());
 
         await AppendAsync(writer, segments: 2);
@@ -151,7 +151,7 @@ public sealed class RetentionTests : IDisposable
             var finished = false;
             try
             {
-                writer.Files().RemoveApplied(long.MaxValue, retainBytes: 0);
+                writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0);
                 finished = true;
             }
             catch (PowerCutException)

@@ -28,7 +28,7 @@ public sealed class AcceptedLineTests
     public void Spelling_does_not_change_the_event(string line)
     {
         var answer = EveryPath.Judge(line);
-        Assert.Equal(new Answer(ParseOutcome.Event, RejectReason.None, Convert.ToHexString("user1"u8), 98, 1), answer with { Compact = null });
+        Assert.Equal(new ParsedLine(ParseOutcome.Event, RejectReason.None, Convert.ToHexString("user1"u8), 98, 1), answer with { Compact = null });
     }
 
     [Theory]
@@ -91,7 +91,7 @@ public sealed class AcceptedLineTests
     [InlineData(" \t \r")]
     [InlineData("\uFEFF")]
     [InlineData("\uFEFF \r")]
-    public void A_line_of_white_space_is_blank(string line) => Assert.Equal(Answer.Blank, EveryPath.Judge(line) with { Compact = null });
+    public void A_line_of_white_space_is_blank(string line) => Assert.Equal(ParsedLine.Blank, EveryPath.Judge(line) with { Compact = null });
 
     [Fact]
     public void Parsing_a_line_leaves_nothing_for_the_next()
@@ -100,8 +100,8 @@ public sealed class AcceptedLineTests
         var escaped = "{\"userId\":\"\\u0061bc\",\"name\":\"add_revenue\",\"value\":7}"u8.ToArray();
         foreach (var between in new[] { "", "x", "{\"userId\":\"\\u0078xxxxx\",\"name\":\"add_revenue\"}", "{\"userId\":\"zzz\",\"name\":\"add_revenue\",\"value\":1}" })
         {
-            Answer.FromParse(parser, Encoding.UTF8.GetBytes(between));
-            Assert.Equal(Convert.ToHexString("abc"u8), Answer.FromParse(parser, escaped).UserIdHex);
+            ParsedLine.FromParse(parser, Encoding.UTF8.GetBytes(between));
+            Assert.Equal(Convert.ToHexString("abc"u8), ParsedLine.FromParse(parser, escaped).UserIdHex);
         }
     }
 

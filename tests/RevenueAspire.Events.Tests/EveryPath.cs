@@ -9,13 +9,13 @@ internal static class EveryPath
     /// <param name="line">The line.</param>
     /// <param name="types">The known names; the default ones when null.</param>
     /// <param name="which">Where the line comes from, for the message.</param>
-    public static Answer Judge(byte[] line, EventTypes? types = null, string which = "")
+    public static ParsedLine Judge(byte[] line, EventTypes? types = null, string which = "")
     {
         var parser = new EventParser(types ?? EventTypes.Default);
         var expected = Oracle.Judge(line, parser.Types.Signs);
-        var parsed = Answer.FromParse(parser, line);
-        var general = Answer.FromGeneralPath(parser, line);
-        var compact = Answer.FromCompact(parser, line);
+        var parsed = ParsedLine.FromParse(parser, line);
+        var general = ParsedLine.FromGeneralPath(parser, line);
+        var compact = ParsedLine.FromCompact(parser, line);
         if (expected with { Compact = null } != general || parsed != general || expected != compact)
         {
             Assert.Fail($"general path: {general}\nParse:        {parsed}\nParseAndCompact: {compact}\noracle:       {expected}\n{which}: {Show(line)}");
@@ -26,17 +26,17 @@ internal static class EveryPath
         {
             var again = Encoding.Latin1.GetBytes(compact.Compact + "}");
             Assert.False(again.AsSpan().ContainsAny("\r\n"u8), $"The compact form holds a raw newline. {which}: {Show(line)}");
-            Assert.True(Answer.FromCompact(parser, again) == compact, $"The compact form is not its own compact form, or another event. {which}: {Show(line)}");
-            Assert.True(Answer.FromGeneralPath(parser, again) == parsed, $"The compact form is another event to the general path. {which}: {Show(line)}");
+            Assert.True(ParsedLine.FromCompact(parser, again) == compact, $"The compact form is not its own compact form, or another event. {which}: {Show(line)}");
+            Assert.True(ParsedLine.FromGeneralPath(parser, again) == parsed, $"The compact form is another event to the general path. {which}: {Show(line)}");
         }
 
         return expected;
     }
 
-    public static Answer Judge(string line, EventTypes? types = null) => Judge(Encoding.UTF8.GetBytes(line), types);
+    public static ParsedLine Judge(string line, EventTypes? types = null) => Judge(Encoding.UTF8.GetBytes(line), types);
 
     /// <summary>What is taken from the front of many lines is exactly the first of them, and is what Parse says of it.</summary>
-    private static void JudgePlainLine(EventParser parser, byte[] line, Answer expected, string which)
+    private static void JudgePlainLine(EventParser parser, byte[] line, ParsedLine expected, string which)
     {
         byte[] lines = [.. line, (byte)'\n', .. "{\"userId\":\"next\",\"name\":\"add_revenue\",\"value\":5}\n"u8];
         var taken = parser.TryTakePlainLine(lines, out var userIdLength, out var delta);

@@ -15,12 +15,12 @@ internal static partial class Oracle
     private static readonly string[] Server = ["timestamp", "idempotencyKey", "bodyHash", "traceparent", "batch"];
 
     /// <summary>The right answer for a line, with the compact form as Latin-1 for an event, and empty for any other outcome.</summary>
-    public static Answer Judge(byte[] line, IReadOnlyDictionary<string, int> signs)
+    public static ParsedLine Judge(byte[] line, IReadOnlyDictionary<string, int> signs)
     {
         var text = line is [0xEF, 0xBB, 0xBF, ..] ? line[3..] : line;
         if (text.All(b => b is 0x20 or 0x09 or 0x0D or 0x0A))
         {
-            return Answer.Blank with { Compact = "" };
+            return ParsedLine.Blank with { Compact = "" };
         }
 
         try
@@ -48,7 +48,7 @@ internal static partial class Oracle
         }
     }
 
-    private static Answer Judge(JsonElement root, IReadOnlyDictionary<string, int> signs)
+    private static ParsedLine Judge(JsonElement root, IReadOnlyDictionary<string, int> signs)
     {
         if (root.ValueKind != JsonValueKind.Object)
         {
@@ -88,12 +88,12 @@ internal static partial class Oracle
         var reason = new[] { userId, name, value }.FirstOrDefault(r => r != RejectReason.None);
         return reason != RejectReason.None
             ? Rejected(reason)
-            : new Answer(ParseOutcome.Event, RejectReason.None, Convert.ToHexString(Encoding.UTF8.GetBytes(user!)), (long)number, sign, Compact(fields));
+            : new ParsedLine(ParseOutcome.Event, RejectReason.None, Convert.ToHexString(Encoding.UTF8.GetBytes(user!)), (long)number, sign, Compact(fields));
     }
 
     private static bool Fits(BigInteger number) => number >= long.MinValue && number <= long.MaxValue;
 
-    private static Answer Rejected(RejectReason reason) => Answer.Rejected(reason) with { Compact = "" };
+    private static ParsedLine Rejected(RejectReason reason) => ParsedLine.Rejected(reason) with { Compact = "" };
 
     /// <summary>Deeper than 64 levels, and that before any fault of grammar: without the limit the same text fails later, or not at all.</summary>
     private static bool IsAboutDepth(byte[] text, JsonException limited)

@@ -152,7 +152,7 @@ public sealed class RejectedLineTests
     private static void Rejects(RejectReason reason, string line)
     {
         var answer = EveryPath.Judge(line);
-        Assert.Equal(Answer.Rejected(reason), answer with { Compact = null });
+        Assert.Equal(ParsedLine.Rejected(reason), answer with { Compact = null });
         Assert.Equal("", answer.Compact);
     }
 }

@@ -11,11 +11,11 @@ public sealed class LeftBehindTests
     {
         using var directory = TempDirectory.ForPostgres();
         var port = FreePort.Next();
-        var (host, serverId, _) = await LocalServer.StartHostAsync(directory, port);
-        await using (host)
+        var (owner, serverId, _) = await LocalServer.StartOwnerAsync(directory, port);
+        await using (owner)
         {
-            await LocalServer.ExecuteAsync($"Host=127.0.0.1;Port={port};Username=postgres;Password=host;Database=postgres", "create table kept(n int); insert into kept values (42)");
-            await host.KillAsync();
+            await LocalServer.ExecuteAsync($"Host=127.0.0.1;Port={port};Username=postgres;Password=owner;Database=postgres", "create table kept(n int); insert into kept values (42)");
+            await owner.KillAsync();
         }
 
         Assert.True(ProcessState.IsAlive(serverId), "the server outlives its owner here, else the test shows nothing");
@@ -30,10 +30,10 @@ public sealed class LeftBehindTests
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "has no effect on Windows");
         using var directory = TempDirectory.ForPostgres();
-        var (host, serverId, _) = await LocalServer.StartHostAsync(directory, stopWithParent: true);
-        await using (host)
+        var (owner, serverId, _) = await LocalServer.StartOwnerAsync(directory, stopWithParent: true);
+        await using (owner)
         {
-            await host.KillAsync();
+            await owner.KillAsync();
         }
 
         await Eventually.IsTrueAsync(() => !ProcessState.IsAlive(serverId));

@@ -23,12 +23,11 @@ internal static class LocalServer
 
     public static async Task ExecuteAsync(string connectionString, string sql) => await QueryAsync<int>(connectionString, $"{sql}; select 1");
 
-    /// <summary>A process that owns a server (password <c>host</c>), and the process id and port of the server.</summary>
-    public static async Task<(ServiceProcess Process, int ServerId, int Port)> StartHostAsync(TempDirectory directory, int port = 0, bool stopWithParent = false)
+    /// <summary>A process that owns a server (password <c>owner</c>), and the process id and port of the server.</summary>
+    public static async Task<(ServiceProcess Process, int ServerId, int Port)> StartOwnerAsync(TempDirectory directory, int port = 0, bool stopWithParent = false)
     {
-        const string name = "RevenueAspire.LocalPostgres.Host";
-        var dll = Path.Combine(Repository.Root, "tests", name, "bin", Repository.Configuration, "net10.0", name + ".dll");
-        var process = ServiceProcess.Start(dll, [directory.File("data"), port.ToString(null, null), stopWithParent.ToString()]);
+        string[] arguments = [Program.OwnServer, directory.File("data"), port.ToString(null, null), stopWithParent.ToString()];
+        var process = ServiceProcess.Start(typeof(Program).Assembly.Location, arguments);
         var words = (await process.WaitForLineAsync("ready: ", TimeSpan.FromSeconds(60))).Split(' ');
         return (process, int.Parse(words[1], null), int.Parse(words[2], null));
     }

@@ -14,12 +14,12 @@ public sealed class ServerMessagesTests
             "2026-01-31 12:00:00.001 UTC [12] HINT:  Is another postmaster running?",
             "",
         ];
-        Assert.Equal("FATAL:  lock file \"postmaster.pid\" already exists; HINT:  Is another postmaster running?", ServerMessages.Summary(lines));
+        Assert.Equal("FATAL:  lock file \"postmaster.pid\" already exists; HINT:  Is another postmaster running?", ServerMessages.Summarize(lines));
     }
 
     [Fact]
-    public void Summary_without_errors_is_the_last_lines() => Assert.Equal("b; c; d", ServerMessages.Summary(["a", "b", "c", "d"]));
+    public void Summary_without_errors_is_the_last_lines() => Assert.Equal("b; c; d", ServerMessages.Summarize(["a", "b", "c", "d"]));
 
     [Fact]
-    public void Summary_of_nothing_says_so() => Assert.Equal("it said nothing", ServerMessages.Summary([]));
+    public void Summary_of_nothing_says_so() => Assert.Equal("it said nothing", ServerMessages.Summarize([]));
 }

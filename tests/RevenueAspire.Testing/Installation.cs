@@ -152,15 +152,7 @@ public sealed class Installation : IAsyncDisposable
     {
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_connectionString) { Pooling = false }.ConnectionString);
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue", connection);
-        await using var reader = await command.ExecuteReaderAsync();
-        var totals = new Totals();
-        while (await reader.ReadAsync())
-        {
-            totals.Set(reader.GetString(0), BigInteger.Parse(reader.GetString(1), null));
-        }
-
-        return totals;
+        return await Totals.ReadAsync(connection);
     }
 
     /// <summary>Number of records in the log's segments.</summary>

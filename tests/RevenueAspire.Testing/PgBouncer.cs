@@ -101,7 +101,7 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
     {
         if (_process is { HasExited: false } process)
         {
-            ServiceProcess.Send(process.Id, signal);
+            Signals.Send(process.Id, signal);
         }
     }
 

@@ -100,7 +100,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         await using var rows = await senders.ExecuteReaderAsync();
         while (await rows.ReadAsync())
         {
-            Stop(rows.GetInt32(0), ServiceProcess.Send);
+            Stop(rows.GetInt32(0), Signals.Send);
         }
 
         foreach (var standby in Enumerable.Range(0, Names.Length).Where(node => node != _primary && IsRunning(node)))

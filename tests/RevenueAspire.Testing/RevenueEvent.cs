@@ -23,6 +23,10 @@ public sealed record RevenueEvent(string UserId, string Name, long Value)
         return new RevenueEvent(userId, random.Next(3) == 0 ? "subtract_revenue" : "add_revenue", value);
     }
 
+    /// <summary>A random event as a load has it: users user0, user1 and so on, values from 0 to 999.</summary>
+    public static RevenueEvent Plain(Random random, int users) =>
+        new($"user{random.Next(users).ToString(null, null)}", random.Next(10) < 4 ? "subtract_revenue" : "add_revenue", random.Next(1000));
+
     public string ToJson() => $$"""{"userId":{{JsonSerializer.Serialize(UserId)}},"name":"{{Name}}","value":{{Value.ToString(null, null)}}}""";
 
     /// <summary>With an extra field that tells this event from all others.</summary>

@@ -1,11 +1,10 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace RevenueAspire.Testing;
 
 /// <summary>One of the built executables as a process of its own, with its output. Killed when disposed. Thread-safe.</summary>
-public sealed partial class ServiceProcess : IAsyncDisposable
+public sealed class ServiceProcess : IAsyncDisposable
 {
     // What the shell or the test run may have set would decide about ports, environments and databases of the services under test.
     private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__", "OTEL_", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
@@ -214,35 +213,19 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             return;
         }
 
-        if (!OperatingSystem.IsWindows())
-        {
-            if (Kill(Id, Number(signal)) != 0 && !_process.HasExited)
-            {
-                throw new IOException($"{signal} could not be sent to {_name}: {Marshal.GetLastPInvokeErrorMessage()}");
-            }
-        }
-        else if (signal is Signal.Terminate or Signal.Kill or Signal.Interrupt)
+        if (OperatingSystem.IsWindows() && signal is (Signal.Terminate or Signal.Kill or Signal.Interrupt))
         {
             _process.Kill();
-        }
-        else
-        {
-            throw new PlatformNotSupportedException($"Windows has no {signal}.");
-        }
-    }
-
-    /// <summary>Sends a signal to a process that this class did not start: a server's child, for example.</summary>
-    /// <exception cref="IOException">There is no such process, or it is not for us.</exception>
-    public static void Send(int processId, Signal signal)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            throw new PlatformNotSupportedException($"Windows has no {signal}.");
+            return;
         }
 
-        if (Kill(processId, Number(signal)) != 0)
+        try
         {
-            throw new IOException($"{signal} could not be sent to process {processId}: {Marshal.GetLastPInvokeErrorMessage()}");
+            Signals.Send(Id, signal);
+        }
+        catch (IOException) when (_process.HasExited)
+        {
+            // It ended meanwhile.
         }
     }
 
@@ -301,18 +284,4 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             return [.. lines];
         }
     }
-
-    private static int Number(Signal signal) => signal switch
-    {
-        Signal.Hangup => 1,
-        Signal.Interrupt => 2,
-        Signal.Kill => 9,
-        Signal.Terminate => 15,
-        Signal.Stop => OperatingSystem.IsMacOS() ? 17 : 19,
-        Signal.Continue => OperatingSystem.IsMacOS() ? 19 : 18,
-        _ => throw new ArgumentOutOfRangeException(nameof(signal)),
-    };
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int processId, int signal);
 }

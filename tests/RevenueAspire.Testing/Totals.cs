@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Numerics;
+using Npgsql;
 
 namespace RevenueAspire.Testing;
 
@@ -19,8 +21,22 @@ public sealed class Totals
         }
     }
 
-    /// <summary>Sets a user to what the ledger has.</summary>
+    /// <summary>Sets a user's revenue.</summary>
     public void Set(string userId, BigInteger revenue) => _revenue.Add(userId, revenue);
+
+    /// <summary>Reads users_revenue.</summary>
+    public static async Task<Totals> ReadAsync(NpgsqlConnection connection)
+    {
+        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue", connection);
+        await using var rows = await command.ExecuteReaderAsync();
+        var totals = new Totals();
+        while (await rows.ReadAsync())
+        {
+            totals.Set(rows.GetString(0), BigInteger.Parse(rows.GetString(1), CultureInfo.InvariantCulture));
+        }
+
+        return totals;
+    }
 
     /// <summary>Empty when both are equal, else the first users that differ.</summary>
     public string DifferenceTo(Totals actual)

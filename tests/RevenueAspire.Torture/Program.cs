@@ -5,6 +5,7 @@ using RevenueAspire.Testing;
 using RevenueAspire.Torture;
 using RevenueAspire.Torture.Faults;
 using RevenueAspire.Torture.Fuzz;
+using RevenueAspire.Torture.Report;
 using RevenueAspire.Torture.Soak;
 
 // dotnet run -c Release --project tests/RevenueAspire.Torture -- --minutes 5 [--seed N] [--faults kill,postgres,network,disk,clock,rotation,pooler] [--engine files|postgres] [--retention on|off] [--keep]
@@ -65,6 +66,16 @@ soak.SetAction((parsed, cancellationToken) => SoakRun.RunAsync(
 root.Subcommands.Add(soak);
 var command = root.Parse(args);
 
-// Asked to end, a run ends its processes first.
-var code = await command.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });
+
+// Asked to end, or without an output, a run ends its processes first.
+using var stop = new CancellationTokenSource();
+var output = new RunOutput(Console.Out, stop);
+Console.SetOut(output);
+var code = await command.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) }, stop.Token);
+if (output.Failure is { } failure)
+{
+    Console.Error.WriteLine($"Standard output cannot be written ({failure}): the run was stopped.");
+    return 1;
+}
+
 return command.Action is ParseErrorAction ? 2 : code;

@@ -32,12 +32,13 @@ internal static class RunFolder
         var failed = true;
         try
         {
+            cancellationToken.ThrowIfCancellationRequested();
             await runAsync(folder, violations);
             failed = violations.Any;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync("Stopped before the end: nothing was checked.");
+            Console.WriteLine("Stopped before the end: nothing was checked.");
             Remove(folder);
             return 1;
         }

@@ -161,8 +161,17 @@ internal sealed class TortureRun : IDisposable
             Say(copies > 0 ? "checked copies of the log with a damaged byte and without a segment" : "the log is too short to damage a copy of it");
         }
 
-        ClosingTable.Write(_settings, _sent, records.Count, files.Count, _faults, _stage.Violations, _stage.Postgres.Deadlocks);
+        ResultTable.Write(Results(records.Count, files.Count), _stage.Violations);
     }
+
+    private IEnumerable<(string Name, string Value)> Results(int records, int files) =>
+    [
+        ("Seed", _settings.Seed.ToString(CultureInfo.InvariantCulture)),
+        ("Events acknowledged", ResultTable.Number(_sent.All.Where(request => request.State == RequestState.Acknowledged).Sum(request => request.Events.Count))),
+        ("Records in the log", ResultTable.Number(records)),
+        ("Files counted", ResultTable.Number(files)),
+        .. _faults.Summarize(),
+    ];
 
     /// <summary>The product's own check. What retention has removed cannot be compared, which it must say.</summary>
     private async Task VerifyAsync()

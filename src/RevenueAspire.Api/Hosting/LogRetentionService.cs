@@ -12,7 +12,7 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        using var timer = new PeriodicTimer(log.RemovalInterval, time);
+        using var timer = new PeriodicTimer(log.Retention.Interval, time);
         try
         {
             while (await timer.WaitForNextTickAsync(stoppingToken))
@@ -30,7 +30,7 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
     {
         try
         {
-            await log.RemoveAppliedAsync(FindAppliedAsync, stoppingToken);
+            await log.Retention.RemoveAppliedAsync(FindAppliedAsync, stoppingToken);
         }
         catch (LedgerUnavailableException)
         {

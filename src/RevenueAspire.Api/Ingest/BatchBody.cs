@@ -1,8 +1,8 @@
 using System.Buffers;
 using System.IO.Compression;
 using System.IO.Pipelines;
-using System.Security.Cryptography;
 using RevenueAspire.Api.Hosting;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Ingest;
 
@@ -30,10 +30,7 @@ internal static class BatchBody
 {
     private const int InflateBufferBytes = 64 << 10;
 
-    /// <summary>What the last member of every gzip body inflates to: we put it there. The framework silently ignores whatever follows a member and does not look like another,
-    /// a damaged second member too; only when this comes out was everything before it inflated. Random, so that no client can write it.</summary>
-    private static readonly byte[] EndMarker = RandomNumberGenerator.GetBytes(16);
-    private static readonly byte[] EndMember = Compress(EndMarker);
+    private static readonly GzipEndMarker EndMarker = new();
 
     /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework, before the first inflation.</summary>
     static BatchBody() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
@@ -95,7 +92,7 @@ internal static class BatchBody
 
     private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
     {
-        await using var inflated = new GZipStream(new PipeStream(request.BodyReader, EndMember), CompressionMode.Decompress);
+        await using var inflated = new GZipStream(new PipeStream(request.BodyReader, EndMarker.Member), CompressionMode.Decompress);
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
         try
         {
@@ -104,7 +101,7 @@ internal static class BatchBody
             while ((count = await inflated.ReadAsync(buffer.AsMemory(held))) > 0)
             {
                 var have = held + count;
-                var sure = Math.Max(0, have - EndMarker.Length);
+                var sure = Math.Max(0, have - EndMarker.Content.Length);
                 if (Check(lines.Length + sure, share, maxBytes) is { } end)
                 {
                     return end;
@@ -115,7 +112,7 @@ internal static class BatchBody
                 buffer.AsSpan(sure, held).CopyTo(buffer);
             }
 
-            return buffer.AsSpan(0, held).SequenceEqual(EndMarker) ? BatchRead.Complete : BatchRead.BadGzip;
+            return buffer.AsSpan(0, held).SequenceEqual(EndMarker.Content) ? BatchRead.Complete : BatchRead.BadGzip;
         }
         catch (InvalidDataException)
         {
@@ -130,17 +127,6 @@ internal static class BatchBody
         {
             ArrayPool<byte>.Shared.Return(buffer);
         }
-    }
-
-    private static byte[] Compress(byte[] bytes)
-    {
-        using var compressed = new MemoryStream();
-        using (var gzip = new GZipStream(compressed, CompressionLevel.NoCompression))
-        {
-            gzip.Write(bytes);
-        }
-
-        return compressed.ToArray();
     }
 
     private static BatchRead? Check(long length, BatchMemory.Share share, int maxBytes) =>

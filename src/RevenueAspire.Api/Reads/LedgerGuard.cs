@@ -88,7 +88,7 @@ internal sealed partial class LedgerGuard(
         return look;
     }
 
-    private static string? Compare(FileLogStore files, EventSource source)
+    private static string? Compare(FileLogStore files, LedgerSource source)
     {
         var mark = files.DurableMark;
         if (Math.Max(source.ClaimedThrough, source.AppliedThrough) is var known && known > mark)

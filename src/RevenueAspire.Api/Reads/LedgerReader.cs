@@ -132,7 +132,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         catch (Exception exception) when (DatabaseErrors.IsOfDatabase(exception))
         {
             DatabaseErrors.DropConnections(services.GetRequiredService<NpgsqlDataSource>(), exception);
-            throw Away(LedgerErrors.Describe(exception), exception);
+            throw Away(DatabaseErrors.Describe(exception), exception);
         }
         catch (ArgumentException exception)
         {
@@ -175,7 +175,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 /// <param name="State">Where it is, and whether its content is right.</param>
 /// <param name="Source">The log, as the ledger knows it; null: not at all.</param>
 /// <param name="Durability">What the server's commits wait for.</param>
-internal sealed record LedgerLook(LedgerState State, EventSource? Source, ServerDurability Durability);
+internal sealed record LedgerLook(LedgerState State, LedgerSource? Source, ServerDurability Durability);
 
 /// <summary>The database cannot be asked now; a retry may help.</summary>
 internal sealed class LedgerUnavailableException(string message, Exception? inner) : Exception(message, inner);

@@ -93,7 +93,7 @@ public static class DataDirectory
                 Directory.CreateDirectory(directory, PassableByOthers);
             }
 
-            if (FileOwnership.FindDirectoryProblem(directory) is { } problem)
+            if (FindProblem(FileStatus.Find(directory, followLink: false)) is { } problem)
             {
                 throw new UserErrorException(
                     $"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it "
@@ -114,6 +114,13 @@ public static class DataDirectory
                 exception);
         }
     }
+
+    /// <summary>Why another user may have made a directory, or can change it; else null.</summary>
+    [System.Runtime.Versioning.SupportedOSPlatform("linux")]
+    private static string? FindProblem(FileStatus? status) => status is not { IsDirectory: true } found ? "it is not a directory"
+        : !found.IsOwn ? "it belongs to another user"
+        : found.IsWritableByOthers ? "others than its owner can write to it"
+        : null;
 
     private static string? FindClone(string directory)
     {

@@ -1,5 +1,4 @@
 using System.IO.Compression;
-using System.Security.Cryptography;
 using Microsoft.Win32.SafeHandles;
 using ZstdSharp;
 
@@ -95,10 +94,8 @@ public static class SpoolFile
     private static async Task InflateAsync(
         ReadOnlyMemory<byte> begin, Stream source, SafeFileHandle file, string name, string directory, CancellationToken cancellationToken)
     {
-        // .NET takes the end of the data for the end of the stream, and ignores whatever follows a member and is not a member itself. So this adds a member
-        // of known content: the input was whole only when that content comes out at the end.
-        var mark = RandomNumberGenerator.GetBytes(16);
-        await using var joined = new TailMark(begin, source, Compress(mark));
+        var mark = new GzipEndMarker();
+        await using var joined = new TailMark(begin, source, mark.Member);
         await using var inflated = new GZipStream(joined, CompressionMode.Decompress);
         var length = await CopyAsync(inflated, file, name, directory, cancellationToken).ConfigureAwait(false);
         if (joined.StoppedInZeros)
@@ -106,13 +103,13 @@ public static class SpoolFile
             return;
         }
 
-        var end = new byte[mark.Length];
-        if (length < mark.Length || RandomAccess.Read(file, end, length - mark.Length) != mark.Length || !end.AsSpan().SequenceEqual(mark))
+        var end = new byte[mark.Content.Length];
+        if (length < end.Length || RandomAccess.Read(file, end, length - end.Length) != end.Length || !mark.Content.SequenceEqual(end))
         {
             throw Damaged(name, "gzip", null);
         }
 
-        RandomAccess.SetLength(file, length - mark.Length);
+        RandomAccess.SetLength(file, length - end.Length);
     }
 
     private static SafeFileHandle Create(string directory)
@@ -166,17 +163,6 @@ public static class SpoolFile
                 }
             }
         }
-    }
-
-    private static byte[] Compress(byte[] bytes)
-    {
-        using var result = new MemoryStream();
-        using (var gzip = new GZipStream(result, CompressionLevel.NoCompression))
-        {
-            gzip.Write(bytes);
-        }
-
-        return result.ToArray();
     }
 
     private static UserErrorException Damaged(string name, string format, Exception? inner) =>

@@ -25,7 +25,7 @@ internal sealed class BatchCache(long maxBytes)
     /// <summary>Takes a batch; the ones that were not asked for longest go. The newest stays, whatever its size.</summary>
     public void Add(StoredBatch batch)
     {
-        // Batches that were folded into this one go: they begin behind it, and would be found in its place.
+        // Batches that compaction merged into this one go: they begin behind it, and would be found in its place.
         for (var place = Search(batch.To - 1); place >= 0 && _byFrom.Keys[place] >= batch.From; place--)
         {
             Forget(_byFrom.Values[place]);

@@ -8,9 +8,6 @@ namespace RevenueAspire.EventLog.Storage;
 /// <summary>A log in a folder, held by one process: segments, durable mark, idempotency keys, retention. Public members are thread-safe.</summary>
 public sealed class FileLogStore : ILogStore, IDisposable
 {
-    /// <summary>Bytes before the ledger's position that are kept of a log that is still written, in either store: the processor compares the last of them with what it has applied.</summary>
-    internal const int ComparedBytes = 64 * 1024;
-
     /// <summary>Without an append for so long the reserve is dropped.</summary>
     private static readonly TimeSpan IdleAfter = TimeSpan.FromMilliseconds(100);
 
@@ -36,9 +33,6 @@ public sealed class FileLogStore : ILogStore, IDisposable
     private readonly DurableKeys _keys;
     private readonly RecordLookup _records;
 
-    // Held while segments are removed and while recovery reads them.
-    private readonly Lock _segmentsInUse = new();
-
     private FileLogStore(EventLogOptions options, IFileSystem files, ILoggerFactory loggers, IFileHandle directoryLock, Guid logId, RecoveredLog recovered)
     {
         (_options, _files, _loggers, _directoryLock) = (options, files, loggers, directoryLock);
@@ -46,6 +40,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         LogId = logId;
         Directory = Path.GetFullPath(options.Directory);
         (_keys, _records) = (new DurableKeys(logId), new RecordLookup(Directory, files));
+        Retention = new SegmentRetention(this, options, files, _logger);
         Adopt(recovered);
         _firstOffset = LogFiles.Segments(files.List(Directory))[0];
         LogPin.CreateFile(files, Directory);
@@ -84,8 +79,10 @@ public sealed class FileLogStore : ILogStore, IDisposable
     /// <summary>Duration of the fsync measured when the log was opened; zero when the disk refused it.</summary>
     public TimeSpan OpeningFsync { get; }
 
-    /// <inheritdoc/>
-    public TimeSpan RemovalInterval => TimeSpan.FromSeconds(2);
+    /// <summary>Removes what the ledger has.</summary>
+    public SegmentRetention Retention { get; }
+
+    ILogRetention ILogStore.Retention => Retention;
 
     string ILogStore.Name => Directory;
 
@@ -93,11 +90,17 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     string? ILogStore.OpeningError => OpeningError;
 
-    TimeSpan ILogStore.DoubtPatience => TimeSpan.Zero;
+    TimeSpan ILogStore.InDoubtTimeout => TimeSpan.Zero;
 
     TimeSpan ILogStore.MaintenanceDue => _log!.HasReserve ? IdleAfter : IdleCheckInterval;
 
     private string? OpeningError { get; }
+
+    /// <summary>Held while segments are removed and while recovery reads them.</summary>
+    internal Lock SegmentsInUse { get; } = new();
+
+    /// <summary>Whether retention may remove segments: not from a log that fails, nor from a folder that has taken its place.</summary>
+    internal bool MayRemove => !_isFailing && _directoryLock.IsAtItsPath();
 
     /// <summary>Takes the directory's lock, recovers the log (rule L6) and rebuilds the keys (L9).</summary>
     /// <param name="options">Validated settings.</param>
@@ -140,27 +143,6 @@ public sealed class FileLogStore : ILogStore, IDisposable
     /// <exception cref="IOException">The disk refuses.</exception>
     public bool IsRecord(long offset) => offset >= 0 && offset < DurableMark && _records.IsRecord(offset);
 
-    /// <summary>Removes sealed segments, the oldest first: those that the ledger has and whose keys are forgotten anyway. Nothing while the log is pinned (<see cref="LogPin"/>) or failing.</summary>
-    /// <param name="appliedThrough">The ledger has every event before this offset, and its database has flushed that.</param>
-    /// <param name="retainBytes">Bytes before the durable mark that are kept in any case.</param>
-    /// <returns>Bytes removed.</returns>
-    /// <remarks>Call it from one thread at a time, beside appends and reads. A crash in between leaves a shorter log, never one with a hole: each removal is durable before the next begins.</remarks>
-    /// <exception cref="IOException">The disk refuses.</exception>
-    /// <exception cref="UnauthorizedAccessException">The disk refuses.</exception>
-    public long RemoveApplied(long appliedThrough, long retainBytes) => RemoveApplied(appliedThrough, retainBytes, ComparedBytes);
-
-    /// <summary>Keeps other than <see cref="ComparedBytes"/> before the ledger's position: logs of a few kilobytes can be tested so.</summary>
-    internal long RemoveApplied(long appliedThrough, long retainBytes, long comparedBytes)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(retainBytes);
-        var limit = Math.Min(Math.Min(appliedThrough, DurableMark) - comparedBytes, DurableMark - retainBytes);
-        lock (_segmentsInUse)
-        {
-            // Also not in a folder that has taken the place of ours and is not noticed yet.
-            return _isFailing || !_directoryLock.IsAtItsPath() ? 0 : new SegmentRemoval(this, _files, _logger).RemoveThrough(limit);
-        }
-    }
-
     /// <summary>Releases a log without a writer.</summary>
     public void Dispose() => ((ILogStore)this).Close(CancellationToken.None);
 
@@ -196,7 +178,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     /// <summary>Opens everything again (rule L7). This process knows its mark and that no append above it was acknowledged, so those bytes are cut off: a repeat of what failed, keyed or not,
     /// is appended once. Should the process end before that, the start keeps what the disk then holds together with its keys, so that a keyed repeat finds it.</summary>
-    Doubt ILogStore.Recover(ICommitObserver observer, CancellationToken stop)
+    InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         try
         {
@@ -215,7 +197,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
 
         (_isLost, _isFailing) = (false, false);
-        return Doubt.NotAppended;
+        return InDoubtOutcome.NotAppended;
     }
 
     void ILogStore.Maintain(CancellationToken stop)
@@ -271,14 +253,6 @@ public sealed class FileLogStore : ILogStore, IDisposable
     ValueTask<IReadOnlyList<LogExtent>> ILogStore.ListAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<LogExtent>>([new LogExtent(LogId, FirstOffset, DurableMark, IsClosed: false)]);
 
-    async Task ILogStore.RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
-    {
-        if (_options.Retention != LogRetention.Off && await findApplied(LogId, cancellationToken).ConfigureAwait(false) is { } applied)
-        {
-            RemoveApplied(applied, _options.RetainBytes);
-        }
-    }
-
     /// <summary>Forgets keys and offsets before their segments are removed: a start must not find keys that this process has forgotten, nor the other way round.</summary>
     internal void ForgetBefore(long offset)
     {
@@ -320,7 +294,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
 
         RecoveredLog recovered;
-        lock (_segmentsInUse)
+        lock (SegmentsInUse)
         {
             recovered = new LogRecovery(_files, Directory, LogId, _options.KeyWindow).Run(DurableMark, mayUndo: !_lockWasLost);
         }

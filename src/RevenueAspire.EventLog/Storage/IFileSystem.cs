@@ -74,3 +74,6 @@ internal interface ILogFile : IFileHandle
     /// <summary>Makes contents and length durable. After a failure the operating system may show bytes that the disk does not have: never just call it again.</summary>
     void Flush();
 }
+
+/// <summary>A file is held by another handle, of this process or another.</summary>
+internal sealed class LockHeldException(Exception cause) : IOException(cause.Message, cause);

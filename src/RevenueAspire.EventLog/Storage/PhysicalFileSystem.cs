@@ -96,7 +96,7 @@ internal sealed class PhysicalFileSystem : IFileSystem
         private readonly string _path;
         private readonly SafeFileHandle _handle;
 
-        private UnixFileId? _id;
+        private (ulong Device, ulong Number)? _identity;
 
         public PhysicalFile(string path, SafeFileHandle handle)
         {
@@ -179,7 +179,7 @@ internal sealed class PhysicalFileSystem : IFileSystem
         public bool IsAtItsPath()
         {
             // Windows neither moves nor deletes a folder in which a file is held without FileShare.Delete, and the lock is.
-            return OperatingSystem.IsWindows() ? File.Exists(_path) : UnixFileId.Find(_path) == (_id ??= UnixFileId.Of(_handle, _path));
+            return OperatingSystem.IsWindows() ? File.Exists(_path) : FileStatus.Find(_path)?.Identity == (_identity ??= FileStatus.Of(_handle, _path).Identity);
         }
 
         public void Dispose() => _handle.Dispose();

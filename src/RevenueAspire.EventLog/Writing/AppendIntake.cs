@@ -62,31 +62,31 @@ internal sealed class AppendIntake
 
     /// <summary>Queues a group.</summary>
     /// <returns>Null when it is answered at once.</returns>
-    public PendingAppend? TryEnqueue(AppendGroup group, out AppendResult answer)
+    public PendingAppend? TryEnqueue(AppendGroup group, out AppendResult result)
     {
         lock (_gate)
         {
             if (_stopping || _refusal is not null)
             {
-                answer = _stopping ? AppendResult.Unavailable("the log is being closed") : new AppendResult(AppendStatus.Refused, default, 0, 0, _refusal);
+                result = _stopping ? AppendResult.Unavailable("the log is being closed") : new AppendResult(AppendStatus.Refused, default, 0, 0, _refusal);
                 return null;
             }
 
             if (group.HasKey && _store.TryGetKey(group.KeyHash, out var known))
             {
-                answer = known.Answer(group);
+                result = known.ResultFor(group);
                 return null;
             }
 
             if (_state != WriterState.Running)
             {
-                answer = AppendResult.Unavailable(_error);
+                result = AppendResult.Unavailable(_error);
                 return null;
             }
 
             var wasEmpty = _queue.IsEmpty;
             var pending = _queue.TryAdd(group);
-            answer = pending is null ? new AppendResult(AppendStatus.QueueFull, default, 0, 0) : default;
+            result = pending is null ? new AppendResult(AppendStatus.QueueFull, default, 0, 0) : default;
             if (wasEmpty && !_queue.IsEmpty)
             {
                 Monitor.Pulse(_gate);
@@ -186,17 +186,17 @@ internal sealed class AppendIntake
         lock (_gate)
         {
             _lastReceipt = groups[^1].Receipt;
-            groups.ForEach(_queue.Leave);
+            groups.ForEach(_queue.Release);
             _store.AddKeys(groups);
         }
     }
 
     /// <summary>Gives the places of groups back. They, and their repeats, are then the caller's alone.</summary>
-    public void Leave(List<PendingAppend> groups)
+    public void Release(List<PendingAppend> groups)
     {
         lock (_gate)
         {
-            groups.ForEach(_queue.Leave);
+            groups.ForEach(_queue.Release);
         }
     }
 }

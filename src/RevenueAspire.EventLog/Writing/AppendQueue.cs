@@ -40,7 +40,7 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
     }
 
     /// <summary>Gives the places of a group that was taken, and of its repeats, back, before they are answered: nobody else can reach them afterwards.</summary>
-    public void Leave(PendingAppend pending)
+    public void Release(PendingAppend pending)
     {
         GiveBack(pending.Group);
         if (pending.Group.HasKey)

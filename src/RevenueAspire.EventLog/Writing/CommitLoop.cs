@@ -23,7 +23,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
 
     /// <summary>Groups of the current commit; after a failure those whose outcome is not known yet.</summary>
     private readonly List<PendingAppend> _taken = [];
-    private Answers _answers = new();
+    private Completions _completions = new();
     private int _lastCommitGroups;
     private int _isDisposed;
     private bool _isOverdue;
@@ -32,6 +32,8 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     private bool _isInDoubt;
     private long _inDoubtSince;
     private string? _loggedError = store.OpeningError;
+
+    private TimeSpan InDoubtTimeLeft => store.InDoubtTimeout - Stopwatch.GetElapsedTime(_inDoubtSince);
 
     /// <inheritdoc cref="EventLogWriter.DisposeAsync"/>
     public async ValueTask DisposeAsync()
@@ -52,7 +54,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         while (intake.WaitForWork(_taken.Count > 0, _retry, _stop.Token))
         {
             WorkOnce();
-            _answers = _answers.RunOnPool();
+            _completions = _completions.RunOnPool();
         }
 
         Close();
@@ -62,7 +64,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     public void Step()
     {
         WorkOnce();
-        _answers.RunHere();
+        _completions.RunInline();
     }
 
     /// <summary>The end of the thread.</summary>
@@ -70,9 +72,9 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     {
         const string Reason = "the process is stopping, and the log does not answer";
         var queued = intake.Close(WriterState.Stopped, "the log is closed");
-        Answer(_taken, _isInDoubt ? AppendResult.InDoubt(Reason) : AppendResult.Unavailable(Reason));
-        Answer(queued, AppendResult.Unavailable(Reason));
-        _answers = _answers.RunOnPool();
+        Complete(_taken, _isInDoubt ? AppendResult.InDoubt(Reason) : AppendResult.Unavailable(Reason));
+        Complete(queued, AppendResult.Unavailable(Reason));
+        _completions = _completions.RunOnPool();
         store.Close(_stop.Token);
         _metrics.Dispose();
         _ended.TrySetResult();
@@ -154,7 +156,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
 
             if (result.Known is { } known)
             {
-                AnswerKnown(known);
+                CompleteKnown(known);
             }
         }
         while (result.Known is not null && _taken.Count > 0);
@@ -194,26 +196,26 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         foreach (var pending in _taken)
         {
             var group = pending.Group;
-            AnswerRepeats(pending, new KnownKey(group.KeyHash, group.BodyHash, pending.Receipt, group.Count, group.RejectedCount));
-            _answers.Add(pending, new AppendResult(AppendStatus.Appended, pending.Receipt, group.Count, group.RejectedCount));
+            CompleteRepeats(pending, new KnownKey(group.KeyHash, group.BodyHash, pending.Receipt, group.Count, group.RejectedCount));
+            _completions.Add(pending, new AppendResult(AppendStatus.Appended, pending.Receipt, group.Count, group.RejectedCount));
         }
 
         _taken.Clear();
     }
 
     /// <summary>Answers the groups whose keys another process has made known, and keeps the others.</summary>
-    private void AnswerKnown(List<KnownKey> known)
+    private void CompleteKnown(List<KnownKey> known)
     {
         var byKey = known.ToDictionary(key => key.Key);
         bool IsRepeat(PendingAppend pending) => pending.Group.HasKey && byKey.ContainsKey(pending.Group.KeyHash);
         var repeats = _taken.FindAll(IsRepeat);
         _taken.RemoveAll(IsRepeat);
-        intake.Leave(repeats);
+        intake.Release(repeats);
         foreach (var pending in repeats)
         {
             var first = byKey[pending.Group.KeyHash];
-            AnswerRepeats(pending, first);
-            _answers.Add(pending, first.Answer(pending.Group));
+            CompleteRepeats(pending, first);
+            _completions.Add(pending, first.ResultFor(pending.Group));
         }
     }
 
@@ -236,15 +238,15 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _inDoubtSince = Stopwatch.GetTimestamp();
         _loggedError = error;
         EventLogMessages.Failed(logger, store.Name, kind, queued.Count + _taken.Count, _isInDoubt ? _taken.Count : 0, error, bug);
-        AnswerWaiting(queued, error);
+        CompleteWaiting(queued, error);
     }
 
     private void Recover()
     {
-        Doubt doubt;
+        InDoubtOutcome outcome;
         try
         {
-            doubt = store.Recover(this, _stop.Token);
+            outcome = store.Recover(this, InDoubtTimeLeft, _stop.Token);
         }
         catch (Exception exception)
         {
@@ -258,17 +260,17 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
                 EventLogMessages.StillFailing(logger, store.Name, RetryDelay.Longest.TotalSeconds, error, bug);
             }
 
-            AnswerWaiting(queued, error);
+            CompleteWaiting(queued, error);
             return;
         }
 
-        if (_isInDoubt && doubt == Doubt.Appended)
+        if (_isInDoubt && outcome == InDoubtOutcome.Appended)
         {
             Acknowledge();
         }
-        else if (_isInDoubt && doubt == Doubt.Unknown)
+        else if (_isInDoubt && outcome == InDoubtOutcome.Unknown)
         {
-            Answer(_taken, AppendResult.InDoubt("the log was replaced by another one"));
+            Complete(_taken, AppendResult.InDoubt("the log was replaced by another one"));
         }
 
         // Groups that are certainly not in the log are appended in the next turn, after these answers.
@@ -287,47 +289,47 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         }
 
         _isOverdue = true;
-        Answer(_taken, AppendResult.InDoubt(reason));
-        Answer(queued, AppendResult.Unavailable(reason));
-        _answers = _answers.RunOnPool();
+        Complete(_taken, AppendResult.InDoubt(reason));
+        Complete(queued, AppendResult.Unavailable(reason));
+        _completions = _completions.RunOnPool();
     }
 
     /// <summary>No caller waits without end for a store that fails.</summary>
-    private void AnswerWaiting(List<PendingAppend> queued, string error)
+    private void CompleteWaiting(List<PendingAppend> queued, string error)
     {
         if (!_isInDoubt)
         {
-            Answer(_taken, AppendResult.Unavailable(error));
+            Complete(_taken, AppendResult.Unavailable(error));
         }
-        else if (Stopwatch.GetElapsedTime(_inDoubtSince) >= store.DoubtPatience)
+        else if (InDoubtTimeLeft <= TimeSpan.Zero)
         {
-            Answer(_taken, AppendResult.InDoubt(error));
+            Complete(_taken, AppendResult.InDoubt(error));
         }
 
-        Answer(queued, AppendResult.Unavailable(error));
+        Complete(queued, AppendResult.Unavailable(error));
     }
 
     /// <summary>Answers groups and their repeats alike: a repeat's own retry is then a first attempt.</summary>
-    private void Answer(List<PendingAppend> groups, AppendResult result)
+    private void Complete(List<PendingAppend> groups, AppendResult result)
     {
-        intake.Leave(groups);
+        intake.Release(groups);
         foreach (var pending in groups)
         {
-            _answers.Add(pending, result);
-            pending.Repeats?.ForEach(repeat => _answers.Add(repeat, result));
+            _completions.Add(pending, result);
+            pending.Repeats?.ForEach(repeat => _completions.Add(repeat, result));
         }
 
         groups.Clear();
     }
 
-    private void AnswerRepeats(PendingAppend pending, in KnownKey first)
+    private void CompleteRepeats(PendingAppend pending, in KnownKey first)
     {
         if (pending.Repeats is { } repeats)
         {
             // Not a lambda: it would be allocated for each append, repeated or not.
             foreach (var repeat in repeats)
             {
-                _answers.Add(repeat, first.Answer(repeat.Group));
+                _completions.Add(repeat, first.ResultFor(repeat.Group));
             }
         }
     }

@@ -19,13 +19,13 @@ internal interface ILogStore
     string? OpeningError { get; }
 
     /// <summary>How long an append in doubt waits for <see cref="Recover"/> to find out; zero: not at all.</summary>
-    TimeSpan DoubtPatience { get; }
+    TimeSpan InDoubtTimeout { get; }
 
     /// <summary>Time until <see cref="Maintain"/> is due, counted from now.</summary>
     TimeSpan MaintenanceDue { get; }
 
-    /// <summary>Between two passes of <see cref="RemoveAppliedAsync"/>.</summary>
-    TimeSpan RemovalInterval { get; }
+    /// <summary>Removes what the ledger has. Beside all other calls.</summary>
+    ILogRetention Retention { get; }
 
     /// <summary>Finds a key whose first attempt is durable. Called under the writer's lock.</summary>
     bool TryGetKey(UInt128 key, out KnownKey known);
@@ -39,8 +39,11 @@ internal interface ILogStore
     CommitResult Commit(List<PendingAppend> groups, ICommitObserver observer, CancellationToken stop);
 
     /// <summary>Opens the log after a failure.</summary>
+    /// <param name="observer">Ends the wait of the groups in doubt.</param>
+    /// <param name="timeLeft">How long they still wait.</param>
+    /// <param name="stop">The process stops.</param>
     /// <returns>What became of the groups that were in doubt.</returns>
-    Doubt Recover(ICommitObserver observer, CancellationToken stop);
+    InDoubtOutcome Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop);
 
     /// <summary>Does what is due besides commits.</summary>
     void Maintain(CancellationToken stop);
@@ -64,9 +67,6 @@ internal interface ILogStore
 
     /// <summary>Lists the logs of the medium. Thread-safe.</summary>
     ValueTask<IReadOnlyList<LogExtent>> ListAsync(CancellationToken cancellationToken);
-
-    /// <summary>Removes what the ledger has (rule L10). One call at a time, beside all other calls.</summary>
-    Task RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken);
 }
 
 /// <summary>Hears of a call that takes long. Called on the writer's thread.</summary>
@@ -84,7 +84,7 @@ internal interface ICommitObserver
 internal readonly record struct CommitResult(long From, long Bytes, List<KnownKey>? Known = null, Exception? MarkError = null);
 
 /// <summary>What recovery found of groups whose commit was in doubt.</summary>
-internal enum Doubt
+internal enum InDoubtOutcome
 {
     /// <summary>They are not in the log and cannot come into it.</summary>
     NotAppended,
@@ -110,10 +110,21 @@ internal readonly record struct StoreFailure(string Cause, string Error, Excepti
 internal readonly record struct KnownKey(UInt128 Key, UInt128 Body, Receipt Receipt, int Count, int RejectedCount)
 {
     /// <summary>What a repeat of the key gets.</summary>
-    public AppendResult Answer(AppendGroup group) => Body == group.BodyHash
+    public AppendResult ResultFor(AppendGroup group) => Body == group.BodyHash
         ? new AppendResult(AppendStatus.Repeated, Receipt, Count, RejectedCount)
         : new AppendResult(AppendStatus.KeyConflict, default, 0, 0);
 }
 
 /// <summary>Another process has closed the log.</summary>
 internal sealed class LogClosedException() : Exception("the log was closed by another process");
+
+/// <summary>A commit that nobody may be told succeeded.</summary>
+/// <param name="cause">What the disk said.</param>
+/// <param name="needsRecovery">Whether the files must be opened and recovered again; else the write was undone and the disk only needs to take bytes again.</param>
+/// <param name="isUndone">Whether nothing of the commit is left on disk, whatever happens next; else the next start may find it.</param>
+internal sealed class CommitException(Exception cause, bool needsRecovery, bool isUndone) : Exception(cause.Message, cause)
+{
+    public bool NeedsRecovery { get; } = needsRecovery;
+
+    public bool IsUndone { get; } = isUndone;
+}

@@ -5,7 +5,7 @@ namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>A group that waits for its outcome: pooled, awaited once.</summary>
 /// <remarks>Two own it: who awaits it and the writer. It goes back to the pool when both are done with it, so a cancelled wait never lets a later request share it.
-/// Continuations run where <see cref="Complete"/> is called: <see cref="Answers"/> sees to it that this is never the writer's thread.</remarks>
+/// Continuations run where <see cref="Complete"/> is called: <see cref="Completions"/> sees to it that this is never the writer's thread.</remarks>
 internal sealed class PendingAppend : IValueTaskSource<AppendResult>
 {
     private const int Owners = 2;
@@ -62,7 +62,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
             _core.SetResult(result);
         }
 
-        LetGo();
+        ReleaseOwner();
     }
 
     public AppendResult GetResult(short token)
@@ -75,7 +75,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
         }
         finally
         {
-            LetGo();
+            ReleaseOwner();
         }
     }
 
@@ -93,7 +93,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
         }
     }
 
-    private void LetGo()
+    private void ReleaseOwner()
     {
         if (Interlocked.Decrement(ref _owners) > 0)
         {

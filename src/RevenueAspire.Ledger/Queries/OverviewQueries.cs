@@ -5,7 +5,7 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>What a page that watches the ledger asks. Thread-safe.</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="LedgerErrors"/>.</remarks>
+/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class OverviewQueries(NpgsqlDataSource database)
 {
     // A row a source: the running sums move in the statements that move applied_through, so that no user is read.

@@ -5,10 +5,26 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Applies a small range of a log: offsets, rejects and sums in one statement (M2).</summary>
-internal static class LiveApply
+public static class LiveApply
 {
     private static readonly string Apply = Statement();
 
+    /// <summary>Applies a small range of a log in one statement (M2): moves applied_through and claimed_through from <paramref name="from"/> to <paramref name="to"/> if both are still there,
+    /// stores the rejects and upserts the sums.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="from">Where applied_through and claimed_through stand.</param>
+    /// <param name="to">Exclusive end.</param>
+    /// <param name="deltas">Users and sums of [from, to).</param>
+    /// <param name="rejects">Rejected lines of [from, to), ascending by offset, lines counted from 0 at <paramref name="from"/>.</param>
+    /// <param name="lines">Lines in [from, to).</param>
+    /// <param name="events">Events in [from, to).</param>
+    /// <param name="tailHash">SHA-256 of the last up to 4096 bytes before <paramref name="to"/> (M11).</param>
+    /// <param name="typesHash">Fingerprint of the event types and the parser's version that [from, to) was aggregated with: kept for verify.</param>
+    /// <param name="tailBefore">The source's <see cref="LedgerSource.TailHash"/> that the caller compared with its own bytes (M11): the range is applied only where the ledger still has it. Null: not compared.</param>
+    /// <param name="cancellationToken">Cancels; the range is then applied wholly or not at all, and the source says which (M6).</param>
+    /// <returns>False when the offsets were elsewhere: nothing was changed, read the source again.</returns>
+    /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was changed.</exception>
     public static async Task<bool> TryApplyAsync(
         NpgsqlDataSource database, Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
         ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, ReadOnlyMemory<byte>? tailBefore, CancellationToken cancellationToken)

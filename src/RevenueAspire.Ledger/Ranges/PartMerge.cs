@@ -6,7 +6,7 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Merges one part of a frozen range: batch after batch, each moving the part's watermark and adding its sums in one statement (M5).</summary>
-internal static class PartMerge
+public static class PartMerge
 {
     // The part's lower bound is its predecessor's upper key.
     private const string Begin =
@@ -24,6 +24,20 @@ internal static class PartMerge
     private static readonly string Any = Statement(onlyNew: false);
     private static readonly string OnlyNew = Statement(onlyNew: true);
 
+    /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
+    /// <remarks>
+    /// An error goes to the caller, also one that leaves the last batch's commit in doubt (M6): read the range again and call again with the part as it then is.
+    /// Its watermark says what is merged, even if that is less than was merged once (a database that crashed may have lost asynchronous commits, sums and watermark together).
+    /// </remarks>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="rangeId">The range, frozen.</param>
+    /// <param name="part">The part as read; merging starts behind its watermark.</param>
+    /// <param name="deltas">All users of the range.</param>
+    /// <param name="batchRows">Users a statement.</param>
+    /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
+    /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone: read again.</returns>
+    /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
+    /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
     public static async Task<bool> MergeAsync(
         NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int batchRows, CancellationToken cancellationToken)
     {
@@ -167,15 +181,15 @@ internal static class PartMerge
     /// <summary>Indexes of the part's users behind its watermark; checks that the aggregate is the one that was frozen.</summary>
     private static (int Start, int End) Slice(ISortedDeltas deltas, RangePart part, byte[] lowerKey)
     {
-        var (start, startFound) = Behind(deltas, part.MergedThrough.IsEmpty ? lowerKey : part.MergedThrough.Span);
-        var (end, endFound) = Behind(deltas, part.UpperKey.Span);
+        var (start, startFound) = IndexAfter(deltas, part.MergedThrough.IsEmpty ? lowerKey : part.MergedThrough.Span);
+        var (end, endFound) = IndexAfter(deltas, part.UpperKey.Span);
         return startFound && endFound
             ? (start, end)
             : throw new InvalidOperationException("The users are not those that the range was frozen with: its watermark or its upper key is not among them.");
     }
 
     /// <summary>Index behind a key, and whether the key is there (an empty key is, before all).</summary>
-    private static (int Index, bool Found) Behind(ISortedDeltas deltas, ReadOnlySpan<byte> key)
+    private static (int Index, bool Found) IndexAfter(ISortedDeltas deltas, ReadOnlySpan<byte> key)
     {
         var (low, high, found) = (0, deltas.Count, key.IsEmpty);
         while (low < high)

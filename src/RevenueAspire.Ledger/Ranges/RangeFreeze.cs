@@ -3,7 +3,7 @@ using Npgsql;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Fixes what a range is, once and for all, before its first merge (M4).</summary>
-internal static class RangeFreeze
+public static class RangeFreeze
 {
     // The rest of a range that ended early is claimed, but by nobody: whoever is idle takes it over.
     private const string Freeze =
@@ -22,6 +22,9 @@ internal static class RangeFreeze
         select exists (select from moved)
         """;
 
+    /// <summary>Freezes a range (M4) by compare-and-set; where the frozen end is before the claimed one, the rest becomes a free range of its own in the same transaction.</summary>
+    /// <returns>The range as it is frozen now: this caller's values, or null when another was faster (throw the aggregate away).</returns>
+    /// <exception cref="ArgumentException">The end is not within the range, or the parts do not ascend.</exception>
     public static async Task<EventRange?> TryFreezeAsync(NpgsqlDataSource database, EventRange range, FrozenRange frozen, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(range);

@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -40,7 +41,7 @@ public static class LedgerSchema
     /// <returns>Where the ledger is, and what the server does for its durability.</returns>
     /// <exception cref="LedgerException">The database is not UTF-8, its tables were made by another version or changed, are missing in part, UNLOGGED, lack a key, or are in more than one schema;
     /// the message names the cause and the repair, which keeps all data.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     public static async Task<LedgerState> ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);

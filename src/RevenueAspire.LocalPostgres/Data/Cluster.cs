@@ -63,7 +63,7 @@ internal static class Cluster
             var result = await Tool.RunAsync(account.Wrap(command), limit, cancellationToken);
             if (result.ExitCode != 0)
             {
-                throw new LocalPostgresException($"{Path.GetFileNameWithoutExtension(command.FileName)} could not make the data directory {dataDirectory}: {ServerMessages.Summary(result.Lines)}");
+                throw new LocalPostgresException($"{Path.GetFileNameWithoutExtension(command.FileName)} could not make the data directory {dataDirectory}: {ServerMessages.Summarize(result.Lines)}");
             }
 
             complete?.Invoke(temporary);
@@ -114,7 +114,7 @@ internal static class Cluster
             // After a kill -9 of the server its own processes take a moment to see it, and to let go of the shared memory.
             if (!ServerMessages.IsMemoryInUse(result.Lines) || Environment.TickCount64 >= end)
             {
-                throw new LocalPostgresException($"{installation.Version} could not open the data directory {dataDirectory}: {ServerMessages.Summary(result.Lines)}");
+                throw new LocalPostgresException($"{installation.Version} could not open the data directory {dataDirectory}: {ServerMessages.Summarize(result.Lines)}");
             }
 
             await Task.Delay(200, cancellationToken);

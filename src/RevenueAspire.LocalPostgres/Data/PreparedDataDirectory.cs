@@ -28,7 +28,7 @@ internal sealed class PreparedDataDirectory : IDisposable
         string[] own = ["-D", Path, "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
             "-c", "log_destination=stderr", "-c", "logging_collector=off", "-c", "lc_messages=C"];
         var given = _settings.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" });
-        return Session.Own(Account.Wrap(new LaunchCommand(Installation.Program("postgres"), [.. own, .. given])));
+        return Session.New(Account.Wrap(new LaunchCommand(Installation.Program("postgres"), [.. own, .. given])));
     }
 
     /// <summary>Unlocks it; the server should have ended.</summary>

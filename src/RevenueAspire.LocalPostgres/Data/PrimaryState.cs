@@ -10,13 +10,13 @@ namespace RevenueAspire.LocalPostgres.Data;
 /// <param name="Position">End of its write-ahead log, in bytes.</param>
 internal sealed record PrimaryState(int Port, int MajorVersion, ulong SystemIdentifier, long Position)
 {
-    private const string Question = """
+    private const string Query = """
         select current_setting('server_version_num')::int / 10000, (select system_identifier from pg_control_system()),
                (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end - '0/0')::bigint
         """;
 
     /// <summary>Asks the primary; null when it does not answer.</summary>
-    public static async Task<PrimaryState?> AskAsync(int port, string password, CancellationToken cancellationToken)
+    public static async Task<PrimaryState?> ReadAsync(int port, string password, CancellationToken cancellationToken)
     {
         var connectionString = new NpgsqlConnectionStringBuilder
         {
@@ -32,7 +32,7 @@ internal sealed record PrimaryState(int Port, int MajorVersion, ulong SystemIden
         {
             await using var connection = new NpgsqlConnection(connectionString.ConnectionString);
             await connection.OpenAsync(cancellationToken);
-            await using var command = new NpgsqlCommand(Question, connection);
+            await using var command = new NpgsqlCommand(Query, connection);
             await using var row = await command.ExecuteReaderAsync(cancellationToken);
             await row.ReadAsync(cancellationToken);
             return new PrimaryState(port, row.GetInt32(0), unchecked((ulong)row.GetInt64(1)), row.GetInt64(2));

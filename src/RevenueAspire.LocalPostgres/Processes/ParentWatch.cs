@@ -24,7 +24,7 @@ internal sealed class ParentWatch : IDisposable
         }
 
         var command = new LaunchCommand("/bin/sh", ["-c", Script, "sh", processId.ToString(CultureInfo.InvariantCulture), PostmasterPid.PathIn(dataDirectory)]);
-        return new ParentWatch(Tool.Start(Session.Own(command)));
+        return new ParentWatch(Tool.Start(Session.New(command)));
     }
 
     /// <summary>Ends the watch; the server has ended.</summary>

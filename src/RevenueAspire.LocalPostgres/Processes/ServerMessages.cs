@@ -12,7 +12,7 @@ internal static partial class ServerMessages
         ["has already been removed", "is not in this server's history", "is behind recovery timeline", "before current recovery point", "is not a child of database system timeline"];
 
     /// <summary>What went wrong, in one line: the errors and their hints, else the last lines.</summary>
-    public static string Summary(IReadOnlyCollection<string> lines)
+    public static string Summarize(IReadOnlyCollection<string> lines)
     {
         var said = lines.Where(line => !string.IsNullOrWhiteSpace(line)).ToArray();
         var errors = said.Where(line => Severe().IsMatch(line)).TakeLast(ShownLines).ToArray();

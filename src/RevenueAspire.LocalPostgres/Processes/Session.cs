@@ -4,7 +4,7 @@ namespace RevenueAspire.LocalPostgres.Processes;
 internal static class Session
 {
     /// <summary>The command in a new session. The process id stays that of the started process, since the tool becomes the program.</summary>
-    public static LaunchCommand Own(LaunchCommand command)
+    public static LaunchCommand New(LaunchCommand command)
     {
         if (OperatingSystem.IsWindows())
         {

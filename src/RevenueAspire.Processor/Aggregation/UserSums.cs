@@ -27,6 +27,9 @@ internal sealed class UserSums
     /// <summary>Users in the table.</summary>
     public int Count { get; private set; }
 
+    /// <summary>The slots: 0 for an empty one, else the hash in the upper 32 bits and the record plus 1 in the lower ones.</summary>
+    public ReadOnlySpan<ulong> Slots => _slots;
+
     /// <summary>What counts against a limit of users: those with a 128-bit sum cost twice.</summary>
     public int Weight => Count + (_wide?.Count ?? 0);
 
@@ -106,51 +109,9 @@ internal sealed class UserSums
     /// <summary>Finds a user's record.</summary>
     public bool TryFind(ReadOnlySpan<byte> userId, out uint record) => TryFind(userId, KeyHash.Compute(userId), out record);
 
-    /// <summary>Counts those of its users that none of some other tables has; two calls may share a table between them.</summary>
-    /// <param name="others">Tables that nobody changes meanwhile.</param>
-    /// <param name="share">Which part of this table's places is looked at, from 0.</param>
-    /// <param name="shares">How many parts there are.</param>
+    /// <summary>As <see cref="TryFind(ReadOnlySpan{byte}, out uint)"/>, with the id's hash at hand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public long CountNotIn(ReadOnlySpan<UserSums> others, int share, int shares)
-    {
-        const int Ahead = 16;
-        var from = (int)((long)_slots.Length * share / shares);
-        var to = (int)((long)_slots.Length * (share + 1) / shares);
-        long count = 0;
-        for (var slot = from; slot < to; slot++)
-        {
-            if (slot + Ahead < to && _slots[slot + Ahead] is not 0 and var ahead)
-            {
-                foreach (var other in others)
-                {
-                    other.PrefetchSlot((uint)(ahead >> 32));
-                }
-            }
-
-            if (_slots[slot] is not 0 and var entry)
-            {
-                count += IsIn(others, UserId((uint)entry - 1), (uint)(entry >> 32)) ? 0 : 1;
-            }
-        }
-
-        return count;
-    }
-
-    private static bool IsIn(ReadOnlySpan<UserSums> tables, ReadOnlySpan<byte> userId, uint hash)
-    {
-        foreach (var table in tables)
-        {
-            if (table.TryFind(userId, hash, out _))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private bool TryFind(ReadOnlySpan<byte> userId, uint hash, out uint record)
+    public bool TryFind(ReadOnlySpan<byte> userId, uint hash, out uint record)
     {
         var mask = (uint)_slots.Length - 1;
         for (var slot = hash & mask; ; slot = (slot + 1) & mask)

@@ -1,3 +1,4 @@
+using Npgsql;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Aggregation;
 using RevenueAspire.Processor.Reading;
@@ -5,12 +6,12 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Aggregates a held range and freezes it, or checks it against what another has frozen (rule M4). Thread-safe.</summary>
-internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, ProcessorOptions options, ProcessorMetrics metrics, SourceReports reports)
+internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retry, ProcessorOptions options, ProcessorMetrics metrics, SourceReports reports)
 {
     /// <summary>Aggregates a range.</summary>
     /// <param name="range">As claimed or taken over.</param>
     /// <param name="reader">Its source.</param>
-    /// <param name="fingerprint">How this processor folds.</param>
+    /// <param name="fingerprint">How this processor aggregates.</param>
     /// <param name="aggregator">Free for use; the result lives in its memory.</param>
     /// <param name="lease">The range's lease.</param>
     /// <param name="compare">Throws when the bytes are not the ones that are to be counted.</param>
@@ -58,7 +59,7 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
             return null;
         }
 
-        reports.Tell(reader, aggregate);
+        reports.Report(reader, aggregate);
         return new RangeWork(held, users, aggregate.Rejects, lease);
     }
 
@@ -85,14 +86,14 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
 
     private async Task<EventRange?> FreezeAsync(EventRange range, FrozenRange mine, RangeLease lease)
     {
-        if (await retry.RunAsync(token => ranges.TryFreezeAsync(range, mine, token), lease.Work).ConfigureAwait(false) is { } frozen)
+        if (await retry.RunAsync(token => RangeFreeze.TryFreezeAsync(database, range, mine, token), lease.Work).ConfigureAwait(false) is { } frozen)
         {
             metrics.CountEvents(mine.Events, mine.Rejects);
             return frozen;
         }
 
         // Another was faster, or our own answer was lost on the way: if what is frozen is this very aggregate and the range is still ours, it is as good.
-        var found = await retry.RunAsync(token => ranges.FindAsync(range.Id, token), lease.Work).ConfigureAwait(false);
+        var found = await retry.RunAsync(token => RangeClaims.FindAsync(database, range.Id, token), lease.Work).ConfigureAwait(false);
         return found?.Frozen is { } theirs && theirs.End == mine.End && theirs.BytesHash.Span.SequenceEqual(mine.BytesHash.Span) && theirs.TypesHash.Span.SequenceEqual(mine.TypesHash.Span)
             && await retry.RunAsync(token => lease.IsHeldAsync(options.Lease, token), lease.Work).ConfigureAwait(false)
             ? found
@@ -112,3 +113,6 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
         return parts;
     }
 }
+
+/// <summary>A frozen range with its aggregate and its lease: ready to merge.</summary>
+internal sealed record RangeWork(EventRange Range, SortedUsers Users, IReadOnlyList<RejectedLine> Rejects, RangeLease Lease);

@@ -8,7 +8,7 @@ internal static class SourceCheck
 {
     /// <summary>Compares the source's bytes with what the ledger remembers of them.</summary>
     /// <exception cref="SourceStoppedException">They are not the same: a restored, cloned, cut or replaced source.</exception>
-    public static void Verify(ISourceReader reader, EventSource source)
+    public static void Verify(ISourceReader reader, LedgerSource source)
     {
         if (source.AppliedThrough < reader.FirstOffset)
         {

@@ -27,7 +27,7 @@ internal sealed class CommandServices(ProcessorOptions options, EventTypes types
     public DatabaseRetry Retry => _retry ??= new DatabaseRetry(TimeSpan.FromSeconds(Options.RetrySeconds), TimeProvider.System, new CommandLogger<DatabaseRetry>(), Database);
 
     public ApplyServices Applying => _applying ??= new ApplyServices(
-        new SourceRegistry(Database), new RangeStore(Database), Retry, Types, Options, new ProcessorMetrics(_meters), new CommandLogger<ApplyServices>());
+        Database, Retry, Types, Options, new ProcessorMetrics(_meters), new CommandLogger<ApplyServices>());
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

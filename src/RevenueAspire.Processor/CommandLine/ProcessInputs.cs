@@ -29,7 +29,7 @@ internal sealed class ProcessInputs : IAsyncDisposable
             }
             catch (Exception exception) when (ProcessCommand.IsOfThisPath(exception))
             {
-                Problems.Tell(exception.Message);
+                Problems.Report(exception.Message);
             }
         }
     }

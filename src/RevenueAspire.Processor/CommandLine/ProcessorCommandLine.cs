@@ -5,6 +5,7 @@ using Microsoft.Extensions.Hosting;
 using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Reading;
 
@@ -60,7 +61,6 @@ internal static class ProcessorCommandLine
     {
         using var host = Composition.BuildService();
         host.Services.Database();
-        _ = host.Services.GetRequiredService<ProcessorOptions>();
         var follower = host.Services.GetRequiredService<FollowerService>();
         await host.RunAsync(CancellationToken.None).ConfigureAwait(false);
         if (follower.Refusal is { } refusal)
@@ -119,7 +119,7 @@ internal static class ProcessorCommandLine
     {
         UserErrorException or EventLogException or LedgerException => exception.Message,
         OperationCanceledException => "Stopped. What was counted stays counted: run the same again to go on.",
-        _ when LedgerErrors.IsTransient(exception) || exception is System.Data.Common.DbException => LedgerErrors.Describe(exception),
+        _ when DatabaseErrors.IsTransient(exception) || exception is System.Data.Common.DbException => DatabaseErrors.Describe(exception),
         _ => null,
     };
 }

@@ -126,10 +126,10 @@ internal static class VerifyCommand
                     cancellationToken,
                     places).ConfigureAwait(false);
             }
-            catch (Exception exception) when (attempt < Attempts && LedgerErrors.IsTransient(exception))
+            catch (Exception exception) when (attempt < Attempts && DatabaseErrors.IsTransient(exception))
             {
                 DatabaseErrors.DropConnections(services.Database, exception);
-                await Console.Error.WriteLineAsync($"{LedgerErrors.Describe(exception)}. Checking again from the beginning: users that were printed are printed again.").ConfigureAwait(false);
+                await Console.Error.WriteLineAsync($"{DatabaseErrors.Describe(exception)}. Checking again from the beginning: users that were printed are printed again.").ConfigureAwait(false);
                 await services.Retry.RunAsync(token => LedgerSchema.ApplyAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
             }
         }

@@ -132,12 +132,12 @@ internal sealed class FileProcess(ApplyServices services)
         }
     }
 
-    private async Task ApplyAsync(FileSourceReader file, FileDigest digest, EventSource source, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
+    private async Task ApplyAsync(FileSourceReader file, FileDigest digest, LedgerSource source, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
     {
         var through = Math.Min(source.Length, file.ReadEnd());
         progress.Begin(source.AppliedThrough, through);
         progress.Phase = "counting";
-        using var run = new SourceRun(services, file, source.Id, through, progress.Counters) { Whole = digest };
+        using var run = new SourceApplier(services, file, source.Id, through, progress.Counters) { Whole = digest };
         var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
         if (!run.WholeIsProven)
         {
@@ -172,7 +172,7 @@ internal sealed class FileProcess(ApplyServices services)
 
         public bool IsEmpty { get; private set; } = true;
 
-        public void Add(EventSource before, EventSource after)
+        public void Add(LedgerSource before, LedgerSource after)
         {
             IsEmpty = false;
             _events += after.EventsThrough - before.EventsThrough;
@@ -181,7 +181,7 @@ internal sealed class FileProcess(ApplyServices services)
         }
 
         /// <summary>All rejected lines of a source, also those from before this run: its end is the moment at which the file is reported as counted.</summary>
-        public void AddRejects(EventSource source)
+        public void AddRejects(LedgerSource source)
         {
             _rejected += source.RejectsThrough;
             if (source.RejectsThrough > 0)

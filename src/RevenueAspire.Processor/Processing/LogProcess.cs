@@ -17,7 +17,7 @@ internal sealed class LogProcess(ApplyServices services)
         var through = log.ReadEnd();
         progress.Begin(source.AppliedThrough, through);
         progress.Phase = "counting";
-        using var run = new SourceRun(services, log, source.Id, through, progress.Counters);
+        using var run = new SourceApplier(services, log, source.Id, through, progress.Counters);
         var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
         var rejected = after.RejectsThrough - source.RejectsThrough;
         var counters = progress.Counters;

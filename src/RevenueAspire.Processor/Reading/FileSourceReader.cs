@@ -27,7 +27,7 @@ internal sealed class FileSourceReader : ISourceReader
     /// <exception cref="UserErrorException">Missing, a directory, unreadable, or not a regular file.</exception>
     public static FileSourceReader Open(string path, int maxLineBytes)
     {
-        if (FileKind.IsSpecial(path))
+        if (IsSpecial(path))
         {
             throw NotRegular(path);
         }
@@ -56,11 +56,24 @@ internal sealed class FileSourceReader : ISourceReader
     }
 
     /// <summary>Content that was copied to a file without a name, whose bytes are what counts (rule M10).</summary>
-    /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.Nameless"/>.</param>
+    /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.NoPath"/>.</param>
     /// <param name="place">As <see cref="Place"/>.</param>
     /// <param name="spool">Taken over.</param>
     /// <param name="maxLineBytes">Longest line.</param>
     public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) => new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
+
+    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not tell, opening it decides.</summary>
+    private static bool IsSpecial(string path)
+    {
+        try
+        {
+            return OperatingSystem.IsLinux() && FileStatus.Find(path) is { IsDirectory: false, IsRegularFile: false };
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
 
     private static UserErrorException NotRegular(string path) =>
         new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
@@ -84,7 +97,7 @@ internal sealed class FileSourceReader : ISourceReader
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.Nameless"/>. This is what the ledger keeps.</summary>
+    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.NoPath"/>. This is what the ledger keeps.</summary>
     public string Place { get; }
 
     /// <inheritdoc/>

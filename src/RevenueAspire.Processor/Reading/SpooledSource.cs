@@ -15,7 +15,7 @@ internal static class SpooledSource
     {
         await using var input = GuardedConsole.OpenStandardInput();
         var spool = await SpoolFile.CopyAsync(input, "standard input", Composition.SpoolDirectory(), cancellationToken).ConfigureAwait(false);
-        return FileSourceReader.FromSpool(SourceRegistry.Nameless, SourceRegistry.Nameless, spool, maxLineBytes);
+        return FileSourceReader.FromSpool(SourceRegistry.NoPath, SourceRegistry.NoPath, spool, maxLineBytes);
     }
 
     /// <summary>Inflates a file.</summary>

@@ -19,6 +19,12 @@ internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> plac
     public void Run(IReadOnlyList<VerifiedSource> files, CancellationToken cancellationToken)
     {
         var reasons = new Dictionary<VerifiedSource, string>(ReferenceEqualityComparer.Instance);
+        foreach (var unknown in files.Where(file => !file.IsKnown))
+        {
+            unknown.Refuse($"the ledger has applied {unknown.Needed} bytes of it, but records no content of that length (event_source_digest): no file can be recognised as it");
+        }
+
+        files = [.. files.Where(file => file.IsKnown)];
         foreach (var file in files)
         {
             FindAtKnownPaths(file, reasons, cancellationToken);

@@ -15,14 +15,14 @@ namespace RevenueAspire.Processor.Verifying;
 /// <param name="paths">File: where its content was seen.</param>
 /// <param name="openInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
 internal sealed class VerifiedSource(
-    IReadOnlyList<EventSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths, Func<Guid, LogSourceReader> openInDatabase)
+    IReadOnlyList<LedgerSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths, Func<Guid, LogSourceReader> openInDatabase)
 {
     private readonly SortedSet<string> _unread = new(StringComparer.Ordinal);
 
     /// <summary>Any of the generations: they have the same bytes.</summary>
-    public EventSource Source => generations[0];
+    public LedgerSource Source => generations[0];
 
-    public IReadOnlyList<EventSource> Generations => generations;
+    public IReadOnlyList<LedgerSource> Generations => generations;
 
     public IReadOnlyList<EventRange> Ranges => ranges;
 
@@ -44,6 +44,9 @@ internal sealed class VerifiedSource(
     /// <summary>Bytes that the ledger has of it, wholly or in part.</summary>
     public long Needed => ranges.Select(range => range.To).Append(Source.AppliedThrough).Max();
 
+    /// <summary>File: whether <see cref="Digest"/> exists. It always does, unless tables were changed or restored one by one.</summary>
+    public bool IsKnown => digests.Any(digest => digest.Length >= Needed);
+
     /// <summary>File: the shortest known beginning that holds all that the ledger has of it; a file that begins so holds the content.</summary>
     public FileDigest Digest => digests.First(digest => digest.Length >= Needed);
 
@@ -59,7 +62,7 @@ internal sealed class VerifiedSource(
     }
 
     /// <summary>File: the paths at which its content was seen, its name first.</summary>
-    public IEnumerable<string> KnownPaths() => paths.Prepend(Source.Name).Where(path => path != SourceRegistry.Nameless).Distinct();
+    public IEnumerable<string> KnownPaths() => paths.Prepend(Source.Name).Where(path => path != SourceRegistry.NoPath).Distinct();
 
     /// <summary>Leaves the whole source out of the comparison. The first reason stays.</summary>
     public void Refuse(string reason) => Refusal ??= reason;
@@ -105,7 +108,7 @@ internal sealed class VerifiedSource(
     public SourceContent CheckSettings(int maxLineBytes, EventTypes types)
     {
         using var reader = Open(maxLineBytes);
-        var fingerprint = FoldFingerprint.Compute(types, reader);
+        var fingerprint = ParsingFingerprint.Compute(types, reader);
         bool IsOther(ReadOnlyMemory<byte> hash) => hash.Length > 0 && !hash.Span.SequenceEqual(fingerprint.Span);
         if (ranges.Any(range => IsOther(range.Frozen!.TypesHash)) || (Source.Kind == SourceKind.File && IsOther(Source.TypesHash)))
         {
@@ -126,7 +129,7 @@ internal sealed class VerifiedSource(
         var file = FileSourceReader.Open(path, maxLineBytes);
         if (file.IsPacked)
         {
-            // No thread of the pool waits here: verify folds on one of its own.
+            // No thread of the pool waits here: verify aggregates on one of its own.
             file.Dispose();
             file = SpooledSource.InflateAsync(path, maxLineBytes, CancellationToken.None).GetAwaiter().GetResult();
         }

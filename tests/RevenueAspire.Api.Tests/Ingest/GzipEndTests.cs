@@ -1,4 +1,5 @@
 using System.Net;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 

@@ -1,5 +1,6 @@
 using System.Net;
 using RevenueAspire.EventLog;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 

@@ -92,7 +92,7 @@ public sealed class RetentionTests : IDisposable
 
         await applying;
         await Eventually.EqualsAsync<object?>(1L, () => ExecuteAsync($"select count(*) from pg_stat_activity where {ofBarrier}"));
-        await Task.Delay(api.Log.RemovalInterval);
+        await Task.Delay(api.Log.Retention.Interval);
         Assert.Equal(before, Segments(api));
 
         await ExecuteAsync("alter system reset synchronous_standby_names");
@@ -114,14 +114,14 @@ public sealed class RetentionTests : IDisposable
         }
 
         // What the API does every twenty seconds.
-        var caretaker = new PostgresLogCaretaker(
+        var logRetention = new PostgresLogRetention(
             api.Services.GetRequiredService<NpgsqlDataSource>(), api.Services.GetRequiredService<IOptions<EventLogOptions>>().Value,
-            NullLogger<PostgresLogCaretaker>.Instance);
+            NullLogger<PostgresLogRetention>.Instance);
         await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/nobody")).Status);
-        await caretaker.TidyAsync(api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, CancellationToken.None);
+        await logRetention.RemoveAppliedAsync(api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, CancellationToken.None);
         Assert.Equal(5_000, api.Records().Count);
         await Processor.ApplyAsync(api, database);
-        await caretaker.TidyAsync(api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, CancellationToken.None);
+        await logRetention.RemoveAppliedAsync(api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, CancellationToken.None);
 
         Assert.InRange(api.Records().Count, 1_000, 4_000);
         Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + receipts[0])).Expect(HttpStatusCode.OK).Body);

@@ -46,8 +46,8 @@ internal static class Processor
 
         var whole = Encoding.UTF8.GetBytes(inFiles ? ReadFiles(api.LogDirectory, Math.Max(0, offset - TailHash.Bytes)) : ReadRows(source, logId, Math.Max(0, offset - TailHash.Bytes)));
         var tail = SHA256.HashData(whole);
-        Assert.True(await new RangeStore(source).TryApplyAsync(
-            known.Id, known.AppliedThrough, offset, new Deltas(sums), rejects, lines.Length, lines.Length - rejects.Count, tail, CancellationToken.None));
+        Assert.True(await LiveApply.TryApplyAsync(
+            source, known.Id, known.AppliedThrough, offset, new Deltas(sums), rejects, lines.Length, lines.Length - rejects.Count, tail, default, null, CancellationToken.None));
     }
 
     private static string ReadFiles(string directory, long from)

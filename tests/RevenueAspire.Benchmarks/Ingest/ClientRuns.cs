@@ -26,8 +26,9 @@ internal static partial class ClientRuns
     {
         var api = server.Url;
         using var directory = new TempDirectory();
-        var (large, events) = Write(directory, "large.jsonl", Amounts.Bytes(BatchBytes));
-        var (small, singles) = Write(directory, "small.jsonl", Amounts.Bytes(SingleBytes));
+        var (large, small) = (directory.File("large.jsonl"), directory.File("small.jsonl"));
+        var events = EventLines.Write(large, Amounts.Bytes(BatchBytes));
+        var singles = EventLines.Write(small, Amounts.Bytes(SingleBytes));
         string[] batchOptions = ["--batch", BatchLines.ToString(CultureInfo.InvariantCulture)];
         string[] singleOptions = ["--concurrency", Concurrency.ToString(CultureInfo.InvariantCulture)];
         await SendAsync(api, directory, large, batchOptions);
@@ -89,21 +90,7 @@ internal static partial class ClientRuns
         }
 
         Figures.Print($"send --batch {BatchLines} of 100 MB, a core for the API and one for the sender", "events/s", "client", clients, "wrk", theirs);
-        Console.WriteLine(FormattableString.Invariant($"  the API's core was busy for {Figures.Median(busy):P0} ({busy.Min():P0} to {busy.Max():P0}) of the time in which the client sent"));
-    }
-
-    private static (string Path, int Lines) Write(TempDirectory directory, string name, int bytes)
-    {
-        var path = directory.File(name);
-        using var file = File.Create(path);
-        var lines = 0;
-        foreach (var body in EventLines.Bodies(bytes, 1 << 20))
-        {
-            file.Write(body.Body);
-            lines += body.Lines;
-        }
-
-        return (path, lines);
+        Console.WriteLine(FormattableString.Invariant($"  the API's core was busy for {Statistics.Median(busy):P0} ({busy.Min():P0} to {busy.Max():P0}) of the time in which the client sent"));
     }
 
     private static async Task<(double Run, double Process)> SendAsync(string api, TempDirectory directory, string file, params string[] options)

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using CliWrap;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
@@ -41,10 +42,9 @@ internal sealed class OneCoreEach : IDisposable
 
     private static void Move(int processId, string cores)
     {
-        using var taskset = Process.Start(new ProcessStartInfo("taskset", ["-a", "-c", "-p", cores, processId.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
-        taskset.StandardOutput.ReadToEnd();
-        taskset.WaitForExit();
-        if (taskset.ExitCode != 0)
+        var id = processId.ToString(CultureInfo.InvariantCulture);
+        var taskset = Cli.Wrap("taskset").WithArguments(["-a", "-c", "-p", cores, id]).WithValidation(CommandResultValidation.None).ExecuteAsync();
+        if (!taskset.Task.GetAwaiter().GetResult().IsSuccess)
         {
             throw new InvalidOperationException($"taskset could not give the cores {cores} to process {processId}: what is measured would not be what it is called.");
         }

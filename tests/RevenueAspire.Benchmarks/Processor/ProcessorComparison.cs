@@ -1,7 +1,5 @@
-using System.Diagnostics;
 using System.Globalization;
 using Npgsql;
-using RevenueAspire.Benchmarks.Ingest;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
@@ -14,7 +12,7 @@ internal static class ProcessorComparison
         processor [--file FILE] [--megabytes 100] [--users 1000000] [--runs 5] [--database "Host=..;Username=.."] [--rival COMMAND]
 
           --file        events to process; else a file is made of --megabytes and --users
-          --rival       a command that aggregates a file as a dry run does; the file's path is put behind it
+          --rival       a command that aggregates a file as a dry run does, such as Rivals/DuckDb.cs; the file's path is put behind it
           --database    of a server on which databases may be made; without it only the dry run is measured
         """;
 
@@ -33,7 +31,7 @@ internal static class ProcessorComparison
         if (file is null)
         {
             file = folder.File("events.jsonl");
-            EventFiles.Write(file, given.Number("--megabytes", 100) * 1_000_000L, given.Number("--users", 1_000_000));
+            EventLines.Write(file, given.Number("--megabytes", 100) * 1_000_000L, given.Number("--users", 1_000_000));
         }
 
         await CompareDryRunAsync(file, given.Text("--rival"), runs);
@@ -50,8 +48,8 @@ internal static class ProcessorComparison
         var (ours, theirs) = (new List<double>(), new List<double>());
         for (var run = -1; run < runs; run++)
         {
-            var our = await ProcessorAsync(null, "process", file, "--dry-run");
-            var their = rival is null ? 1 : await TimeAsync("/bin/sh", ["-c", $"exec {rival} '{file}'"], []);
+            var our = await Programs.ProcessorAsync(null, "process", file, "--dry-run");
+            var their = rival is null ? 1 : await Programs.TimeAsync("/bin/sh", ["-c", $"exec {rival} '{file}'"], []);
             if (run >= 0)
             {
                 ours.Add(our);
@@ -65,23 +63,19 @@ internal static class ProcessorComparison
     private static async Task CompareMergeAsync(string file, string server, TempDirectory folder, int runs)
     {
         var csv = folder.File("aggregated.csv");
-        EventFiles.WriteAggregated(file, csv);
-        var name = $"benchmark_{Guid.NewGuid():N}";
-        await using var admin = Amounts.Admin(server);
-        await ExecuteAsync(admin, $"create database {name} template template0 encoding 'UTF8'");
-        try
+        EventLines.WriteAggregated(file, csv);
+        await ScratchDatabase.UseAsync(server, async database =>
         {
-            var database = new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString;
             List<double> insert = [], insertFloor = [], update = [], updateFloor = [];
             for (var run = -1; run < runs; run++)
             {
                 var floors = (await FloorAsync(database, csv, create: true), await FloorAsync(database, csv, create: false));
                 await using (var data = NpgsqlDataSource.Create(database))
                 {
-                    await ExecuteAsync(data, "drop table if exists floor_revenue, floor_staging, users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event");
+                    await data.ExecuteAsync("drop table if exists floor_revenue, floor_staging, users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event");
                 }
 
-                var ours = (await ProcessorAsync(database, "process", file), await ProcessorAsync(database, "process", file, "--again"));
+                var ours = (await Programs.ProcessorAsync(database, "process", file), await Programs.ProcessorAsync(database, "process", file, "--again"));
                 if (run >= 0)
                 {
                     insert.Add(ours.Item1);
@@ -93,11 +87,7 @@ internal static class ProcessorComparison
 
             Figures.Print("into the empty table", "s", "process", insert, "psql, aggregated rows", insertFloor);
             Figures.Print("into the full table", "s", "process --again", update, "psql, aggregated rows", updateFloor);
-        }
-        finally
-        {
-            await ExecuteAsync(admin, $"drop database {name} with (force)");
-        }
+        });
     }
 
     /// <summary>What Postgres itself needs for rows that are aggregated already: COPY into a staging table, and one ordered upsert.</summary>
@@ -106,7 +96,7 @@ internal static class ProcessorComparison
         string[] begin = create
             ? ["-c", "drop table if exists floor_revenue", "-c", "create table floor_revenue (user_id text collate \"C\" primary key, revenue numeric not null)"]
             : [];
-        return TimeAsync(
+        return Programs.TimeAsync(
             "psql",
             [
                 "-q", "-v", "ON_ERROR_STOP=1", .. begin,
@@ -129,34 +119,5 @@ internal static class ProcessorComparison
             ["PGDATABASE"] = parts.Database,
             ["PGOPTIONS"] = "-c client_min_messages=warning",
         };
-    }
-
-    private static Task<double> ProcessorAsync(string? database, params string[] arguments)
-    {
-        // The program itself, not the dotnet command with its dll: that is what a user starts.
-        var program = Path.ChangeExtension(Repository.Executable("RevenueAspire.Processor"), OperatingSystem.IsWindows() ? ".exe" : null);
-        return TimeAsync(program, arguments, new() { ["ConnectionStrings__revenuedb"] = database });
-    }
-
-    private static async Task<double> TimeAsync(string program, IEnumerable<string> arguments, Dictionary<string, string?> environment)
-    {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        var began = Stopwatch.GetTimestamp();
-        using var process = Process.Start(start)!;
-        var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        return process.ExitCode == 0 ? seconds : throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {string.Join('\n', await output)}");
-    }
-
-    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
-    {
-        await using var command = database.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
     }
 }

@@ -1,5 +1,3 @@
-using Npgsql;
-
 namespace RevenueAspire.Benchmarks.Processor;
 
 /// <summary>The processor's goals that are no race against others: live latency, several processors, idle cost, memory.</summary>
@@ -25,38 +23,17 @@ internal static class ProcessorScenarios
         switch (scenario)
         {
             case "live":
-                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, engine, Amounts.Seconds(given.Number("--seconds", 10)), Amounts.Runs(given.Number("--runs", 1))));
+                await ScratchDatabase.UseAsync(server, database => LiveLatency.MeasureAsync(database, engine, Amounts.Seconds(given.Number("--seconds", 10)), Amounts.Runs(given.Number("--runs", 1))));
                 return 0;
             case "share" when given.Text("--file") is { } file:
-                await WithDatabaseAsync(server, database => SharedFile.CompareAsync(database, file, given.Number("--processors", 2), Amounts.Runs(given.Number("--runs", 5))));
+                await ScratchDatabase.UseAsync(server, database => SharedFile.CompareAsync(database, file, given.Number("--processors", 2), Amounts.Runs(given.Number("--runs", 5))));
                 return 0;
             case "idle":
-                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, engine, given.Number("--processors", 4), Amounts.Seconds(given.Number("--seconds", 30))));
+                await ScratchDatabase.UseAsync(server, database => IdleCost.MeasureAsync(database, engine, given.Number("--processors", 4), Amounts.Seconds(given.Number("--seconds", 30))));
                 return 0;
             default:
                 Console.Error.WriteLine(Usage);
                 return 2;
-        }
-    }
-
-    /// <summary>Gives a new, empty database to a measurement, and drops it afterwards.</summary>
-    private static async Task WithDatabaseAsync(string server, Func<string, Task> measure)
-    {
-        var name = $"benchmark_{Guid.NewGuid():N}";
-        await using var admin = Amounts.Admin(server);
-        await using (var create = admin.CreateCommand($"create database {name} template template0 encoding 'UTF8'"))
-        {
-            await create.ExecuteNonQueryAsync();
-        }
-
-        try
-        {
-            await measure(new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString);
-        }
-        finally
-        {
-            await using var drop = admin.CreateCommand($"drop database {name} with (force)");
-            await drop.ExecuteNonQueryAsync();
         }
     }
 }

@@ -8,20 +8,20 @@ namespace RevenueAspire.EventLog.Tests.Contract;
 /// <summary>What appending promises, whichever engine keeps the log (rules L3, L4, L7).</summary>
 public abstract class AppendContract : IAsyncDisposable
 {
-    private readonly LogStand _stand;
+    private readonly LogFixture _fixture;
 
-    private protected AppendContract(LogStand stand) => _stand = stand;
+    private protected AppendContract(LogFixture fixture) => _fixture = fixture;
 
     public async ValueTask DisposeAsync()
     {
-        await _stand.DisposeAsync();
+        await _fixture.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 
     [Fact]
     public async Task L3_L4_receipts_name_the_last_record_of_each_group_and_readers_find_all_in_this_order()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         Assert.Null(log.LastReceipt);
         var results = new List<AppendResult>();
         foreach (var (user, count) in new[] { ("a", 1), ("b", 3), ("c", 1), ("d", 500) })
@@ -30,7 +30,7 @@ public abstract class AppendContract : IAsyncDisposable
             Assert.Equal(results[^1].Receipt, log.LastReceipt);
         }
 
-        var text = _stand.ReadAll(log.LogId);
+        var text = _fixture.ReadAll(log.LogId);
         Assert.Equal(log.DurableMark, text.Length);
         Assert.Equal("abbbc" + new string('d', 500), string.Concat(UsersIn(text)));
         Assert.All(results, result => Assert.Equal(AppendStatus.Appended, result.Status));
@@ -52,12 +52,12 @@ public abstract class AppendContract : IAsyncDisposable
     [Fact]
     public async Task L3_a_batch_says_on_its_last_record_where_it_begins_and_how_many_it_has()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         await AppendAsync(log, TestLog.Single("before"));
         var from = log.DurableMark;
         await AppendAsync(log, TestLog.Group(["a", "b", "c"], "key"));
 
-        var records = TestLog.Lines(_stand.ReadAll(log.LogId)).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
+        var records = TestLog.Lines(_fixture.ReadAll(log.LogId)).Select(line => JsonDocument.Parse(line).RootElement).ToArray();
         Assert.Equal([false, false, false, true], records.Select(record => record.TryGetProperty("batch", out var fields) && fields.TryGetProperty("count", out _)));
         var batch = records[3].GetProperty("batch");
         Assert.Equal((from, 3), (batch.GetProperty("from").GetInt64(), batch.GetProperty("count").GetInt32()));
@@ -67,14 +67,14 @@ public abstract class AppendContract : IAsyncDisposable
     [Fact]
     public async Task L4_many_callers_share_commits_and_each_group_is_there_once_whole_and_in_its_place()
     {
-        var log = await _stand.OpenAsync(options => options.SegmentBytes = 20_000);
+        var log = await _fixture.OpenAsync(options => options.SegmentBytes = 20_000);
         var results = new AppendResult[2_000];
         await Parallel.ForAsync(0, results.Length, new ParallelOptions { MaxDegreeOfParallelism = 64 }, async (i, token) =>
             results[i] = await log.AppendAsync(i % 10 == 0 ? TestLog.Group([$"u{i}", $"v{i}"]) : TestLog.Single($"u{i}"), token));
 
         Assert.All(results, result => Assert.Equal(AppendStatus.Appended, result.Status));
         Assert.Equal(results.Length, results.Select(result => result.Receipt).Distinct().Count());
-        var users = UsersIn(_stand.ReadAll(log.LogId, step: 5_000));
+        var users = UsersIn(_fixture.ReadAll(log.LogId, step: 5_000));
         Assert.Equal(2_200, users.Count);
         Assert.Equal(2_200, users.Distinct().Count());
         Assert.All(Enumerable.Range(0, results.Length / 10).Select(i => 10 * i), i => Assert.Equal($"v{i}", users[users.IndexOf($"u{i}") + 1]));
@@ -83,7 +83,7 @@ public abstract class AppendContract : IAsyncDisposable
     [Fact]
     public async Task L4_a_group_larger_than_every_buffer_is_written_whole()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         var results = await Task.WhenAll(
             AppendAsync(log, TestLog.Single("a")),
             AppendAsync(log, TestLog.Group([.. Enumerable.Range(0, 20_000).Select(i => $"user{i}")])),
@@ -91,19 +91,19 @@ public abstract class AppendContract : IAsyncDisposable
 
         Assert.Equal(20_000, results[1].Accepted);
         Assert.Equal(ReceiptLookup.Record, await LookUpAsync(log, results[1].Receipt));
-        Assert.Equal(20_002, TestLog.Lines(_stand.ReadAll(log.LogId)).Length);
+        Assert.Equal(20_002, TestLog.Lines(_fixture.ReadAll(log.LogId)).Length);
         await log.DisposeAsync();
 
         // A start checks what is there.
-        Assert.Equal(ReceiptLookup.Record, await LookUpAsync(await _stand.OpenAsync(), results[1].Receipt));
+        Assert.Equal(ReceiptLookup.Record, await LookUpAsync(await _fixture.OpenAsync(), results[1].Receipt));
     }
 
     [Fact]
     public async Task L4_the_queue_is_bounded_in_groups_and_what_was_accepted_completes()
     {
-        var log = await _stand.OpenAsync(options => options.QueueCapacity = 10);
+        var log = await _fixture.OpenAsync(options => options.QueueCapacity = 10);
         Task<AppendResult>[] appends;
-        await using (await _stand.HoldAsync())
+        await using (await _fixture.HoldAsync())
         {
             appends = [.. Enumerable.Range(0, 15).Select(i => AppendAsync(log, TestLog.Single($"u{i}")))];
             Assert.All(appends[..10], append => Assert.False(append.IsCompleted));
@@ -112,7 +112,7 @@ public abstract class AppendContract : IAsyncDisposable
         }
 
         Assert.All(await Task.WhenAll(appends[..10]), result => Assert.Equal(AppendStatus.Appended, result.Status));
-        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"u{i}"), UsersIn(_stand.ReadAll(log.LogId)));
+        Assert.Equal(Enumerable.Range(0, 10).Select(i => $"u{i}"), UsersIn(_fixture.ReadAll(log.LogId)));
         Assert.Equal(0, log.QueueDepth);
         Assert.Equal(AppendStatus.Appended, (await AppendAsync(log, TestLog.Single("later"))).Status);
     }
@@ -120,9 +120,9 @@ public abstract class AppendContract : IAsyncDisposable
     [Fact]
     public async Task L4_the_queue_is_bounded_in_bytes_repeats_of_a_key_in_flight_included()
     {
-        var log = await _stand.OpenAsync(options => options.QueueBytes = 700);
+        var log = await _fixture.OpenAsync(options => options.QueueBytes = 700);
         Task<AppendResult> first, repeat;
-        await using (await _stand.HoldAsync())
+        await using (await _fixture.HoldAsync())
         {
             first = AppendAsync(log, TestLog.Single("a", "k"));
             repeat = AppendAsync(log, TestLog.Single("a", "k"));
@@ -137,9 +137,9 @@ public abstract class AppendContract : IAsyncDisposable
     [Fact]
     public async Task L4_cancellation_ends_the_wait_and_never_the_write()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         using var cancellation = new CancellationTokenSource();
-        await using (await _stand.HoldAsync())
+        await using (await _fixture.HoldAsync())
         {
             var append = log.AppendAsync(TestLog.Single("a", "k"), cancellation.Token).AsTask();
             await cancellation.CancelAsync();
@@ -147,13 +147,13 @@ public abstract class AppendContract : IAsyncDisposable
         }
 
         Assert.Equal(AppendStatus.Repeated, (await AppendAsync(log, TestLog.Single("a", "k"))).Status);
-        Assert.Equal(["a"], UsersIn(_stand.ReadAll(log.LogId)));
+        Assert.Equal(["a"], UsersIn(_fixture.ReadAll(log.LogId)));
     }
 
     [Fact]
     public async Task L4_an_append_that_was_cancelled_before_is_not_enqueued()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => log.AppendAsync(TestLog.Single("a"), new CancellationToken(true)).AsTask());
 
         Assert.Equal((0, 0), (log.QueueDepth, log.DurableMark));
@@ -162,7 +162,7 @@ public abstract class AppendContract : IAsyncDisposable
     [Fact]
     public async Task A_stop_writes_and_answers_what_is_queued_and_refuses_what_comes_later()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         var id = log.LogId;
         var appends = Enumerable.Range(0, 500).Select(i => AppendAsync(log, TestLog.Single("u" + i))).ToArray();
         await log.DisposeAsync();
@@ -170,32 +170,32 @@ public abstract class AppendContract : IAsyncDisposable
         Assert.All(await Task.WhenAll(appends), result => Assert.Equal(AppendStatus.Appended, result.Status));
         Assert.Equal(AppendStatus.Unavailable, (await AppendAsync(log, TestLog.Single("late"))).Status);
         Assert.Equal(WriterState.Stopped, log.Status.State);
-        Assert.Equal(Enumerable.Range(0, 500).Select(i => $"u{i}"), UsersIn(_stand.ReadAll(id)));
+        Assert.Equal(Enumerable.Range(0, 500).Select(i => $"u{i}"), UsersIn(_fixture.ReadAll(id)));
         await log.DisposeAsync();
     }
 
     [Fact]
     public async Task After_a_stop_the_next_start_goes_on_and_old_receipts_stay_good()
     {
-        var before = await _stand.OpenAsync();
+        var before = await _fixture.OpenAsync();
         var first = (await AppendAsync(before, TestLog.Single("a"))).Receipt;
         await before.DisposeAsync();
 
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         var second = (await AppendAsync(log, TestLog.Single("b"))).Receipt;
 
         Assert.NotEqual(first, second);
         Assert.Equal(ReceiptLookup.Record, await LookUpAsync(log, first));
         Assert.Equal(ReceiptLookup.Record, await LookUpAsync(log, second));
-        Assert.Equal(["a", "b"], new[] { first.LogId, second.LogId }.Distinct().SelectMany(id => UsersIn(_stand.ReadAll(id))));
+        Assert.Equal(["a", "b"], new[] { first.LogId, second.LogId }.Distinct().SelectMany(id => UsersIn(_fixture.ReadAll(id))));
     }
 
     [Fact]
     public async Task L7_what_the_medium_refuses_is_unavailable_and_never_appears_and_the_log_goes_on_by_itself()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         var first = await AppendAsync(log, TestLog.Single("a"));
-        await using (await _stand.RefuseAsync())
+        await using (await _fixture.RefuseAsync())
         {
             var refused = await Task.WhenAll(AppendAsync(log, TestLog.Single("b", "key")), AppendAsync(log, TestLog.Group(["c", "d"])));
             Assert.All(refused, result => Assert.Equal((AppendStatus.Unavailable, default), (result.Status, result.Receipt)));
@@ -205,14 +205,14 @@ public abstract class AppendContract : IAsyncDisposable
         await Eventually.IsTrueAsync(async () => (await AppendAsync(log, TestLog.Single("e", "key-2"))).Status is AppendStatus.Appended or AppendStatus.Repeated);
         Assert.Null(log.Status.Reason);
         Assert.Equal(AppendStatus.Appended, (await AppendAsync(log, TestLog.Single("b", "key"))).Status);
-        Assert.Equal(["a", "e", "b"], UsersIn(_stand.ReadAll(log.LogId)));
+        Assert.Equal(["a", "e", "b"], UsersIn(_fixture.ReadAll(log.LogId)));
         Assert.Equal(first.Receipt.LogId, log.LogId);
     }
 
     [Fact]
     public async Task The_append_of_a_recorded_request_is_a_span_of_it_and_any_other_none()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         var spans = new System.Collections.Concurrent.ConcurrentQueue<Activity>();
         using var listener = new ActivityListener
         {

@@ -5,51 +5,51 @@ namespace RevenueAspire.EventLog.Tests.Contract;
 /// <summary>What idempotency keys promise, whichever engine keeps the log (rule L9).</summary>
 public abstract class KeyContract : IAsyncDisposable
 {
-    private readonly LogStand _stand;
+    private readonly LogFixture _fixture;
 
-    private protected KeyContract(LogStand stand) => _stand = stand;
+    private protected KeyContract(LogFixture fixture) => _fixture = fixture;
 
     public async ValueTask DisposeAsync()
     {
-        await _stand.DisposeAsync();
+        await _fixture.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 
     [Fact]
     public async Task L9_a_repeat_gets_the_first_receipt_and_counts_and_is_not_appended_also_after_a_start()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         var id = log.LogId;
         var first = await AppendAsync(log, TestLog.Group(["a", "b"], "k", rejected: 3));
         Assert.Equal(first with { Status = AppendStatus.Repeated }, await AppendAsync(log, TestLog.Group(["a", "b"], "k")));
         await log.DisposeAsync();
 
-        log = await _stand.OpenAsync();
+        log = await _fixture.OpenAsync();
         var repeat = await AppendAsync(log, TestLog.Group(["a", "b"], "k"));
 
         Assert.Equal(first with { Status = AppendStatus.Repeated }, repeat);
         Assert.Equal((2, 3), (repeat.Accepted, repeat.RejectedCount));
         Assert.Equal(AppendStatus.KeyConflict, (await AppendAsync(log, TestLog.Single("c", "k"))).Status);
-        Assert.Equal(["a", "b"], TestLog.Users(_stand.ReadAll(id)));
+        Assert.Equal(["a", "b"], TestLog.Users(_fixture.ReadAll(id)));
     }
 
     [Fact]
     public async Task L9_the_same_key_with_another_body_is_a_conflict_and_letters_count_as_they_are()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         await AppendAsync(log, TestLog.Single("a", "k", "body 1"));
 
         Assert.Equal(new AppendResult(AppendStatus.KeyConflict, default, 0, 0), await AppendAsync(log, TestLog.Single("a", "k", "body 2")));
         Assert.Equal(AppendStatus.Appended, (await AppendAsync(log, TestLog.Single("a", "K", "body 2"))).Status);
-        Assert.Equal(2, TestLog.Users(_stand.ReadAll(log.LogId)).Count);
+        Assert.Equal(2, TestLog.Users(_fixture.ReadAll(log.LogId)).Count);
     }
 
     [Fact]
     public async Task L9_a_repeat_in_flight_waits_for_the_first_and_gets_what_that_became()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         Task<AppendResult>[] appends;
-        await using (await _stand.HoldAsync())
+        await using (await _fixture.HoldAsync())
         {
             appends = [AppendAsync(log, TestLog.Single("a", "k")), AppendAsync(log, TestLog.Single("a", "k")), AppendAsync(log, TestLog.Single("a", "k", "other body"))];
             Assert.All(appends, append => Assert.False(append.IsCompleted));
@@ -58,18 +58,18 @@ public abstract class KeyContract : IAsyncDisposable
         var results = await Task.WhenAll(appends);
         Assert.Equal([AppendStatus.Appended, AppendStatus.Repeated, AppendStatus.KeyConflict], results.Select(result => result.Status));
         Assert.Equal(results[0].Receipt, results[1].Receipt);
-        Assert.Equal(["a"], TestLog.Users(_stand.ReadAll(log.LogId)));
+        Assert.Equal(["a"], TestLog.Users(_fixture.ReadAll(log.LogId)));
         Assert.Equal(0, log.QueueDepth);
     }
 
     [Fact]
     public async Task L9_when_the_first_fails_its_repeats_fail_too_and_the_next_one_counts()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         Task<AppendResult>[] appends;
-        await using (await _stand.RefuseAsync())
+        await using (await _fixture.RefuseAsync())
         {
-            await using (await _stand.HoldAsync())
+            await using (await _fixture.HoldAsync())
             {
                 appends = [AppendAsync(log, TestLog.Single("a", "k")), AppendAsync(log, TestLog.Single("a", "k"))];
             }
@@ -80,23 +80,23 @@ public abstract class KeyContract : IAsyncDisposable
         var next = default(AppendResult);
         await Eventually.IsTrueAsync(async () => (next = await AppendAsync(log, TestLog.Single("a", "k"))).Status != AppendStatus.Unavailable);
         Assert.Equal(AppendStatus.Appended, next.Status);
-        Assert.Equal(["a"], TestLog.Users(_stand.ReadAll(log.LogId)));
+        Assert.Equal(["a"], TestLog.Users(_fixture.ReadAll(log.LogId)));
     }
 
     [Fact]
     public async Task L9_repeats_beside_others_in_one_commit_take_nobody_with_them()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         await Task.WhenAll(Enumerable.Range(0, 20).Select(i => AppendAsync(log, TestLog.Single($"u{i}", $"k{i}"))));
         Task<AppendResult>[] appends;
-        await using (await _stand.HoldAsync())
+        await using (await _fixture.HoldAsync())
         {
             appends = [.. Enumerable.Range(0, 60).Select(i => AppendAsync(log, TestLog.Single($"u{i % 40}", i < 40 ? $"k{i}" : null)))];
         }
 
         var results = await Task.WhenAll(appends);
         Assert.Equal(Enumerable.Range(0, 60).Select(i => i < 20 ? AppendStatus.Repeated : AppendStatus.Appended), results.Select(result => result.Status));
-        var counts = TestLog.Users(_stand.ReadAll(log.LogId)).CountBy(user => user).ToDictionary();
+        var counts = TestLog.Users(_fixture.ReadAll(log.LogId)).CountBy(user => user).ToDictionary();
         Assert.All(Enumerable.Range(0, 40), i => Assert.Equal(i < 20 ? 2 : 1, counts[$"u{i}"]));
     }
 
@@ -104,20 +104,20 @@ public abstract class KeyContract : IAsyncDisposable
     public async Task L9_the_last_keys_are_remembered_also_after_a_start_and_older_ones_are_not()
     {
         const int Window = 10;
-        var log = await _stand.OpenAsync(options => options.KeyWindow = Window);
+        var log = await _fixture.OpenAsync(options => options.KeyWindow = Window);
         var first = new List<AppendResult>();
         for (var i = 0; i < 30; i++)
         {
             first.Add(await AppendAsync(log, TestLog.Single("a", $"k{i}")));
         }
 
-        await _stand.ForgetKeysAsync(Window);
+        await _fixture.ForgetKeysAsync(Window);
         await AssertRememberedAsync();
         var keys = await log.ReadKeysAsync(CancellationToken.None);
         Assert.NotEqual(Guid.Empty, keys.Id);
         Assert.InRange(keys.From, 1, keys.Through - 1);
         await log.DisposeAsync();
-        log = await _stand.OpenAsync(options => options.KeyWindow = Window);
+        log = await _fixture.OpenAsync(options => options.KeyWindow = Window);
         await AssertRememberedAsync();
         Assert.Equal(AppendStatus.Appended, (await AppendAsync(log, TestLog.Single("a", $"k{30 - Window - 1}"))).Status);
 

@@ -6,21 +6,21 @@ namespace RevenueAspire.EventLog.Tests.Contract;
 /// <summary>What readers are promised, whichever engine keeps the log (rules L5, L10).</summary>
 public abstract class ReadContract : IAsyncDisposable
 {
-    private readonly LogStand _stand;
+    private readonly LogFixture _fixture;
 
-    private protected ReadContract(LogStand stand) => _stand = stand;
+    private protected ReadContract(LogFixture fixture) => _fixture = fixture;
 
     public async ValueTask DisposeAsync()
     {
-        await _stand.DisposeAsync();
+        await _fixture.DisposeAsync();
         GC.SuppressFinalize(this);
     }
 
     [Fact]
     public async Task L5_a_reader_that_follows_sees_every_record_once_and_in_order_and_never_past_the_mark()
     {
-        var log = await _stand.OpenAsync(options => options.SegmentBytes = 20_000);
-        using var reader = _stand.OpenReader(log.LogId);
+        var log = await _fixture.OpenAsync(options => options.SegmentBytes = 20_000);
+        using var reader = _fixture.OpenReader(log.LogId);
         var random = Seed.Random(nameof(L5_a_reader_that_follows_sees_every_record_once_and_in_order_and_never_past_the_mark));
         var writing = Task.Run(async () =>
         {
@@ -48,12 +48,12 @@ public abstract class ReadContract : IAsyncDisposable
     [Fact]
     public async Task L5_what_is_not_committed_cannot_be_read_and_nothing_outside_of_the_log_can()
     {
-        var log = await _stand.OpenAsync();
+        var log = await _fixture.OpenAsync();
         await AppendAsync(log, TestLog.Single("a"));
         var mark = log.DurableMark;
-        using var reader = _stand.OpenReader(log.LogId);
+        using var reader = _fixture.OpenReader(log.LogId);
         Task<AppendResult> append;
-        await using (await _stand.HoldAsync())
+        await using (await _fixture.HoldAsync())
         {
             append = AppendAsync(log, TestLog.Single("b"));
             Assert.Equal(mark, reader.ReadDurableMark());
@@ -72,22 +72,22 @@ public abstract class ReadContract : IAsyncDisposable
     [Fact]
     public async Task L10_what_is_applied_goes_and_the_rest_reads_as_before_and_old_receipts_stay_good()
     {
-        var log = await _stand.OpenAsync(options => options.SegmentBytes = 20_000);
+        var log = await _fixture.OpenAsync(options => options.SegmentBytes = 20_000);
         var receipts = new List<Receipt>();
         while (log.DurableMark < 400_000)
         {
             receipts.Add((await AppendAsync(log, TestLog.Group([.. Enumerable.Range(0, 50).Select(user => $"user-{receipts.Count}-{user}")]))).Receipt);
         }
 
-        var whole = _stand.ReadAll(log.LogId);
-        await _stand.RemoveAppliedAsync(log, applied: 0, retainBytes: 0);
-        await _stand.RemoveAppliedAsync(log, applied: log.DurableMark, retainBytes: log.DurableMark);
-        Assert.Equal(whole, _stand.ReadAll(log.LogId));
+        var whole = _fixture.ReadAll(log.LogId);
+        await _fixture.RemoveAppliedAsync(log, applied: 0, retainBytes: 0);
+        await _fixture.RemoveAppliedAsync(log, applied: log.DurableMark, retainBytes: log.DurableMark);
+        Assert.Equal(whole, _fixture.ReadAll(log.LogId));
 
         var applied = receipts[receipts.Count / 2].Offset;
-        await _stand.RemoveAppliedAsync(log, applied, retainBytes: 0);
+        await _fixture.RemoveAppliedAsync(log, applied, retainBytes: 0);
 
-        using var reader = _stand.OpenReader(log.LogId);
+        using var reader = _fixture.OpenReader(log.LogId);
         reader.ReadDurableMark();
 
         // Processors compare the last bytes of what they have applied.

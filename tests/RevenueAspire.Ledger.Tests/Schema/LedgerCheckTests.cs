@@ -159,9 +159,9 @@ public sealed class LedgerCheckTests
         await using var database = await LedgerDatabase.CreateAsync();
         Assert.Null((await StateAsync(database)).Fault);
         var source = await database.OpenLogAsync();
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, new TestDeltas(), [new RejectedLine(0, 0, "no event", "x"u8.ToArray())], 1, 0, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 0, 10, new TestDeltas(), [new RejectedLine(0, 0, "no event", "x"u8.ToArray())], 1, 0));
         Assert.Null((await StateAsync(database)).Fault);
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 10, 20, new TestDeltas(("user1", 0)), [], 1, 1, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 10, 20, new TestDeltas(("user1", 0)), [], 1, 1));
         Assert.Null((await StateAsync(database)).Fault);
         await database.ExecuteAsync("truncate users_revenue");
         Assert.Contains("users_revenue is empty", (await StateAsync(database)).Fault, StringComparison.Ordinal);
@@ -174,14 +174,14 @@ public sealed class LedgerCheckTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 5)), [], 1, 1, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 5)), [], 1, 1));
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
         var range = await database.FreezeAsync(deltas, parts: 1);
         await database.ExecuteAsync("truncate users_revenue");
 
-        var live = await Assert.ThrowsAsync<LedgerException>(() => database.Ranges.TryApplyAsync(source.Id, 10, 20, new TestDeltas(("user2", 5)), [], 1, 1, default, CancellationToken.None));
+        var live = await Assert.ThrowsAsync<LedgerException>(() => database.ApplyAsync(source.Id, 10, 20, new TestDeltas(("user2", 5)), [], 1, 1));
         Assert.Contains("users_revenue is empty", live.Message, StringComparison.Ordinal);
-        var part = await Assert.ThrowsAsync<LedgerException>(() => database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
+        var part = await Assert.ThrowsAsync<LedgerException>(() => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
         Assert.Contains("users_revenue is empty", part.Message, StringComparison.Ordinal);
         Assert.Equal((0, 10), (await database.ScalarAsync<long>("select count(*) from users_revenue"), await database.ScalarAsync<long>($"select applied_through from event_source where source_id = '{source.Id}'")));
     }
@@ -193,9 +193,9 @@ public sealed class LedgerCheckTests
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
         var range = await database.FreezeAsync(deltas, parts: 1);
         await database.ExecuteAsync("insert into users_revenue values ('a', 1); update event_part set merged_through = 'a'");
-        range = (await database.Ranges.FindAsync(range.Id, CancellationToken.None))!;
+        range = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!;
         await database.ExecuteAsync("truncate users_revenue");
-        await Assert.ThrowsAsync<LedgerException>(() => database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
+        await Assert.ThrowsAsync<LedgerException>(() => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from users_revenue"));
     }
 
@@ -205,7 +205,7 @@ public sealed class LedgerCheckTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
         var range = await database.FreezeAsync(deltas, parts: 1);
-        Assert.False(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], new EmptiesAt(deltas, 1, database), 1, CancellationToken.None));
+        Assert.False(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], new EmptiesAt(deltas, 1, database), 1, CancellationToken.None));
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from users_revenue"));
         Assert.Equal("a", await database.ScalarAsync<string>("select merged_through from event_part"));
     }

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using RevenueAspire.Postgres;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
@@ -104,7 +105,7 @@ public sealed class LedgerSchemaTests
         await ExecuteAsync(database, $"create table users_revenue ({columns})");
         var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database, CancellationToken.None));
         Assert.Contains("alter table users_revenue rename to users_revenue_old", refusal.Message, StringComparison.Ordinal);
-        Assert.False(LedgerErrors.IsTransient(refusal));
+        Assert.False(DatabaseErrors.IsTransient(refusal));
 
         // Nothing was half done, and the advice works.
         Assert.Equal("", await ScalarAsync(database, "select coalesce(to_regclass('event_source')::text, '')"));
@@ -142,7 +143,7 @@ public sealed class LedgerSchemaTests
         var source = await database.OpenLogAsync();
         await database.ExecuteAsync("drop table users_revenue");
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 1)), [], 1, 1, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 1)), [], 1, 1));
 
         await database.ExecuteAsync("drop table users_revenue");
         var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database.Source, CancellationToken.None));

@@ -77,7 +77,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         }
 
         await ResolveAsync(database, "/66", "aaaa");
-        await ResolveAsync(database, SourceRegistry.Nameless, "aaaa");
+        await ResolveAsync(database, SourceRegistry.NoPath, "aaaa");
         await ResolveAsync(database, "/" + new string('x', 3000), "aaaa");
         await ResolveAsync(database, "/other", "bb");
         await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
@@ -192,7 +192,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         var id = Guid.NewGuid();
         var opened = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => database.Registry.OpenLogAsync(id, "/log", CancellationToken.None)));
         Assert.All(opened, source => Assert.Equal((id, SourceKind.Log, "/log", 1, 0, 0), (source.Id, source.Kind, source.Name, source.Generation, source.Length, source.AppliedThrough)));
-        Assert.True(await database.Ranges.TryApplyAsync(id, 0, 10, new TestDeltas(), [], 1, 1, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(id, 0, 10, new TestDeltas(), [], 1, 1));
         var moved = await database.Registry.OpenLogAsync(id, "/moved", CancellationToken.None);
         Assert.Equal(("/moved", 10), (moved.Name, moved.AppliedThrough));
         Assert.Equal("/moved", (await database.Registry.FindAsync(id, CancellationToken.None))!.Name);

@@ -211,7 +211,7 @@ public sealed class CommandLineTests
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = Seed.Random(nameof(Processors_killed_at_random_moments_leave_nothing_that_the_next_ones_cannot_finish));
-        var file = EventFile.Random(random, 8000, 2000, bad: 0.01);
+        var file = EventFile.Random(random, 8000, 2000, badEvery: 100);
         var path = ledger.Write("killed.jsonl", file.Bytes);
         for (var round = 0; round < 4; round++)
         {
@@ -224,7 +224,7 @@ public sealed class CommandLineTests
         var finishers = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => ServiceProcess.RunAsync(Program, ["process", path], Slow(ledger, random), limit: Limit)));
         Assert.All(finishers, finisher => Assert.True(finisher.ExitCode is 3 or 0, finisher.Output));
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal(0, (await RunAsync(ledger, "verify")).Code);
         foreach (var finisher in finishers)
         {
@@ -268,10 +268,9 @@ public sealed class CommandLineTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGINT for another process");
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("interrupted.jsonl", EventFile.Random(new Random(12), 20_000, 5000).Bytes);
-        var server = new NpgsqlConnectionStringBuilder(ledger.ConnectionString);
-        await using var line = new HoldingProxy(server.Host!, server.Port);
+        await using var line = new FaultProxy(ledger.ConnectionString);
         var environment = Settings(ledger);
-        environment["ConnectionStrings__revenuedb"] = new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { Host = "127.0.0.1", Port = line.Port }.ConnectionString;
+        environment["ConnectionStrings__revenuedb"] = line.Through(ledger.ConnectionString);
         environment["Processor__MergeBatchRows"] = "1";
         await using var process = ServiceProcess.Start(Program, ["process", path], environment);
         await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);

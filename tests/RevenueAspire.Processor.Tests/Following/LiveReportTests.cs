@@ -71,12 +71,12 @@ public sealed class LiveReportTests
             }
 
             var before = entries.Entries.Count;
-            report.TellWhenDue();
+            report.WriteWhenDue();
             told.AddRange(entries.Entries.Skip(before).Select(entry => $"{second}: {entry.Fields["Events"]} of {entry.Fields["Ranges"]}"));
         }
 
         Assert.Equal(["5: 1 of 1", "15: 7 of 7"], told);
-        report.Tell();
+        report.Write();
         Assert.Equal(told.Count, entries.Entries.Count);
     }
 

@@ -1,3 +1,4 @@
+using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Processing;
@@ -124,8 +125,8 @@ public sealed class OtherStateTests
             // A processor had claimed all of it when the power went.
             await ledger.Sources.OpenLogAsync(log.LogId, directory, CancellationToken.None);
             var owner = Guid.NewGuid();
-            var range = await ledger.Ranges.TryClaimAsync(log.LogId, 0, log.Mark, owner, TimeSpan.FromMinutes(1), CancellationToken.None);
-            await ledger.Ranges.ReleaseAsync(range!.Id, owner, CancellationToken.None);
+            var range = await RangeClaims.TryClaimAsync(ledger.Database, log.LogId, 0, log.Mark, owner, TimeSpan.FromMinutes(1), CancellationToken.None);
+            await RangeClaims.ReleaseAsync(ledger.Database, range!.Id, owner, CancellationToken.None);
         }
 
         await File.WriteAllBytesAsync(Path.Combine(directory, "durable.mark"), older);

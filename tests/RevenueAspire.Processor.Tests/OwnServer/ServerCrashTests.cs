@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Tests.Support;
 using RevenueAspire.Testing;
 
@@ -32,7 +33,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
     private async Task<(int Crashes, int Lost)> ProcessThroughCrashesAsync(Random random)
     {
         await using var ledger = await LedgerFixture.CreateAsync(await server.CreateDatabaseAsync());
-        var file = EventFile.Random(random, 12_000, 4000, bad: 0.001);
+        var file = EventFile.Random(random, 12_000, 4000, badEvery: 1000);
         var path = ledger.Write("crash.jsonl", file.Bytes);
         var options = new ProcessorOptions { RangeBytes = 700_000, MergeBatchRows = 2, MaxUsersPerRange = 3000, LeaseSeconds = 1 };
         var (lost, crashes) = (0, 0);
@@ -50,7 +51,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         await processing;
         ledger.Database.Clear();
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
         return (crashes, lost);
     }
@@ -110,7 +111,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
             {
                 return await ledger.CountAsync("users_revenue");
             }
-            catch (Exception recovering) when (Ledger.LedgerErrors.IsTransient(recovering))
+            catch (Exception recovering) when (DatabaseErrors.IsTransient(recovering))
             {
                 return null;
             }

@@ -48,10 +48,10 @@ public sealed class SharedFileTests
     }
 
     [Fact]
-    public async Task M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_folded()
+    public async Task M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_closed()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_folded)), 60, 30).Add("!0", 1);
+        var file = EventFile.Random(Seed.Random(nameof(M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_closed)), 60, 30).Add("!0", 1);
         var path = ledger.Write("small.jsonl", file.Bytes);
         await using var held = await HeldUsers.TakeAsync(ledger, "!0");
         await using var worker = Start(ledger, path, applicationName: "worker");
@@ -62,7 +62,7 @@ public sealed class SharedFileTests
 
         await held.ReleaseAsync();
         Assert.Equal((0, 0), (await worker.WaitForExitAsync(Limit), await waiter.WaitForExitAsync(Limit)));
-        Assert.Equal((file.Sums.Count, 0), (UsersOf(worker), UsersOf(waiter)));
+        Assert.Equal((file.Totals.Users.Count, 0), (UsersOf(worker), UsersOf(waiter)));
         await ledger.AssertBalancesAsync(file);
     }
 

@@ -51,7 +51,7 @@ internal sealed class TestLog : IAsyncDisposable
     }
 
     /// <summary>Retention: removes what is applied and in no other use; the bytes removed.</summary>
-    public long RemoveApplied(long appliedThrough) => _store.RemoveApplied(appliedThrough, retainBytes: 0);
+    public long RemoveApplied(long appliedThrough) => _store.Retention.RemoveApplied(appliedThrough, retainBytes: 0);
 
     public ValueTask DisposeAsync() => _writer.DisposeAsync();
 }

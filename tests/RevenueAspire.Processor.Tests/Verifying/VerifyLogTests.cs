@@ -149,9 +149,9 @@ public sealed class VerifyLogTests
         using var reader = LogSourceReader.Open(log.Directory);
         await ledger.Sources.OpenLogAsync(log.LogId, log.Directory, CancellationToken.None);
         var owner = Guid.NewGuid();
-        var range = (await ledger.Ranges.TryClaimAsync(log.LogId, 0, log.Mark, owner, options.Lease, CancellationToken.None))!;
-        await using var lease = RangeLease.Keep(ledger.Ranges, range.Id, owner, options.Lease, CancellationToken.None);
-        var work = (await services.Freezer.AggregateAsync(range, reader, FoldFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
-        Assert.True(await ledger.Ranges.MergePartAsync(range.Id, work.Range.Frozen!.Parts[0], work.Users, options.MergeBatchRows, CancellationToken.None));
+        var range = (await RangeClaims.TryClaimAsync(ledger.Database, log.LogId, 0, log.Mark, owner, options.Lease, CancellationToken.None))!;
+        await using var lease = RangeLease.Start(ledger.Database, range.Id, owner, options.Lease, CancellationToken.None);
+        var work = (await services.Freezer.AggregateAsync(range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
+        Assert.True(await PartMerge.MergeAsync(ledger.Database, range.Id, work.Range.Frozen!.Parts[0], work.Users, options.MergeBatchRows, CancellationToken.None));
     }
 }

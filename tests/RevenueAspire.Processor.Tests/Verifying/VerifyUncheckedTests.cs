@@ -75,6 +75,18 @@ public sealed class VerifyUncheckedTests
     }
 
     [Fact]
+    public async Task M13_a_file_whose_digest_is_gone_is_not_checked_and_the_others_are()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
+        await ledger.ProcessAsync(ledger.Write("b.jsonl", new EventFile().Add("b", 2).Add("b", 3).Bytes));
+        await ledger.ExecuteAsync("delete from event_source_digest d using event_source s where s.content_id = d.content_id and s.name like '%a.jsonl'");
+        var (result, _) = await ledger.VerifyAsync();
+        Assert.Equal([SourceState.Equal, SourceState.NotChecked], result.Reports.Select(report => report.State).Order());
+        Assert.Contains("no file can be recognised", string.Join("\n", result.Unread), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Json_is_an_object_also_when_the_check_could_not_begin()
     {
         var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x" };

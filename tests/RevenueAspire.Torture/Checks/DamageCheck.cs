@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.Numerics;
 using Npgsql;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Stage;
@@ -71,15 +70,7 @@ internal static class DamageCheck
 
         await using var connection = new NpgsqlConnection(database);
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue", connection);
-        await using var rows = await command.ExecuteReaderAsync();
-        var actual = new Totals();
-        while (await rows.ReadAsync())
-        {
-            actual.Set(rows.GetString(0), BigInteger.Parse(rows.GetString(1), CultureInfo.InvariantCulture));
-        }
-
-        if (expected.DifferenceTo(actual) is { Length: > 0 } difference)
+        if (expected.DifferenceTo(await Totals.ReadAsync(connection)) is { Length: > 0 } difference)
         {
             stage.Violations.Add(ViolationKind.WrongBalance, $"{name}: with bytes {lost.From} to {lost.Through} unreadable {difference}");
         }

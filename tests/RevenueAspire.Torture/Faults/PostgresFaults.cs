@@ -60,9 +60,9 @@ internal static class PostgresFaults
 
             try
             {
-                ServiceProcess.Send(pid, Signal.Stop);
+                Signals.Send(pid, Signal.Stop);
                 var still = await context.PauseAsync(0.5, 5);
-                ServiceProcess.Send(pid, Signal.Continue);
+                Signals.Send(pid, Signal.Continue);
                 return $"for {still}";
             }
             catch (IOException)

@@ -8,6 +8,7 @@ using System.Text;
 using System.Text.Json;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
+using RevenueAspire.Torture.Load;
 using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Fuzz;
@@ -77,7 +78,7 @@ internal sealed class FuzzRun : IDisposable
     {
         Interlocked.Increment(ref _requests);
         Interlocked.Add(ref _lines, request.IsBatch ? request.Events.Count + request.RejectedLines.Count : 1);
-        using var message = new HttpRequestMessage(HttpMethod.Post, request.IsBatch ? "/liveEvents?listed=1000" : "/liveEvent") { Content = new ByteArrayContent(request.Body) };
+        var message = new HttpRequestMessage(HttpMethod.Post, request.IsBatch ? "/liveEvents?listed=1000" : "/liveEvent") { Content = new ByteArrayContent(request.Body) };
         message.Content.Headers.ContentType = random.Next(4) == 0 ? null : new MediaTypeHeaderValue(request.IsBatch ? "application/jsonl" : "application/json");
         message.Headers.TransferEncodingChunked = random.Next(4) == 0;
         if (request.IsGzip)
@@ -85,14 +86,14 @@ internal sealed class FuzzRun : IDisposable
             message.Content.Headers.ContentEncoding.Add("gzip");
         }
 
-        try
+        var (status, text) = await _http.AskAsync(message);
+        if (status is { } answered)
         {
-            using var answer = await _http.SendAsync(message);
-            Check(request, answer.StatusCode, await answer.Content.ReadAsStringAsync());
+            Check(request, answered, text);
         }
-        catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException)
+        else
         {
-            _violations.Add(ViolationKind.Other, $"{request}: no answer: {lost.Message}");
+            _violations.Add(ViolationKind.Other, $"{request}: no answer: {text}");
         }
     }
 

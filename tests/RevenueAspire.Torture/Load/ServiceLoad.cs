@@ -27,14 +27,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
 
     private async Task SendFileAsync(HttpClient http, int number, CancellationToken giveUp)
     {
-        var ids = new List<string>();
-        var file = EventFile.Write(stage.ClientFile + ".next", random, random.Next(50, ClientLoad.MaxKeptLines), Users, badEvery: random.Next(2) * 100, id =>
-        {
-            ids.Add($"s{number}l{id}");
-            return ids[id] + "/0";
-        });
-        var requests = ids.Select((id, i) => new SentRequest(id, Key, [file.Valid[i]])).ToArray();
-        Array.ForEach(requests, sent.Add);
+        var (file, requests) = sent.WriteFile(stage.ClientFile + ".next", $"s{number}", Key, random, random.Next(50, ClientLoad.MaxKeptLines), Users);
         File.Move(file.Path, stage.ClientFile, overwrite: true);
         while (!await IsSentAsync(http, file, requests))
         {

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Soak;
 
@@ -33,26 +34,21 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
             return null;
         }
 
-        long kilobytes = 0;
-        foreach (var folder in Directory.EnumerateDirectories("/proc").Where(folder => int.TryParse(Path.GetFileName(folder), out _)))
-        {
-            try
-            {
-                var status = File.ReadAllLines(Path.Combine(folder, "status"));
-                if (Field(status, "PPid:") == processId)
-                {
-                    kilobytes += Field(status, "RssAnon:") ?? 0;
-                }
-            }
-            catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-            {
-                // It ended between the listing and the reading.
-            }
-        }
-
-        return kilobytes << 10;
+        return ServerTree.Children(processId).Sum(PrivateKilobytes) << 10;
     }
 
-    private static long? Field(string[] status, string name) =>
-        status.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal)) is { } line ? long.Parse(line[name.Length..].Replace("kB", "", StringComparison.Ordinal), NumberStyles.Integer, CultureInfo.InvariantCulture) : null;
+    private static long PrivateKilobytes(int processId)
+    {
+        const string field = "RssAnon:";
+        try
+        {
+            var line = File.ReadLines($"/proc/{processId}/status").FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
+            return line is null ? 0 : long.Parse(line[field.Length..].Replace("kB", "", StringComparison.Ordinal), NumberStyles.Integer, CultureInfo.InvariantCulture);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            // It ended after the listing.
+            return 0;
+        }
+    }
 }

@@ -5,6 +5,7 @@ using Npgsql;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
 using RevenueAspire.Torture.Load;
+using RevenueAspire.Torture.Report;
 
 namespace RevenueAspire.Torture.Soak;
 
@@ -86,7 +87,7 @@ internal sealed class SoakRun : IDisposable
         }
 
         await _stage.StopServicesAsync();
-        SoakTable.Write(_settings, measurements.Series, Results(sent, accepted), _stage.Violations);
+        WriteResults(measurements.Series, sent, accepted);
     }
 
     /// <summary>Until the time is up: looks after the services, reads the log, takes samples, tells a line a minute.</summary>
@@ -238,21 +239,36 @@ internal sealed class SoakRun : IDisposable
         }
     }
 
-    private IEnumerable<(string Name, string Value)> Results(long sent, long accepted)
+    private void WriteResults(IReadOnlyDictionary<Gauge, Series> gauges, long sent, long accepted)
     {
-        yield return ("Seed", _settings.Seed.ToString(CultureInfo.InvariantCulture));
-        yield return ("Events in the log", Number(_tail.Records));
-        yield return ("Events of load, sent and accepted", $"{Number(sent)}, {Number(accepted)}");
-        yield return ("Events with keys", Number(_keyed.Sent));
-        yield return ("Users", Number(_tail.Totals.Users.Count));
-        yield return ("Files counted", Number(_files.Count));
-        yield return ("Viewers of the live stream", Number(_viewers));
-        yield return ("Pauses of everything", string.Create(CultureInfo.InvariantCulture, $"{_pauses.Count}, {_pauses.Sum(pause => pause.TotalSeconds):0} s"));
+        ResultTable.Write(["Median of", "the first quarter", "the last quarter", "allowed", "peak"], gauges.Select(one =>
+        {
+            var (gauge, series) = one;
+            var name = gauge.Unit.Length == 0 ? gauge.Name : $"{gauge.Name}, {gauge.Unit}";
+            var allowed = gauge.Bound is { } bound && _settings.JudgesGrowth ? Figure(bound(series.FirstQuarter)) : "";
+            return (string[])[name, Figure(series.FirstQuarter), Figure(series.LastQuarter), allowed, Figure(series.Peak)];
+        }));
+        ResultTable.Write(
+            [
+                ("Seed", _settings.Seed.ToString(CultureInfo.InvariantCulture)),
+                ("Events in the log", ResultTable.Number(_tail.Records)),
+                ("Events of load, sent and accepted", $"{ResultTable.Number(sent)}, {ResultTable.Number(accepted)}"),
+                ("Events with keys", ResultTable.Number(_keyed.Sent)),
+                ("Users", ResultTable.Number(_tail.Totals.Users.Count)),
+                ("Files counted", ResultTable.Number(_files.Count)),
+                ("Viewers of the live stream", ResultTable.Number(_viewers)),
+                ("Pauses of everything", string.Create(CultureInfo.InvariantCulture, $"{_pauses.Count}, {_pauses.Sum(pause => pause.TotalSeconds):0} s")),
+            ],
+            _stage.Violations);
+        if (!_settings.JudgesGrowth)
+        {
+            Console.WriteLine(FormattableString.Invariant($"Growth is judged from {SoakSettings.JudgedFrom.TotalMinutes:0} minutes on."));
+        }
+
+        static string Figure(double value) => value.ToString(value < 10 ? "0.##" : "N0", CultureInfo.InvariantCulture);
     }
 
     private TimeSpan Elapsed => Stopwatch.GetElapsedTime(_started);
 
     private void Say(string message) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Elapsed:hh\\:mm\\:ss} {message}"));
-
-    private static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 }

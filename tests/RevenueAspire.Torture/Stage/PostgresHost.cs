@@ -7,7 +7,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>The database server of a run, or a primary with two standbys: started, killed and started again on the same port and data. Its log goes to a file, and is read for deadlocks.</summary>
+/// <summary>The database server of a run, or a primary with two standbys: started, killed and started again on the same port and data. Its log goes to a file, and is read for deadlocks and broken streams.</summary>
 internal sealed partial class PostgresHost : IAsyncDisposable
 {
     public const string Database = "revenuedb";
@@ -23,6 +23,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     private int _deadlocks;
     private int _provoked;
     private int _linesOfDeadlock;
+    private int _brokenStreams;
 
     /// <param name="dataDirectory">Of the single server.</param>
     /// <param name="port">Of the single server.</param>
@@ -49,6 +50,9 @@ internal sealed partial class PostgresHost : IAsyncDisposable
 
     /// <summary>Deadlocks that a foreign connection had a part in.</summary>
     public int ProvokedDeadlocks => Volatile.Read(ref _provoked);
+
+    /// <summary>Connections whose bytes made no sense to the server: no fault damages bytes, so a pooler mixed those of two clients.</summary>
+    public int BrokenStreams => Volatile.Read(ref _brokenStreams);
 
     /// <summary>The primary and its standbys, or null.</summary>
     public ReplicatedPostgres? Replicas { get; }
@@ -162,6 +166,10 @@ internal sealed partial class PostgresHost : IAsyncDisposable
             {
                 _deadlocks++;
                 _linesOfDeadlock = LinesOfDeadlock;
+            }
+            else if (line.Contains("invalid frontend message type", StringComparison.Ordinal))
+            {
+                _brokenStreams++;
             }
             else if (_linesOfDeadlock-- > 0 && ProcessIds().Matches(line).Any(match => _foreign.ContainsKey(int.Parse(match.Groups[1].Value, null))))
             {

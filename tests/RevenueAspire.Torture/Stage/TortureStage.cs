@@ -29,7 +29,7 @@ internal sealed class TortureStage : IAsyncDisposable
         PostgresDisk = TmpfsMount.TryMount(postgres);
         Postgres = new PostgresHost(Path.Combine(postgres, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"), replicas);
         Pooler = poolerProgram is null ? null : new Pooler(poolerProgram, Postgres, Path.Combine(Outputs.Folder, "pooler.log"), random);
-        DatabaseProxy = new FaultyProxy(Pooler?.PgBouncer.Port ?? port);
+        DatabaseProxy = new FaultProxy(Pooler?.PgBouncer.Port ?? port);
         _installation = new Installation(Postgres.ForServices(DatabaseProxy.Port) + Pooler?.Keywords, Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
         if (Pooler?.HasSessionConnection == true)
         {
@@ -43,7 +43,7 @@ internal sealed class TortureStage : IAsyncDisposable
 
         _apiUrls = [_installation.ApiUrl, .. Enumerable.Range(1, engine == LogEngine.Postgres ? ReplicaCount - 1 : 0).Select(_ => $"http://127.0.0.1:{FreePort.Next()}")];
         int[] ports = [.. _apiUrls.Select(url => new Uri(url).Port)];
-        ApiProxies = [.. ports.Select(port => new FaultyProxy(port)), .. ports.Length == 1 ? (FaultyProxy[])[] : [new FaultyProxy(ports)]];
+        ApiProxies = [.. ports.Select(port => new FaultProxy(port)), .. ports.Length == 1 ? (FaultProxy[])[] : [new FaultProxy(ports)]];
         Files = Directory.CreateDirectory(Path.Combine(folder, "files")).FullName;
         Apis = [.. _apiUrls.Select((url, i) => new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", _settings.Api(url)), Outputs, violations))];
         Client = new Service("client-service", () => _installation.Start("RevenueAspire.Client", ServiceSettings.Client(ClientUrl, ApiUrls[^1].ToString(), ClientFile)), Outputs, violations);
@@ -73,7 +73,7 @@ internal sealed class TortureStage : IAsyncDisposable
     public FakeClock Clock { get; }
 
     /// <summary>Before the database server, or before the pooler where there is one.</summary>
-    public FaultyProxy DatabaseProxy { get; }
+    public FaultProxy DatabaseProxy { get; }
 
     /// <summary>What processors may refuse at their start.</summary>
     public Refusals Refusals { get; } = new();
@@ -82,7 +82,7 @@ internal sealed class TortureStage : IAsyncDisposable
     public Pooler? Pooler { get; }
 
     /// <summary>A proxy before each process of the API; and where there are several, one before them all, which gives each a connection in turn.</summary>
-    public IReadOnlyList<FaultyProxy> ApiProxies { get; }
+    public IReadOnlyList<FaultProxy> ApiProxies { get; }
 
     /// <summary>The processes of the API: one for a log in files.</summary>
     public IReadOnlyList<Service> Apis { get; }

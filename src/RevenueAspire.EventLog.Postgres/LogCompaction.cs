@@ -1,0 +1,129 @@
+using System.Buffers;
+using Npgsql;
+using NpgsqlTypes;
+using RevenueAspire.EventLog.Postgres.Writing;
+
+namespace RevenueAspire.EventLog.Postgres;
+
+/// <summary>Merges the rows of a closed log. Any number of processes may try at once. Stateless.</summary>
+internal static class LogCompaction
+{
+    /// <summary>Bytes of the log in one row at most: a row is unpacked as a whole.</summary>
+    private const int MaxRowBytes = 16 << 20;
+
+    /// <summary>Rows read at a time, so that no statement takes long.</summary>
+    private const int RowsAtATime = 2_000;
+
+    /// <summary>Puts the batches of a closed log that the ledger has into as few rows as possible: one per <see cref="MaxRowBytes"/>. The bytes and their offsets stay the same.</summary>
+    /// <returns>Rows that went.</returns>
+    /// <exception cref="EventLogException">A batch is damaged: it is left as it is.</exception>
+    public static async Task<int> RunAsync(NpgsqlDataSource database, Guid logId, long applied, CancellationToken cancellationToken)
+    {
+        var removed = 0;
+        while (true)
+        {
+            // A row has no more of small ones than are listed at a time, so that those are merged once more.
+            var before = removed;
+            for (long? from = 0; from is not null;)
+            {
+                (var rows, from) = await MergeAsync(database, logId, from.Value, applied, cancellationToken).ConfigureAwait(false);
+                removed += rows;
+            }
+
+            if (removed == before)
+            {
+                return removed;
+            }
+        }
+    }
+
+    private static async Task<(int Rows, long? Next)> MergeAsync(NpgsqlDataSource database, Guid logId, long from, long applied, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+
+        // One at a time, and never while retention removes: both take the log's row first.
+        await using (var hold = new NpgsqlCommand("select from event_log where log_id = $1 and is_closed for update", connection) { Parameters = { new() { Value = logId } } })
+        await using (var held = await hold.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (!await held.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return (0, null);
+            }
+        }
+
+        var batches = new List<(long From, long To)>();
+        await using (var list = new NpgsqlCommand(
+            "select from_offset, to_offset from event_log_batch where log_id = $1 and from_offset >= $2 and to_offset <= $3 order by from_offset limit $4", connection)
+        {
+            Parameters = { new() { Value = logId }, new() { Value = from }, new() { Value = applied }, new() { Value = RowsAtATime } },
+        })
+        await using (var rows = await list.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
+        {
+            while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                var batch = (From: rows.GetInt64(0), To: rows.GetInt64(1));
+                if (batches.Count > 0 && (batches[^1].To != batch.From || batch.To - batches[0].From > MaxRowBytes))
+                {
+                    break;
+                }
+
+                batches.Add(batch);
+            }
+        }
+
+        if (batches.Count == 0)
+        {
+            return (0, null);
+        }
+
+        using var reader = PostgresLogReader.OpenWithin(connection, logId);
+        var (start, end) = (batches[0].From, batches[^1].To);
+        if (batches.Count == 1)
+        {
+            return (0, end);
+        }
+
+        var bytes = ArrayPool<byte>.Shared.Rent((int)(end - start));
+        try
+        {
+            Fill(reader, start, bytes.AsSpan(0, (int)(end - start)));
+            using var one = Batch.Of(start, bytes.AsSpan(0, (int)(end - start)));
+            await using var replace = new NpgsqlCommand(
+                """
+                with gone as (delete from event_log_batch where log_id = $1 and from_offset > $2 and to_offset <= $3)
+                update event_log_batch set to_offset = $3, encoding = $4, crc = $5, bytes = $6 where log_id = $1 and from_offset = $2
+                """, connection)
+            {
+                Parameters =
+                {
+                    new() { Value = logId }, new() { Value = start }, new() { Value = end }, new() { Value = (short)one.Encoding }, new() { Value = (long)one.Crc },
+                    new NpgsqlParameter<ReadOnlyMemory<byte>> { TypedValue = one.Bytes, NpgsqlDbType = NpgsqlDbType.Bytea },
+                },
+            };
+            await replace.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+            await transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+        }
+
+        return (batches.Count - 1, end);
+    }
+
+    private static void Fill(PostgresLogReader reader, long offset, Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            var read = reader.Read(offset, destination);
+            if (read.Count == 0)
+            {
+                throw new EventLogException($"{reader.Name}: bytes {offset} to {read.DamagedThrough} cannot be compacted: {read.Damage}");
+            }
+
+            offset += read.Count;
+            destination = destination[read.Count..];
+        }
+    }
+}

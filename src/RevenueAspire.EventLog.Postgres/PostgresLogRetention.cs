@@ -1,0 +1,175 @@
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using RevenueAspire.EventLog.Storage;
+using RevenueAspire.Postgres;
+
+namespace RevenueAspire.EventLog.Postgres;
+
+/// <summary>Bounds what a database keeps of its logs, however often processes end and others begin. Not thread-safe; any number of processes may have one.</summary>
+/// <param name="database">The database.</param>
+/// <param name="options">Validated settings.</param>
+/// <param name="logger">Gets what was compacted, and what could not be.</param>
+public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOptions options, ILogger logger) : ILogRetention
+{
+    /// <summary>Between the announcement that keys are going and their end, on the database's clock, however many processes remove keys.</summary>
+    private static readonly TimeSpan AnnouncedFor = TimeSpan.FromMinutes(2);
+
+    /// <summary>Rows removed at a time, so that no statement takes long.</summary>
+    private const int RowsAtATime = 2_000;
+
+    /// <summary>Closed logs that this process has compacted or found compact: nothing in them changes any more.</summary>
+    private readonly HashSet<Guid> _compacted = [];
+
+    /// <summary>Closed logs of which an earlier pass has found that the ledger has them to their end.</summary>
+    private readonly HashSet<Guid> _finished = [];
+
+    /// <inheritdoc/>
+    public TimeSpan Interval => TimeSpan.FromSeconds(20);
+
+    /// <summary>Closes the logs of processes that have ended, compacts what the ledger has of them, removes what is no longer retained, and forgets old keys.</summary>
+    /// <inheritdoc/>
+    public async Task RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(findApplied);
+        try
+        {
+            await CloseEndedAsync(database, cancellationToken).ConfigureAwait(false);
+            await ForgetKeysAsync(database, options.KeyWindow, cancellationToken).ConfigureAwait(false);
+            var logs = await PostgresLogs.ListAsync(database, cancellationToken).ConfigureAwait(false);
+            long newer = 0;
+            for (var i = logs.Count - 1; i >= 0; i--)
+            {
+                await ReduceAsync(logs[i], findApplied, RetainedBytes(logs[i], newer), cancellationToken).ConfigureAwait(false);
+                newer += logs[i].End - logs[i].FirstOffset;
+            }
+        }
+        catch (Exception exception)
+        {
+            DatabaseErrors.DropConnections(database, exception);
+            throw;
+        }
+    }
+
+    /// <summary>Closes the logs of processes that have not been heard of: an append of one that wakes up again fails, and it begins another log. Closed logs without an event go
+    /// a minute later, when nobody reads them any more.</summary>
+    /// <returns>How many were closed.</returns>
+    internal static async Task<int> CloseEndedAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        await using var command = database.CreateCommand(
+            """
+            with gone as (delete from event_log where is_closed and end_offset = 0 and alive_until < now() - interval '1 minute'),
+                 ended as (select log_id from event_log where not is_closed and alive_until < now() for update skip locked)
+            update event_log l set is_closed = true, epoch = epoch + 1 from ended e where l.log_id = e.log_id
+            """);
+        return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Removes batches that the ledger has, wholly and durably (rule L10). Keys do not stand in the way: they have a table of their own.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="logId">The log.</param>
+    /// <param name="applied">Offset through which the ledger has the log.</param>
+    /// <param name="retainBytes">Bytes before the log's end that stay all the same.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    /// <returns>Rows removed.</returns>
+    internal static async Task<int> RemoveBatchesAsync(NpgsqlDataSource database, Guid logId, long applied, long retainBytes, CancellationToken cancellationToken)
+    {
+        var removed = 0;
+        while (true)
+        {
+            // The first offset moves with the rows, so that a reader never takes what was removed for damage.
+            await using var command = database.CreateCommand(
+                """
+                with old as (
+                       select b.log_id, b.from_offset, b.to_offset from event_log_batch b join event_log l using (log_id)
+                       where b.log_id = $1 and b.to_offset <= least($2, l.end_offset - $3) order by b.from_offset limit $4),
+                     moved as (
+                       update event_log set first_offset = (select max(to_offset) from old)
+                       where log_id = $1 and first_offset < (select max(to_offset) from old) returning log_id),
+                     gone as (
+                       delete from event_log_batch b using old, moved
+                       where b.log_id = old.log_id and b.from_offset = old.from_offset and b.to_offset = old.to_offset returning 1)
+                select count(*) from gone
+                """);
+            command.Parameters.Add(new NpgsqlParameter { Value = logId });
+            command.Parameters.Add(new NpgsqlParameter { Value = applied });
+            command.Parameters.Add(new NpgsqlParameter { Value = retainBytes });
+            command.Parameters.Add(new NpgsqlParameter { Value = RowsAtATime });
+            var count = (int)(long)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+            removed += count;
+            if (count < RowsAtATime)
+            {
+                return removed;
+            }
+        }
+    }
+
+    /// <summary>Forgets all idempotency keys but the newest, in two steps: it announces the end, and removes the keys <see cref="AnnouncedFor"/> later. A client that asked in between is not misled.</summary>
+    /// <param name="database">The database.</param>
+    /// <param name="window">Keys that stay.</param>
+    /// <param name="cancellationToken">Stops between two steps.</param>
+    internal static async Task ForgetKeysAsync(NpgsqlDataSource database, int window, CancellationToken cancellationToken)
+    {
+        await using (var remove = database.CreateCommand(
+            "delete from event_log_key where key_number < (select keys_from from event_log_memory where announced_at < now() - $1)"))
+        {
+            remove.Parameters.Add(new NpgsqlParameter { Value = AnnouncedFor });
+            await remove.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        // The oldest number that stays: those that were never used, since their statement failed, count as well, so it is looked for among the rows.
+        await using var announce = database.CreateCommand(
+            """
+            update event_log_memory set keys_from = oldest.key_number, announced_at = now()
+            from (select key_number from event_log_key order by key_number desc offset greatest($1 - 1, 0) limit 1) oldest
+            where keys_from < oldest.key_number and announced_at < now() - $2
+            """);
+        announce.Parameters.Add(new NpgsqlParameter { Value = window });
+        announce.Parameters.Add(new NpgsqlParameter { Value = AnnouncedFor });
+        await announce.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>A log that is still written keeps its newest bytes; those of ended processes share what the newer ones leave of that, else each start of a process would add to it for good.</summary>
+    private long RetainedBytes(LogExtent log, long newer) =>
+        options.Retention == LogRetention.Off ? long.MaxValue : log.IsClosed ? Math.Max(0, options.RetainBytes - newer) : options.RetainBytes;
+
+    private async Task ReduceAsync(LogExtent log, Func<Guid, CancellationToken, Task<long?>> findApplied, long retainBytes, CancellationToken cancellationToken)
+    {
+        var isTooLong = log.End - log.FirstOffset > retainBytes;
+        var mayCompact = log.IsClosed && log.FirstOffset < log.End && !_compacted.Contains(log.LogId);
+        if (!(isTooLong || mayCompact) || await findApplied(log.LogId, cancellationToken).ConfigureAwait(false) is not { } applied)
+        {
+            return;
+        }
+
+        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are given the time of a pass to see that.
+        var isFinished = log.IsClosed && applied >= log.End;
+        var isAtRest = isFinished && !_finished.Add(log.LogId);
+        if (isTooLong)
+        {
+            await RemoveBatchesAsync(database, log.LogId, isAtRest ? applied : applied - SegmentRetention.ComparedBytes, retainBytes, cancellationToken).ConfigureAwait(false);
+        }
+
+        if (mayCompact && isFinished)
+        {
+            await CompactAsync(log.LogId, applied, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private async Task CompactAsync(Guid logId, long applied, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var rows = await LogCompaction.RunAsync(database, logId, applied, cancellationToken).ConfigureAwait(false);
+            _compacted.Add(logId);
+            if (rows > 0)
+            {
+                PostgresLogMessages.Compacted(logger, logId, rows);
+            }
+        }
+        catch (EventLogException exception)
+        {
+            // A damaged batch stays as it is; the other logs are compacted all the same.
+            PostgresLogMessages.NotCompacted(logger, exception.Message);
+        }
+    }
+}
