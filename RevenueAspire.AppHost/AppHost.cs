@@ -2,6 +2,7 @@ using RevenueAspire.AppHost.Commands;
 using RevenueAspire.AppHost.Model;
 using RevenueAspire.AppHost.Publishing;
 using RevenueAspire.CommandLine;
+using RevenueAspire.LocalPostgres;
 
 LoopbackTraffic.BypassProxy();
 return await StartupErrors.RunAsync(
@@ -43,8 +44,8 @@ return await StartupErrors.RunAsync(
 
         builder.AddPublishMode(api, client, processor);
 
-        using var data = DataDirectoryLock.Acquire(builder);
+        using var data = AppHostLock.Acquire(builder);
         await using var app = builder.Build();
         await app.RunAsync();
     },
-    ModelErrors.Describe);
+    describe: exception => (exception as LocalPostgresException)?.Message);

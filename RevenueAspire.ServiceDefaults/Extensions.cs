@@ -18,8 +18,9 @@ using OpenTelemetry.Trace;
 
 namespace RevenueAspire.ServiceDefaults;
 
-/// <summary>What every service shares, as in Aspire's template: telemetry, health checks, service discovery and resilient HTTP clients. <see cref="AddRevenueDatabase"/> adds the data source.</summary>
-public static partial class Extensions
+/// <summary>What every service shares, as in Aspire's template: telemetry, health checks, service discovery and resilient HTTP clients.
+/// <see cref="DatabaseExtensions"/> adds the data source.</summary>
+public static class Extensions
 {
     /// <summary>Tag of the checks that <c>/alive</c> runs.</summary>
     public const string LiveTag = "live";
@@ -27,8 +28,10 @@ public static partial class Extensions
     /// <summary>Share of requests that is traced when neither the caller nor <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
     private const double DefaultSamplingRatio = 0.01;
 
-    /// <summary>Meters of ASP.NET Core. OpenTelemetry's instrumentation package adds more of them; with those a request allocates 650 B instead of 507 (README).</summary>
-    private static readonly string[] WebMeters = ["Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Routing", "Microsoft.AspNetCore.Diagnostics"];
+    /// <summary>Meters of ASP.NET Core. OpenTelemetry's instrumentation package adds more of them; with those a request allocates 650 B instead of 507
+    /// (README).</summary>
+    private static readonly string[] WebMeters = ["Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Routing",
+        "Microsoft.AspNetCore.Diagnostics"];
 
     private static readonly JsonSerializerOptions HealthJson = new(JsonSerializerDefaults.Web)
     {
@@ -51,8 +54,10 @@ public static partial class Extensions
         return builder;
     }
 
-    /// <summary>Sends traces, metrics and logs to <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. Without that setting nothing listens: no activity and no measurement is made.</summary>
-    /// <remarks>The exporters send in batches from bounded queues on separate threads and drop what a collector does not take. An unavailable collector costs no event.</remarks>
+    /// <summary>Sends traces, metrics and logs to <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. Without that setting nothing listens: no activity and no measurement is
+    /// made.</summary>
+    /// <remarks>The exporters send in batches from bounded queues on separate threads and drop what a collector does not take. An unavailable collector costs
+    /// no event.</remarks>
     public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
@@ -108,7 +113,8 @@ public static partial class Extensions
     }
 
     /// <summary>Maps <c>GET /health</c> (readiness; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
-    /// <remarks><c>HEAD</c> runs the checks too and answers without a body. The body of <c>GET</c> is <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>.</remarks>
+    /// <remarks><c>HEAD</c> runs the checks too and answers without a body. The body of <c>GET</c> is
+    /// <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>.</remarks>
     public static WebApplication MapDefaultEndpoints(this WebApplication app)
     {
         app.MapHealth("/health", new HealthCheckOptions());
@@ -132,7 +138,8 @@ public static partial class Extensions
         HealthJson,
         context.RequestAborted);
 
-    /// <summary>Sends what is left within two seconds at the stop: a collector that hangs would otherwise hold it up for 15 s, longer than Aspire's orchestrator waits before it kills.</summary>
+    /// <summary>Sends what is left within two seconds at the stop: a collector that hangs would otherwise hold it up for 15 s, longer than Aspire's
+    /// orchestrator waits before it kills.</summary>
     private sealed class TelemetryShutdown(TracerProvider traces, MeterProvider metrics, LoggerProvider logs) : IHostedService
     {
         private const int LimitMilliseconds = 2000;

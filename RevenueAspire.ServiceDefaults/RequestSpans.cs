@@ -8,9 +8,11 @@ using OpenTelemetry.Trace;
 namespace RevenueAspire.ServiceDefaults;
 
 /// <summary>Makes the server's span of each sampled request. Source <c>RevenueAspire.Requests</c>. Thread-safe.</summary>
-/// <remarks>OpenTelemetry's instrumentation of ASP.NET Core makes an activity per request and samples it afterwards; the figure is in this project's README. Here the sampling
-/// decision comes first, so the other 99 % of the requests cost nothing. The span is named after the route, never after the path, which holds a user id.</remarks>
-/// <param name="ratio">Share of the requests without a caller's trace that are sampled; a caller's decision is followed. Null when the configured sampler decides.</param>
+/// <remarks>OpenTelemetry's instrumentation of ASP.NET Core makes an activity per request and samples it afterwards; the figure is in this project's README.
+/// Here the sampling decision comes first, so the other 99 % of the requests cost nothing. The span is named after the route, never after the path, which
+/// holds a user id.</remarks>
+/// <param name="ratio">Share of the requests without a caller's trace that are sampled; a caller's decision is followed. Null when the configured sampler
+/// decides.</param>
 internal sealed class RequestSpans(double? ratio) : IStartupFilter
 {
     private const string Name = "request";
@@ -23,7 +25,8 @@ internal sealed class RequestSpans(double? ratio) : IStartupFilter
         next(app);
     };
 
-    /// <summary>Samples what this class has drawn and each trace that is linked to a sampled span, so that the trace of a sampled request continues in the merge that applied it.</summary>
+    /// <summary>Samples what this class has drawn and each trace that is linked to a sampled span, so that the trace of a sampled request continues in the
+    /// merge that applied it.</summary>
     /// <param name="other">Decides about all other traces.</param>
     public static Sampler Sampler(Sampler other) => new DrawnOrLinkedSampler(other);
 

@@ -2,7 +2,10 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>Keeps requests to this machine off a proxy that the environment names (<c>HTTP_PROXY</c>). Compiled into every test program, so that it runs before the first request.</summary>
+/// <summary>
+/// Keeps requests to this machine off a proxy that the environment names (<c>HTTP_PROXY</c>). Compiled into every test program, so that it runs
+/// before the first request.
+/// </summary>
 internal static class LoopbackWithoutProxy
 {
     private const string Loopback = "127.0.0.1,localhost,::1,[::1]";

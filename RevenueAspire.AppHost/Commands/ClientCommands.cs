@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Commands;
 
@@ -8,6 +9,7 @@ internal static class ClientCommands
 {
     private const string Count = "count";
     private const string Rate = "rate";
+    private const int SecondsPerDay = 86_400;
 
     /// <summary>'Send events.jsonl' and 'Send load'.</summary>
     public static IResourceBuilder<ProjectResource> WithSendCommands(this IResourceBuilder<ProjectResource> client) => client
@@ -20,17 +22,21 @@ internal static class ClientCommands
         })
         .WithCommand("send-load", "Send load", context => SendLoadAsync(client.Resource, context), new CommandOptions
         {
-            Description = "Sends made-up events of the users load-0 to load-999, at a steady rate.",
+            Description = "Sends made-up events of the users load-1 to load-1000, at a steady rate.",
             IconName = "TopSpeed",
             Arguments =
             [
-                new InteractionInput { Name = Count, Label = "Events", InputType = InputType.Number, Required = true, Value = "10000", Description = "How many, up to 1000000." },
-                new InteractionInput { Name = Rate, Label = "Events a second", InputType = InputType.Number, Required = true, Value = "1000", Description = "At most, up to 100000; each is a request of its own." },
+                Number(Count, "Events", "10000", "How many, up to 1000000."),
+                Number(Rate, "Events a second", "1000", "Up to 100000. Each event is a request."),
             ],
             ValidateArguments = context =>
             {
-                context.RequireNumber(Count, 1, 1_000_000);
-                context.RequireNumber(Rate, 1, 100_000);
+                var (count, rate) = (context.RequireNumber(Count, 1, 1_000_000), context.RequireNumber(Rate, 1, 100_000));
+                if (count / rate >= SecondsPerDay)
+                {
+                    context.AddValidationError(context.Inputs[Rate], "At this rate, that many events take more than a day.");
+                }
+
                 return Task.CompletedTask;
             },
             Progress = new CommandProgressOptions { Title = "Send load", Message = "The events are being sent." },
@@ -51,7 +57,11 @@ internal static class ClientCommands
             using var json = JsonDocument.Parse(text);
             var answer = json.RootElement;
             return succeeded
-                ? CommandResults.Success(string.Create(CultureInfo.InvariantCulture, $"{Path.GetFileName(answer.GetProperty("file").GetString())}: {answer.GetProperty("sent").GetInt64():N0} events sent, {answer.GetProperty("accepted").GetInt64():N0} accepted, {answer.GetProperty("rejected").GetInt64():N0} rejected."))
+                ? CommandResults.Success(
+                    string.Create(
+                        CultureInfo.InvariantCulture,
+                        $"{Path.GetFileName(answer.GetProperty("file").GetString())}: {answer.GetProperty("sent").GetInt64():N0} events sent, "
+                        + $"{answer.GetProperty("accepted").GetInt64():N0} accepted, {answer.GetProperty("rejected").GetInt64():N0} rejected."))
                 : CommandResults.Failure(answer.GetProperty("detail").GetString());
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
@@ -60,20 +70,18 @@ internal static class ClientCommands
         }
     }
 
+    private static InteractionInput Number(string name, string label, string value, string description) =>
+        new() { Name = name, Label = label, InputType = InputType.Number, Required = true, Value = value, Description = description };
+
+    /// <summary>The client's <c>load</c>, for as long as the events take at this rate.</summary>
     private static async Task<ExecuteCommandResult> SendLoadAsync(ProjectResource client, ExecuteCommandContext context)
     {
-        using var file = new LoadFile();
+        var (count, rate) = (context.Number(Count), context.Number(Rate));
         try
         {
-            await file.WriteAsync(context.Number(Count), context.CancellationToken);
-            var sent = await ServiceTool.RunAsync(
-                client,
-                context,
-                ["send", file.Path, "--rate", context.Number(Rate).ToString(CultureInfo.InvariantCulture)],
-                // The run's journal goes with the file: nobody resumes it.
-                new Dictionary<string, string> { ["Data__Directory"] = file.Folder });
-            var line = sent.LastLine.Replace(file.Path, "Load", StringComparison.Ordinal);
-            return sent.ExitCode == 0 ? CommandResults.Success(line) : CommandResults.Failure(line);
+            var duration = ((decimal)count / rate).ToString(CultureInfo.InvariantCulture);
+            var load = await ServiceTool.RunAsync(client, context, ["load", "--rate", rate.ToString(CultureInfo.InvariantCulture), "--duration", duration]);
+            return load.ExitCode == ExitCodes.Done ? CommandResults.Success(load.LastLine) : CommandResults.Failure(load.LastLine);
         }
         catch (OperationCanceledException)
         {

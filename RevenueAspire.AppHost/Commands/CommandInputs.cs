@@ -11,14 +11,17 @@ internal static class CommandInputs
             ? ResourceCommandState.Enabled
             : ResourceCommandState.Disabled;
 
-    /// <summary>Says it beside the input when it is no whole number within the limits.</summary>
-    public static void RequireNumber(this InputsDialogValidationContext context, string name, int least, int most)
+    /// <summary>The number of an input; null, with a message beside the input, when it is no whole number within the limits.</summary>
+    public static int? RequireNumber(this InputsDialogValidationContext context, string name, int least, int most)
     {
         var input = context.Inputs[name];
-        if (!TryNumber(input.Value, out var number) || number < least || number > most)
+        if (TryNumber(input.Value, out var number) && number >= least && number <= most)
         {
-            context.AddValidationError(input, string.Create(CultureInfo.InvariantCulture, $"{input.Label} must be a whole number from {least} to {most}."));
+            return number;
         }
+
+        context.AddValidationError(input, string.Create(CultureInfo.InvariantCulture, $"{input.Label} must be a whole number from {least} to {most}."));
+        return null;
     }
 
     /// <summary>A number that was found to fit.</summary>

@@ -1,11 +1,11 @@
+using RevenueAspire.CommandLine;
+
 namespace RevenueAspire.AppHost.Commands;
 
 /// <summary>What the dashboard can do with the ledger, by the processor's own command line.</summary>
 internal static class ProcessorCommands
 {
     private const string PathInput = "path";
-    private const int Done = 0;
-    private const int DoneWithRejects = 3;
 
     /// <summary>'Process a file' and 'Verify ledger'.</summary>
     public static IResourceBuilder<ProjectResource> WithLedgerCommands(this IResourceBuilder<ProjectResource> processor)
@@ -18,7 +18,15 @@ internal static class ProcessorCommands
                 IconName = "DocumentAdd",
                 Arguments =
                 [
-                    new InteractionInput { Name = PathInput, Label = "File", InputType = InputType.Text, Required = true, Placeholder = "/home/you/day1.jsonl", Description = $"A path on this machine; a relative one counts from {folder}." },
+                    new InteractionInput
+                    {
+                        Name = PathInput,
+                        Label = "File",
+                        InputType = InputType.Text,
+                        Required = true,
+                        Placeholder = "/home/you/day1.jsonl",
+                        Description = $"A path on this machine; a relative one counts from {folder}.",
+                    },
                 ],
                 ValidateArguments = context =>
                 {
@@ -52,8 +60,12 @@ internal static class ProcessorCommands
             var name = Path.GetFileName(path);
             return run.ExitCode switch
             {
-                Done => CommandResults.Success($"{name}: every line is counted.", Table(run), CommandResultFormat.Text, displayImmediately: true),
-                DoneWithRejects => CommandResults.Success($"{name}: counted but for the rejected lines, which are in the table rejected_event.", Table(run), CommandResultFormat.Text, displayImmediately: true),
+                ExitCodes.Done => CommandResults.Success($"{name}: every line is counted.", Table(run), CommandResultFormat.Text, displayImmediately: true),
+                ExitCodes.SomeRejected => CommandResults.Success(
+                    $"{name}: counted but for the rejected lines, which are in the table rejected_event.",
+                    Table(run),
+                    CommandResultFormat.Text,
+                    displayImmediately: true),
                 _ => CommandResults.Failure(run.LastLine),
             };
         }
@@ -70,8 +82,8 @@ internal static class ProcessorCommands
             var run = await ServiceTool.RunAsync(processor, context, ["verify"]);
             return run.ExitCode switch
             {
-                Done => CommandResults.Success(run.LastLine),
-                DoneWithRejects => CommandResults.Failure(run.LastLine, Table(run)),
+                ExitCodes.Done => CommandResults.Success(run.LastLine),
+                ExitCodes.Differs => CommandResults.Failure(run.LastLine, Table(run)),
                 _ => CommandResults.Failure(run.LastLine),
             };
         }
@@ -83,5 +95,5 @@ internal static class ProcessorCommands
 
     private static string? Resolve(string? text, string folder) => string.IsNullOrWhiteSpace(text) ? null : Path.GetFullPath(text.Trim().Trim('"'), folder);
 
-    private static string Table(ToolResult run) => string.Join('\n', run.Text.Split('\n').Select(line => line.TrimEnd()));
+    private static string Table(CommandLineResult run) => string.Join('\n', run.Text.Split('\n').Select(line => line.TrimEnd()));
 }

@@ -11,7 +11,7 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standbys)
 {
     /// <summary>The roles in a file; null if it does not exist.</summary>
-    /// <exception cref="ModelException">The file is damaged, or names other servers.</exception>
+    /// <exception cref="UserErrorException">The file is damaged, or names other servers.</exception>
     public static ClusterRoles? Read(string path, IReadOnlyList<string> names)
     {
         try
@@ -19,7 +19,7 @@ internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standb
             var roles = JsonSerializer.Deserialize<ClusterRoles>(File.ReadAllBytes(path), JsonSerializerOptions.Web);
             return roles is { Primary: not null, Standbys: not null } && names.Contains(roles.Primary)
                 ? roles
-                : throw new ModelException($"{path} is damaged: only it says which server is the primary. Restore it.");
+                : throw new UserErrorException($"{path} is damaged: only it says which server is the primary. Restore it.");
         }
         catch (FileNotFoundException)
         {
@@ -31,12 +31,12 @@ internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standb
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"{path} cannot be read, and only it says which server is the primary: {exception.Message} Restore it.");
+            throw new UserErrorException($"{path} cannot be read, and only it says which server is the primary: {exception.Message} Restore it.");
         }
     }
 
     /// <summary>Replaces the file. When it returns, the roles survive a power cut.</summary>
-    /// <exception cref="ModelException">The disk refused; the file is as before.</exception>
+    /// <exception cref="UserErrorException">The disk refused; the file is as before.</exception>
     public void Write(string path)
     {
         try
@@ -45,7 +45,7 @@ internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standb
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new ModelException($"{path} cannot be written: {exception.Message}");
+            throw new UserErrorException($"{path} cannot be written: {exception.Message}");
         }
     }
 

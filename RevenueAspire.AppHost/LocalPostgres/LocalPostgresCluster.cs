@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using RevenueAspire.AppHost.Model;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
@@ -53,7 +54,7 @@ internal sealed class LocalPostgresCluster
     /// <param name="password">Of user postgres.</param>
     /// <param name="port">Of the first server, the others have the following ones; 0 chooses free ones.</param>
     /// <param name="standbys">How many, up to <see cref="MostStandbys"/>.</param>
-    /// <exception cref="ModelException">The data directory does not show which server is the primary.</exception>
+    /// <exception cref="UserErrorException">The data directory does not show which server is the primary.</exception>
     public static LocalPostgresCluster Open(string directory, string name, ParameterResource password, int port, int standbys)
     {
         var cluster = new LocalPostgresCluster(directory, name, password);
@@ -74,7 +75,7 @@ internal sealed class LocalPostgresCluster
         Servers.Count == 1 ? "" : $"ANY 1 ({string.Join(", ", Servers.Where(other => other != server).Select(other => other.ApplicationName))})";
 
     /// <summary>Call before each start of the primary: a change of its standbys is on disk before it acknowledges a commit on their word.</summary>
-    /// <exception cref="ModelException">Its directory is missing, another AppHost has changed the roles meanwhile, or they cannot be written.</exception>
+    /// <exception cref="UserErrorException">Its directory is missing, another AppHost has changed the roles meanwhile, or they cannot be written.</exception>
     public void BeginPrimary()
     {
         // The directory may be missing since it was stopped.
@@ -82,7 +83,7 @@ internal sealed class LocalPostgresCluster
         var now = ClusterRoles.Read(_rolesFile, _names);
         if (now?.Primary != _saved?.Primary)
         {
-            throw new ModelException($"Another AppHost made {now?.Primary ?? "no server"} the primary meanwhile ({_rolesFile}): start this one again.");
+            throw new UserErrorException($"Another AppHost made {now?.Primary ?? "no server"} the primary meanwhile ({_rolesFile}): start this one again.");
         }
 
         var isKnown = _saved?.Primary == Primary.Name && (_saved.Standbys.Count == 0 || _saved.HasStandbys(Names(Standbys)));
@@ -94,11 +95,11 @@ internal sealed class LocalPostgresCluster
     }
 
     /// <summary>Records that a standby has caught up with the primary.</summary>
-    /// <exception cref="ModelException">The disk refused.</exception>
+    /// <exception cref="UserErrorException">The disk refused.</exception>
     public void Cover() => Save(new ClusterRoles(Primary.Name, [.. Names(Standbys)]));
 
     /// <summary>Decides for good that a standby is the primary. The former primary is a standby from now on, also after a kill right now.</summary>
-    /// <exception cref="ModelException">The disk refused: nothing has changed.</exception>
+    /// <exception cref="UserErrorException">The disk refused: nothing has changed.</exception>
     public void Decide(LocalPostgresServerResource primary)
     {
         Save(new ClusterRoles(primary.Name, []));
@@ -127,12 +128,12 @@ internal sealed class LocalPostgresCluster
         {
             return existing.Contains(_saved.Primary)
                 ? _saved.Primary
-                : throw new ModelException($"{Path.Combine(_directory, _saved.Primary)} is missing, but it is the primary's ({_rolesFile}), and "
+                : throw new UserErrorException($"{Path.Combine(_directory, _saved.Primary)} is missing, but it is the primary's ({_rolesFile}), and "
                     + $"{string.Join(", ", existing)} may lack some of its data. Restore it.");
         }
 
         return existing.FirstOrDefault(name => name != _names[0]) is { } copy
-            ? throw new ModelException($"{Path.Combine(_directory, copy)} exists, but {_rolesFile}, which names the primary, is missing. "
+            ? throw new UserErrorException($"{Path.Combine(_directory, copy)} exists, but {_rolesFile}, which names the primary, is missing. "
                 + $"Restore the file, or move {copy} elsewhere if it is no copy of this data.")
             : _names[0];
     }

@@ -4,6 +4,6 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 
 internal sealed partial class LocalPostgresRunner
 {
-    [LoggerMessage(6000, LogLevel.Information, "{Line}")]
+    [LoggerMessage(EventIds.ServerLine, LogLevel.Information, "{Line}")]
     private static partial void LogServerLine(ILogger logger, string line);
 }

@@ -1,5 +1,6 @@
 using Npgsql;
 using RevenueAspire.AppHost.Model;
+using RevenueAspire.CommandLine;
 using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
@@ -34,12 +35,13 @@ internal sealed partial class LocalPostgresRunner
         var former = cluster.Primary;
         if (IsRunning(former))
         {
-            throw new ModelException($"{former.Name} runs: stop it first.");
+            throw new UserErrorException($"{former.Name} runs: stop it first.");
         }
 
         if (!cluster.IsCovered)
         {
-            throw new ModelException($"No standby is known to have all events of {former.Name}, since none has caught up with it yet: start {former.Name}.");
+            throw new UserErrorException(
+                $"No standby is known to have all events of {former.Name}, since none has caught up with it yet: start {former.Name}.");
         }
 
         await EndAsync(former, cancellationToken);
@@ -99,12 +101,12 @@ internal sealed partial class LocalPostgresRunner
         var standbys = cluster.Standbys.Where(standby => LocalPostgresServer.IsStandby(standby.DataDirectory)).ToArray();
         if (standbys.FirstOrDefault(standby => !IsRunning(standby)) is { } stopped)
         {
-            throw new ModelException($"{stopped.Name} does not run, and may have events that the other standbys lack: start it first.");
+            throw new UserErrorException($"{stopped.Name} does not run, and may have events that the other standbys lack: start it first.");
         }
 
         var received = await Task.WhenAll(standbys.Select(standby => _servers[standby].ReceivedAsync(cancellationToken)));
         return standbys.Zip(received).MaxBy(entry => entry.Second).First
-            ?? throw new ModelException($"No standby of {cluster.Primary.Name} has data: start {cluster.Primary.Name}.");
+            ?? throw new UserErrorException($"No standby of {cluster.Primary.Name} has data: start {cluster.Primary.Name}.");
     }
 
     /// <summary>Waits until a standby has all that the primary has now. What the primary acknowledges from now on, a standby has confirmed.</summary>
@@ -140,9 +142,9 @@ internal sealed partial class LocalPostgresRunner
         {
             // The server has ended, and is looked at again when it starts.
         }
-        catch (ModelException exception)
+        catch (UserErrorException exception)
         {
-            problems.Say(primary, exception.Message);
+            problems.Report(primary, exception.Message);
         }
     }
 }

@@ -3,11 +3,13 @@ using Aspire.Hosting.Eventing;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.AppHost.Model;
+using RevenueAspire.CommandLine;
 using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>Runs the servers of the model, and says in the dashboard how they are. Disposed with the AppHost's services, so after the orchestrator has stopped the clients.</summary>
+/// <summary>Runs the servers of the model, and says in the dashboard how they are. Disposed with the AppHost's services, so after the orchestrator has stopped
+/// the clients.</summary>
 internal sealed partial class LocalPostgresRunner(
     ResourceNotificationService notifications,
     ResourceLoggerService loggers,
@@ -21,7 +23,8 @@ internal sealed partial class LocalPostgresRunner(
     private readonly ConcurrentDictionary<LocalPostgresServerResource, bool> _tried = [];
     private readonly SemaphoreSlim _oneAtATime = new(1);
 
-    /// <summary>Starts the server in its role, and publishes it as running. The first start of the primary creates its databases and starts the standbys.</summary>
+    /// <summary>Starts the server in its role, and publishes it as running. The first start of the primary creates its databases and starts the
+    /// standbys.</summary>
     /// <returns>Null, or in one line why it did not start.</returns>
     public async Task<string?> StartAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken)
     {
@@ -114,7 +117,7 @@ internal sealed partial class LocalPostgresRunner(
         }
         catch (Exception exception) when (IsProblem(exception))
         {
-            problems.Say(resource, exception.Message);
+            problems.Report(resource, exception.Message);
             await PublishAsync(resource, KnownResourceStates.FailedToStart);
             return exception.Message;
         }
@@ -163,7 +166,7 @@ internal sealed partial class LocalPostgresRunner(
         }
         catch (LocalPostgresException exception)
         {
-            throw new LocalPostgresException($"{RevenueDatabase.ReplicasSetting} is {cluster.Servers.Count - 1}, but {exception.Message}", exception);
+            throw new LocalPostgresException($"{ModelDatabase.ReplicasSetting} is {cluster.Servers.Count - 1}, but {exception.Message}", exception);
         }
     }
 
@@ -179,7 +182,8 @@ internal sealed partial class LocalPostgresRunner(
         return await LocalPostgresServer.StartAsync(await OptionsAsync(resource, source, cancellationToken), cancellationToken);
     }
 
-    private async Task<LocalPostgresOptions> OptionsAsync(LocalPostgresServerResource resource, LocalPostgresPrimary? primary, CancellationToken cancellationToken)
+    private async Task<LocalPostgresOptions> OptionsAsync(
+        LocalPostgresServerResource resource, LocalPostgresPrimary? primary, CancellationToken cancellationToken)
     {
         var logger = loggers.GetLogger(resource);
         return new LocalPostgresOptions
@@ -210,7 +214,8 @@ internal sealed partial class LocalPostgresRunner(
         {
             await using var connection = new NpgsqlConnection(server.ConnectionString() + ";Pooling=false");
             await connection.OpenAsync();
-            await using var clients = new NpgsqlCommand("select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()", connection);
+            await using var clients = new NpgsqlCommand(
+                "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()", connection);
             for (var deadline = DateTime.UtcNow + PatienceWithClients; DateTime.UtcNow < deadline && (long)(await clients.ExecuteScalarAsync())! > 0;)
             {
                 await Task.Delay(100);
@@ -224,5 +229,5 @@ internal sealed partial class LocalPostgresRunner(
 
     private bool IsRunning(LocalPostgresServerResource resource) => _servers.TryGetValue(resource, out var server) && !server.Exited.IsCompleted;
 
-    private static bool IsProblem(Exception exception) => exception is LocalPostgresException or ModelException or NpgsqlException;
+    private static bool IsProblem(Exception exception) => exception is LocalPostgresException or UserErrorException or NpgsqlException;
 }

@@ -3,7 +3,8 @@ using System.Globalization;
 namespace RevenueAspire.AppHost.LocalPostgres;
 
 /// <summary>A Postgres server on this machine, for where no container engine is. The AppHost runs it itself.</summary>
-/// <remarks>Not an executable of Aspire's orchestrator: that would signal it together with its clients, and kill it after six seconds. This one ends last, and cleanly.</remarks>
+/// <remarks>Not an executable of Aspire's orchestrator: that would signal it together with its clients, and kill it after six seconds. This one ends last, and
+/// cleanly.</remarks>
 public sealed class LocalPostgresServerResource : Resource, IResourceWithConnectionString
 {
     internal LocalPostgresServerResource(string name, LocalPostgresCluster cluster, string dataDirectory, int port)

@@ -1,9 +1,10 @@
 using System.ComponentModel;
-using System.Diagnostics;
+using CliWrap;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>Whether containers can run here: the question that Aspire's orchestrator will ask, asked while the model is built. Aspire offers no public way to ask it.</summary>
+/// <summary>Whether containers can run here: the question that Aspire's orchestrator will ask, asked while the model is built. Aspire offers no public way to
+/// ask it.</summary>
 internal static class ContainerEngine
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
@@ -18,32 +19,19 @@ internal static class ContainerEngine
 
     private static async Task<bool> AnswersAsync(string engine)
     {
+        // A daemon that hangs counts as none.
+        using var patience = new CancellationTokenSource(Patience);
         try
         {
-            using var probe = Process.Start(new ProcessStartInfo(engine, ["container", "ls", "-n", "1"])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            })!;
-            // Read, so that a long answer does not block the probe.
-            var output = Task.WhenAll(probe.StandardOutput.ReadToEndAsync(), probe.StandardError.ReadToEndAsync());
-            try
-            {
-                await probe.WaitForExitAsync().WaitAsync(Patience);
-            }
-            catch (TimeoutException)
-            {
-                // A daemon that hangs is none.
-                probe.Kill(entireProcessTree: true);
-                return false;
-            }
-
-            await output;
-            return probe.ExitCode == 0;
+            var probe = await Cli.Wrap(engine)
+                .WithArguments(["container", "ls", "-n", "1"])
+                .WithValidation(CommandResultValidation.None)
+                .ExecuteAsync(patience.Token);
+            return probe.IsSuccess;
         }
-        catch (Win32Exception)
+        catch (Exception exception) when (exception is Win32Exception or OperationCanceledException)
         {
-            // Not installed.
+            // Not installed, or no answer in time.
             return false;
         }
     }

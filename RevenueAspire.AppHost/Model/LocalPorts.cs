@@ -6,7 +6,8 @@ namespace RevenueAspire.AppHost.Model;
 /// <summary>Fixed ports on this machine.</summary>
 internal static class LocalPorts
 {
-    /// <summary>Listens on the setting's port, itself and without a proxy; published, the platform chooses. A port in use is one line in the dashboard and on the console, and the service is not started.</summary>
+    /// <summary>Listens on the setting's port, itself and without a proxy; published, the platform chooses. A port in use is one line in the dashboard and on
+    /// the console, and the service is not started.</summary>
     public static IResourceBuilder<ProjectResource> WithLocalPort(this IResourceBuilder<ProjectResource> service, string setting, int otherwise)
     {
         var builder = service.ApplicationBuilder;
@@ -22,7 +23,7 @@ internal static class LocalPorts
             {
                 if (await PortCheck.ProblemAsync(port, "the " + resource.Name, setting, cancellationToken) is { } problem)
                 {
-                    starting.Services.GetRequiredService<ResourceProblems>().Say(resource, problem);
+                    starting.Services.GetRequiredService<ResourceProblems>().Report(resource, problem);
                     throw new DistributedApplicationException(problem);
                 }
             });

@@ -21,5 +21,9 @@ internal static class LoopbackTraffic
 
     /// <summary>One list from the values of both variables and the loopback names, each host once.</summary>
     internal static string Bypassed(IEnumerable<string?> given) =>
-        string.Join(',', given.SelectMany(hosts => (hosts ?? "").Split([',', ' '], StringSplitOptions.RemoveEmptyEntries)).Concat(Names).Distinct(StringComparer.OrdinalIgnoreCase));
+        string.Join(
+            ',',
+            given.SelectMany(hosts => (hosts ?? "").Split([',', ' '], StringSplitOptions.RemoveEmptyEntries))
+                .Concat(Names)
+                .Distinct(StringComparer.OrdinalIgnoreCase));
 }

@@ -32,7 +32,8 @@ internal static class ServiceConventions
         service.WithoutHttpsCertificate();
 #pragma warning restore ASPIRECERTIFICATES001
 
-    /// <summary>On this machine, the dashboard's check. Published, probes: a process that hangs is started again, and one whose log cannot be written gets no requests until it can.</summary>
+    /// <summary>On this machine, the dashboard's check. Published, probes: a process that hangs is started again, and one whose log cannot be written gets no
+    /// requests until it can.</summary>
     public static IResourceBuilder<ProjectResource> WithHealth(this IResourceBuilder<ProjectResource> service)
     {
         if (service.ApplicationBuilder.ExecutionContext.IsRunMode)
@@ -48,7 +49,8 @@ internal static class ServiceConventions
     }
 
     /// <summary>The connection string and nothing else: Aspire would also hand over user, password and addresses one by one, which no service reads.</summary>
-    public static IResourceBuilder<ProjectResource> WithDatabase(this IResourceBuilder<ProjectResource> service, IResourceBuilder<IResourceWithConnectionString> database) =>
+    public static IResourceBuilder<ProjectResource> WithDatabase(
+        this IResourceBuilder<ProjectResource> service, IResourceBuilder<IResourceWithConnectionString> database) =>
         service.WithReferenceEnvironment(ReferenceEnvironmentInjectionFlags.ConnectionString).WithReference(database).WaitFor(database);
 
     /// <summary>Links in the dashboard, by their names; <c>/</c> is the service's own address.</summary>

@@ -55,7 +55,8 @@ internal sealed record PortOwner(int ProcessId, string Command)
 
         try
         {
-            return Directory.EnumerateFileSystemEntries(Path.Combine(process, "fd")).Any(fd => new FileInfo(fd).LinkTarget is { } target && sockets.Contains(target));
+            return Directory.EnumerateFileSystemEntries(Path.Combine(process, "fd"))
+                .Any(fd => new FileInfo(fd).LinkTarget is { } target && sockets.Contains(target));
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

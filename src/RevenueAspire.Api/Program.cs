@@ -1,3 +1,4 @@
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Health;
@@ -21,7 +22,7 @@ public static class Program
     public static Task<int> Main(string[] args) => StartupErrors.RunAsync(
         async () =>
         {
-            if (ApiCommandLine.Answer(args, Console.Out, Console.Error) is { } code)
+            if (ApiCommandLine.TryExit(args, Console.Out, Console.Error) is { } code)
             {
                 return GuardedConsole.ExitCode(code);
             }
@@ -39,7 +40,8 @@ public static class Program
     /// <param name="configure">Changes to the wiring, before the API is built.</param>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
-        var builder = WebApplication.CreateBuilder(new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory, ApplicationName = typeof(Program).Assembly.GetName().Name });
+        var builder = WebApplication.CreateBuilder(
+            new WebApplicationOptions { Args = args, ContentRootPath = AppContext.BaseDirectory, ApplicationName = typeof(Program).Assembly.GetName().Name });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
         builder.AddHangupStop();
@@ -47,6 +49,7 @@ public static class Program
         builder.AddSettings();
         builder.AddWebServer();
         builder.AddErrorResponses();
+        builder.AddAccess();
         builder.AddEventLog();
         builder.AddIngest();
         builder.AddReads();
@@ -57,10 +60,11 @@ public static class Program
 
         var app = builder.Build();
         app.OpenEventLog();
-        app.UseSingleEvents();
-        app.UseTurns();
+        app.UseSingleEventShortcut();
+        app.UseThreadPool();
         app.UseOriginPaths();
         app.UseErrorResponses();
+        app.UseAccess();
         app.UsePageFiles();
         app.MapIngest();
         app.MapReads();

@@ -13,52 +13,55 @@ internal sealed class ClientOptions : IValidatableObject
     /// <summary>The API's address: http or https, or a name for service discovery (<c>https+http://api</c>).</summary>
     public string Url { get; set; } = "http://localhost:8000";
 
-    /// <summary>Sent as the Authorization header. The service takes <c>secret</c> in Development when it is not set, and does not start without it elsewhere; <c>send</c> falls back to <c>secret</c>.</summary>
+    /// <summary>Sent as the Authorization header. The service takes <c>secret</c> in Development when it is not set, and does not start without it elsewhere;
+    /// <c>send</c> falls back to <c>secret</c>.</summary>
     public string? Secret { get; set; }
 
-    /// <summary>The file that <c>/generateEvents</c> sends. A relative path counts from the program's folder, and from the current directory where there is no such file.</summary>
-    [Required(AllowEmptyStrings = false, ErrorMessage = "Client:File must name the file that /generateEvents sends.")]
+    /// <summary>The file that <c>/generateEvents</c> sends. A relative path counts from the program's folder, and from the current directory where there is no
+    /// such file.</summary>
+    [Required(AllowEmptyStrings = false, ErrorMessage = "must name the file that /generateEvents sends.")]
     public string File { get; set; } = "events.jsonl";
 
     /// <summary>Sends the file once after the start of the service. A journal remembers that it was sent.</summary>
     public bool SendOnStart { get; set; }
 
     /// <summary>Requests in flight at most.</summary>
-    [Range(1, Sending.SendLimits.Concurrency, ErrorMessage = "Client:Concurrency must be from 1 to 1024.")]
+    [Range(1, Sending.SendLimits.Concurrency, ErrorMessage = "must be from 1 to 1024.")]
     public int Concurrency { get; set; } = 64;
 
     /// <summary>Seconds after which a request without an answer is sent again.</summary>
-    [Range(1, 3600, ErrorMessage = "Client:RequestTimeoutSeconds must be from 1 to 3600.")]
+    [Range(1, 3600, ErrorMessage = "must be from 1 to 3600.")]
     public int RequestTimeoutSeconds { get; set; } = 30;
 
     /// <summary>Seconds that the API may be away, or ask to wait, before a run gives up.</summary>
-    [Range(1, 86400, ErrorMessage = "Client:GiveUpAfterSeconds must be from 1 to 86400.")]
+    [Range(1, 86400, ErrorMessage = "must be from 1 to 86400.")]
     public int GiveUpAfterSeconds { get; set; } = 60;
 
     /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
-        if (UrlProblem(Url) is { } url)
+        if (FindUrlProblem(Url) is { } url)
         {
-            yield return new ValidationResult($"Client:Url: {url}", [nameof(Url)]);
+            yield return new ValidationResult(url, [nameof(Url)]);
         }
 
-        if (Secret is not null && SecretProblem(Secret) is { } secret)
+        if (Secret is not null && FindSecretProblem(Secret) is { } secret)
         {
-            yield return new ValidationResult($"Client:Secret: {secret}", [nameof(Secret)]);
+            yield return new ValidationResult(secret, [nameof(Secret)]);
         }
     }
 
     /// <summary>What is wrong with an address, or null. Never repeats a password.</summary>
-    public static string? UrlProblem(string url) =>
+    public static string? FindUrlProblem(string url) =>
         // Before anything repeats it: it may hold a password.
         url.Contains('@') ? "an address holds no user name and password (nothing with @). The API's secret is given by --secret or Client:Secret." :
-        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" or "https+http" or "http+https" && uri.Host.Length > 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0
+        Uri.TryCreate(url, UriKind.Absolute, out var uri) && uri.Scheme is "http" or "https" or "https+http" or "http+https"
+            && uri.Host.Length > 0 && uri.Query.Length == 0 && uri.Fragment.Length == 0
             ? null
             : $"'{url}' is not an address like http://localhost:8000.";
 
     /// <summary>What is wrong with a secret, or null. Never repeats it.</summary>
-    public static string? SecretProblem(string secret) =>
+    public static string? FindSecretProblem(string secret) =>
         secret.Length > 0 && secret.Trim().Length == secret.Length && secret.All(c => c is >= ' ' and <= '~')
             ? null
             : "a secret is one or more visible ASCII characters.";

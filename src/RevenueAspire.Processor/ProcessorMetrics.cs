@@ -13,9 +13,10 @@ internal sealed class ProcessorMetrics : IDisposable
     private readonly Meter _meter;
     private readonly Counter<long> _events;
 
-    public ProcessorMetrics(IMeterFactory factory)
+    /// <param name="meter">Taken over.</param>
+    public ProcessorMetrics(Meter meter)
     {
-        _meter = factory.Create(MeterName);
+        _meter = meter;
         _events = _meter.CreateCounter<long>("revenue.processor.events", "{event}", "Lines that this processor aggregated and committed to merge, by outcome.");
         _meter.CreateObservableGauge("revenue.processor.lag", ObserveLags, "By", "Bytes between a log's durable mark and what is applied of it.");
     }

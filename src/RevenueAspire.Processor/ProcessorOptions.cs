@@ -2,13 +2,15 @@ using System.ComponentModel.DataAnnotations;
 
 namespace RevenueAspire.Processor;
 
-/// <summary>Settings of the processor (section <c>Processor</c>). Processors with different settings work together on one source; only <see cref="MaxLineBytes"/> must agree while one is unfinished.</summary>
+/// <summary>Settings of the processor (section <c>Processor</c>). Processors with different settings work together on one source; only
+/// <see cref="MaxLineBytes"/> must agree while one is unfinished.</summary>
 public sealed class ProcessorOptions
 {
     /// <summary>The section of the configuration.</summary>
     public const string Section = "Processor";
 
-    /// <summary>Bytes of a large source that are claimed, aggregated and merged as one range. Larger ranges touch fewer rows twice; smaller ones are shared better.</summary>
+    /// <summary>Bytes of a large source that are claimed, aggregated and merged as one range. Larger ranges touch fewer rows twice; smaller ones are shared
+    /// better.</summary>
     [Range(1, 1L << 40)]
     public long RangeBytes { get; set; } = 128L << 20;
 
@@ -24,7 +26,8 @@ public sealed class ProcessorOptions
     [Range(0, 64)]
     public int Workers { get; set; }
 
-    /// <summary>Users in memory at which a range ends early (about 100 bytes a user; two ranges may be in memory at once). The blocks being parsed are still finished.</summary>
+    /// <summary>Users in memory at which a range ends early (about 100 bytes a user; two ranges may be in memory at once). The blocks being parsed are still
+    /// finished.</summary>
     [Range(1, 1 << 28)]
     public int MaxUsersPerRange { get; set; } = 2_000_000;
 

@@ -1,6 +1,7 @@
 using Aspire.Hosting.ApplicationModel;
 using RevenueAspire.AppHost.LocalPostgres;
 using RevenueAspire.AppHost.Model;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests;
@@ -56,7 +57,8 @@ public sealed class ClusterRolesTests : IDisposable
     public void Data_whose_primary_is_not_known_is_refused()
     {
         Data("postgres", "postgres-2");
-        Assert.StartsWith($"{_directory.File("postgres-2")} exists, but {RolesFile}, which names the primary, is missing.", Refusal(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{_directory.File("postgres-2")} exists, but {RolesFile}, which names the primary, is missing.", Refusal(), StringComparison.Ordinal);
 
         File.WriteAllText(RolesFile, """{"primary":"postgres-3","standbys":[]}""");
         var missing = $"{_directory.File("postgres-3")} is missing, but it is the primary's ({RolesFile}), and postgres, postgres-2 may lack";
@@ -78,16 +80,17 @@ public sealed class ClusterRolesTests : IDisposable
         Data("postgres-2");
         var other = Open(1);
         other.Decide(other.Servers[1]);
-        var changed = Assert.Throws<ModelException>(cluster.BeginPrimary).Message;
+        var changed = Assert.Throws<UserErrorException>(cluster.BeginPrimary).Message;
         Assert.StartsWith("Another AppHost made postgres-2 the primary meanwhile", changed, StringComparison.Ordinal);
 
         Directory.Delete(_directory.File("postgres-2"), recursive: true);
-        Assert.StartsWith($"{_directory.File("postgres-2")} is missing", Assert.Throws<ModelException>(other.BeginPrimary).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{_directory.File("postgres-2")} is missing", Assert.Throws<UserErrorException>(other.BeginPrimary).Message, StringComparison.Ordinal);
     }
 
     private string Refusal()
     {
-        var message = Assert.Throws<ModelException>(() => Open(2)).Message;
+        var message = Assert.Throws<UserErrorException>(() => Open(2)).Message;
         Assert.DoesNotContain('\n', message);
         return message;
     }

@@ -20,7 +20,8 @@ internal sealed class RunningModel : IAsyncDisposable
     private readonly CancellationTokenSource _watching = new();
     private Task _watcher = Task.CompletedTask;
 
-    private RunningModel(IDistributedApplicationTestingBuilder builder, DistributedApplication app, TempDirectory folder) => (_builder, App, _folder) = (builder, app, folder);
+    private RunningModel(IDistributedApplicationTestingBuilder builder, DistributedApplication app, TempDirectory folder) =>
+        (_builder, App, _folder) = (builder, app, folder);
 
     public DistributedApplication App { get; }
 
@@ -107,7 +108,8 @@ internal sealed class RunningModel : IAsyncDisposable
         _folder.Dispose();
     }
 
-    /// <summary>Watches the log of each instance, by the orchestrator's name of it: the log of a service with replicas is one that cannot be stopped being watched.</summary>
+    /// <summary>Watches the log of each instance, by the orchestrator's name of it: the log of a service with replicas is one that cannot be stopped being
+    /// watched.</summary>
     private async Task WatchAsync()
     {
         var watchers = new Dictionary<string, Task>();
@@ -139,7 +141,9 @@ internal sealed class RunningModel : IAsyncDisposable
                 foreach (var line in batch)
                 {
                     Lines.Enqueue($"{instance}: {line.Content}");
-                    if (line.IsErrorMessage || line.Content.Contains("Z fail ", StringComparison.Ordinal) || line.Content.Contains("Z crit ", StringComparison.Ordinal))
+                    if (line.IsErrorMessage
+                        || line.Content.Contains("Z fail ", StringComparison.Ordinal)
+                        || line.Content.Contains("Z crit ", StringComparison.Ordinal))
                     {
                         Complaints.Enqueue($"{instance}: {line.Content}");
                     }

@@ -1,5 +1,3 @@
-using Npgsql;
-
 namespace RevenueAspire.Benchmarks;
 
 /// <summary>How much is done. With <c>--quick</c> as little as it takes to see that a measurement runs: its figures mean nothing.</summary>
@@ -28,7 +26,4 @@ internal static class Amounts
     public static int Connections(int connections) => Quick ? Math.Min(connections, 4) : connections;
 
     public static int Bytes(int bytes) => Quick ? bytes / 25 : bytes;
-
-    /// <summary>For making and dropping databases: that waits for a checkpoint, which on a busy disk takes longer than the driver would wait.</summary>
-    public static NpgsqlDataSource Admin(string server) => NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server) { CommandTimeout = 300 }.ConnectionString);
 }

@@ -9,10 +9,12 @@ using BenchmarkDotNet.Order;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
 using RevenueAspire.Events;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Megabytes of lines a second on one core: the parser beside System.Text.Json, which validates less (neither user ids nor duplicate fields).</summary>
+/// <summary>Megabytes of lines a second on one core: the parser beside System.Text.Json, which validates less (neither user ids nor duplicate
+/// fields).</summary>
 [Config(typeof(WithThroughput))]
 [MemoryDiagnoser(displayGenColumns: false)]
 [ShortRunJob]
@@ -54,16 +56,14 @@ public partial class EventParserBenchmarks
         var text = new StringBuilder();
         while (text.Length < TotalBytes)
         {
-            var user = random.Next(1_000_000);
-            var name = random.NextDouble() < 0.6 ? "add_revenue" : "subtract_revenue";
-            var value = random.Next(1000);
+            var (user, name, value) = RevenueEvent.Plain(random, EventLines.Users);
             text.Append(Lines switch
             {
-                Form.Spaced => $"{{ \"userId\": \"user{user}\", \"name\": \"{name}\", \"value\": {value} }}\n",
-                Form.Record => $"{{\"userId\":\"user{user}\",\"name\":\"{name}\",\"value\":{value},\"timestamp\":\"2026-01-31T12:34:56.789Z\"}}\n",
-                Form.OtherOrder => $"{{\"name\":\"{name}\",\"userId\":\"user{user}\",\"value\":{value}}}\n",
-                Form.Escaped => $"{{\"userId\":\"us\\u00e9r{user}\",\"name\":\"{name}\",\"value\":{value}}}\n",
-                _ => $"{{\"userId\":\"user{user}\",\"name\":\"{name}\",\"value\":{value}}}\n",
+                Form.Spaced => $"{{ \"userId\": \"{user}\", \"name\": \"{name}\", \"value\": {value} }}\n",
+                Form.Record => $"{{\"userId\":\"{user}\",\"name\":\"{name}\",\"value\":{value},\"timestamp\":\"2026-01-31T12:34:56.789Z\"}}\n",
+                Form.OtherOrder => $"{{\"name\":\"{name}\",\"userId\":\"{user}\",\"value\":{value}}}\n",
+                Form.Escaped => $"{{\"userId\":\"us\\u00e9r{user[4..]}\",\"name\":\"{name}\",\"value\":{value}}}\n",
+                _ => $"{{\"userId\":\"{user}\",\"name\":\"{name}\",\"value\":{value}}}\n",
             });
         }
 
@@ -197,7 +197,8 @@ public partial class EventParserBenchmarks
         public bool IsDefault(Summary summary, BenchmarkCase benchmarkCase) => false;
 
         public string GetValue(Summary summary, BenchmarkCase benchmarkCase) =>
-            summary[benchmarkCase]?.ResultStatistics is { } statistics ? (TotalBytes * 1e3 / statistics.Mean).ToString("F0", CultureInfo.InvariantCulture) : "?";
+            summary[benchmarkCase]?.ResultStatistics is { } statistics ? (TotalBytes * 1e3 / statistics.Mean).ToString("F0", CultureInfo.InvariantCulture)
+                : "?";
 
         public string GetValue(Summary summary, BenchmarkCase benchmarkCase, SummaryStyle style) => GetValue(summary, benchmarkCase);
     }

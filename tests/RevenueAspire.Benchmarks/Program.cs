@@ -1,18 +1,23 @@
+using System.CommandLine;
+using System.CommandLine.Invocation;
 using BenchmarkDotNet.Running;
 using RevenueAspire.Benchmarks;
 using RevenueAspire.Benchmarks.Ingest;
 using RevenueAspire.Benchmarks.Processor;
 
-// `ingest ...` measures the API and `processor ...` the processor as processes beside others; everything else goes to BenchmarkDotNet: one class a hot path (`--filter '*EventParser*'`), or without arguments a menu. `--quick` shows that a measurement runs, and measures nothing.
+// `ingest ...` measures the API and `processor ...` the processor as processes beside others; everything else goes to BenchmarkDotNet: one class a
+// hot path (`--filter '*EventParser*'`), or without arguments a menu. `--quick` shows that a measurement runs, and measures nothing.
 args = Amounts.Take(args);
 switch (args)
 {
-    case ["ingest", .. var options]:
-        return await SayWhatIsMissingAsync(() => IngestComparison.RunAsync(options));
-    case ["processor", "live" or "share" or "idle" or "memory", ..]:
-        return await SayWhatIsMissingAsync(() => ProcessorScenarios.RunAsync(args[1], args[2..]));
-    case ["processor", .. var options]:
-        return await SayWhatIsMissingAsync(() => ProcessorComparison.RunAsync(options));
+    case ["ingest" or "processor", ..]:
+        var command = new RootCommand("Measures this project's programs beside others.")
+        {
+            IngestComparison.Command(),
+            ProcessorComparison.Command(),
+        }.Parse(args);
+        var code = await SayWhatIsMissingAsync(() => command.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
+        return command.Action is ParseErrorAction ? 2 : code;
     case [BareServer.Argument, var url]:
         await BareServer.RunAsync(url);
         return 0;

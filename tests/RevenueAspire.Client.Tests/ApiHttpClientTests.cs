@@ -4,6 +4,7 @@ using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.ServiceDiscovery;
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Http;
+using RevenueAspire.CommandLine;
 using RevenueAspire.ServiceDefaults;
 using RevenueAspire.Testing;
 
@@ -35,7 +36,11 @@ public sealed class ApiHttpClientTests : IDisposable
     [Theory]
     [InlineData("https+http://api", "http://127.0.0.1:5000/", "services:api:http:0=http://127.0.0.1:5000")]
     [InlineData("http://api", "http://127.0.0.1:5000/", "services:api:http:0=http://127.0.0.1:5000/")]
-    [InlineData("https+http://api/v1", "https://127.0.0.1:5001/base/v1", "services:api:https:0=https://127.0.0.1:5001/base", "services:api:http:0=http://127.0.0.1:5000")]
+    [InlineData(
+        "https+http://api/v1",
+        "https://127.0.0.1:5001/base/v1",
+        "services:api:https:0=https://127.0.0.1:5001/base",
+        "services:api:http:0=http://127.0.0.1:5000")]
     [InlineData("http://localhost:8000", "http://localhost:8000/")]
     [InlineData("http://[::1]:8000/x", "http://[::1]:8000/x")]
     [InlineData("https+http://api.example", "https://api.example/")]
@@ -44,7 +49,9 @@ public sealed class ApiHttpClientTests : IDisposable
     {
         using var host = Build(settings);
 
-        Assert.Equal(address, (await ApiAddress.ResolveAsync(host.Services.GetRequiredService<ServiceEndpointResolver>(), new Uri(url), CancellationToken.None)).AbsoluteUri);
+        Assert.Equal(
+            address,
+            (await ApiAddress.ResolveAsync(host.Services.GetRequiredService<ServiceEndpointResolver>(), new Uri(url), CancellationToken.None)).AbsoluteUri);
     }
 
     [Theory]
@@ -58,8 +65,13 @@ public sealed class ApiHttpClientTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, send.ExitCode);
         Assert.DoesNotContain("hunter2", send.Output, StringComparison.Ordinal);
-        Assert.True(requests == 0 ? proxy.Requests.IsEmpty : proxy.Requests.All(request => request == "GET http://api.example/health"), string.Join('\n', proxy.Requests));
-        Assert.Contains(requests == 0 ? "No API answers at http://api.example/" : "the proxy asks for a user name and a password (407)", send.StandardError[^1], StringComparison.Ordinal);
+        Assert.True(
+            requests == 0 ? proxy.Requests.IsEmpty : proxy.Requests.All(request => request == "GET http://api.example/health"),
+            string.Join('\n', proxy.Requests));
+        Assert.Contains(
+            requests == 0 ? "No API answers at http://api.example/" : "the proxy asks for a user name and a password (407)",
+            send.StandardError[^1],
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -70,7 +82,9 @@ public sealed class ApiHttpClientTests : IDisposable
         await using var send = await SendAsync("https://api.example/", ("HTTPS_PROXY", $"http://127.0.0.1:{proxy.Port}"));
 
         Assert.Equal(ExitCodes.NotDone, send.ExitCode);
-        Assert.Equal("Nothing can be sent to https://api.example/: the proxy refuses the connection (403); see HTTPS_PROXY and NO_PROXY.", Assert.Single(send.StandardError));
+        Assert.Equal(
+            "Nothing can be sent to https://api.example/: the proxy refuses the connection (403); see HTTPS_PROXY and NO_PROXY.",
+            Assert.Single(send.StandardError));
     }
 
     [Fact]

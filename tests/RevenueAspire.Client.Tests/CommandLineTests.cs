@@ -1,4 +1,5 @@
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -22,7 +23,7 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("FILE is empty", "send", "")]
     public async Task A_usage_error_exits_2_and_points_to_the_help(string message, params string[] args)
     {
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync(args));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(args));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
         Assert.Contains("--help", _client.Error, StringComparison.Ordinal);
         Assert.Empty(_client.Out);
@@ -107,7 +108,10 @@ public sealed class CommandLineTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.RunAsync("send", file, "--url", "http://127.0.0.1:1"));
 
-        Assert.Contains("No API answers at http://127.0.0.1:1/ (connection refused). Start it, or name its address with --url or Client:Url.", _client.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            "No API answers at http://127.0.0.1:1/ (connection refused). Start it, or name its address with --url or Client:Url.",
+            _client.Error,
+            StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -102,7 +103,8 @@ public sealed class ContentTests : IDisposable
         File.Move(a, _client.Path("a.1.jsonl"));
         File.Move(b, _client.Path("b.1.jsonl"));
 
-        Assert.Equal(ExitCodes.Done, await _client.RunAsync("send", _client.Path("a.1.jsonl"), _client.Path("b.1.jsonl"), "--url", api.Url.ToString(), "--resume"));
+        Assert.Equal(
+            ExitCodes.Done, await _client.RunAsync("send", _client.Path("a.1.jsonl"), _client.Path("b.1.jsonl"), "--url", api.Url.ToString(), "--resume"));
 
         Assert.Equal(Lines + 10, api.Records.Distinct().Count());
         Assert.Equal(Lines + 10, api.Records.Count);

@@ -30,8 +30,11 @@ public sealed class CutTests : IDisposable
             for (var i = 0; await reader.ReadAsync(TestContext.Current.CancellationToken) is { } request; i++)
             {
                 Assert.True(i < expected.Count, $"seed {seed}, batch {batch}: more than {expected.Count} requests");
-                var numbers = string.Join(' ', request.IsAnswered ? request.Rejected!.Select(line => line.Line) : Enumerable.Range(0, request.Lines).Select(request.LineNumber));
-                Assert.True(expected[i].Offset == request.Offset && expected[i].End == request.End, $"seed {seed}, batch {batch}, request {i}: {request.Offset} to {request.End} instead of {expected[i].Offset} to {expected[i].End}");
+                var numbers = string.Join(
+                    ' ', request.IsAnswered ? request.Rejected!.Select(line => line.Line) : Enumerable.Range(0, request.Lines).Select(request.LineNumber));
+                Assert.True(
+                    expected[i].Offset == request.Offset && expected[i].End == request.End,
+                    $"seed {seed}, batch {batch}, request {i}: {request.Offset} to {request.End} instead of {expected[i].Offset} to {expected[i].End}");
                 Assert.True(expected[i].Numbers == numbers, $"seed {seed}, batch {batch}, request {i}: lines {numbers} instead of {expected[i].Numbers}");
                 Assert.True(expected[i].Body.AsSpan().SequenceEqual(request.Body.Span), $"seed {seed}, batch {batch}, request {i}: another body");
                 expected[i] = expected[i] with { Seen = true };

@@ -1,6 +1,7 @@
 using System.Globalization;
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Journal;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 

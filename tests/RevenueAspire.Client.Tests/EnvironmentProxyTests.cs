@@ -48,7 +48,8 @@ public sealed class EnvironmentProxyTests
         Assert.Equal(isDirect ? null : Proxy, Find(url, "HTTP_PROXY=" + Proxy, "NO_PROXY=" + noProxy));
 
     [Fact]
-    public void The_lower_case_goes_before_the_upper_case() => Assert.Equal(Proxy, Find("http://api.example/", "HTTP_PROXY=" + Proxy, "no_proxy=other", "NO_PROXY=*"));
+    public void The_lower_case_goes_before_the_upper_case() =>
+        Assert.Equal(Proxy, Find("http://api.example/", "HTTP_PROXY=" + Proxy, "no_proxy=other", "NO_PROXY=*"));
 
     [Theory]
     [InlineData("http://localhost:8000/")]
@@ -66,7 +67,7 @@ public sealed class EnvironmentProxyTests
     [InlineData("ALL_PROXY=http://user:hunter2@pro xy")]
     public void What_is_no_proxys_address_is_named_and_not_repeated(string variable)
     {
-        var failure = Assert.Throws<StartupException>(() => Find("http://api.example/", variable));
+        var failure = Assert.Throws<UserErrorException>(() => Find("http://api.example/", variable));
 
         Assert.StartsWith(variable.Split('=')[0].ToUpperInvariant() + " is not a proxy's address", failure.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("hunter2", failure.Message, StringComparison.Ordinal);

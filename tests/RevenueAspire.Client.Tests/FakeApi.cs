@@ -112,8 +112,9 @@ internal sealed class FakeApi : IAsyncDisposable
                 return context.Response.WriteAsync("""{"status":"Healthy","checks":{"log":{"status":"Healthy","data":{}}}}""");
             }
 
+            var data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom, keyWindow = KeyWindow, keysShared = KeysShared };
             return context.Response.WriteAsync(TellsLog
-                ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom, keyWindow = KeyWindow, keysShared = KeysShared } } } })
+                ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data } } })
                 : """{"status":"Healthy"}""");
         }
     }
@@ -167,11 +168,15 @@ internal sealed class FakeApi : IAsyncDisposable
         var lines = isBatch ? body.Split('\n', StringSplitOptions.RemoveEmptyEntries) : [body];
         var good = lines.Where(line => Problem(line) is null).ToList();
         var rejected = lines.Select((line, index) => (Line: index + 1, Reason: Problem(line))).Where(line => line.Reason is not null).ToList();
-        var list = JsonSerializer.Serialize(rejected.Take(KnowsListed && int.TryParse(context.Request.Query["listed"], CultureInfo.InvariantCulture, out var listed) ? listed : 100).Select(reject => new { line = reject.Line, reason = reject.Reason }));
+        var list = JsonSerializer.Serialize(
+            rejected.Take(KnowsListed && int.TryParse(context.Request.Query["listed"], CultureInfo.InvariantCulture, out var listed) ? listed : 100)
+                .Select(reject => new { line = reject.Line, reason = reject.Reason }));
         list = RejectedList ?? list;
         if (good.Count == 0)
         {
-            return (400, isBatch ? $$"""{"detail":"no events","rejectedCount":{{rejected.Count}},"rejected":{{list}}}""" : JsonSerializer.Serialize(new { detail = rejected[0].Reason }));
+            return (400, isBatch
+                ? $$"""{"detail":"no events","rejectedCount":{{rejected.Count}},"rejected":{{list}}}"""
+                : JsonSerializer.Serialize(new { detail = rejected[0].Reason }));
         }
 
         var key = context.Request.Headers["Idempotency-Key"].ToString();
@@ -186,7 +191,9 @@ internal sealed class FakeApi : IAsyncDisposable
             Records.AddRange(good.Select(line => line.TrimEnd('\r')));
             Offset += 100;
             var receipt = string.Create(CultureInfo.InvariantCulture, $"{(KeysShared ? Guid.NewGuid() : LogId):N}:{Offset - 100}");
-            var answer = isBatch ? $$"""{"receipt":"{{receipt}}","accepted":{{good.Count}},"rejectedCount":{{rejected.Count}},"rejected":{{list}}}""" : $$"""{"receipt":"{{receipt}}"}""";
+            var answer = isBatch
+                ? $$"""{"receipt":"{{receipt}}","accepted":{{good.Count}},"rejectedCount":{{rejected.Count}},"rejected":{{list}}}"""
+                : $$"""{"receipt":"{{receipt}}"}""";
             if (key.Length > 0)
             {
                 _keys[key] = (hash, 202, answer);

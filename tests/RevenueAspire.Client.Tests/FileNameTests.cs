@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -39,12 +40,12 @@ public sealed class FileNameTests : IDisposable
         _client.IsInteractive = isInteractive;
         var file = _client.Write(Name, "bad", SendHarness.Event(1));
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
         AssertPrintable(isInteractive);
         Assert.Contains(Printed, _client.Out, StringComparison.Ordinal);
         Assert.Contains(Printed, _client.Error, StringComparison.Ordinal);
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--resume"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--resume"));
         AssertPrintable(isInteractive);
         Assert.Contains(Printed, _client.Out, StringComparison.Ordinal);
     }

@@ -123,7 +123,9 @@ public sealed class GenerateEventsTests : ServiceFixture
             using var request = new HttpRequestMessage(new HttpMethod(method), new Uri(Generate, path));
             using var answer = await Http.SendAsync(request);
 
-            Assert.True((HttpStatusCode.MethodNotAllowed, allowed) == (answer.StatusCode, string.Join(", ", answer.Content.Headers.Allow.Order())), $"{method} {path} is answered with {(int)answer.StatusCode}");
+            Assert.True(
+                (HttpStatusCode.MethodNotAllowed, allowed) == (answer.StatusCode, string.Join(", ", answer.Content.Headers.Allow.Order())),
+                $"{method} {path} is answered with {(int)answer.StatusCode}");
         }
     }
 

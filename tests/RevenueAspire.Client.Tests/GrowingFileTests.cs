@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
@@ -23,7 +24,11 @@ public sealed class GrowingFileTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--json"));
 
-        Assert.Contains($"{file}: {added.Length} bytes were appended after its send had begun, and are not sent. Send them with: RevenueAspire.Client send {file} --url {api.Url} --resume", _client.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"{file}: {added.Length} bytes were appended after its send had begun, and are not sent. Send them with: RevenueAspire.Client send {file} --url "
+            + $"{api.Url} --resume",
+            _client.Error,
+            StringComparison.Ordinal);
         Assert.Contains($"\"unsentBytes\":{added.Length}", _client.Out, StringComparison.Ordinal);
         Assert.Contains("\"exitCode\":1", _client.Out, StringComparison.Ordinal);
         Assert.Equal(SendHarness.Events(Lines).Order(), api.Records.Order());
@@ -161,7 +166,7 @@ public sealed class GrowingFileTests : IDisposable
     [InlineData("--follow needs one file", "a", "b")]
     public async Task Follow_takes_one_file(string message, params string[] files)
     {
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync(["send", .. files, "--follow"]));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(["send", .. files, "--follow"]));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
     }
 
@@ -173,7 +178,7 @@ public sealed class GrowingFileTests : IDisposable
         File.WriteAllText(name, SendHarness.Event(1) + "\n");
         try
         {
-            Assert.Equal(ExitCodes.Usage, await _client.RunAsync("send", name, "--url", api.Url.ToString()));
+            Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync("send", name, "--url", api.Url.ToString()));
             Assert.Equal(ExitCodes.Done, await _client.RunAsync("send", "--url", api.Url.ToString(), "--", name));
             Assert.Single(api.Records);
         }

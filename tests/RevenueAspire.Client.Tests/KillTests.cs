@@ -35,7 +35,8 @@ public sealed class KillTests : IAsyncDisposable
         {
             await using var send = Start(file, batch, resume);
             var target = _api.DurableMark() + random.Next(Lines * BytesPerLine / (kills + 1));
-            await Eventually.IsTrueAsync(() => send.HasExited || (_api.DurableMark() > target && Journals().Length > 0), what: $"a log beyond {target} ({Seed.Hint})");
+            await Eventually.IsTrueAsync(
+                () => send.HasExited || (_api.DurableMark() > target && Journals().Length > 0), what: $"a log beyond {target} ({Seed.Hint})");
             await Task.Delay(random.Next(30));
             await send.KillAsync();
             resume = Journals().Length > 0;
@@ -146,7 +147,8 @@ public sealed class KillTests : IAsyncDisposable
             send.Send(signal);
             Assert.Equal(1, await send.WaitForExitAsync());
             Assert.Contains("Stopped.", send.StandardError);
-            Assert.Contains(send.StandardError, line => line.Contains($"Go on with: RevenueAspire.Client send {file} --url {_api.Url} --resume", StringComparison.Ordinal));
+            Assert.Contains(
+                send.StandardError, line => line.Contains($"Go on with: RevenueAspire.Client send {file} --url {_api.Url} --resume", StringComparison.Ordinal));
         }
 
         await FinishAsync(file, 0);
@@ -174,14 +176,20 @@ public sealed class KillTests : IAsyncDisposable
     private string[] Journals() =>
         Directory.Exists(_directory.File("client-data/client")) ? Directory.GetFiles(_directory.File("client-data/client"), "send-*.json") : [];
 
-    private ServiceProcess Start(string file, int batch, bool resume) => ServiceProcess.Start("RevenueAspire.Client", Arguments(file, batch, resume), Environment);
+    private ServiceProcess Start(string file, int batch, bool resume) =>
+        ServiceProcess.Start("RevenueAspire.Client", Arguments(file, batch, resume), Environment);
 
     private string[] Arguments(string file, int batch, bool resume) =>
-        ["send", file, "--url", _api.Url.ToString(), "--concurrency", "8", .. batch == 0 ? (string[])[] : ["--batch", $"{batch}"], .. resume ? (string[])["--resume"] : []];
+        [
+            "send", file, "--url", _api.Url.ToString(), "--concurrency", "8",
+            .. batch == 0 ? (string[])[] : ["--batch", $"{batch}"],
+            .. resume ? (string[])["--resume"] : [],
+        ];
 
     private async Task FinishAsync(string file, int batch)
     {
-        await using var last = await ServiceProcess.RunAsync("RevenueAspire.Client", Arguments(file, batch, resume: true), Environment, limit: TimeSpan.FromSeconds(60));
+        await using var last = await ServiceProcess.RunAsync(
+            "RevenueAspire.Client", Arguments(file, batch, resume: true), Environment, limit: TimeSpan.FromSeconds(60));
         Assert.True(last.ExitCode == 3, $"{Seed.Hint}\n{last.Output}");
     }
 

@@ -2,6 +2,7 @@ using System.Text;
 using System.Text.Json;
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Load;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
@@ -22,13 +23,17 @@ public sealed class LoadTests : IDisposable
         await using var api = new RealApi(directory.File("data"));
         await api.StartAsync();
         string[] options = batch > 0 ? ["--batch", $"{batch}"] : [];
-        string[] arguments = ["load", "--users", "50", "--rate", "500", "--duration", "1s", "--skew", skew, "--seed", "7", "--url", api.Url.ToString(), "--json", .. options];
+        string[] target = ["--url", api.Url.ToString(), "--json"];
+        string[] arguments = ["load", "--users", "50", "--rate", "500", "--duration", "1s", "--skew", skew, "--seed", "7", .. target, .. options];
         await using var load = await ServiceProcess.RunAsync("RevenueAspire.Client", arguments);
 
         Assert.True(load.ExitCode == 0, load.Output);
         using var json = JsonDocument.Parse(Assert.Single(load.StandardOutput));
         Assert.Equal(
-            ["exitCode", "url", "seed", "users", "skew", "rate", "durationSeconds", "concurrency", "batch", "sent", "accepted", "failed", "unsent", "seconds", "acceptedPerSecond", "latencyMilliseconds", "failures", "error"],
+            [
+                "exitCode", "url", "seed", "users", "skew", "rate", "durationSeconds", "concurrency", "batch",
+                "sent", "accepted", "failed", "unsent", "seconds", "acceptedPerSecond", "latencyMilliseconds", "failures", "error",
+            ],
             json.RootElement.EnumerateObject().Select(field => field.Name));
         Assert.Equal((500, 500, 0, 0), (Number("sent"), Number("accepted"), Number("failed"), Number("unsent")));
         var latency = json.RootElement.GetProperty("latencyMilliseconds").EnumerateObject().ToArray();
@@ -37,7 +42,7 @@ public sealed class LoadTests : IDisposable
         Assert.Equal(latency.Select(value => value.Value.GetDouble()).Order(), latency.Select(value => value.Value.GetDouble()));
 
         // The seed says which events they are, however the requests were mixed.
-        var source = new EventSource(7, 50, skew == "zipf" ? UserSkew.Zipf : UserSkew.Uniform);
+        var source = new LoadEvents(7, 50, skew == "zipf" ? UserSkew.Zipf : UserSkew.Uniform);
         Assert.Equal(Enumerable.Range(0, 500).Select(index => Text(source, index)).Order(), api.Records().Select(Sent).Order());
 
         int Number(string name) => json.RootElement.GetProperty(name).GetInt32();
@@ -49,8 +54,10 @@ public sealed class LoadTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(200);
 
-        // One connection, 20 requests a second, 5 a second are answered: the n-th waits behind those before it. Measured from its sending, each would take 200 ms.
-        Assert.Equal(ExitCodes.Done, await _client.RunAsync("load", "--rate", "20", "--duration", "0.5s", "--concurrency", "1", "--url", api.Url.ToString(), "--json"));
+        // One connection, 20 requests a second, 5 a second are answered: the n-th waits behind those before it.
+        // Measured from its sending, each would take 200 ms.
+        Assert.Equal(
+            ExitCodes.Done, await _client.RunAsync("load", "--rate", "20", "--duration", "0.5s", "--concurrency", "1", "--url", api.Url.ToString(), "--json"));
 
         using var json = JsonDocument.Parse(_client.Out);
         var latency = json.RootElement.GetProperty("latencyMilliseconds");
@@ -66,7 +73,8 @@ public sealed class LoadTests : IDisposable
         await using var api = new RealApi(directory.File("data"));
         await api.StartAsync(new Dictionary<string, string?> { ["EventTypes__add_revenue"] = "1" });
 
-        Assert.Equal(ExitCodes.NotDone, await _client.RunAsync("load", "--rate", "200", "--duration", "0.5s", "--seed", "3", "--url", api.Url.ToString(), "--json"));
+        Assert.Equal(
+            ExitCodes.NotDone, await _client.RunAsync("load", "--rate", "200", "--duration", "0.5s", "--seed", "3", "--url", api.Url.ToString(), "--json"));
 
         using var json = JsonDocument.Parse(_client.Out);
         var root = json.RootElement;
@@ -74,6 +82,9 @@ public sealed class LoadTests : IDisposable
         Assert.Equal(api.Records().Length, root.GetProperty("accepted").GetInt32());
         Assert.Equal(100 - api.Records().Length, root.GetProperty("failed").GetInt32());
         Assert.InRange(root.GetProperty("failed").GetInt32(), 1, 99);
+        Assert.StartsWith(
+            $"{root.GetProperty("failed").GetInt32()} events were not accepted (rejected: ", root.GetProperty("error").GetString(), StringComparison.Ordinal);
+        Assert.Contains(root.GetProperty("error").GetString()!, _client.Error, StringComparison.Ordinal);
         Assert.Equal(root.GetProperty("failed").GetInt32(), root.GetProperty("failures").EnumerateObject().Sum(reason => reason.Value.GetInt32()));
     }
 
@@ -112,7 +123,7 @@ public sealed class LoadTests : IDisposable
     [InlineData("pareto", "load", "--skew", "pareto")]
     public async Task Wrong_usage_exits_2(string message, params string[] arguments)
     {
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync(arguments));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(arguments));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
     }
 
@@ -128,7 +139,6 @@ public sealed class LoadTests : IDisposable
         }
 
         Assert.Equal(values.Length, histogram.Count);
-        Assert.Equal(TimeSpan.FromMicroseconds(values[^1]), histogram.Max);
         foreach (var percent in (double[])[0, 1, 50, 90, 99, 99.9, 100])
         {
             var exact = values[Math.Max(0, (int)Math.Ceiling(values.Length * percent / 100) - 1)];
@@ -142,7 +152,7 @@ public sealed class LoadTests : IDisposable
     {
         const int Users = 20;
         const int Events = 200_000;
-        var source = new EventSource(1, Users, UserSkew.Zipf);
+        var source = new LoadEvents(1, Users, UserSkew.Zipf);
         var counts = new int[Users + 1];
         for (var index = 0; index < Events; index++)
         {
@@ -159,12 +169,13 @@ public sealed class LoadTests : IDisposable
         }
     }
 
-    private static string Text(EventSource source, long index)
+    private static string Text(LoadEvents source, long index)
     {
-        var buffer = new byte[EventSource.MaxEventBytes];
+        var buffer = new byte[LoadEvents.MaxEventBytes];
         return Encoding.UTF8.GetString(buffer, 0, source.Write(index, buffer));
     }
 
     /// <summary>A record without what the server has added: to a single event, and to the last of a batch.</summary>
-    private static string Sent(string record) => record.IndexOf(",\"timestamp\"", StringComparison.Ordinal) is >= 0 and var added ? record[..added] + "}" : record;
+    private static string Sent(string record) =>
+        record.IndexOf(",\"timestamp\"", StringComparison.Ordinal) is >= 0 and var added ? record[..added] + "}" : record;
 }

@@ -2,6 +2,7 @@ using System.IO.Compression;
 using System.Text;
 using System.Text.Json;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -79,7 +80,7 @@ public sealed class PackedInputTests : IDisposable
     [InlineData("is named twice", "send", "-", "-")]
     public async Task What_standard_input_cannot_is_wrong_usage(string message, params string[] args)
     {
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync(args));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(args));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
     }
 
@@ -104,13 +105,23 @@ public sealed class PackedInputTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
         var some = _client.Write("some.jsonl", SendHarness.Event(1), "bad");
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, some, "--json"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, some, "--json"));
         using (var json = JsonDocument.Parse(_client.Out))
         {
             Assert.Equal(["exitCode", "files", "error"], json.RootElement.EnumerateObject().Select(field => field.Name));
             var file = json.RootElement.GetProperty("files")[0];
-            Assert.Equal(["file", "state", "lines", "accepted", "rejected", "rejectedFile", "seconds", "unsentBytes"], file.EnumerateObject().Select(field => field.Name));
-            Assert.Equal((3, "sent", 2, 1, 1, some + ".rejected.jsonl"), (json.RootElement.GetProperty("exitCode").GetInt32(), file.GetProperty("state").GetString(), file.GetProperty("lines").GetInt32(), file.GetProperty("accepted").GetInt32(), file.GetProperty("rejected").GetInt32(), file.GetProperty("rejectedFile").GetString()));
+            Assert.Equal(
+                ["file", "state", "lines", "accepted", "rejected", "rejectedFile", "seconds", "unsentBytes"],
+                file.EnumerateObject().Select(field => field.Name));
+            Assert.Equal(
+                (3, "sent", 2, 1, 1, some + ".rejected.jsonl"),
+                (
+                    json.RootElement.GetProperty("exitCode").GetInt32(),
+                    file.GetProperty("state").GetString(),
+                    file.GetProperty("lines").GetInt32(),
+                    file.GetProperty("accepted").GetInt32(),
+                    file.GetProperty("rejected").GetInt32(),
+                    file.GetProperty("rejectedFile").GetString()));
         }
 
         Assert.Contains("some.jsonl:2:", _client.Error, StringComparison.Ordinal);

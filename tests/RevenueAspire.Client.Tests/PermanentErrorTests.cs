@@ -1,6 +1,7 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Http;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -188,8 +189,8 @@ public sealed class PermanentErrorTests : IDisposable
     {
         var file = _client.Write("a.jsonl", SendHarness.Events(1));
 
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync("send", file, "--url", url));
-        Assert.Equal(ExitCodes.Usage, await _client.RunAsync("load", "--url", url));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync("send", file, "--url", url));
+        Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync("load", "--url", url));
 
         Assert.Contains("--url: an address holds no user name and password", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("ter2", _client.Error + _client.Out, StringComparison.Ordinal);

@@ -1,4 +1,5 @@
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
@@ -24,7 +25,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Contains("--resume", _client.Error, StringComparison.Ordinal);
         Assert.InRange(api.Records.Count, 1, 50);
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--resume"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--resume"));
 
         Assert.Equal(lines.Where(line => line[0] == '{').Order(), api.Records.Order());
         Assert.Equal(lines.Where(line => line[0] != '{'), SendHarness.Rejected(file)!);
@@ -70,7 +71,7 @@ public sealed class ResumeTests : IDisposable
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, good, "--resume"));
         Assert.Equal($"{good}: was sent to the end before: 4 lines sent, 4 accepted, 0 rejected\n", _client.Out);
-        Assert.Equal(ExitCodes.Rejected, await _client.RunAsync("send", good, bad, "--url", api.Url.ToString(), "--resume"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.RunAsync("send", good, bad, "--url", api.Url.ToString(), "--resume"));
         Assert.Contains($"2 lines sent, 1 accepted, 1 rejected; the rejected lines are in {bad}.rejected.jsonl", _client.Out, StringComparison.Ordinal);
 
         Assert.Empty(_client.Error);
@@ -170,7 +171,10 @@ public sealed class ResumeTests : IDisposable
     public async Task Of_several_files_resume_sends_what_is_left()
     {
         await using var api = await FakeApi.StartAsync();
-        var (a, b, c) = (_client.Write("a.jsonl", SendHarness.Events(10)), _client.Write("b.jsonl", SendHarness.Events(20)), _client.Write("c.jsonl", SendHarness.Events(30)));
+        var (a, b, c) = (
+            _client.Write("a.jsonl", SendHarness.Events(10)),
+            _client.Write("b.jsonl", SendHarness.Events(20)),
+            _client.Write("c.jsonl", SendHarness.Events(30)));
         string[] args = ["send", a, b, c, "--url", api.Url.ToString(), "--concurrency", "1"];
         await StopAtAsync(api, 15, () => _client.RunAsync(args));
 

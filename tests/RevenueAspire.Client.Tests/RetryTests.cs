@@ -3,6 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using RevenueAspire.Client.CommandLine;
 using RevenueAspire.Client.Http;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -175,7 +176,10 @@ public sealed class RetryTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "1"));
         Assert.Contains("was away for too long (503: provoked 503)", _client.Error, StringComparison.Ordinal);
-        Assert.Contains($"10 lines accepted, 0 rejected, sent without a gap to line 10. Go on with: RevenueAspire.Client send {file} --url {api.Url} --resume", _client.Error, StringComparison.Ordinal);
+        Assert.Contains(
+            $"10 lines accepted, 0 rejected, sent without a gap to line 10. Go on with: RevenueAspire.Client send {file} --url {api.Url} --resume",
+            _client.Error,
+            StringComparison.Ordinal);
 
         isAway = false;
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
@@ -188,7 +192,8 @@ public sealed class RetryTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
 
-        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1000)), "--secret", "wrong", "--concurrency", "4"));
+        Assert.Equal(
+            ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1000)), "--secret", "wrong", "--concurrency", "4"));
 
         Assert.Contains($"The API at {api.Url} refuses the secret (401). Set --secret or Client:Secret.", _client.Error, StringComparison.Ordinal);
         Assert.InRange(api.Keys.Count, 1, 8);
@@ -249,7 +254,10 @@ public sealed class RetryTests : IDisposable
             return true;
         };
 
-        Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(40)), ["--concurrency", "1", .. batch is null ? (string[])[] : ["--batch", batch]]));
+        Assert.Equal(
+            ExitCodes.NotDone,
+            await _client.SendAsync(
+                api, _client.Write("a.jsonl", SendHarness.Events(40)), ["--concurrency", "1", .. batch is null ? (string[])[] : ["--batch", batch]]));
 
         Assert.Contains("whose answer was lost", _client.Error, StringComparison.Ordinal);
         Assert.Contains("older than the API remembers keys", _client.Error, StringComparison.Ordinal);
@@ -296,7 +304,10 @@ public sealed class RetryTests : IDisposable
         var file = _client.Write("a.jsonl", SendHarness.Events(3));
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "8"));
-        Assert.Contains($"remembers the keys of only {window} requests (EventLog:KeyWindow)", Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.Contains(
+            $"remembers the keys of only {window} requests (EventLog:KeyWindow)",
+            Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)),
+            StringComparison.Ordinal);
         Assert.Empty(api.Keys);
     }
 

@@ -38,7 +38,8 @@ internal sealed class SendHarness : IDisposable
         return Path(name);
     }
 
-    public static string Event(int number) => string.Create(CultureInfo.InvariantCulture, $$"""{"userId":"user{{number % 7}}","name":"add_revenue","value":{{number}}}""");
+    public static string Event(int number) => string.Create(
+        CultureInfo.InvariantCulture, $$"""{"userId":"user{{number % 7}}","name":"add_revenue","value":{{number}}}""");
 
     public static string[] Events(int count) => [.. Enumerable.Range(1, count).Select(Event)];
 
@@ -62,8 +63,21 @@ internal sealed class SendHarness : IDisposable
                 terminal,
                 new ClientCommands(
                     Service: () => Task.FromResult(-1),
-                    Send: arguments => new SendCommand(arguments, Options, new ApiTarget(http, new Uri(arguments.Url ?? Options.Url)), JournalDirectory, terminal, TimeProvider.System).RunAsync(Stop.Token),
-                    Load: arguments => new LoadCommand(arguments, Options, new ApiTarget(http, new Uri(arguments.Url ?? Options.Url)), terminal, TimeProvider.System).RunAsync(Stop.Token)));
+                    Send: arguments =>
+                        new SendCommand(
+                            arguments,
+                            Options,
+                            new ApiTarget(http, new Uri(arguments.Url ?? Options.Url)),
+                            JournalDirectory,
+                            terminal,
+                            TimeProvider.System).RunAsync(Stop.Token),
+                    Load: arguments =>
+                        new LoadCommand(
+                            arguments,
+                            Options,
+                            new ApiTarget(http, new Uri(arguments.Url ?? Options.Url)),
+                            terminal,
+                            TimeProvider.System).RunAsync(Stop.Token)));
         }
         finally
         {

@@ -1,4 +1,6 @@
 using System.Net;
+using System.Text.Json;
+using RevenueAspire.Client.Journal;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
@@ -109,5 +111,37 @@ public sealed class SendOnStartTests : ServiceFixture
         await using var again = await StartAsync(api.Url, Write(SendHarness.Events(3)), ("Client__SendOnStart", "true"));
         await again.WaitForLineAsync("is sent: 3 lines");
         Assert.Equal(5, api.Records.Count);
+    }
+
+    [Fact]
+    public async Task Only_the_oldest_finished_runs_that_prove_nothing_lose_their_journals()
+    {
+        await using var api = await FakeApi.StartAsync();
+        var directory = FilePath("data/client");
+        await using var client = await StartAsync(api.Url, Write(SendHarness.Events(1)), ("Client__SendOnStart", "true"));
+        await client.WaitForLineAsync("is sent: 1 lines");
+        var finished = RunJournal.TryRead(Assert.Single(Directory.GetFiles(directory, "start-*.json")))!;
+        var otherLog = finished with { LogId = Guid.NewGuid() };
+        string[] needed =
+        [
+            Save("start-current", finished, 0), Save("start-stopped", otherLog with { Finished = false }, 0), Save(
+                "generate-stopped", finished with { Finished = false }, 0),
+        ];
+        string[] oldest = [Save("start-other", otherLog, 1), Save("generate-old", finished, 2), Save("start-older", otherLog, 3)];
+        var newest = Enumerable.Range(10, EndedRuns.Kept).Select(day => Save((day % 2 == 0 ? "generate-" : "start-") + day, otherLog, day)).ToArray();
+
+        using var answer = await Http.PostAsync(Generate, null);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.All([.. needed, .. newest], path => Assert.True(File.Exists(path), path));
+        Assert.All(oldest, path => Assert.False(File.Exists(path) || File.Exists(path + ".lock"), path));
+
+        string Save(string name, JournalEntry entry, int day)
+        {
+            var path = Path.Combine(directory, name + ".json");
+            File.WriteAllBytes(
+                path, JsonSerializer.SerializeToUtf8Bytes(entry with { SavedAt = DateTimeOffset.UnixEpoch.AddDays(day) }, JournalJson.Default.JournalEntry));
+            return path;
+        }
     }
 }

@@ -1,5 +1,6 @@
 using System.Text;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -43,8 +44,10 @@ public sealed class SendTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
 
-        Assert.Equal(ExitCodes.Rejected, await _client.RunAsync(
-            "send", _client.Write("a.jsonl", SendHarness.Events(5)), _client.Write("b.jsonl", "bad"), _client.Write("c.jsonl", SendHarness.Events(7)), "--url", api.Url.ToString()));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.RunAsync(
+            "send", _client.Write(
+                "a.jsonl",
+                SendHarness.Events(5)), _client.Write("b.jsonl", "bad"), _client.Write("c.jsonl", SendHarness.Events(7)), "--url", api.Url.ToString()));
 
         Assert.Equal(12, api.Records.Count);
         Assert.Equal(3, _client.Out.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
@@ -58,7 +61,8 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(20);
 
-        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(concurrency * 10)), "--concurrency", $"{concurrency}"));
+        Assert.Equal(
+            ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(concurrency * 10)), "--concurrency", $"{concurrency}"));
 
         Assert.Equal(concurrency, api.MaxInFlight);
     }
@@ -68,7 +72,10 @@ public sealed class SendTests : IDisposable
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Path("a.jsonl");
-        File.WriteAllText(file, $"\n \t\r\n{SendHarness.Event(1)}\r\n\n\n{SendHarness.Event(2)}\n   \n{SendHarness.Event(3)}", new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
+        File.WriteAllText(
+            file,
+            $"\n \t\r\n{SendHarness.Event(1)}\r\n\n\n{SendHarness.Event(2)}\n   \n{SendHarness.Event(3)}",
+            new UTF8Encoding(encoderShouldEmitUTF8Identifier: true));
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file));
         Assert.Equal(SendHarness.Events(3).Order(), api.Records.Order());
@@ -105,11 +112,12 @@ public sealed class SendTests : IDisposable
             stream.Write(Encoding.UTF8.GetBytes("\n" + SendHarness.Event(3) + "\n{\"x\":1}"));
         }
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
 
         Assert.Equal(SendHarness.Events(3).Order(), api.Records.Order());
         Assert.Equal([.. "bad one  \r\n"u8, .. invalid, .. "\n{\"x\":1}\n"u8], File.ReadAllBytes(file + ".rejected.jsonl"));
-        Assert.Equal([$"{file}:3: not JSON", $"{file}:5: not JSON", $"{file}:7: userId is missing"], _client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(
+            [$"{file}:3: not JSON", $"{file}:5: not JSON", $"{file}:7: userId is missing"], _client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
         Assert.Contains("6 lines sent, 3 accepted, 3 rejected", _client.Out, StringComparison.Ordinal);
     }
 
@@ -124,7 +132,7 @@ public sealed class SendTests : IDisposable
         var huge = new string('y', 3_000_000);
         var file = _client.Write("a.jsonl", SendHarness.Event(1), longest, longest + " ", SendHarness.Event(2), huge, SendHarness.Event(3));
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
 
         Assert.Equal(4, api.Records.Count);
         Assert.DoesNotContain(api.Bodies, body => body.Contains('y', StringComparison.Ordinal));
@@ -139,7 +147,7 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", Enumerable.Range(0, 250).Select(i => $"bad {i}"));
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
 
         var lines = _client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries);
         Assert.Equal(11, lines.Length);
@@ -165,7 +173,8 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var line = $$"""{"userId":"u","pad":"{{new string('x', 60_000)}}"}""";
 
-        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", Enumerable.Repeat(line, 200)), "--batch", "100000", "--concurrency", "2"));
+        Assert.Equal(
+            ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", Enumerable.Repeat(line, 200)), "--batch", "100000", "--concurrency", "2"));
 
         Assert.Equal(200, api.Records.Count);
         Assert.All(api.Bodies, body => Assert.InRange(body.Length, 1, 4 << 20));
@@ -180,7 +189,7 @@ public sealed class SendTests : IDisposable
         string[] lines = [.. SendHarness.Events(40), "bad", .. SendHarness.Events(3), new string('z', 400), .. SendHarness.Events(6)];
         var file = _client.Write("a.jsonl", lines);
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--batch", "25", "--concurrency", "1"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--batch", "25", "--concurrency", "1"));
 
         Assert.Equal(lines.Where(line => line[0] == '{'), api.Records);
         Assert.Equal(["bad", new string('z', 400)], SendHarness.Rejected(file)!);
@@ -195,7 +204,7 @@ public sealed class SendTests : IDisposable
         string[] lines = [.. Enumerable.Range(1, 600).Select(i => i % 3 == 0 ? SendHarness.Event(i) : $"bad {i}")];
         var file = _client.Write("a.jsonl", lines);
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--batch", "300"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--batch", "300"));
 
         Assert.Equal(2, api.Keys.Count);
         Assert.Equal(lines.Where(line => line[0] == '{').Order(), api.Records.Order());
@@ -208,7 +217,7 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", Enumerable.Range(0, 250).Select(i => $"bad {i}"));
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--batch", "250"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--batch", "250"));
 
         Assert.Equal(250, SendHarness.Rejected(file)!.Length);
         Assert.Single(api.Keys);
@@ -250,9 +259,11 @@ public sealed class SendTests : IDisposable
         using var http = new HttpClient(new FailingHandler()) { Timeout = Timeout.InfiniteTimeSpan };
         var connection = new Http.ApiConnection(http, api.Url, FakeApi.Secret);
         using var job = await Sending.SendJob.CreateAsync(
-            Input.InputFile.Open(path), Journal.RunJournal.Open(_client.JournalDirectory, "send-x", path), api.Url, batch: 0, DateTimeOffset.UtcNow, CancellationToken.None);
+            Input.InputFile.Open(path), Journal.RunJournal.Open(
+                _client.JournalDirectory, "send-x", path), api.Url, batch: 0, DateTimeOffset.UtcNow, CancellationToken.None);
         job.Begin(null);
-        var settings = new Sending.SendSettings { Concurrency = 4, RequestTimeout = TimeSpan.FromSeconds(5), GiveUpAfter = TimeSpan.FromSeconds(5), StartPatience = TimeSpan.FromSeconds(5) };
+        var limit = TimeSpan.FromSeconds(5);
+        var settings = new Sending.SendSettings { Concurrency = 4, RequestTimeout = limit, GiveUpAfter = limit, StartPatience = limit };
         using var run = new Sending.SendRun(job, connection, settings, new Silence(), TimeProvider.System);
 
         await Assert.ThrowsAsync<NotSupportedException>(() => run.RunAsync(CancellationToken.None).WaitAsync(TimeSpan.FromSeconds(20)));
@@ -266,7 +277,7 @@ public sealed class SendTests : IDisposable
         // Stands for a read-only folder, which does not bind root.
         Directory.CreateDirectory(file + ".rejected.jsonl");
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
 
         var elsewhere = Assert.Single(Directory.GetFiles(_client.JournalDirectory, "*.a.jsonl.rejected.jsonl"));
         Assert.Equal(["bad", "worse"], File.ReadAllLines(elsewhere));
@@ -285,7 +296,7 @@ public sealed class SendTests : IDisposable
         if (!OperatingSystem.IsWindows())
         {
             File.SetUnixFileMode(_client.Path("closed"), UnixFileMode.UserRead | UnixFileMode.UserExecute);
-            Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+            Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
             File.SetUnixFileMode(_client.Path("closed"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
 
@@ -300,7 +311,7 @@ public sealed class SendTests : IDisposable
         File.WriteAllText(file + ".rejected.jsonl", "corrected by hand\n");
         File.WriteAllText(file + ".rejected.1.jsonl", "older\n");
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
 
         Assert.Equal("bad\n", File.ReadAllText(file + ".rejected.jsonl"));
         Assert.Equal("older\n", File.ReadAllText(file + ".rejected.1.jsonl"));
@@ -308,7 +319,7 @@ public sealed class SendTests : IDisposable
         Assert.Contains($"they are now in {file}.rejected.2.jsonl", _client.Error, StringComparison.Ordinal);
 
         // The same lines again are no second copy.
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
         Assert.False(File.Exists(file + ".rejected.3.jsonl"));
     }
 
@@ -342,14 +353,15 @@ public sealed class SendTests : IDisposable
         Assert.Contains("Rejected lines cannot be written", _client.Error, StringComparison.Ordinal);
         Directory.Delete(file + ".rejected.jsonl");
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, "--resume"));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, "--resume"));
         Assert.Equal(["bad"], SendHarness.Rejected(file)!);
         Assert.Single(api.Records);
     }
 
     private sealed class FailingHandler : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => throw new NotSupportedException("a bug");
+        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+            throw new NotSupportedException("a bug");
     }
 
     private sealed class Silence : Sending.ISendObserver

@@ -25,7 +25,8 @@ public abstract class ServiceFixture : IDisposable
 
     protected async Task AssertFailsAsync(string message, params (string Name, string Value)[] settings)
     {
-        var environment = settings.Prepend(("ASPNETCORE_ENVIRONMENT", "Development")).GroupBy(setting => setting.Item1).ToDictionary(group => group.Key, group => (string?)group.Last().Item2);
+        var environment = settings.Prepend(("ASPNETCORE_ENVIRONMENT", "Development")).GroupBy(setting => setting.Item1).ToDictionary(
+            group => group.Key, group => (string?)group.Last().Item2);
         environment["Data__Directory"] = _directory.File("data");
         await using var client = await ServiceProcess.RunAsync("RevenueAspire.Client", [], environment);
         Assert.Equal(1, client.ExitCode);

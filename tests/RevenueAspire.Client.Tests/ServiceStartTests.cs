@@ -49,9 +49,9 @@ public sealed class ServiceStartTests : ServiceFixture
     [Theory]
     [InlineData("Client:Secret is not set", "ASPNETCORE_ENVIRONMENT", "Production")]
     [InlineData("Client:Url: 'nonsense' is not an address", "Client__Url", "nonsense")]
-    [InlineData("Client:Concurrency must be from 1 to 1024", "Client__Concurrency", "0")]
+    [InlineData("Client:Concurrency: must be from 1 to 1024", "Client__Concurrency", "0")]
     [InlineData("'many' at 'Client:Concurrency'", "Client__Concurrency", "many")]
-    [InlineData("Client:File must name", "Client__File", " ")]
+    [InlineData("Client:File: must name", "Client__File", " ")]
     public async Task A_bad_setting_is_one_line_that_names_it_and_exit_1(string message, string name, string value) =>
         await AssertFailsAsync(message, ("ASPNETCORE_URLS", $"http://127.0.0.1:{Port}"), (name, value));
 }

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using RevenueAspire.Client.CommandLine;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
@@ -39,8 +40,8 @@ public sealed class StreamTests : IDisposable
     [InlineData("load --help | true", ExitCodes.NotDone)]
     [InlineData("completion bash >/dev/full", ExitCodes.NotDone)]
     [InlineData("load --url URL --rate 10 --duration 1s >/dev/full", ExitCodes.NotDone)]
-    [InlineData("send --bogus 2>/dev/full", ExitCodes.Usage)]
-    [InlineData("--bogus >&- 2>&-", ExitCodes.Usage)]
+    [InlineData("send --bogus 2>/dev/full", ExitCodes.WrongUsage)]
+    [InlineData("--bogus >&- 2>&-", ExitCodes.WrongUsage)]
     public async Task Any_text_that_is_lost_is_an_exit_code(string arguments, int expected)
     {
         await using var api = await FakeApi.StartAsync();
@@ -71,7 +72,7 @@ public sealed class StreamTests : IDisposable
         AssertOnce(api);
 
         var (resumed, output, _) = await RunAsync(api, $"send {file} --url URL --resume");
-        Assert.Equal(ExitCodes.Rejected, resumed);
+        Assert.Equal(ExitCodes.SomeRejected, resumed);
         Assert.Contains("was sent to the end before", output, StringComparison.Ordinal);
         AssertOnce(api);
         Assert.Equal(["bad"], SendHarness.Rejected(file)!);
@@ -95,7 +96,9 @@ public sealed class StreamTests : IDisposable
         var (code, output, error) = await RunAsync(api, $"send {file} --url URL --json{rate}");
 
         Assert.True(code == ExitCodes.NotDone, $"{code}: {error}");
-        Assert.Contains(Split(error), line => line.StartsWith($"Rejected lines cannot be written to {file}.rejected.jsonl: No space left on device", StringComparison.Ordinal));
+        Assert.Contains(
+            Split(error),
+            line => line.StartsWith($"Rejected lines cannot be written to {file}.rejected.jsonl: No space left on device", StringComparison.Ordinal));
         Assert.DoesNotContain("   at ", error, StringComparison.Ordinal);
         using var result = JsonDocument.Parse(output);
         Assert.Equal(1, result.RootElement.GetProperty("exitCode").GetInt32());
@@ -103,7 +106,7 @@ public sealed class StreamTests : IDisposable
 
         File.Delete(file + ".rejected.jsonl");
         var (resumed, _, _) = await RunAsync(api, $"send {file} --url URL --resume");
-        Assert.Equal(ExitCodes.Rejected, resumed);
+        Assert.Equal(ExitCodes.SomeRejected, resumed);
         Assert.Equal(["bad"], SendHarness.Rejected(file)!);
         AssertOnce(api);
     }

@@ -6,6 +6,7 @@ using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
@@ -60,9 +61,10 @@ public sealed class WindowTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var blank = string.Concat(Enumerable.Repeat(new string(' ', 60_000) + "\n\n", batch is null ? 150 : 1150));
         var file = _client.Path("a.jsonl");
-        File.WriteAllText(file, SendHarness.Event(1) + "\n" + blank + SendHarness.Event(2) + "\n" + new string('z', 200_000) + "\n" + blank + SendHarness.Event(3));
+        File.WriteAllText(
+            file, SendHarness.Event(1) + "\n" + blank + SendHarness.Event(2) + "\n" + new string('z', 200_000) + "\n" + blank + SendHarness.Event(3));
 
-        Assert.Equal(ExitCodes.Rejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
+        Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
 
         Assert.Equal(SendHarness.Events(3).Order(), api.Records.Order());
     }
@@ -110,10 +112,12 @@ public sealed class WindowTests : IDisposable
 
         using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false });
         var connection = new ApiConnection(http, api.Url, FakeApi.Secret);
-        var settings = new SendSettings { Concurrency = 1, RequestTimeout = TimeSpan.FromSeconds(10), GiveUpAfter = TimeSpan.FromSeconds(10), StartPatience = TimeSpan.FromSeconds(10) };
+        var limit = TimeSpan.FromSeconds(10);
+        var settings = new SendSettings { Concurrency = 1, RequestTimeout = limit, GiveUpAfter = limit, StartPatience = limit };
         var display = new SendDisplay(new Terminal(TextWriter.Null, TextWriter.Null, false, () => Stream.Null), TimeProvider.System);
         var log = await LogStateQuery.WaitAsync(connection, settings, display, TimeProvider.System, CancellationToken.None);
-        using var job = await new JobOpener(_client.JournalDirectory, connection, log, display, TimeProvider.System).ResumeAsync(InputFile.Open(file), null, CancellationToken.None);
+        using var job = await new JobOpener(
+            _client.JournalDirectory, connection, log, display, TimeProvider.System).ResumeAsync(InputFile.Open(file), null, CancellationToken.None);
         job.Begin(log);
         using var run = new SendRun(job, connection, settings, display, TimeProvider.System);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => run.RunAsync(new CancellationToken(canceled: true)));
@@ -127,7 +131,8 @@ public sealed class WindowTests : IDisposable
     {
         var highest = 100L;
         var tracker = new ProgressTracker(0, 0, () => highest);
-        var requests = Enumerable.Range(0, 4).Select(i => new OutboundRequest { Offset = i * 10, End = (i * 10) + 10, LastLine = i + 1, Accepted = 1 }).ToList();
+        var requests = Enumerable.Range(0, 4).Select(
+            i => new OutboundRequest { Offset = i * 10, End = (i * 10) + 10, LastLine = i + 1, Accepted = 1 }).ToList();
         foreach (var request in requests)
         {
             tracker.Add(request);

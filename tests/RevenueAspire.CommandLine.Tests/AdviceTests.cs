@@ -25,6 +25,8 @@ public sealed partial class AdviceTests
     private static bool IsComment(string line) => line.StartsWith("//", StringComparison.Ordinal) || line.StartsWith("--", StringComparison.Ordinal);
 
     /// <summary>Within a literal of C# or SQL.</summary>
-    [GeneratedRegex("""["'][^"]*(empty database|start(ing)? over|empty it|use another database|drop table|drop the|delete the|without --resume|leave --resume out|[Rr]emove it, or choose)""")]
+    [GeneratedRegex(
+        """["'][^"]*(empty database|start(ing)? over|empty it|use another database|drop table|drop the|delete the|without --resume|"""
+        + """leave --resume out|[Rr]emove it, or choose)""")]
     private static partial Regex DangerousAdvice();
 }

@@ -69,7 +69,7 @@ public sealed class DataDirectoryTests
 
         foreach (var name in (string[])["link", "dangling", "file", "open"])
         {
-            var line = StartupErrors.Describe(Assert.Throws<StartupException>(() => DataDirectory.RequireOwn(parent.File(name))));
+            var line = StartupErrors.Describe(Assert.Throws<UserErrorException>(() => DataDirectory.RequireOwn(parent.File(name))));
             Assert.Contains(parent.File(name), line, StringComparison.Ordinal);
             Assert.Contains("Data:Directory", line, StringComparison.Ordinal);
         }
@@ -89,7 +89,7 @@ public sealed class DataDirectoryTests
             chown.WaitForExit();
         }
 
-        Assert.Contains("belongs to another user", Assert.Throws<StartupException>(() => DataDirectory.RequireOwn(folder)).Message, StringComparison.Ordinal);
+        Assert.Contains("belongs to another user", Assert.Throws<UserErrorException>(() => DataDirectory.RequireOwn(folder)).Message, StringComparison.Ordinal);
     }
 
     [SupportedOSPlatform("linux")]

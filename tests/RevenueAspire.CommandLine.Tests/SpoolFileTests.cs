@@ -8,7 +8,8 @@ namespace RevenueAspire.CommandLine.Tests;
 /// <summary>Packed input is taken whole or not at all, and a format that cannot be read is named.</summary>
 public sealed class SpoolFileTests
 {
-    private static readonly byte[] Lines = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Range(0, 3000).Select(index => $"{{\"userId\":\"user{index}\",\"name\":\"add_revenue\",\"value\":{index}}}\n")));
+    private static readonly byte[] Lines = Encoding.UTF8.GetBytes(
+        string.Concat(Enumerable.Range(0, 3000).Select(index => $"{{\"userId\":\"user{index}\",\"name\":\"add_revenue\",\"value\":{index}}}\n")));
 
     public static TheoryData<string, string> Formats { get; } = new()
     {
@@ -35,12 +36,17 @@ public sealed class SpoolFileTests
         await File.WriteAllBytesAsync(path, bytes);
         using (var file = File.OpenHandle(path))
         {
-            Assert.StartsWith($"input: {named}: nothing of it was taken. ", Assert.Throws<SpoolException>(() => InputFormat.Refuse(file, "input")).Message, StringComparison.Ordinal);
+            Assert.StartsWith(
+                $"input: {named}: nothing of it was taken. ",
+                Assert.Throws<UserErrorException>(() => InputFormat.Refuse(file, "input")).Message,
+                StringComparison.Ordinal);
         }
 
-        Assert.StartsWith($"input: {named}: ", (await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(bytes))).Message, StringComparison.Ordinal);
-        Assert.StartsWith($"input: {named} in gzip: ", (await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(Gzip(bytes)))).Message, StringComparison.Ordinal);
-        Assert.StartsWith($"input: {named} in zstd: ", (await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(Zstd(bytes)))).Message, StringComparison.Ordinal);
+        Assert.StartsWith($"input: {named}: ", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(bytes))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"input: {named} in gzip: ", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(Gzip(bytes)))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"input: {named} in zstd: ", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(Zstd(bytes)))).Message, StringComparison.Ordinal);
     }
 
     [Theory]
@@ -56,9 +62,12 @@ public sealed class SpoolFileTests
     [Fact]
     public async Task Gzip_and_zstd_in_each_other_are_unpacked_once_only()
     {
-        Assert.StartsWith("input: gzip in gzip: ", (await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(Gzip(Gzip(Lines))))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("input: zstd in gzip: ", (await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(Gzip(Zstd(Lines))))).Message, StringComparison.Ordinal);
-        Assert.StartsWith("input: gzip in zstd: ", (await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(Zstd(Gzip(Lines))))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "input: gzip in gzip: ", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(Gzip(Gzip(Lines))))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "input: zstd in gzip: ", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(Gzip(Zstd(Lines))))).Message, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "input: gzip in zstd: ", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(Zstd(Gzip(Lines))))).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -74,7 +83,7 @@ public sealed class SpoolFileTests
         byte[][] bad = [whole[..^1], whole[..(whole.Length / 2)], whole[..5], flipped, [.. whole, (byte)'x'], [.. whole, 0x28, 0xb5]];
         foreach (var bytes in bad)
         {
-            Assert.Contains("not a whole zstd file", (await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(bytes))).Message, StringComparison.Ordinal);
+            Assert.Contains("not a whole zstd file", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(bytes))).Message, StringComparison.Ordinal);
         }
     }
 
@@ -107,13 +116,13 @@ public sealed class SpoolFileTests
             // The last three bytes of a member are zeros, so the filled one is whole.
             if (length < whole.Length - 3)
             {
-                await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(filled));
+                await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(filled));
             }
         }
 
         foreach (var bytes in (byte[][])[[.. whole, 0, 0, (byte)'x'], [.. whole, (byte)'x', 0, 0], [.. whole, 0, .. Gzip(Lines)], whole[..^1]])
         {
-            Assert.Contains("not a whole gzip file", (await Assert.ThrowsAsync<SpoolException>(() => ReadAsync(bytes))).Message, StringComparison.Ordinal);
+            Assert.Contains("not a whole gzip file", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(bytes))).Message, StringComparison.Ordinal);
         }
     }
 

@@ -56,7 +56,9 @@ public sealed class StartupErrorsTests
         [
             new InvalidOperationException("Unable to configure HTTPS endpoint.\nTo generate a developer certificate run 'dotnet dev-certs https'."),
             new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.AccessDenied),
-            new IOException("Failed to bind to address http://localhost:80.", new AggregateException(new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.AccessDenied))),
+            new IOException(
+                "Failed to bind to address http://localhost:80.",
+                new AggregateException(new System.Net.Sockets.SocketException((int)System.Net.Sockets.SocketError.AccessDenied))),
         ];
         foreach (var reason in reasons)
         {
@@ -121,7 +123,10 @@ public sealed class StartupErrorsTests
     {
         Assert.Equal(1, await StartupErrors.RunAsync((Func<Task<int>>)(() => throw new InvalidOperationException("a bug of the test"))));
         Assert.Equal(3, await StartupErrors.RunAsync(() => Task.FromResult(3)));
-        Assert.Equal(1, await StartupErrors.RunAsync((Func<Task<int>>)(() => throw new TimeoutException()), exception => exception is TimeoutException ? "a line of the test: too late" : null));
+        Assert.Equal(
+            1,
+            await StartupErrors.RunAsync(
+                (Func<Task<int>>)(() => throw new TimeoutException()), exception => exception is TimeoutException ? "a line of the test: too late" : null));
     }
 
     [Fact]
@@ -162,7 +167,12 @@ public sealed class StartupErrorsTests
             Assert.Contains("/dev/full", StartupErrors.Describe(full), StringComparison.Ordinal);
         }
 
-        foreach (var bug in (Exception[])[new IOException("a transport broke"), new EndOfStreamException(), new FileLoadException("x"), new FileNotFoundException("Could not load", "Some.Library, Version=1.0.0.0")])
+        Exception[] bugs =
+        [
+            new IOException("a transport broke"), new EndOfStreamException(), new FileLoadException("x"),
+            new FileNotFoundException("Could not load", "Some.Library, Version=1.0.0.0"),
+        ];
+        foreach (var bug in bugs)
         {
             Assert.Null(StartupErrors.Describe(bug));
         }
@@ -188,7 +198,8 @@ public sealed class StartupErrorsTests
     {
         public IFeatureCollection Features { get; } = WithAddresses();
 
-        public Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken) where TContext : notnull => Task.FromException(reason);
+        public Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken) where TContext : notnull =>
+            Task.FromException(reason);
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 

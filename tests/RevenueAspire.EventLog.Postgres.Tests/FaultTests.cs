@@ -14,10 +14,9 @@ public sealed class FaultTests
     {
         await using var database = await PostgresLog.CreateAsync();
         var random = Seed.Random(nameof(An_append_whose_answer_is_lost_is_read_back_before_it_is_answered));
-        var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        await using var proxy = new CuttingProxy(server.Host!, server.Port, random, cuts: 25, longest: 60);
-        await using var through = NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+        await using var proxy = new FaultProxy(database.ConnectionString);
+        proxy.CutRandomly(random, connections: 25, longest: 60);
+        await using var through = NpgsqlDataSource.Create(proxy.Through(database.ConnectionString));
         var log = await database.OpenAsync(through: through);
 
         var acknowledged = await AppendUntilAsync(log, () => proxy.CutsLeft <= 0);

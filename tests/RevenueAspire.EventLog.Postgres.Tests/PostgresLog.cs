@@ -8,15 +8,14 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
 /// <summary>A database for one test, with helpers to append and to read back.</summary>
-internal sealed class PostgresLog : IAsyncDisposable
+internal sealed class PostgresLog : TestDatabase
 {
     private readonly List<EventLogWriter> _logs = [];
 
-    private PostgresLog(string connectionString) => (ConnectionString, Database) = (connectionString, NpgsqlDataSource.Create(connectionString));
-
-    public string ConnectionString { get; }
-
-    public NpgsqlDataSource Database { get; }
+    private PostgresLog(string connectionString)
+        : base(connectionString)
+    {
+    }
 
     public static async Task<PostgresLog> CreateAsync() => new(await TestPostgres.CreateDatabaseAsync());
 
@@ -77,32 +76,20 @@ internal sealed class PostgresLog : IAsyncDisposable
         return counts;
     }
 
-    public async Task<T> ScalarAsync<T>(string sql)
-    {
-        await using var command = Database.CreateCommand(sql);
-        return (T)(await command.ExecuteScalarAsync())!;
-    }
-
     public async Task<KeyMemory> ReadMemoryAsync()
     {
         await using var connection = await Database.OpenConnectionAsync();
         return await PostgresLogs.ReadMemoryAsync(connection, CancellationToken.None);
     }
 
-    public async Task ExecuteAsync(string sql)
-    {
-        await using var command = Database.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
-    }
-
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
         foreach (var log in _logs)
         {
             await log.DisposeAsync();
         }
 
-        await Database.DisposeAsync();
+        await base.DisposeAsync();
     }
 
     private static byte[] Line(string userId, int value) => Encoding.UTF8.GetBytes($$"""{"userId":"{{userId}}","name":"add_revenue","value":{{value + 1}}}""");

@@ -14,7 +14,7 @@ public sealed class SessionTests
     public async Task An_append_that_was_read_back_is_answered_though_nothing_else_is_appended()
     {
         await using var database = await PostgresLog.CreateAsync();
-        await using var proxy = Proxy(database);
+        await using var proxy = new FaultProxy(database.ConnectionString);
         await using var through = Through(database, proxy);
         var log = await database.OpenAsync(through: through);
         proxy.AnswersToLose = 1;
@@ -30,7 +30,7 @@ public sealed class SessionTests
     public async Task An_append_in_doubt_does_not_wait_without_end_for_a_database_that_is_away_and_is_settled_when_it_is_back()
     {
         await using var database = await PostgresLog.CreateAsync();
-        await using var proxy = Proxy(database);
+        await using var proxy = new FaultProxy(database.ConnectionString);
         await using var through = Through(database, proxy, "Command Timeout=1;Cancellation Timeout=200;Timeout=1");
         await using var log = PostgresLogStore.StartWriter(through, new EventLogOptions(), new Complaints(), Soon, inDoubtTimeout: Soon);
         await Eventually.IsTrueAsync(() => log.Status.State == WriterState.Running);
@@ -143,7 +143,7 @@ public sealed class SessionTests
     public async Task A_stop_does_not_wait_for_a_connection_that_hangs()
     {
         await using var database = await PostgresLog.CreateAsync();
-        await using var proxy = Proxy(database);
+        await using var proxy = new FaultProxy(database.ConnectionString);
         await using var through = Through(database, proxy, "Command Timeout=0;Cancellation Timeout=500;Timeout=3");
         var log = await database.OpenAsync(through: through);
         await PostgresLog.AppendAsync(log, "a");
@@ -244,15 +244,8 @@ public sealed class SessionTests
         Assert.Equal("on,on", await database.ScalarAsync<string>("select string_agg(setting, ',') from seen"));
     }
 
-    private static HoldingProxy Proxy(PostgresLog database)
-    {
-        var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        return new HoldingProxy(server.Host!, server.Port);
-    }
-
-    private static NpgsqlDataSource Through(PostgresLog database, HoldingProxy proxy, string settings = "") =>
-        NpgsqlDataSource.Create(
-            new NpgsqlConnectionStringBuilder(database.ConnectionString + ";" + settings) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+    private static NpgsqlDataSource Through(PostgresLog database, FaultProxy proxy, string settings = "") =>
+        NpgsqlDataSource.Create(proxy.Through(database.ConnectionString + ";" + settings));
 
     /// <summary>Keeps what is logged as an error or worse.</summary>
     private sealed class Complaints : ILoggerFactory, ILogger

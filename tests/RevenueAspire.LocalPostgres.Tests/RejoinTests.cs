@@ -28,7 +28,7 @@ public sealed class RejoinTests : IAsyncDisposable
         await Eventually.EqualsAsync(1L, () => SumAsync(standby));
         await standby.StopAsync(CancellationToken.None);
         await LocalServer.ExecuteAsync(former.ConnectionString(), "insert into kept values (2)");
-        ServiceProcess.Send(former.ProcessId, Signal.Kill);
+        Signals.Send(former.ProcessId, Signal.Kill);
         await former.AllExited;
         await former.DisposeAsync();
         standby = await StartAsync("standby", former.Port);

@@ -46,7 +46,7 @@ public sealed class StandbyTests
             await LocalServer.ExecuteAsync(primary.ConnectionString(), "insert into kept values (2)");
             foreach (var server in new[] { primary, standby })
             {
-                ServiceProcess.Send(server.ProcessId, Signal.Kill);
+                Signals.Send(server.ProcessId, Signal.Kill);
                 await server.Exited;
             }
         }

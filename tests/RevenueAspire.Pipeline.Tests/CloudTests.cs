@@ -17,7 +17,8 @@ public sealed class CloudTests
         var random = Seed.Random(nameof(Three_apis_and_three_processors_on_one_database_stay_exact_whichever_of_them_is_killed));
         var apis = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Replica.StartAsync(installation)));
         var processors = Enumerable.Range(0, 3).Select(_ => installation.StartProcessor()).ToArray();
-        var events = new ConcurrentQueue<(RevenueEvent Event, string Key)>(Enumerable.Range(0, 4_000).Select(i => (RevenueEvent.Next(random, users: 60), $"cloud-{i}")));
+        var events = new ConcurrentQueue<(RevenueEvent Event, string Key)>(
+            Enumerable.Range(0, 4_000).Select(i => (RevenueEvent.Next(random, users: 60), $"cloud-{i}")));
         var totals = new Totals();
         foreach (var (e, _) in events)
         {
@@ -54,12 +55,14 @@ public sealed class CloudTests
         // Any replica answers for any receipt, also for one of a process that is no more.
         foreach (var receipt in receipts.Keys.Take(20))
         {
-            var answer = await Eventually.GetAsync(async () => await http.GetStringAsync(new Uri($"{apis[0].Url}/receipts/{receipt}")) is var text && text.Contains("applied", StringComparison.Ordinal) ? text : null);
+            var answer = await Eventually.GetAsync(async () => await http.GetStringAsync(new Uri($"{apis[0].Url}/receipts/{receipt}")) is var text
+                && text.Contains("applied", StringComparison.Ordinal) ? text : null);
             Assert.Equal("""{"state":"applied"}""", answer);
         }
 
         await installation.AssertLedgerAsync(totals, TimeSpan.FromSeconds(90));
-        Assert.False(Directory.Exists(installation.File("events")) && Directory.EnumerateFileSystemEntries(installation.File("events")).Any(), "something was written to a folder");
+        Assert.False(Directory.Exists(installation.File("events")) && Directory.EnumerateFileSystemEntries(installation.File("events")).Any(),
+            "something was written to a folder");
         Assert.Equal(0L, await ScalarAsync(installation, "select deadlocks from pg_stat_database where datname = current_database()"));
         Assert.True(await ScalarAsync(installation, "select count(distinct log_id) from event_log_batch") > 3, "each process has a log of its own");
     }
@@ -100,7 +103,10 @@ public sealed class CloudTests
         // A look at a file needs no log, and what verify folds is in the rows.
         await using var look = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path, "--dry-run");
         Assert.True(look.ExitCode == 0, look.Output);
-        Assert.Equal(1L, await ScalarAsync(installation, "with wrong as (update users_revenue set revenue = revenue + 1 where user_id = (select min(user_id) from users_revenue) returning 1) select count(*) from wrong"));
+        Assert.Equal(1L,
+            await ScalarAsync(installation,
+            "with wrong as (update users_revenue set revenue = revenue + 1 where user_id = (select min(user_id) from "
+            + "users_revenue) returning 1) select count(*) from wrong"));
         await using var verify = await installation.RunAsync("RevenueAspire.Processor", "verify");
         Assert.True(verify.ExitCode == 3, verify.Output);
     }
@@ -147,7 +153,11 @@ public sealed class CloudTests
         return await Eventually.GetAsync(
             async () =>
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post, $"{apis[attempt++ % apis.Length].Url}/liveEvent") { Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json") };
+                using var request = new HttpRequestMessage(HttpMethod.Post,
+                    $"{apis[attempt++ % apis.Length].Url}/liveEvent")
+                {
+                    Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json"),
+                };
                 request.Headers.Add("Idempotency-Key", key);
                 using var response = await http.SendAsync(request);
                 var body = await response.Content.ReadAsStringAsync();

@@ -1,9 +1,12 @@
-using System.Diagnostics;
+using CliWrap;
+using CliWrap.Buffered;
+using RevenueAspire.Pipeline.Tests.Documents;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>The scripts complete what is typed, by asking the program, in the shells that are installed; that for PowerShell is at least understood by it.</summary>
+/// <summary>The scripts complete what is typed, by asking the program, in the shells that are installed; that for PowerShell is at least understood by
+/// it.</summary>
 public sealed class CompletionTests
 {
     [Theory]
@@ -17,7 +20,7 @@ public sealed class CompletionTests
     [InlineData("RevenueAspire.Processor", "RevenueAspire.Processor v", "verify")]
     public void The_bash_script_completes(string program, string typed, string completed)
     {
-        Assert.SkipUnless(Find("bash") is not null, "There is no bash.");
+        Shell.Require("bash");
 
         // As bash calls a completion: the line, the position, its words, the word under the cursor.
         const string Complete =
@@ -38,12 +41,13 @@ public sealed class CompletionTests
     [Fact]
     public void The_fish_script_completes()
     {
-        Assert.SkipUnless(Find("fish") is not null, "There is no fish.");
+        Shell.Require("fish");
         const string Complete =
             """
             set -x PATH $FOLDER $PATH
             RevenueAspire.Client completion fish | source
-            for typed in "RevenueAspire.Client se" "RevenueAspire.Client load --u" "RevenueAspire.Client load --skew z" "RevenueAspire.Client completion b" "RevenueAspire.Client send a-fi"
+            for typed in "RevenueAspire.Client se" "RevenueAspire.Client load --u" "RevenueAspire.Client load --skew z" \
+                    "RevenueAspire.Client completion b" "RevenueAspire.Client send a-fi"
                 echo (complete -C "$typed" | string split -f1 \t | string join ' ')
             end
             """;
@@ -54,14 +58,15 @@ public sealed class CompletionTests
         }
 
         // Files only where a command takes them.
-        var (code, output) = Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
+        var (code, output) =
+            Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
         Assert.Equal((0, "send\n--url --users\nzipf\nbash\na-file.jsonl\n"), (code, output));
     }
 
     [Fact]
     public void The_zsh_script_completes()
     {
-        Assert.SkipUnless(Find("zsh") is not null, "There is no zsh.");
+        Shell.Require("zsh");
 
         // A shell in a terminal of its own, and the tab key. Each line is waited for; the last resort is a minute.
         const string Complete =
@@ -92,7 +97,8 @@ public sealed class CompletionTests
             """;
         using var directory = new TempDirectory();
         File.WriteAllText(directory.File("a-file.jsonl"), "");
-        var (code, output) = Run("zsh", ["-f", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path, ["TERM"] = "xterm" }, directory.Path);
+        var (code, output) = Run("zsh", ["-f", "-c", Complete],
+            new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path, ["TERM"] = "xterm" }, directory.Path);
         Assert.Equal((0, "found ready\nfound --skew\nfound send\nfound --url*--users\nfound a-file.jsonl\n"), (code, output));
     }
 
@@ -103,7 +109,7 @@ public sealed class CompletionTests
     [InlineData("pwsh", "-NoProfile", "-Command", "[void][scriptblock]::Create([IO.File]::ReadAllText($env:SCRIPT))")]
     public void The_shell_understands_its_script(string shell, params string[] check)
     {
-        Assert.SkipUnless(Find(shell) is not null, $"There is no {shell}.");
+        Shell.Require(shell);
         using var directory = new TempDirectory();
         var script = directory.File("completion");
         var (_, text) = Run(Executable("RevenueAspire.Client"), ["completion", shell], []);
@@ -119,28 +125,22 @@ public sealed class CompletionTests
     /// <summary>Where the program is that a person calls by its name.</summary>
     private static string Folder(string program) => Path.GetDirectoryName(Executable(program))!;
 
-    private static string? Find(string program) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
-
-    private static (int Code, string Output) Run(string program, string[] arguments, Dictionary<string, string> environment, string? folder = null)
+    private static (int Code, string Output) Run(string program, string[] arguments, Dictionary<string, string?> environment, string? folder = null)
     {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true, WorkingDirectory = folder ?? "" };
-        foreach (var (name, value) in environment)
-        {
-            start.Environment[name] = value;
-        }
+        var variables = new Dictionary<string, string?>(environment);
 
         // A program's own executable looks for .NET where it is usually installed; the tests may run on another one.
         if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host)
         {
-            start.Environment["DOTNET_ROOT"] = Path.GetDirectoryName(host);
+            variables["DOTNET_ROOT"] = Path.GetDirectoryName(host);
         }
 
-        using var process = Process.Start(start)!;
-        process.StandardInput.Close();
-        var error = process.StandardError.ReadToEndAsync();
-        var output = process.StandardOutput.ReadToEnd();
-        process.WaitForExit();
-        return (process.ExitCode, output + error.GetAwaiter().GetResult());
+        var run = Cli.Wrap(program)
+            .WithArguments(arguments)
+            .WithEnvironmentVariables(variables)
+            .WithWorkingDirectory(folder ?? Environment.CurrentDirectory)
+            .WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync().Task.GetAwaiter().GetResult();
+        return (run.ExitCode, run.StandardOutput + run.StandardError);
     }
 }

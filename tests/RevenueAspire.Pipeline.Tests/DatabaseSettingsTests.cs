@@ -13,7 +13,8 @@ public sealed class DatabaseSettingsTests
     public async Task Variables_of_psql_change_neither_user_ids_nor_totals()
     {
         await using var installation = await Installation.CreateAsync();
-        foreach (var (name, value) in ((string, string)[])[("PGCLIENTENCODING", "LATIN1"), ("PGTZ", "Nowhere/Nothing"), ("PGSSLNEGOTIATION", "direct"), ("PGTARGETSESSIONATTRS", "standby")])
+        foreach (var (name, value) in ((string, string)[])[("PGCLIENTENCODING", "LATIN1"), ("PGTZ", "Nowhere/Nothing"), ("PGSSLNEGOTIATION", "direct"),
+            ("PGTARGETSESSIONATTRS", "standby")])
         {
             installation.Settings[name] = value;
         }
@@ -66,7 +67,8 @@ public sealed class DatabaseSettingsTests
         await installation.AssertLedgerAsync(totals);
 
         var database = new NpgsqlConnectionStringBuilder(installation.ConnectionString);
-        await using var admin = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
+        await using var admin =
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
         await ExecuteAsync(admin, $"alter database {database.Database} set default_transaction_read_only = on");
         await ExecuteAsync(admin, $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Database}'");
 
@@ -118,7 +120,8 @@ public sealed class DatabaseSettingsTests
 
         foreach (var project in (string[])["RevenueAspire.Api", "RevenueAspire.Processor"])
         {
-            await using var refused = installation.Start(project, new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database + ";Maximum Pool Size=1" });
+            await using var refused = installation.Start(
+                project, new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database + ";Maximum Pool Size=1" });
             Assert.Equal(1, await refused.WaitForExitAsync());
             Assert.Contains("Maximum Pool Size must be at least 2", Assert.Single(refused.StandardError), StringComparison.Ordinal);
         }
@@ -140,7 +143,8 @@ public sealed class DatabaseSettingsTests
         await using var direct = NpgsqlDataSource.Create(database);
         await Eventually.IsTrueAsync(async () =>
         {
-            await using var listening = direct.CreateCommand("select count(*) from pg_stat_activity where datname = current_database() and query = 'listen revenue_event_log'");
+            await using var listening = direct.CreateCommand(
+                "select count(*) from pg_stat_activity where datname = current_database() and query = 'listen revenue_event_log'");
             return (long)(await listening.ExecuteScalarAsync())! == 1;
         });
         Assert.DoesNotContain("revenuedb-session", with.Output, StringComparison.Ordinal);

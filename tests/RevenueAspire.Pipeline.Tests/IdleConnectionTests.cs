@@ -69,5 +69,6 @@ public sealed class IdleConnectionTests(ITestOutputHelper output)
     private static long MaxOpenFiles() => Field("/proc/self/limits", "Max open files");
 
     private static long Field(string path, string name) =>
-        long.Parse(File.ReadLines(path).Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Split((char[])[' ', '\t'], StringSplitOptions.RemoveEmptyEntries)[0].Replace("unlimited", "1000000000", StringComparison.Ordinal), CultureInfo.InvariantCulture);
+        long.Parse(File.ReadLines(path).Single(line => line.StartsWith(name, StringComparison.Ordinal))[name.Length..].Split((char[])[' ', '\t'],
+            StringSplitOptions.RemoveEmptyEntries)[0].Replace("unlimited", "1000000000", StringComparison.Ordinal), CultureInfo.InvariantCulture);
 }

@@ -12,7 +12,8 @@ public sealed class KillTests
     {
         await using var installation = await Installation.CreateAsync();
         var random = Seed.Random(nameof(Kill_9_of_api_and_processors_under_load_counts_each_acknowledged_event_once));
-        var events = new ConcurrentQueue<(RevenueEvent Event, string Key)>(Enumerable.Range(0, 6_000).Select(i => (RevenueEvent.Next(random, users: 40), $"kill-{i}")));
+        var events = new ConcurrentQueue<(RevenueEvent Event, string Key)>(
+            Enumerable.Range(0, 6_000).Select(i => (RevenueEvent.Next(random, users: 40), $"kill-{i}")));
         var totals = new Totals();
         foreach (var (e, _) in events)
         {
@@ -63,7 +64,8 @@ public sealed class KillTests
         for (var (kill, share) = (0, 0.0); kill < 2; kill++)
         {
             share += 0.05 + random.NextDouble() / 4;
-            var killed = installation.Start("RevenueAspire.Client", ["send", file.Path, "--concurrency", "8", .. kill == 0 ? Array.Empty<string>() : ["--resume"]]);
+            var killed = installation.Start(
+                "RevenueAspire.Client", ["send", file.Path, "--concurrency", "8", .. kill == 0 ? Array.Empty<string>() : ["--resume"]]);
             await Eventually.IsTrueAsync(() => installation.LogLines() > share * file.Events);
             Assert.False(killed.HasExited, killed.Output);
             await killed.KillAsync();
@@ -79,7 +81,8 @@ public sealed class KillTests
     {
         using var directory = TempDirectory.ForPostgres();
         var options = new LocalPostgresOptions { DataDirectory = directory.File("data"), Port = FreePort.Next(), Password = "pipeline", StopWithParent = true };
-        await using var installation = await Installation.CreateAsync($"Host=127.0.0.1;Port={options.Port};Username=postgres;Password=pipeline;Database=revenuedb;Timeout=5");
+        await using var installation = await Installation.CreateAsync(
+            $"Host=127.0.0.1;Port={options.Port};Username=postgres;Password=pipeline;Database=revenuedb;Timeout=5");
         await installation.StartApiAsync();
         installation.StartProcessor();
         var random = Seed.Random(nameof(The_api_accepts_without_a_database_and_the_ledger_catches_up_also_after_kill_9_of_Postgres));

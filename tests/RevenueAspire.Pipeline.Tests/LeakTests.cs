@@ -22,7 +22,8 @@ public sealed class LeakTests
         var said = new List<(string Where, byte[] Bytes)>();
         try
         {
-            await using var installation = new Installation(new NpgsqlConnectionStringBuilder(database) { Username = role, Password = Password }.ConnectionString);
+            await using var installation =
+                new Installation(new NpgsqlConnectionStringBuilder(database) { Username = role, Password = Password }.ConnectionString);
             collector.Attach(installation);
             installation.Settings["Logging__LogLevel__Default"] = "Debug";
             installation.Settings["OTEL_TRACES_SAMPLER"] = "always_on";
@@ -32,13 +33,18 @@ public sealed class LeakTests
             var processor = installation.StartProcessor();
 
             // The database of this one is not there; and it must give up in words.
-            var lost = installation.Start("RevenueAspire.Processor", new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = $"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Password={Password};Database=x" });
+            var lost = installation.Start("RevenueAspire.Processor",
+                new Dictionary<string, string?>
+                {
+                    ["ConnectionStrings__revenuedb"] = $"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Password={Password};Database=x",
+                });
             var send = await installation.RunAsync("RevenueAspire.Client", "send", file.Path, "--batch", "20");
             var wrong = await installation.RunAsync("RevenueAspire.Client", "send", file.Path, "--secret", WrongSecret);
             Assert.Equal((3, 1), (send.ExitCode, wrong.ExitCode));
             await Eventually.IsTrueAsync(async () => (await installation.LedgerAsync()).DifferenceTo(file.Totals).Length == 0);
             using var http = new HttpClient { BaseAddress = new Uri(installation.ApiUrl) };
-            foreach (var (path, secret) in new[] { ("/health", ""), ("/alive", ""), ("/openapi/v1.json", ""), ("/receipts/x", ReadSecret), ("/userEvents/user1", ReadSecret), ("/userEvents/user1", WrongSecret), ("/nowhere", WrongSecret) })
+            foreach (var (path, secret) in new[] { ("/health", ""), ("/alive", ""), ("/openapi/v1.json", ""), ("/receipts/x", ReadSecret),
+                ("/userEvents/user1", ReadSecret), ("/userEvents/user1", WrongSecret), ("/nowhere", WrongSecret) })
             {
                 using var request = new HttpRequestMessage(HttpMethod.Get, path);
                 request.Headers.TryAddWithoutValidation("Authorization", secret);
@@ -57,7 +63,8 @@ public sealed class LeakTests
                 Assert.Equal(0, await process.TerminateAsync());
             }
 
-            said.AddRange(new[] { api, processor, lost, send, wrong }.Select(process => ("the output of process " + process.Id, Encoding.UTF8.GetBytes(process.Output))));
+            said.AddRange(
+                new[] { api, processor, lost, send, wrong }.Select(process => ("the output of process " + process.Id, Encoding.UTF8.GetBytes(process.Output))));
             said.AddRange(Directory.EnumerateFiles(installation.File("."), "*", SearchOption.AllDirectories).Select(path => (path, File.ReadAllBytes(path))));
         }
         finally

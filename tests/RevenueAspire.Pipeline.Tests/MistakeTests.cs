@@ -48,7 +48,8 @@ public sealed class MistakeTests
     public async Task A_database_that_is_away_is_named_without_its_password()
     {
         await using var installation = Installation.WithoutDatabase();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(A_database_that_is_away_is_named_without_its_password)), events: 10, users: 3);
+        var file = EventFile.Write(
+            installation.File("input.jsonl"), Seed.Random(nameof(A_database_that_is_away_is_named_without_its_password)), events: 10, users: 3);
         foreach (var arguments in new string[][] { ["verify"], ["process", file.Path] })
         {
             await using var process = await installation.RunAsync("RevenueAspire.Processor", arguments);

@@ -10,12 +10,14 @@ public sealed class PipelineTests
     public async Task A_file_with_bad_lines_goes_through_api_log_and_two_processors_into_the_ledger()
     {
         await using var installation = await Installation.CreateAsync();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(A_file_with_bad_lines_goes_through_api_log_and_two_processors_into_the_ledger)), events: 20_000, users: 500, badEvery: 200);
+        var file = EventFile.Write(installation.File("input.jsonl"),
+            Seed.Random(nameof(A_file_with_bad_lines_goes_through_api_log_and_two_processors_into_the_ledger)), events: 20_000, users: 500, badEvery: 200);
         await installation.StartApiAsync();
         installation.StartProcessor();
         installation.StartProcessor();
 
-        await using var send = await installation.RunAsync("RevenueAspire.Client", "send", file.Path, "--url", installation.ApiUrl, "--secret", Installation.Secret, "--batch", "500");
+        await using var send = await installation.RunAsync(
+            "RevenueAspire.Client", "send", file.Path, "--url", installation.ApiUrl, "--secret", Installation.Secret, "--batch", "500");
         Assert.True(send.ExitCode == 3, $"{send.ExitCode}: {send.Output}");
         Assert.Equal(file.Rejected.Select(line => line.Text), await File.ReadAllLinesAsync(file.Path + ".rejected.jsonl"));
         await installation.AssertLedgerAsync(file.Totals);

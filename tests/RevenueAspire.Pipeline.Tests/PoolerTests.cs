@@ -16,7 +16,8 @@ public sealed class PoolerTests
         Assert.SkipWhen(program is null, "This machine has no pgbouncer (apt-get install pgbouncer).");
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var pooler = await PgBouncer.StartAsync(program!, database);
-        await using var installation = new Installation(pooler.ConnectionString + settings) { Settings = { ["EventLog__Engine"] = engine, ["Processor__RangeBytes"] = "262144" } };
+        await using var installation =
+            new Installation(pooler.ConnectionString + settings) { Settings = { ["EventLog__Engine"] = engine, ["Processor__RangeBytes"] = "262144" } };
         var random = Seed.Random($"{nameof(PoolerTests)} {engine}{settings}");
         var totals = new Totals();
         var events = new ConcurrentQueue<(RevenueEvent Event, string Key)>();

@@ -1,5 +1,7 @@
-using System.Diagnostics;
+using CliWrap;
+using CliWrap.Buffered;
 using Npgsql;
+using RevenueAspire.Pipeline.Tests.Documents;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
@@ -11,8 +13,10 @@ public sealed class ProcessFileTests
     public async Task Two_processes_on_the_same_file_count_it_once_and_a_copy_changes_nothing()
     {
         await using var installation = await Installation.CreateAsync();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(Two_processes_on_the_same_file_count_it_once_and_a_copy_changes_nothing)), events: 200_000, users: 5_000, badEvery: 5_000);
-        var both = await Task.WhenAll(installation.RunAsync("RevenueAspire.Processor", "process", file.Path), installation.RunAsync("RevenueAspire.Processor", "process", file.Path));
+        var file = EventFile.Write(installation.File("input.jsonl"),
+            Seed.Random(nameof(Two_processes_on_the_same_file_count_it_once_and_a_copy_changes_nothing)), events: 200_000, users: 5_000, badEvery: 5_000);
+        var both = await Task.WhenAll(
+            installation.RunAsync("RevenueAspire.Processor", "process", file.Path), installation.RunAsync("RevenueAspire.Processor", "process", file.Path));
         // The file has rejected lines, whichever process counted them.
         Assert.All(both, process => Assert.True(process.ExitCode == 3, $"{process.ExitCode}: {process.Output}; {Seed.Hint}"));
         await installation.AssertLedgerAsync(file.Totals);
@@ -74,37 +78,24 @@ public sealed class ProcessFileTests
     [Fact]
     public async Task The_schema_file_applied_by_hand_with_psql_fits_the_processor()
     {
+        Shell.Require("psql");
         var database = await TestPostgres.CreateDatabaseAsync();
         var connection = new NpgsqlConnectionStringBuilder(database);
         await using var installation = await Installation.CreateAsync(database);
         var schema = Path.Combine(Repository.Root, "src", "RevenueAspire.Ledger", "db.sql");
         for (var times = 0; times < 2; times++)
         {
-            var start = new ProcessStartInfo("psql", ["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", connection.Host!, "-p", $"{connection.Port}", "-U", connection.Username!, "-d", connection.Database!, "-f", schema])
-            {
-                Environment = { ["PGPASSWORD"] = connection.Password },
-                RedirectStandardError = true,
-            };
-            Process psql;
-            try
-            {
-                psql = Process.Start(start)!;
-            }
-            catch (System.ComponentModel.Win32Exception)
-            {
-                Assert.Skip("psql is not installed");
-                return;
-            }
-
-            using (psql)
-            {
-                var errors = await psql.StandardError.ReadToEndAsync();
-                await psql.WaitForExitAsync();
-                Assert.True(psql.ExitCode == 0, errors);
-            }
+            var psql = await Cli.Wrap("psql")
+                .WithArguments(["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", connection.Host!, "-p", $"{connection.Port}", "-U", connection.Username!, "-d",
+                    connection.Database!, "-f", schema])
+                .WithEnvironmentVariables(new Dictionary<string, string?> { ["PGPASSWORD"] = connection.Password })
+                .WithValidation(CommandResultValidation.None)
+                .ExecuteBufferedAsync();
+            Assert.True(psql.IsSuccess, psql.StandardError);
         }
 
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(The_schema_file_applied_by_hand_with_psql_fits_the_processor)), events: 1_000, users: 50);
+        var file = EventFile.Write(
+            installation.File("input.jsonl"), Seed.Random(nameof(The_schema_file_applied_by_hand_with_psql_fits_the_processor)), events: 1_000, users: 50);
         await using var process = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path);
         Assert.True(process.ExitCode == 0, process.Output);
         await installation.AssertLedgerAsync(file.Totals);

@@ -13,7 +13,8 @@ public sealed partial class TerminalTests
     {
         await using var installation = await Installation.CreateAsync();
         await installation.StartApiAsync();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(Progress_goes_to_standard_error_and_standard_output_holds_the_result_alone)), events: 40, users: 5);
+        var file = EventFile.Write(installation.File("input.jsonl"),
+            Seed.Random(nameof(Progress_goes_to_standard_error_and_standard_output_holds_the_result_alone)), events: 40, users: 5);
 
         // Slow enough for a line of progress, which comes every three seconds.
         ServiceProcess[] runs =
@@ -38,7 +39,8 @@ public sealed partial class TerminalTests
         Assert.SkipUnless(OperatingSystem.IsLinux(), "script has other options here.");
         await using var installation = await Installation.CreateAsync();
         await installation.StartApiAsync();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(Colours_are_for_a_terminal_and_not_with_NO_COLOR)), events: 20, users: 5);
+        var file = EventFile.Write(
+            installation.File("input.jsonl"), Seed.Random(nameof(Colours_are_for_a_terminal_and_not_with_NO_COLOR)), events: 20, users: 5);
         var terminal = new Dictionary<string, string?>
         {
             ["Client__Url"] = installation.ApiUrl,

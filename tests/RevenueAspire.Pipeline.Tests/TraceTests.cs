@@ -20,7 +20,10 @@ public sealed class TraceTests
         await using var processor = installation.StartProcessor();
 
         var trace = ActivityTraceId.CreateRandom();
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = new StringContent("""{"userId":"traced","name":"add_revenue","value":7}""", Encoding.UTF8, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent")
+        {
+            Content = new StringContent("""{"userId":"traced","name":"add_revenue","value":7}""", Encoding.UTF8, "application/json"),
+        };
         request.Headers.Add("traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01");
         string receipt;
         using (var response = await installation.Http.SendAsync(request))
@@ -37,7 +40,9 @@ public sealed class TraceTests
         var id = Convert.FromHexString(trace.ToHexString());
         var spans = collector.Received.Where(body => body.AsSpan().IndexOf(id) >= 0).ToArray();
         Assert.Contains(spans, body => body.AsSpan().IndexOf("POST /liveEvent"u8) >= 0 && body.AsSpan().IndexOf("RevenueAspire.Api"u8) >= 0);
-        Assert.Contains(spans, body => body.AsSpan().IndexOf("log commit"u8) >= 0 && body.AsSpan().IndexOf("revenue.commit.groups"u8) >= 0 && body.AsSpan().IndexOf(Encoding.ASCII.GetBytes(receipt)) >= 0);
+        Assert.Contains(spans,
+            body => body.AsSpan().IndexOf("log commit"u8) >= 0
+            && body.AsSpan().IndexOf("revenue.commit.groups"u8) >= 0 && body.AsSpan().IndexOf(Encoding.ASCII.GetBytes(receipt)) >= 0);
         Assert.Contains(spans, body => body.AsSpan().IndexOf("merge live range"u8) >= 0 && body.AsSpan().IndexOf("RevenueAspire.Processor"u8) >= 0);
         Assert.All(collector.Received, body => Assert.True(body.AsSpan().IndexOf("traced"u8) < 0, "a user id is in the telemetry"));
     }

@@ -29,7 +29,7 @@ public sealed class ConnectionStringRulesTests
     [InlineData("Host=h;SSL Mode=Prefer;SSL Negotiation=Direct;Password=s3cret-p4ss", "does not take these keywords together")]
     public void A_connection_string_that_cannot_work_is_one_line_without_the_password(string connectionString, string named)
     {
-        var error = Assert.Throws<StartupException>(() => Extensions.WithDefaults(connectionString, "Reader", hasLog: true));
+        var error = Assert.Throws<UserErrorException>(() => DatabaseExtensions.WithDefaults(connectionString, "Reader", hasLog: true));
 
         Assert.Contains(named, error.Message, StringComparison.Ordinal);
         Assert.StartsWith("ConnectionStrings:revenuedb", error.Message, StringComparison.Ordinal);
@@ -40,23 +40,24 @@ public sealed class ConnectionStringRulesTests
     [Fact]
     public void A_password_that_looks_like_a_URL_is_a_password()
     {
-        var given = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h;Username=u;Password=http://x", "Reader"));
+        var given = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=h;Username=u;Password=http://x", "Reader"));
         Assert.Equal("http://x", given.Password);
     }
 
     [Fact]
     public void The_encoding_is_UTF8_and_statements_are_prepared_by_the_program_alone()
     {
-        var given = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h;Max Auto Prepare=20", "Reader"));
+        var given = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=h;Max Auto Prepare=20", "Reader"));
         Assert.Equal(("UTF8", 0), (given.ClientEncoding, given.MaxAutoPrepare));
     }
 
     [Fact]
     public void With_several_hosts_a_primary_is_looked_for_each_second_unless_the_user_says_otherwise()
     {
-        var plain = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=a,b", "Reader"));
-        var given = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=a,b;Target Session Attributes=any;Host Recheck Seconds=7", "Reader"));
-        var single = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=a", "Reader"));
+        var plain = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=a,b", "Reader"));
+        var given = new NpgsqlConnectionStringBuilder(
+            DatabaseExtensions.WithDefaults("Host=a,b;Target Session Attributes=any;Host Recheck Seconds=7", "Reader"));
+        var single = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=a", "Reader"));
 
         Assert.Equal(("primary", 1), (plain.TargetSessionAttributes, plain.HostRecheckSeconds));
         Assert.Equal(("any", 7), (given.TargetSessionAttributes, given.HostRecheckSeconds));

@@ -14,7 +14,8 @@ public sealed class HealthTests
     public async Task Health_answers_the_worst_check_and_names_each(HealthStatus status, HttpStatusCode code)
     {
         var data = new Dictionary<string, object> { ["lagBytes"] = 12L, ["since"] = "noon", ["ratio"] = 0.5, ["stopped"] = true };
-        await using var app = await TestServer.StartAsync(builder => builder.Services.AddHealthChecks().AddCheck("ledger", () => new HealthCheckResult(status, "what it says", data: data)));
+        await using var app = await TestServer.StartAsync(
+            builder => builder.Services.AddHealthChecks().AddCheck("ledger", () => new HealthCheckResult(status, "what it says", data: data)));
         using var http = new HttpClient();
 
         using var answer = await http.GetAsync(app.Url() + "/health");
@@ -33,7 +34,8 @@ public sealed class HealthTests
     [Fact]
     public async Task Alive_runs_only_checks_of_liveness()
     {
-        await using var app = await TestServer.StartAsync(builder => builder.Services.AddHealthChecks().AddCheck("ledger", () => HealthCheckResult.Unhealthy("gone")));
+        await using var app = await TestServer.StartAsync(
+            builder => builder.Services.AddHealthChecks().AddCheck("ledger", () => HealthCheckResult.Unhealthy("gone")));
         using var http = new HttpClient();
 
         var body = await http.GetStringAsync(app.Url() + "/alive");

@@ -13,7 +13,8 @@ public sealed class LoopbackTests
         var environment = new Dictionary<string, string?> { ["HTTP_PROXY"] = proxy, ["http_proxy"] = proxy, ["NO_PROXY"] = null, ["no_proxy"] = null };
 
         await using var tests = await ServiceProcess.RunAsync(
-            typeof(LoopbackTests).Assembly.Location, ["--filter-method", $"*{nameof(HealthTests)}.{nameof(HealthTests.Alive_runs_only_checks_of_liveness)}"], environment);
+            typeof(LoopbackTests).Assembly.Location, ["--filter-method", $"*{nameof(HealthTests)}.{nameof(HealthTests.Alive_runs_only_checks_of_liveness)}"],
+            environment);
 
         Assert.True(tests.ExitCode == 0, tests.Output);
         Assert.Contains("total: 1", tests.Output, StringComparison.Ordinal);

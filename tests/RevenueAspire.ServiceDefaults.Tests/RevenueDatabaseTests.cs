@@ -37,7 +37,7 @@ public sealed class RevenueDatabaseTests
     [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5")]
     public void AddRevenueDatabase_with_a_connection_string_that_Npgsql_refuses_fails_at_once_and_names_the_setting(string connectionString)
     {
-        var line = StartupErrors.Describe(Assert.Throws<StartupException>(() => Host("Reader", connectionString)));
+        var line = StartupErrors.Describe(Assert.Throws<UserErrorException>(() => Host("Reader", connectionString)));
 
         Assert.StartsWith("ConnectionStrings:revenuedb: ", line, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line!);
@@ -46,8 +46,9 @@ public sealed class RevenueDatabaseTests
     [Fact]
     public void WithDefaults_leaves_alone_what_the_user_says()
     {
-        var given = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h;Maximum Pool Size=7;Application Name=mine;Keepalive=0;GSS Encryption Mode=Require", "Reader"));
-        var plain = new NpgsqlConnectionStringBuilder(Extensions.WithDefaults("Host=h", "Reader"));
+        var given = new NpgsqlConnectionStringBuilder(
+            DatabaseExtensions.WithDefaults("Host=h;Maximum Pool Size=7;Application Name=mine;Keepalive=0;GSS Encryption Mode=Require", "Reader"));
+        var plain = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=h", "Reader"));
 
         Assert.Equal((7, "mine", 0, GssEncryptionMode.Require), (given.MaxPoolSize, given.ApplicationName, given.KeepAlive, given.GssEncryptionMode));
         Assert.Equal((24, "Reader", 30, GssEncryptionMode.Disable), (plain.MaxPoolSize, plain.ApplicationName, plain.KeepAlive, plain.GssEncryptionMode));
@@ -56,7 +57,7 @@ public sealed class RevenueDatabaseTests
     private static IHost Host(string name, string? connectionString)
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true, ApplicationName = name });
-        builder.Configuration["ConnectionStrings:" + Extensions.DatabaseName] = connectionString;
+        builder.Configuration["ConnectionStrings:" + DatabaseExtensions.DatabaseName] = connectionString;
         builder.AddRevenueDatabase();
         return builder.Build();
     }

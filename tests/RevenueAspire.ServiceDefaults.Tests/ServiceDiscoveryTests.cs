@@ -40,7 +40,8 @@ public sealed class ServiceDiscoveryTests
     }
 
     private static Task<WebApplication> EchoAsync() =>
-        TestServer.StartAsync(map: app => app.MapGet("{**path}", (HttpRequest request) => request.HttpContext.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget));
+        TestServer.StartAsync(map: app => app.MapGet(
+            "{**path}", (HttpRequest request) => request.HttpContext.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpRequestFeature>()!.RawTarget));
 
     private static HttpClient Client(params (string Key, string Value)[] settings)
     {

@@ -43,7 +43,8 @@ public sealed class SessionCheckTests
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         var name = new NpgsqlConnectionStringBuilder(connectionString).Database;
-        await ExecuteAsync(connectionString, $"alter database {name} set client_encoding = 'LATIN1'; alter database {name} set default_transaction_read_only = on");
+        await ExecuteAsync(connectionString,
+            $"alter database {name} set client_encoding = 'LATIN1'; alter database {name} set default_transaction_read_only = on");
         await using var source = Source(connectionString);
         await using var command = source.CreateCommand("select current_setting('client_encoding') || current_setting('default_transaction_read_only')");
         Assert.Equal("UTF8on", await command.ExecuteScalarAsync());

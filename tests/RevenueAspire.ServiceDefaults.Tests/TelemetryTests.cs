@@ -70,7 +70,8 @@ public sealed class TelemetryTests
         Assert.All(received.Where(r => r.Path == "traces"), r => Assert.DoesNotContain("GET /userEvents/anna", r.Text, StringComparison.Ordinal));
     }
 
-    /// <summary>One request in a hundred is traced, and the other ones cost nothing: not even an activity that is thrown away. A caller's own decision is followed.</summary>
+    /// <summary>One request in a hundred is traced, and the other ones cost nothing: not even an activity that is thrown away. A caller's own decision is
+    /// followed.</summary>
     [Fact]
     public async Task By_default_few_requests_are_traced_and_a_caller_decides_for_its_own()
     {
@@ -143,7 +144,7 @@ public sealed class TelemetryTests
         };
         ActivitySource.AddActivityListener(listener);
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
-        builder.Configuration["ConnectionStrings:" + Extensions.DatabaseName] = connectionString;
+        builder.Configuration["ConnectionStrings:" + DatabaseExtensions.DatabaseName] = connectionString;
         builder.AddRevenueDatabase();
         using var host = builder.Build();
         var database = host.Services.GetRequiredService<NpgsqlDataSource>();

@@ -8,7 +8,8 @@ namespace RevenueAspire.ServiceDefaults.Tests;
 /// <summary>A service with the defaults, on a free port.</summary>
 internal static class TestServer
 {
-    public static async Task<WebApplication> StartAsync(Action<WebApplicationBuilder>? build = null, Action<WebApplication>? map = null, params (string Key, string Value)[] settings)
+    public static async Task<WebApplication> StartAsync(
+        Action<WebApplicationBuilder>? build = null, Action<WebApplication>? map = null, params (string Key, string Value)[] settings)
     {
         var builder = WebApplication.CreateSlimBuilder();
         // Only what the test says: the environment of the test run may hold settings of a service.

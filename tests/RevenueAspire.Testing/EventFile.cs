@@ -2,18 +2,20 @@ using System.Text;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>A generated file of events, and what it adds up to. Not thread-safe.</summary>
+/// <summary>Lines of events, in memory or in a file, and what they add up to. Not thread-safe.</summary>
 public sealed class EventFile
 {
     private readonly List<RejectedLine> _rejected = [];
     private readonly List<RevenueEvent> _events = [];
 
-    private EventFile(string path) => Path = path;
+    /// <summary>Lines that are not in the file yet.</summary>
+    private readonly StringBuilder _text = new();
+    private string? _path;
 
     /// <summary>A line that is no event.</summary>
     /// <param name="Line">Its number, from 1.</param>
-    /// <param name="Offset">Its first byte in the file.</param>
-    /// <param name="Text">As it was written, without its newline.</param>
+    /// <param name="Offset">Offset of its first byte.</param>
+    /// <param name="Text">The line without its newline.</param>
     public sealed record RejectedLine(long Line, long Offset, string Text);
 
     /// <summary>Lines that are no events, each for another reason.</summary>
@@ -30,11 +32,16 @@ public sealed class EventFile
         "{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":1,\"value\":2}",
         "{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":1",
         "[1]",
+        "\"\u0001\"",
         "user1,add_revenue,1",
     ];
 
-    /// <summary>Where it is now.</summary>
-    public string Path { get; private set; }
+    /// <summary>Full path of the file.</summary>
+    /// <exception cref="InvalidOperationException">The lines are in memory.</exception>
+    public string Path => _path ?? throw new InvalidOperationException("These lines are in no file.");
+
+    /// <summary>The lines in memory, as UTF-8.</summary>
+    public byte[] Bytes => Encoding.UTF8.GetBytes(_text.ToString());
 
     /// <summary>Number of valid lines.</summary>
     public int Events => _events.Count;
@@ -53,18 +60,27 @@ public sealed class EventFile
 
     public Totals Totals { get; } = new();
 
-    /// <summary>Writes <paramref name="events"/> valid lines, and about one bad line for each <paramref name="badEvery"/> (0: none), with some blank lines, CRLF and extra fields between.</summary>
+    /// <summary>Writes random lines to a file.</summary>
     /// <param name="path">The file; replaced.</param>
     /// <param name="random">Decides.</param>
-    /// <param name="events">Valid lines.</param>
+    /// <param name="events">Number of valid lines.</param>
     /// <param name="users">Users at most.</param>
-    /// <param name="badEvery">Valid lines for a bad one.</param>
+    /// <param name="badEvery">Valid lines per bad line, on average; 0: no bad lines.</param>
     /// <param name="id">Makes an extra field <c>id</c> of the number of the event (from 0), or null.</param>
     public static EventFile Write(string path, Random random, int events, int users, int badEvery = 0, Func<int, string>? id = null)
     {
         File.Delete(path);
-        var file = new EventFile(path);
+        var file = new EventFile { _path = path };
         file.Append(random, events, users, badEvery, id);
+        return file;
+    }
+
+    /// <summary>Makes random lines in memory.</summary>
+    /// <inheritdoc cref="Write"/>
+    public static EventFile Random(Random random, int events, int users, int badEvery = 0)
+    {
+        var file = new EventFile();
+        file.Append(random, events, users, badEvery);
         return file;
     }
 
@@ -72,53 +88,77 @@ public sealed class EventFile
     public void MoveTo(string path)
     {
         File.Move(Path, path, overwrite: true);
-        Path = path;
+        _path = path;
     }
 
-    /// <summary>Adds lines at the end.</summary>
+    /// <summary>Adds random lines: events with and without CRLF and extra fields, blank lines, and bad lines.</summary>
+    /// <inheritdoc cref="Write"/>
     public void Append(Random random, int events, int users, int badEvery = 0, Func<int, string>? id = null)
     {
-        var text = new StringBuilder();
-        for (var written = 0; written < events;)
+        for (var last = Events + events; Events < last;)
         {
             if (badEvery > 0 && random.Next(badEvery) == 0)
             {
-                var bad = BadLines[random.Next(BadLines.Count)];
-                _rejected.Add(new RejectedLine(Lines + 1, Length, bad));
-                AppendLine(bad + "\n");
+                Reject(BadLines[random.Next(BadLines.Count)]);
                 continue;
             }
 
             var e = RevenueEvent.Next(random, users);
-            var json = id is null ? e.ToJson() : e.ToJson(id(_events.Count));
-            Totals.Add(e);
-            _events.Add(e);
-            written++;
+            var json = id is null ? e.ToJson() : e.ToJson(id(Events));
             switch (random.Next(20))
             {
                 case 0:
-                    AppendLine(json + "\r\n");
+                    Add(e, json + "\r\n");
                     break;
                 case 1:
-                    AppendLine("\n");
-                    AppendLine(json + "\n");
+                    Blank(random.Next(2) == 0 ? "" : "  \t");
+                    Add(e, json + "\n");
                     break;
                 case 2:
-                    AppendLine(json[..^1] + ",\"note\":{\"value\":[1,2]}}\n");
+                    Add(e, json[..^1] + ",\"note\":{\"value\":[1,2]}}\n");
                     break;
                 default:
-                    AppendLine(json + "\n");
+                    Add(e, json + "\n");
                     break;
             }
         }
 
-        File.AppendAllText(Path, text.ToString(), new UTF8Encoding(false));
-
-        void AppendLine(string line)
+        if (_path is not null)
         {
-            text.Append(line);
-            Lines++;
-            Length += Encoding.UTF8.GetByteCount(line);
+            File.AppendAllText(_path, _text.ToString(), new UTF8Encoding(false));
+            _text.Clear();
         }
+    }
+
+    /// <summary>Adds an event in memory.</summary>
+    public EventFile Add(string user, long value, bool adds = true, string end = "\n")
+    {
+        var e = new RevenueEvent(user, adds ? "add_revenue" : "subtract_revenue", value);
+        return Add(e, e.ToJson() + end);
+    }
+
+    /// <summary>Adds a bad line in memory.</summary>
+    public EventFile Reject(string line)
+    {
+        _rejected.Add(new RejectedLine(Lines + 1, Length, line));
+        return Line(line + "\n");
+    }
+
+    /// <summary>Adds a blank line in memory.</summary>
+    public EventFile Blank(string line = "") => Line(line + "\n");
+
+    private EventFile Add(RevenueEvent e, string line)
+    {
+        Totals.Add(e);
+        _events.Add(e);
+        return Line(line);
+    }
+
+    private EventFile Line(string line)
+    {
+        _text.Append(line);
+        Lines++;
+        Length += Encoding.UTF8.GetByteCount(line);
+        return this;
     }
 }

@@ -20,7 +20,8 @@ public static class Eventually
         IsTrueAsync(() => Task.FromResult(condition()), limit, what);
 
     /// <summary>Asks until the answer equals <paramref name="expected"/>; the message of a failure names the last answer.</summary>
-    public static async Task EqualsAsync<T>(T expected, Func<Task<T>> actual, TimeSpan? limit = null, [CallerArgumentExpression(nameof(actual))] string what = "")
+    public static async Task EqualsAsync<T>(T expected, Func<Task<T>> actual, TimeSpan? limit = null,
+        [CallerArgumentExpression(nameof(actual))] string what = "")
     {
         T last = default!;
         try
@@ -33,7 +34,10 @@ public static class Eventually
         }
     }
 
-    /// <summary>Asks until the answer is not null, and returns it. An I/O, database or HTTP error (or time-out) counts as no answer yet; the last one is the inner exception of the failure.</summary>
+    /// <summary>
+    /// Asks until the answer is not null, and returns it. An I/O, database or HTTP error (or time-out) counts as no answer yet; the last one is the
+    /// inner exception of the failure.
+    /// </summary>
     public static async Task<T> GetAsync<T>(Func<Task<T?>> question, TimeSpan? limit = null, [CallerArgumentExpression(nameof(question))] string what = "")
         where T : class
     {

@@ -6,7 +6,9 @@ using Npgsql;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>One installation: a data folder, a database, ports, and the executables that run on them. Everything it started is killed when it is disposed.</summary>
+/// <summary>
+/// One installation: a data folder, a database, ports, and the executables that run on them. Everything it started is killed when it is disposed.
+/// </summary>
 public sealed class Installation : IAsyncDisposable
 {
     public const string Secret = "pipeline test";
@@ -32,7 +34,8 @@ public sealed class Installation : IAsyncDisposable
     public string ConnectionString => _connectionString;
 
     /// <summary>HTTP with the secret, on the API.</summary>
-    public HttpClient Http => field ??= new HttpClient { BaseAddress = new Uri(ApiUrl), DefaultRequestHeaders = { { "Authorization", Secret } }, Timeout = TimeSpan.FromSeconds(30) };
+    public HttpClient Http =>
+        field ??= new HttpClient { BaseAddress = new Uri(ApiUrl), DefaultRequestHeaders = { { "Authorization", Secret } }, Timeout = TimeSpan.FromSeconds(30) };
 
     /// <summary>Further settings of the processes that are started from now on.</summary>
     public Dictionary<string, string?> Settings { get; } = [];
@@ -103,7 +106,10 @@ public sealed class Installation : IAsyncDisposable
         await Eventually.GetAsync(
             async () =>
             {
-                using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json") };
+                using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent")
+                {
+                    Content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json"),
+                };
                 request.Headers.Add("Idempotency-Key", key);
                 using var response = await Http.SendAsync(request);
                 var body = await response.Content.ReadAsStringAsync();
@@ -152,19 +158,12 @@ public sealed class Installation : IAsyncDisposable
     {
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_connectionString) { Pooling = false }.ConnectionString);
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue", connection);
-        await using var reader = await command.ExecuteReaderAsync();
-        var totals = new Totals();
-        while (await reader.ReadAsync())
-        {
-            totals.Set(reader.GetString(0), BigInteger.Parse(reader.GetString(1), null));
-        }
-
-        return totals;
+        return await Totals.ReadAsync(connection);
     }
 
     /// <summary>Number of records in the log's segments.</summary>
-    public int LogLines() => Directory.EnumerateFiles(File("events")).Where(file => char.IsAsciiDigit(Path.GetFileName(file)[0])).Sum(file => System.IO.File.ReadAllBytes(file).Count(b => b == '\n'));
+    public int LogLines() => Directory.EnumerateFiles(File("events")).Where(file => char.IsAsciiDigit(Path.GetFileName(file)[0]))
+        .Sum(file => System.IO.File.ReadAllBytes(file).Count(b => b == '\n'));
 
     /// <summary>Waits until the ledger equals the oracle, and lets <c>verify</c> confirm it.</summary>
     public async Task AssertLedgerAsync(Totals expected, TimeSpan? limit = null)

@@ -22,13 +22,21 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
 
     /// <summary>The database through the pooler.</summary>
     public string ConnectionString =>
-        new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Username = "postgres", Password = "any", Database = _server.Database }.ConnectionString;
+        new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = Port,
+            Username = "postgres",
+            Password = "any",
+            Database = _server.Database,
+        }.ConnectionString;
 
     private string SettingsFile => _directory.File("pgbouncer.ini");
 
     /// <summary>The program, or null where this machine has none. CI installs it, so there the tests fail without it.</summary>
     public static string? Find() =>
-        Places.FirstOrDefault(File.Exists) ?? (Environment.GetEnvironmentVariable("CI") is { Length: > 0 } ? throw new FileNotFoundException("CI has no pgbouncer: .ci/run installs it.") : null);
+        Places.FirstOrDefault(File.Exists) ?? (Environment.GetEnvironmentVariable("CI") is { Length: > 0 }
+            ? throw new FileNotFoundException("CI has no pgbouncer: .ci/run installs it.") : null);
 
     /// <summary>Makes one, starts it and waits until it answers.</summary>
     public static async Task<PgBouncer> StartAsync(string program, string database)
@@ -101,7 +109,7 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
     {
         if (_process is { HasExited: false } process)
         {
-            ServiceProcess.Send(process.Id, signal);
+            Signals.Send(process.Id, signal);
         }
     }
 

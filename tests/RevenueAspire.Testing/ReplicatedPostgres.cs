@@ -77,7 +77,8 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         var received = new Dictionary<int, long>();
         foreach (var standby in standbys)
         {
-            // A standby that was paused still reads what had arrived; its receiver ends after that. Else a standby that was counted too early could end up ahead of the new primary, which it cannot follow.
+            // A standby that was paused still reads what had arrived; its receiver ends after that. Else a standby that was counted too early could
+            // end up ahead of the new primary, which it cannot follow.
             await Eventually.EqualsAsync<object?>(0L, () => ScalarAsync(standby, "select count(*) from pg_stat_wal_receiver"));
 
             // What has arrived on one of the two is all that was ever confirmed.
@@ -100,7 +101,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         await using var rows = await senders.ExecuteReaderAsync();
         while (await rows.ReadAsync())
         {
-            Stop(rows.GetInt32(0), ServiceProcess.Send);
+            Stop(rows.GetInt32(0), Signals.Send);
         }
 
         foreach (var standby in Enumerable.Range(0, Names.Length).Where(node => node != _primary && IsRunning(node)))

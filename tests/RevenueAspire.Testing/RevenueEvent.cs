@@ -6,7 +6,10 @@ namespace RevenueAspire.Testing;
 public sealed record RevenueEvent(string UserId, string Name, long Value)
 {
     // Users that a URL, a JSON string or a database could stumble over.
-    private static readonly string[] OddUsers = ["a/b", "a%2Fb", "O'Neill", "\"quoted\"", "tab\tand\nnewline", "😀", "ä ö ü", "NULL", "back\\slash", "?x=1&y=2#z", new string('x', 256), "+", "user 1"];
+    private static readonly string[] OddUsers =
+    [
+        "a/b", "a%2Fb", "O'Neill", "\"quoted\"", "tab\tand\nnewline", "😀", "ä ö ü", "NULL", "back\\slash", "?x=1&y=2#z", new string('x', 256), "+", "user 1",
+    ];
 
     /// <summary>A random event of one of <paramref name="users"/> users, some of them odd; a few values at the ends of 64 bits.</summary>
     public static RevenueEvent Next(Random random, int users)
@@ -22,6 +25,10 @@ public sealed record RevenueEvent(string UserId, string Name, long Value)
         };
         return new RevenueEvent(userId, random.Next(3) == 0 ? "subtract_revenue" : "add_revenue", value);
     }
+
+    /// <summary>A random event as a load has it: users user0, user1 and so on, values from 0 to 999.</summary>
+    public static RevenueEvent Plain(Random random, int users) =>
+        new($"user{random.Next(users).ToString(null, null)}", random.Next(10) < 4 ? "subtract_revenue" : "add_revenue", random.Next(1000));
 
     public string ToJson() => $$"""{"userId":{{JsonSerializer.Serialize(UserId)}},"name":"{{Name}}","value":{{Value.ToString(null, null)}}}""";
 

@@ -35,7 +35,8 @@ public sealed class RunningAppHost : IAsyncDisposable
         Start(data, FreePort.Next(), FreePort.Next(), environment, arguments);
 
     /// <inheritdoc cref="Start(string, IReadOnlyDictionary{string, string?}?, string[])"/>
-    public static RunningAppHost Start(string data, int apiPort, int clientPort, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments)
+    public static RunningAppHost Start(string data, int apiPort, int clientPort, IReadOnlyDictionary<string, string?>? environment = null,
+        params string[] arguments)
     {
         // The dashboard's ports are left to Aspire, so that several can run at once.
         var all = new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = "Development", ["ASPNETCORE_ENVIRONMENT"] = "Development" };
@@ -84,7 +85,8 @@ public sealed class RunningAppHost : IAsyncDisposable
     public Task GenerateEventsAsync() => Eventually.EqualsAsync(HttpStatusCode.OK, async () =>
     {
         using var answer = await _http.PostAsync(new Uri($"http://localhost:{ClientPort}/generateEvents"), null);
-        return answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Conflict ? answer.StatusCode : throw new InvalidOperationException($"generateEvents answered {answer.StatusCode}.");
+        return answer.StatusCode is HttpStatusCode.OK or HttpStatusCode.Conflict ? answer.StatusCode
+            : throw new InvalidOperationException($"generateEvents answered {answer.StatusCode}.");
     });
 
     /// <summary>Ctrl+C; returns the exit code when the process has ended.</summary>

@@ -14,7 +14,10 @@ public static class Seed
     /// <summary>For assertion messages: <c>replay with TEST_SEED=123</c>.</summary>
     public static string Hint => $"replay with {Variable}={Value}";
 
-    /// <summary>Random numbers that depend on the seed and on <paramref name="test"/> alone, so that a test replays whichever tests run beside it. Not thread-safe, as any Random.</summary>
+    /// <summary>
+    /// Random numbers that depend on the seed and on <paramref name="test"/> alone, so that a test replays whichever tests run beside it. Not
+    /// thread-safe, as any Random.
+    /// </summary>
     public static Random Random(string test)
     {
         // String hash codes differ in each process.
@@ -24,7 +27,8 @@ public static class Seed
 
     private static int Choose()
     {
-        var seed = int.TryParse(Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out var given) ? given : System.Random.Shared.Next();
+        var seed = int.TryParse(Environment.GetEnvironmentVariable(Variable), CultureInfo.InvariantCulture, out var given) ? given
+            : System.Random.Shared.Next();
         Console.WriteLine($"{Variable}={seed}");
         return seed;
     }

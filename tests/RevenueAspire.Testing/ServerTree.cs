@@ -25,7 +25,7 @@ public static class ServerTree
         {
             try
             {
-                ServiceProcess.Send(id, signal);
+                Signals.Send(id, signal);
             }
             catch (IOException)
             {
@@ -34,7 +34,8 @@ public static class ServerTree
         }
     }
 
-    private static List<int> Children(int parentId)
+    /// <summary>Ids of the processes that a process has started.</summary>
+    public static List<int> Children(int parentId)
     {
         var children = new List<int>();
         foreach (var directory in Directory.EnumerateDirectories("/proc"))

@@ -1,14 +1,14 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using System.Text;
 
 namespace RevenueAspire.Testing;
 
 /// <summary>One of the built executables as a process of its own, with its output. Killed when disposed. Thread-safe.</summary>
-public sealed partial class ServiceProcess : IAsyncDisposable
+public sealed class ServiceProcess : IAsyncDisposable
 {
     // What the shell or the test run may have set would decide about ports, environments and databases of the services under test.
-    private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__", "OTEL_", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
+    private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__",
+        "OTEL_", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
 
     private readonly Process _process;
     private readonly List<string> _lines = [];
@@ -61,7 +61,10 @@ public sealed partial class ServiceProcess : IAsyncDisposable
 
     private List<string> ErrorLines { get; } = [];
 
-    /// <summary>Starts <c>dotnet PROJECT.dll ARGUMENTS</c> of a project below src, from a folder that is not the project's (or <paramref name="workingDirectory"/>).</summary>
+    /// <summary>
+    /// Starts <c>dotnet PROJECT.dll ARGUMENTS</c> of a project below src, from a folder that is not the project's (or
+    /// <paramref name="workingDirectory"/>).
+    /// </summary>
     /// <param name="project">Project name (<c>RevenueAspire.Api</c>), or the full path of a dll.</param>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="environment">Set on top of the inherited environment, from which settings of the services are removed; a null value removes.</param>
@@ -70,7 +73,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <param name="redirections">Redirections of a shell that starts it, as <c>&lt;&amp;- &gt;/dev/full</c>; none by default.</param>
     /// <param name="ignoresHangup">Whether it starts with SIGHUP ignored, as with <c>nohup</c>.</param>
     public static ServiceProcess Start(
-        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, byte[]? input = null, string? redirections = null, bool ignoresHangup = false)
+        string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null,
+            byte[]? input = null, string? redirections = null, bool ignoresHangup = false)
     {
         var dll = project.EndsWith(".dll", StringComparison.Ordinal) ? project : Repository.Executable(project);
         if (!File.Exists(dll))
@@ -103,7 +107,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             StandardOutputEncoding = Encoding.UTF8,
             StandardErrorEncoding = Encoding.UTF8,
         };
-        foreach (var name in start.Environment.Keys.Where(name => NotInherited.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))).ToArray())
+        foreach (var name in start.Environment.Keys.Where(name => NotInherited.Any(prefix => name.StartsWith(prefix, StringComparison.OrdinalIgnoreCase)))
+            .ToArray())
         {
             start.Environment.Remove(name);
         }
@@ -117,7 +122,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     }
 
     /// <summary>Runs to the end and returns the finished process; its exit code is <see cref="ExitCode"/>.</summary>
-    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null, TimeSpan? limit = null, byte[]? input = null, string? redirections = null)
+    public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null,
+        string? workingDirectory = null, TimeSpan? limit = null, byte[]? input = null, string? redirections = null)
     {
         var process = Start(project, arguments, environment, workingDirectory, input, redirections);
         try
@@ -148,7 +154,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
     /// <summary>The exit code of a process that has ended; 128 plus the signal's number after a signal.</summary>
     public int ExitCode => _process.ExitCode;
 
-    /// <summary>Waits for a line (of either stream) that contains <paramref name="text"/>, and returns it. Fails early when the process ends without it.</summary>
+    /// <summary>Waits for a line (of either stream) that contains <paramref name="text"/>, and returns it. Fails early when the process ends without
+    /// it.</summary>
     public Task<string> WaitForLineAsync(string text, TimeSpan? limit = null) =>
         WaitAsync(
             () =>
@@ -214,35 +221,19 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             return;
         }
 
-        if (!OperatingSystem.IsWindows())
-        {
-            if (Kill(Id, Number(signal)) != 0 && !_process.HasExited)
-            {
-                throw new IOException($"{signal} could not be sent to {_name}: {Marshal.GetLastPInvokeErrorMessage()}");
-            }
-        }
-        else if (signal is Signal.Terminate or Signal.Kill or Signal.Interrupt)
+        if (OperatingSystem.IsWindows() && signal is (Signal.Terminate or Signal.Kill or Signal.Interrupt))
         {
             _process.Kill();
-        }
-        else
-        {
-            throw new PlatformNotSupportedException($"Windows has no {signal}.");
-        }
-    }
-
-    /// <summary>Sends a signal to a process that this class did not start: a server's child, for example.</summary>
-    /// <exception cref="IOException">There is no such process, or it is not for us.</exception>
-    public static void Send(int processId, Signal signal)
-    {
-        if (OperatingSystem.IsWindows())
-        {
-            throw new PlatformNotSupportedException($"Windows has no {signal}.");
+            return;
         }
 
-        if (Kill(processId, Number(signal)) != 0)
+        try
         {
-            throw new IOException($"{signal} could not be sent to process {processId}: {Marshal.GetLastPInvokeErrorMessage()}");
+            Signals.Send(Id, signal);
+        }
+        catch (IOException) when (_process.HasExited)
+        {
+            // It ended meanwhile.
         }
     }
 
@@ -271,7 +262,8 @@ public sealed partial class ServiceProcess : IAsyncDisposable
                 async () =>
                 {
                     var ended = _process.HasExited && _output.IsCompleted;
-                    return await question() ?? (ended ? throw new InvalidOperationException($"{_name} ended with code {_process.ExitCode} before {what}. Its output:\n{Output}") : null);
+                    return await question() ?? (ended
+                        ? throw new InvalidOperationException($"{_name} ended with code {_process.ExitCode} before {what}. Its output:\n{Output}") : null);
                 },
                 limit,
                 what);
@@ -301,18 +293,4 @@ public sealed partial class ServiceProcess : IAsyncDisposable
             return [.. lines];
         }
     }
-
-    private static int Number(Signal signal) => signal switch
-    {
-        Signal.Hangup => 1,
-        Signal.Interrupt => 2,
-        Signal.Kill => 9,
-        Signal.Terminate => 15,
-        Signal.Stop => OperatingSystem.IsMacOS() ? 17 : 19,
-        Signal.Continue => OperatingSystem.IsMacOS() ? 19 : 18,
-        _ => throw new ArgumentOutOfRangeException(nameof(signal)),
-    };
-
-    [LibraryImport("libc", EntryPoint = "kill", SetLastError = true)]
-    private static partial int Kill(int processId, int signal);
 }

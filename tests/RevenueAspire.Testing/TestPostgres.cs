@@ -4,13 +4,17 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>One Postgres server a test process, a database a test. Uses the server in <c>TEST_POSTGRES</c> (a connection string) when set, else starts a local one, which ends with the test process.</summary>
+/// <summary>
+/// One Postgres server a test process, a database a test. Uses the server in <c>TEST_POSTGRES</c> (a connection string) when set, else starts a local
+/// one, which ends with the test process.
+/// </summary>
 public static class TestPostgres
 {
     private const string DirectoryPrefix = "revenueaspire-test-postgres-";
     private static readonly Lazy<Task<string>> Server = new(StartAsync);
 
-    /// <summary>A folder where a local server may keep its data: Postgres' own user must be able to enter it, and root's temporary folder may be closed.</summary>
+    /// <summary>A folder where a local server may keep its data: Postgres' own user must be able to enter it, and root's temporary folder may be
+    /// closed.</summary>
     public static string DataRoot { get; } = OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess ? "/var/tmp" : Path.GetTempPath();
 
     /// <summary>Creates an empty UTF-8 database and returns its connection string.</summary>

@@ -1,4 +1,6 @@
+using System.Globalization;
 using System.Numerics;
+using Npgsql;
 
 namespace RevenueAspire.Testing;
 
@@ -9,7 +11,8 @@ public sealed class Totals
 
     public IReadOnlyDictionary<string, BigInteger> Users => _revenue;
 
-    public void Add(RevenueEvent e, int times = 1) => _revenue[e.UserId] = _revenue.GetValueOrDefault(e.UserId) + (e.Name == "add_revenue" ? e.Value : -(BigInteger)e.Value) * times;
+    public void Add(RevenueEvent e, int times = 1) =>
+        _revenue[e.UserId] = _revenue.GetValueOrDefault(e.UserId) + (e.Name == "add_revenue" ? e.Value : -(BigInteger)e.Value) * times;
 
     public void Add(Totals other, int times = 1)
     {
@@ -19,8 +22,22 @@ public sealed class Totals
         }
     }
 
-    /// <summary>Sets a user to what the ledger has.</summary>
+    /// <summary>Sets a user's revenue.</summary>
     public void Set(string userId, BigInteger revenue) => _revenue.Add(userId, revenue);
+
+    /// <summary>Reads users_revenue.</summary>
+    public static async Task<Totals> ReadAsync(NpgsqlConnection connection)
+    {
+        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue", connection);
+        await using var rows = await command.ExecuteReaderAsync();
+        var totals = new Totals();
+        while (await rows.ReadAsync())
+        {
+            totals.Set(rows.GetString(0), BigInteger.Parse(rows.GetString(1), CultureInfo.InvariantCulture));
+        }
+
+        return totals;
+    }
 
     /// <summary>Empty when both are equal, else the first users that differ.</summary>
     public string DifferenceTo(Totals actual)
@@ -32,5 +49,6 @@ public sealed class Totals
         return differing.Length == 0 ? "" : $"{differing.Length} users differ: {string.Join("; ", shown)}";
     }
 
-    private static string Text(Dictionary<string, BigInteger> revenue, string user) => revenue.TryGetValue(user, out var value) ? value.ToString(null, null) : "no row";
+    private static string Text(Dictionary<string, BigInteger> revenue, string user) =>
+        revenue.TryGetValue(user, out var value) ? value.ToString(null, null) : "no row";
 }

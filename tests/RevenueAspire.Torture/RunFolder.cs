@@ -16,10 +16,12 @@ internal static class RunFolder
     /// <param name="runAsync">Does it, in the folder, and tells violations. Ends what it started, whatever happens.</param>
     /// <param name="cancellationToken">Stops: then nothing is known, and nothing is kept.</param>
     /// <returns>0 when no promise was broken, else 1.</returns>
-    public static async Task<int> UseAsync(string kind, int seed, string replay, bool keep, Func<string, Violations, Task> runAsync, CancellationToken cancellationToken)
+    public static async Task<int> UseAsync(string kind, int seed, string replay, bool keep, Func<string, Violations, Task> runAsync,
+        CancellationToken cancellationToken)
     {
         Console.WriteLine($"seed {seed}");
-        var folder = Directory.CreateDirectory(Path.Combine(TestPostgres.DataRoot, FormattableString.Invariant($"revenueaspire-{kind}-{seed}-{Environment.ProcessId}"))).FullName;
+        var folder = Directory.CreateDirectory(
+            Path.Combine(TestPostgres.DataRoot, FormattableString.Invariant($"revenueaspire-{kind}-{seed}-{Environment.ProcessId}"))).FullName;
         var started = Stopwatch.GetTimestamp();
         var violations = new Violations(message =>
         {
@@ -32,12 +34,13 @@ internal static class RunFolder
         var failed = true;
         try
         {
+            cancellationToken.ThrowIfCancellationRequested();
             await runAsync(folder, violations);
             failed = violations.Any;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-            await Console.Error.WriteLineAsync("Stopped before the end: nothing was checked.");
+            Console.WriteLine("Stopped before the end: nothing was checked.");
             Remove(folder);
             return 1;
         }

@@ -42,7 +42,8 @@ internal sealed class TortureRun : IDisposable
         RunFolder.UseAsync("torture", settings.Seed, settings.Replay, settings.Keep, async (folder, violations) =>
         {
             await using var replicas = FaultKinds.NeedStandbys(settings.Kinds) ? await ReplicatedPostgres.StartAsync() : null;
-            await using var stage = await TortureStage.StartAsync(folder, settings.Engine, replicas, settings.Kinds.Contains(FaultKinds.Pooler) ? PgBouncer.Find() : null, settings.Retains, new Random(settings.Seed), violations);
+            await using var stage = await TortureStage.StartAsync(folder, settings.Engine, replicas,
+                settings.Kinds.Contains(FaultKinds.Pooler) ? PgBouncer.Find() : null, settings.Retains, new Random(settings.Seed), violations);
             using var run = new TortureRun(settings, stage);
 
             // Who is waiting for a fault or an answer need not come to an end: the stage ends the processes.
@@ -119,12 +120,14 @@ internal sealed class TortureRun : IDisposable
             foreach (var ((fault, _), detail) in drawn.Zip(told))
             {
                 _faults.Add(fault.Kind, recovery);
-                Say($"{fault.Kind,-8} {fault.Name}{(detail.Length > 0 ? ": " + detail : "")}; {(recovery is { } time ? string.Create(CultureInfo.InvariantCulture, $"recovered in {time.TotalSeconds:0.0} s") : "no recovery")}");
+                Say($"{fault.Kind,-8} {fault.Name}{(detail.Length > 0 ? ": " + detail : "")}; "
+                    + $"{(recovery is { } time ? string.Create(CultureInfo.InvariantCulture, $"recovered in {time.TotalSeconds:0.0} s") : "no recovery")}");
             }
 
             if (recovery is null)
             {
-                _stage.Violations.Add(ViolationKind.Other, $"no recovery within {RecoveryLimit.TotalSeconds} s of {string.Join(" and ", drawn.Select(one => one.Fault.Name))}");
+                _stage.Violations.Add(ViolationKind.Other,
+                    $"no recovery within {RecoveryLimit.TotalSeconds} s of {string.Join(" and ", drawn.Select(one => one.Fault.Name))}");
                 await _stage.HealAsync();
             }
 
@@ -140,7 +143,8 @@ internal sealed class TortureRun : IDisposable
         {
             try
             {
-                records.AddRange(_keeper?.Finish() ?? (_settings.Engine == LogEngine.Files ? LogFiles.Read(_stage.Log) : await LogTables.ReadAsync(_stage.Postgres)));
+                records.AddRange(_keeper?.Finish() ?? (_settings.Engine == LogEngine.Files ? LogFiles.Read(_stage.Log)
+                    : await LogTables.ReadAsync(_stage.Postgres)));
                 PromiseCheck.Run(records, _sent, _stage.Violations);
                 var log = new Totals();
                 records.ForEach(record => log.Add(record.Event));
@@ -161,8 +165,18 @@ internal sealed class TortureRun : IDisposable
             Say(copies > 0 ? "checked copies of the log with a damaged byte and without a segment" : "the log is too short to damage a copy of it");
         }
 
-        ClosingTable.Write(_settings, _sent, records.Count, files.Count, _faults, _stage.Violations, _stage.Postgres.Deadlocks);
+        ResultTable.Write(Results(records.Count, files.Count), _stage.Violations);
     }
+
+    private IEnumerable<(string Name, string Value)> Results(int records, int files) =>
+    [
+        ("Seed", _settings.Seed.ToString(CultureInfo.InvariantCulture)),
+        ("Events acknowledged",
+            ResultTable.Number(_sent.All.Where(request => request.State == RequestState.Acknowledged).Sum(request => request.Events.Count))),
+        ("Records in the log", ResultTable.Number(records)),
+        ("Files counted", ResultTable.Number(files)),
+        .. _faults.Summarize(),
+    ];
 
     /// <summary>The product's own check. What retention has removed cannot be compared, which it must say.</summary>
     private async Task VerifyAsync()

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace RevenueAspire.Torture;
 
 /// <summary>Where the log is.</summary>
@@ -30,6 +32,9 @@ internal sealed record TortureSettings(TimeSpan Duration, int Seed, IReadOnlyLis
     public bool Retains => Engine == LogEngine.Files && (Retention ?? new Random(Seed ^ 0x4e7a).Next(2) == 0);
 
     /// <summary>The command that repeats the run.</summary>
-    public string Replay => FormattableString.Invariant(
-        $"dotnet run -c Release --project tests/RevenueAspire.Torture -- --minutes {Duration.TotalMinutes:0.###} --seed {Seed} --faults {(Kinds.Count == 0 ? "none" : string.Join(',', Kinds))}{(Engine == LogEngine.Files ? $" --retention {(Retains ? "on" : "off")}" : " --engine postgres")}");
+    public string Replay => string.Create(
+        CultureInfo.InvariantCulture,
+        $"dotnet run -c Release --project tests/RevenueAspire.Torture -- --minutes {Duration.TotalMinutes:0.###} --seed {Seed} "
+        + $"--faults {(Kinds.Count == 0 ? "none" : string.Join(',', Kinds))} "
+        + $"{(Engine == LogEngine.Files ? $"--retention {(Retains ? "on" : "off")}" : "--engine postgres")}");
 }

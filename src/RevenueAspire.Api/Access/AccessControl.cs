@@ -4,8 +4,9 @@ using RevenueAspire.Api.Configuration;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>Decides who may send and who may read. Thread-safe; follows reloads of the configuration.</summary>
-/// <remarks>A reload with unusable settings keeps the secrets that were in force: a slip of the pen in a rotation must neither lock everybody out nor let everybody in.</remarks>
+/// <summary>Decides which secrets grant sending and reading. Thread-safe; follows reloads of the configuration.</summary>
+/// <remarks>A reload with unusable settings keeps the secrets in force: an error in a rotation must neither lock every client out nor let every client
+/// in.</remarks>
 internal sealed partial class AccessControl : IDisposable
 {
     private readonly ILogger<AccessControl> _logger;
@@ -29,7 +30,7 @@ internal sealed partial class AccessControl : IDisposable
         _reloads = ChangeToken.OnChange(configuration.GetReloadToken, () => Reload(IngestOptions.Read(configuration, environment)));
         foreach (var file in (configuration as IConfigurationBuilder)?.Sources.OfType<FileConfigurationSource>() ?? [])
         {
-            // Its reload then ends with the exception, and nobody is told to read the settings, of which this file's are missing now.
+            // The reload then ends with the exception, and no reload is signalled: the settings of this file are missing now.
             file.OnLoadException = failure => LogFileRefused(file.Path, failure.Exception.GetBaseException().Message);
         }
     }
@@ -54,7 +55,7 @@ internal sealed partial class AccessControl : IDisposable
 
         if (options.ReadSecrets.Count == 0 && !_reads.IsEmpty)
         {
-            // The file that held them may be away for a moment, or for good by mistake.
+            // The file that held them may be missing for a moment, or deleted by accident.
             LogReloadRefused($"{IngestOptions.Section}:{nameof(IngestOptions.ReadSecrets)} is gone: reads are opened to everybody only by a restart.");
             return;
         }
@@ -62,4 +63,10 @@ internal sealed partial class AccessControl : IDisposable
         _ingest = new SecretSet(options.Secrets);
         _reads = new SecretSet(options.ReadSecrets);
     }
+
+    [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are not used, the former secrets stay in force: {Errors}")]
+    private partial void LogReloadRefused(string errors);
+
+    [LoggerMessage(EventIds.SettingsFileRefused, LogLevel.Error, "The changed settings file {File} cannot be read, the former secrets stay in force: {Reason}")]
+    private partial void LogFileRefused(string? file, string reason);
 }

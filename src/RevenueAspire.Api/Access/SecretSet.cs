@@ -6,13 +6,14 @@ using Microsoft.Extensions.Primitives;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>Secrets of which each opens. Immutable and thread-safe.</summary>
+/// <summary>A set of secrets; any one grants access. Immutable and thread-safe.</summary>
 internal sealed class SecretSet
 {
     /// <summary>Characters of a secret, at most.</summary>
     public const int MaxLength = 256;
 
-    /// <summary>Each secret in a block of <see cref="MaxLength"/> bytes, filled up with zeros: comparing whole blocks takes the same time for every secret, also for one of another length.</summary>
+    /// <summary>Each secret in a block of <see cref="MaxLength"/> bytes, padded with zeros: comparing whole blocks takes the same time for every secret,
+    /// also for one of another length.</summary>
     private readonly byte[][] _blocks;
 
     /// <param name="secrets">Each <see cref="IsUsable"/>.</param>
@@ -25,10 +26,10 @@ internal sealed class SecretSet
     public static bool IsUsable(string secret) =>
         secret.Length is > 0 and <= MaxLength && secret.All(character => character is >= ' ' and <= '~') && secret[0] != ' ' && secret[^1] != ' ';
 
-    /// <summary>True when the header is given once and equals one of the secrets. The time taken tells nothing about them.</summary>
+    /// <summary>True when the header is given once and equals one of the secrets. The time taken reveals nothing about them.</summary>
     public bool Matches(StringValues header)
     {
-        // A zero would look like the filling of a block.
+        // A zero would compare equal to the padding of a block.
         if (header.Count != 1 || header[0] is not { Length: > 0 and <= MaxLength } given || given.Contains('\0'))
         {
             return false;
@@ -50,7 +51,8 @@ internal sealed class SecretSet
         return matches;
     }
 
-    /// <summary>Looks at every byte, eight at a time, whatever it finds: the framework's own comparison takes one at a time, which showed on the hot path.</summary>
+    /// <summary>Compares all bytes, eight at a time, so that the time says nothing about the secret. CryptographicOperations.FixedTimeEquals compares one at a
+    /// time, which showed on the hot path, and returns at once where the lengths differ.</summary>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool AreEqual(ReadOnlySpan<byte> block, ReadOnlySpan<byte> secret)
     {

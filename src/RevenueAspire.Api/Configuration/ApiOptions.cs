@@ -37,7 +37,8 @@ internal sealed class ApiOptions : IValidatableObject
         if (BatchMemoryBytes < Ingest.BatchMemory.Largest(MaxBatchBytes))
         {
             yield return new ValidationResult(
-                $"must be at least {Ingest.BatchMemory.Largest(MaxBatchBytes)}, or a batch of MaxBatchBytes ({MaxBatchBytes}) could never be taken.", [nameof(BatchMemoryBytes)]);
+                $"must be at least {Ingest.BatchMemory.Largest(MaxBatchBytes)}, or a batch of MaxBatchBytes ({MaxBatchBytes}) could never be taken.",
+                [nameof(BatchMemoryBytes)]);
         }
     }
 }

@@ -2,7 +2,7 @@ using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Configuration;
 
-/// <summary>Who may send and who may read (section <c>Ingest</c>). Read again whenever the configuration reloads.</summary>
+/// <summary>The secrets (section <c>Ingest</c>). Read again whenever the configuration reloads.</summary>
 internal sealed class IngestOptions
 {
     public const string Section = "Ingest";
@@ -16,14 +16,15 @@ internal sealed class IngestOptions
     /// <summary>Any of these may read; empty: reads are open.</summary>
     public IReadOnlyList<string> ReadSecrets { get; set; } = [];
 
-    /// <summary>Reads the section: a list (<c>Ingest:Secrets:0</c>) and a single value (<c>Ingest:Secrets=...</c>) are both accepted, and count together.</summary>
+    /// <summary>Reads the section: a list (<c>Ingest:Secrets:0</c>) and a single value (<c>Ingest:Secrets=...</c>) are both accepted, and count
+    /// together.</summary>
     public static IngestOptions Read(IConfiguration configuration, IHostEnvironment environment)
     {
         var section = configuration.GetSection(Section);
         var options = new IngestOptions { Secrets = ReadList(section, nameof(Secrets)), ReadSecrets = ReadList(section, nameof(ReadSecrets)) };
         if (section[nameof(ReadSecrets)] is "")
         {
-            // Present but empty is a slip (a variable that was not filled in) and not the wish to open the reads: it is an entry that no header can carry.
+            // Present but empty is an error (a variable that was not filled in), and no wish to open the reads: it becomes an entry that no header can carry.
             options.ReadSecrets = ["", .. options.ReadSecrets];
         }
 
@@ -40,7 +41,8 @@ internal sealed class IngestOptions
     {
         if (Secrets.Count == 0)
         {
-            yield return $"{Section}:{nameof(Secrets)} is not set: clients need a secret to send events. Set it, for example as {Section}__{nameof(Secrets)}=... in the environment "
+            yield return $"{Section}:{nameof(Secrets)} is not set: clients need a secret to send events. Set it, for example as "
+                + $"{Section}__{nameof(Secrets)}=... in the environment "
                 + "(only with ASPNETCORE_ENVIRONMENT=Development the default \"secret\" holds).";
         }
 
@@ -53,7 +55,8 @@ internal sealed class IngestOptions
     private static IEnumerable<string> FindErrors(string name, IReadOnlyList<string> secrets) =>
         from secret in secrets
         where !SecretSet.IsUsable(secret)
-        select $"{Section}:{name} has an entry that no header can carry: a secret is 1 to {SecretSet.MaxLength} ASCII characters, without control characters and without spaces at its ends.";
+        select $"{Section}:{name} has an entry that no header can carry: a secret is 1 to {SecretSet.MaxLength} ASCII characters, without control characters "
+            + "and without spaces at its ends.";
 
     private static string[] ReadList(IConfigurationSection section, string name)
     {

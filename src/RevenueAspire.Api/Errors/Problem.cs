@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.WebUtilities;
 using RevenueAspire.Api.Ingest;
 
 namespace RevenueAspire.Api.Errors;
@@ -9,8 +10,12 @@ namespace RevenueAspire.Api.Errors;
 /// <param name="Field">The field, parameter or header at fault, or absent.</param>
 /// <param name="RejectedCount">For a batch without a single event: lines that are no events.</param>
 /// <param name="Rejected">For a batch without a single event: the first of those lines, as many as were asked for.</param>
-internal sealed record Problem(int Status, string Title, string Detail, string? Field = null, int? RejectedCount = null, IReadOnlyList<RejectedLine>? Rejected = null)
+internal sealed record Problem(
+    int Status, string Title, string Detail, string? Field = null, int? RejectedCount = null, IReadOnlyList<RejectedLine>? Rejected = null)
 {
+    /// <summary>A problem whose title is the name of its status code.</summary>
+    public static Problem Of(int status, string detail, string? field = null) => new(status, ReasonPhrases.GetReasonPhrase(status), detail, field);
+
     /// <summary>RFC 9457: title and status code say it all.</summary>
     public string Type { get; } = "about:blank";
 }

@@ -10,7 +10,8 @@ namespace RevenueAspire.Api.Health;
 
 /// <summary>Degraded while the ledger cannot be read, or a commit waits for a standby.
 /// Unhealthy when the ledger is wrong, or its tables cannot keep it right.</summary>
-/// <remarks>Settings of the server that matter at a power cut only are data and a warning: their operator chose them, and a status that never changes hides one that does.</remarks>
+/// <remarks>Settings of the server that matter at a power cut only are data and a warning: their operator chose them, and a status that never changes hides
+/// one that does.</remarks>
 internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOptions> options) : IHealthCheck
 {
     /// <summary>Shorter than a prober's patience.</summary>
@@ -28,8 +29,8 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
     {
         try
         {
-            var look = await guard.CheckAsync(cancellationToken).WaitAsync(Limit, cancellationToken);
-            return look is null ? HealthCheckResult.Degraded("the tables of the ledger are not there yet" + Accepted) : Describe(look);
+            var inspection = await guard.CheckAsync(cancellationToken).WaitAsync(Limit, cancellationToken);
+            return inspection is null ? HealthCheckResult.Degraded("the tables of the ledger are not there yet" + Accepted) : Describe(inspection);
         }
         catch (LedgerException refusal)
         {
@@ -46,9 +47,9 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
         }
     }
 
-    private HealthCheckResult Describe(LedgerLook look)
+    private HealthCheckResult Describe(LedgerInspection inspection)
     {
-        var (state, source, durability) = look;
+        var (state, source, durability) = inspection;
         var data = new Dictionary<string, object>
         {
             ["appliedThrough"] = source?.AppliedThrough ?? 0,

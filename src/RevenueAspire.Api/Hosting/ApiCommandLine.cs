@@ -29,7 +29,7 @@ internal static class ApiCommandLine
 
     /// <summary>Answers help and wrong usage.</summary>
     /// <returns>The exit code, or null when the API is to start.</returns>
-    public static int? Answer(ReadOnlySpan<string> arguments, TextWriter output, TextWriter error)
+    public static int? TryExit(ReadOnlySpan<string> arguments, TextWriter output, TextWriter error)
     {
         if (arguments.ContainsAny(["--help", "-h", "-?", "/?"]))
         {

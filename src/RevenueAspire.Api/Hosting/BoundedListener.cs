@@ -9,7 +9,8 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 namespace RevenueAspire.Api.Hosting;
 
 /// <summary>A listening socket that closes new connections at once while descriptors are short, instead of taking the last ones from the log.</summary>
-/// <remarks>Kestrel's own listener has no bound, and repeats a failed accept without a pause: a process without descriptors keeps a full core busy until a connection ends.</remarks>
+/// <remarks>Kestrel's own listener has no bound, and repeats a failed accept without a pause: a process without descriptors keeps a full core busy until a
+/// connection ends.</remarks>
 internal sealed class BoundedListener : IConnectionListener
 {
     /// <summary>Connections that are refused without a pause; a client that connects again at once must not keep a core busy.</summary>
@@ -54,7 +55,7 @@ internal sealed class BoundedListener : IConnectionListener
             try
             {
                 var socket = await _socket.AcceptAsync(cancellationToken);
-                if (_connections.TryEnter(socket))
+                if (_connections.TryAdd(socket))
                 {
                     return Open(socket);
                 }
@@ -110,12 +111,13 @@ internal sealed class BoundedListener : IConnectionListener
         catch
         {
             socket.Dispose();
-            _connections.Leave();
+            _connections.Remove();
             throw;
         }
     }
 
-    /// <summary>The constructor that Kestrel's own listener uses. The public one would leave out the pool of pinned memory, and each request would allocate more.</summary>
+    /// <summary>The constructor that Kestrel's own listener uses; ASP.NET Core 10 has no public way to it. The public constructor leaves out the pool of pinned
+    /// memory, and each request would allocate more.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
     private static extern SocketConnectionFactoryOptions CreateOptions(SocketTransportOptions options);
 
@@ -153,7 +155,7 @@ internal sealed class BoundedListener : IConnectionListener
             {
                 if (Interlocked.Exchange(ref _closed, 1) == 0)
                 {
-                    connections.Leave();
+                    connections.Remove();
                 }
             }
         }

@@ -7,7 +7,8 @@ using Microsoft.Extensions.Options;
 namespace RevenueAspire.Api.Hosting;
 
 /// <summary>Kestrel's sockets, with a listener that leaves descriptors for the log (<see cref="BoundedListener"/>).</summary>
-internal sealed class BoundedSockets(IOptions<SocketTransportOptions> options, ILoggerFactory loggers) : IConnectionListenerFactory, IConnectionListenerFactorySelector
+internal sealed class BoundedSockets(IOptions<SocketTransportOptions> options, ILoggerFactory loggers)
+    : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {
     private readonly OpenConnections _connections = new(loggers.CreateLogger<BoundedListener>());
 

@@ -13,12 +13,13 @@ internal static partial class DescriptorLimit
     private const int Minimum = 340;
 
     /// <summary>Call it first: with fewer descriptors the start fails at any point, with errors that do not name the cause.</summary>
-    /// <exception cref="StartupException">The limit is too low for the API to take a single connection.</exception>
+    /// <exception cref="UserErrorException">The limit is too low for the API to take a single connection.</exception>
     public static void Require()
     {
         if (Read() is < Minimum and var limit)
         {
-            throw new StartupException($"This process may have {limit} files and sockets open (ulimit -n), and the API needs {Minimum} and two more per connection. Raise that limit.");
+            throw new UserErrorException($"This process may have {limit} files and sockets open (ulimit -n), and the API needs {Minimum} and two more per "
+                + "connection. Raise that limit.");
         }
     }
 

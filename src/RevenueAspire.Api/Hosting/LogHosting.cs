@@ -15,7 +15,6 @@ internal static class LogHosting
     public static WebApplicationBuilder AddEventLog(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<AccessControl>();
         // The container disposes the writer after the server has drained: queued events are written and acknowledged first.
         if (LogEngines.Read(builder.Configuration) == LogEngine.Postgres)
         {
@@ -24,7 +23,8 @@ internal static class LogHosting
         else
         {
             builder.Services.AddSingleton(services => FileLogStore.Open(
-                services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<TimeProvider>(), services.GetRequiredService<ILoggerFactory>()));
+                services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<TimeProvider>(),
+                services.GetRequiredService<ILoggerFactory>()));
             builder.Services.AddSingleton(services => services.GetRequiredService<FileLogStore>().StartWriter());
         }
 
@@ -34,14 +34,15 @@ internal static class LogHosting
 
     private static EventLogWriter StartInPostgres(IServiceProvider services)
     {
-        var setting = $"ConnectionStrings:{Extensions.DatabaseName}";
+        var setting = $"ConnectionStrings:{DatabaseExtensions.DatabaseName}";
         return string.IsNullOrWhiteSpace(services.GetRequiredService<IConfiguration>()[setting])
             ? throw new EventLogException($"{setting} is not set: with EventLog:Engine=Postgres the log is kept in that database.")
             : PostgresLogStore.StartWriter(
-                services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<IOptions<EventLogOptions>>().Value, services.GetRequiredService<ILoggerFactory>());
+                services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<IOptions<EventLogOptions>>().Value,
+                services.GetRequiredService<ILoggerFactory>());
     }
 
-    /// <summary>Checks every setting, and then opens the log: a slip in the settings leaves no trace on disk.</summary>
+    /// <summary>Checks every setting, and then opens the log: a wrong setting leaves no trace on disk.</summary>
     /// <exception cref="OptionsValidationException">A setting is wrong.</exception>
     /// <exception cref="EventLogException">The log cannot be opened.</exception>
     public static WebApplication OpenEventLog(this WebApplication app)

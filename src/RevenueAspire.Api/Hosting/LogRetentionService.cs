@@ -3,10 +3,12 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Removes events from the log that the ledger has, as far as <c>EventLog:Retention</c> allows (rule L10). An error of the disk or the database is logged, and the next pass tries again.</summary>
-/// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database; the barrier adds the loss of its machine. Any number of APIs may do it
-/// for one database.</remarks>
-internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, TimeProvider time, ILogger<LogRetentionService> logger) : BackgroundService
+/// <summary>Removes events from the log that the ledger has, as far as <c>EventLog:Retention</c> allows (rule L10). An error of the disk or the database is
+/// logged, and the next pass tries again.</summary>
+/// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database; the barrier adds the loss of its machine. Any
+/// number of APIs may do it for one database.</remarks>
+internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, TimeProvider time, ILogger<LogRetentionService> logger)
+    : BackgroundService
 {
     private readonly Dictionary<Guid, long> _confirmed = [];
 
@@ -55,6 +57,6 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         return applied;
     }
 
-    [LoggerMessage(2001, LogLevel.Warning, "Events that the ledger has could not be removed from the log: {Reason} It is tried again.")]
+    [LoggerMessage(EventIds.EventsNotRemoved, LogLevel.Warning, "Events that the ledger has could not be removed from the log: {Reason} It is tried again.")]
     private static partial void LogRemovalFailed(ILogger logger, string reason);
 }

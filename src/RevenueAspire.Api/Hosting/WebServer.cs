@@ -1,10 +1,9 @@
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
-using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Kestrel's limits. Sizes of bodies are the endpoints' affair: each knows its own.</summary>
+/// <summary>Kestrel's limits. Each endpoint limits the size of its bodies.</summary>
 internal static class WebServer
 {
     /// <summary>A body that trickles slower than this, after the grace, ends in 408: a slow client cannot hold a connection for long.</summary>
@@ -19,22 +18,8 @@ internal static class WebServer
     /// <summary>Time in which a request's headers must arrive.</summary>
     public static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>What a connection whose body nobody reads yet may hold in memory. Smaller than Kestrel's own 1 MB: a hundred large batches may be waiting.</summary>
+    /// <summary>Memory of a connection whose body is not read yet. Smaller than Kestrel's own 1 MB: a hundred large batches may be waiting.</summary>
     private const int MaxConnectionBufferBytes = 256 << 10;
-
-    /// <summary>Single events begin on the threads that wait for sockets. Not with the log in Postgres: its care reads through the driver's blocking calls, which such a thread would wait for for ever.
-    /// For a process of the API's own: it changes all sockets in it.</summary>
-    public static void UseSocketThreads(this WebApplicationBuilder builder)
-    {
-        if (LogEngines.Read(builder.Configuration) == LogEngine.File)
-        {
-            SocketThreads.Use();
-        }
-        else
-        {
-            SocketThreads.Avoid();
-        }
-    }
 
     public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)
     {
@@ -43,7 +28,8 @@ internal static class WebServer
             // An idle connection keeps a block of 4 KB; a request is received by one call instead of two.
             sockets.WaitForDataBeforeAllocatingBuffer = false;
 
-            // Whoever handles a socket's event goes on with the request, and whoever answers sends. "Unsafe" is what may hold up a thread that waits for sockets: see SocketThreads.
+            // The thread that handles a socket's event runs the request, and the thread that answers sends. SocketThreads lists what must not run there, which
+            // the option calls unsafe.
             sockets.UnsafePreferInlineScheduling = true;
         });
 

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Options;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
@@ -10,16 +9,16 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvents</c>: many events as JSON Lines, appended as one atomic group.</summary>
 internal sealed class Batch(
-    EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
+    EventLogWriter log, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
 {
-    /// <summary>A guess at what gzip makes of events; the share grows where it is wrong.</summary>
+    /// <summary>The usual ratio for events; the reservation grows where it is wrong.</summary>
     private const int TypicalGzipRatio = 8;
 
     /// <summary>What the last record of a batch carries, and the newline that the last line may do without. A longer trace grows.</summary>
     private const int ServerFieldsBytes = 1 << 10;
     private const int MaxReservedBytes = 64 << 20;
 
-    /// <summary>First share of a body that does not tell its length.</summary>
+    /// <summary>First reservation for a body of unknown length.</summary>
     private const int UnknownBodyBytes = 1 << 20;
 
     /// <summary>When memory runs out, other batches are being written: a matter of seconds.</summary>
@@ -30,7 +29,7 @@ internal sealed class Batch(
     public async Task HandleAsync(HttpContext context)
     {
         var gzip = ContentTypes.IsGzip(context.Request.Headers.ContentEncoding);
-        if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context, gzip)) is { } refusal)
+        if ((IngestRequest.RefuseKey(context, metrics, out var key) ?? RefuseBody(context, gzip)) is { } refusal)
         {
             await refusal;
             return;
@@ -42,8 +41,9 @@ internal sealed class Batch(
             return;
         }
 
-        using var share = await memory.TakeAsync(BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
-        if (share is null)
+        using var reservation = await memory.ReserveAsync(
+            BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
+        if (reservation is null)
         {
             await RefuseNoMemory(context);
             return;
@@ -52,20 +52,20 @@ internal sealed class Batch(
         var builder = new AppendGroupBuilder(types, time);
         try
         {
-            await TakeAsync(context, gzip, key, listed, builder, share);
+            await TakeAsync(context, gzip, key, listed, builder, reservation);
         }
         finally
         {
-            // Whatever was refused leaves nothing in memory; what was appended is the log's already.
+            // A refused batch leaves nothing in memory; an appended one belongs to the log already.
             builder.Clear();
         }
     }
 
-    private async Task TakeAsync(HttpContext context, bool gzip, string? key, int listed, AppendGroupBuilder builder, BatchMemory.Share share)
+    private async Task TakeAsync(HttpContext context, bool gzip, string? key, int listed, AppendGroupBuilder builder, BatchMemory.Reservation reservation)
     {
         builder.Reserve(gzip ? 0 : RecordBytes(ExpectedBytes(context.Request.ContentLength, gzip)));
         using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null, listed);
-        if (!await TryReadAsync(context, gzip, lines, share))
+        if (!await TryReadAsync(context, gzip, lines, reservation))
         {
             return;
         }
@@ -74,7 +74,7 @@ internal sealed class Batch(
         metrics.CountRejected(lines.RejectedCount);
         if (builder.Count == 0)
         {
-            await Problems.WriteAsync(context, NothingValid(lines));
+            await ProblemResponse.WriteAsync(context, NothingValid(lines));
             return;
         }
 
@@ -98,22 +98,22 @@ internal sealed class Batch(
         // Counts are those of the first attempt. Its list is not kept; the same body gives the same list again.
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         await context.Response.WriteAsJsonAsync(
-            new BatchAnswer(result.Receipt.ToString(), result.Accepted, result.RejectedCount, lines.Rejected), ApiJson.Of<BatchAnswer>(), ContentTypes.Json, CancellationToken.None);
+            new BatchAnswer(result.Receipt.ToString(), result.Accepted, result.RejectedCount, lines.Rejected), ApiJson.Of<BatchAnswer>(), ContentTypes.Json,
+            CancellationToken.None);
     }
 
     /// <summary>Reads the body, or answers why it could not be read.</summary>
-    private async Task<bool> TryReadAsync(HttpContext context, bool gzip, BatchLines lines, BatchMemory.Share share)
+    private async Task<bool> TryReadAsync(HttpContext context, bool gzip, BatchLines lines, BatchMemory.Reservation reservation)
     {
         using var timeout = new CancellationTokenSource(_options.BatchBodyTimeout, time);
         BatchRead read;
         try
         {
-            read = await BatchBody.ReadAsync(context.Request, gzip, lines, share, _options.MaxBatchBytes, timeout.Token);
+            read = await BatchBody.ReadAsync(context.Request, gzip, lines, reservation, _options.MaxBatchBytes, timeout.Token);
         }
         catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
         {
-            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
-            return false;
+            throw IngestRequest.CountBrokenBody(metrics, exception);
         }
 
         lines.Complete();
@@ -122,9 +122,11 @@ internal sealed class Batch(
             BatchRead.TooLarge => RefuseTooLarge(context),
             BatchRead.NoMemory => RefuseNoMemory(context),
             BatchRead.TooSlow => IngestRequest.RefuseAsync(
-                context, metrics, StatusCodes.Status408RequestTimeout, $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null),
+                context, metrics, StatusCodes.Status408RequestTimeout,
+                $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null),
             BatchRead.BadGzip => IngestRequest.RefuseAsync(
-                context, metrics, StatusCodes.Status400BadRequest, "Content-Encoding: the body is not valid gzip, is cut off, or something else follows it. Nothing was appended.", "Content-Encoding"),
+                context, metrics, StatusCodes.Status400BadRequest,
+                "Content-Encoding: the body is not valid gzip, is cut off, or something else follows it. Nothing was appended.", "Content-Encoding"),
             _ => Task.CompletedTask,
         });
         return read == BatchRead.Complete;
@@ -136,14 +138,16 @@ internal sealed class Batch(
         if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.JsonLines, ContentTypes.NdJson))
         {
             return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType,
-                "Content-Type: must be application/jsonl or application/x-ndjson in UTF-8, or absent. With curl add: -H 'Content-Type: application/jsonl', and send the file with --data-binary @FILE.",
+                "Content-Type: must be application/jsonl or application/x-ndjson in UTF-8, or absent. With curl add: -H 'Content-Type: application/jsonl', "
+                    + "and send the file with --data-binary @FILE.",
                 "Content-Type");
         }
 
         if (!gzip && !ContentTypes.IsIdentity(request.Headers.ContentEncoding))
         {
             context.Response.Headers.AcceptEncoding = "gzip";
-            return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: only gzip is taken, once.", "Content-Encoding");
+            return IngestRequest.RefuseAsync(
+                context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: only gzip is taken, once.", "Content-Encoding");
         }
 
         // What is compressed is no smaller inflated, but for the few bytes that gzip adds; the exact limit is kept while inflating.
@@ -152,19 +156,24 @@ internal sealed class Batch(
     }
 
     private Task RefuseTooLarge(HttpContext context) => IngestRequest.RefuseAsync(
-        context, metrics, StatusCodes.Status413PayloadTooLarge, $"The body is larger than {_options.MaxBatchBytes} bytes after inflation, the limit of a batch. Nothing was appended.", field: null);
+        context, metrics, StatusCodes.Status413PayloadTooLarge,
+        $"The body is larger than {_options.MaxBatchBytes} bytes after inflation, the limit of a batch. Nothing was appended.", field: null);
 
     private Task RefuseNoMemory(HttpContext context) => IngestRequest.RefuseAsync(
-        context, metrics, StatusCodes.Status503ServiceUnavailable, "Too many batches are being written. Nothing was appended; try again.", field: null, NoMemoryRetrySeconds);
+        context, metrics, StatusCodes.Status503ServiceUnavailable, "Too many batches are being written. Nothing was appended; try again.", field: null,
+        NoMemoryRetrySeconds);
 
     private long ExpectedBytes(long? contentLength, bool gzip) =>
         Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);
 
-    /// <summary>Room for the records of a plain body, which are no larger than its lines. What gzip becomes is only guessed, and not trusted with memory before it is there.</summary>
+    /// <summary>Room for the records of a plain body, which are no larger than its lines. What gzip becomes is only guessed, and not trusted with memory
+    /// before it is there.</summary>
     private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes + ServerFieldsBytes, MaxReservedBytes);
 
-    private static Problem NothingValid(BatchLines lines) => new(
-        StatusCodes.Status400BadRequest, "Bad Request",
-        lines.RejectedCount == 0 ? "The body holds no lines: send one event a line as JSON." : "None of the lines is an event. Nothing was appended.",
-        Field: null, lines.RejectedCount, lines.Rejected);
+    private static Problem NothingValid(BatchLines lines) =>
+        Problem.Of(
+            StatusCodes.Status400BadRequest,
+            lines.RejectedCount == 0 ? "The body holds no lines: send one event a line as JSON." : "None of the lines is an event. Nothing was appended.")
+        with
+        { RejectedCount = lines.RejectedCount, Rejected = lines.Rejected };
 }

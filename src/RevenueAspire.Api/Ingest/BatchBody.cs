@@ -32,39 +32,41 @@ internal static class BatchBody
 
     private static readonly GzipEndMarker EndMarker = new();
 
-    /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework, before the first inflation.</summary>
+    /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework,
+    /// before the first inflation.</summary>
     static BatchBody() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
 
     /// <summary>Reads the request's body into lines.</summary>
     /// <param name="request">Its body has not been read.</param>
     /// <param name="gzip">Whether to inflate.</param>
     /// <param name="lines">Receives the bytes.</param>
-    /// <param name="share">Grows with the body.</param>
+    /// <param name="reservation">Grows with the body.</param>
     /// <param name="maxBytes">Limit of the inflated body.</param>
     /// <param name="timeout">Ends the reading as too slow.</param>
     /// <exception cref="BadHttpRequestException">The body is cut off or malformed.</exception>
-    public static async Task<BatchRead> ReadAsync(HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Share share, int maxBytes, CancellationToken timeout)
+    public static async Task<BatchRead> ReadAsync(
+        HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes, CancellationToken timeout)
     {
-        // A token given to ReadAsync itself would leave the pipe in the middle of a read, and the server could not drain it. When the client goes away the read ends by itself.
+        // A token passed to ReadAsync would leave the pipe in the middle of a read, and the server could not drain it. A disconnect ends the read without one.
         await using var registration = timeout.Register(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
-        return await (gzip ? InflateAsync(request, lines, share, maxBytes) : ReadPlainAsync(request, lines, share, maxBytes));
+        return await (gzip ? InflateAsync(request, lines, reservation, maxBytes) : ReadPlainAsync(request, lines, reservation, maxBytes));
     }
 
-    private static async Task<BatchRead> ReadPlainAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
+    private static async Task<BatchRead> ReadPlainAsync(HttpRequest request, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes)
     {
         while (true)
         {
             var read = await request.BodyReader.ReadAsync();
 
             // To parse a piece takes as long as many single events.
-            await SocketThreads.LeaveAsync();
+            await SocketThreads.MoveToPoolAsync();
             if (read.IsCanceled)
             {
                 request.BodyReader.AdvanceTo(read.Buffer.End);
                 return BatchRead.TooSlow;
             }
 
-            if (Check(lines.Length + read.Buffer.Length, share, maxBytes) is { } end)
+            if (Check(lines.Length + read.Buffer.Length, reservation, maxBytes) is { } end)
             {
                 request.BodyReader.AdvanceTo(read.Buffer.End);
                 return end;
@@ -79,7 +81,7 @@ internal static class BatchBody
             }
             finally
             {
-                // Also after a mistake of ours: the server cannot go on while a read is open.
+                // Also after a bug: the server cannot go on while a read is open.
                 request.BodyReader.AdvanceTo(read.Buffer.End);
             }
 
@@ -90,7 +92,7 @@ internal static class BatchBody
         }
     }
 
-    private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Share share, int maxBytes)
+    private static async Task<BatchRead> InflateAsync(HttpRequest request, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes)
     {
         await using var inflated = new GZipStream(new PipeStream(request.BodyReader, EndMarker.Member), CompressionMode.Decompress);
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
@@ -102,7 +104,7 @@ internal static class BatchBody
             {
                 var have = held + count;
                 var sure = Math.Max(0, have - EndMarker.Content.Length);
-                if (Check(lines.Length + sure, share, maxBytes) is { } end)
+                if (Check(lines.Length + sure, reservation, maxBytes) is { } end)
                 {
                     return end;
                 }
@@ -120,7 +122,7 @@ internal static class BatchBody
         }
         catch (OperationCanceledException)
         {
-            // That is how the stream says that its pending read was cancelled.
+            // The stream reports a cancelled read so.
             return BatchRead.TooSlow;
         }
         finally
@@ -129,6 +131,6 @@ internal static class BatchBody
         }
     }
 
-    private static BatchRead? Check(long length, BatchMemory.Share share, int maxBytes) =>
-        length > maxBytes ? BatchRead.TooLarge : share.TryGrowTo(length) ? null : BatchRead.NoMemory;
+    private static BatchRead? Check(long length, BatchMemory.Reservation reservation, int maxBytes) =>
+        length > maxBytes ? BatchRead.TooLarge : reservation.TryGrowTo(length) ? null : BatchRead.NoMemory;
 }

@@ -3,8 +3,8 @@ using RevenueAspire.Api.Configuration;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>The memory that batches in flight may take together, in bytes. Thread-safe; who waits is served in order.</summary>
-/// <remarks>A batch takes its share before its body is read, so that a hundred large ones queue up as idle connections and not as buffers.</remarks>
+/// <summary>The memory that batches in flight may take together, in bytes. Thread-safe; waiting batches are served in order.</summary>
+/// <remarks>A batch takes its reservation before its body is read, so that a hundred large ones queue up as idle connections and not as buffers.</remarks>
 internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider time)
 {
     /// <summary>Records are no larger than their lines; as much again is for what the process needs besides.</summary>
@@ -23,12 +23,12 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
     /// <summary>What one batch needs at most.</summary>
     public static long Largest(int maxBatchBytes) => For(maxBatchBytes);
 
-    /// <summary>Takes a share at once, or waits for one.</summary>
+    /// <summary>Takes a reservation at once, or waits for one.</summary>
     /// <param name="bytes">At most the whole.</param>
     /// <param name="wait">How long.</param>
     /// <param name="cancellationToken">Stops the waiting; nothing is taken then.</param>
-    /// <returns>The share, to be disposed; null when there was none in time.</returns>
-    public async ValueTask<Share?> TakeAsync(long bytes, TimeSpan wait, CancellationToken cancellationToken)
+    /// <returns>The reservation, to be disposed; null when there was none in time.</returns>
+    public async ValueTask<Reservation?> ReserveAsync(long bytes, TimeSpan wait, CancellationToken cancellationToken)
     {
         Waiter waiter;
         lock (_lock)
@@ -36,7 +36,7 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
             if (_waiters.Count == 0 && _free >= bytes)
             {
                 _free -= bytes;
-                return new Share(this, bytes);
+                return new Reservation(this, bytes);
             }
 
             waiter = new Waiter(bytes);
@@ -49,18 +49,18 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
         }
         catch (Exception exception) when (exception is TimeoutException or OperationCanceledException)
         {
-            if (TryLeave(waiter))
+            if (TryRemove(waiter))
             {
                 return exception is TimeoutException ? null : throw new OperationCanceledException(cancellationToken);
             }
 
-            // It was served just now; who has gone away will dispose of it at once.
+            // It was served just now. A caller that has disconnected disposes of it at once.
         }
 
-        return new Share(this, bytes);
+        return new Reservation(this, bytes);
     }
 
-    private bool TryLeave(Waiter waiter)
+    private bool TryRemove(Waiter waiter)
     {
         lock (_lock)
         {
@@ -113,12 +113,13 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
         public TaskCompletionSource Served { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 
-    /// <summary>What one batch holds. Not thread-safe.</summary>
-    public sealed class Share(BatchMemory memory, long bytes) : IDisposable
+    /// <summary>The memory of one batch. Not thread-safe.</summary>
+    public sealed class Reservation(BatchMemory memory, long bytes) : IDisposable
     {
         private long _bytes = bytes;
 
-        /// <summary>Enlarges the share to what a body of so many bytes needs, without waiting: who holds memory never waits for more, so that nobody waits for ever.</summary>
+        /// <summary>Enlarges the reservation to what a body of so many bytes needs, without waiting: a batch that holds memory never waits for more, so there
+        /// is no deadlock.</summary>
         public bool TryGrowTo(long bodyBytes)
         {
             var missing = For(bodyBytes) - _bytes;

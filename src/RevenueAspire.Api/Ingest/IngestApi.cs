@@ -1,3 +1,4 @@
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.OpenApi;
 
@@ -10,16 +11,17 @@ internal static class IngestApi
 
     public static WebApplicationBuilder AddIngest(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>().AddHostedService<IngestReport>();
+        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>()
+            .AddHostedService<IngestReport>();
         return builder;
     }
 
-    /// <summary>Takes <c>POST /liveEvent</c>, spelled exactly so, past routing and the other middlewares, whose share in the cost of an event was larger than this project's own.
-    /// Call it first. What is spelled otherwise, and the contract, go by the route of the same name.</summary>
-    public static WebApplication UseSingleEvents(this WebApplication app)
+    /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call
+    /// it first.
+    /// Another spelling reaches the same endpoint through routing.</summary>
+    public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
-        var single = app.Services.GetRequiredService<SingleEvent>();
-        Endpoint? endpoint = null;
+        RouteEndpoint? endpoint = null;
         app.Use(next => context =>
         {
             if (context.Request.Path.Value != SingleEventPath || !HttpMethods.IsPost(context.Request.Method))
@@ -28,11 +30,11 @@ internal static class IngestApi
             }
 
             // Metrics and traces name the route.
-            context.SetEndpoint(endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>().Single(route => route.RoutePattern.RawText == SingleEventPath));
-            var handling = single.HandleAsync(context);
-
-            // Refused, or its key is known: no wait in which others have their turn.
-            return handling.IsCompleted ? SocketThreads.EndTurnAsync(handling) : handling;
+            endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
+                .Single(route => route.RoutePattern.RawText == SingleEventPath);
+            context.SetEndpoint(endpoint);
+            var handling = endpoint.RequestDelegate!(context);
+            return handling.IsCompleted ? SocketThreads.CompleteOnPoolAsync(handling) : handling;
         });
         return app;
     }
@@ -46,17 +48,20 @@ internal static class IngestApi
             .Describe(
                 single.HandleAsync, "liveEvent", "Send", "Send one event",
                 "Answers once the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
-            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
-            .Answers<ReceiptAnswer>(StatusCodes.Status202Accepted)
-            .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
+            .RequireAuthorization(AccessPolicies.Send)
+            .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
+            .Produces<ReceiptAnswer>(StatusCodes.Status202Accepted)
+            .ProducesProblems(400, 401, 408, 413, 415, 422, 503);
 
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
                 batch.HandleAsync, "liveEvents", "Send", "Send many events as JSON Lines",
-                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and the first of them (?listed=) are listed.")
-            .WithMetadata(ApiSecret.Required, ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
-            .Answers<BatchAnswer>(StatusCodes.Status202Accepted)
-            .AnswersProblems(400, 401, 408, 413, 415, 422, 503);
+                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and "
+                    + "the first of them (?listed=) are listed.")
+            .RequireAuthorization(AccessPolicies.Send)
+            .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
+            .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
+            .ProducesProblems(400, 401, 408, 413, 415, 422, 503);
 
         return app;
     }

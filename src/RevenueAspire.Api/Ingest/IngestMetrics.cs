@@ -3,7 +3,7 @@ using System.Diagnostics.Metrics;
 namespace RevenueAspire.Api.Ingest;
 
 /// <summary>Counts what comes in. Thread-safe.</summary>
-/// <remarks>The counters are read when somebody collects them: handing each event to every listener cost more than the event's parsing.</remarks>
+/// <remarks>A collector reads the counters: to hand each event to every listener cost more than to parse it.</remarks>
 internal sealed class IngestMetrics
 {
     public const string MeterName = "RevenueAspire.Api";
@@ -20,7 +20,8 @@ internal sealed class IngestMetrics
     {
         var meter = meters.Create(MeterName);
         meter.CreateObservableCounter("revenue.ingest.events", ObserveEvents, "{event}",
-            "Events by outcome: accepted (on disk), repeated (already there), rejected (no event), refused (secret, key, size, overload; an unread body counts as one).");
+            "Events by outcome: accepted (on disk), repeated (already there), rejected (no event), refused (secret, key, size, overload; an unread body "
+                + "counts as one).");
         meter.CreateObservableCounter("revenue.ingest.bytes", () => _bytes.Sum, "By", "Bytes of the bodies that were read, inflated.");
     }
 
@@ -57,3 +58,6 @@ internal sealed class IngestMetrics
         new(_refused.Sum, new KeyValuePair<string, object?>("outcome", "refused")),
     ];
 }
+
+/// <summary>Events by outcome since the start, and the requests that brought the accepted ones.</summary>
+internal readonly record struct IngestCounts(long Accepted, long AcceptedRequests, long Repeated, long Rejected, long Refused);

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.AspNetCore.Connections;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
 using RevenueAspire.EventLog;
@@ -19,61 +18,51 @@ internal static class IngestRequest
     /// <summary>A person has to act.</summary>
     private const int RefusedRetrySeconds = 30;
 
-    /// <summary>Bodies up to here are cheaper to drain than a connection is to make anew.</summary>
+    /// <summary>Up to this size a body is cheaper to drain than a new connection is to make.</summary>
     private const int CheapToDrainBytes = 64 << 10;
 
-    /// <summary>Checks secret and key.</summary>
-    /// <returns>Null when the body may be read, else the refusal under way.</returns>
-    public static Task? Refuse(HttpContext context, AccessControl access, IngestMetrics metrics, out string? key)
+    /// <summary>Refuses a request without a secret that grants sending.</summary>
+    public static Task RefuseSecretAsync(HttpContext context, IngestMetrics metrics)
     {
-        key = null;
-        if (!access.MayIngest(context.Request.Headers.Authorization))
-        {
-            metrics.CountRefused(1);
-            CloseUnlessCheap(context);
-            return Problems.UnauthorizedAsync(context);
-        }
+        metrics.CountRefused(1);
+        CloseUnlessCheap(context);
+        return ProblemResponse.UnauthorizedAsync(context);
+    }
 
-        return IdempotencyKey.TryRead(context.Request.Headers, out key)
+    /// <summary>Reads the Idempotency-Key.</summary>
+    /// <returns>Null when the body may be read, else the refusal under way.</returns>
+    public static Task? RefuseKey(HttpContext context, IngestMetrics metrics, out string? key) =>
+        IdempotencyKey.TryRead(context.Request.Headers, out key)
             ? null
             : RefuseAsync(
                 context, metrics, StatusCodes.Status400BadRequest,
                 $"{IdempotencyKey.Header}: must be given once, as 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
-    }
 
     /// <summary>Refuses a request whose body has not been read, or not to its end.</summary>
     public static Task RefuseAsync(HttpContext context, IngestMetrics metrics, int status, string detail, string? field, int? retryAfterSeconds = null)
     {
         metrics.CountRefused(1);
         CloseUnlessCheap(context);
-        return Problems.WriteAsync(context, status, detail, field, retryAfterSeconds);
+        return ProblemResponse.WriteAsync(context, status, detail, field, retryAfterSeconds);
     }
 
-    /// <summary>Whether the reading of a body fails so when its sender is to blame.</summary>
+    /// <summary>Whether a body cannot be read because its sender is slow, has disconnected, or sends malformed chunks.</summary>
     public static bool IsBrokenBody(Exception exception) => exception is IOException or OperationCanceledException;
 
-    /// <summary>Answers a body that came too slowly, was cut off, or had malformed chunks. The server cannot go on behind it, so the connection ends.</summary>
-    /// <param name="context">The request.</param>
-    /// <param name="metrics">Counts the refusal.</param>
+    /// <summary>Counts the refusal of a broken body.</summary>
+    /// <param name="metrics">Counts it.</param>
     /// <param name="exception"><see cref="IsBrokenBody"/>.</param>
-    public static Task RefuseBrokenBodyAsync(HttpContext context, IngestMetrics metrics, Exception exception)
+    /// <returns>The exception to throw. To the server some malformed chunks (a size beyond 32 bits) are an error of the stream, and not a bad
+    /// request.</returns>
+    public static Exception CountBrokenBody(IngestMetrics metrics, Exception exception)
     {
         metrics.CountRefused(1);
-        if (exception is ConnectionResetException or OperationCanceledException)
-        {
-            // The client has gone in the middle of it: nobody is there to be answered, and nothing is wrong here that a log should tell.
-            context.Abort();
-            return Task.CompletedTask;
-        }
-
-        // Some malformed chunks (a size beyond 32 bits) are no bad request to the server, but an error of the stream.
-        context.Response.Headers.Connection = "close";
-        return exception is BadHttpRequestException bad
-            ? Problems.WriteAsync(context, bad.StatusCode, ServerRefusals.Describe(bad))
-            : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body cannot be read to its end.");
+        return exception is IOException and not (BadHttpRequestException or ConnectionResetException)
+            ? new BadHttpRequestException("The body cannot be read to its end.", StatusCodes.Status400BadRequest, exception)
+            : exception;
     }
 
-    /// <summary>The W3C id of the request's span when it is sampled, else null: a trace that nobody keeps is not worth its bytes in the log.</summary>
+    /// <summary>The W3C id of the request's span when it is sampled, else null: a trace that is not kept is not worth its bytes in the log.</summary>
     public static string? TraceParent() => Activity.Current is { Recorded: true, IdFormat: ActivityIdFormat.W3C } span ? span.Id : null;
 
     /// <summary>Answers an append that did not succeed.</summary>
@@ -86,17 +75,21 @@ internal static class IngestRequest
         metrics.CountRefused(events);
         return result.Status switch
         {
-            AppendStatus.KeyConflict => Problems.WriteAsync(
-                context, StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.Header}: this key was used with another body. Nothing was appended.", IdempotencyKey.Header),
-            AppendStatus.QueueFull => Problems.WriteAsync(
-                context, StatusCodes.Status503ServiceUnavailable, "Too many events are waiting for the disk. Nothing was appended; try again.", retryAfterSeconds: QueueFullRetrySeconds),
-            AppendStatus.Unavailable => Problems.WriteAsync(
-                context, StatusCodes.Status503ServiceUnavailable, "The log cannot be written at present. Nothing was appended; try again.", retryAfterSeconds: UnavailableRetrySeconds),
-            AppendStatus.Refused => Problems.WriteAsync(
+            AppendStatus.KeyConflict => ProblemResponse.WriteAsync(
+                context, StatusCodes.Status422UnprocessableEntity, $"{IdempotencyKey.Header}: this key was used with another body. Nothing was appended.",
+                IdempotencyKey.Header),
+            AppendStatus.QueueFull => ProblemResponse.WriteAsync(
+                context, StatusCodes.Status503ServiceUnavailable, "Too many events are waiting for the disk. Nothing was appended; try again.",
+                retryAfterSeconds: QueueFullRetrySeconds),
+            AppendStatus.Unavailable => ProblemResponse.WriteAsync(
+                context, StatusCodes.Status503ServiceUnavailable, "The log cannot be written at present. Nothing was appended; try again.",
+                retryAfterSeconds: UnavailableRetrySeconds),
+            AppendStatus.Refused => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable, $"{result.Error}. Nothing was appended.", retryAfterSeconds: RefusedRetrySeconds),
-            AppendStatus.InDoubt => Problems.WriteAsync(
+            AppendStatus.InDoubt => ProblemResponse.WriteAsync(
                 context, StatusCodes.Status503ServiceUnavailable,
-                $"The log failed in the middle of the write, so it is not known whether this was appended. Only a repeat with the same {IdempotencyKey.Header} is safe; without one it may count twice.",
+                "The log failed in the middle of the write, so it is not known whether this was appended. Only a repeat with the same "
+                    + $"{IdempotencyKey.Header} is safe; without one it may count twice.",
                 retryAfterSeconds: UnavailableRetrySeconds),
             _ => throw new UnreachableException($"{result.Status} is no failure."),
         };

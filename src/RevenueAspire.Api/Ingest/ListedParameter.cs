@@ -3,7 +3,7 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary><c>?listed=N</c>: how many rejected lines an answer lists at most. Who must know each of them asks for as many as the batch has lines.</summary>
+/// <summary><c>?listed=N</c>: how many rejected lines an answer lists at most. To get all of them, ask for as many as the batch has lines.</summary>
 internal static class ListedParameter
 {
     public const string Name = "listed";

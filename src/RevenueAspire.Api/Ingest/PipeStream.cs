@@ -5,8 +5,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Reads a pipe as a stream. Unlike the framework's own such stream it ends the read also when it was cancelled with <see cref="PipeReader.CancelPendingRead"/>,
-/// so that the server can drain the rest of the body.</summary>
+/// <summary>Reads a pipe as a stream. Unlike the framework's own such stream it ends the read also when it was cancelled with
+/// <see cref="PipeReader.CancelPendingRead"/>, so that the server can drain the rest of the body.</summary>
 /// <param name="reader">The pipe.</param>
 /// <param name="tail">Bytes that follow the pipe's own.</param>
 internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) : ForwardStream
@@ -22,7 +22,7 @@ internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) :
             var read = await reader.ReadAsync(cancellationToken);
 
             // To inflate and parse a piece takes as long as many single events.
-            await SocketThreads.LeaveAsync();
+            await SocketThreads.MoveToPoolAsync();
             var part = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
             var count = (int)part.Length;
             part.CopyTo(buffer.Span);

@@ -11,10 +11,12 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no log line.</summary>
-internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
+/// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no
+/// log line.</summary>
+internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time,
+    IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
 {
-    /// <summary>A builder a thread: between its first and last use for a request nothing is awaited.</summary>
+    /// <summary>One builder per thread: a request awaits nothing between its first and its last use.</summary>
     [ThreadStatic]
     private static (SingleEvent Owner, AppendGroupBuilder Builder) _perThread;
 
@@ -29,7 +31,13 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     {
         try
         {
-            if ((IngestRequest.Refuse(context, access, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
+            if (!access.MayIngest(context.Request.Headers.Authorization))
+            {
+                await IngestRequest.RefuseSecretAsync(context, metrics);
+                return;
+            }
+
+            if ((IngestRequest.RefuseKey(context, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
             {
                 await refusal;
                 return;
@@ -37,12 +45,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
             if (!TryTakeWhole(context.Request.BodyReader, key, out var reading, out var group, out var reason))
             {
-                if (await ReadOnAsync(context, reading) is not { } body)
-                {
-                    return;
-                }
-
-                group = Take(body, key, out reason);
+                group = Take(await ReadOnAsync(context.Request.BodyReader, reading), key, out reason);
             }
 
             if (group is null)
@@ -51,7 +54,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
                 return;
             }
 
-            // Not cancelled when the client goes away: the wait is one fsync, and the write happens anyway.
+            // Not cancelled when the client disconnects: the wait is one fsync, and the write happens anyway.
             var result = await log.AppendAsync(group, CancellationToken.None);
             if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
             {
@@ -100,18 +103,17 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
         finally
         {
-            // Also after a bug of ours: the server cannot go on, not even answer, while a read is open.
+            // Also after a bug: the server cannot go on, not even answer, while a read is open.
             reader.AdvanceTo(read.Buffer.End);
         }
     }
 
     /// <summary>Waits for the rest of the body.</summary>
-    /// <returns>The body, or more than it may be; null when it is broken, which is answered.</returns>
-    private async Task<ReadOnlySequence<byte>?> ReadOnAsync(HttpContext context, ValueTask<ReadResult> reading)
+    /// <returns>The body, or more than it may be.</returns>
+    private async Task<ReadOnlySequence<byte>> ReadOnAsync(PipeReader reader, ValueTask<ReadResult> reading)
     {
-        // What comes in pieces is put together here. Left in the pipe until it is whole, it would bring the server into a state
-        // in which it cannot even end a request that is cut off, and complains with a stack trace for each.
-        var reader = context.Request.BodyReader;
+        // What comes in pieces is put together here. Left in the pipe until it is whole, it would bring the server into a state in which it cannot even end a
+        // request that is cut off, and complains with a stack trace for each.
         var pieces = new ArrayBufferWriter<byte>();
         try
         {
@@ -134,8 +136,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
         catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
         {
-            await IngestRequest.RefuseBrokenBodyAsync(context, metrics, exception);
-            return null;
+            throw IngestRequest.CountBrokenBody(metrics, exception);
         }
     }
 
@@ -167,8 +168,8 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
         metrics.CountRejected(1);
         return rejected == RejectReason.None
-            ? Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
-            : Problems.WriteAsync(context, StatusCodes.Status400BadRequest, rejected.Describe(), rejected.Field());
+            ? ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, "The body is empty: send one event as JSON.")
+            : ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, rejected.Describe(), rejected.Field());
     }
 
     private Task? RefuseBody(HttpContext context)
@@ -177,13 +178,15 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.Json))
         {
             return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType,
-                "Content-Type: must be application/json in UTF-8, or absent. With curl add: -H 'Content-Type: application/json' (curl -d sends form encoding otherwise).", "Content-Type");
+                "Content-Type: must be application/json in UTF-8, or absent. With curl add: -H 'Content-Type: application/json' (curl -d sends form encoding "
+                    + "otherwise).", "Content-Type");
         }
 
         if (!ContentTypes.IsIdentity(request.Headers.ContentEncoding))
         {
             context.Response.Headers.AcceptEncoding = "identity";
-            return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: a single event is sent uncompressed.", "Content-Encoding");
+            return IngestRequest.RefuseAsync(
+                context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: a single event is sent uncompressed.", "Content-Encoding");
         }
 
         return request.ContentLength > _maxBytes + MaxSurroundingBytes ? RefuseTooLarge(context) : null;
@@ -193,7 +196,8 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         body.Length > _maxBytes + MaxSurroundingBytes || body.ToArray().AsSpan().Trim(" \t\r\n"u8).Length > _maxBytes;
 
     private Task RefuseTooLarge(HttpContext context) =>
-        IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status413PayloadTooLarge, $"The body is larger than {_maxBytes} bytes, the limit of a single event.", field: null);
+        IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status413PayloadTooLarge,
+            $"The body is larger than {_maxBytes} bytes, the limit of a single event.", field: null);
 
     private AppendGroup? TryBuild(in ReadOnlySequence<byte> body, string? key, out RejectReason reason)
     {

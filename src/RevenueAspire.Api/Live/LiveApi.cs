@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Http.Metadata;
 using Npgsql;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Ledger;
 
@@ -12,7 +13,7 @@ internal static class LiveApi
     {
         builder.Services.AddSingleton(services => new OverviewQueries(services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<LiveFeed>().AddSingleton<TopUsers>().AddSingleton<LiveStream>();
-        builder.Services.AddHostedService<LedgerWatch>();
+        builder.Services.AddHostedService<LedgerPoller>();
         return builder;
     }
 
@@ -22,12 +23,14 @@ internal static class LiveApi
         app.MapRead("/liveLedger", stream.HandleAsync)
             .Describe(
                 stream.HandleAsync, "liveLedger", "Read", "Watch the ledger",
-                "Server-sent events: first one named history with the course of the last ten minutes, then one named snapshot a second, of the shape below. Top users are as of their own moment. "
+                "Server-sent events: first one named history with the course of the last ten minutes, then one named snapshot a second, of the shape below. "
+                    + "Top users are as of their own moment. "
                 + "Ends when the API stops, or when the secret is no longer valid: ask again.")
-            .WithMetadata(ApiSecret.WhereReadsAreGuarded, ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
-            .AnswersProblems(401, 503)
+            .RequireAuthorization(AccessPolicies.Read)
+            .WithMetadata(ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
+            .ProducesProblems(401, 503)
 
-            // It lasts as long as somebody looks, which would be the slowest request of all.
+            // The request lasts as long as its viewer watches, and would count as the slowest of all.
             .DisableHttpMetrics();
         return app;
     }

@@ -6,14 +6,14 @@ using RevenueAspire.Api.Requests;
 namespace RevenueAspire.Api.Live;
 
 /// <summary>Hands the same message to any number of viewers. Thread-safe.</summary>
-/// <remarks>A viewer waits for the latest message, not for each one: who is slow passes over those that came meanwhile, and nothing is kept for anybody.</remarks>
+/// <remarks>A viewer waits for the latest message, not for each one: a slow viewer skips messages, and nothing is buffered for it.</remarks>
 internal sealed class LiveFeed
 {
     /// <summary>Viewers at once; more are refused.</summary>
     public const int MaxViewers = 200;
 
     private readonly Lock _lock = new();
-    private readonly LiveCourse _course = new();
+    private readonly RecentSnapshots _recent = new();
     private TaskCompletionSource _next = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private TaskCompletionSource _watched = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private LiveMessage _latest;
@@ -22,9 +22,9 @@ internal sealed class LiveFeed
     /// <summary>Viewers now.</summary>
     public int Viewers => Volatile.Read(ref _viewers);
 
-    /// <summary>Counts a viewer in.</summary>
-    /// <returns>False when there are too many; else <see cref="Leave"/> must follow.</returns>
-    public bool TryJoin()
+    /// <summary>Counts a new viewer.</summary>
+    /// <returns>False when there are too many; else <see cref="RemoveViewer"/> must follow.</returns>
+    public bool TryAddViewer()
     {
         lock (_lock)
         {
@@ -39,8 +39,8 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Counts a viewer out.</summary>
-    public void Leave()
+    /// <summary>Forgets a viewer.</summary>
+    public void RemoveViewer()
     {
         lock (_lock)
         {
@@ -52,7 +52,7 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Completes as soon as somebody watches.</summary>
+    /// <summary>Completes as soon as there is a viewer.</summary>
     public Task WatchedAsync()
     {
         lock (_lock)
@@ -61,7 +61,7 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Gives a snapshot to all viewers, and adds it to the course when its figures are new.</summary>
+    /// <summary>Gives a snapshot to all viewers, and keeps it for later viewers when its figures are new.</summary>
     public void Publish(LiveSnapshot snapshot)
     {
         var bytes = ToEvent("snapshot", snapshot, ApiJson.Of<LiveSnapshot>());
@@ -70,7 +70,7 @@ internal sealed class LiveFeed
         {
             if (snapshot.State == LiveSnapshot.Current)
             {
-                _course.Add(snapshot);
+                _recent.Add(snapshot);
             }
 
             _latest = new LiveMessage(_latest.Number + 1, bytes);
@@ -80,13 +80,13 @@ internal sealed class LiveFeed
         waiting.SetResult();
     }
 
-    /// <summary>What a viewer gets first: the course, as an event of its own.</summary>
+    /// <summary>A viewer's first event: the points of the last minutes.</summary>
     public ReadOnlyMemory<byte> HistoryEvent()
     {
         LiveHistory history;
         lock (_lock)
         {
-            history = _course.ToHistory();
+            history = _recent.ToHistory();
         }
 
         return ToEvent("history", history, ApiJson.Of<LiveHistory>());

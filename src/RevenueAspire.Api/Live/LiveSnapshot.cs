@@ -44,4 +44,5 @@ internal sealed record LiveUser(string UserId, string Revenue);
 /// <param name="TotalRevenue">Decimal digits.</param>
 /// <param name="EventsPerSecond">Since the point before.</param>
 /// <param name="LagBytes">As in a snapshot.</param>
-internal sealed record LiveHistory(IReadOnlyList<long> At, IReadOnlyList<string> TotalRevenue, IReadOnlyList<double> EventsPerSecond, IReadOnlyList<long> LagBytes);
+internal sealed record LiveHistory(
+    IReadOnlyList<long> At, IReadOnlyList<string> TotalRevenue, IReadOnlyList<double> EventsPerSecond, IReadOnlyList<long> LagBytes);

@@ -3,7 +3,8 @@ using RevenueAspire.Api.Errors;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary><c>GET /liveLedger</c>: server-sent events, first the course of the last minutes, then a snapshot a second, until the viewer goes or the API stops.</summary>
+/// <summary><c>GET /liveLedger</c>: server-sent events, first the course of the last minutes, then a snapshot a second, until the viewer goes or the API
+/// stops.</summary>
 /// <remarks>A viewer that does not read holds the connection's buffer and nothing else; the server cuts it off when it takes too little for too long.</remarks>
 internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostApplicationLifetime lifetime)
 {
@@ -14,15 +15,10 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
     public async Task HandleAsync(HttpContext context)
     {
         var authorization = context.Request.Headers.Authorization;
-        if (!access.MayRead(authorization))
+        if (!feed.TryAddViewer())
         {
-            await Problems.UnauthorizedAsync(context);
-            return;
-        }
-
-        if (!feed.TryJoin())
-        {
-            await Problems.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.MaxViewers} viewers are watching already.", null, RetrySeconds);
+            await ProblemResponse.WriteAsync(
+                context, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.MaxViewers} viewers are watching already.", null, RetrySeconds);
             return;
         }
 
@@ -44,7 +40,7 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
                 message = await feed.NextAsync(message.Number, end.Token);
                 if (!access.MayRead(authorization))
                 {
-                    // The secret was taken back meanwhile: the next request is told so.
+                    // The secret was revoked meanwhile: the viewer's next request gets a 401.
                     return;
                 }
 
@@ -57,7 +53,7 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
         }
         finally
         {
-            feed.Leave();
+            feed.RemoveViewer();
         }
     }
 

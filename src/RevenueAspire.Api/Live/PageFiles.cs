@@ -6,7 +6,8 @@ namespace RevenueAspire.Api.Live;
 /// <summary>The page at <c>/</c> and the reference at <c>/docs</c>: files below wwwroot, nothing from elsewhere.</summary>
 internal static class PageFiles
 {
-    private const string Own = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+    private const string Own = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
+        + "form-action 'none'; frame-ancestors 'none'";
 
     private static readonly PathString[] Folders = ["/page", "/docs", "/vendor"];
 
@@ -23,7 +24,7 @@ internal static class PageFiles
 
     private static bool IsPage(PathString path) => path == "/" || Array.Exists(Folders, folder => path.StartsWithSegments(folder, StringComparison.Ordinal));
 
-    /// <summary>GET /userEvents/.. arrives as a request for / here: whoever means the user named .. is not to get a page.</summary>
+    /// <summary>GET /userEvents/.. arrives as a request for / here: a request for the user named .. must not get the page.</summary>
     private static bool IsAsSent(HttpContext context) => RawTarget.PathOf(context).SequenceEqual(context.Request.Path.Value);
 
     private static void Protect(StaticFileResponseContext file)
@@ -35,7 +36,7 @@ internal static class PageFiles
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
 
-        // Asked for each time, by the ETag: after an upgrade nobody sees a mixture of two versions.
+        // The browser revalidates each time by the ETag, so an upgrade never shows a mixture of two versions.
         headers.CacheControl = "no-cache";
     }
 }

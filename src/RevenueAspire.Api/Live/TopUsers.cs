@@ -63,9 +63,9 @@ internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, I
         _notBefore = time.GetTimestamp() + (long)(RestAfter(time.GetElapsedTime(began)).TotalSeconds * time.TimestampFrequency);
     }
 
-    [LoggerMessage(2053, LogLevel.Warning, "The top users were not found within {Seconds} s; the page does without them.")]
+    [LoggerMessage(EventIds.TopUsersTooSlow, LogLevel.Warning, "The top users were not found within {Seconds} s; the page does without them.")]
     private static partial void LogTooSlow(ILogger logger, double seconds);
 
-    [LoggerMessage(2051, LogLevel.Error, "Looking for the top users failed.")]
+    [LoggerMessage(EventIds.TopUsersFailed, LogLevel.Error, "Looking for the top users failed.")]
     private static partial void LogScanFailed(ILogger logger, Exception exception);
 }

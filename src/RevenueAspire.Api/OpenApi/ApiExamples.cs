@@ -1,3 +1,8 @@
+using System.Globalization;
+using System.Text.Json;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Requests;
+
 namespace RevenueAspire.Api.OpenApi;
 
 /// <summary>An answer as it may look, for the contract.</summary>
@@ -21,15 +26,15 @@ internal sealed record ApiExample(string Status, string Json)
         """);
 
     /// <summary>A problem of each status code that an answer may have.</summary>
-    public static readonly IReadOnlyDictionary<string, string> Problems = new Dictionary<string, string>
-    {
-        ["400"] = """{"status":400,"title":"Bad Request","detail":"value: must be an integer without fraction or exponent.","field":"value","type":"about:blank"}""",
-        ["401"] = """{"status":401,"title":"Unauthorized","detail":"Authorization: the header must be present once and hold a configured secret.","field":"Authorization","type":"about:blank"}""",
-        ["404"] = """{"status":404,"title":"Not Found","detail":"The ledger has no such user.","type":"about:blank"}""",
-        ["408"] = """{"status":408,"title":"Request Timeout","detail":"The body took too long to arrive.","type":"about:blank"}""",
-        ["413"] = """{"status":413,"title":"Payload Too Large","detail":"An event has at most 65536 bytes.","type":"about:blank"}""",
-        ["415"] = """{"status":415,"title":"Unsupported Media Type","detail":"Content-Type: must be application/json.","field":"Content-Type","type":"about:blank"}""",
-        ["422"] = """{"status":422,"title":"Unprocessable Entity","detail":"Idempotency-Key: was used with another body.","field":"Idempotency-Key","type":"about:blank"}""",
-        ["503"] = """{"status":503,"title":"Service Unavailable","detail":"It cannot be answered now; try again.","type":"about:blank"}""",
-    };
+    public static readonly IReadOnlyDictionary<string, string> Problems = ((Problem[])
+    [
+        Problem.Of(400, "value: must be an integer without fraction or exponent.", "value"),
+        Problem.Of(401, "Authorization: the header must be present once and hold a configured secret.", "Authorization"),
+        Problem.Of(404, "The ledger has no such user."),
+        Problem.Of(408, "The body took too long to arrive."),
+        Problem.Of(413, "An event has at most 65536 bytes."),
+        Problem.Of(415, "Content-Type: must be application/json.", "Content-Type"),
+        Problem.Of(422, "Idempotency-Key: was used with another body.", "Idempotency-Key"),
+        Problem.Of(503, "It cannot be answered now; try again."),
+    ]).ToDictionary(problem => problem.Status.ToString(CultureInfo.InvariantCulture), problem => JsonSerializer.Serialize(problem, ApiJson.Of<Problem>()));
 }

@@ -11,22 +11,28 @@ internal sealed record ApiParameter(string Name, ParameterLocation In, string De
     public OpenApiSchema Schema { get; init; } = new() { Type = JsonSchemaType.String };
 
     public static readonly ApiParameter IdempotencyKey = new(
-        Requests.IdempotencyKey.Header, ParameterLocation.Header, "1 to 128 visible ASCII characters. A repeat with the same key and body gets the first answer; with another body 422.", "order-4711");
+        Requests.IdempotencyKey.Header, ParameterLocation.Header,
+        "1 to 128 visible ASCII characters. A repeat with the same key and body gets the first answer; with another body 422.", "order-4711");
 
     public static readonly ApiParameter ContentEncoding = new("Content-Encoding", ParameterLocation.Header, "gzip, when the body is compressed.", "gzip");
 
-    public static readonly ApiParameter Listed = new("listed", ParameterLocation.Query, "How many rejected lines the answer lists at most, 1 to 100000; all are counted.", "1000")
+    public static readonly ApiParameter Listed = new(
+        "listed", ParameterLocation.Query, "How many rejected lines the answer lists at most, 1 to 100000; all are counted.", "1000")
     {
         Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "100000", Default = Ingest.ListedParameter.Default },
     };
 
-    public static readonly ApiParameter UserIdInPath = new("userid", ParameterLocation.Path, "The user's id, percent-encoded once as UTF-8.", "user1", Required: true);
+    public static readonly ApiParameter UserIdInPath = new(
+        "userid", ParameterLocation.Path, "The user's id, percent-encoded once as UTF-8.", "user1", Required: true);
 
-    public static readonly ApiParameter UserIdInQuery = new("userId", ParameterLocation.Query, "The user's id, percent-encoded once as UTF-8; + is a space.", "user1", Required: true);
+    public static readonly ApiParameter UserIdInQuery = new(
+        "userId", ParameterLocation.Query, "The user's id, percent-encoded once as UTF-8; + is a space.", "user1", Required: true);
 
-    public static readonly ApiParameter After = new("after", ParameterLocation.Query, "A receipt: the answer waits until its event is in the ledger (503 when not in time).", ExampleReceipt);
+    public static readonly ApiParameter After = new(
+        "after", ParameterLocation.Query, "A receipt: the answer waits until its event is in the ledger (503 when not in time).", ExampleReceipt);
 
-    public static readonly ApiParameter ReceiptInPath = new("receipt", ParameterLocation.Path, "A receipt, as POST answered it.", ExampleReceipt, Required: true);
+    public static readonly ApiParameter ReceiptInPath = new(
+        "receipt", ParameterLocation.Path, "A receipt, as POST answered it.", ExampleReceipt, Required: true);
 
     private const string ExampleReceipt = "0f8fad5bd9cb469fa16570867728950e:1042";
 }
@@ -39,16 +45,9 @@ internal sealed record ApiBody(string Description, string Example, params string
     public static readonly ApiBody Event = new("One event, at most 64 KB.", ExampleEvent, Requests.ContentTypes.Json);
 
     public static readonly ApiBody EventLines = new(
-        "One event a line, at most 64 KB each and 32 MB together after inflation.", ExampleEvent + "\n" + """{"userId":"user2","name":"subtract_revenue","value":12}""" + "\n",
+        "One event a line, at most 64 KB each and 32 MB together after inflation.", ExampleEvent + "\n"
+            + """{"userId":"user2","name":"subtract_revenue","value":12}""" + "\n",
         Requests.ContentTypes.JsonLines, Requests.ContentTypes.NdJson);
-}
-
-/// <summary>That a call asks for a secret: always, or only where reads are guarded.</summary>
-internal sealed record ApiSecret(bool Optional)
-{
-    public static readonly ApiSecret Required = new(Optional: false);
-
-    public static readonly ApiSecret WhereReadsAreGuarded = new(Optional: true);
 }
 
 /// <summary>Describes a call whose handler is a plain request delegate.</summary>
@@ -58,7 +57,8 @@ internal static class EndpointDescriptions
     public static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
     /// <summary>Maps a call that reads. The handler writes the same answer for both methods; the server leaves out the body of HEAD.</summary>
-    public static IEndpointConventionBuilder MapRead(this IEndpointRouteBuilder app, string pattern, RequestDelegate handler) => app.MapMethods(pattern, Read, handler);
+    public static IEndpointConventionBuilder MapRead(this IEndpointRouteBuilder app, string pattern, RequestDelegate handler) =>
+        app.MapMethods(pattern, Read, handler);
 
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="handler">Its handler: the API explorer passes over endpoints that do not name their method.</param>
@@ -66,19 +66,20 @@ internal static class EndpointDescriptions
     /// <param name="tag">The group that the reference lists it in.</param>
     /// <param name="summary">A few words.</param>
     /// <param name="description">The promise, in sentences.</param>
-    public static IEndpointConventionBuilder Describe(this IEndpointConventionBuilder endpoint, RequestDelegate handler, string name, string tag, string summary, string description) =>
+    public static IEndpointConventionBuilder Describe(
+        this IEndpointConventionBuilder endpoint, RequestDelegate handler, string name, string tag, string summary, string description) =>
         endpoint.WithMetadata(handler.Method).WithName(name).WithTags(tag).WithSummary(summary).WithDescription(description);
 
     /// <summary>The answer in the good case.</summary>
-    public static IEndpointConventionBuilder Answers<T>(this IEndpointConventionBuilder endpoint, int status) =>
+    public static IEndpointConventionBuilder Produces<T>(this IEndpointConventionBuilder endpoint, int status) =>
         endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(T), [ContentTypes.Json]));
 
     /// <summary>The answers in the bad cases, all problem details.</summary>
-    public static IEndpointConventionBuilder AnswersProblems(this IEndpointConventionBuilder endpoint, params ReadOnlySpan<int> statuses)
+    public static IEndpointConventionBuilder ProducesProblems(this IEndpointConventionBuilder endpoint, params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses)
         {
-            endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(Problem), [Problems.ContentType]));
+            endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(Problem), [ProblemResponse.ContentType]));
         }
 
         return endpoint;

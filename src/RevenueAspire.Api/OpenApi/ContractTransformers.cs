@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.Api.Requests;
@@ -31,17 +33,18 @@ internal static class ContractTransformers
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
         operation.Parameters = [.. metadata.OfType<ApiParameter>().Select(ToParameter)];
         operation.RequestBody = metadata.OfType<ApiBody>().Select(ToBody).SingleOrDefault();
-        foreach (var secret in metadata.OfType<ApiSecret>())
+        foreach (var access in metadata.OfType<IAuthorizeData>())
         {
             var requirement = new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(SecretScheme, context.Document)] = [] };
-            operation.Security = secret.Optional ? [[], requirement] : [requirement];
+            operation.Security = access.Policy == AccessPolicies.Read ? [[], requirement] : [requirement];
         }
 
         foreach (var (status, response) in operation.Responses ?? [])
         {
             foreach (var (type, content) in response.Content ?? new Dictionary<string, OpenApiMediaType>())
             {
-                var example = type == Problems.ContentType ? ApiExample.Problems[status] : metadata.OfType<ApiExample>().Single(example => example.Status == status).Json;
+                var example = type == ProblemResponse.ContentType ? ApiExample.Problems[status]
+                    : metadata.OfType<ApiExample>().Single(example => example.Status == status).Json;
                 content.Example = JsonNode.Parse(example);
             }
         }
@@ -64,10 +67,11 @@ internal static class ContractTransformers
         {
             Title = "RevenueAspire API",
             Version = "v1",
-            Description = "Takes revenue events and keeps them: acknowledged means on disk. Reads back what each user has. Errors are problem details (RFC 9457) that name the field. "
+            Description = "Takes revenue events and keeps them: acknowledged means on disk. Reads back what each user has. Errors are problem details (RFC "
+                + "9457) that name the field. "
                 + "HEAD is taken wherever GET is.",
         };
-        // Where the service listens is known to who asks.
+        // The client knows the address that it called.
         document.Servers = [];
         document.Components ??= new OpenApiComponents();
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
@@ -91,7 +95,8 @@ internal static class ContractTransformers
             path.Operations?.Remove(HttpMethod.Head);
         }
 
-        document.Paths.Add("/health", Health(document, "health", "Readiness", "Healthy or Degraded (the database is away, events are accepted).", "The log cannot be written."));
+        document.Paths.Add("/health", Health(
+            document, "health", "Readiness", "Healthy or Degraded (the database is away, events are accepted).", "The log cannot be written."));
         document.Paths.Add("/alive", Health(document, "alive", "Liveness", "The process answers.", "The process should be restarted."));
         return Task.CompletedTask;
     }
@@ -124,7 +129,11 @@ internal static class ContractTransformers
         Properties = new Dictionary<string, IOpenApiSchema>
         {
             ["userId"] = new OpenApiSchema { Type = JsonSchemaType.String, MinLength = 1, Description = "1 to 256 bytes of UTF-8 without U+0000." },
-            ["name"] = new OpenApiSchema { Type = JsonSchemaType.String, Description = "add_revenue or subtract_revenue, or what the section EventTypes says." },
+            ["name"] = new OpenApiSchema
+            {
+                Type = JsonSchemaType.String,
+                Description = "add_revenue or subtract_revenue, or what the section EventTypes says."
+            },
             ["value"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "Without fraction and exponent; may be negative." },
         },
         AdditionalPropertiesAllowed = true,
@@ -157,8 +166,16 @@ internal static class ContractTransformers
                     Type = JsonSchemaType.Object,
                     Properties = new Dictionary<string, IOpenApiSchema>
                     {
-                        ["status"] = new OpenApiSchema { Type = JsonSchemaType.String, Enum = [JsonValue.Create("Healthy"), JsonValue.Create("Degraded"), JsonValue.Create("Unhealthy")] },
-                        ["checks"] = new OpenApiSchema { Type = JsonSchemaType.Object, Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom, keyWindow." },
+                        ["status"] = new OpenApiSchema
+                        {
+                            Type = JsonSchemaType.String,
+                            Enum = [JsonValue.Create("Healthy"), JsonValue.Create("Degraded"), JsonValue.Create("Unhealthy")]
+                        },
+                        ["checks"] = new OpenApiSchema
+                        {
+                            Type = JsonSchemaType.Object,
+                            Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom, keyWindow."
+                        },
                     },
                 },
             },

@@ -3,7 +3,7 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary>Waits until the ledger has reached a receipt. Thread-safe.</summary>
-/// <remarks>However many wait, one loop asks the database, and only while somebody waits. What it read last is not remembered for later callers:
+/// <remarks>One loop polls the database for all callers, and only while a caller waits. Its last result is not kept for later callers:
 /// a database that was restored or failed over may have gone back. A stop of the API ends all waiting: what is in flight is to be answered soon.</remarks>
 internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AppliedOffset> logger)
 {
@@ -11,7 +11,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
     public const int MaxWaiting = 10_000;
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
-    private static readonly TimeSpan PollIntervalAway = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan PollIntervalUnavailable = TimeSpan.FromMilliseconds(250);
 
     private readonly Lock _lock = new();
     private readonly HashSet<Waiter> _waiters = [];
@@ -90,20 +90,20 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
         catch (Exception exception)
         {
-            // Nothing awaits this loop: who waits must learn of the bug, and the next one must be able to start it again.
+            // Nothing awaits this loop: its callers must see the bug, and the next caller must be able to start it again.
             LogPollFailed(logger, exception);
             End(waiter => waiter.Reached.TrySetException(exception));
         }
     }
 
-    private void End(Action<Waiter> tell)
+    private void End(Action<Waiter> complete)
     {
         lock (_lock)
         {
             _polling = false;
             foreach (var waiter in _waiters)
             {
-                tell(waiter);
+                complete(waiter);
             }
         }
     }
@@ -125,7 +125,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         catch (LedgerUnavailableException)
         {
             // It may come back within the callers' time.
-            return (applied, PollIntervalAway);
+            return (applied, PollIntervalUnavailable);
         }
     }
 
@@ -135,6 +135,10 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
 
         public Receipt Receipt => receipt;
 
-        public bool TryReach(Dictionary<Guid, long> applied) => applied.TryGetValue(receipt.LogId, out var through) && through > receipt.Offset && Reached.TrySetResult(true);
+        public bool TryReach(Dictionary<Guid, long> applied) =>
+            applied.TryGetValue(receipt.LogId, out var through) && through > receipt.Offset && Reached.TrySetResult(true);
     }
+
+    [LoggerMessage(EventIds.ProgressNotRead, LogLevel.Error, "Asking the ledger for its progress failed.")]
+    private static partial void LogPollFailed(ILogger logger, Exception exception);
 }

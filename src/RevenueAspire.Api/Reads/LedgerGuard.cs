@@ -5,22 +5,24 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>Compares log and ledger, at start and then every ten seconds: a log that the ledger is ahead of, or differs from, takes no events, since they would never count (rule M11). Thread-safe.</summary>
+/// <summary>Compares log and ledger, at start and then every ten seconds: a log that the ledger is ahead of, or differs from, takes no events, since they
+/// would never count (rule M11). Thread-safe.</summary>
 /// <remarks>
-/// An unavailable database changes nothing: the API accepts events without it, and a refusal stands until a comparison ends it. A log in Postgres needs no comparison: each start begins another log,
-/// and an append to one that is not where it was fails.
+/// An unavailable database changes nothing: the API accepts events without it, and a refusal stands until a comparison ends it. A log in Postgres needs no
+/// comparison: each start begins another log, and an append to one that is not where it was fails.
 /// </remarks>
 internal sealed partial class LedgerGuard(
-    EventLogWriter log, LedgerReader ledger, IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger) : BackgroundService
+    EventLogWriter log, LedgerReader ledger, IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger)
+        : BackgroundService
 {
     /// <summary>How long a start waits for the first comparison, before the first event can be accepted.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
-    private static readonly TimeSpan IntervalAway = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan IntervalUnavailable = TimeSpan.FromSeconds(1);
 
     private readonly Lock _gate = new();
-    private Task<LedgerLook?> _look = Task.FromResult<LedgerLook?>(null);
+    private Task<LedgerInspection?> _inspection = Task.FromResult<LedgerInspection?>(null);
     private string? _reported;
     private volatile string? _refusal;
 
@@ -41,22 +43,22 @@ internal sealed partial class LedgerGuard(
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Looks at the ledger, and compares it with the log. One look at a time:
-    /// calls during a look share it, so that probes of a slow database take one connection.</summary>
+    /// <summary>Inspects the ledger, and compares it with the log. One inspection at a time:
+    /// calls during an inspection share it, so that probes of a slow database take one connection.</summary>
     /// <returns>Null where there is no ledger yet.</returns>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     /// <exception cref="LedgerException">The database holds something else; the message says what.</exception>
     /// <exception cref="OperationCanceledException">This call was cancelled, or the API stops.</exception>
-    public Task<LedgerLook?> CheckAsync(CancellationToken cancellationToken)
+    public Task<LedgerInspection?> CheckAsync(CancellationToken cancellationToken)
     {
         lock (_gate)
         {
-            if (_look.IsCompleted)
+            if (_inspection.IsCompleted)
             {
-                _look = Task.Run(LookAndCompareAsync, CancellationToken.None);
+                _inspection = Task.Run(InspectAndCompareAsync, CancellationToken.None);
             }
 
-            return _look.WaitAsync(cancellationToken);
+            return _inspection.WaitAsync(cancellationToken);
         }
     }
 
@@ -66,7 +68,7 @@ internal sealed partial class LedgerGuard(
         {
             while (true)
             {
-                await Task.Delay(await LookAsync(stoppingToken) ? Interval : IntervalAway, time, stoppingToken);
+                await Task.Delay(await CompareAsync(stoppingToken) ? Interval : IntervalUnavailable, time, stoppingToken);
             }
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
@@ -75,25 +77,26 @@ internal sealed partial class LedgerGuard(
         }
     }
 
-    private async Task<LedgerLook?> LookAndCompareAsync()
+    private async Task<LedgerInspection?> InspectAndCompareAsync()
     {
-        var look = await ledger.InspectAsync(log.LogId, lifetime.ApplicationStopping);
-        if (look is not null && services.GetService<FileLogStore>() is { } files)
+        var inspection = await ledger.InspectAsync(log.LogId, lifetime.ApplicationStopping);
+        if (inspection is not null && services.GetService<FileLogStore>() is { } files)
         {
             // The ledger was read first: the mark only grows, so it cannot be behind for a reason of time.
-            _refusal = look.Source is null ? null : Compare(files, look.Source);
+            _refusal = inspection.Source is null ? null : Compare(files, inspection.Source);
             log.Refuse(_refusal);
         }
 
-        return look;
+        return inspection;
     }
 
-    private static string? Compare(FileLogStore files, EventSource source)
+    private static string? Compare(FileLogStore files, LedgerSource source)
     {
         var mark = files.DurableMark;
         if (Math.Max(source.ClaimedThrough, source.AppliedThrough) is var known && known > mark)
         {
-            return $"The log ends at offset {mark}, but the ledger knows it through {known}: an older copy of the log was restored, and events appended to it would never count. Put the newer copy back and start again";
+            return $"The log ends at offset {mark}, but the ledger knows it through {known}: an older copy of the log was restored, and events appended to it "
+                + "would never count. Put the newer copy back and start again";
         }
 
         using var reader = EventLogReader.Open(files.Directory);
@@ -103,7 +106,8 @@ internal sealed partial class LedgerGuard(
             return (read.Count, read.DamagedThrough);
         });
         return tail.Length > 0 && source.TailHash.Length > 0 && !source.TailHash.Span.SequenceEqual(tail)
-            ? $"The log's bytes before offset {source.AppliedThrough} are not the ones that the ledger has applied: another copy of the log was restored, and events appended to it would never count. Put the applied one back and start again"
+            ? $"The log's bytes before offset {source.AppliedThrough} are not the ones that the ledger has applied: another copy of the log was restored, and "
+                + "events appended to it would never count. Put the applied one back and start again"
             : null;
     }
 
@@ -121,13 +125,13 @@ internal sealed partial class LedgerGuard(
     }
 
     /// <summary>One comparison; false when the database or the disk could not be asked.</summary>
-    private async Task<bool> LookAsync(CancellationToken stoppingToken)
+    private async Task<bool> CompareAsync(CancellationToken stoppingToken)
     {
         try
         {
-            var look = await CheckAsync(stoppingToken);
-            Report(_refusal ?? look?.State.Fault);
-            return look is not null;
+            var inspection = await CheckAsync(stoppingToken);
+            Report(_refusal ?? inspection?.State.Fault);
+            return inspection is not null;
         }
         catch (LedgerException refusal)
         {
@@ -156,9 +160,9 @@ internal sealed partial class LedgerGuard(
         _reported = fault;
     }
 
-    [LoggerMessage(2035, LogLevel.Critical, "THE LEDGER IS WRONG: {Fault}.")]
+    [LoggerMessage(EventIds.LedgerWrong, LogLevel.Critical, "THE LEDGER IS WRONG: {Fault}.")]
     private static partial void LogFault(ILogger logger, string fault);
 
-    [LoggerMessage(2036, LogLevel.Warning, "Log and ledger could not be compared: {Reason} It is tried again.")]
+    [LoggerMessage(EventIds.LogNotCompared, LogLevel.Warning, "Log and ledger could not be compared: {Reason} It is tried again.")]
     private static partial void LogNotCompared(ILogger logger, string reason);
 }

@@ -14,10 +14,10 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <summary>How long a read may take, waiting for a connection included.</summary>
     internal static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Until the schema was tried once, an empty database would look like one that is away.</summary>
+    /// <summary>Until the schema was tried once, an empty database would look unavailable.</summary>
     private readonly TaskCompletionSource _schemaTried = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>0 not known yet, 1 there, 2 away.</summary>
+    /// <summary>0 not known yet, 1 available, 2 unavailable.</summary>
     private int _state;
 
     /// <inheritdoc cref="LedgerQueries.FindRevenueAsync"/>
@@ -66,17 +66,18 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     /// <inheritdoc cref="OverviewQueries.FindTopUsersAsync"/>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     public Task<IReadOnlyList<UserBalance>?> FindTopUsersAsync(int count, TimeSpan limit, CancellationToken cancellationToken) =>
-        UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout, cancellationToken);
+        UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout,
+            cancellationToken);
 
     /// <summary>Checks what the ledger relies on, and reads the source of a log. Null where there is no ledger yet.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
-    public Task<LedgerLook?> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
+    public Task<LedgerInspection?> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
         UseAsync(
             async cancellation =>
             {
                 var database = services.GetRequiredService<NpgsqlDataSource>();
                 return await LedgerSchema.InspectAsync(database, cancellation) is { } state
-                    ? new LedgerLook(
+                    ? new LedgerInspection(
                         state,
                         await new SourceRegistry(database).FindAsync(logId, cancellation),
                         await ServerDurability.ReadAsync(database, cancellation))
@@ -112,9 +113,9 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 
     private async Task<T> UseAsync<T>(Func<CancellationToken, Task<T>> use, TimeSpan timeout, CancellationToken cancellationToken)
     {
-        if (string.IsNullOrWhiteSpace(configuration.GetConnectionString(Extensions.DatabaseName)))
+        if (string.IsNullOrWhiteSpace(configuration.GetConnectionString(DatabaseExtensions.DatabaseName)))
         {
-            throw Away($"ConnectionStrings:{Extensions.DatabaseName} is not set.", null);
+            throw Unavailable($"ConnectionStrings:{DatabaseExtensions.DatabaseName} is not set.", null);
         }
 
         using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -122,60 +123,67 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         try
         {
             var result = await use(limit.Token);
-            Back();
+            Available();
             return result;
         }
         catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            throw Away($"It did not answer within {timeout.TotalSeconds} s.", exception);
+            throw Unavailable($"It did not answer within {timeout.TotalSeconds} s.", exception);
         }
         catch (Exception exception) when (DatabaseErrors.IsOfDatabase(exception))
         {
             DatabaseErrors.DropConnections(services.GetRequiredService<NpgsqlDataSource>(), exception);
-            throw Away(LedgerErrors.Describe(exception), exception);
+            throw Unavailable(DatabaseErrors.Describe(exception), exception);
         }
         catch (ArgumentException exception)
         {
             // The driver's text about a connection string may hold its password.
-            throw Away($"The driver does not take a setting of ConnectionStrings:{Extensions.DatabaseName}.", exception);
+            throw Unavailable($"The driver does not take a setting of ConnectionStrings:{DatabaseExtensions.DatabaseName}.", exception);
         }
         catch (Exception exception) when (exception is IOException or AuthenticationException)
         {
             // What the driver says of a handshake before it has a connection to speak of.
-            throw Away(exception.Message, exception);
+            throw Unavailable(exception.Message, exception);
         }
         finally
         {
-            // The driver's answer came on a thread that waits for sockets; whoever asked may have files to remove.
-            await SocketThreads.LeaveAsync();
+            // The driver's answer came on a thread that waits for sockets; the caller may have files to remove.
+            await SocketThreads.MoveToPoolAsync();
         }
     }
 
-    /// <summary>One log line when the database goes, one when it comes back.</summary>
-    private LedgerUnavailableException Away(string reason, Exception? exception)
+    /// <summary>Logs one line when the database becomes unavailable, and one when it is back.</summary>
+    private LedgerUnavailableException Unavailable(string reason, Exception? exception)
     {
         if (Interlocked.Exchange(ref _state, 2) != 2)
         {
-            LogAway(logger, reason.TrimEnd('.'));
+            LogUnavailable(logger, reason.TrimEnd('.'));
         }
 
         return new LedgerUnavailableException(reason, exception);
     }
 
-    private void Back()
+    private void Available()
     {
         if (Volatile.Read(ref _state) != 1 && Interlocked.Exchange(ref _state, 1) == 2)
         {
             LogBack(logger);
         }
     }
+
+    [LoggerMessage(EventIds.DatabaseUnavailable, LogLevel.Warning,
+        "The database is away: {Reason}. Reads answer 503 until it is back; events are accepted all the same where the log is in files.")]
+    private static partial void LogUnavailable(ILogger logger, string reason);
+
+    [LoggerMessage(EventIds.DatabaseBack, LogLevel.Information, "The database is back.")]
+    private static partial void LogBack(ILogger logger);
 }
 
-/// <summary>The ledger as of one look.</summary>
+/// <summary>The ledger as of one inspection.</summary>
 /// <param name="State">Where it is, and whether its content is right.</param>
 /// <param name="Source">The log, as the ledger knows it; null: not at all.</param>
 /// <param name="Durability">What the server's commits wait for.</param>
-internal sealed record LedgerLook(LedgerState State, EventSource? Source, ServerDurability Durability);
+internal sealed record LedgerInspection(LedgerState State, LedgerSource? Source, ServerDurability Durability);
 
 /// <summary>The database cannot be asked now; a retry may help.</summary>
 internal sealed class LedgerUnavailableException(string message, Exception? inner) : Exception(message, inner);

@@ -13,12 +13,15 @@ internal static class ReceiptParameter
     /// <param name="field">Name of the parameter.</param>
     /// <param name="log">The log.</param>
     /// <param name="cancellationToken">Ends the look-up.</param>
+    /// <exception cref="EventLogException">The log cannot be read.</exception>
     /// <returns>The receipt; with a problem, which is what to answer, when it names no record.</returns>
-    public static async ValueTask<(Receipt Receipt, Problem? Problem)> CheckAsync(string? encoded, bool plusIsSpace, string field, EventLogWriter log, CancellationToken cancellationToken)
+    public static async ValueTask<(Receipt Receipt, Problem? Problem)> CheckAsync(
+        string? encoded, bool plusIsSpace, string field, EventLogWriter log, CancellationToken cancellationToken)
     {
         if (!RawTarget.TryDecode(encoded, plusIsSpace, out var text) || !Receipt.TryParse(text, out var receipt))
         {
-            return (default, new Problem(StatusCodes.Status400BadRequest, "Bad Request", $"{field}: must be a receipt as POST answered it: 32 hex digits, a colon, a number.", field));
+            return (default, Problem.Of(StatusCodes.Status400BadRequest, $"{field}: must be a receipt as POST answered it: 32 hex digits, a colon, a number.",
+                field));
         }
 
         try
@@ -26,14 +29,13 @@ internal static class ReceiptParameter
             return (receipt, await log.LookUpAsync(receipt, cancellationToken) switch
             {
                 ReceiptLookup.Record => null,
-                ReceiptLookup.OtherLog => new Problem(StatusCodes.Status404NotFound, "Not Found", $"{field}: this receipt is of another log.", field),
-                _ => new Problem(StatusCodes.Status404NotFound, "Not Found", $"{field}: this log has no such record.", field),
+                ReceiptLookup.OtherLog => Problem.Of(StatusCodes.Status404NotFound, $"{field}: this receipt is of another log.", field),
+                _ => Problem.Of(StatusCodes.Status404NotFound, $"{field}: this log has no such record.", field),
             });
         }
-        catch (Exception exception) when (exception is EventLogException or IOException)
+        catch (IOException exception)
         {
-            // Health says what is wrong with it.
-            return (receipt, new Problem(StatusCodes.Status503ServiceUnavailable, "Service Unavailable", "The log cannot be read at present; try again."));
+            throw new EventLogException(exception.Message, exception);
         }
     }
 }

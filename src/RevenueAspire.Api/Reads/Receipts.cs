@@ -1,4 +1,3 @@
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
 using RevenueAspire.EventLog;
@@ -6,20 +5,16 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary><c>GET /receipts/{receipt}</c>: how far an event has come.</summary>
-internal sealed class Receipts(LedgerReader ledger, EventLogWriter log, AccessControl access)
+internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
 {
     public async Task HandleAsync(HttpContext context)
     {
-        if (!access.MayRead(context.Request.Headers.Authorization))
-        {
-            await Problems.UnauthorizedAsync(context);
-            return;
-        }
-
-        var (receipt, problem) = await ReceiptParameter.CheckAsync(RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
+        var (receipt, problem) = await ReceiptParameter.CheckAsync(
+            RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
         await (problem is null
-            ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)
-            : Problems.WriteAsync(context, problem));
+            ? context.Response.WriteAsJsonAsync(
+                await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)
+            : ProblemResponse.WriteAsync(context, problem));
     }
 
     private async Task<ReceiptState> FindStateAsync(Receipt receipt, CancellationToken cancellationToken)
@@ -31,7 +26,8 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log, AccessCo
                 return ReceiptState.Durable;
             }
 
-            return await ledger.FindRejectReasonAsync(receipt.LogId, receipt.Offset, cancellationToken) is { } reason ? ReceiptState.Rejected(reason) : ReceiptState.Applied;
+            return await ledger.FindRejectReasonAsync(receipt.LogId, receipt.Offset, cancellationToken) is { } reason ? ReceiptState.Rejected(reason)
+                : ReceiptState.Applied;
         }
         catch (LedgerUnavailableException)
         {

@@ -16,8 +16,8 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The end of the API, in whatever way the driver puts it. A start that failed (a port in use, for example) takes the data source away before it stops this service,
-            // and the host would report that as a failure of its own.
+            // The end of the API, however the driver reports it. A start that failed (a port in use, for example) takes the data source away before it
+            // stops this service, and the host would report that as a failure of its own.
         }
     }
 
@@ -43,7 +43,8 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
             }
             catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
             {
-                // Whatever the database or its driver has to say, it does not end the API, which accepts events without it. The same line is not logged twice: somebody has to act.
+                // Whatever the database or its driver has to say, it does not end the API, which accepts events without it. The same line is not logged twice:
+                // a person has to act.
                 if (exception.Message != reported)
                 {
                     reported = exception.Message;
@@ -54,4 +55,13 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
             await Task.Delay(wait, time, stoppingToken);
         }
     }
+
+    [LoggerMessage(EventIds.SchemaReady, LogLevel.Information, "The ledger is in schema {Schema} of database {Database}.")]
+    private static partial void LogReady(ILogger logger, string schema, string database);
+
+    [LoggerMessage(EventIds.DatabaseWarning, LogLevel.Warning, "The ledger's database: {Warning}.")]
+    private static partial void LogWarning(ILogger logger, string warning);
+
+    [LoggerMessage(EventIds.DatabaseUnusable, LogLevel.Error, "The database cannot serve as ledger: {Reason}")]
+    private static partial void LogUnusable(ILogger logger, string reason);
 }

@@ -1,6 +1,5 @@
 using System.Text;
 using Microsoft.Extensions.Options;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
@@ -10,7 +9,7 @@ using RevenueAspire.Events;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary><c>GET /userEvents/{userid}</c> and <c>GET /userEvents?userId=</c>: a user's revenue, on request not before a receipt is in the ledger.</summary>
-internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, EventLogWriter log, AccessControl access, IOptions<ApiOptions> options)
+internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, EventLogWriter log, IOptions<ApiOptions> options)
 {
     private const int RetrySeconds = 1;
     private const string Field = "userId";
@@ -18,30 +17,16 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
     private readonly TimeSpan _timeout = options.Value.ReadAfterTimeout;
 
     /// <summary>The id is the path's last segment.</summary>
-    public Task HandlePathAsync(HttpContext context)
-    {
-        if (!access.MayRead(context.Request.Headers.Authorization))
-        {
-            return Problems.UnauthorizedAsync(context);
-        }
-
-        return RawTarget.FindLastSegment(context) is { } segment && RawTarget.TryDecode(segment, plusIsSpace: false, out var userId)
+    public Task HandlePathAsync(HttpContext context) =>
+        RawTarget.FindLastSegment(context) is { } segment && RawTarget.TryDecode(segment, plusIsSpace: false, out var userId)
             ? AnswerAsync(context, userId)
             : BadUserId(context, "must be one path segment, percent-encoded once as UTF-8; /userEvents?userId= takes any id.");
-    }
 
     /// <summary>The id is a query parameter: the only way for <c>.</c> and <c>..</c>, which have a meaning in paths.</summary>
-    public Task HandleQueryAsync(HttpContext context)
-    {
-        if (!access.MayRead(context.Request.Headers.Authorization))
-        {
-            return Problems.UnauthorizedAsync(context);
-        }
-
-        return RawTarget.FindParameters(context, Field) is [var parameter] && RawTarget.TryDecode(parameter, plusIsSpace: true, out var userId)
+    public Task HandleQueryAsync(HttpContext context) =>
+        RawTarget.FindParameters(context, Field) is [var parameter] && RawTarget.TryDecode(parameter, plusIsSpace: true, out var userId)
             ? AnswerAsync(context, userId)
             : BadUserId(context, "must be given once, as /userEvents/{userid} or /userEvents?userId=, percent-encoded as UTF-8.");
-    }
 
     private async Task AnswerAsync(HttpContext context, string userId)
     {
@@ -56,17 +41,10 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             return;
         }
 
-        try
-        {
-            var revenue = await ledger.FindRevenueAsync(userId, context.RequestAborted);
-            await (revenue is null
-                ? Problems.WriteAsync(context, StatusCodes.Status404NotFound, "userId: the ledger has no such user.", Field)
-                : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json, context.RequestAborted));
-        }
-        catch (LedgerUnavailableException)
-        {
-            await Problems.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "The database is away; try again.", retryAfterSeconds: RetrySeconds);
-        }
+        var revenue = await ledger.FindRevenueAsync(userId, context.RequestAborted);
+        await (revenue is null
+            ? ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "userId: the ledger has no such user.", Field)
+            : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json, context.RequestAborted));
     }
 
     /// <summary>Waits for <c>?after=</c>, or answers why it cannot be waited for.</summary>
@@ -80,14 +58,14 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
 
         if (parameters.Count > 1)
         {
-            await Problems.WriteAsync(context, StatusCodes.Status400BadRequest, "after: must be given once.", "after");
+            await ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, "after: must be given once.", "after");
             return false;
         }
 
         var (receipt, problem) = await ReceiptParameter.CheckAsync(parameters[0], plusIsSpace: true, "after", log, context.RequestAborted);
         if (problem is not null)
         {
-            await Problems.WriteAsync(context, problem);
+            await ProblemResponse.WriteAsync(context, problem);
             return false;
         }
 
@@ -96,10 +74,12 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             return true;
         }
 
-        await Problems.WriteAsync(
-            context, StatusCodes.Status503ServiceUnavailable, $"after: the event is on disk, but did not reach the ledger within {_timeout}; try again.", "after", RetrySeconds);
+        await ProblemResponse.WriteAsync(
+            context, StatusCodes.Status503ServiceUnavailable, $"after: the event is on disk, but did not reach the ledger within {_timeout}; try again.",
+            "after", RetrySeconds);
         return false;
     }
 
-    private static Task BadUserId(HttpContext context, string text) => Problems.WriteAsync(context, StatusCodes.Status400BadRequest, $"{Field}: {text}", Field);
+    private static Task BadUserId(HttpContext context, string text) =>
+        ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, $"{Field}: {text}", Field);
 }

@@ -20,7 +20,8 @@ namespace RevenueAspire.Api.Requests;
 [JsonSerializable(typeof(LiveHistory))]
 internal sealed partial class ApiJsonContext : JsonSerializerContext;
 
-/// <summary>How they are written: camel case, no nulls, and text as it is (a user id in any script stays readable; nothing here is ever part of a page).</summary>
+/// <summary>How they are written: camel case, no nulls, and text as it is (a user id in any script stays readable; nothing here is ever part of a
+/// page).</summary>
 internal static class ApiJson
 {
     private static readonly JsonSerializerOptions Options = new(ApiJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };

@@ -42,5 +42,6 @@ internal static class ContentTypes
     /// <summary>True when the body is compressed with gzip, once.</summary>
     public static bool IsGzip(StringValues contentEncoding) =>
         contentEncoding.Count == 1
-        && (string.Equals(contentEncoding[0], "gzip", StringComparison.OrdinalIgnoreCase) || string.Equals(contentEncoding[0], "x-gzip", StringComparison.OrdinalIgnoreCase));
+        && (string.Equals(contentEncoding[0], "gzip", StringComparison.OrdinalIgnoreCase)
+            || string.Equals(contentEncoding[0], "x-gzip", StringComparison.OrdinalIgnoreCase));
 }

@@ -4,12 +4,14 @@ using Microsoft.AspNetCore.Http.Features;
 namespace RevenueAspire.Api.Requests;
 
 /// <summary>Reads ids from the request target as it came over the wire, percent-decoded exactly once.</summary>
-/// <remarks>The server's own path is of no use for that: it leaves <c>%2F</c> as it is but decodes <c>%25</c>, so that <c>a%2Fb</c> and <c>a%252Fb</c> become the same.</remarks>
+/// <remarks>The server's own path is of no use for that: it leaves <c>%2F</c> as it is but decodes <c>%25</c>, so that <c>a%2Fb</c> and <c>a%252Fb</c> become
+/// the same.</remarks>
 internal static class RawTarget
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The second and last segment of a path like <c>/userEvents/user1</c>, still encoded; null when the path as sent has another form (dot segments that the server resolved).</summary>
+    /// <summary>The second and last segment of a path like <c>/userEvents/user1</c>, still encoded; null when the path as sent has another form (dot segments
+    /// that the server resolved).</summary>
     public static string? FindLastSegment(HttpContext context)
     {
         var path = PathOf(context).TrimEnd('/').TrimStart('/');
@@ -83,13 +85,16 @@ internal static class RawTarget
         }
     }
 
-    /// <summary>Gives a request whose target is a whole URL (<c>GET http://host/path</c>, as a client of a proxy sends it) the path that <c>GET /path</c> has.</summary>
-    /// <remarks>The server decodes the path of a URL completely, <c>%2F</c> too, and turns a backslash into a slash. A path with dot segments stays as the server resolved it.</remarks>
+    /// <summary>Gives a request whose target is a whole URL (<c>GET http://host/path</c>, as a client of a proxy sends it) the path that <c>GET /path</c>
+    /// has.</summary>
+    /// <remarks>The server decodes the path of a URL completely, <c>%2F</c> too, and turns a backslash into a slash. A path with dot segments stays as the
+    /// server resolved it.</remarks>
     public static WebApplication UseOriginPaths(this WebApplication app)
     {
         app.Use(next => context =>
         {
-            if (!context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.StartsWith('/') && PathOf(context) is ['/', ..] path && !HasDotSegment(path))
+            if (!context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.StartsWith('/') && PathOf(context) is ['/', ..] path
+                && !HasDotSegment(path))
             {
                 context.Request.Path = PathString.FromUriComponent(path.ToString());
             }

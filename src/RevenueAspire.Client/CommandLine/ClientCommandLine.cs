@@ -1,14 +1,12 @@
 using System.CommandLine;
-using System.CommandLine.Help;
-using System.CommandLine.Invocation;
-using System.CommandLine.Parsing;
 using RevenueAspire.Client.Sending;
 using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
 /// <summary>What the user asked <c>send</c> to do; null where an option is not given.</summary>
-internal sealed record SendArguments(IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null, bool Follow = false);
+internal sealed record SendArguments(
+    IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null, bool Follow = false);
 
 /// <summary>What the command line starts.</summary>
 /// <param name="Service">Without a command.</param>
@@ -58,42 +56,27 @@ internal static class ClientCommandLine
           source <({{Program}} completion bash)        complete commands and options with the tab key
         """ + "\n" + ExitCodesHelp;
 
-    /// <summary>Parses the arguments and runs what they ask for.</summary>
+    /// <summary>Parses the arguments and runs the command.</summary>
     /// <returns>The exit code.</returns>
-    public static async Task<int> RunAsync(string[] args, Terminal terminal, ClientCommands commands)
+    public static Task<int> RunAsync(string[] args, Terminal terminal, ClientCommands commands)
     {
-        // A file may be called @x; stopping is wired in SendCommand, without a limit of two seconds.
-        var parsed = Build(commands, [.. args.SkipWhile(arg => arg != "--").Skip(1)]).Parse(args, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Action is ParseErrorAction)
+        var files = new Argument<string[]>("FILE")
         {
-            foreach (var error in parsed.Errors)
-            {
-                terminal.Report(UsageErrors.OneLine(error.Message));
-            }
-
-            var command = parsed.CommandResult.Command is RootCommand ? "" : parsed.CommandResult.Command.Name + " ";
-            terminal.Report($"See {Program} {command}--help.");
-            return ExitCodes.Usage;
-        }
-
-        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = terminal.Out, Error = terminal.Error };
-        var code = await parsed.InvokeAsync(invocation);
-
-        // A service has no result: lines of its log that nothing took do not make its stop a failure.
-        return parsed.CommandResult.Command is RootCommand root && parsed.Action == root.Action ? code : GuardedConsole.ExitCode(code);
-    }
-
-    private static RootCommand Build(ClientCommands commands, IReadOnlyList<string> afterDashes)
-    {
-        var files = new Argument<string[]>("FILE") { Description = "File of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input.", Arity = ArgumentArity.OneOrMore };
+            Description = "File of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input.",
+            Arity = ArgumentArity.OneOrMore,
+        };
         var (url, secret, concurrency) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency());
-        var json = CommonOptions.Json();
+        var json = ProgramCommandLine.JsonOption();
         var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };
         var rate = new Option<int?>("--rate") { Description = "Lines a second at most. Without it as fast as the API answers.", HelpName = "N" };
-        var resume = new Option<bool>("--resume") { Description = "Go on where an earlier send of the same files was stopped, and with what was appended to them since." };
+        var resume = new Option<bool>("--resume")
+        {
+            Description = "Go on where an earlier send of the same files was stopped, and with what was appended to them since.",
+        };
         var follow = new Option<bool>("--follow") { Description = "Go on with the lines that are appended to the file, until Ctrl+C." };
         batch.Validators.Add(result => CommonOptions.AddRangeError(result, batch, SendLimits.BatchLines));
         rate.Validators.Add(result => CommonOptions.AddRangeError(result, rate, SendLimits.Rate));
+        files.RefuseUnknownOptions(args);
         files.Validators.Add(result =>
         {
             var paths = result.Tokens.Select(token => token.Value).ToList();
@@ -101,18 +84,16 @@ internal static class ClientCommandLine
             {
                 result.AddError("FILE is empty.");
             }
-            else if (paths.Find(path => path.StartsWith('-') && path != SpoolFile.StandardInput && !afterDashes.Contains(path)) is { } option)
-            {
-                // The library takes an option that it does not know for one more file.
-                result.AddError($"Unrecognized option '{option}'. A file of that name is written ./{option}.");
-            }
             else if (paths.Select(Path.GetFullPath).GroupBy(path => path).FirstOrDefault(same => same.Count() > 1) is { } twice)
             {
                 result.AddError($"{twice.Key} is named twice.");
             }
         });
 
-        var sendCommand = new Command("send", "Sends every line of the files to the API.") { files, url, secret, concurrency, batch, rate, resume, follow, json };
+        var sendCommand = new Command("send", "Sends every line of the files to the API.")
+        {
+            files, url, secret, concurrency, batch, rate, resume, follow, json,
+        };
         sendCommand.Validators.Add(result =>
         {
             if (result.GetValue(resume) && (result.GetValue(files) ?? []).Contains(SpoolFile.StandardInput))
@@ -126,13 +107,20 @@ internal static class ClientCommandLine
             }
         });
         sendCommand.SetAction(parsed => commands.Send(new SendArguments(
-            parsed.GetValue(files)!, parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(batch), parsed.GetValue(resume), parsed.GetValue(json), parsed.GetValue(rate), parsed.GetValue(follow))));
+            parsed.GetValue(files)!,
+            parsed.GetValue(url),
+            parsed.GetValue(secret),
+            parsed.GetValue(concurrency),
+            parsed.GetValue(batch),
+            parsed.GetValue(resume),
+            parsed.GetValue(json),
+            parsed.GetValue(rate),
+            parsed.GetValue(follow))));
 
         var loadCommand = LoadCommandLine.Build(commands.Load);
         var root = new RootCommand("Sends events to the RevenueAspire API.") { sendCommand, loadCommand, CompletionCommand.Build(Program) };
         root.SetAction(_ => commands.Service());
-        var help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithExamples((HelpAction)help.Action!, new Dictionary<Command, string> { [root] = RootHelp, [sendCommand] = SendHelp, [loadCommand] = LoadCommandLine.Help });
-        return root;
+        var help = new Dictionary<Command, string> { [root] = RootHelp, [sendCommand] = SendHelp, [loadCommand] = LoadCommandLine.Help };
+        return ProgramCommandLine.RunAsync(root, Program, args, help, output: terminal.Out, error: terminal.Error);
     }
 }

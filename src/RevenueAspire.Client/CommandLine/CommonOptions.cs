@@ -11,7 +11,7 @@ internal static class CommonOptions
     public static Option<string?> Url()
     {
         var option = new Option<string?>("--url") { Description = "Address of the API. [default: http://localhost:8000]", HelpName = "URL" };
-        option.Validators.Add(result => AddError(result, option, ClientOptions.UrlProblem));
+        option.Validators.Add(result => AddError(result, option, ClientOptions.FindUrlProblem));
         return option;
     }
 
@@ -22,7 +22,7 @@ internal static class CommonOptions
             Description = "The API's secret. Other users of the machine can see it here; Client__Secret in the environment they cannot. [default: secret]",
             HelpName = "S",
         };
-        option.Validators.Add(result => AddError(result, option, ClientOptions.SecretProblem));
+        option.Validators.Add(result => AddError(result, option, ClientOptions.FindSecretProblem));
         return option;
     }
 
@@ -32,8 +32,6 @@ internal static class CommonOptions
         option.Validators.Add(result => AddRangeError(result, option, SendLimits.Concurrency));
         return option;
     }
-
-    public static Option<bool> Json() => new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
 
     /// <summary>From 1 to a maximum.</summary>
     public static void AddRangeError(OptionResult result, Option<int?> option, int max)

@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Security.Cryptography;
-using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using RevenueAspire.Client.Http;
@@ -23,7 +22,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
     public async Task<int> RunAsync(CancellationToken stop)
     {
         var plan = new LoadPlan(
-            new EventSource(_seed, arguments.Users, arguments.Skew),
+            new LoadEvents(_seed, arguments.Users, arguments.Skew),
             arguments.Rate,
             arguments.Duration,
             arguments.Batch,
@@ -36,7 +35,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             await LogStateQuery.WaitAsync(_api, Waiting(plan), new SendDisplay(terminal, time), time, stop);
             terminal.Report(Describe(plan));
             await ShowAsync(run, run.RunAsync(stop));
-            error = stop.IsCancellationRequested ? "Stopped." : null;
+            error = stop.IsCancellationRequested ? "Stopped." : Shortfall(run);
         }
         catch (SendException failure)
         {
@@ -52,9 +51,22 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             terminal.Report(error);
         }
 
-        var code = error is null && run.Unsent == 0 && run.Accepted == run.Sent ? ExitCodes.Done : ExitCodes.NotDone;
+        var code = error is null ? ExitCodes.Done : ExitCodes.NotDone;
         Print(plan, run, code, error);
         return code;
+    }
+
+    /// <summary>Why the load is not done although it ran to its end, or null.</summary>
+    private static string? Shortfall(LoadRun run)
+    {
+        var failed = run.Sent - run.Accepted;
+        if (failed == 0 && run.Unsent == 0)
+        {
+            return null;
+        }
+
+        var reason = failed == 0 ? "" : $" ({run.Failures.MaxBy(failure => failure.Value).Key})";
+        return string.Create(CultureInfo.InvariantCulture, $"{failed:N0} events were not accepted{reason}, and {run.Unsent:N0} were due but not sent.");
     }
 
     private static SendSettings Waiting(LoadPlan plan) => new()
@@ -67,7 +79,9 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
 
     private string Describe(LoadPlan plan) => string.Create(
         CultureInfo.InvariantCulture,
-        $"seed {_seed}: {arguments.Users:N0} users ({(arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform")}), {plan.Rate:N0} events/s for {plan.Duration.TotalSeconds:0.###} s, {(plan.Batch == 0 ? "single" : $"{plan.Batch} a request")}, at most {plan.Concurrency} requests in flight, to {_api.Url}");
+        $"seed {_seed}: {arguments.Users:N0} users ({Skew}), {plan.Rate:N0} events/s for "
+        + $"{plan.Duration.TotalSeconds:0.###} s, {(plan.Batch == 0 ? "single" : $"{plan.Batch} a request")}, at most {plan.Concurrency} requests in flight, "
+        + $"to {_api.Url}");
 
     private async Task ShowAsync(LoadRun run, Task work)
     {
@@ -77,7 +91,8 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
             var left = arguments.Duration - time.GetElapsedTime(start);
             terminal.Report(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, p99 {Milliseconds(run.Latency.Percentile(99))} ms{TimeLeft.Format(Math.Max(0, left.TotalSeconds))}"));
+                $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Accepted / time.GetElapsedTime(start).TotalSeconds:N0} events/s, "
+                + $"p99 {Milliseconds(run.Latency.Percentile(99))} ms{TimeLeft.Format(Math.Max(0, left.TotalSeconds))}"));
         }
 
         await work;
@@ -86,14 +101,14 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
     private void Print(LoadPlan plan, LoadRun run, int code, string? error)
     {
         var seconds = Math.Max(run.Elapsed.TotalSeconds, 0.001);
-        var latency = new LoadLatency(Value(50), Value(90), Value(99), Value(99.9), Round(run.Latency.Max));
+        var latency = new LoadLatency(Value(50), Value(90), Value(99), Value(99.9), Value(100));
         var rate = Math.Round(run.Accepted / seconds, 1);
         if (arguments.Json)
         {
             var result = new LoadResult(
-                code, _api.Url.ToString(), _seed, arguments.Users, arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform", plan.Rate, plan.Duration.TotalSeconds, plan.Concurrency, plan.Batch,
+                code, _api.Url.ToString(), _seed, arguments.Users, Skew, plan.Rate, plan.Duration.TotalSeconds, plan.Concurrency, plan.Batch,
                 run.Sent, run.Accepted, run.Sent - run.Accepted, run.Unsent, Math.Round(seconds, 3), rate, latency, run.Failures, error);
-            terminal.Print(JsonSerializer.Serialize(result, LoadJson.Relaxed.LoadResult));
+            terminal.Print(JsonSerializer.Serialize(result, ResultJson.Relaxed.LoadResult));
             return;
         }
 
@@ -104,16 +119,22 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
 
         terminal.Print(string.Create(
             CultureInfo.InvariantCulture,
-            $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Sent - run.Accepted:N0} failed, {run.Unsent:N0} due but not sent, in {seconds:0.0} s ({rate:N0} accepted a second)"));
-        terminal.Print(FormattableString.Invariant(
-            $"latency from the moment a request was due, in ms: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, max {latency.Max}"));
+            $"latency from the moment a request was due, in ms: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, "
+            + $"max {latency.Max}"));
         foreach (var (reason, events) in run.Failures.OrderByDescending(failure => failure.Value))
         {
             terminal.Print(string.Create(CultureInfo.InvariantCulture, $"  {events:N0} failed: {reason}"));
         }
 
+        terminal.Print(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Sent - run.Accepted:N0} failed, {run.Unsent:N0} due but not sent, "
+            + $"in {seconds:0.0} s ({rate:N0} accepted a second)"));
+
         double Value(double percent) => Round(run.Latency.Percentile(percent));
     }
+
+    private string Skew => arguments.Skew == UserSkew.Zipf ? "zipf" : "uniform";
 
     private static double Round(TimeSpan duration) => Math.Round(duration.TotalMilliseconds, 3);
 
@@ -126,12 +147,5 @@ internal sealed record LoadLatency(double P50, double P90, double P99, [property
 /// <summary>The object of <c>load --json</c>; all counts are events. Its fields stand in the project's README; new ones may come, none goes.</summary>
 internal sealed record LoadResult(
     int ExitCode, string Url, int Seed, int Users, string Skew, int Rate, double DurationSeconds, int Concurrency, int Batch,
-    long Sent, long Accepted, long Failed, long Unsent, double Seconds, double AcceptedPerSecond, LoadLatency LatencyMilliseconds, IReadOnlyDictionary<string, long> Failures, string? Error);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(LoadResult))]
-internal sealed partial class LoadJson : JsonSerializerContext
-{
-    /// <summary>For people to read as well: no escapes but those that JSON needs.</summary>
-    public static LoadJson Relaxed { get; } = new(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
-}
+    long Sent, long Accepted, long Failed, long Unsent, double Seconds, double AcceptedPerSecond,
+    LoadLatency LatencyMilliseconds, IReadOnlyDictionary<string, long> Failures, string? Error);

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using RevenueAspire.Client.Load;
 using RevenueAspire.Client.Sending;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
@@ -52,12 +53,16 @@ internal static class LoadCommandLine
     /// <summary>The command.</summary>
     public static Command Build(Func<LoadArguments, Task<int>> load)
     {
-        var (url, secret, concurrency, json) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency(), CommonOptions.Json());
+        var (url, secret, concurrency, json) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency(), ProgramCommandLine.JsonOption());
         var users = Number("--users", "Users that the events are for. [default: 1000]", MaxUsers);
         var rate = Number("--rate", "Events a second. [default: 100]", MaxRate);
         var duration = new Option<string?>("--duration") { Description = "How long: 30, 30s, 5m or 1h. [default: 10s]", HelpName = "T" };
         var batch = Number("--batch", "Events a request. Without it each event is a request of its own.", SendLimits.BatchLines);
-        var skew = new Option<string?>("--skew") { Description = "How the events spread over users: all alike, or the n-th user 1/n of the first. [default: uniform]", HelpName = "uniform|zipf" };
+        var skew = new Option<string?>("--skew")
+        {
+            Description = "How the events spread over users: all alike, or the n-th user 1/n of the first. [default: uniform]",
+            HelpName = "uniform|zipf",
+        };
         skew.AcceptOnlyFromAmong("uniform", "zipf");
         var seed = new Option<int?>("--seed") { Description = "Makes the events of another run again. [default: random, printed]", HelpName = "N" };
         duration.Validators.Add(result =>
@@ -68,7 +73,10 @@ internal static class LoadCommandLine
             }
         });
 
-        var command = new Command("load", "Sends made-up events at a fixed rate and measures how long they take.") { users, rate, duration, concurrency, batch, skew, seed, url, secret, json };
+        var command = new Command("load", "Sends made-up events at a fixed rate and measures how long they take.")
+        {
+            users, rate, duration, concurrency, batch, skew, seed, url, secret, json,
+        };
         command.SetAction(parsed => load(new LoadArguments(parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(json))
         {
             Users = parsed.GetValue(users) ?? 1000,
@@ -97,7 +105,8 @@ internal static class LoadCommandLine
             [.., 'h'] => (text[..^1], 3600),
             _ => (text, 1),
         };
-        return double.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number * unit is > 0 and var seconds && seconds <= MaxDuration.TotalSeconds
+        return double.TryParse(digits, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) && number * unit is > 0 and var seconds
+            && seconds <= MaxDuration.TotalSeconds
             ? TimeSpan.FromSeconds(seconds)
             : null;
     }

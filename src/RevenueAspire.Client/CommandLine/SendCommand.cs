@@ -54,20 +54,20 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         catch (SendException failure)
         {
             terminal.Report(failure.Message + Advice(failure));
-            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), failure.Failure);
+            await ReportHowToResumeAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), failure.Failure);
             return _results.End(ExitCodes.NotDone, failure.Message);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             terminal.Report("Stopped.");
-            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
+            await ReportHowToResumeAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
             return _results.End(ExitCodes.NotDone, "Stopped.");
         }
         catch (Exception bug)
         {
             var line = StartupErrors.DescribeOrReport(bug);
             terminal.Report(line);
-            await SayHowToGoOnAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
+            await ReportHowToResumeAsync(current ?? jobs.Find(job => job.Entry.OpenThrough > 0), null);
             return _results.End(ExitCodes.NotDone, line);
         }
         finally
@@ -176,7 +176,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             _results.AddSent(job, progress);
         }
 
-        return Worse(await SayWhatIsUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.Rejected : ExitCodes.Done);
+        return Worse(await ReportUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.SomeRejected : ExitCodes.Done);
     }
 
     /// <summary>Sends up to the length at which the file was opened: first what the run was about, and then what was appended to it before.</summary>
@@ -219,14 +219,16 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     }
 
     /// <summary>Reports what was appended to a file and is not sent, and how to send it.</summary>
-    private async Task<int> SayWhatIsUnsentAsync(SendJob job)
+    private async Task<int> ReportUnsentAsync(SendJob job)
     {
         if (job.Input.AddedBytes is not (> 0 and var added))
         {
             return ExitCodes.Done;
         }
 
-        var what = job.Input.IsCopy ? "(compressed) were appended while it was sent" : arguments.Follow ? "at its end are no whole line yet" : "were appended after its send had begun";
+        var what = job.Input.IsCopy ? "(compressed) were appended while it was sent"
+            : arguments.Follow ? "at its end are no whole line yet"
+            : "were appended after its send had begun";
         var line = $"{job.Input.GivenPath}: {SendDisplay.Number(added)} bytes {what}, and are not sent. Send them with: {ResumeCommand()}";
         terminal.Report(line);
         _unsent.Add(line);
@@ -236,14 +238,15 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     private static string Advice(SendException failure) => failure.Failure == SendFailure.Unauthorized ? " Set --secret or Client:Secret." : "";
 
     /// <summary>Names the command that goes on, when some of the run may have been sent.</summary>
-    private async Task SayHowToGoOnAsync(SendJob? job, SendFailure? failure)
+    private async Task ReportHowToResumeAsync(SendJob? job, SendFailure? failure)
     {
         if (job is null || job.Entry.OpenThrough == 0 || failure is SendFailure.CannotResume or SendFailure.NothingToResume or SendFailure.KeyConflict)
         {
             return;
         }
 
-        var counted = $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}.";
+        var counted = $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, "
+            + $"sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}.";
         if (job.Input.IsStandardInput)
         {
             terminal.Report(counted + " Standard input cannot be resumed: put what is to be sent into a file to be able to.");
@@ -256,7 +259,11 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     private string ResumeCommand()
     {
         var command = new StringBuilder("RevenueAspire.Client send");
-        command.AppendJoin("", arguments.Files.Where(file => file != SpoolFile.StandardInput && RejectedFile.FindOwner(file, arguments.Files) is null).Select(file => " " + Quoted(file)));
+        foreach (var file in arguments.Files.Where(file => file != SpoolFile.StandardInput && RejectedFile.FindOwner(file, arguments.Files) is null))
+        {
+            command.Append(' ').Append(Quoted(file));
+        }
+
         if (arguments.Url is { } url)
         {
             command.Append(" --url ").Append(url);
@@ -265,7 +272,8 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         return command.Append(arguments.Follow ? " --resume --follow" : " --resume").ToString();
     }
 
-    /// <summary>The file's name for a shell. Of one with control characters the form that bash, zsh and ksh read: it survives the escaping of the line.</summary>
+    /// <summary>The file's name for a shell. Of one with control characters the form that bash, zsh and ksh read: it survives the escaping of the
+    /// line.</summary>
     private static string Quoted(string file)
     {
         var path = file.StartsWith('-') ? "./" + file : file;

@@ -15,7 +15,9 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
     private static readonly TimeSpan WaitingInterval = TimeSpan.FromSeconds(5);
 
-    private readonly IAnsiConsole? _console = terminal.IsInteractive ? AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(terminal.Error) }) : null;
+    private readonly IAnsiConsole? _console = terminal.IsInteractive
+        ? AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(terminal.Error) })
+        : null;
     private readonly Lock _gate = new();
     private long _named;
     private long _lastWaiting;
@@ -112,7 +114,9 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
             var left = sent == 0 ? "" : TimeLeft.Format((length - before - sent) * seconds / sent);
             lock (_gate)
             {
-                Write($"{file}: {100 * (before + sent) / Math.Max(length, 1)} %, {Number(run.AnsweredLines)} lines, {Number((long)(run.AnsweredLines / seconds))} lines/s{left}");
+                Write(
+                    $"{file}: {100 * (before + sent) / Math.Max(length, 1)} %, {Number(run.AnsweredLines)} lines, "
+                    + $"{Number((long)(run.AnsweredLines / seconds))} lines/s{left}");
             }
         }
 

@@ -1,8 +1,6 @@
 using System.Globalization;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.CommandLine;
@@ -46,20 +44,23 @@ internal sealed class SendResults(Terminal terminal, bool json)
     {
         if (json)
         {
-            terminal.Print(JsonSerializer.Serialize(new SendResult(exitCode, _files, error), SendJson.Relaxed.SendResult));
+            terminal.Print(JsonSerializer.Serialize(new SendResult(exitCode, _files, error), ResultJson.Relaxed.SendResult));
         }
 
         return exitCode;
     }
 
     private static string Counts(SendJob job) =>
-        $"{SendDisplay.Number(job.Entry.Accepted + job.Entry.Rejected)} lines sent, {SendDisplay.Number(job.Entry.Accepted)} accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected";
+        $"{SendDisplay.Number(job.Entry.Accepted + job.Entry.Rejected)} lines sent, {SendDisplay.Number(job.Entry.Accepted)} accepted, "
+        + $"{SendDisplay.Number(job.Entry.Rejected)} rejected";
 
     private static string Summary(SendJob job, SendProgress progress)
     {
         var elapsed = progress.Elapsed;
         var text = new StringBuilder($"{job.Input.GivenPath}: {Counts(job)}");
-        text.Append(CultureInfo.InvariantCulture, $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(progress.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $" in {elapsed.TotalSeconds:0.0} s ({SendDisplay.Number((long)(progress.AnsweredLines / Math.Max(elapsed.TotalSeconds, 0.001)))} lines/s)");
         if (job.Entry.Rejected > 0)
         {
             text.Append(CultureInfo.InvariantCulture, $"; the rejected lines are in {job.Entry.RejectedPath}");
@@ -76,7 +77,14 @@ internal sealed class SendResults(Terminal terminal, bool json)
     {
         var entry = job.Entry;
         _files.Add(new SentFile(
-            job.Input.GivenPath, state, entry.Accepted + entry.Rejected, entry.Accepted, entry.Rejected, entry.Rejected > 0 ? entry.RejectedPath : null, Math.Round(elapsed.TotalSeconds, 3), job.Input.AddedBytes));
+            job.Input.GivenPath,
+            state,
+            entry.Accepted + entry.Rejected,
+            entry.Accepted,
+            entry.Rejected,
+            entry.Rejected > 0 ? entry.RejectedPath : null,
+            Math.Round(elapsed.TotalSeconds, 3),
+            job.Input.AddedBytes));
     }
 }
 
@@ -85,11 +93,3 @@ internal sealed record SendResult(int ExitCode, IReadOnlyList<SentFile> Files, s
 
 /// <summary>A file of <see cref="SendResult"/>; counts are those of the run, over all its resumptions.</summary>
 internal sealed record SentFile(string File, string State, long Lines, long Accepted, long Rejected, string? RejectedFile, double Seconds, long UnsentBytes);
-
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase)]
-[JsonSerializable(typeof(SendResult))]
-internal sealed partial class SendJson : JsonSerializerContext
-{
-    /// <summary>For people to read as well: no escapes but those that JSON needs.</summary>
-    public static SendJson Relaxed { get; } = new(new JsonSerializerOptions { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
-}

@@ -10,7 +10,11 @@ namespace RevenueAspire.Client.CommandLine;
 internal sealed record Terminal(TextWriter Out, TextWriter Error, bool IsInteractive, Func<Stream> OpenInput)
 {
     /// <summary>The process's own.</summary>
-    public static Terminal Console { get; } = new(System.Console.Out, System.Console.Error, !System.Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb", GuardedConsole.OpenStandardInput);
+    public static Terminal Console { get; } = new(
+        System.Console.Out,
+        System.Console.Error,
+        !System.Console.IsErrorRedirected && Environment.GetEnvironmentVariable("TERM") != "dumb",
+        GuardedConsole.OpenStandardInput);
 
     /// <summary>Writes one line of the result. Control characters, for example in a file's name, are escaped; in JSON they become JSON's own escapes.</summary>
     public void Print(string line) => Out.WriteLine(Printable.Escape(line));

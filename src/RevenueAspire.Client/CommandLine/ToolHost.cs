@@ -6,7 +6,8 @@ using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary>The host of <c>send</c> and <c>load</c>: configuration, telemetry and HttpClient as the service has them; no web server, and the console is the command's own.</summary>
+/// <summary>The host of <c>send</c> and <c>load</c>: configuration, telemetry and HttpClient as the service has them; no web server, and the console is the
+/// command's own.</summary>
 internal static class ToolHost
 {
     internal const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
@@ -15,8 +16,11 @@ internal static class ToolHost
     public static Task<int> SendAsync(SendArguments arguments) => RunAsync(
         arguments.Concurrency,
         arguments.Url,
-        (services, options, api, stop) => new SendCommand(
-            arguments, options, api, Path.Combine(DataDirectory.Resolve(services.GetRequiredService<IConfiguration>()), "client"), Terminal.Console, TimeProvider.System).RunAsync(stop));
+        (services, options, api, stop) =>
+        {
+            var journals = Path.Combine(DataDirectory.Resolve(services.GetRequiredService<IConfiguration>()), "client");
+            return new SendCommand(arguments, options, api, journals, Terminal.Console, TimeProvider.System).RunAsync(stop);
+        });
 
     /// <returns>The exit code.</returns>
     public static Task<int> LoadAsync(LoadArguments arguments) => RunAsync(
@@ -24,10 +28,13 @@ internal static class ToolHost
         arguments.Url,
         (_, options, api, stop) => new LoadCommand(arguments, options, api, Terminal.Console, TimeProvider.System).RunAsync(stop));
 
-    private static async Task<int> RunAsync(int? concurrency, string? url, Func<IServiceProvider, ClientOptions, ApiTarget, CancellationToken, Task<int>> command)
+    private static async Task<int> RunAsync(
+        int? concurrency, string? url, Func<IServiceProvider, ClientOptions, ApiTarget, CancellationToken, Task<int>> command)
     {
-        // Read by .NET when the first socket is made: answers are taken up on the thread that hears of them, instead of waking another one for each. Measured: a tenth to a fifth more
-        // single events a second. Nothing in a command blocks such a thread for long: files are written elsewhere. The service shares its process with a web server, and stays as it is.
+        // Read by .NET when the first socket is made: answers are taken up on the thread that hears of them, instead of waking another one for each. Measured:
+        // a tenth to a fifth more
+        // single events a second. Nothing in a command blocks such a thread for long: files are written elsewhere. The service shares its process with a web
+        // server, and stays as it is.
         SetUnlessGiven(InlineCompletions, "1");
         var proxy = EnvironmentProxy.Install();
         using var signals = new StopSignals();
@@ -45,7 +52,8 @@ internal static class ToolHost
         {
             var services = host.Services;
             var options = services.GetRequiredService<IOptions<ClientOptions>>().Value;
-            var address = await ApiAddress.ResolveAsync(services.GetRequiredService<ServiceEndpointResolver>(), new Uri(url ?? options.Url), CancellationToken.None);
+            var address = await ApiAddress.ResolveAsync(
+                services.GetRequiredService<ServiceEndpointResolver>(), new Uri(url ?? options.Url), CancellationToken.None);
             var api = new ApiTarget(services.GetRequiredService<IHttpMessageHandlerFactory>().CreateApiInvoker(), address);
             return await command(services, options, api, signals.Token);
         }

@@ -6,7 +6,8 @@ using System.Net.Sockets;
 namespace RevenueAspire.Client.Http;
 
 /// <summary>One attempt at one request. Knows HTTP and the API's answers, not the file, and does not retry. Thread-safe.</summary>
-/// <param name="http">Without a time-out of its own. HttpClient is one, but adds to each request what nobody here needs: a linked token source, a second look at headers and address.</param>
+/// <param name="http">Without a time-out of its own. HttpClient is one, but adds to each request what nobody here needs: a linked token source, a second look
+/// at headers and address.</param>
 /// <param name="url">The API's base address.</param>
 /// <param name="secret">Goes into the Authorization header as it is.</param>
 internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string secret)
@@ -33,11 +34,12 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     /// <summary>Sends one event, or JSON Lines.</summary>
     /// <param name="lines">Lines of a batch, which goes to <c>/liveEvents</c>: so many rejected ones are to be listed. 0 for a single event.</param>
     /// <param name="key">The Idempotency-Key; null for none.</param>
-    /// <param name="body">Must stay unchanged until the call returns, and after an <see cref="AnswerKind.TryAgain"/> without a status for good: a broken connection may still read it.</param>
+    /// <param name="body">Must stay unchanged until the call returns, and after an <see cref="AttemptOutcome.TryAgain"/> without a status for good: a broken
+    /// connection may still read it.</param>
     /// <param name="cancellationToken">Breaks the attempt off.</param>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
-    public async ValueTask<Answer> PostAsync(int lines, string? key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
+    public async ValueTask<AttemptResult> PostAsync(int lines, string? key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         var isBatch = lines > 0;
         using var content = new ReadOnlyMemoryContent(body);
@@ -54,10 +56,11 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     }
 
     /// <summary>Asks for the state of the log.</summary>
-    /// <returns>The state, null when this API's health does not tell; and an answer when it gave none: one that may be repeated, or <see cref="AnswerKind.Impossible"/>.</returns>
+    /// <returns>The state, null when this API's health does not tell; and an answer when it gave none: one that may be repeated, or
+    /// <see cref="AttemptOutcome.Impossible"/>.</returns>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
-    public async Task<(LogState? State, Answer? Failure)> GetLogStateAsync(CancellationToken cancellationToken)
+    public async Task<(LogState? State, AttemptResult? Failure)> GetLogStateAsync(CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, _health);
         using var response = await SendAsync(request, cancellationToken);
@@ -74,7 +77,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
 
             var status = response.StatusCode;
             return (null, isApi || IsTransient(status)
-                ? new Answer(AnswerKind.TryAgain)
+                ? new AttemptResult(AttemptOutcome.TryAgain)
                 {
                     Detail = status == HttpStatusCode.OK ? "it cannot read its log at present" : $"it answers {(int)status}",
                     RetryAfter = RetryAfterHeader.Read(response.Headers),
@@ -100,13 +103,13 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         }
     }
 
-    private async ValueTask<Answer> ReadAsync(HttpResponseMessage response, int lines, CancellationToken cancellationToken)
+    private async ValueTask<AttemptResult> ReadAsync(HttpResponseMessage response, int lines, CancellationToken cancellationToken)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {
             var body = await ReadBodyAsync(response, buffer, MaxAnswerBytes + (lines * MaxBytesPerLine), cancellationToken);
-            return Judge(response, lines > 0, AnswerBody.Parse(body.Span));
+            return Judge(response, lines > 0, ResponseBody.Parse(body.Span));
         }
         finally
         {
@@ -114,7 +117,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         }
     }
 
-    private Answer Judge(HttpResponseMessage response, bool isBatch, AnswerBody? body)
+    private AttemptResult Judge(HttpResponseMessage response, bool isBatch, ResponseBody? body)
     {
         var status = response.StatusCode;
         var detail = OneLine(body?.Detail ?? body?.Title ?? "");
@@ -122,53 +125,67 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         {
             HttpStatusCode.Accepted => Accepted(isBatch, body),
             HttpStatusCode.BadRequest when body is { Rejected: { } rejected } && isBatch =>
-                new Answer(AnswerKind.Rejected) { RejectedCount = body.RejectedCount ?? rejected.Count, Rejected = rejected, Detail = detail },
-            HttpStatusCode.BadRequest when detail.Length > 0 && !isBatch => new Answer(AnswerKind.Rejected) { RejectedCount = 1, Detail = detail },
-            HttpStatusCode.Unauthorized when detail.Length > 0 => new Answer(AnswerKind.Unauthorized) { Detail = detail },
-            HttpStatusCode.RequestEntityTooLarge => new Answer(AnswerKind.TooLarge) { Detail = detail, IsExplained = detail.Length > 0 },
-            HttpStatusCode.UnprocessableEntity when detail.Length > 0 => new Answer(AnswerKind.KeyConflict) { Detail = detail },
-            _ when IsTransient(status) => new Answer(AnswerKind.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfterHeader.Read(response.Headers) },
-            _ => Impossible(response) ?? new Answer(AnswerKind.Unexpected) { Detail = Describe(status, detail) },
+                new AttemptResult(AttemptOutcome.Rejected) { RejectedCount = body.RejectedCount ?? rejected.Count, Rejected = rejected, Detail = detail },
+            HttpStatusCode.BadRequest when detail.Length > 0 && !isBatch => new AttemptResult(AttemptOutcome.Rejected) { RejectedCount = 1, Detail = detail },
+            HttpStatusCode.Unauthorized when detail.Length > 0 => new AttemptResult(AttemptOutcome.Unauthorized) { Detail = detail },
+            HttpStatusCode.RequestEntityTooLarge => new AttemptResult(AttemptOutcome.TooLarge) { Detail = detail, IsExplained = detail.Length > 0 },
+            HttpStatusCode.UnprocessableEntity when detail.Length > 0 => new AttemptResult(AttemptOutcome.KeyConflict) { Detail = detail },
+            _ when IsTransient(status) =>
+                new AttemptResult(AttemptOutcome.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfterHeader.Read(response.Headers) },
+            _ => Impossible(response) ?? new AttemptResult(AttemptOutcome.Unexpected) { Detail = Describe(status, detail) },
         };
     }
 
     /// <summary>The cause where a status says that something in front of the API answers, or that the address is another one; else null.</summary>
-    private static Answer? Impossible(HttpResponseMessage response)
+    private static AttemptResult? Impossible(HttpResponseMessage response)
     {
         var status = (int)response.StatusCode;
         var cause = response.StatusCode switch
         {
             HttpStatusCode.Forbidden => "it answers 403 (forbidden), which the API never does: a proxy or a firewall in front of it refuses the request",
-            HttpStatusCode.ProxyAuthenticationRequired => "the proxy asks for a user name and a password (407): write them into HTTP_PROXY, as http://user:password@proxy:3128",
+            HttpStatusCode.ProxyAuthenticationRequired =>
+                "the proxy asks for a user name and a password (407): write them into HTTP_PROXY, as http://user:password@proxy:3128",
             HttpStatusCode.NetworkAuthenticationRequired => "the network asks for a login first (511)",
-            HttpStatusCode.Unauthorized when response.RequestMessage?.Method == HttpMethod.Post => "it answers 401, but not as the API does: a proxy in front of it asks for a login",
-            >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest when response.Headers.Location is { } location => $"it redirects ({status}) to {Shown(location)}; if that is the API, use that address",
+            HttpStatusCode.Unauthorized when response.RequestMessage?.Method == HttpMethod.Post =>
+                "it answers 401, but not as the API does: a proxy in front of it asks for a login",
+            >= HttpStatusCode.MultipleChoices and < HttpStatusCode.BadRequest when response.Headers.Location is { } location =>
+                $"it redirects ({status}) to {Shown(location)}; if that is the API, use that address",
             _ => null,
         };
-        return cause is null ? null : new Answer(AnswerKind.Impossible) { Detail = cause };
+        return cause is null ? null : new AttemptResult(AttemptOutcome.Impossible) { Detail = cause };
     }
 
     /// <summary>Without what may be secret in it: user name, password and query.</summary>
     private static string Shown(Uri location) =>
-        OneLine(location.IsAbsoluteUri ? location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped) : location.OriginalString.Split('?', '#')[0]);
+        OneLine(
+            location.IsAbsoluteUri
+                ? location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped)
+                : location.OriginalString.Split('?', '#')[0]);
 
-    private Answer Accepted(bool isBatch, AnswerBody? body)
+    private AttemptResult Accepted(bool isBatch, ResponseBody? body)
     {
         // Any web server can say 202; only a receipt says that the events are on disk.
         if (body is not { ReceiptOffset: >= 0 } || (isBatch && body is not { Accepted: > 0, RejectedCount: >= 0 }))
         {
-            return new Answer(AnswerKind.Unexpected) { Detail = "202 without a receipt" };
+            return new AttemptResult(AttemptOutcome.Unexpected) { Detail = "202 without a receipt" };
         }
 
         // Accepted is accepted, wherever: sent again to the log that the run began with, the lines would count in both.
         var otherLog = Log.Advance(body.LogId, body.ReceiptOffset) ? null : $"a receipt of the log {body.LogId:N}, while the run began with the log {Log.Id:N}";
         return isBatch
-            ? new Answer(AnswerKind.Accepted) { Accepted = body.Accepted!.Value, RejectedCount = body.RejectedCount!.Value, Rejected = body.Rejected ?? [], OtherLog = otherLog }
-            : otherLog is null ? Answer.OneAccepted : Answer.OneAccepted with { OtherLog = otherLog };
+            ? new AttemptResult(AttemptOutcome.Accepted)
+            {
+                Accepted = body.Accepted!.Value,
+                RejectedCount = body.RejectedCount!.Value,
+                Rejected = body.Rejected ?? [],
+                OtherLog = otherLog,
+            }
+            : otherLog is null ? AttemptResult.OneAccepted : AttemptResult.OneAccepted with { OtherLog = otherLog };
     }
 
     /// <summary>Reads the whole body, so that its connection can be used again, into the buffer, or a larger one where it does not fit.</summary>
-    private static async ValueTask<ReadOnlyMemory<byte>> ReadBodyAsync(HttpResponseMessage response, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
+    private static async ValueTask<ReadOnlyMemory<byte>> ReadBodyAsync(
+        HttpResponseMessage response, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
     {
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         var length = 0;

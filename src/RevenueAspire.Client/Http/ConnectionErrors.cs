@@ -7,13 +7,13 @@ namespace RevenueAspire.Client.Http;
 /// <summary>What a failed connection means, in a few words. Pure.</summary>
 internal static class ConnectionErrors
 {
-    /// <summary><see cref="AnswerKind.TryAgain"/> for a failure that may pass, <see cref="AnswerKind.Impossible"/> for one that a repeat would meet
+    /// <summary><see cref="AttemptOutcome.TryAgain"/> for a failure that may pass, <see cref="AttemptOutcome.Impossible"/> for one that a repeat would meet
     /// again.</summary>
     /// <param name="exception">An <see cref="HttpRequestException"/> or <see cref="IOException"/> of an attempt.</param>
-    public static Answer Judge(Exception exception) =>
+    public static AttemptResult Judge(Exception exception) =>
         Permanent(exception) is { } cause
-            ? new Answer(AnswerKind.Impossible) { Detail = cause }
-            : new Answer(AnswerKind.TryAgain) { Detail = Describe(exception) };
+            ? new AttemptResult(AttemptOutcome.Impossible) { Detail = cause }
+            : new AttemptResult(AttemptOutcome.TryAgain) { Detail = Describe(exception) };
 
     private static string? Permanent(Exception exception)
     {
@@ -24,7 +24,8 @@ internal static class ConnectionErrors
 
         if (request.HttpRequestError == HttpRequestError.ProxyTunnelError)
         {
-            return request.StatusCode is >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError and not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests)
+            return request.StatusCode is >= HttpStatusCode.Ambiguous and < HttpStatusCode.InternalServerError
+                and not (HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests)
                 ? $"the proxy refuses the connection ({(int)request.StatusCode}); see HTTPS_PROXY and NO_PROXY"
                 : null;
         }
@@ -36,7 +37,8 @@ internal static class ConnectionErrors
     private static string DescribeTls(AuthenticationException refusal) => refusal.Message switch
     {
         var message when message.Contains("certificate", StringComparison.OrdinalIgnoreCase) => $"its certificate is not trusted: {OneLine(message)}",
-        var message when message.Contains("frame", StringComparison.OrdinalIgnoreCase) || Mentions(refusal, "wrong version number") || Mentions(refusal, "packet length")
+        var message when message.Contains("frame", StringComparison.OrdinalIgnoreCase) || Mentions(refusal, "wrong version number")
+            || Mentions(refusal, "packet length")
             => "it does not answer with TLS; an API without a certificate has an address that begins with http://",
         var message => $"no TLS connection: {OneLine(message)}",
     };
@@ -59,7 +61,9 @@ internal static class ConnectionErrors
             };
         }
 
-        return exception is HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } or IOException ? "the connection was cut" : OneLine(exception.Message);
+        return exception is HttpRequestException { HttpRequestError: HttpRequestError.ResponseEnded } or IOException
+            ? "the connection was cut"
+            : OneLine(exception.Message);
     }
 
     private static T? Find<T>(Exception? exception) where T : Exception

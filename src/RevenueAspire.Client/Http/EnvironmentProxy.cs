@@ -42,7 +42,7 @@ internal sealed class EnvironmentProxy : IWebProxy
     /// <summary>Reads the variables.</summary>
     /// <param name="read">A variable's value, or null.</param>
     /// <returns>Null when they name no proxy.</returns>
-    /// <exception cref="StartupException">A variable holds no proxy's address. The message does not repeat the value, which may hold a password.</exception>
+    /// <exception cref="UserErrorException">A variable holds no proxy's address. The message does not repeat the value, which may hold a password.</exception>
     public static EnvironmentProxy? Read(Func<string, string?> read)
     {
         var credentials = new CredentialCache();
@@ -109,9 +109,10 @@ internal sealed class EnvironmentProxy : IWebProxy
         var text = value.Contains("://", StringComparison.Ordinal) ? value : "http://" + value;
         // curl's name for SOCKS 5 with names resolved by the proxy, as .NET's SOCKS 5 does.
         text = text.StartsWith("socks5h://", StringComparison.OrdinalIgnoreCase) ? "socks5://" + text["socks5h://".Length..] : text;
-        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri) || uri.Host.Length == 0 || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5"))
+        if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)
+            || uri.Host.Length == 0 || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5"))
         {
-            throw new StartupException($"{name} is not a proxy's address like http://proxy:3128.");
+            throw new UserErrorException($"{name} is not a proxy's address like http://proxy:3128.");
         }
 
         var port = HasPort(text, uri) ? uri.Port : uri.Scheme == "https" ? DefaultTlsPort : DefaultPort;

@@ -1,7 +1,8 @@
 namespace RevenueAspire.Client.Http;
 
 /// <summary>The API's log as far as this process has seen it: its id, and the highest position. Thread-safe.</summary>
-/// <remarks>With a log in files, receipts are positions. Where several processes share the keys, only health tells positions, and receipts are of any log.</remarks>
+/// <remarks>With a log in files, receipts are positions. Where several processes share the keys, only health tells positions, and receipts are of any
+/// log.</remarks>
 internal sealed class LogPosition
 {
     private readonly Lock _gate = new();

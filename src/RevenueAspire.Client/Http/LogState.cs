@@ -7,7 +7,8 @@ namespace RevenueAspire.Client.Http;
 /// <param name="DurableMark">Offset up to which it is on disk; of shared keys, the number of the newest.</param>
 /// <param name="KeysFrom">Position from which on it remembers every idempotency key.</param>
 /// <param name="KeyWindow">How many keyed requests it remembers at most; null when it does not tell.</param>
-/// <param name="KeysShared">Whether several processes, with a log each, share the keys: then receipts may be of any log, and their offsets are no positions among the keys.</param>
+/// <param name="KeysShared">Whether several processes, with a log each, share the keys: then receipts may be of any log, and their offsets are no positions
+/// among the keys.</param>
 internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom, long? KeyWindow, bool KeysShared = false)
 {
     /// <summary>Reads <c>checks.log.data</c>.</summary>

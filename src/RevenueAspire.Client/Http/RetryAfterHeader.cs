@@ -23,7 +23,11 @@ internal static class RetryAfterHeader
             return null;
         }
 
-        return double.TryParse(values.ToString(), NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite, CultureInfo.InvariantCulture, out var seconds)
+        return double.TryParse(
+            values.ToString(),
+            NumberStyles.AllowDecimalPoint | NumberStyles.AllowLeadingWhite | NumberStyles.AllowTrailingWhite,
+            CultureInfo.InvariantCulture,
+            out var seconds)
             ? seconds >= Max.TotalSeconds ? Max : TimeSpan.FromSeconds(seconds)
             : null;
     }

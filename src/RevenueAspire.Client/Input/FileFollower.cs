@@ -28,7 +28,9 @@ internal sealed class FileFollower(InputFile file, ISendObserver observer)
             if (now < length)
             {
                 throw new SendException(
-                    SendFailure.CannotResume, $"{file.GivenPath} was truncated while it was followed. The {length} bytes that it had held are sent; what it holds now is another content.");
+                    SendFailure.CannotResume,
+                    $"{file.GivenPath} was truncated while it was followed. The {length} bytes that it had held are sent; "
+                    + "what it holds now is another content.");
             }
 
             WarnWhenReplaced(now);

@@ -56,7 +56,10 @@ internal sealed class InputFile : IDisposable
     public long CurrentLength => RandomAccess.GetLength(Handle);
 
     /// <summary>Bytes that lie behind <see cref="Length"/> now; of a packed file those that were appended to the packed one, since it was opened.</summary>
-    public long AddedBytes => !_isCopy ? CurrentLength - Length : !IsStandardInput && new FileInfo(FullPath) is { Exists: true } packed ? Math.Max(0, packed.Length - _packedLength) : 0;
+    public long AddedBytes =>
+        !_isCopy ? CurrentLength - Length
+        : !IsStandardInput && new FileInfo(FullPath) is { Exists: true } packed ? Math.Max(0, packed.Length - _packedLength)
+        : 0;
 
     /// <summary>Whether the file may have been written to since it was opened, at its end or anywhere.</summary>
     public bool MayHaveChanged => !_isCopy && (_wasJustModified || File.GetLastWriteTimeUtc(Handle) != _modified);
@@ -66,7 +69,7 @@ internal sealed class InputFile : IDisposable
     /// <param name="standardInput">Opened only for <c>-</c>.</param>
     /// <param name="spoolDirectory">Where a copy without a name is kept while it is open.</param>
     /// <param name="cancellationToken">Stops the copying.</param>
-    /// <exception cref="InputFileException">As <see cref="Open"/>, or compressed data that is not whole, or no room.</exception>
+    /// <exception cref="SendException">As <see cref="Open"/>, or compressed data that is not whole, or no room.</exception>
     public static async Task<InputFile> OpenAsync(string path, Func<Stream> standardInput, string spoolDirectory, CancellationToken cancellationToken)
     {
         try
@@ -89,18 +92,18 @@ internal sealed class InputFile : IDisposable
             var packedLength = packed.Length;
             return new InputFile(path, await SpoolFile.CopyAsync(packed, path, spoolDirectory, cancellationToken), isCopy: true, packedLength);
         }
-        catch (SpoolException exception)
+        catch (UserErrorException exception) when (exception is not SendException)
         {
-            throw new InputFileException(exception.Message, exception);
+            throw new SendException(SendFailure.LocalFile, exception.Message, exception);
         }
     }
 
-    /// <exception cref="InputFileException">It is missing, a directory, no regular file, or cannot be read; the message is one line for people.</exception>
+    /// <exception cref="SendException">It is missing, a directory, no regular file, or cannot be read; the message is one line for people.</exception>
     public static InputFile Open(string path)
     {
         if (Directory.Exists(path))
         {
-            throw new InputFileException($"{path} is a directory. Name the files in it.");
+            throw new SendException(SendFailure.LocalFile, $"{path} is a directory. Name the files in it.");
         }
 
         SafeFileHandle handle;
@@ -110,15 +113,15 @@ internal sealed class InputFile : IDisposable
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new InputFileException($"{path}: there is no such file.", exception);
+            throw new SendException(SendFailure.LocalFile, $"{path}: there is no such file.", exception);
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new InputFileException($"{path} cannot be read: permission denied.", exception);
+            throw new SendException(SendFailure.LocalFile, $"{path} cannot be read: permission denied.", exception);
         }
         catch (Exception exception) when (exception is IOException or ArgumentException or NotSupportedException)
         {
-            throw new InputFileException($"{path} cannot be read: {exception.Message}", exception);
+            throw new SendException(SendFailure.LocalFile, $"{path} cannot be read: {exception.Message}", exception);
         }
 
         try
@@ -128,12 +131,16 @@ internal sealed class InputFile : IDisposable
         catch (NotSupportedException exception)
         {
             handle.Dispose();
-            throw new InputFileException($"{path} is a pipe or a device. Only a file can be sent again after an interruption: write it to one first, or give it as standard input and name that -.", exception);
+            throw new SendException(
+                SendFailure.LocalFile,
+                $"{path} is a pipe or a device. Only a file can be sent again after an interruption: write it to one first, or give it as standard input and "
+                + "name that -.",
+                exception);
         }
         catch (IOException exception)
         {
             handle.Dispose();
-            throw new InputFileException($"{path} cannot be read: {exception.Message}", exception);
+            throw new SendException(SendFailure.LocalFile, $"{path} cannot be read: {exception.Message}", exception);
         }
     }
 
@@ -162,7 +169,7 @@ internal sealed class InputFile : IDisposable
 
     /// <summary>Fills the buffer from an offset as far as the fixed length reaches.</summary>
     /// <returns>Bytes read: fewer than asked only at the end.</returns>
-    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    /// <exception cref="SendException">The file has become shorter.</exception>
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         var wanted = (int)Math.Min(buffer.Length, Length - offset);
@@ -172,7 +179,7 @@ internal sealed class InputFile : IDisposable
             var read = await RandomAccess.ReadAsync(Handle, buffer[total..wanted], offset + total, cancellationToken);
             if (read == 0)
             {
-                throw new InputFileException($"{GivenPath} has become shorter while it was read.");
+                throw new SendException(SendFailure.LocalFile, $"{GivenPath} has become shorter while it was read.");
             }
 
             total += read;
@@ -183,6 +190,3 @@ internal sealed class InputFile : IDisposable
 
     public void Dispose() => Handle.Dispose();
 }
-
-/// <summary>The input cannot be used; the message is one line for people.</summary>
-internal sealed class InputFileException(string message, Exception? innerException = null) : SendException(SendFailure.LocalFile, message, innerException);

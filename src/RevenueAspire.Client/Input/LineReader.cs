@@ -37,7 +37,7 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
 
     /// <summary>Whether the file still holds what was read, all of it up to the file's length. Reads it once more. Called at the end.</summary>
     /// <remarks>The digest of the journal would not do: it is of another reading of the same bytes.</remarks>
-    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    /// <exception cref="SendException">The file has become shorter.</exception>
     public async ValueTask<bool> IsUnchangedAsync(CancellationToken cancellationToken)
     {
         var again = new XxHash3();
@@ -52,7 +52,7 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
     }
 
     /// <summary>The next line that is not blank, or null at the end.</summary>
-    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    /// <exception cref="SendException">The file has become shorter.</exception>
     public ValueTask<FileLine?> ReadAsync(CancellationToken cancellationToken)
     {
         // Nearly all lines lie in the buffer as a whole; they need no state machine.

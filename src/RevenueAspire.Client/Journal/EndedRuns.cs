@@ -2,28 +2,48 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Journal;
 
-/// <summary>Bounds the number of journals: each rotation of a file that is sent leaves one behind.</summary>
+/// <summary>Bounds the number of journals: each file that is sent leaves one behind. For one thread per directory; other processes may use it.</summary>
 internal static class EndedRuns
 {
-    /// <summary>Journals that are kept of ended runs whose file has left its path. About 1 KB each.</summary>
+    /// <summary>Journals that are kept of ended runs that no later run needs, newest first. About 1 KB each.</summary>
     public const int Kept = 1000;
 
-    /// <summary>Removes the oldest journals beyond <see cref="Kept"/>, counting only runs that came to their end and whose file is no longer at its path.</summary>
+    /// <summary>
+    /// Removes the oldest journals of the tool beyond <see cref="Kept"/>, counting only runs that came to their end and whose file is no longer at its path.
+    /// </summary>
     /// <remarks>
     /// No request of such a run is open, so nothing can be repeated or lost. A later <c>--resume</c> of the rotated file finds no run, and sends nothing.
     /// A run that was stopped, and a finished one whose file may still grow at its path, keep their journals.
     /// </remarks>
     /// <param name="directory">Of the journals.</param>
-    public static void Trim(string directory)
+    public static void Trim(string directory) => Trim(directory, Directory.GetFiles(directory, JournalNames.AnySend), HasLeft);
+
+    /// <summary>
+    /// Removes the oldest journals of the service beyond <see cref="Kept"/>, counting only finished runs of <c>/generateEvents</c>, and finished runs at start
+    /// into another log.
+    /// </summary>
+    /// <remarks>
+    /// <c>/generateEvents</c> sends a finished file again in any case. The journal of a finished run at start proves that the log has the content already, so
+    /// it stays while that log is the API's. A run that was stopped keeps its journal.
+    /// </remarks>
+    /// <param name="directory">Of the journals.</param>
+    /// <param name="logId">The API's log; null when its health does not name it, then its address identifies it.</param>
+    /// <param name="url">The API's address.</param>
+    public static void TrimService(string directory, Guid? logId, Uri url) => Trim(
+        directory,
+        [.. Directory.GetFiles(directory, JournalNames.Any(SendKind.Generate)), .. Directory.GetFiles(directory, JournalNames.Any(SendKind.Start))],
+        (path, entry) =>
+            JournalNames.IsOf(SendKind.Generate, path) || (entry.LogId is { } other && logId is { } now ? other != now : entry.Url != url.AbsoluteUri));
+
+    private static void Trim(string directory, string[] paths, Func<string, JournalEntry, bool> isNotNeeded)
     {
-        var paths = Directory.GetFiles(directory, JournalNames.AnySend);
         if (paths.Length <= Kept)
         {
             return;
         }
 
         var ended = paths.Select(path => (Path: path, Entry: RunJournal.TryRead(path)))
-            .Where(journal => journal.Entry is { Finished: true } entry && HasLeft(journal.Path, entry));
+            .Where(journal => journal.Entry is { Finished: true } entry && isNotNeeded(journal.Path, entry));
         foreach (var (path, entry) in ended.OrderByDescending(journal => journal.Entry!.SavedAt).Skip(Kept))
         {
             Remove(directory, path, entry!);
@@ -43,7 +63,7 @@ internal static class EndedRuns
                 journal.Remove();
             }
         }
-        catch (Exception exception) when (exception is JournalException or IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is SendException or IOException or UnauthorizedAccessException)
         {
             // Another process has taken the run up, or the disk refuses: one journal too many does no harm.
         }

@@ -3,6 +3,16 @@ using System.Text;
 
 namespace RevenueAspire.Client.Journal;
 
+/// <summary>Why the service sends its file.</summary>
+internal enum SendKind
+{
+    /// <summary>Once for each log; content that was sent to the end before is left alone.</summary>
+    Start,
+
+    /// <summary>Each time.</summary>
+    Generate,
+}
+
 /// <summary>What a journal is called: the same run comes to the same name. Pure.</summary>
 internal static class JournalNames
 {
@@ -23,16 +33,25 @@ internal static class JournalNames
     public static string StandardInput() => "send-input-" + Guid.NewGuid().ToString("N");
 
     /// <summary>Of the service: the same content into the same log, wherever the file lies and whatever the API's address is.</summary>
-    /// <param name="kind"><c>start</c> or <c>generate</c>.</param>
+    /// <param name="kind">What the run stands for.</param>
     /// <param name="content">The content's digest.</param>
     /// <param name="logId">The API's log; null when its health does not tell, then its address stands for it.</param>
     /// <param name="url">The API's address.</param>
-    public static string Service(string kind, string content, Guid? logId, Uri url) => $"{Content(kind, content)}-{(logId is { } id ? id.ToString("N") : Hash(url.AbsoluteUri))}";
+    public static string Service(SendKind kind, string content, Guid? logId, Uri url) =>
+        $"{Content(kind, content)}-{(logId is { } id ? id.ToString("N") : Hash(url.AbsoluteUri))}";
 
-    /// <summary>Pattern of the journals of one content, into whatever log.</summary>
-    public static string AnyLog(string kind, string content) => Content(kind, content) + "-*.json";
+    /// <summary>Pattern of the service's journals of one kind.</summary>
+    public static string Any(SendKind kind) => Prefix(kind) + "*.json";
 
-    private static string Content(string kind, string content) => $"{kind}-{content[..20]}";
+    /// <summary>Pattern of the service's journals of one kind and content, into whatever log.</summary>
+    public static string AnyLog(SendKind kind, string content) => Content(kind, content) + "-*.json";
+
+    /// <summary>Whether a journal of the service is of this kind.</summary>
+    public static bool IsOf(SendKind kind, string path) => Path.GetFileName(path).StartsWith(Prefix(kind), StringComparison.Ordinal);
+
+    private static string Content(SendKind kind, string content) => Prefix(kind) + content[..20];
+
+    private static string Prefix(SendKind kind) => kind == SendKind.Start ? "start-" : "generate-";
 
     private static string Hash(string text) => Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text)).AsSpan(0, 10));
 }

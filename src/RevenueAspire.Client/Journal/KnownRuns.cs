@@ -22,7 +22,7 @@ internal static class KnownRuns
     /// <param name="input">Read up to the furthest offset that a journal names.</param>
     /// <param name="cancellationToken">Ends the reading.</param>
     /// <returns>The runs with the file's content or path, and a journal that cannot be read, or null.</returns>
-    /// <exception cref="InputFileException">The file cannot be read.</exception>
+    /// <exception cref="SendException">The file cannot be read.</exception>
     public static async Task<(List<KnownRun> Runs, string? Unreadable)> FindAsync(string directory, InputFile input, CancellationToken cancellationToken)
     {
         var runs = new List<KnownRun>();
@@ -44,7 +44,8 @@ internal static class KnownRuns
         // One pass over the file: a digest is taken on the way at each offset that a journal names.
         foreach (var (path, entry) in entries.OrderBy(known => known.Entry.KnownThrough))
         {
-            var hasContent = entry.KnownThrough > 0 && entry.KnownThrough <= input.Length && await digest.ThroughAsync(entry.KnownThrough, cancellationToken) == entry.KnownDigest;
+            var hasContent = entry.KnownThrough > 0 && entry.KnownThrough <= input.Length
+                && await digest.ThroughAsync(entry.KnownThrough, cancellationToken) == entry.KnownDigest;
             var hasPath = entry.File == input.FullPath;
             if (hasContent || hasPath)
             {

@@ -21,39 +21,30 @@ internal sealed class RunJournal : IDisposable
     /// <param name="directory">Made when missing.</param>
     /// <param name="name">What the run is about; see <see cref="JournalNames"/>.</param>
     /// <param name="file">What is sent, for messages.</param>
-    /// <exception cref="JournalException">Another process holds it, or the directory cannot be used; one line for people.</exception>
+    /// <exception cref="SendException">Another process holds it, or the directory cannot be used; one line for people.</exception>
     public static RunJournal Open(string directory, string name, string file)
     {
         var path = Path.Combine(directory, name + ".json");
         try
         {
             CreateDirectory(directory);
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
-        {
-            throw new JournalException($"Progress cannot be kept in {directory}: {exception.Message} Set Data:Directory to a folder that can be written.", exception);
-        }
-
-        try
-        {
             return new RunJournal(path, new FileStream(path + ".lock", FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
-        }
-        catch (UnauthorizedAccessException exception)
-        {
-            throw new JournalException($"Progress cannot be kept in {directory}: {exception.Message} Set Data:Directory to a folder that can be written.", exception);
         }
         catch (IOException exception) when (SharingViolation.IsIn(exception))
         {
-            throw new JournalException($"{file} is being sent by another process (its lock is {path}.lock).", exception);
+            throw new SendException(SendFailure.LocalFile, $"{file} is being sent by another process (its lock is {path}.lock).", exception);
         }
-        catch (IOException exception)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new JournalException($"Progress cannot be kept in {directory}: {exception.Message} Set Data:Directory to a folder that can be written.", exception);
+            throw new SendException(
+                SendFailure.LocalFile,
+                $"Progress cannot be kept in {directory}: {exception.Message} Set Data:Directory to a folder that can be written.",
+                exception);
         }
     }
 
     /// <summary>The saved entry, or null without one.</summary>
-    /// <exception cref="JournalException">The file is damaged or of another version.</exception>
+    /// <exception cref="SendException">The file is damaged or of another version.</exception>
     public JournalEntry? Load()
     {
         try
@@ -61,7 +52,7 @@ internal sealed class RunJournal : IDisposable
             var entry = JsonSerializer.Deserialize(File.ReadAllBytes(FilePath), JournalJson.Default.JournalEntry);
             return entry is { Version: JournalEntry.CurrentVersion }
                 ? entry
-                : throw new JournalException($"The journal {FilePath} was written by another version of this program.", SendFailure.CannotResume);
+                : throw new SendException(SendFailure.CannotResume, $"The journal {FilePath} was written by another version of this program.");
         }
         catch (FileNotFoundException)
         {
@@ -69,7 +60,7 @@ internal sealed class RunJournal : IDisposable
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new JournalException($"The journal {FilePath} cannot be read: {exception.Message}", SendFailure.CannotResume, exception);
+            throw new SendException(SendFailure.CannotResume, $"The journal {FilePath} cannot be read: {exception.Message}", exception);
         }
     }
 
@@ -78,7 +69,9 @@ internal sealed class RunJournal : IDisposable
     {
         try
         {
-            return JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.JournalEntry) is { Version: JournalEntry.CurrentVersion } entry ? entry : null;
+            return JsonSerializer.Deserialize(File.ReadAllBytes(path), JournalJson.Default.JournalEntry) is { Version: JournalEntry.CurrentVersion } entry
+                ? entry
+                : null;
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
@@ -87,7 +80,7 @@ internal sealed class RunJournal : IDisposable
     }
 
     /// <summary>Replaces the entry. When it returns, it survives a power cut.</summary>
-    /// <exception cref="JournalException">The disk refused; the entry before is still there.</exception>
+    /// <exception cref="SendException">The disk refused; the entry before is still there.</exception>
     public void Save(JournalEntry entry)
     {
         try
@@ -96,12 +89,12 @@ internal sealed class RunJournal : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new JournalException($"Progress cannot be saved in {FilePath}: {exception.Message}", exception);
+            throw new SendException(SendFailure.LocalFile, $"Progress cannot be saved in {FilePath}: {exception.Message}", exception);
         }
     }
 
     /// <summary>Gives the journal of another run a name of its own, so that this one can be saved.</summary>
-    /// <exception cref="JournalException">The disk refused; it is still there.</exception>
+    /// <exception cref="SendException">The disk refused; it is still there.</exception>
     public void SetAside(JournalEntry other)
     {
         var directory = Path.GetDirectoryName(FilePath)!;
@@ -112,7 +105,7 @@ internal sealed class RunJournal : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new JournalException($"The journal {FilePath} of {other.File} cannot be kept: {exception.Message}", exception);
+            throw new SendException(SendFailure.LocalFile, $"The journal {FilePath} of {other.File} cannot be kept: {exception.Message}", exception);
         }
     }
 
@@ -144,13 +137,5 @@ internal sealed class RunJournal : IDisposable
         {
             DurableFile.SyncDirectory(parent);
         }
-    }
-}
-
-/// <summary>The journal cannot be used; the message is one line for people.</summary>
-internal sealed class JournalException(string message, SendFailure failure, Exception? innerException = null) : SendException(failure, message, innerException)
-{
-    public JournalException(string message, Exception innerException) : this(message, SendFailure.LocalFile, innerException)
-    {
     }
 }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using RevenueAspire.Client.Input;
+using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Journal;
 
@@ -12,7 +13,7 @@ internal sealed class SentDigest(InputFile file) : IDisposable
     private long _through;
 
     /// <summary>The digest of the bytes before an offset, which must not lie before the one of the last call.</summary>
-    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    /// <exception cref="SendException">The file has become shorter.</exception>
     public async ValueTask<string> ThroughAsync(long offset, CancellationToken cancellationToken)
     {
         while (_through < offset)
@@ -20,7 +21,7 @@ internal sealed class SentDigest(InputFile file) : IDisposable
             var read = await file.ReadAsync(_through, _buffer.AsMemory(0, (int)Math.Min(_buffer.Length, offset - _through)), cancellationToken);
             if (read == 0)
             {
-                throw new InputFileException($"{file.GivenPath} is shorter than what was sent of it.");
+                throw new SendException(SendFailure.LocalFile, $"{file.GivenPath} is shorter than what was sent of it.");
             }
 
             _hash.AppendData(_buffer, 0, read);

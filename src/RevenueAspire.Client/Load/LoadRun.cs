@@ -13,7 +13,7 @@ namespace RevenueAspire.Client.Load;
 /// <param name="Batch">Events a request; 0 for single ones.</param>
 /// <param name="Concurrency">Requests in flight at most.</param>
 /// <param name="RequestTimeout">After which a request has failed.</param>
-internal sealed record LoadPlan(EventSource Events, int Rate, TimeSpan Duration, int Batch, int Concurrency, TimeSpan RequestTimeout)
+internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, int Batch, int Concurrency, TimeSpan RequestTimeout)
 {
     /// <summary>Events a request, at least 1.</summary>
     public int EventsPerRequest => Math.Max(1, Batch);
@@ -26,7 +26,8 @@ internal sealed record LoadPlan(EventSource Events, int Rate, TimeSpan Duration,
 }
 
 /// <summary>Sends the requests of a plan when they are due, and counts. Nothing is repeated. For one run; counters may be read meanwhile.</summary>
-/// <remarks>Latency counts from the moment at which a request was due, not from the one at which it went out: a client that waits for a slow answer before it sends the next request would
+/// <remarks>Latency counts from the moment at which a request was due, not from the one at which it went out: a client that waits for a slow answer before it
+/// sends the next request would
 /// otherwise measure a stall once, however many requests it kept from being sent (coordinated omission).</remarks>
 internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 {
@@ -85,7 +86,7 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
     private async Task WorkAsync(Pacer pacer, CancellationTokenSource end, CancellationToken abort)
     {
         using var timeout = new AttemptTimeout(plan.RequestTimeout, abort);
-        var body = new ArrayBufferWriter<byte>(plan.EventsPerRequest * EventSource.MaxEventBytes);
+        var body = new ArrayBufferWriter<byte>(plan.EventsPerRequest * LoadEvents.MaxEventBytes);
         try
         {
             while (await pacer.TakeAsync(end.Token) is { } slot)
@@ -108,7 +109,7 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
                 if (failure is not null)
                 {
                     // A broken connection may still read the body.
-                    body = new ArrayBufferWriter<byte>(plan.EventsPerRequest * EventSource.MaxEventBytes);
+                    body = new ArrayBufferWriter<byte>(plan.EventsPerRequest * LoadEvents.MaxEventBytes);
                 }
             }
         }
@@ -132,9 +133,9 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
             var answer = await api.PostAsync(plan.Batch > 0 ? plan.EventsPerRequest : 0, null, body, timeout.Start());
             return answer.Kind switch
             {
-                AnswerKind.Accepted => (answer.Accepted, answer.RejectedCount > 0 ? "rejected" : null),
-                AnswerKind.Unauthorized => (0, Unauthorized),
-                AnswerKind.Rejected => (0, "rejected: " + answer.Detail),
+                AttemptOutcome.Accepted => (answer.Accepted, answer.RejectedCount > 0 ? "rejected" : null),
+                AttemptOutcome.Unauthorized => (0, Unauthorized),
+                AttemptOutcome.Rejected => (0, "rejected: " + answer.Detail),
                 _ => (0, answer.Detail.Length > 0 ? answer.Detail : answer.Kind.ToString()),
             };
         }
@@ -144,7 +145,11 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
         }
         catch (OperationCanceledException)
         {
-            return (0, abort.IsCancellationRequested ? "no answer before the end" : FormattableString.Invariant($"no answer within {plan.RequestTimeout.TotalSeconds:0} s"));
+            return (
+                0,
+                abort.IsCancellationRequested
+                    ? "no answer before the end"
+                    : FormattableString.Invariant($"no answer within {plan.RequestTimeout.TotalSeconds:0} s"));
         }
         finally
         {

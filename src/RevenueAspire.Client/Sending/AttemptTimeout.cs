@@ -1,6 +1,7 @@
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>The time limit of one attempt after another. One for each worker: a new token source for each of many thousand requests a second would cost more than its attempt's headers.</summary>
+/// <summary>The time limit of one attempt after another. One for each worker: a new token source for each of many thousand requests a second would cost more
+/// than its attempt's headers.</summary>
 /// <param name="limit">Of one attempt.</param>
 /// <param name="abort">Breaks any attempt off.</param>
 internal sealed class AttemptTimeout(TimeSpan limit, CancellationToken abort) : IDisposable

@@ -27,7 +27,9 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         if (earlier is [{ Entry.Finished: false } stopped, ..])
         {
             var name = stopped.HasPath ? input.GivenPath : $"{input.GivenPath} (as {stopped.Entry.File})";
-            observer.Warning($"an earlier send of {name} was stopped after line {stopped.Entry.LinesThrough}; this one begins anew and counts those lines again (--resume would have gone on).");
+            observer.Warning(
+                $"an earlier send of {name} was stopped after line {stopped.Entry.LinesThrough}; this one begins anew and counts those lines again (--resume "
+                + "would have gone on).");
         }
 
         var journal = RunJournal.Open(directory, JournalNames.Send(input.FullPath, log?.Id, api.Url), input.GivenPath);
@@ -111,10 +113,13 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         }
 
         return unreadable is not null
-            ? new JournalException($"The journal {unreadable} cannot be read, so whether it is the one of {input.GivenPath} is not known.", SendFailure.CannotResume)
+            ? new SendException(
+                SendFailure.CannotResume, $"The journal {unreadable} cannot be read, so whether it is the one of {input.GivenPath} is not known.")
             : new SendException(
                 SendFailure.NothingToResume,
-                $"Nothing to resume: the journals in {directory} know of no send of {input.GivenPath} to the log of {api.Url}. They do not prove that there was none: of finished sends whose file was moved, the newest {EndedRuns.Kept} are kept, and a send from another machine, user or data directory has its journal there.");
+                $"Nothing to resume: the journals in {directory} know of no send of {input.GivenPath} to the log of {api.Url}. They do not prove that there "
+                + $"was none: of finished sends whose file was moved, the newest {EndedRuns.Kept} are kept, and a send from another machine, user or data "
+                + "directory has its journal there.");
     }
 
     private RunJournal Open(KnownRun run, InputFile input)
@@ -122,7 +127,9 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         var journal = RunJournal.Open(directory, Path.GetFileNameWithoutExtension(run.Path), input.GivenPath);
         try
         {
-            return journal.Load() == run.Entry ? journal : throw new JournalException($"{input.GivenPath} is being sent by another process (its journal is {run.Path}).", SendFailure.LocalFile);
+            return journal.Load() == run.Entry
+                ? journal
+                : throw new SendException(SendFailure.LocalFile, $"{input.GivenPath} is being sent by another process (its journal is {run.Path}).");
         }
         catch
         {

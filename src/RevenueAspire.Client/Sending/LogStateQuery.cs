@@ -15,9 +15,10 @@ internal static class LogStateQuery
         var answer = await retries.RetryAsync(await AskAsync(), AskAsync, stop);
         switch (answer.Kind)
         {
-            case AnswerKind.TryAgain:
-                throw new SendException(SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
-            case AnswerKind.Impossible:
+            case AttemptOutcome.TryAgain:
+                throw new SendException(
+                    SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
+            case AttemptOutcome.Impossible:
                 throw new SendException(SendFailure.Refused, $"Nothing can be sent to {api.Url}: {answer.Detail}.");
         }
 
@@ -27,7 +28,8 @@ internal static class LogStateQuery
             {
                 throw new SendException(
                     SendFailure.Refused,
-                    $"The API at {api.Url} remembers the keys of only {known.KeyWindow} requests (EventLog:KeyWindow), and {settings.Concurrency} would be in flight: a retry could count lines twice. Raise EventLog:KeyWindow there, or lower --concurrency.");
+                    $"The API at {api.Url} remembers the keys of only {known.KeyWindow} requests (EventLog:KeyWindow), and {settings.Concurrency} would be "
+                    + "in flight: a retry could count lines twice. Raise EventLog:KeyWindow there, or lower --concurrency.");
             }
 
             api.Log.Note(known);
@@ -35,14 +37,14 @@ internal static class LogStateQuery
 
         return state;
 
-        async ValueTask<Answer> AskAsync()
+        async ValueTask<AttemptResult> AskAsync()
         {
             using var timeout = CancellationTokenSource.CreateLinkedTokenSource(stop);
             timeout.CancelAfter(settings.RequestTimeout);
             try
             {
                 (state, var failure) = await api.GetLogStateAsync(timeout.Token);
-                return failure ?? Answer.OneAccepted;
+                return failure ?? AttemptResult.OneAccepted;
             }
             catch (Exception exception) when (exception is HttpRequestException or IOException)
             {
@@ -50,7 +52,7 @@ internal static class LogStateQuery
             }
             catch (OperationCanceledException) when (!stop.IsCancellationRequested)
             {
-                return new Answer(AnswerKind.TryAgain) { Detail = $"no answer within {settings.RequestTimeout.TotalSeconds:0} s" };
+                return new AttemptResult(AttemptOutcome.TryAgain) { Detail = $"no answer within {settings.RequestTimeout.TotalSeconds:0} s" };
             }
         }
     }

@@ -30,7 +30,8 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
     {
         var path = Path.GetFullPath(file);
         return all.FirstOrDefault(other => Path.GetFullPath(other) is var owner && path.StartsWith(owner + ".rejected.", StringComparison.Ordinal)
-            && path[(owner.Length + ".rejected.".Length)..] is var end && (end == "jsonl" || (end.EndsWith(".jsonl", StringComparison.Ordinal) && end[..^".jsonl".Length].All(char.IsAsciiDigit))));
+            && path[(owner.Length + ".rejected.".Length)..] is var end
+            && (end == "jsonl" || (end.EndsWith(".jsonl", StringComparison.Ordinal) && end[..^".jsonl".Length].All(char.IsAsciiDigit))));
     }
 
     /// <summary>Makes the file, empty; one of that name that is there already is moved aside. When it returns, its name survives a power cut.</summary>
@@ -52,7 +53,10 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
             }
             catch (Exception other) when (other is IOException or UnauthorizedAccessException)
             {
-                throw new SendException(SendFailure.LocalFile, $"Rejected lines cannot be written to {beside} ({exception.Message}) nor to {otherPath}: {other.Message}", exception);
+                throw new SendException(
+                    SendFailure.LocalFile,
+                    $"Rejected lines cannot be written to {beside} ({exception.Message}) nor to {otherPath}: {other.Message}",
+                    exception);
             }
 
             warn($"{beside} cannot be written ({exception.Message}); the rejected lines go to {otherPath}.");

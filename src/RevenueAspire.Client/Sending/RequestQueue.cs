@@ -5,7 +5,8 @@ namespace RevenueAspire.Client.Sending;
 
 /// <summary>Requests on their way from the reader to the workers. One adds, any number take.</summary>
 /// <remarks>
-/// Bounded, but not by a bounded channel: that wakes its writer for each request taken, which costs a switch of threads for each. Here the writer fills the queue, and is woken when half of it is gone.
+/// Bounded, but not by a bounded channel: that wakes its writer for each request taken, which costs a switch of threads for each. Here the writer fills the
+/// queue, and is woken when half of it is gone.
 /// </remarks>
 /// <param name="workers">Twice as many are held at most.</param>
 internal sealed class RequestQueue(int workers)

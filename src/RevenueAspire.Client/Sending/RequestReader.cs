@@ -2,7 +2,8 @@ using RevenueAspire.Client.Input;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Cuts a file into requests. The cuts depend on the file, the start and the batch size alone, so a resumed run makes the same ones. For one thread.</summary>
+/// <summary>Cuts a file into requests. The cuts depend on the file, the start and the batch size alone, so a resumed run makes the same ones. For one
+/// thread.</summary>
 /// <param name="lines">Placed at the beginning of a request.</param>
 /// <param name="batch">Lines a request at most; 0 sends single events.</param>
 /// <param name="carryThrough">Requests that begin before this byte offset may have been sent by an earlier process.</param>
@@ -12,7 +13,7 @@ internal sealed class RequestReader(LineReader lines, int batch, long carryThrou
     private FileLine? _ahead;
 
     /// <summary>The next request, or null at the end of the file.</summary>
-    /// <exception cref="InputFileException">The file has become shorter.</exception>
+    /// <exception cref="SendException">The file has become shorter.</exception>
     public async ValueTask<OutboundRequest?> ReadAsync(CancellationToken cancellationToken)
     {
         if (await NextAsync(cancellationToken) is not { } first)

@@ -33,7 +33,7 @@ internal sealed class RequestSender
         Meter.CreateCounter<long>("revenue.client.requests", "{request}", "Attempts to send a request, by outcome.");
 
     private readonly ApiConnection _api;
-    private readonly KeyGuard _guard;
+    private readonly IdempotencyKeyCheck _keyCheck;
     private readonly RetryPolicy _retries;
     private readonly TimeSpan _requestTimeout;
     private readonly TimeSpan _giveUpAfter;
@@ -43,15 +43,22 @@ internal sealed class RequestSender
 
     /// <param name="api">Where requests go.</param>
     /// <param name="settings">How.</param>
-    /// <param name="guard">Asked before a request is repeated.</param>
+    /// <param name="keyCheck">Asked before a request is repeated.</param>
     /// <param name="onRetry">Hears of each wait.</param>
     /// <param name="time">The clock.</param>
     /// <param name="stop">Ends waiting between attempts.</param>
     /// <param name="abort">Breaks attempts off.</param>
-    public RequestSender(ApiConnection api, SendSettings settings, KeyGuard guard, Action<Answer> onRetry, TimeProvider time, CancellationToken stop, CancellationToken abort)
+    public RequestSender(
+        ApiConnection api,
+        SendSettings settings,
+        IdempotencyKeyCheck keyCheck,
+        Action<AttemptResult> onRetry,
+        TimeProvider time,
+        CancellationToken stop,
+        CancellationToken abort)
     {
         _api = api;
-        _guard = guard;
+        _keyCheck = keyCheck;
         _retries = new RetryPolicy(settings.GiveUpAfter, onRetry, time);
         _requestTimeout = settings.RequestTimeout;
         _giveUpAfter = settings.GiveUpAfter;
@@ -75,7 +82,7 @@ internal sealed class RequestSender
         }
 
         var answer = await PostAsync(request, timeout, 0, $"{runId}-{request.Offset}", WithoutLineEnd(request.Body));
-        if (answer.Kind == AnswerKind.Accepted)
+        if (answer.Kind == AttemptOutcome.Accepted)
         {
             request.Accepted = 1;
             request.OtherLog = answer.OtherLog;
@@ -93,12 +100,12 @@ internal sealed class RequestSender
         var answer = await PostAsync(request, timeout, lines, key, body);
         switch (answer.Kind)
         {
-            case AnswerKind.TooLarge when lines > 1:
+            case AttemptOutcome.TooLarge when lines > 1:
                 var half = BodyLines.Skip(body, lines / 2);
                 await SendPieceAsync(runId, request, timeout, firstLine, lines / 2, body[..half]);
                 await SendPieceAsync(runId, request, timeout, firstLine + (lines / 2), lines - (lines / 2), body[half..]);
                 break;
-            case AnswerKind.Accepted or AnswerKind.Rejected:
+            case AttemptOutcome.Accepted or AttemptOutcome.Rejected:
                 if (answer.Accepted + answer.RejectedCount != lines)
                 {
                     throw Refused(request, $"the API counted {answer.Accepted} + {answer.RejectedCount} of {lines} lines");
@@ -115,8 +122,9 @@ internal sealed class RequestSender
         }
     }
 
-    /// <summary>Takes the rejected lines from the answer's list. The API was asked for as many as there are lines, so that what it does not name was accepted.</summary>
-    private static void RejectListed(OutboundRequest request, int firstLine, int lines, ReadOnlyMemory<byte> body, Answer answer)
+    /// <summary>Takes the rejected lines from the answer's list. The API was asked for as many as there are lines, so that what it does not name was
+    /// accepted.</summary>
+    private static void RejectListed(OutboundRequest request, int firstLine, int lines, ReadOnlyMemory<byte> body, AttemptResult answer)
     {
         var reasons = new Dictionary<int, string>(answer.Rejected.Count);
         foreach (var reject in answer.Rejected)
@@ -129,7 +137,10 @@ internal sealed class RequestSender
 
         if (reasons.Count != answer.RejectedCount)
         {
-            throw Refused(request, $"the API rejected {answer.RejectedCount} lines, but names {reasons.Count} of them, though all were asked for (?listed={lines}); its lines are in the log, but nobody can tell which");
+            throw Refused(
+                request,
+                $"the API rejected {answer.RejectedCount} lines, but names {reasons.Count} of them, though all were asked for (?listed={lines}); its lines "
+                + "are in the log, but nobody can tell which");
         }
 
         if (reasons.Count == 0)
@@ -146,27 +157,27 @@ internal sealed class RequestSender
         }
     }
 
-    private async ValueTask<Answer> PostAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
+    private async ValueTask<AttemptResult> PostAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
     {
         // Nearly every first attempt is the last: the machinery of retries is entered only after one that was not.
         var answer = await AttemptAsync(request, timeout, lines, key, body);
-        if (answer.Kind == AnswerKind.TryAgain)
+        if (answer.Kind == AttemptOutcome.TryAgain)
         {
             answer = await _retries.RetryAsync(answer, () => AttemptAsync(request, timeout, lines, key, body), _stop);
         }
 
-        return answer.Kind is AnswerKind.Accepted or AnswerKind.Rejected or AnswerKind.TooLarge ? answer : throw Failure(answer, request);
+        return answer.Kind is AttemptOutcome.Accepted or AttemptOutcome.Rejected or AttemptOutcome.TooLarge ? answer : throw Failure(answer, request);
     }
 
-    private async ValueTask<Answer> AttemptAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
+    private async ValueTask<AttemptResult> AttemptAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
     {
         // What the API may have already is sent again only while it knows the key.
-        if ((request.MayBeAppended || request.CarriedAsOf is not null) && await _guard.CheckAsync(request, _abort) is { } wait)
+        if ((request.MayBeAppended || request.CarriedAsOf is not null) && await _keyCheck.CheckAsync(request, _abort) is { } wait)
         {
             return wait;
         }
 
-        Answer answer;
+        AttemptResult answer;
         try
         {
             answer = await _api.PostAsync(lines, key, body, timeout.Start());
@@ -179,7 +190,7 @@ internal sealed class RequestSender
         catch (OperationCanceledException) when (!_abort.IsCancellationRequested)
         {
             request.MayReuseBuffer = false;
-            answer = new Answer(AnswerKind.TryAgain) { Detail = $"no answer within {_requestTimeout.TotalSeconds:0} s" };
+            answer = new AttemptResult(AttemptOutcome.TryAgain) { Detail = $"no answer within {_requestTimeout.TotalSeconds:0} s" };
         }
         catch (OperationCanceledException)
         {
@@ -191,33 +202,40 @@ internal sealed class RequestSender
             timeout.Stop();
         }
 
-        // Whatever the reason is: only an answer that says what became of the request makes it certain. A disk that failed in the middle answers 503, and may have kept it.
-        request.MayBeAppended = answer.Kind == AnswerKind.TryAgain;
+        // Whatever the reason is: only an answer that says what became of the request makes it certain. A disk that failed in the middle answers 503, and may
+        // have kept it.
+        request.MayBeAppended = answer.Kind == AttemptOutcome.TryAgain;
         Requests.Add(1, new KeyValuePair<string, object?>("outcome", Outcome(answer.Kind)));
         return answer;
     }
 
-    private SendException Failure(Answer answer, OutboundRequest request) => answer.Kind switch
+    private SendException Failure(AttemptResult answer, OutboundRequest request) => answer.Kind switch
     {
-        AnswerKind.Unauthorized => new SendException(SendFailure.Unauthorized, $"The API at {_api.Url} refuses the secret (401)."),
-        AnswerKind.TryAgain when answer.RetryAfter is { } wait && wait >= _giveUpAfter => new SendException(
-            SendFailure.ApiAway, $"The API at {_api.Url} asks to wait {wait.TotalSeconds:0} s or longer ({answer.Detail}), and a run waits {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),
-        AnswerKind.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was away for too long ({answer.Detail})."),
-        AnswerKind.Impossible => Refused(request, $"nothing can be sent to {_api.Url}: {answer.Detail}"),
-        AnswerKind.KeyConflict => new SendException(
+        AttemptOutcome.Unauthorized => new SendException(SendFailure.Unauthorized, $"The API at {_api.Url} refuses the secret (401)."),
+        AttemptOutcome.TryAgain when answer.RetryAfter is { } wait && wait >= _giveUpAfter => new SendException(
+            SendFailure.ApiAway,
+            $"The API at {_api.Url} asks to wait {wait.TotalSeconds:0} s or longer ({answer.Detail}), "
+            + $"and a run waits {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),
+        AttemptOutcome.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was away for too long ({answer.Detail})."),
+        AttemptOutcome.Impossible => Refused(request, $"nothing can be sent to {_api.Url}: {answer.Detail}"),
+        AttemptOutcome.KeyConflict => new SendException(
             SendFailure.KeyConflict,
-            $"Sending stopped at line {request.LineNumber(0)}: the API has this request with another content (422), so the file was changed after it had been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a file of its own."),
+            $"Sending stopped at line {request.LineNumber(0)}: the API has this request with another content (422), so the file was changed after it had "
+            + "been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a file of its own."),
         _ => Refused(request, $"the address {_api.Url} answers {answer.Detail}, which is not the API's way; check the address"),
     };
 
     private static SendException Refused(OutboundRequest request, string reason) =>
         new(SendFailure.Refused, $"Sending stopped at line {request.LineNumber(0)}: {reason}.");
 
-    private static string RejectedBy(Answer answer, OutboundRequest request) => answer switch
+    private static string RejectedBy(AttemptResult answer, OutboundRequest request) => answer switch
     {
-        { Kind: AnswerKind.Rejected, Detail.Length: > 0 } or { IsExplained: true } => answer.Detail,
-        { Kind: AnswerKind.TooLarge } => throw Refused(request, $"it is refused as too large (413), but not by the API: raise the limit of the proxy in front of it, which does not let {request.Length} bytes pass"),
-        { Kind: AnswerKind.Rejected } => "not an event",
+        { Kind: AttemptOutcome.Rejected, Detail.Length: > 0 } or { IsExplained: true } => answer.Detail,
+        { Kind: AttemptOutcome.TooLarge } => throw Refused(
+            request,
+            $"it is refused as too large (413), but not by the API: raise the limit of the proxy in front of it, which does not "
+            + $"let {request.Length} bytes pass"),
+        { Kind: AttemptOutcome.Rejected } => "not an event",
         _ => throw Refused(request, $"unexpected {answer.Kind}"),
     };
 
@@ -228,11 +246,11 @@ internal sealed class RequestSender
 
     private static ReadOnlyMemory<byte> WithoutLineEnd(ReadOnlyMemory<byte> line) => line.Span is [.., (byte)'\r', _] ? line[..^2] : line[..^1];
 
-    private static string Outcome(AnswerKind kind) => kind switch
+    private static string Outcome(AttemptOutcome kind) => kind switch
     {
-        AnswerKind.Accepted => "accepted",
-        AnswerKind.Rejected or AnswerKind.TooLarge => "rejected",
-        AnswerKind.TryAgain => "retried",
+        AttemptOutcome.Accepted => "accepted",
+        AttemptOutcome.Rejected or AttemptOutcome.TooLarge => "rejected",
+        AttemptOutcome.TryAgain => "retried",
         _ => "failed",
     };
 }

@@ -10,8 +10,8 @@ internal static class ResumeRules
     /// <param name="entry">The run as it was saved last.</param>
     /// <param name="log">The API's log now; null when its health does not tell.</param>
     /// <remarks>
-    /// An open request was appended, if at all, behind <see cref="JournalEntry.AsOf"/>. If the API remembers the keys of every record from there on, it answers a
-    /// repeat of an appended request as a repeat. If it does not, a repeat might be counted twice, and nobody can tell.
+    /// An open request was appended, if at all, behind <see cref="JournalEntry.AsOf"/>. If the API remembers the keys of every record from there on, it answers
+    /// a repeat of an appended request as a repeat. If it does not, a repeat might be counted twice, and nobody can tell.
     /// </remarks>
     public static string? Check(JournalEntry entry, LogState? log)
     {
@@ -24,7 +24,8 @@ internal static class ResumeRules
         // Asked just now, unlike what a request that is repeated goes by: that may be older than the last receipt.
         if (log is not null && log.Id == entry.LogId && log.DurableMark < entry.AsOf)
         {
-            return $"the API's log ends at offset {log.DurableMark}, and this run has seen it at {entry.AsOf}: an older copy was restored, and lines that were answered may be missing in it. Compare the ledger with the file, and send what is missing as a file of its own";
+            return $"the API's log ends at offset {log.DurableMark}, and this run has seen it at {entry.AsOf}: an older copy was restored, and lines that were "
+                + "answered may be missing in it. Compare the ledger with the file, and send what is missing as a file of its own";
         }
 
         if (entry.Finished)
@@ -50,11 +51,15 @@ internal static class ResumeRules
             return $"the API now keeps another log ({log.Id:N}) than the one it began with ({logId:N}). {OtherLogAdvice}";
         }
 
-        return log.KeysFrom > asOf ? $"its open requests are older than the API remembers keys (from offset {log.KeysFrom}, needed from {asOf}; EventLog:KeyWindow); {Doubt(line)}" : null;
+        return log.KeysFrom > asOf
+            ? $"its open requests are older than the API remembers keys (from offset {log.KeysFrom}, needed from {asOf}; EventLog:KeyWindow); {Doubt(line)}"
+            : null;
     }
 
     /// <summary>Lines that the first log took may be in the ledger, even when that log is gone: sent again, they would count twice.</summary>
-    public const string OtherLogAdvice = "Resume at the API that keeps the first log (of several behind one address, that one). If it is gone, compare the ledger with the file, and send what is missing as a file of its own";
+    public const string OtherLogAdvice = "Resume at the API that keeps the first log (of several behind one address, that one). "
+        + "If it is gone, compare the ledger with the file, and send what is missing as a file of its own";
 
-    private static string Doubt(long line) => $"lines from {line} on may or may not have been counted: compare the ledger with the file, and send what is missing as a file of its own";
+    private static string Doubt(long line) =>
+        $"lines from {line} on may or may not have been counted: compare the ledger with the file, and send what is missing as a file of its own";
 }

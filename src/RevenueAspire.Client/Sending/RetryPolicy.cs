@@ -4,22 +4,23 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Repeats an attempt while the answer is <see cref="AnswerKind.TryAgain"/>: exponential waits with jitter, 5 s at most, or as long as the API asks; ends a fixed time after the first failure.</summary>
+/// <summary>Repeats an attempt while the answer is <see cref="AttemptOutcome.TryAgain"/>: exponential waits with jitter, 5 s at most, or as long as the API
+/// asks; ends a fixed time after the first failure.</summary>
 internal sealed class RetryPolicy
 {
     private static readonly ResiliencePropertyKey<long> FirstFailure = new("first-failure");
     private static readonly TimeSpan FirstDelay = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
 
-    private readonly ResiliencePipeline<Answer> _pipeline;
+    private readonly ResiliencePipeline<AttemptResult> _pipeline;
 
     /// <param name="giveUpAfter">Time from a request's first failure to the last attempt; infinite with <see cref="Timeout.InfiniteTimeSpan"/>.</param>
     /// <param name="onRetry">Hears of each wait.</param>
     /// <param name="time">The clock.</param>
-    public RetryPolicy(TimeSpan giveUpAfter, Action<Answer> onRetry, TimeProvider time)
+    public RetryPolicy(TimeSpan giveUpAfter, Action<AttemptResult> onRetry, TimeProvider time)
     {
-        var builder = new ResiliencePipelineBuilder<Answer> { TimeProvider = time };
-        builder.AddRetry(new RetryStrategyOptions<Answer>
+        var builder = new ResiliencePipelineBuilder<AttemptResult> { TimeProvider = time };
+        builder.AddRetry(new RetryStrategyOptions<AttemptResult>
         {
             MaxRetryAttempts = int.MaxValue,
             BackoffType = DelayBackoffType.Exponential,
@@ -37,15 +38,15 @@ internal sealed class RetryPolicy
         _pipeline = builder.Build();
     }
 
-    /// <summary>Repeats an attempt until its answer is final, or the time is up: then the answer is still <see cref="AnswerKind.TryAgain"/>.</summary>
+    /// <summary>Repeats an attempt until its answer is final, or the time is up: then the answer is still <see cref="AttemptOutcome.TryAgain"/>.</summary>
     /// <param name="first">The answer to the attempt that was made already.</param>
     /// <param name="attempt">A further one.</param>
     /// <param name="cancellationToken">Ends the waiting between attempts; an attempt under way is finished.</param>
     /// <exception cref="OperationCanceledException">Cancelled between attempts.</exception>
-    public async ValueTask<Answer> RetryAsync(Answer first, Func<ValueTask<Answer>> attempt, CancellationToken cancellationToken)
+    public async ValueTask<AttemptResult> RetryAsync(AttemptResult first, Func<ValueTask<AttemptResult>> attempt, CancellationToken cancellationToken)
     {
-        Answer? made = first;
-        ValueTask<Answer> NextAsync()
+        AttemptResult? made = first;
+        ValueTask<AttemptResult> NextAsync()
         {
             var answer = made;
             made = null;
@@ -55,7 +56,7 @@ internal sealed class RetryPolicy
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
         try
         {
-            return await _pipeline.ExecuteAsync(static (_, next) => next(), context, (Func<ValueTask<Answer>>)NextAsync);
+            return await _pipeline.ExecuteAsync(static (_, next) => next(), context, (Func<ValueTask<AttemptResult>>)NextAsync);
         }
         finally
         {
@@ -63,9 +64,9 @@ internal sealed class RetryPolicy
         }
     }
 
-    private static bool MayRetry(RetryPredicateArguments<Answer> arguments, TimeSpan giveUpAfter, TimeProvider time)
+    private static bool MayRetry(RetryPredicateArguments<AttemptResult> arguments, TimeSpan giveUpAfter, TimeProvider time)
     {
-        if (arguments.Outcome.Result is not { Kind: AnswerKind.TryAgain } answer)
+        if (arguments.Outcome.Result is not { Kind: AttemptOutcome.TryAgain } answer)
         {
             return false;
         }

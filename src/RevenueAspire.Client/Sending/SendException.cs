@@ -1,3 +1,5 @@
+using RevenueAspire.CommandLine;
+
 namespace RevenueAspire.Client.Sending;
 
 /// <summary>Why a run ended before the end of the file.</summary>
@@ -25,8 +27,8 @@ internal enum SendFailure
     LocalFile,
 }
 
-/// <summary>Ends a run; the message is one line for people that says what to do.</summary>
-internal class SendException(SendFailure failure, string message, Exception? innerException = null) : Exception(message, innerException)
+/// <summary>Ends a run. The message is one line that says what to do.</summary>
+internal sealed class SendException(SendFailure failure, string message, Exception? innerException = null) : UserErrorException(message, innerException)
 {
     public SendFailure Failure { get; } = failure;
 }

@@ -39,8 +39,9 @@ internal sealed class SendJob : IDisposable
     /// <param name="batch">Lines a request, 0 for single events.</param>
     /// <param name="now">Written into the journal for people.</param>
     /// <param name="cancellationToken">Ends the reading of the file's beginning.</param>
-    /// <exception cref="InputFileException">The file cannot be read.</exception>
-    public static async Task<SendJob> CreateAsync(InputFile input, RunJournal journal, Uri url, int batch, DateTimeOffset now, CancellationToken cancellationToken)
+    /// <exception cref="SendException">The file cannot be read.</exception>
+    public static async Task<SendJob> CreateAsync(
+        InputFile input, RunJournal journal, Uri url, int batch, DateTimeOffset now, CancellationToken cancellationToken)
     {
         using var head = new SentDigest(input);
         return new SendJob(
@@ -73,12 +74,19 @@ internal sealed class SendJob : IDisposable
         if (entry.OpenThrough == 0)
         {
             // Nothing of it was sent: whatever the file holds now is what the run is about.
-            return new SendJob(input, journal, entry with { Length = input.Length, Batch = batch ?? entry.Batch, Finished = entry.Finished && input.Length == 0 }, isResumed: true);
+            return new SendJob(
+                input,
+                journal,
+                entry with { Length = input.Length, Batch = batch ?? entry.Batch, Finished = entry.Finished && input.Length == 0 },
+                isResumed: true);
         }
 
         if (batch is { } asked && asked != entry.Batch && !entry.Finished)
         {
-            throw CannotResume(input, journal.FilePath, $"it began with --batch {entry.Batch}, and its open requests can only be sent again as they were; leave the option out");
+            throw CannotResume(
+                input,
+                journal.FilePath,
+                $"it began with --batch {entry.Batch}, and its open requests can only be sent again as they were; leave the option out");
         }
 
         var job = new SendJob(input, journal, entry, isResumed: true);
@@ -100,7 +108,8 @@ internal sealed class SendJob : IDisposable
     /// <summary>The end of a run whose file was written over meanwhile.</summary>
     public SendException Overwritten() => new(
         SendFailure.CannotResume,
-        $"{Input.GivenPath} was overwritten while it was sent: it no longer holds what was read of it. {Entry.Accepted} lines were accepted; compare the ledger with the file, and send what is missing as a file of its own.");
+        $"{Input.GivenPath} was overwritten while it was sent: it no longer holds what was read of it. {Entry.Accepted} lines were accepted; compare the "
+        + "ledger with the file, and send what is missing as a file of its own.");
 
     /// <summary>Checks that all that was sent, also by earlier processes, is still in the file.</summary>
     /// <exception cref="SendException">It was overwritten.</exception>
@@ -128,7 +137,7 @@ internal sealed class SendJob : IDisposable
     /// <summary>Lets a run that has come to its end go on with what was appended to its file. When it returns, that survives a power cut.</summary>
     /// <param name="length">Bytes that the run is about from now on.</param>
     /// <param name="asOf">The highest offset of the log that is known now: no request is open, so whatever will be sent comes behind it.</param>
-    /// <exception cref="JournalException">The disk refused.</exception>
+    /// <exception cref="SendException">The disk refused.</exception>
     public void Extend(long length, long asOf)
     {
         Input.LimitTo(length);
@@ -155,7 +164,7 @@ internal sealed class SendJob : IDisposable
     }
 
     /// <summary>Replaces the saved state. When it returns, it survives a power cut.</summary>
-    /// <exception cref="JournalException">The disk refused.</exception>
+    /// <exception cref="SendException">The disk refused.</exception>
     public void Save(JournalEntry entry)
     {
         _journal.Save(entry);

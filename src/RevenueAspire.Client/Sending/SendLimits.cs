@@ -1,6 +1,7 @@
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>The limits of a run. Those that decide where one request ends and the next begins are written into the journal, since a resumed run must cut the file in the same places.</summary>
+/// <summary>The limits of a run. Those that decide where one request ends and the next begins are written into the journal, since a resumed run must cut the
+/// file in the same places.</summary>
 internal static class SendLimits
 {
     /// <summary>Bytes of a line without its end; a longer one is bad, and is not sent.</summary>
@@ -27,6 +28,7 @@ internal static class SendLimits
     /// <summary>Time that requests in flight get to finish after Ctrl+C.</summary>
     public static readonly TimeSpan StopGrace = TimeSpan.FromSeconds(5);
 
-    /// <summary>Bytes of the file that may be sent beyond the progress on disk. Bounds the memory for open requests, and what a resumed run sends again.</summary>
+    /// <summary>Bytes of the file that may be sent beyond the progress on disk. Bounds the memory for open requests, and what a resumed run sends
+    /// again.</summary>
     public static long WindowBytes(int batch) => batch == 0 ? 8L << 20 : 64L << 20;
 }

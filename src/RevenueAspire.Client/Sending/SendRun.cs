@@ -6,7 +6,8 @@ namespace RevenueAspire.Client.Sending;
 
 /// <summary>Sends one file: a reader, so many workers, and a saver.</summary>
 /// <remarks>
-/// What a kill at any moment leaves behind: the journal says up to where every line is answered, beyond which offset nothing was sent, and the digest of all bytes before that. In
+/// What a kill at any moment leaves behind: the journal says up to where every line is answered, beyond which offset nothing was sent, and the digest of all
+/// bytes before that. In
 /// between a resumed run sends the same requests with the same keys. Rejected lines are on disk before the journal passes them.
 /// </remarks>
 internal sealed class SendRun : IDisposable
@@ -67,13 +68,15 @@ internal sealed class SendRun : IDisposable
         using var savingEnds = new CancellationTokenSource();
         using var lines = new LineReader(_job.Input, _job.Entry.SentThrough, _job.Entry.LinesThrough);
 
-        using var guard = new KeyGuard(_api, _job.Entry.LogId, _settings.RequestTimeout, _time);
+        using var keyCheck = new IdempotencyKeyCheck(_api, _job.Entry.LogId, _settings.RequestTimeout, _time);
 
         var requests = new RequestQueue(_settings.Concurrency);
-        var sender = new RequestSender(_api, _settings, guard, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
-        var workers = Enumerable.Range(0, _settings.Concurrency).Select(_ => GuardAsync(() => WorkAsync(requests, sender, halt.Token, abort.Token), halt)).ToList();
+        var sender = new RequestSender(_api, _settings, keyCheck, answer => _observer.Waiting($"{_api.Url}: {answer.Detail}"), _time, halt.Token, abort.Token);
+        var workers = Enumerable.Range(0, _settings.Concurrency)
+            .Select(_ => GuardAsync(() => WorkAsync(requests, sender, halt.Token, abort.Token), halt))
+            .ToList();
         var saver = GuardAsync(() => SaveRegularlyAsync(savingEnds.Token), halt);
-        var follower = GuardAsync(() => guard.FollowAsync(SendLimits.SaveInterval, savingEnds.Token), halt);
+        var follower = GuardAsync(() => keyCheck.FollowAsync(SendLimits.SaveInterval, savingEnds.Token), halt);
         try
         {
             await GuardAsync(() => ReadAsync(new RequestReader(lines, _settings.Batch, _carryThrough, _carryAsOf), requests, halt.Token), halt);
@@ -174,7 +177,8 @@ internal sealed class SendRun : IDisposable
                 {
                     throw new SendException(
                         SendFailure.CannotResume,
-                        $"Sending stopped after line {request.LastLine}: the API at {_api.Url} answers {other}. Its data was replaced meanwhile, or several APIs with a log each are behind this address. {ResumeRules.OtherLogAdvice}");
+                        $"Sending stopped after line {request.LastLine}: the API at {_api.Url} answers {other}. Its data was replaced meanwhile, or several "
+                        + $"APIs with a log each are behind this address. {ResumeRules.OtherLogAdvice}");
                 }
             }
         }
@@ -258,7 +262,8 @@ internal sealed class SendRun : IDisposable
         }
         catch (IOException exception)
         {
-            Interlocked.CompareExchange(ref _failure, new SendException(SendFailure.LocalFile, $"{_job.Input.GivenPath}: {exception.Message}", exception), null);
+            Interlocked.CompareExchange(
+                ref _failure, new SendException(SendFailure.LocalFile, $"{_job.Input.GivenPath}: {exception.Message}", exception), null);
             await halt.CancelAsync();
         }
         catch (Exception exception)

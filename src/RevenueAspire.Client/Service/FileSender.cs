@@ -12,8 +12,10 @@ internal sealed record FileSent(string File, long Sent, long Accepted, long Reje
 
 /// <summary>Sends the configured file, one run at a time. Thread-safe.</summary>
 /// <remarks>
-/// A run's journal is named after the file's content and the API's log, so that neither the build folder nor the address matters. A run that was cut off is taken up by
-/// the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has nothing of it, and gets all.
+/// A run's journal is named after the file's content and the API's log, so that neither the build folder nor the address matters. A run that was cut off is
+/// taken up by
+/// the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has nothing of it,
+/// and gets all.
 /// </remarks>
 internal sealed partial class FileSender(
     IHttpMessageHandlerFactory http,
@@ -95,20 +97,21 @@ internal sealed partial class FileSender(
     {
         using var digest = new SentDigest(input);
         var content = await digest.ThroughAsync(input.Length, stop);
-        var prefix = kind == SendKind.Start ? "start" : "generate";
-        var journal = RunJournal.Open(journals.Path, JournalNames.Service(prefix, content, log?.Id, url), input.FullPath);
+        var journal = RunJournal.Open(journals.Path, JournalNames.Service(kind, content, log?.Id, url), input.FullPath);
         SendJob? job = null;
         try
         {
             var entry = again ? null : journal.Load();
             if (entry is null || (entry.Finished && kind == SendKind.Generate))
             {
-                if (entry is null && !again && FindCutOff(prefix, content) is { } other)
+                if (entry is null && !again && FindCutOff(kind, content) is { } other)
                 {
                     LogOtherLog(input.FullPath, other.LinesThrough, other.LogId, log?.Id);
                 }
 
-                return job = await SendJob.CreateAsync(input, journal, url, batch: 0, time.GetUtcNow(), stop);
+                job = await SendJob.CreateAsync(input, journal, url, batch: 0, time.GetUtcNow(), stop);
+                EndedRuns.TrimService(journals.Path, log?.Id, url);
+                return job;
             }
 
             if (entry.Finished)
@@ -129,9 +132,9 @@ internal sealed partial class FileSender(
     }
 
     /// <summary>A run of the same content that was cut off while the API kept another log, or null.</summary>
-    private JournalEntry? FindCutOff(string prefix, string content)
+    private JournalEntry? FindCutOff(SendKind kind, string content)
     {
-        foreach (var path in Directory.EnumerateFiles(journals.Path, JournalNames.AnyLog(prefix, content)))
+        foreach (var path in Directory.EnumerateFiles(journals.Path, JournalNames.AnyLog(kind, content)))
         {
             if (RunJournal.TryRead(path) is { Finished: false, OpenThrough: > 0 } entry)
             {
@@ -142,22 +145,37 @@ internal sealed partial class FileSender(
         return null;
     }
 
+    [LoggerMessage(EventIds.SendStarted, LogLevel.Information, "Sending {File} to {Url}")]
+    private partial void LogStarted(string file, Uri url);
+
+    [LoggerMessage(EventIds.SendResumed, LogLevel.Information, "Going on with {File} after line {Line}, where an earlier run was cut off")]
+    private partial void LogResumed(string file, long line);
+
+    [LoggerMessage(EventIds.SendFinished, LogLevel.Information, "{File} is sent: {Lines} lines")]
+    private partial void LogFinished(string file, long lines);
+
+    [LoggerMessage(
+        EventIds.SendFinishedWithRejects,
+        LogLevel.Warning,
+        "{File} is sent: {Lines} lines, {Accepted} accepted, {Rejected} rejected; those are in {RejectedFile}")]
+    private partial void LogRejected(string file, long lines, long accepted, long rejected, string rejectedFile);
+
+    [LoggerMessage(
+        EventIds.SendToOtherLog,
+        LogLevel.Warning,
+        "An earlier run of {File} was cut off after line {Line} in the log {EarlierLog}; the API now keeps the log {Log}, which has nothing of it, "
+        + "and gets all of it")]
+    private partial void LogOtherLog(string file, long line, Guid? earlierLog, Guid? log);
+
+    [LoggerMessage(EventIds.AlreadySent, LogLevel.Information, "{File} was sent on {When:u}, and is not sent again at start")]
+    private partial void LogAlreadySent(string file, DateTimeOffset when);
+
     private sealed class Place(SemaphoreSlim running) : IDisposable
     {
         private SemaphoreSlim? _running = running;
 
         public void Dispose() => Interlocked.Exchange(ref _running, null)?.Release();
     }
-}
-
-/// <summary>Why the service sends its file.</summary>
-internal enum SendKind
-{
-    /// <summary>Once for each log; content that was sent to the end before is left alone.</summary>
-    Start,
-
-    /// <summary>Each time.</summary>
-    Generate,
 }
 
 /// <summary>Where the journals are.</summary>

@@ -1,9 +1,11 @@
 using Microsoft.AspNetCore.Http.HttpResults;
+using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary><c>/generateEvents</c>: sends the configured file. <c>?again=true</c> begins a new run on purpose, where an earlier one that was cut off would be taken up.</summary>
+/// <summary><c>/generateEvents</c>: sends the configured file. <c>?again=true</c> begins a new run on purpose, where an earlier one that was cut off would be
+/// taken up.</summary>
 internal static class GenerateEventsApi
 {
     private const string WayOut = " POST /generateEvents?again=true sends the whole file as a new run, and counts again what the earlier one had sent.";

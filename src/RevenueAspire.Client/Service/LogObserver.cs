@@ -32,9 +32,9 @@ internal sealed partial class LogObserver(ILogger logger, TimeProvider time) : I
 
     public void Warning(string text) => LogWarning(text);
 
-    [LoggerMessage(5010, LogLevel.Information, "Waiting for {Reason}")]
+    [LoggerMessage(EventIds.Waiting, LogLevel.Information, "Waiting for {Reason}")]
     private partial void LogWaiting(string reason);
 
-    [LoggerMessage(5011, LogLevel.Warning, "{Text}")]
+    [LoggerMessage(EventIds.RunWarning, LogLevel.Warning, "{Text}")]
     private partial void LogWarning(string text);
 }

@@ -1,10 +1,14 @@
 using Microsoft.Extensions.Options;
+using Polly;
+using Polly.Retry;
+using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;
 
 /// <summary>Sends the configured file once after the start, when <c>Client:SendOnStart</c> is set. A journal on disk remembers it over restarts.</summary>
-internal sealed partial class SendOnStart(FileSender sender, IOptions<ClientOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<SendOnStart> logger) : BackgroundService
+internal sealed partial class SendOnStart(
+    FileSender sender, IOptions<ClientOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<SendOnStart> logger) : BackgroundService
 {
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(5);
 
@@ -19,10 +23,11 @@ internal sealed partial class SendOnStart(FileSender sender, IOptions<ClientOpti
         {
             await StartedAsync(stoppingToken);
             using var place = await sender.EnterAsync(stoppingToken);
-            while (!await TrySendAsync(stoppingToken))
-            {
-                await Task.Delay(PauseAfterFailure, time, stoppingToken);
-            }
+            await Retries().ExecuteAsync(async stop => await sender.SendAsync(SendKind.Start, again: false, Timeout.InfiniteTimeSpan, stop), stoppingToken);
+        }
+        catch (SendException failure)
+        {
+            LogFailed(failure.Message + (failure.Failure == SendFailure.Unauthorized ? " Set Client:Secret to one of the API's Ingest:Secrets." : ""));
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
@@ -30,25 +35,20 @@ internal sealed partial class SendOnStart(FileSender sender, IOptions<ClientOpti
         }
     }
 
-    /// <returns>False when it is worth another attempt.</returns>
-    private async Task<bool> TrySendAsync(CancellationToken stop)
-    {
-        try
+    /// <summary>For as long as the API is unavailable.</summary>
+    private ResiliencePipeline Retries() => new ResiliencePipelineBuilder { TimeProvider = time }
+        .AddRetry(new RetryStrategyOptions
         {
-            await sender.SendAsync(SendKind.Start, again: false, Timeout.InfiniteTimeSpan, stop);
-            return true;
-        }
-        catch (SendException failure) when (failure.Failure == SendFailure.ApiAway)
-        {
-            LogInterrupted(failure.Message);
-            return false;
-        }
-        catch (SendException failure)
-        {
-            LogFailed(failure.Message + (failure.Failure == SendFailure.Unauthorized ? " Set Client:Secret to one of the API's Ingest:Secrets." : ""));
-            return true;
-        }
-    }
+            MaxRetryAttempts = int.MaxValue,
+            Delay = PauseAfterFailure,
+            ShouldHandle = new PredicateBuilder().Handle<SendException>(failure => failure.Failure == SendFailure.ApiAway),
+            OnRetry = retry =>
+            {
+                LogInterrupted(retry.Outcome.Exception!.Message);
+                return ValueTask.CompletedTask;
+            },
+        })
+        .Build();
 
     private async Task StartedAsync(CancellationToken stop)
     {
@@ -56,4 +56,10 @@ internal sealed partial class SendOnStart(FileSender sender, IOptions<ClientOpti
         await using var registration = lifetime.ApplicationStarted.Register(started.SetResult);
         await started.Task.WaitAsync(stop);
     }
+
+    [LoggerMessage(EventIds.StartInterrupted, LogLevel.Warning, "Sending at start was interrupted, and goes on by itself: {Reason}")]
+    private partial void LogInterrupted(string reason);
+
+    [LoggerMessage(EventIds.StartFailed, LogLevel.Error, "The file is NOT sent at start: {Reason}")]
+    private partial void LogFailed(string reason);
 }

@@ -1,6 +1,7 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Scripts that teach a shell to complete a program's commands and options. They ask the program itself (System.CommandLine's directive <c>[suggest]</c>), so they never go out of date.</summary>
+/// <summary>Scripts that teach a shell to complete a program's commands and options. They ask the program itself (System.CommandLine's directive
+/// <c>[suggest]</c>), so they never go out of date.</summary>
 public static class CompletionScripts
 {
     /// <summary>Shells that are known.</summary>

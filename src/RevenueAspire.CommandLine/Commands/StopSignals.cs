@@ -10,8 +10,6 @@ namespace RevenueAspire.CommandLine;
 /// </remarks>
 public sealed class StopSignals : IDisposable
 {
-    private const int NotDone = 1;
-
     private readonly CancellationTokenSource _stop = new();
     private readonly PosixSignalRegistration[] _registrations;
     private int _requests;
@@ -51,7 +49,7 @@ public sealed class StopSignals : IDisposable
         if (context.Signal != PosixSignal.SIGHUP && Interlocked.Increment(ref _requests) > 1)
         {
             // Safe at any moment: a journal is replaced as a whole, compare-and-set protects the ledger, and leases expire.
-            Environment.Exit(NotDone);
+            Environment.Exit(ExitCodes.NotDone);
         }
 
         context.Cancel = true;

@@ -16,11 +16,14 @@ public static class DataDirectory
     private const string SharedPrefix = "/var/tmp/revenueaspire-";
 
     /// <summary>Postgres' own user must be able to pass; nobody needs to look around.</summary>
-    private const UnixFileMode PassableByOthers = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
+    private const UnixFileMode PassableByOthers =
+        UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
-    /// <summary><c>Data:Directory</c> when set (a relative one counts from the current directory); else <c>.data</c> in the clone; else, where Postgres' own user could not enter that
-    /// (Linux, as root), a folder below /var/tmp named after a hash of the clone's path; without a clone, <c>.data</c> in the program's folder. Full path; not created, but for the folder below /var/tmp: its name can be foretold, so it is made, or shown to be ours, before anybody uses it.</summary>
-    /// <exception cref="StartupException">The folder below /var/tmp is not ours.</exception>
+    /// <summary><c>Data:Directory</c> when set (a relative one counts from the current directory); else <c>.data</c> in the clone; else, where Postgres' own
+    /// user could not enter that
+    /// (Linux, as root), a folder below /var/tmp named after a hash of the clone's path; without a clone, <c>.data</c> in the program's folder. Full path; not
+    /// created, but for the folder below /var/tmp: its name can be foretold, so it is made, or shown to be ours, before anybody uses it.</summary>
+    /// <exception cref="UserErrorException">The folder below /var/tmp is not ours.</exception>
     public static string Resolve(IConfiguration configuration)
     {
         var directory = Resolve(configuration, AppContext.BaseDirectory, CanBeEnteredByPostgres);
@@ -78,7 +81,7 @@ public static class DataDirectory
     }
 
     /// <summary>Makes a folder in a place where everybody may, or finds it made by this user.</summary>
-    /// <exception cref="StartupException">Another user may have made it, or can change it.</exception>
+    /// <exception cref="UserErrorException">Another user may have made it, or can change it.</exception>
     [System.Runtime.Versioning.SupportedOSPlatform("linux")]
     internal static void RequireOwn(string directory)
     {
@@ -92,7 +95,9 @@ public static class DataDirectory
 
             if (FindProblem(FileStatus.Find(directory, followLink: false)) is { } problem)
             {
-                throw new StartupException($"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it elsewhere, or choose another with Data:Directory (Data__Directory in the environment).");
+                throw new UserErrorException(
+                    $"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it "
+                    + "elsewhere, or choose another with Data:Directory (Data__Directory in the environment).");
             }
 
             var mode = File.GetUnixFileMode(directory);
@@ -104,7 +109,9 @@ public static class DataDirectory
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new StartupException($"The data directory {directory} cannot be made: {exception.Message} Choose another with Data:Directory (Data__Directory in the environment).", exception);
+            throw new UserErrorException(
+                $"The data directory {directory} cannot be made: {exception.Message} Choose another with Data:Directory (Data__Directory in the environment).",
+                exception);
         }
     }
 
@@ -142,10 +149,13 @@ public static class DataDirectory
         return true;
     }
 
-    /// <summary>A folder closed to others may still be open to Postgres' user: as its owner, by its group, by an access list. Only the kernel knows; it is asked as that user.</summary>
+    /// <summary>A folder closed to others may still be open to Postgres' user: as its owner, by its group, by an access list. Only the kernel knows; it is
+    /// asked as that user.</summary>
     private static bool PostgresUserMayEnter(string directory)
     {
-        var user = File.Exists("/etc/passwd") && File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
+        var user = File.Exists("/etc/passwd") && File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal))
+            ? "postgres"
+            : "nobody";
         try
         {
             using var probe = Process.Start(new ProcessStartInfo("setpriv", ["--reuid", user, "--init-groups", "test", "-x", directory])

@@ -4,7 +4,8 @@ using System.Security.Cryptography;
 namespace RevenueAspire.CommandLine;
 
 /// <summary>A gzip member that this program puts behind a stream. Only if its content comes out last was all before it inflated. Immutable.</summary>
-/// <remarks>.NET takes the end of the data for the end of the stream, and ignores what follows a member and is none, a damaged second member too. The content is random: no sender can write it.</remarks>
+/// <remarks>.NET takes the end of the data for the end of the stream, and ignores what follows a member and is none, a damaged second member too. The content
+/// is random: no sender can write it.</remarks>
 public sealed class GzipEndMarker
 {
     private readonly byte[] _content = RandomNumberGenerator.GetBytes(16);

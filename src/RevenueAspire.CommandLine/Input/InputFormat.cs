@@ -10,7 +10,8 @@ internal enum Packing
     Zstd,
 }
 
-/// <summary>Recognises by their content files that are no lines of JSON in UTF-8. Each of their lines would be rejected, or some counted by chance. Thread-safe.</summary>
+/// <summary>Recognises by their content files that are no lines of JSON in UTF-8. Each of their lines would be rejected, or some counted by chance.
+/// Thread-safe.</summary>
 public static class InputFormat
 {
     /// <summary>Bytes that are looked at. No valid line is longer.</summary>
@@ -22,10 +23,11 @@ public static class InputFormat
 
     private static ReadOnlySpan<byte> SevenZip => [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c];
 
-    /// <summary>Refuses an open file whose format is none that can be read. Packed files that can be read pass; look into them after <see cref="SpoolFile.CopyAsync"/>, which refuses by their content.</summary>
+    /// <summary>Refuses an open file whose format is none that can be read. Packed files that can be read pass; look into them after
+    /// <see cref="SpoolFile.CopyAsync"/>, which refuses by their content.</summary>
     /// <param name="file">Open for reading.</param>
     /// <param name="name">For the message.</param>
-    /// <exception cref="SpoolException">One line that names the format, and says how to convert the file.</exception>
+    /// <exception cref="UserErrorException">One line that names the format, and says how to convert the file.</exception>
     public static void Refuse(SafeFileHandle file, string name)
     {
         ArgumentNullException.ThrowIfNull(file);
@@ -40,12 +42,12 @@ public static class InputFormat
         var outer = unpackedFrom == Packing.None ? "" : $" in {Name(unpackedFrom)}";
         if (unpackedFrom != Packing.None && FindPacking(begin) is var inner and not Packing.None)
         {
-            throw new SpoolException($"{name}: {Name(inner)}{outer}: nothing of it was taken. Unpack it once.");
+            throw new UserErrorException($"{name}: {Name(inner)}{outer}: nothing of it was taken. Unpack it once.");
         }
 
         if (Describe(begin) is var (format, advice))
         {
-            throw new SpoolException($"{name}: {format}{outer}: nothing of it was taken. {advice}");
+            throw new UserErrorException($"{name}: {format}{outer}: nothing of it was taken. {advice}");
         }
     }
 
@@ -64,13 +66,15 @@ public static class InputFormat
 
     private static (string Format, string Advice)? Describe(ReadOnlySpan<byte> begin) => begin switch
     {
-        [(byte)'P', (byte)'K', 3, 4, ..] or [(byte)'P', (byte)'K', 5, 6, ..] or [(byte)'P', (byte)'K', 7, 8, ..] => ("a zip archive", "Unpack it, and give the files in it."),
+        [(byte)'P', (byte)'K', 3, 4, ..] or [(byte)'P', (byte)'K', 5, 6, ..] or [(byte)'P', (byte)'K', 7, 8, ..] =>
+            ("a zip archive", "Unpack it, and give the files in it."),
         [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x31 or 0x17, ..] => ("bzip2", "Unpack it with bunzip2."),
         _ when begin.StartsWith(Xz) => ("xz", "Unpack it with unxz."),
         _ when begin.StartsWith(SevenZip) => ("a 7z archive", "Unpack it, and give the files in it."),
         [0x04, 0x22, 0x4d, 0x18, ..] => ("lz4", "Unpack it with unlz4."),
         _ when begin.Length > TarMagicAt && begin[TarMagicAt..].StartsWith("ustar"u8) => ("a tar archive", "Unpack it, and give the files in it."),
-        [0xff, 0xfe, 0, 0, ..] or [0, 0, 0xfe, 0xff, ..] or [not 0, 0, 0, 0, not 0, 0, 0, 0, ..] or [0, 0, 0, not 0, 0, 0, 0, not 0, ..] => ("text in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
+        [0xff, 0xfe, 0, 0, ..] or [0, 0, 0xfe, 0xff, ..] or [not 0, 0, 0, 0, not 0, 0, 0, 0, ..] or [0, 0, 0, not 0, 0, 0, 0, not 0, ..] =>
+            ("text in UTF-32", "Convert it: iconv -f UTF-32 -t UTF-8."),
         [0xff, 0xfe, ..] => ("text in UTF-16 (little endian)", "Convert it: iconv -f UTF-16 -t UTF-8."),
         [0xfe, 0xff, ..] => ("text in UTF-16 (big endian)", "Convert it: iconv -f UTF-16 -t UTF-8."),
 

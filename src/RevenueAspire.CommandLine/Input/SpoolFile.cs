@@ -4,7 +4,8 @@ using ZstdSharp;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Input that cannot be read from any place, or not twice (standard input, gzip, zstd), brought into a file that has no name and is gone when it is closed.</summary>
+/// <summary>Input that cannot be read from any place, or not twice (standard input, gzip, zstd), brought into a file that has no name and is gone when it is
+/// closed.</summary>
 public static class SpoolFile
 {
     /// <summary>What a command line calls standard input.</summary>
@@ -20,7 +21,8 @@ public static class SpoolFile
 
     private const int MagicBytes = 4;
 
-    /// <summary>Whether a file is packed in a way that <see cref="CopyAsync(Stream, string, string, CancellationToken)"/> unpacks (gzip, zstd), by its first bytes, whatever its name. No event begins so.</summary>
+    /// <summary>Whether a file is packed in a way that <see cref="CopyAsync(Stream, string, string, CancellationToken)"/> unpacks (gzip, zstd), by its first
+    /// bytes, whatever its name. No event begins so.</summary>
     public static bool IsPacked(SafeFileHandle file)
     {
         Span<byte> begin = stackalloc byte[MagicBytes];
@@ -33,7 +35,8 @@ public static class SpoolFile
     /// <param name="directory">Where the file is made; made itself when missing. Nobody else may read the file, and nothing of it is left after a kill.</param>
     /// <param name="cancellationToken">Ends the waiting, also for a source that gives nothing.</param>
     /// <returns>The file, open for reading from any place. Disposing of it removes it.</returns>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space; one line for people.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space; one line for
+    /// people.</exception>
     public static async Task<SafeFileHandle> CopyAsync(Stream source, string name, string directory, CancellationToken cancellationToken)
     {
         SafeFileHandle? file = null;
@@ -41,7 +44,8 @@ public static class SpoolFile
         {
             file = Create(directory);
             var begin = new byte[MagicBytes];
-            var count = await source.ReadAtLeastAsync(begin, begin.Length, throwOnEndOfStream: false, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
+            var reading = source.ReadAtLeastAsync(begin, begin.Length, throwOnEndOfStream: false, cancellationToken).AsTask();
+            var count = await reading.WaitAsync(cancellationToken).ConfigureAwait(false);
             var (first, packing) = (begin.AsMemory(0, count), InputFormat.FindPacking(begin.AsSpan(0, count)));
             await UnpackAsync(packing, first, source, file, name, directory, cancellationToken).ConfigureAwait(false);
             InputFormat.Refuse(file, name, packing);
@@ -56,10 +60,10 @@ public static class SpoolFile
                     throw Damaged(name, "gzip", exception);
                 case ZstdException or EndOfStreamException:
                     throw Damaged(name, "zstd", exception);
-                case SpoolException:
+                case UserErrorException:
                     throw;
                 case IOException or UnauthorizedAccessException:
-                    throw new SpoolException($"{name}: cannot be copied to {directory}: {exception.Message}", exception);
+                    throw new UserErrorException($"{name}: cannot be copied to {directory}: {exception.Message}", exception);
                 default:
                     throw;
             }
@@ -87,7 +91,8 @@ public static class SpoolFile
         await CopyAsync(unpacked, file, name, directory, cancellationToken).ConfigureAwait(false);
     }
 
-    private static async Task InflateAsync(ReadOnlyMemory<byte> begin, Stream source, SafeFileHandle file, string name, string directory, CancellationToken cancellationToken)
+    private static async Task InflateAsync(
+        ReadOnlyMemory<byte> begin, Stream source, SafeFileHandle file, string name, string directory, CancellationToken cancellationToken)
     {
         var mark = new GzipEndMarker();
         await using var joined = new TailMark(begin, source, mark.Member);
@@ -152,15 +157,14 @@ public static class SpoolFile
                 nextCheck += SpaceCheckBytes;
                 if (new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace < ReservedBytes)
                 {
-                    throw new SpoolException($"{name}: too large to be copied to {directory} ({length >> 20} MB so far, less than {ReservedBytes >> 20} MB left there); nothing of it was taken. Make room, or choose another Data:Directory.");
+                    throw new UserErrorException(
+                        $"{name}: too large to be copied to {directory} ({length >> 20} MB so far, less than {ReservedBytes >> 20} MB left there); nothing "
+                        + "of it was taken. Make room, or choose another Data:Directory.");
                 }
             }
         }
     }
 
-    private static SpoolException Damaged(string name, string format, Exception? inner) =>
+    private static UserErrorException Damaged(string name, string format, Exception? inner) =>
         new($"{name}: not a whole {format} file (cut off, damaged, or followed by something else); nothing of it was taken", inner);
 }
-
-/// <summary>The input cannot be brought to disk; the message is one line for people.</summary>
-public sealed class SpoolException(string message, Exception? innerException = null) : IOException(message, innerException);

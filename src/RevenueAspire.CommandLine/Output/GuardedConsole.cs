@@ -1,15 +1,14 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The standard streams of a program that must finish its work although nothing takes its output: closed, full (<c>/dev/full</c>, a full disk), or a pipe without a reader.</summary>
+/// <summary>The standard streams of a program that must finish its work although nothing takes its output: closed, full (<c>/dev/full</c>, a full disk), or a
+/// pipe without a reader.</summary>
 /// <remarks>
-/// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on <see cref="Console.Out"/> and <see cref="Console.Error"/> never throw.
+/// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on <see cref="Console.Out"/> and
+/// <see cref="Console.Error"/> never throw.
 /// A command passes its exit code through <see cref="ExitCode"/> at its end, so that a script sees that the result was lost. Thread-safe.
 /// </remarks>
 public static class GuardedConsole
 {
-    private const int Done = 0;
-    private const int NotReported = 1;
-    private const int SomeRejected = 3;
     private static readonly Lock InstallLock = new();
     private static bool[]? _inherited;
     private static GuardedStream? _output;
@@ -36,7 +35,8 @@ public static class GuardedConsole
     /// <summary>Whether standard error still takes lines: without it there is no need for progress, whose loss is not to count.</summary>
     public static bool CanReport => _error?.IsOpen ?? true;
 
-    /// <summary>The exit code of a command that has written its result: 1 instead of 0 and 3 when a line of it was lost, and a line on standard error where that is possible.</summary>
+    /// <summary>The exit code of a command that has written its result: 1 instead of 0 and 3 when a line of it was lost, and a line on standard error where
+    /// that is possible.</summary>
     /// <param name="code">What the command would answer.</param>
     /// <param name="keepsFinding">Set where 3 is a finding that matters more than its text, as for <c>verify</c>.</param>
     public static int ExitCode(int code, bool keepsFinding = false)
@@ -46,14 +46,15 @@ public static class GuardedConsole
             Console.Error.WriteLine($"Standard output cannot be written ({reason}): the result could not be reported. What was done stays done.");
         }
 
-        return (_output?.Lost ?? _error?.Lost) is not null && (code == Done || (code == SomeRejected && !keepsFinding)) ? NotReported : code;
+        var isLost = (_output?.Lost ?? _error?.Lost) is not null;
+        return isLost && (code == ExitCodes.Done || (code == ExitCodes.SomeRejected && !keepsFinding)) ? ExitCodes.NotDone : code;
     }
 
     /// <summary>Standard input, where the process has one.</summary>
-    /// <exception cref="SpoolException">The process was started with standard input closed; one line for people.</exception>
+    /// <exception cref="UserErrorException">The process was started with standard input closed; one line for people.</exception>
     public static Stream OpenStandardInput() => _inherited is null or [true, ..]
         ? Console.OpenStandardInput()
-        : throw new SpoolException("standard input is closed: nothing can be read from it");
+        : throw new UserErrorException("standard input is closed: nothing can be read from it");
 
     private static StreamWriter Writer(GuardedStream stream) => new(stream, Console.OutputEncoding, bufferSize: 256) { AutoFlush = true };
 }

@@ -12,7 +12,8 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
 
     private const string Prefix = "RevenueAspire.";
 
-    /// <summary>The host's own account of a failed start, stack trace and all, and its second one of a failed background service. <see cref="StartupErrors"/> says the same in one line.</summary>
+    /// <summary>The host's own account of a failed start, stack trace and all, and its second one of a failed background service. <see cref="StartupErrors"/>
+    /// says the same in one line.</summary>
     private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
     private const int BackgroundServiceStoppingHost = 10;
     private const int HostedServiceStartupFaulted = 11;

@@ -4,7 +4,8 @@ using System.Runtime.Versioning;
 namespace RevenueAspire.CommandLine;
 
 /// <summary>Which of the standard streams the process was started with. Linux; elsewhere all count as open.</summary>
-/// <remarks>A file or a socket that the runtime opens takes the number of a closed standard stream. A write to "standard output" would then go into that file.</remarks>
+/// <remarks>A file or a socket that the runtime opens takes the number of a closed standard stream. A write to "standard output" would then go into that
+/// file.</remarks>
 internal static partial class StandardStreams
 {
     public const int Input = 0;
@@ -17,7 +18,8 @@ internal static partial class StandardStreams
     private const int ReadWrite = 2;
     private const short PollError = 8;
 
-    /// <summary>Finds closed streams, and occupies their numbers so that no later file gets one of them. To be called once, before the program opens a file.</summary>
+    /// <summary>Finds closed streams, and occupies their numbers so that no later file gets one of them. To be called once, before the program opens a
+    /// file.</summary>
     /// <returns>Per stream number, whether the process inherited it.</returns>
     public static bool[] FindInherited()
     {

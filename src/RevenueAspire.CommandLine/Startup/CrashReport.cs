@@ -17,7 +17,9 @@ public static class CrashReport
         var message = Printable.Escape(StartupErrors.OneLine(exception.Message));
         message = message.Length > LongestMessage ? message[..LongestMessage] + "..." : message;
         var line = $"A bug in {program}: {exception.GetType().Name}: {message.TrimEnd('.')}.";
-        var path = Path.Combine(Path.GetTempPath(), string.Create(CultureInfo.InvariantCulture, $"{program}-{DateTime.UtcNow:yyyyMMdd'T'HHmmss'Z'}-{Environment.ProcessId}-{Guid.NewGuid():N}.txt"));
+        var path = Path.Combine(
+            Path.GetTempPath(),
+            string.Create(CultureInfo.InvariantCulture, $"{program}-{DateTime.UtcNow:yyyyMMdd'T'HHmmss'Z'}-{Environment.ProcessId}-{Guid.NewGuid():N}.txt"));
         try
         {
             var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
@@ -27,7 +29,10 @@ public static class CrashReport
             }
 
             using var report = new StreamWriter(path, Encoding.UTF8, options);
-            report.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{program} {typeof(CrashReport).Assembly.GetName().Version} {DateTime.UtcNow:O} {Environment.Version} {Environment.OSVersion}"));
+            report.WriteLine(
+                string.Create(
+                    CultureInfo.InvariantCulture,
+                    $"{program} {typeof(CrashReport).Assembly.GetName().Version} {DateTime.UtcNow:O} {Environment.Version} {Environment.OSVersion}"));
             report.WriteLine(exception.ToString());
         }
         catch (Exception failure) when (failure is IOException or UnauthorizedAccessException)
@@ -42,6 +47,6 @@ public static class CrashReport
     internal static void WatchThreads() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
     {
         Console.Error.WriteLine(unhandled.ExceptionObject is Exception exception ? Write(exception) : unhandled.ExceptionObject.ToString());
-        Environment.Exit(1);
+        Environment.Exit(ExitCodes.NotDone);
     };
 }

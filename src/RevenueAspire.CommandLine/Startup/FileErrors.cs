@@ -7,10 +7,11 @@ public static class FileErrors
     private const int LargestErrorNumber = 4095;
 
     /// <summary>Whether the operating system refused an operation on a file: missing, no permission, no space, read-only. Its message names the path.</summary>
-    /// <remarks>The framework's own exceptions (a stream that ended, a transport that broke, an assembly that is missing) carry no error number of the system.</remarks>
+    /// <remarks>The framework's own exceptions (a stream that ended, a transport that broke, an assembly that is missing) carry no error number of the
+    /// system.</remarks>
     public static bool IsOfTheSystem(Exception exception) => exception switch
     {
-        SpoolException or UnauthorizedAccessException => true,
+        UnauthorizedAccessException => true,
         FileLoadException or FileNotFoundException { FusionLog: not null } => false,
         FileNotFoundException missing => missing.FileName?.Contains(", Version=", StringComparison.Ordinal) != true,
         DirectoryNotFoundException or PathTooLongException or DriveNotFoundException => true,

@@ -4,7 +4,8 @@ using Microsoft.Extensions.Hosting;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Stops a service on SIGHUP exactly as on SIGTERM. A log rotation tool sends SIGHUP, and so does a closed terminal; without this the signal ends the process in the middle of a request.</summary>
+/// <summary>Stops a service on SIGHUP exactly as on SIGTERM. A log rotation tool sends SIGHUP, and so does a closed terminal; without this the signal ends the
+/// process in the middle of a request.</summary>
 /// <remarks>A process started by <c>nohup</c> keeps ignoring the signal: the runtime installs no handler where the signal was ignored at the start.</remarks>
 public static class HangupStop
 {

@@ -7,7 +7,8 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Names the address where the server cannot listen: most of its own errors (no such address, no permission, no certificate, no such port) do not.</summary>
+/// <summary>Names the address where the server cannot listen: most of its own errors (no such address, no permission, no certificate, no such port) do
+/// not.</summary>
 internal static class ListenErrors
 {
     /// <summary>Wraps the server, where there is one. Requests do not pass through here.</summary>
@@ -22,12 +23,13 @@ internal static class ListenErrors
         services.AddSingleton<IServer>(provider => new NamingServer((IServer)ActivatorUtilities.CreateInstance(provider, type)));
     }
 
-    internal static StartupException Describe(Exception exception, IEnumerable<string> addresses)
+    internal static UserErrorException Describe(Exception exception, IEnumerable<string> addresses)
     {
         // An address for several interfaces fails with a list of reasons; the first says enough.
         var reason = exception.InnerException is AggregateException { InnerExceptions: [var first, ..] } ? first : exception;
-        return new StartupException(
-            $"Cannot listen on {string.Join(", ", addresses)}: {StartupErrors.OneLine(reason.Message)} Choose the address with ASPNETCORE_URLS (or --urls), like http://localhost:8000.", exception);
+        return new UserErrorException(
+            $"Cannot listen on {string.Join(", ", addresses)}: {StartupErrors.OneLine(reason.Message)} Choose the address with ASPNETCORE_URLS (or --urls), "
+            + "like http://localhost:8000.", exception);
     }
 
     private sealed class NamingServer(IServer inner) : IServer
@@ -54,7 +56,8 @@ internal static class ListenErrors
 
         /// <summary>A port in use is left alone: that error names its address.</summary>
         private static bool IsAboutAddress(Exception exception) => exception
-            is System.Net.Sockets.SocketException or FormatException or ArgumentException or InvalidOperationException or UnauthorizedAccessException or CryptographicException
+            is System.Net.Sockets.SocketException or FormatException or ArgumentException or InvalidOperationException
+            or UnauthorizedAccessException or CryptographicException
             or IOException { InnerException: not AddressInUseException };
     }
 }

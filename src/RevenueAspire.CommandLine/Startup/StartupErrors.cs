@@ -6,13 +6,13 @@ namespace RevenueAspire.CommandLine;
 /// <summary>A failure of a program is one line on standard error and exit code 1, without a stack trace.</summary>
 public static class StartupErrors
 {
-    private const int Failed = 1;
     private static int _watches;
 
     /// <summary>Runs a whole program: <c>return await StartupErrors.RunAsync(async () => { ...; await app.RunAsync(); });</c></summary>
     /// <param name="program">Builds and runs the host.</param>
     /// <param name="describe">Knows further exceptions: one line for people, or null.</param>
-    /// <returns>0, or 1 after an exception. The line of one without a description names the report that holds its stack trace (<see cref="CrashReport"/>).</returns>
+    /// <returns>0, or 1 after an exception. The line of one without a description names the report that holds its stack trace
+    /// (<see cref="CrashReport"/>).</returns>
     /// <remarks>Installs <see cref="GuardedConsole"/>, so that a standard output or error that is closed or full does not end the program.</remarks>
     public static Task<int> RunAsync(Func<Task> program, Func<Exception, string?>? describe = null) =>
         RunAsync(
@@ -40,21 +40,23 @@ public static class StartupErrors
         catch (Exception exception)
         {
             await Console.Error.WriteLineAsync(DescribeOrReport(exception, describe)).ConfigureAwait(false);
-            return Failed;
+            return ExitCodes.NotDone;
         }
     }
 
-    /// <summary>The line of any exception: what is wrong and what to do, or for a bug where its report is. A command uses it to put the failure into its JSON result, too.</summary>
+    /// <summary>The line of any exception: what is wrong and what to do, or for a bug where its report is. A command uses it to put the failure into its JSON
+    /// result, too.</summary>
     public static string DescribeOrReport(Exception exception, Func<Exception, string?>? describe = null) =>
         (describe?.Invoke(Unwrap(exception)) ?? Describe(exception)) is { } line ? Printable.Escape(line) : CrashReport.Write(exception);
 
     /// <summary>One line that says what is wrong and what to do, or null for an exception that is not known as a user's mistake.</summary>
     public static string? Describe(Exception exception) => Unwrap(exception) switch
     {
-        StartupException known => OneLine(known.Message),
+        UserErrorException known => OneLine(known.Message),
         OptionsValidationException invalid => OneLine(string.Join(" ", invalid.Failures)),
         // Kestrel's text names the address.
-        IOException { InnerException: AddressInUseException } inUse => OneLine(inUse.Message) + " Stop the program that listens there, or choose another address with ASPNETCORE_URLS.",
+        IOException { InnerException: AddressInUseException } inUse =>
+            OneLine(inUse.Message) + " Stop the program that listens there, or choose another address with ASPNETCORE_URLS.",
         FormatException or InvalidDataException when exception.Source == "Microsoft.Extensions.Configuration.Json" => OneLine(exception.Message),
         var refused when FileErrors.IsOfTheSystem(refused) => OneLine(refused.Message),
         _ => null,

@@ -4,8 +4,8 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Waits until the configured quorum of servers has every commit made so far (rules M7 and R1). Stateless, thread-safe.</summary>
-/// <remarks>A cancelled wait for a standby ends in success with a warning; the commit is then on one machine only. Standbys receive the write-ahead log in order,
-/// so one later commit without that warning covers all commits before it.</remarks>
+/// <remarks>A cancelled wait for a standby ends in success with a warning; the commit is then on one machine only. Standbys receive the write-ahead log in
+/// order, so one later commit without that warning covers all commits before it.</remarks>
 public static class ReplicationBarrier
 {
     /// <summary>Commits, and waits for the quorum that the server's settings name. Without standbys this is one local commit.</summary>

@@ -1,19 +1,20 @@
 namespace RevenueAspire.Ledger;
 
 /// <summary>The ledger at a glance, as of one moment.</summary>
-/// <param name="TotalRevenue">Sum over all users as decimal digits, except for what ranges that are not folded yet have merged so far.</param>
+/// <param name="TotalRevenue">Sum over all users as decimal digits, except for what ranges that are not closed yet have merged so far.</param>
 /// <param name="Events">Events in it.</param>
 /// <param name="RejectedLines">Lines that were no events.</param>
 /// <param name="ProcessorsAtWork">Processors that hold a lease on a source or a range now.</param>
 /// <param name="AppliedThrough">Of the sources that were asked for and are known: bytes before this offset are in the ledger.</param>
 /// <param name="LatestRejects">The latest rejected lines, newest first.</param>
 public sealed record LedgerOverview(
-    string TotalRevenue, long Events, long RejectedLines, int ProcessorsAtWork, IReadOnlyDictionary<Guid, long> AppliedThrough, IReadOnlyList<StoredReject> LatestRejects);
+    string TotalRevenue, long Events, long RejectedLines, int ProcessorsAtWork, IReadOnlyDictionary<Guid, long> AppliedThrough,
+    IReadOnlyList<StoredReject> LatestRejects);
 
 /// <summary>A row of <c>rejected_event</c>.</summary>
 /// <param name="Source">Name of the source: a full path, or what the log calls itself; null when the ledger knows it no more.</param>
 /// <param name="Offset">Byte offset of the line in its source.</param>
-/// <param name="Line">Line number from 1; null until the line's range is folded.</param>
+/// <param name="Line">Line number from 1; null until the line's range is closed.</param>
 /// <param name="Reason">One sentence for people.</param>
 /// <param name="Beginning">The line's beginning.</param>
 /// <param name="At">When it was stored.</param>

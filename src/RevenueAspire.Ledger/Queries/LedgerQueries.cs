@@ -5,7 +5,7 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Reads for the API. Thread-safe; each call is one round trip on a pooled connection (two the first time on it).</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="LedgerErrors"/>.</remarks>
+/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class LedgerQueries(NpgsqlDataSource database)
 {
     /// <summary>A user's revenue as a JSON number (numeric never overflows), or null when the table has no such user.</summary>

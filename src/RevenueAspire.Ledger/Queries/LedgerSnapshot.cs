@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -13,16 +14,17 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
 
-    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<EventSource> sources, IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests, ILookup<Guid, string> paths) =>
+    private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<LedgerSource> sources,
+        IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests, ILookup<Guid, string> paths) =>
         (_connection, _transaction, Sources, Revenues, FrozenRanges, Digests, Paths) = (connection, transaction, sources, revenues, ranges, digests, paths);
 
     /// <summary>All sources.</summary>
-    public IReadOnlyList<EventSource> Sources { get; }
+    public IReadOnlyList<LedgerSource> Sources { get; }
 
-    /// <summary>Sum of the events of each source before its <see cref="EventSource.AppliedThrough"/>, as the ledger keeps it for its total.</summary>
+    /// <summary>Sum of the events of each source before its <see cref="LedgerSource.AppliedThrough"/>, as the ledger keeps it for its total.</summary>
     public IReadOnlyDictionary<Guid, BigInteger> Revenues { get; }
 
-    /// <summary>Frozen ranges that are not folded: users up to each part's watermark are in the balances.</summary>
+    /// <summary>Frozen ranges that are not closed: users up to each part's watermark are in the balances.</summary>
     public IReadOnlyList<EventRange> FrozenRanges { get; }
 
     /// <summary>What each content of files is known by (rule M10), ascending by length.</summary>
@@ -32,7 +34,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     public ILookup<Guid, string> Paths { get; }
 
     /// <summary>Opens the snapshot on a connection of its own.</summary>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     /// <exception cref="LedgerException">A source's revenue is no integer: somebody wrote to the table by hand.</exception>
     public static async Task<LedgerSnapshot> OpenAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
@@ -44,7 +46,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken).ConfigureAwait(false);
             await using (var patient = new NpgsqlCommand("set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0", connection))
             {
-                // Its holder folds logs and files between two queries, and reads the whole table with one: both may take long.
+                // Its holder adds up logs and files between two queries, and reads the whole table with one: both may take long.
                 await patient.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
             }
 
@@ -63,7 +65,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     }
 
     /// <summary>Names the snapshot, so that other connections can read as of the same moment while this one is open.</summary>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     public async Task<string> ExportAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand("select pg_export_snapshot()", _connection);
@@ -91,7 +93,7 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
-    private static async Task<List<EventSource>> ReadSourcesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    private static async Task<List<LedgerSource>> ReadSourcesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand($"select {SourceRows.Columns} from event_source order by name, generation, source_id", connection);
         return await SourceRows.ListAsync(command, cancellationToken).ConfigureAwait(false);

@@ -5,7 +5,7 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>What a page that watches the ledger asks. Thread-safe.</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="LedgerErrors"/>.</remarks>
+/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class OverviewQueries(NpgsqlDataSource database)
 {
     // A row a source: the running sums move in the statements that move applied_through, so that no user is read.
@@ -27,7 +27,8 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         order by e.rejected_at desc, e."offset" desc
         """;
 
-    // Nobody's balance is indexed: each update of a user would have to move the entry. One process, so that a scan never takes more than a core from the merges.
+    // Nobody's balance is indexed: each update of a user would have to move the entry. One process, so that a scan never takes more than a core from the
+    // merges.
     private const string Bounds = "select set_config('statement_timeout', $1, true), set_config('max_parallel_workers_per_gather', '0', true)";
 
     private const string Top = "select u.user_id, u.revenue::text from users_revenue u order by u.revenue desc, u.user_id limit $1";
@@ -64,7 +65,8 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             latest.Add(new StoredReject(
-                rows.IsDBNull(0) ? null : rows.GetString(0), rows.GetInt64(1), rows.IsDBNull(2) ? null : rows.GetInt64(2), rows.GetString(3), rows.GetString(4), rows.GetDateTime(5)));
+                rows.IsDBNull(0) ? null : rows.GetString(0), rows.GetInt64(1), rows.IsDBNull(2)
+                    ? null : rows.GetInt64(2), rows.GetString(3), rows.GetString(4), rows.GetDateTime(5)));
         }
 
         return new LedgerOverview(total, events, rejected, processors, applied, latest);

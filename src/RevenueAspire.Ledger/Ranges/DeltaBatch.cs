@@ -7,8 +7,8 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>A batch of users and sums as parameters of an upsert. Used again batch after batch; not thread-safe.</summary>
 /// <remarks>
-/// All ids travel as one text with separators, all sums as another, and the server takes them apart: an array parameter of Npgsql passes each element through half a dozen
-/// virtual calls, which the just-in-time compiler sees too late in a process that lives for two seconds. Digits also carry a sum of any size.
+/// All ids travel as one text with separators, all sums as another, and the server takes them apart: an array parameter of Npgsql passes each element through
+/// half a dozen virtual calls, which the just-in-time compiler sees too late in a process that lives for two seconds. Digits also carry a sum of any size.
 /// </remarks>
 internal sealed class DeltaBatch
 {
@@ -46,10 +46,11 @@ internal sealed class DeltaBatch
         parameters.Add(WriteBatch.Text(_separator));
     }
 
-    /// <summary>The upsert, for the statement of a range or a part; ids, sums and separator in the parameter <paramref name="first"/> and the two behind.</summary>
+    /// <summary>The upsert, for the statement of a range or a part; ids, sums and separator in the parameter <paramref name="first"/> and the two
+    /// behind.</summary>
     /// <remarks>
-    /// Nothing is written unless <c>moved</c> has a row, and <c>moved</c> runs first, since this reads it. The order is the bytes' (M5): the sort costs next to nothing on rows
-    /// that come sorted, and states what a plan could otherwise drop. A user whose sum is zero gets a row, too.
+    /// Nothing is written unless <c>moved</c> has a row, and <c>moved</c> runs first, since this reads it. The order is the bytes' (M5): the sort costs next to
+    /// nothing on rows that come sorted, and states what a plan could otherwise drop. A user whose sum is zero gets a row, too.
     /// </remarks>
     /// <param name="first">Number of the first parameter.</param>
     /// <param name="onlyNew">Whether none of the users has a row: where that proves wrong, the statement fails as a whole with 23505. It saves "on conflict",
@@ -57,7 +58,8 @@ internal sealed class DeltaBatch
     public static string Upsert(int first, bool onlyNew) =>
         $"""
         insert into users_revenue as r (user_id, revenue)
-        select b.user_id, b.delta::numeric from rows from (string_to_table(${first}::text, ${first + 2}::text), string_to_table(${first + 1}::text, ',')) as b (user_id, delta)
+        select b.user_id, b.delta::numeric
+          from rows from (string_to_table(${first}::text, ${first + 2}::text), string_to_table(${first + 1}::text, ',')) as b (user_id, delta)
         where exists (select from moved)
         order by b.user_id collate "C"
         {(onlyNew ? "" : "on conflict (user_id) do update set revenue = r.revenue + excluded.revenue")}

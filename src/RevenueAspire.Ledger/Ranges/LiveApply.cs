@@ -5,10 +5,27 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Applies a small range of a log: offsets, rejects and sums in one statement (M2).</summary>
-internal static class LiveApply
+public static class LiveApply
 {
     private static readonly string Apply = Statement();
 
+    /// <summary>Applies a small range of a log in one statement (M2): moves applied_through and claimed_through from <paramref name="from"/> to
+    /// <paramref name="to"/> if both are still there, stores the rejects and upserts the sums.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="from">Where applied_through and claimed_through stand.</param>
+    /// <param name="to">Exclusive end.</param>
+    /// <param name="deltas">Users and sums of [from, to).</param>
+    /// <param name="rejects">Rejected lines of [from, to), ascending by offset, lines counted from 0 at <paramref name="from"/>.</param>
+    /// <param name="lines">Lines in [from, to).</param>
+    /// <param name="events">Events in [from, to).</param>
+    /// <param name="tailHash">SHA-256 of the last up to 4096 bytes before <paramref name="to"/> (M11).</param>
+    /// <param name="typesHash">Fingerprint of the event types and the parser's version that [from, to) was aggregated with: kept for verify.</param>
+    /// <param name="tailBefore">The source's <see cref="LedgerSource.TailHash"/> that the caller compared with its own bytes (M11): the range is applied only
+    /// where the ledger still has it. Null: not compared.</param>
+    /// <param name="cancellationToken">Cancels; the range is then applied wholly or not at all, and the source says which (M6).</param>
+    /// <returns>False when the offsets were elsewhere: nothing was changed, read the source again.</returns>
+    /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was changed.</exception>
     public static async Task<bool> TryApplyAsync(
         NpgsqlDataSource database, Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
         ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, ReadOnlyMemory<byte>? tailBefore, CancellationToken cancellationToken)
@@ -35,7 +52,8 @@ internal static class LiveApply
         users.AddTo(command.Parameters);
         RejectColumns.Add(command.Parameters, rejects, 0, rejects.Count);
         command.Parameters.Add(WriteBatch.Bytes(typesHash));
-        command.Parameters.Add(tailBefore is { } before ? WriteBatch.Bytes(before) : new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea });
+        command.Parameters.Add(
+            tailBefore is { } before ? WriteBatch.Bytes(before) : new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea });
         command.Parameters.Add(WriteBatch.Digits(deltas.Sum()));
         batch.BatchCommands.Add(command);
         await batch.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
@@ -54,7 +72,8 @@ internal static class LiveApply
           update event_source set applied_through = $3, claimed_through = $3, lines_through = lines_through + $4, events_through = events_through + $5,
             rejects_through = rejects_through + $6, revenue_through = revenue_through + $17::text::numeric, tail_hash = $7,
             types_hash = case when $15 = types_hash or applied_through = 0 then $15 else '\x00'::bytea end
-          where source_id = $1 and applied_through = $2 and claimed_through = $2 and ($16::bytea is null or tail_hash = $16) and not exists (select from emptied)
+          where source_id = $1 and applied_through = $2 and claimed_through = $2 and ($16::bytea is null or tail_hash = $16)
+            and not exists (select from emptied)
           returning source_id, lines_through - $4 as lines_before
         ), stored as (
           insert into rejected_event (source_id, "offset", line, reason, beginning)

@@ -6,7 +6,7 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Merges one part of a frozen range: batch after batch, each moving the part's watermark and adding its sums in one statement (M5).</summary>
-internal static class PartMerge
+public static class PartMerge
 {
     // The part's lower bound is its predecessor's upper key.
     private const string Begin =
@@ -24,6 +24,22 @@ internal static class PartMerge
     private static readonly string Any = Statement(onlyNew: false);
     private static readonly string OnlyNew = Statement(onlyNew: true);
 
+    /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
+    /// <remarks>
+    /// An error goes to the caller, also one that leaves the last batch's commit in doubt (M6): read the range again and call again with the part as it then
+    /// is. Its watermark says what is merged, even if that is less than was merged once (a database that crashed may have lost asynchronous commits, sums and
+    /// watermark together).
+    /// </remarks>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="rangeId">The range, frozen.</param>
+    /// <param name="part">The part as read; merging starts behind its watermark.</param>
+    /// <param name="deltas">All users of the range.</param>
+    /// <param name="batchRows">Users a statement.</param>
+    /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
+    /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone:
+    /// read again.</returns>
+    /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
+    /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
     public static async Task<bool> MergeAsync(
         NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int batchRows, CancellationToken cancellationToken)
     {
@@ -74,7 +90,8 @@ internal static class PartMerge
             var answer = await statement.ConfigureAwait(false);
             if (answer.Outcome == MergeOutcome.NotOnlyNew)
             {
-                // Another processor has added one of these users since the look: nothing of the batch was merged. Not again in this part, where that one is at work.
+                // Another processor has added one of these users since the look: nothing of the batch was merged. Not again in this part, where that one is at
+                // work.
                 guessed = false;
                 answer = await ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew: false, cancellationToken).ConfigureAwait(false);
             }
@@ -110,7 +127,8 @@ internal static class PartMerge
     private readonly record struct MergeAnswer(MergeOutcome Outcome, byte[]? NextInTable);
 
     private static async Task<MergeAnswer> ExecuteAsync(
-        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew,
+        CancellationToken cancellationToken)
     {
         var command = new NpgsqlBatchCommand(onlyNew ? OnlyNew : Any)
         {
@@ -126,7 +144,8 @@ internal static class PartMerge
             await using var rows = await merge.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
             await rows.NextResultAsync(cancellationToken).ConfigureAwait(false);
             await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
-            var answer = new MergeAnswer(rows.GetBoolean(0) ? MergeOutcome.Merged : MergeOutcome.Elsewhere, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1));
+            var answer = new MergeAnswer(
+                rows.GetBoolean(0) ? MergeOutcome.Merged : MergeOutcome.Elsewhere, rows.IsDBNull(1) ? null : rows.GetFieldValue<byte[]>(1));
 
             // Read to its end: an error of the commit must not be missed.
             while (await rows.NextResultAsync(cancellationToken).ConfigureAwait(false))
@@ -141,8 +160,10 @@ internal static class PartMerge
         }
     }
 
-    /// <summary>Exclusive lower key of the part, and the first user behind its watermark that has a row; null when the part is gone or stands elsewhere than the caller read.</summary>
-    private static async Task<(byte[] LowerKey, byte[]? NextInTable)?> BeginAsync(NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
+    /// <summary>Exclusive lower key of the part, and the first user behind its watermark that has a row; null when the part is gone or stands elsewhere than
+    /// the caller read.</summary>
+    private static async Task<(byte[] LowerKey, byte[]? NextInTable)?> BeginAsync(
+        NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
     {
         await using var begin = new NpgsqlCommand(Begin, connection) { Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(part.Index) } };
         await using var rows = await begin.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
@@ -167,15 +188,15 @@ internal static class PartMerge
     /// <summary>Indexes of the part's users behind its watermark; checks that the aggregate is the one that was frozen.</summary>
     private static (int Start, int End) Slice(ISortedDeltas deltas, RangePart part, byte[] lowerKey)
     {
-        var (start, startFound) = Behind(deltas, part.MergedThrough.IsEmpty ? lowerKey : part.MergedThrough.Span);
-        var (end, endFound) = Behind(deltas, part.UpperKey.Span);
+        var (start, startFound) = IndexAfter(deltas, part.MergedThrough.IsEmpty ? lowerKey : part.MergedThrough.Span);
+        var (end, endFound) = IndexAfter(deltas, part.UpperKey.Span);
         return startFound && endFound
             ? (start, end)
             : throw new InvalidOperationException("The users are not those that the range was frozen with: its watermark or its upper key is not among them.");
     }
 
     /// <summary>Index behind a key, and whether the key is there (an empty key is, before all).</summary>
-    private static (int Index, bool Found) Behind(ISortedDeltas deltas, ReadOnlySpan<byte> key)
+    private static (int Index, bool Found) IndexAfter(ISortedDeltas deltas, ReadOnlySpan<byte> key)
     {
         var (low, high, found) = (0, deltas.Count, key.IsEmpty);
         while (low < high)
@@ -192,7 +213,9 @@ internal static class PartMerge
     // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
     private static string Statement(bool onlyNew) => new StringBuilder()
         .AppendLine("with moved as (")
-        .AppendLine($"  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not {LedgerContent.IsEmptied} returning 1")
+        .AppendLine(
+            $"  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not "
+            + $"{LedgerContent.IsEmptied} returning 1")
         .AppendLine("), merged as (")
         .AppendLine(DeltaBatch.Upsert(first: 5, onlyNew))
         .AppendLine(")")

@@ -3,8 +3,11 @@ using Npgsql;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Claims and leases of ranges (M3). A lease saves work; only compare-and-set protects.</summary>
-internal static class RangeClaims
+public static class RangeClaims
 {
+    /// <summary>Ranges of one source that may be open (not closed) at once; the rest of a range that ended early may come on top.</summary>
+    public const int MaxOpenRanges = 64;
+
     // The source's row is locked: what is counted here cannot change before the commit.
     private const string Claim =
         """
@@ -20,9 +23,10 @@ internal static class RangeClaims
         """;
 
     /// <summary>True in SQL for a range <c>r</c> whose lease may be taken; $3 is the lease's length.</summary>
-    public const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
+    internal const string Free = "(r.lease_owner is null or r.lease_until <= clock_timestamp() or r.lease_until > clock_timestamp() + $3)";
 
-    // Touches one row of event_range and nothing else, so it needs no lock on the source; one that somebody is just taking is skipped. Writes nothing when none is free.
+    // Touches one row of event_range and nothing else, so it needs no lock on the source; one that somebody is just taking is skipped. Writes nothing when none
+    // is free.
     private const string TakeOver =
         $"""
         update event_range u set lease_owner = $2, lease_until = clock_timestamp() + $3
@@ -32,6 +36,14 @@ internal static class RangeClaims
         returning u.range_id
         """;
 
+    /// <summary>Claims [from, to) by compare-and-set on claimed_through; null when somebody was faster or too many ranges are open.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="from">Where claimed_through stands: the beginning of a line.</param>
+    /// <param name="to">The beginning of a line, or the source's end, when its last line is complete or counted as it is.</param>
+    /// <param name="owner">Who claims.</param>
+    /// <param name="lease">Length from now; all processors should use the same.</param>
+    /// <param name="cancellationToken">Cancels. A claim whose answer is lost may stand: it is taken over when its lease ends.</param>
     public static async Task<EventRange?> TryClaimAsync(
         NpgsqlDataSource database, Guid sourceId, long from, long to, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
     {
@@ -46,12 +58,20 @@ internal static class RangeClaims
             Parameters =
             {
                 WriteBatch.Parameter(sourceId), WriteBatch.Parameter(from), WriteBatch.Parameter(to), WriteBatch.Parameter(range.Id),
-                WriteBatch.Parameter(owner), WriteBatch.Parameter(lease), WriteBatch.Parameter(RangeStore.MaxOpenRanges),
+                WriteBatch.Parameter(owner), WriteBatch.Parameter(lease), WriteBatch.Parameter(MaxOpenRanges),
             },
         });
         return await WriteBatch.ExecuteAsync(batch, cancellationToken).ConfigureAwait(false) ? range : null;
     }
 
+    /// <summary>Takes over the first unfinished range of a source whose lease is free, ended, or ends too far ahead; null when there is none.</summary>
+    /// <remarks>A range of which everything is merged is not unfinished: it needs <see cref="RangeClose.CloseAsync"/>, by anyone.</remarks>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="owner">Who takes it.</param>
+    /// <param name="lease">As in <see cref="TryClaimAsync"/>.</param>
+    /// <param name="before">Only ranges that begin before this offset: what the caller can read of the source.</param>
+    /// <param name="cancellationToken">Cancels. A range whose answer is lost is taken over when its lease ends.</param>
     public static async Task<EventRange?> TryTakeOverAsync(
         NpgsqlDataSource database, Guid sourceId, Guid owner, TimeSpan lease, long before, CancellationToken cancellationToken)
     {
@@ -66,11 +86,12 @@ internal static class RangeClaims
             return null;
         }
 
-        // Read behind the take-over: its watermarks may have moved until then, and the range may even be folded by now.
+        // Read behind the take-over: its watermarks may have moved until then, and the range may even be closed by now.
         await using var find = new NpgsqlCommand($"{RangeRows.Select} where r.range_id = $1", connection) { Parameters = { WriteBatch.Parameter(taken) } };
         return await RangeRows.SingleAsync(find, cancellationToken).ConfigureAwait(false);
     }
 
+    /// <summary>Renews the lease of a range; false when it now belongs to somebody else or is gone.</summary>
     public static async Task<bool> TryRenewAsync(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(lease, TimeSpan.Zero);
@@ -81,11 +102,21 @@ internal static class RangeClaims
         return await renew.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
     }
 
+    /// <summary>Gives a range back so that another may take it at once.</summary>
     public static async Task ReleaseAsync(NpgsqlDataSource database, Guid rangeId, Guid owner, CancellationToken cancellationToken)
     {
-        await using var release = database.CreateCommand("update event_range set lease_owner = null, lease_until = null where range_id = $1 and lease_owner = $2");
+        await using var release = database.CreateCommand(
+            "update event_range set lease_owner = null, lease_until = null where range_id = $1 and lease_owner = $2");
         release.Parameters.Add(WriteBatch.Parameter(rangeId));
         release.Parameters.Add(WriteBatch.Parameter(owner));
         await release.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads a range with its parts again; null when it is closed (gone).</summary>
+    public static async Task<EventRange?> FindAsync(NpgsqlDataSource database, Guid rangeId, CancellationToken cancellationToken)
+    {
+        await using var find = database.CreateCommand($"{RangeRows.Select} where r.range_id = $1");
+        find.Parameters.Add(WriteBatch.Parameter(rangeId));
+        return await RangeRows.SingleAsync(find, cancellationToken).ConfigureAwait(false);
     }
 }

@@ -3,13 +3,14 @@ using Npgsql;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Fixes what a range is, once and for all, before its first merge (M4).</summary>
-internal static class RangeFreeze
+public static class RangeFreeze
 {
     // The rest of a range that ended early is claimed, but by nobody: whoever is idle takes it over.
     private const string Freeze =
         """
         with moved as (
-          update event_range set end_fixed = $4, bytes_hash = $5, types_hash = $6, lines = $7, events = $8, rejects = $9, last_reject_offset = $10, revenue = $13::text::numeric
+          update event_range set end_fixed = $4, bytes_hash = $5, types_hash = $6, lines = $7, events = $8, rejects = $9,
+            last_reject_offset = $10, revenue = $13::text::numeric
           where range_id = $1 and end_fixed is null and from_offset = $2 and claimed_end = $3
           returning range_id, source_id, claimed_end
         ), parts as (
@@ -22,6 +23,10 @@ internal static class RangeFreeze
         select exists (select from moved)
         """;
 
+    /// <summary>Freezes a range (M4) by compare-and-set; where the frozen end is before the claimed one, the rest becomes a free range of its own in the same
+    /// transaction.</summary>
+    /// <returns>The range as it is frozen now: this caller's values, or null when another was faster (throw the aggregate away).</returns>
+    /// <exception cref="ArgumentException">The end is not within the range, or the parts do not ascend.</exception>
     public static async Task<EventRange?> TryFreezeAsync(NpgsqlDataSource database, EventRange range, FrozenRange frozen, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(range);

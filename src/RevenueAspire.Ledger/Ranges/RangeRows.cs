@@ -18,7 +18,7 @@ internal static class RangeRows
         from event_range r
         """;
 
-    /// <summary>True in SQL for a range <c>r</c> of which everything is merged: it only waits for its fold.</summary>
+    /// <summary>True in SQL for a range <c>r</c> of which everything is merged: it only waits for its close.</summary>
     public const string Finished =
         """
         (r.end_fixed is not null and r.rejects_merged_through >= r.last_reject_offset

@@ -4,7 +4,7 @@ using Npgsql;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Merges the rejected lines of a frozen range, like a part whose watermark is an offset (M8).</summary>
-internal static class RejectMerge
+public static class RejectMerge
 {
     /// <summary>Lines a statement: about half a megabyte at most.</summary>
     internal const int BatchLines = 1000;
@@ -26,8 +26,18 @@ internal static class RejectMerge
         select exists (select from moved)
         """;
 
-    private const string Read = "select rejects_merged_through, last_reject_offset from event_range where range_id = $1 and source_id = $2 and end_fixed is not null";
+    private const string Read =
+        "select rejects_merged_through, last_reject_offset from event_range where range_id = $1 and source_id = $2 and end_fixed is not null";
 
+    /// <summary>Merges the rejects behind the watermark (M8), in order of offset. True when all are merged.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="rangeId">The range, frozen.</param>
+    /// <param name="mergedThrough">The rejects' watermark as read.</param>
+    /// <param name="rejects">All rejected lines of the range, ascending by offset.</param>
+    /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
+    /// <returns>True when all are merged; false when the watermark moved under this caller's feet: read again.</returns>
+    /// <exception cref="InvalidOperationException">The lines are not those that the range was frozen with.</exception>
     public static async Task<bool> MergeAsync(
         NpgsqlDataSource database, Guid sourceId, Guid rangeId, long mergedThrough, IReadOnlyList<RejectedLine> rejects, CancellationToken cancellationToken)
     {

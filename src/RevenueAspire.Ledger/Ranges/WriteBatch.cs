@@ -8,13 +8,14 @@ namespace RevenueAspire.Ledger;
 
 /// <summary>A short write: its statements go out together and are one transaction, in one round trip.</summary>
 /// <remarks>
-/// The first statement bounds the wait for locks (M12), and makes the commit a synchronous one (M7). Where a write touches ranges as well as their source, the next one locks the source:
-/// event_source is always locked before event_range, and what follows then sees all that the last holder of the lock committed.
+/// The first statement bounds the wait for locks (M12), and makes the commit a synchronous one (M7). Where a write touches ranges as well as their source, the
+/// next one locks the source: event_source is always locked before event_range, and what follows then sees all that the last holder of the lock committed.
 /// The last statement's first column answers.
 /// </remarks>
 internal static class WriteBatch
 {
-    /// <summary>How long a write waits for a row lock before it fails with 55P03, which is retried. Locks are held for one short transaction; longer means that something is stuck.</summary>
+    /// <summary>How long a write waits for a row lock before it fails with 55P03, which is retried. Locks are held for one short transaction; longer means that
+    /// something is stuck.</summary>
     public const string LockTimeout = "10s";
 
     /// <summary>Rule M7, whatever the role or the database is set to; a stricter setting stays.</summary>
@@ -43,7 +44,8 @@ internal static class WriteBatch
     /// <summary>Runs the batch and returns the last statement's first column.</summary>
     /// <exception cref="LedgerException">It is null: the ledger was emptied, and nothing was written.</exception>
     public static Task<bool> ExecuteAsync(NpgsqlBatch batch, CancellationToken cancellationToken) =>
-        ExecuteAsync(batch, "boolean", static rows => rows.IsDBNull(0) ? throw new LedgerException(LedgerContent.Emptied) : rows.GetBoolean(0), cancellationToken);
+        ExecuteAsync(
+            batch, "boolean", static rows => rows.IsDBNull(0) ? throw new LedgerException(LedgerContent.Emptied) : rows.GetBoolean(0), cancellationToken);
 
     /// <summary>Runs the batch and returns the last statement's first column, an offset or null.</summary>
     public static Task<long?> ExecuteOffsetAsync(NpgsqlBatch batch, CancellationToken cancellationToken) =>
@@ -72,7 +74,8 @@ internal static class WriteBatch
     public static NpgsqlParameter<ReadOnlyMemory<byte>> Text(ReadOnlyMemory<byte> utf8) => new() { TypedValue = utf8, NpgsqlDbType = NpgsqlDbType.Text };
 
     /// <summary>A sum of any size, to be written <c>$n::text::numeric</c> in SQL.</summary>
-    public static NpgsqlParameter<string> Digits(BigInteger sum) => new() { TypedValue = sum.ToString(CultureInfo.InvariantCulture), NpgsqlDbType = NpgsqlDbType.Text };
+    public static NpgsqlParameter<string> Digits(BigInteger sum) =>
+        new() { TypedValue = sum.ToString(CultureInfo.InvariantCulture), NpgsqlDbType = NpgsqlDbType.Text };
 
     /// <summary>Texts given as UTF-8, without a detour over strings.</summary>
     public static NpgsqlParameter<ReadOnlyMemory<byte>[]> Texts(ReadOnlyMemory<byte>[] utf8) =>

@@ -1,24 +1,29 @@
 namespace RevenueAspire.Ledger;
 
-/// <summary>Conditions that show that balances, or what was counted into them, are lost: SQL that reads one row of users_revenue, and a row per source.</summary>
+/// <summary>Conditions that show that balances, or what was counted into them, are lost: SQL that reads one row of users_revenue, and a row per
+/// source.</summary>
 /// <remarks>
-/// Each event that counts leaves a row of its user, also with a sum of 0, and no row is ever deleted. One statement reads all of it as of one moment. So an empty users_revenue beside counted events was
-/// emptied from outside: by TRUNCATE, or by a crash of Postgres while it was UNLOGGED. A source whose lines were all rejected has no events.
+/// Each event that counts leaves a row of its user, also with a sum of 0, and no row is ever deleted. One statement reads all of it as of one moment. So an
+/// empty users_revenue beside counted events was emptied from outside: by TRUNCATE, or by a crash of Postgres while it was UNLOGGED. A source whose lines were
+/// all rejected has no events.
 /// </remarks>
 internal static class LedgerContent
 {
     /// <summary>What a processor says that finds it.</summary>
     public const string Emptied =
-        "users_revenue is empty, though events were counted into it: it was truncated, or UNLOGGED when Postgres crashed. Restore all tables of the ledger together from one backup and start again";
+        "users_revenue is empty, though events were counted into it: it was truncated, or UNLOGGED when Postgres crashed. Restore all tables of the ledger "
+            + "together from one backup and start again";
 
     /// <summary>The opposite of <see cref="Emptied"/>.</summary>
     public const string Unaccounted =
         "users_revenue has balances, but no source says that events were counted into them (event_source was emptied), so all of it would be counted again. "
-        + "Restore all tables of the ledger together from one backup, or put the balances aside with \"alter table users_revenue rename to users_revenue_old\", and start again";
+        + "Restore all tables of the ledger together from one backup, or put the balances aside with \"alter table users_revenue rename to "
+            + "users_revenue_old\", and start again";
 
     private const string HasBalances = "exists (select from users_revenue)";
 
-    private const string IsCounted = "(exists (select from event_source where events_through > 0) or exists (select from event_part where merged_through <> ''))";
+    private const string IsCounted =
+        "(exists (select from event_source where events_through > 0) or exists (select from event_part where merged_through <> ''))";
 
     /// <summary>Events were counted, and no user has a balance.</summary>
     public const string IsEmptied = $"(not {HasBalances} and {IsCounted})";

@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -17,11 +18,13 @@ public static class LedgerSchema
     private const string Wait = "select pg_advisory_xact_lock_shared(5641763209170221)";
 
     // Before the check, which narrows the search_path of its transaction to the schema in use.
-    private const string Look =
+    private const string ReadState =
         """
-        select coalesce(obj_description(to_regclass('event_source'), 'pg_class') = $1, false) and to_regclass('users_revenue') is not null and to_regclass('event_source_path') is not null,
+        select coalesce(obj_description(to_regclass('event_source'), 'pg_class') = $1, false)
+          and to_regclass('users_revenue') is not null and to_regclass('event_source_path') is not null,
           current_database()::text,
-          coalesce((select n.nspname from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('event_source')), current_schema(), '')::text,
+          coalesce((select n.nspname from pg_class c
+            join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass('event_source')), current_schema(), '')::text,
           array(select n.nspname::text from pg_class c join pg_namespace n on n.oid = c.relnamespace
                 where c.relname = 'event_source' and n.nspname = any (current_schemas(false)) and c.oid <> to_regclass('event_source') order by 1),
           current_setting('synchronous_commit'), current_setting('fsync') = 'on', current_setting('full_page_writes') = 'on'
@@ -34,13 +37,14 @@ public static class LedgerSchema
     /// <summary>The script.</summary>
     public static string Script { get; } = ReadScript();
 
-    /// <summary>Applies the schema under an advisory lock, and checks all that the ledger relies on: safe to call from several processes at once, and cheap (two reads) when nothing is to do.</summary>
+    /// <summary>Applies the schema under an advisory lock, and checks all that the ledger relies on: safe to call from several processes at once, and cheap
+    /// (two reads) when nothing is to do.</summary>
     /// <param name="database">The database, as a role that may create tables there, unless the tables exist.</param>
     /// <param name="cancellationToken">Cancels; the schema is then applied wholly or not at all.</param>
     /// <returns>Where the ledger is, and what the server does for its durability.</returns>
-    /// <exception cref="LedgerException">The database is not UTF-8, its tables were made by another version or changed, are missing in part, UNLOGGED, lack a key, or are in more than one schema;
-    /// the message names the cause and the repair, which keeps all data.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="LedgerErrors"/>.</exception>
+    /// <exception cref="LedgerException">The database is not UTF-8, its tables were made by another version or changed, are missing in part, UNLOGGED, lack a
+    /// key, or are in more than one schema; the message names the cause and the repair, which keeps all data.</exception>
+    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     public static async Task<LedgerState> ApplyAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -56,7 +60,8 @@ public static class LedgerSchema
             await RefusingAsync(() => apply.ExecuteNonQueryAsync(cancellationToken)).ConfigureAwait(false);
         }
 
-        return await InspectAsync(connection, cancellationToken).ConfigureAwait(false) ?? throw new LedgerException("the tables of the ledger were removed while they were created: start again");
+        return await InspectAsync(connection, cancellationToken).ConfigureAwait(false)
+            ?? throw new LedgerException("the tables of the ledger were removed while they were created: start again");
     }
 
     /// <summary>Checks the same, and changes nothing.</summary>
@@ -72,7 +77,8 @@ public static class LedgerSchema
     private static async Task<LedgerState?> InspectAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         // One implicit transaction: it holds the lock, and its settings end with it.
-        await using var batch = new NpgsqlBatch(connection) { BatchCommands = { new(Wait), new(Look) { Parameters = { WriteBatch.Parameter(Version) } }, new(Check) } };
+        await using var batch =
+            new NpgsqlBatch(connection) { BatchCommands = { new(Wait), new(ReadState) { Parameters = { WriteBatch.Parameter(Version) } }, new(Check) } };
         var state = await RefusingAsync(() => ReadAsync(batch, cancellationToken)).ConfigureAwait(false);
         if (state is null)
         {
@@ -91,7 +97,8 @@ public static class LedgerSchema
         await rows.NextResultAsync(cancellationToken).ConfigureAwait(false);
         await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
         var isCurrent = rows.GetBoolean(0);
-        var state = new LedgerState(rows.GetString(1), rows.GetString(2), rows.GetFieldValue<string[]>(3), rows.GetString(4), rows.GetBoolean(5), rows.GetBoolean(6));
+        var state = new LedgerState(
+            rows.GetString(1), rows.GetString(2), rows.GetFieldValue<string[]>(3), rows.GetString(4), rows.GetBoolean(5), rows.GetBoolean(6));
 
         // The check's error, if any, comes here.
         while (await rows.NextResultAsync(cancellationToken).ConfigureAwait(false))

@@ -4,7 +4,8 @@ namespace RevenueAspire.Ledger;
 /// <param name="Database">The database's name.</param>
 /// <param name="Schema">The schema of the tables in use: the first one of the search_path that has them.</param>
 /// <param name="OtherSchemas">Later schemas of the search_path that have a ledger too.</param>
-/// <param name="SynchronousCommit">The setting, as of a session of this role. Writes that claim, freeze, fold or apply live traffic insist on a synchronous commit.</param>
+/// <param name="SynchronousCommit">The setting, as of a session of this role. Writes that claim, freeze, close or apply live traffic insist on a synchronous
+/// commit.</param>
 /// <param name="Fsync">Off: a power cut may damage the database.</param>
 /// <param name="FullPageWrites">Off: a power cut may damage the database, unless its file system writes pages wholly or not at all.</param>
 public sealed record LedgerState(string Database, string Schema, IReadOnlyList<string> OtherSchemas, string SynchronousCommit, bool Fsync, bool FullPageWrites)
@@ -25,7 +26,8 @@ public sealed record LedgerState(string Database, string Schema, IReadOnlyList<s
         {
             if (OtherSchemas.Count > 0)
             {
-                yield return $"the ledger in use is that of schema {Schema}; schema {string.Join(", ", OtherSchemas)} of the search_path has another one (set Search Path to choose)";
+                yield return $"the ledger in use is that of schema {Schema}; schema {string.Join(", ", OtherSchemas)} of the search_path has another one (set "
+                    + "Search Path to choose)";
             }
 
             if (!Fsync)

@@ -24,8 +24,9 @@ public enum FileMatch
 /// <param name="Sources">Generations of this content in order; those with AppliedThrough below Length are to be completed. Empty for a fork.</param>
 /// <param name="ForkOf">For a fork: name of the source whose content it continues differently, else null.</param>
 /// <param name="MissingLengths">Not null: digests at these lengths are needed too (a source was added meanwhile); ask again with them.</param>
-public sealed record FileResolution(FileMatch Match, IReadOnlyList<EventSource> Sources, string? ForkOf, IReadOnlyList<long>? MissingLengths = null)
+public sealed record FileResolution(FileMatch Match, IReadOnlyList<LedgerSource> Sources, string? ForkOf, IReadOnlyList<long>? MissingLengths = null)
 {
-    /// <summary>All known lengths of the content, ascending: each is the end of a line for whoever reads it, also where no newline stands there (rule M9).</summary>
+    /// <summary>All known lengths of the content, ascending: each is the end of a line for whoever reads it, also where no newline stands there (rule
+    /// M9).</summary>
     public IReadOnlyList<long> Lengths { get; init; } = [];
 }

@@ -4,7 +4,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Knows files by their content (rule M10). Each call is one transaction under one advisory lock, so that two processors never create one content twice.</summary>
+/// <summary>Knows files by their content (rule M10). Each call is one transaction under one advisory lock, so that two processors never create one content
+/// twice.</summary>
 internal sealed class FileResolver(NpgsqlDataSource database)
 {
     // Waits under it are short: the digests are computed before. The number is this lock's name; db.sql and eventlog.sql have others.
@@ -61,7 +62,10 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                 var found = repeated && match.ContentId == attempt ? FileMatch.New
                     : repeated || match.Length < whole.Length ? FileMatch.Grown
                     : FileMatch.Known;
-                return new FileResolution(found, generations, null) { Lengths = await LengthsAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false) };
+                return new FileResolution(found, generations, null)
+                {
+                    Lengths = await LengthsAsync(connection, match.ContentId, cancellationToken).ConfigureAwait(false),
+                };
             },
             cancellationToken).ConfigureAwait(false);
     }
@@ -73,7 +77,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         return (await LongestMatchAsync(connection, digests, cancellationToken).ConfigureAwait(false))?.Length;
     }
 
-    public async Task<EventSource> StartNextGenerationAsync(Guid id, string name, FileDigest digest, CancellationToken cancellationToken)
+    public async Task<LedgerSource> StartNextGenerationAsync(Guid id, string name, FileDigest digest, CancellationToken cancellationToken)
     {
         Validate(name, [digest]);
         return await InTransactionAsync(
@@ -83,7 +87,8 @@ internal sealed class FileResolver(NpgsqlDataSource database)
                     $"""
                     insert into event_source (source_id, kind, name, content_id, generation, length)
                     select $1, 'file',
-                        case when $2 = '{SourceRegistry.Nameless}' then (select min(s.name) from event_source s where s.content_id = d.content_id and s.generation = 1) else $2 end,
+                        case when $2 = '{SourceRegistry.NoPath}'
+                          then (select min(s.name) from event_source s where s.content_id = d.content_id and s.generation = 1) else $2 end,
                         d.content_id, (select max(s.generation) + 1 from event_source s where s.content_id = d.content_id), d.length
                     from event_source_digest d where d.length = $3 and d.sha256 = $4
                     on conflict (source_id) do update set name = excluded.name
@@ -157,7 +162,8 @@ internal sealed class FileResolver(NpgsqlDataSource database)
             },
         };
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        return await rows.ReadAsync(cancellationToken).ConfigureAwait(false) ? new Match(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetGuid(3)) : null;
+        return await rows.ReadAsync(cancellationToken).ConfigureAwait(false)
+            ? new Match(rows.GetGuid(0), rows.GetInt64(1), rows.GetInt64(2), rows.GetGuid(3)) : null;
     }
 
     private static async Task<List<long>> LengthsAsync(NpgsqlConnection connection, Guid contentId, CancellationToken cancellationToken)
@@ -181,7 +187,8 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         return lengths;
     }
 
-    private static async Task<EventSource> CreateAsync(NpgsqlConnection connection, Guid id, string name, FileDigest whole, CancellationToken cancellationToken)
+    private static async Task<LedgerSource> CreateAsync(
+        NpgsqlConnection connection, Guid id, string name, FileDigest whole, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             $"""
@@ -213,7 +220,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
 
     private static async Task RenameAsync(NpgsqlConnection connection, Guid contentId, string name, CancellationToken cancellationToken)
     {
-        if (name == SourceRegistry.Nameless)
+        if (name == SourceRegistry.NoPath)
         {
             // Nobody finds it there again; whatever path is known stays.
             return;
@@ -226,10 +233,11 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Keeps each path, also one that holds another content tomorrow: verify looks at all of them. A path that would not fit into the index is left out.</summary>
+    /// <summary>Keeps each path, also one that holds another content tomorrow: verify looks at all of them. A path that would not fit into the index is left
+    /// out.</summary>
     private static async Task RememberPathAsync(NpgsqlConnection connection, Guid contentId, string name, CancellationToken cancellationToken)
     {
-        if (name == SourceRegistry.Nameless || Encoding.UTF8.GetByteCount(name) > LongestPathBytes)
+        if (name == SourceRegistry.NoPath || Encoding.UTF8.GetByteCount(name) > LongestPathBytes)
         {
             return;
         }
@@ -256,7 +264,7 @@ internal sealed class FileResolver(NpgsqlDataSource database)
         return (string)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
     }
 
-    private static async Task<List<EventSource>> GenerationsAsync(NpgsqlConnection connection, Guid contentId, CancellationToken cancellationToken)
+    private static async Task<List<LedgerSource>> GenerationsAsync(NpgsqlConnection connection, Guid contentId, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
             $"select {SourceRows.Columns} from event_source where content_id = $1 order by generation", connection)

@@ -1,13 +1,16 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
 /// <summary>Sources and their leases (rules M1, M2, M10, M11). Thread-safe. Every call is one short transaction, synchronously committed.</summary>
-/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="LedgerErrors.IsTransient"/> tells what to retry (M12). Each is safe to repeat.</remarks>
+/// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="DatabaseErrors.IsTransient"/> tells what to retry (M12). Each is safe
+/// to repeat.</remarks>
 public sealed class SourceRegistry(NpgsqlDataSource database)
 {
-    /// <summary>Name of a file that was read from standard input. A path that is known for the same content is kept in its place: <c>verify</c> can look there.</summary>
-    public const string Nameless = "-";
+    /// <summary>Name of a file that was read from standard input. A path that is known for the same content is kept in its place: <c>verify</c> can look
+    /// there.</summary>
+    public const string NoPath = "-";
 
     private const string Find = $"select {SourceRows.Columns} from event_source where source_id = $1";
 
@@ -15,7 +18,7 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     /// <param name="logId">The log's id.</param>
     /// <param name="name">Full path of its directory; the stored one follows when the log has moved.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
-    public async Task<EventSource> OpenLogAsync(Guid logId, string name, CancellationToken cancellationToken)
+    public async Task<LedgerSource> OpenLogAsync(Guid logId, string name, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(name);
         if (await FindAsync(logId, cancellationToken).ConfigureAwait(false) is { } known && known.Name == name)
@@ -35,14 +38,30 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     }
 
     /// <summary>Reads a source; null when unknown.</summary>
-    public async Task<EventSource?> FindAsync(Guid sourceId, CancellationToken cancellationToken)
+    public async Task<LedgerSource?> FindAsync(Guid sourceId, CancellationToken cancellationToken)
     {
         await using var find = database.CreateCommand(Find);
         find.Parameters.Add(new() { Value = sourceId });
         return (await SourceRows.ListAsync(find, cancellationToken).ConfigureAwait(false)).SingleOrDefault();
     }
 
-    /// <summary>Takes or renews the lease of a log: succeeds for the owner, when it is free, when it ended (database clock), or when it ends more than one lease length ahead (M3).</summary>
+    /// <summary>Reads the offset through which each source is in the ledger; unknown sources are left out.</summary>
+    public async Task<Dictionary<Guid, long>> FindAppliedThroughAsync(Guid[] sourceIds, CancellationToken cancellationToken)
+    {
+        await using var find = database.CreateCommand("select source_id, applied_through from event_source where source_id = any ($1)");
+        find.Parameters.Add(new() { Value = sourceIds });
+        await using var rows = await find.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        var applied = new Dictionary<Guid, long>();
+        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            applied.Add(rows.GetGuid(0), rows.GetInt64(1));
+        }
+
+        return applied;
+    }
+
+    /// <summary>Takes or renews the lease of a log: succeeds for the owner, when it is free, when it ended (database clock), or when it ends more than one
+    /// lease length ahead (M3).</summary>
     /// <param name="sourceId">The source; false when it is unknown.</param>
     /// <param name="owner">Who asks.</param>
     /// <param name="lease">Length from now; all processors should use the same. A lease saves work; it protects nothing.</param>
@@ -103,12 +122,16 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     }
 
     /// <summary>Finds the file by content, or creates its source, or records its growth: under one advisory lock (rule M10).</summary>
-    /// <remarks>The longest known beginning of the file decides: the whole file, it is known; a content's newest state, it has grown; an older state, it is a fork.</remarks>
-    /// <param name="attempt">Made by the caller (M1), the same for each repeat of the call: becomes the id of a new source, and one that is repeated after an error in doubt answers as the first try did.</param>
-    /// <param name="name">Full path without links, or <see cref="Nameless"/>. Each path is remembered. It becomes the source's name when the file holds all that is known of its content.</param>
+    /// <remarks>The longest known beginning of the file decides: the whole file, it is known; a content's newest state, it has grown; an older state, it is a
+    /// fork.</remarks>
+    /// <param name="attempt">Made by the caller (M1), the same for each repeat of the call: becomes the id of a new source, and one that is repeated after an
+    /// error in doubt answers as the first try did.</param>
+    /// <param name="name">Full path without links, or <see cref="NoPath"/>. Each path is remembered. It becomes the source's name when the file holds all that
+    /// is known of its content.</param>
     /// <param name="digests">Digests of the file at its length (the longest) and at each known shorter length.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
-    /// <exception cref="ArgumentException">No digest, two of one length, one of length 0 (an empty file has no content to be known by), or one that is not 32 bytes.</exception>
+    /// <exception cref="ArgumentException">No digest, two of one length, one of length 0 (an empty file has no content to be known by), or one that is not 32
+    /// bytes.</exception>
     public Task<FileResolution> ResolveFileAsync(Guid attempt, string name, IReadOnlyList<FileDigest> digests, CancellationToken cancellationToken) =>
         new FileResolver(database).ResolveAsync(attempt, name, digests, cancellationToken);
 
@@ -122,6 +145,6 @@ public sealed class SourceRegistry(NpgsqlDataSource database)
     /// <param name="digest">Length and digest of the whole file.</param>
     /// <param name="cancellationToken">Cancels before the commit only.</param>
     /// <exception cref="InvalidOperationException">The content is not known with this digest.</exception>
-    public Task<EventSource> StartNextGenerationAsync(Guid id, string name, FileDigest digest, CancellationToken cancellationToken) =>
+    public Task<LedgerSource> StartNextGenerationAsync(Guid id, string name, FileDigest digest, CancellationToken cancellationToken) =>
         new FileResolver(database).StartNextGenerationAsync(id, name, digest, cancellationToken);
 }

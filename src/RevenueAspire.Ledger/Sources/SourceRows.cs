@@ -6,12 +6,13 @@ namespace RevenueAspire.Ledger;
 internal static class SourceRows
 {
     public const string Columns =
-        "source_id, kind, name, generation, claimed_through, applied_through, lines_through, events_through, rejects_through, length, tail_hash, content_id, types_hash";
+        "source_id, kind, name, generation, claimed_through, applied_through, lines_through, events_through, rejects_through, "
+            + "length, tail_hash, content_id, types_hash";
 
     /// <summary>Number of <see cref="Columns"/>.</summary>
     public const int Count = 13;
 
-    public static EventSource Read(NpgsqlDataReader row) => new(
+    public static LedgerSource Read(NpgsqlDataReader row) => new(
         row.GetGuid(0),
         row.GetString(1) == "log" ? SourceKind.Log : SourceKind.File,
         row.GetString(2),
@@ -26,9 +27,9 @@ internal static class SourceRows
         row.GetGuid(11),
         row.GetFieldValue<byte[]>(12));
 
-    public static async Task<List<EventSource>> ListAsync(NpgsqlCommand command, CancellationToken cancellationToken)
+    public static async Task<List<LedgerSource>> ListAsync(NpgsqlCommand command, CancellationToken cancellationToken)
     {
-        var sources = new List<EventSource>();
+        var sources = new List<LedgerSource>();
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {

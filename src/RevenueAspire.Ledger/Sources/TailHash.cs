@@ -7,7 +7,8 @@ namespace RevenueAspire.Ledger;
 /// <returns>Bytes copied; where it is 0, the bytes up to DamagedThrough cannot be had, and reading goes on there.</returns>
 public delegate (int Count, long DamagedThrough) SourceBytes(long offset, Span<byte> destination);
 
-/// <summary>What <see cref="EventSource.TailHash"/> is (rule M11): the same for the processor, which stores it, and for the API, which compares it. Stateless.</summary>
+/// <summary>What <see cref="LedgerSource.TailHash"/> is (rule M11): the same for the processor, which stores it, and for the API, which compares it.
+/// Stateless.</summary>
 public static class TailHash
 {
     /// <summary>Bytes before an offset that are hashed.</summary>

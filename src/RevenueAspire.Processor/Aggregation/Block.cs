@@ -24,4 +24,5 @@ internal enum BlockKind
 /// <param name="ContinuesLine">The first line may be the rest of one that was counted without its newline.</param>
 /// <param name="AfterDamage">The first line may be the rest of one that damage cut.</param>
 /// <param name="Damage">What is wrong, for people; else null.</param>
-internal readonly record struct Block(BlockKind Kind, int Index, long Offset, int Count, bool ContinuesLine = false, bool AfterDamage = false, string? Damage = null);
+internal readonly record struct Block(
+    BlockKind Kind, int Index, long Offset, int Count, bool ContinuesLine = false, bool AfterDamage = false, string? Damage = null);

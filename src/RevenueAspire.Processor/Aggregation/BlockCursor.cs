@@ -6,7 +6,8 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Cuts a range into blocks of whole lines, in order, for any number of workers: whoever is free takes the next one. Thread-safe.</summary>
-/// <remarks>Reading and hashing happen under one lock, parsing outside of it. Memory is a buffer a worker plus the piece of a line that is carried from one block to the next.</remarks>
+/// <remarks>Reading and hashing happen under one lock, parsing outside of it. Memory is a buffer a worker plus the piece of a line that is carried from one
+/// block to the next.</remarks>
 internal sealed class BlockCursor : IDisposable
 {
     private const int BeginningBytes = 256;
@@ -149,7 +150,8 @@ internal sealed class BlockCursor : IDisposable
                 if (filled > _source.MaxLineBytes)
                 {
                     var skipped = _afterDamage;
-                    block = HandOut(skipped ? BlockKind.Skipped : BlockKind.TooLong, buffer, offset, filled, null) with { Count = Math.Min(filled, BeginningBytes) };
+                    block = HandOut(skipped ? BlockKind.Skipped : BlockKind.TooLong, buffer, offset, filled, null);
+                    block = block with { Count = Math.Min(filled, BeginningBytes) };
                     PassLine(buffer);
                     return true;
                 }

@@ -21,8 +21,8 @@ internal sealed class BlockWorker(EventTypes types)
     /// <summary>Holds the block that is being parsed.</summary>
     public byte[] Buffer = [];
 
-    /// <summary>Bytes folded since the worker was made.</summary>
-    public long BytesFolded;
+    /// <summary>Bytes aggregated since the worker was made.</summary>
+    public long BytesAggregated;
 
     /// <summary>What the users count against the limit, as of the last block.</summary>
     public int Weight;
@@ -33,7 +33,7 @@ internal sealed class BlockWorker(EventTypes types)
     public UserSums Users { get; } = new();
 
     /// <summary>How often each event counts, and of whom.</summary>
-    public FoldScope Scope { get; set; } = FoldScope.Everything;
+    public AggregationScope Scope { get; set; } = AggregationScope.Everything;
 
     public long Events { get; private set; }
 
@@ -45,7 +45,8 @@ internal sealed class BlockWorker(EventTypes types)
 
     public long? UnknownNameAt { get; private set; }
 
-    /// <summary>The line at which this worker stopped, since it held as many rejects as it may; else null. Behind the range's beginning, since those rejects come before it.</summary>
+    /// <summary>The line at which this worker stopped, since it held as many rejects as it may; else null. Behind the range's beginning, since those rejects
+    /// come before it.</summary>
     public long? FullAt { get; private set; }
 
     /// <summary>Whether rejected lines are held.</summary>
@@ -70,12 +71,12 @@ internal sealed class BlockWorker(EventTypes types)
         Rejects.Clear();
     }
 
-    /// <summary>Folds one block.</summary>
-    public void Fold(ISourceReader source, in Block block)
+    /// <summary>Aggregates one block.</summary>
+    public void Aggregate(ISourceReader source, in Block block)
     {
         var lines = block.Kind switch
         {
-            BlockKind.Lines => FoldLines(source, block),
+            BlockKind.Lines => AggregateLines(source, block),
             BlockKind.Skipped => 0,
             BlockKind.TooLong => RejectBlock(block, RejectReason.TooLong.Describe()),
             _ => RejectBlock(block, block.Damage!),
@@ -83,10 +84,10 @@ internal sealed class BlockWorker(EventTypes types)
         _blocks.Add(block.Index);
         _lines.Add((int)lines);
         Volatile.Write(ref Weight, Users.Weight);
-        Volatile.Write(ref BytesFolded, BytesFolded + block.Count);
+        Volatile.Write(ref BytesAggregated, BytesAggregated + block.Count);
     }
 
-    /// <summary>Writes the number of lines of each block that this worker folded.</summary>
+    /// <summary>Writes the number of lines of each block that this worker aggregated.</summary>
     /// <param name="lines">A place for each block of the range.</param>
     public void CopyLinesTo(Span<long> lines)
     {
@@ -98,7 +99,7 @@ internal sealed class BlockWorker(EventTypes types)
 
     // Compiled well at once: most of a command's work is over before the runtime would do so by itself.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private long FoldLines(ISourceReader source, in Block block)
+    private long AggregateLines(ISourceReader source, in Block block)
     {
         var all = Buffer.AsSpan(0, block.Count);
         var rest = all;
@@ -107,7 +108,7 @@ internal sealed class BlockWorker(EventTypes types)
         var first = true;
 
         // A record of a log always ends in the server's fields.
-        var isPlain = source.Kind == SourceKind.File && Scope == FoldScope.Everything;
+        var isPlain = source.Kind == SourceKind.File && Scope == AggregationScope.Everything;
         while (rest.Length > 0)
         {
             if (Rejects.Count >= _maxRejects && offset > block.Offset)

@@ -2,7 +2,8 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>A few events between parser and table: their places in the table are asked of memory all at once, instead of one after the other. Not thread-safe.</summary>
+/// <summary>A few events between parser and table: their places in the table are asked of memory all at once, instead of one after the other. Not
+/// thread-safe.</summary>
 internal sealed class EventQueue
 {
     private const int Capacity = 64;

@@ -4,7 +4,8 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>A fast hash of user ids: 8 bytes at a time, multiply and fold (the construction of wyhash), with secrets drawn at each start, so that nobody can prepare ids that collide.</summary>
+/// <summary>A fast hash of user ids: 8 bytes at a time, multiply and fold (the construction of wyhash), with secrets drawn at each start, so that nobody can
+/// prepare ids that collide.</summary>
 internal static class KeyHash
 {
     private static readonly ulong Secret1 = NextSecret();
@@ -54,7 +55,8 @@ internal static class KeyHash
         return high ^ low;
     }
 
-    /// <summary>A random uuid comes from the operating system's secure generator, and costs no library of cryptography at start. Folding its halves covers the few bits that are fixed.</summary>
+    /// <summary>A random uuid comes from the operating system's secure generator, and costs no library of cryptography at start. Folding its halves covers the
+    /// few bits that are fixed.</summary>
     private static ulong NextSecret()
     {
         Span<byte> bytes = stackalloc byte[16];

@@ -2,7 +2,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>The fold of a range: sums per user, rejected lines, counts. Lives until its aggregator runs again.</summary>
+/// <summary>The aggregate of a range: sums per user, rejected lines, counts. Lives until its aggregator runs again.</summary>
 internal sealed class RangeAggregate
 {
     /// <summary>First byte of the range.</summary>
@@ -41,3 +41,9 @@ internal sealed class RangeAggregate
     /// <summary>Sorts the users by bytes and adds up those of several workers. To be called once.</summary>
     public SortedUsers Sort() => UserSort.Sort(Tables);
 }
+
+/// <summary>Bytes of a log that are damaged or missing.</summary>
+/// <param name="From">First byte.</param>
+/// <param name="Through">Exclusive end.</param>
+/// <param name="Reason">For people.</param>
+internal readonly record struct UnreadableStretch(long From, long Through, string Reason);

@@ -4,7 +4,8 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Folds ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. Not thread-safe; reusable, and keeps its memory.</summary>
+/// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. Not thread-safe;
+/// reusable, and keeps its memory.</summary>
 internal sealed class RangeAggregator
 {
     private readonly ProcessorOptions _options;
@@ -26,11 +27,11 @@ internal sealed class RangeAggregator
     /// <summary>The tables, which keep their users until <see cref="Clear"/>.</summary>
     public IReadOnlyList<UserSums> Tables => Array.ConvertAll(_workers, worker => worker.Users);
 
-    /// <summary>Bytes folded since the aggregator was made; may be read from any thread, for progress.</summary>
-    public long BytesFolded => _workers.Sum(worker => Volatile.Read(ref worker.BytesFolded));
+    /// <summary>Bytes aggregated since the aggregator was made; may be read from any thread, for progress.</summary>
+    public long BytesAggregated => _workers.Sum(worker => Volatile.Read(ref worker.BytesAggregated));
 
-    /// <summary>What the next folds take.</summary>
-    public FoldScope Scope
+    /// <summary>What the next aggregations take.</summary>
+    public AggregationScope Scope
     {
         set => Array.ForEach(_workers, worker => worker.Scope = value);
     }
@@ -64,19 +65,7 @@ internal sealed class RangeAggregator
     }
 
     /// <summary>Counts the users of all tables, each once, on all cores.</summary>
-    public long CountUsers()
-    {
-        var tables = Array.ConvertAll(_workers, worker => worker.Users);
-        long users = tables[0].Count;
-        for (var index = 1; index < tables.Length; index++)
-        {
-            var table = tables[index];
-            var before = index;
-            Crew.Run(tables.Length, share => Interlocked.Add(ref users, table.CountNotIn(tables.AsSpan(0, before), share, tables.Length)));
-        }
-
-        return users;
-    }
+    public long CountUsers() => DistinctUsers.Count(Array.ConvertAll(_workers, worker => worker.Users));
 
     /// <summary>Forgets all users; their memory is used again.</summary>
     public void Clear()
@@ -87,8 +76,8 @@ internal sealed class RangeAggregator
         }
     }
 
-    /// <summary>Folds [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call <see cref="Clear"/> before a range of its own,
-    /// which a limited one always is unless <see cref="KeepsRejects"/> is false.</summary>
+    /// <summary>Aggregates [from, to), or less when <paramref name="limited"/> and a limit is reached. Adds to the users that are there: call
+    /// <see cref="Clear"/> before a range of its own, which a limited one always is unless <see cref="KeepsRejects"/> is false.</summary>
     /// <param name="source">Where to read.</param>
     /// <param name="from">The beginning of a line.</param>
     /// <param name="to">The beginning of a line, or the source's end.</param>
@@ -111,7 +100,8 @@ internal sealed class RangeAggregator
             return range;
         }
 
-        // Blocks so full of rejects that a worker stopped within one. Others may have gone on behind it, and nothing can be taken out of a sum: once more, up to there.
+        // Blocks so full of rejects that a worker stopped within one. Others may have gone on behind it, and nothing can be taken out of a sum: once more, up
+        // to there.
         Clear();
         return AggregateOnce(source, from, full, limited: false, hashed, cancellationToken);
     }
@@ -121,7 +111,7 @@ internal sealed class RangeAggregator
         using var cursor = new BlockCursor(source, from, to, _options.BlockBytes, hashed);
         Array.ForEach(_workers, worker => worker.Begin(limited ? _options.MaxRejectsPerRange : int.MaxValue));
         var workers = Math.Min(_workers.Length, (int)Math.Min((to - from) / _options.BlockBytes + 1, int.MaxValue));
-        Crew.Run(workers, number => Work(_workers[number], source, cursor, limited, cancellationToken));
+        WorkerThreads.Run(workers, number => Work(_workers[number], source, cursor, limited, cancellationToken));
         return Assemble(cursor, from);
     }
 
@@ -132,7 +122,7 @@ internal sealed class RangeAggregator
             while (cursor.TryNext(ref worker.Buffer, out var block))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                worker.Fold(source, block);
+                worker.Aggregate(source, block);
                 if (worker.UnknownNameAt is not null || worker.FullAt is not null || (limited && IsFull()))
                 {
                     cursor.Stop();

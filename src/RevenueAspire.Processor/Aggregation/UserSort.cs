@@ -4,8 +4,9 @@ using System.Runtime.CompilerServices;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Sorts users by the bytes of their ids. Pure functions.</summary>
-/// <remarks>What all ids begin with is skipped; then 8 bytes at a time are compared as one big-endian number (radix sort from the lowest byte, which leaves out bytes that are the same
-/// everywhere), and only runs that are equal in them go on with the next 8. Ids hold no U+0000, so padding a short id with zeros keeps the order.</remarks>
+/// <remarks>What all ids begin with is skipped; then 8 bytes at a time are compared as one big-endian number (radix sort from the lowest byte, which leaves out
+/// bytes that are the same everywhere), and only runs that are equal in them go on with the next 8. Ids hold no U+0000, so padding a short id with zeros keeps
+/// the order.</remarks>
 internal static class UserSort
 {
     private const int RadixFrom = 512;
@@ -103,7 +104,9 @@ internal static class UserSort
         }
         else
         {
-            RadixSort(prefixes.AsSpan(from, to - from), records.AsSpan(from, to - from), scratch.Prefixes.AsSpan(from, to - from), scratch.Records.AsSpan(from, to - from));
+            RadixSort(
+                prefixes.AsSpan(from, to - from), records.AsSpan(from, to - from), scratch.Prefixes.AsSpan(from, to - from),
+                scratch.Records.AsSpan(from, to - from));
         }
 
         for (var run = from; run < to;)

@@ -6,9 +6,9 @@ using System.Runtime.Intrinsics.X86;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Sums per user: a hash table with open addressing over the UTF-8 bytes of user ids. Not thread-safe; one a thread, merged afterwards.</summary>
-/// <remarks>A slot is 8 bytes: 32 bits of the hash and the place of a record. A record lies in an arena, aligned to 8 bytes: the sum (8 bytes), the id's length less one (1), a flag (1),
-/// the id. A user therefore costs about 40 bytes, a look-up two cache misses, and nothing of it is an object for the garbage collector to visit.
-/// A sum that leaves 64 bits is carried on in 128 bits beside the table.</remarks>
+/// <remarks>A slot is 8 bytes: 32 bits of the hash and the place of a record. A record lies in an arena, aligned to 8 bytes: the sum (8 bytes), the id's length
+/// less one (1), a flag (1), the id. A user therefore costs about 40 bytes, a look-up two cache misses, and nothing of it is an object for the garbage
+/// collector to visit. A sum that leaves 64 bits is carried on in 128 bits beside the table.</remarks>
 internal sealed class UserSums
 {
     private const int ChunkBits = 20;
@@ -26,6 +26,9 @@ internal sealed class UserSums
 
     /// <summary>Users in the table.</summary>
     public int Count { get; private set; }
+
+    /// <summary>The slots: 0 for an empty one, else the hash in the upper 32 bits and the record plus 1 in the lower ones.</summary>
+    public ReadOnlySpan<ulong> Slots => _slots;
 
     /// <summary>What counts against a limit of users: those with a 128-bit sum cost twice.</summary>
     public int Weight => Count + (_wide?.Count ?? 0);
@@ -106,51 +109,9 @@ internal sealed class UserSums
     /// <summary>Finds a user's record.</summary>
     public bool TryFind(ReadOnlySpan<byte> userId, out uint record) => TryFind(userId, KeyHash.Compute(userId), out record);
 
-    /// <summary>Counts those of its users that none of some other tables has; two calls may share a table between them.</summary>
-    /// <param name="others">Tables that nobody changes meanwhile.</param>
-    /// <param name="share">Which part of this table's places is looked at, from 0.</param>
-    /// <param name="shares">How many parts there are.</param>
+    /// <summary>As <see cref="TryFind(ReadOnlySpan{byte}, out uint)"/>, with the id's hash at hand.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public long CountNotIn(ReadOnlySpan<UserSums> others, int share, int shares)
-    {
-        const int Ahead = 16;
-        var from = (int)((long)_slots.Length * share / shares);
-        var to = (int)((long)_slots.Length * (share + 1) / shares);
-        long count = 0;
-        for (var slot = from; slot < to; slot++)
-        {
-            if (slot + Ahead < to && _slots[slot + Ahead] is not 0 and var ahead)
-            {
-                foreach (var other in others)
-                {
-                    other.PrefetchSlot((uint)(ahead >> 32));
-                }
-            }
-
-            if (_slots[slot] is not 0 and var entry)
-            {
-                count += IsIn(others, UserId((uint)entry - 1), (uint)(entry >> 32)) ? 0 : 1;
-            }
-        }
-
-        return count;
-    }
-
-    private static bool IsIn(ReadOnlySpan<UserSums> tables, ReadOnlySpan<byte> userId, uint hash)
-    {
-        foreach (var table in tables)
-        {
-            if (table.TryFind(userId, hash, out _))
-            {
-                return true;
-            }
-        }
-
-        return false;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private bool TryFind(ReadOnlySpan<byte> userId, uint hash, out uint record)
+    public bool TryFind(ReadOnlySpan<byte> userId, uint hash, out uint record)
     {
         var mask = (uint)_slots.Length - 1;
         for (var slot = hash & mask; ; slot = (slot + 1) & mask)
@@ -315,7 +276,8 @@ internal sealed class UserSums
         _growAt = (int)(slots.Length * 7L / 10);
     }
 
-    /// <summary>Empty slots, each page of them written to. A page that is only read at first costs two faults, and the second one interrupts the other cores.</summary>
+    /// <summary>Empty slots, each page of them written to. A page that is only read at first costs two faults, and the second one interrupts the other
+    /// cores.</summary>
     private static ulong[] NewSlots(int count)
     {
         var slots = GC.AllocateUninitializedArray<ulong>(count);

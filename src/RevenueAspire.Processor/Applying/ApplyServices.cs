@@ -1,15 +1,17 @@
 using Microsoft.Extensions.Logging;
+using Npgsql;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>What applying a source needs. Thread-safe.</summary>
-internal sealed class ApplyServices(SourceRegistry sources, RangeStore ranges, DatabaseRetry retry, EventTypes types, ProcessorOptions options, ProcessorMetrics metrics, ILogger<ApplyServices> logger)
+internal sealed class ApplyServices(
+    NpgsqlDataSource database, DatabaseRetry retry, EventTypes types, ProcessorOptions options, ProcessorMetrics metrics, ILogger<ApplyServices> logger)
 {
-    public SourceRegistry Sources { get; } = sources;
+    public NpgsqlDataSource Database { get; } = database;
 
-    public RangeStore Ranges { get; } = ranges;
+    public SourceRegistry Sources { get; } = new(database);
 
     public DatabaseRetry Retry { get; } = retry;
 
@@ -21,7 +23,7 @@ internal sealed class ApplyServices(SourceRegistry sources, RangeStore ranges, D
 
     public SourceReports Reports { get; } = new(logger);
 
-    public RangeFreezer Freezer { get; } = new(ranges, retry, options, metrics, new SourceReports(logger));
+    public RangeFreezer Freezer { get; } = new(database, retry, options, metrics, new SourceReports(logger));
 
-    public RangeMerger Merger { get; } = new(ranges, retry, options);
+    public RangeMerger Merger { get; } = new(database, retry, options);
 }

@@ -8,7 +8,8 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Repeats calls to the ledger while their errors are transient (rule M12), with capped exponential back-off. Thread-safe.</summary>
-/// <remarks>Every call of the ledger is a short transaction that is safe to repeat; what an attempt in doubt has done shows in the state that the next one reads (rule M6).</remarks>
+/// <remarks>Every call of the ledger is a short transaction that is safe to repeat; what an attempt in doubt has done shows in the state that the next one
+/// reads (rule M6).</remarks>
 internal sealed partial class DatabaseRetry
 {
     private static readonly ResiliencePropertyKey<long> Started = new("started");
@@ -39,39 +40,51 @@ internal sealed partial class DatabaseRetry
         {
             return await call(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+        catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
         {
-            T answer = default!;
-            await RetryAsync(started, exception, async token => { answer = await call(token).ConfigureAwait(false); }, cancellationToken).ConfigureAwait(false);
-            return answer;
+            return await RetryAsync(started, exception, call, cancellationToken).ConfigureAwait(false);
         }
     }
 
     /// <inheritdoc cref="RunAsync{T}"/>
-    public async Task RunAsync(Func<CancellationToken, Task> call, CancellationToken cancellationToken)
+    public Task RunAsync(Func<CancellationToken, Task> call, CancellationToken cancellationToken) =>
+        RunAsync(
+            async token =>
+            {
+                await call(token).ConfigureAwait(false);
+                return true;
+            },
+            cancellationToken);
+
+    /// <summary>Attempts a call once, for 2 seconds at most: for the return of a lease, which saves others a wait and ends without it, too.</summary>
+    public static async Task TryOnceAsync(Func<CancellationToken, Task> call)
     {
-        cancellationToken.ThrowIfCancellationRequested();
-        var started = _time.GetTimestamp();
+        using var wait = new CancellationTokenSource(TimeSpan.FromSeconds(2));
         try
         {
-            await call(cancellationToken).ConfigureAwait(false);
+            await call(wait.Token).ConfigureAwait(false);
         }
-        catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+        catch (Exception exception) when (exception is OperationCanceledException || DatabaseErrors.IsTransient(exception))
         {
-            await RetryAsync(started, exception, call, cancellationToken).ConfigureAwait(false);
+            // The lease ends when its time is over.
         }
     }
 
-    /// <summary>Goes on behind a first attempt, which nearly always is the last: the pipeline is built, and compiled, by those that were not.</summary>
-    private async Task RetryAsync(long started, Exception first, Func<CancellationToken, Task> call, CancellationToken cancellationToken)
+    /// <summary>Continues after a failed first attempt.</summary>
+    /// <remarks>A first attempt nearly always succeeds. The first call through the pipeline takes about 40 ms of a process, a plain call 0.3 ms (Release build,
+    /// 5 runs each).</remarks>
+    private async Task<T> RetryAsync<T>(long started, Exception first, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken)
     {
-        Exception? made = first;
-        Task NextAsync(CancellationToken token) => Interlocked.Exchange(ref made, null) is { } exception ? Task.FromException(exception) : call(token);
+        Exception? failed = first;
+        Task<T> NextAsync(CancellationToken token) => Interlocked.Exchange(ref failed, null) is { } exception ? Task.FromException<T>(exception) : call(token);
         var context = ResilienceContextPool.Shared.Get(cancellationToken);
         try
         {
             context.Properties.Set(Started, started);
-            await _pipeline.Value.ExecuteAsync(static (context, next) => new ValueTask(next(context.CancellationToken)), context, (Func<CancellationToken, Task>)NextAsync).ConfigureAwait(false);
+            return await _pipeline.Value.ExecuteAsync(
+                static (context, next) => new ValueTask<T>(next(context.CancellationToken)),
+                context,
+                (Func<CancellationToken, Task<T>>)NextAsync).ConfigureAwait(false);
         }
         finally
         {
@@ -88,7 +101,7 @@ internal sealed partial class DatabaseRetry
             MaxDelay = LongestDelay,
             MaxRetryAttempts = int.MaxValue,
             ShouldHandle = arguments => ValueTask.FromResult(
-                arguments.Outcome.Exception is { } exception && LedgerErrors.IsTransient(exception)
+                arguments.Outcome.Exception is { } exception && DatabaseErrors.IsTransient(exception)
                 && (_limit is null || (arguments.Context.Properties.TryGetValue(Started, out var started) && _time.GetElapsedTime(started) < _limit))),
             OnRetry = arguments =>
             {
@@ -99,13 +112,13 @@ internal sealed partial class DatabaseRetry
                     DatabaseErrors.DropConnections(_database, arguments.Outcome.Exception!);
                 }
 
-                var problem = LedgerErrors.Describe(arguments.Outcome.Exception!);
+                var problem = DatabaseErrors.Describe(arguments.Outcome.Exception!);
                 LogRetry(_logger, level, problem, arguments.RetryDelay.TotalSeconds);
                 return default;
             },
         })
         .Build();
 
-    [LoggerMessage(EventId = 3001, Message = "The database: {Problem} Trying again in {DelaySeconds:0.0} s.")]
+    [LoggerMessage(EventId = EventIds.DatabaseRetry, Message = "The database: {Problem} Trying again in {DelaySeconds:0.0} s.")]
     private static partial void LogRetry(ILogger logger, LogLevel level, string problem, double delaySeconds);
 }

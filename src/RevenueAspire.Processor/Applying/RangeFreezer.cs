@@ -1,3 +1,4 @@
+using Npgsql;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Aggregation;
 using RevenueAspire.Processor.Reading;
@@ -5,18 +6,19 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Aggregates a held range and freezes it, or checks it against what another has frozen (rule M4). Thread-safe.</summary>
-internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, ProcessorOptions options, ProcessorMetrics metrics, SourceReports reports)
+internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retry, ProcessorOptions options, ProcessorMetrics metrics, SourceReports reports)
 {
     /// <summary>Aggregates a range.</summary>
     /// <param name="range">As claimed or taken over.</param>
     /// <param name="reader">Its source.</param>
-    /// <param name="fingerprint">How this processor folds.</param>
+    /// <param name="fingerprint">How this processor aggregates.</param>
     /// <param name="aggregator">Free for use; the result lives in its memory.</param>
     /// <param name="lease">The range's lease.</param>
     /// <param name="compare">Throws when the bytes are not the ones that are to be counted.</param>
     /// <returns>What to merge, or null when the range now is somebody else's affair.</returns>
     /// <exception cref="SourceStoppedException">Rule M4 or M9: the frozen range cannot be reproduced, or a record's event name is unknown.</exception>
-    public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator, RangeLease lease, Action<RangeAggregate>? compare = null)
+    public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator,
+        RangeLease lease, Action<RangeAggregate>? compare = null)
     {
         if (range.Frozen is { } frozen)
         {
@@ -58,7 +60,7 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
             return null;
         }
 
-        reports.Tell(reader, aggregate);
+        reports.Report(reader, aggregate);
         return new RangeWork(held, users, aggregate.Rejects, lease);
     }
 
@@ -68,32 +70,36 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
         + "Give the processor the EventTypes settings of the API and start it again; until then nothing behind it is applied.");
 
     private static RangeAggregate Reproduce(
-        EventRange range, FrozenRange frozen, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator, CancellationToken cancellationToken)
+        EventRange range, FrozenRange frozen, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator,
+        CancellationToken cancellationToken)
     {
         if (!frozen.TypesHash.Span.SequenceEqual(fingerprint.Span))
         {
             throw new SourceStoppedException(
-                $"{reader.Name}: bytes {range.From} to {frozen.End} were begun with other EventTypes, another Processor:MaxLineBytes or another version. Finish them with the same settings first.");
+                $"{reader.Name}: bytes {range.From} to {frozen.End} were begun with other EventTypes, another Processor:MaxLineBytes or another version. "
+                    + "Finish them with the same settings first.");
         }
 
         aggregator.Clear();
         var aggregate = aggregator.Aggregate(reader, range.From, frozen.End, limited: false, hashed: true, cancellationToken);
         return aggregate.BytesHash.Span.SequenceEqual(frozen.BytesHash.Span)
             ? aggregate
-            : throw new SourceStoppedException($"{reader.Name}: bytes {range.From} to {frozen.End} have changed since their merge began. Put the original back.");
+            : throw new SourceStoppedException(
+                $"{reader.Name}: bytes {range.From} to {frozen.End} have changed since their merge began. Put the original back.");
     }
 
     private async Task<EventRange?> FreezeAsync(EventRange range, FrozenRange mine, RangeLease lease)
     {
-        if (await retry.RunAsync(token => ranges.TryFreezeAsync(range, mine, token), lease.Work).ConfigureAwait(false) is { } frozen)
+        if (await retry.RunAsync(token => RangeFreeze.TryFreezeAsync(database, range, mine, token), lease.Work).ConfigureAwait(false) is { } frozen)
         {
             metrics.CountEvents(mine.Events, mine.Rejects);
             return frozen;
         }
 
         // Another was faster, or our own answer was lost on the way: if what is frozen is this very aggregate and the range is still ours, it is as good.
-        var found = await retry.RunAsync(token => ranges.FindAsync(range.Id, token), lease.Work).ConfigureAwait(false);
-        return found?.Frozen is { } theirs && theirs.End == mine.End && theirs.BytesHash.Span.SequenceEqual(mine.BytesHash.Span) && theirs.TypesHash.Span.SequenceEqual(mine.TypesHash.Span)
+        var found = await retry.RunAsync(token => RangeClaims.FindAsync(database, range.Id, token), lease.Work).ConfigureAwait(false);
+        return found?.Frozen is { } theirs
+            && theirs.End == mine.End && theirs.BytesHash.Span.SequenceEqual(mine.BytesHash.Span) && theirs.TypesHash.Span.SequenceEqual(mine.TypesHash.Span)
             && await retry.RunAsync(token => lease.IsHeldAsync(options.Lease, token), lease.Work).ConfigureAwait(false)
             ? found
             : null;
@@ -112,3 +118,6 @@ internal sealed class RangeFreezer(RangeStore ranges, DatabaseRetry retry, Proce
         return parts;
     }
 }
+
+/// <summary>A frozen range with its aggregate and its lease: ready to merge.</summary>
+internal sealed record RangeWork(EventRange Range, SortedUsers Users, IReadOnlyList<RejectedLine> Rejects, RangeLease Lease);

@@ -1,28 +1,30 @@
+using Npgsql;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Processor.Applying;
 
-/// <summary>Keeps the lease of a range while it is worked on, and cancels the work when the lease is lost: it would be done twice, though never counted twice (rule M3).</summary>
+/// <summary>Keeps the lease of a range while it is worked on, and cancels the work when the lease is lost: it would be done twice, though never counted twice
+/// (rule M3).</summary>
 internal sealed class RangeLease : IAsyncDisposable
 {
-    private static readonly TimeSpan ReleaseWait = TimeSpan.FromSeconds(2);
-    private readonly RangeStore _ranges;
+    private readonly NpgsqlDataSource _database;
     private readonly Guid _rangeId;
     private readonly Guid _owner;
     private readonly CancellationTokenSource _work;
     private readonly CancellationTokenSource _renewing = new();
     private readonly Task _renewal;
 
-    private RangeLease(RangeStore ranges, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
+    private RangeLease(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken)
     {
-        (_ranges, _rangeId, _owner) = (ranges, rangeId, owner);
+        (_database, _rangeId, _owner) = (database, rangeId, owner);
         _work = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _renewal = RenewAsync(lease);
     }
 
     /// <summary>Begins to renew a lease that was just taken, at a third of its length.</summary>
-    public static RangeLease Keep(RangeStore ranges, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
-        new(ranges, rangeId, owner, lease, cancellationToken);
+    public static RangeLease Start(NpgsqlDataSource database, Guid rangeId, Guid owner, TimeSpan lease, CancellationToken cancellationToken) =>
+        new(database, rangeId, owner, lease, cancellationToken);
 
     /// <summary>Cancelled when the lease is lost, or with the caller's token.</summary>
     public CancellationToken Work => _work.Token;
@@ -36,7 +38,7 @@ internal sealed class RangeLease : IAsyncDisposable
     /// <summary>Asks whether the range is still ours; stops the work when it is not.</summary>
     public async Task<bool> IsHeldAsync(TimeSpan lease, CancellationToken cancellationToken)
     {
-        if (!IsLost && !await _ranges.TryRenewAsync(_rangeId, _owner, lease, cancellationToken).ConfigureAwait(false))
+        if (!IsLost && !await RangeClaims.TryRenewAsync(_database, _rangeId, _owner, lease, cancellationToken).ConfigureAwait(false))
         {
             IsLost = true;
             await _work.CancelAsync().ConfigureAwait(false);
@@ -52,15 +54,7 @@ internal sealed class RangeLease : IAsyncDisposable
         await _renewal.ConfigureAwait(false);
         if (!IsFinished && !IsLost)
         {
-            using var wait = new CancellationTokenSource(ReleaseWait);
-            try
-            {
-                await _ranges.ReleaseAsync(_rangeId, _owner, wait.Token).ConfigureAwait(false);
-            }
-            catch (Exception exception) when (exception is OperationCanceledException || LedgerErrors.IsTransient(exception))
-            {
-                // A courtesy only: the lease ends by itself.
-            }
+            await DatabaseRetry.TryOnceAsync(token => RangeClaims.ReleaseAsync(_database, _rangeId, _owner, token)).ConfigureAwait(false);
         }
 
         _renewing.Dispose();
@@ -81,7 +75,7 @@ internal sealed class RangeLease : IAsyncDisposable
                         return;
                     }
                 }
-                catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+                catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
                 {
                     // The next tick asks again; should the lease end meanwhile, compare-and-set still protects the sums.
                 }

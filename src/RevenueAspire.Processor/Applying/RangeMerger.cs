@@ -1,9 +1,10 @@
+using Npgsql;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>Merges the parts and the rejects of a frozen range, a connection each (rules M5, M6, M8). Thread-safe.</summary>
-internal sealed class RangeMerger(RangeStore ranges, DatabaseRetry retry, ProcessorOptions options)
+internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry, ProcessorOptions options)
 {
     /// <summary>Merges what is not merged yet. Returns when everything is, whoever did it.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the lease was lost.</exception>
@@ -35,7 +36,7 @@ internal sealed class RangeMerger(RangeStore ranges, DatabaseRetry retry, Proces
             {
                 var part = frozen.Parts[index];
                 return part.MergedThrough.Span.SequenceEqual(part.UpperKey.Span)
-                    || await ranges.MergePartAsync(range.Id, part, users, options.MergeBatchRows, token).ConfigureAwait(false);
+                    || await PartMerge.MergeAsync(database, range.Id, part, users, options.MergeBatchRows, token).ConfigureAwait(false);
             },
             lease,
             cancellationToken);
@@ -44,12 +45,14 @@ internal sealed class RangeMerger(RangeStore ranges, DatabaseRetry retry, Proces
         UntilMergedAsync(
             range,
             async (frozen, token) => frozen.RejectsMergedThrough >= frozen.LastRejectOffset
-                || await ranges.MergeRejectsAsync(range.SourceId, range.Id, frozen.RejectsMergedThrough, rejects, token).ConfigureAwait(false),
+                || await RejectMerge.MergeAsync(database, range.SourceId, range.Id, frozen.RejectsMergedThrough, rejects, token).ConfigureAwait(false),
             lease,
             cancellationToken);
 
-    /// <summary>Merges from the watermark as it was read; after an error, or when the watermark was moved by somebody else, from the one that the database has now (M6).</summary>
-    private async Task UntilMergedAsync(EventRange range, Func<FrozenRange, CancellationToken, Task<bool>> merge, RangeLease lease, CancellationToken cancellationToken)
+    /// <summary>Merges from the watermark as it was read; after an error, or when the watermark was moved by somebody else, from the one that the database has
+    /// now (M6).</summary>
+    private async Task UntilMergedAsync(
+        EventRange range, Func<FrozenRange, CancellationToken, Task<bool>> merge, RangeLease lease, CancellationToken cancellationToken)
     {
         var frozen = range.Frozen;
         var merged = false;
@@ -58,10 +61,10 @@ internal sealed class RangeMerger(RangeStore ranges, DatabaseRetry retry, Proces
             merged = await retry.RunAsync(
                 async token =>
                 {
-                    var from = frozen ?? (await ranges.FindAsync(range.Id, token).ConfigureAwait(false))?.Frozen;
+                    var from = frozen ?? (await RangeClaims.FindAsync(database, range.Id, token).ConfigureAwait(false))?.Frozen;
                     frozen = null;
 
-                    // A range that is gone was folded, which needs all its parts merged.
+                    // A range that is gone was closed, which needs all its parts merged.
                     return from is null || await merge(from, token).ConfigureAwait(false);
                 },
                 cancellationToken).ConfigureAwait(false);

@@ -16,7 +16,7 @@ internal sealed class RunCounters
     }
 
     /// <summary>Bytes aggregated by this process, applied or not.</summary>
-    public long BytesFolded => _inFlight?.Invoke() ?? 0;
+    public long BytesAggregated => _inFlight?.Invoke() ?? 0;
 
     /// <summary>Users of the ranges that this process merged, added up: a user in two ranges counts twice.</summary>
     public long Users => Volatile.Read(ref _users);
@@ -24,8 +24,8 @@ internal sealed class RunCounters
     /// <summary>Ranges that this process merged.</summary>
     public int Ranges => Volatile.Read(ref _ranges);
 
-    /// <summary>Sets where <see cref="BytesFolded"/> comes from.</summary>
-    public void ObserveFolding(Func<long> bytes) => _inFlight = bytes;
+    /// <summary>Sets where <see cref="BytesAggregated"/> comes from.</summary>
+    public void ObserveAggregation(Func<long> bytes) => _inFlight = bytes;
 
     /// <summary>Adds a merged range.</summary>
     public void AddRange(int users)

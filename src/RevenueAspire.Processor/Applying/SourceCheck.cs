@@ -8,12 +8,13 @@ internal static class SourceCheck
 {
     /// <summary>Compares the source's bytes with what the ledger remembers of them.</summary>
     /// <exception cref="SourceStoppedException">They are not the same: a restored, cloned, cut or replaced source.</exception>
-    public static void Verify(ISourceReader reader, EventSource source)
+    public static void Verify(ISourceReader reader, LedgerSource source)
     {
         if (source.AppliedThrough < reader.FirstOffset)
         {
             throw new SourceStoppedException(
-                $"{reader.Name}: kept from offset {reader.FirstOffset} on, but applied only through {source.AppliedThrough}: what lies between is missing. Put the removed segments back.");
+                $"{reader.Name}: kept from offset {reader.FirstOffset} on, but applied only through {source.AppliedThrough}: what lies between is missing. "
+                    + "Put the removed segments back.");
         }
 
         if (source.AppliedThrough > reader.ReadEnd())
@@ -33,5 +34,6 @@ internal static class SourceCheck
     /// <summary>As an error for people.</summary>
     public static SourceStoppedException Changed(ISourceReader reader, long appliedThrough) => new(
         $"{reader.Name}: the bytes before offset {appliedThrough} are not the ones that the ledger has applied: this is another state of the source "
-        + "(restored, cloned or changed). Put the applied one back. If it is gone, restore the log and the database from one backup, as docs/operations.md describes.");
+        + "(restored, cloned or changed). Put the applied one back. If it is gone, restore the log and the database from one "
+            + "backup, as docs/operations.md describes.");
 }

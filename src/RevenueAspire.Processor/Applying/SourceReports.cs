@@ -9,7 +9,7 @@ namespace RevenueAspire.Processor.Applying;
 internal sealed partial class SourceReports(ILogger logger)
 {
     /// <summary>One line a stretch that cannot be read, and one for the records that are no events.</summary>
-    public void Tell(ISourceReader reader, RangeAggregate range)
+    public void Report(ISourceReader reader, RangeAggregate range)
     {
         if (reader.Kind != SourceKind.Log)
         {
@@ -30,7 +30,7 @@ internal sealed partial class SourceReports(ILogger logger)
     }
 
     /// <summary>One line a range: a service that catches up says how far it is.</summary>
-    public void TellMerged(ISourceReader reader, RangeWork work, TimeSpan duration)
+    public void ReportMerged(ISourceReader reader, RangeWork work, TimeSpan duration)
     {
         if (work.Range.Frozen is { } frozen)
         {
@@ -38,12 +38,17 @@ internal sealed partial class SourceReports(ILogger logger)
         }
     }
 
-    [LoggerMessage(3032, LogLevel.Information, "{Source}: merged bytes {From} to {Through}: {Events} events of {Users} users, {Rejects} lines rejected, in {Seconds:0.00} s.")]
+    [LoggerMessage(EventIds.RangeMerged, LogLevel.Information,
+        "{Source}: merged bytes {From} to {Through}: {Events} events of {Users} users, {Rejects} lines rejected, in {Seconds:0.00} s.")]
     private partial void LogMerged(string source, long from, long through, long events, int users, long rejects, double seconds);
 
-    [LoggerMessage(3030, LogLevel.Critical, "{Directory}: LOST: bytes {From} to {Through} cannot be read and are passed over: {Reason}. Acknowledged events in them are not in the ledger. Restore them from a copy: verify then lists each user whose balance lacks them.")]
+    [LoggerMessage(EventIds.BytesLost, LogLevel.Critical,
+        "{Directory}: LOST: bytes {From} to {Through} cannot be read and are passed over: {Reason}. Acknowledged events in them are not in the ledger. "
+        + "Restore them from a copy: verify then lists each user whose balance lacks them.")]
     private partial void LogDamage(string directory, long from, long through, string reason);
 
-    [LoggerMessage(3031, LogLevel.Error, "{Directory}: {Count} records in bytes {From} to {End} are no events, though the API accepted them; the first at offset {Offset}: {Reason}. They are in the table rejected_event.")]
+    [LoggerMessage(EventIds.RecordsRejected, LogLevel.Error,
+        "{Directory}: {Count} records in bytes {From} to {End} are no events, though the API accepted them; the first at offset {Offset}: {Reason}. They are "
+        + "in the table rejected_event.")]
     private partial void LogRejects(string directory, long from, long end, int count, long offset, string reason);
 }

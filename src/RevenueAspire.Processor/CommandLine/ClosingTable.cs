@@ -6,7 +6,7 @@ using RevenueAspire.Processor.Processing;
 namespace RevenueAspire.Processor.CommandLine;
 
 /// <summary>The table at the end of <c>process</c>, on standard output.</summary>
-/// <remarks>Written by hand: a library that knows colours and widths needs as long for its first line as this program for a hundred megabytes.</remarks>
+/// <remarks>Written by hand: the first table of Spectre.Console takes 20 to 50 ms (Release build, 5 runs), and a small file 70 ms in all.</remarks>
 internal static class ClosingTable
 {
     private const double Megabyte = 1_000_000;

@@ -1,5 +1,6 @@
 using System.Net.Sockets;
 using Npgsql;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
 using RevenueAspire.Postgres;
 
@@ -22,9 +23,9 @@ internal static class CommandDatabase
                 {
                     return await LedgerSchema.ApplyAsync(database, token).ConfigureAwait(false);
                 }
-                catch (Exception exception) when (NeedsAPerson(exception))
+                catch (Exception exception) when (NeedsOperator(exception))
                 {
-                    throw new UserErrorException(LedgerErrors.Describe(exception), exception);
+                    throw new UserErrorException(DatabaseErrors.Describe(exception), exception);
                 }
             },
             cancellationToken).ConfigureAwait(false);
@@ -36,11 +37,12 @@ internal static class CommandDatabase
         return state;
     }
 
-    /// <summary>Nothing listens there, or the login, the database's name, a right or a setting is wrong. A server that is starting or full is only asked again, as are several hosts in a failover.</summary>
-    private static bool NeedsAPerson(Exception exception) => exception switch
+    /// <summary>Nothing listens there, or the login, the database's name, a right or a setting is wrong. A server that is starting or full is only asked again,
+    /// as are several hosts in a failover.</summary>
+    private static bool NeedsOperator(Exception exception) => exception switch
     {
-        _ when LedgerErrors.IsSettings(exception) || DatabaseErrors.IsRefusedLogin(exception) => true,
-        PostgresException => !LedgerErrors.IsTransient(exception),
+        _ when DatabaseErrors.IsSettings(exception) || DatabaseErrors.IsRefusedLogin(exception) => true,
+        PostgresException => !DatabaseErrors.IsTransient(exception),
         NpgsqlException { InnerException: SocketException or TimeoutException } or SocketException or TimeoutException => true,
         _ => false,
     };

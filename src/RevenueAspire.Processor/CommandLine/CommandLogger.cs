@@ -18,6 +18,7 @@ internal sealed class CommandLogger<T> : ILogger<T>
         }
 
         var level = logLevel switch { LogLevel.Warning => "warn", LogLevel.Error => "fail", _ => "crit" };
-        Console.Error.WriteLine(FormattableString.Invariant($"{level}: {typeof(T).FullName}[{eventId.Id}] {Printable.Escape(formatter(state, exception))}{(exception is null ? "" : $" {exception}")}"));
+        Console.Error.WriteLine(FormattableString.Invariant(
+            $"{level}: {typeof(T).FullName}[{eventId.Id}] {Printable.Escape(formatter(state, exception))}{(exception is null ? "" : $" {exception}")}"));
     }
 }

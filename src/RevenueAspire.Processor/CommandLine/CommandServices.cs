@@ -10,7 +10,6 @@ namespace RevenueAspire.Processor.CommandLine;
 /// <summary>What a command works with, made when it is asked for. Not thread-safe before it is made.</summary>
 internal sealed class CommandServices(ProcessorOptions options, EventTypes types, Func<NpgsqlDataSource> buildDatabase) : IAsyncDisposable
 {
-    private readonly PlainMeters _meters = new();
     private NpgsqlDataSource? _database;
     private DatabaseRetry? _retry;
     private ApplyServices? _applying;
@@ -20,14 +19,15 @@ internal sealed class CommandServices(ProcessorOptions options, EventTypes types
     public EventTypes Types { get; } = types;
 
     /// <summary>The ledger's database.</summary>
-    /// <exception cref="StartupException">It is not configured.</exception>
+    /// <exception cref="UserErrorException">It is not configured.</exception>
     public NpgsqlDataSource Database => _database ??= buildDatabase();
 
     /// <summary>Gives up after <see cref="ProcessorOptions.RetrySeconds"/>.</summary>
-    public DatabaseRetry Retry => _retry ??= new DatabaseRetry(TimeSpan.FromSeconds(Options.RetrySeconds), TimeProvider.System, new CommandLogger<DatabaseRetry>(), Database);
+    public DatabaseRetry Retry =>
+        _retry ??= new DatabaseRetry(TimeSpan.FromSeconds(Options.RetrySeconds), TimeProvider.System, new CommandLogger<DatabaseRetry>(), Database);
 
     public ApplyServices Applying => _applying ??= new ApplyServices(
-        new SourceRegistry(Database), new RangeStore(Database), Retry, Types, Options, new ProcessorMetrics(_meters), new CommandLogger<ApplyServices>());
+        Database, Retry, Types, Options, new ProcessorMetrics(new Meter(ProcessorMetrics.MeterName)), new CommandLogger<ApplyServices>());
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
@@ -37,21 +37,6 @@ internal sealed class CommandServices(ProcessorOptions options, EventTypes types
             await _database.DisposeAsync().ConfigureAwait(false);
         }
 
-        _meters.Dispose();
-    }
-
-    /// <summary>Meters for whoever listens from outside; a command exports nothing.</summary>
-    private sealed class PlainMeters : IMeterFactory
-    {
-        private readonly List<Meter> _meters = [];
-
-        public Meter Create(MeterOptions options)
-        {
-            var meter = new Meter(options);
-            _meters.Add(meter);
-            return meter;
-        }
-
-        public void Dispose() => _meters.ForEach(meter => meter.Dispose());
+        _applying?.Metrics.Dispose();
     }
 }

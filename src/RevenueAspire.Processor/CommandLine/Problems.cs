@@ -14,7 +14,7 @@ internal sealed class Problems
     public bool Any => _lines.Count > 0;
 
     /// <summary>Tells one.</summary>
-    public void Tell(string line)
+    public void Report(string line)
     {
         _lines.Add(line);
         Console.Error.WriteLine(Printable.Escape(line));

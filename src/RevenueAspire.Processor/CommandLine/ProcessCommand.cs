@@ -1,6 +1,8 @@
 using System.Data.Common;
+using System.Globalization;
 using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
 
@@ -35,13 +37,15 @@ internal static class ProcessCommand
             throw new LedgerException(fault);
         }
 
-        return await RunAllAsync(inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
+        return await RunAllAsync(
+            inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
     }
 
     private static async Task<int> ReadAsync(string[] paths, bool json, CancellationToken cancellationToken)
     {
-        var (options, types) = Composition.ReadSettings();
-        await using var inputs = new ProcessInputs(paths, again: false, options.MaxLineBytes);
+        var services = Composition.BuildCommand();
+        await using var owned = services.ConfigureAwait(false);
+        await using var inputs = new ProcessInputs(paths, again: false, services.Options.MaxLineBytes);
         if (!inputs.Any)
         {
             return NothingOpened(inputs, json);
@@ -49,7 +53,10 @@ internal static class ProcessCommand
 
         // On this thread: nothing else is to be done meanwhile, and each method that really waits costs time to be compiled.
         return await RunAllAsync(
-            inputs, json, (input, progress) => Task.FromResult(new DryRun(types, options).Run(input.Source, input.Path, progress, cancellationToken)), cancellationToken).ConfigureAwait(false);
+            inputs,
+            json,
+            (input, progress) => Task.FromResult(new DryRun(services.Types, services.Options).Run(input.Source, input.Path, progress, cancellationToken)),
+            cancellationToken).ConfigureAwait(false);
     }
 
     private static int NothingOpened(ProcessInputs inputs, bool json)
@@ -88,18 +95,18 @@ internal static class ProcessCommand
             }
             catch (Exception exception) when (IsOfThisPath(exception))
             {
-                problems.Tell(exception is DbException ? $"{path}: {LedgerErrors.Describe(exception)}" : exception.Message);
+                problems.Report(exception is DbException ? $"{path}: {DatabaseErrors.Describe(exception)}" : exception.Message);
             }
-            catch (Exception exception) when (LedgerErrors.IsTransient(exception))
+            catch (Exception exception) when (DatabaseErrors.IsTransient(exception))
             {
                 // It was tried again for as long as the settings say. What is done stays done, and is told below.
-                problems.Tell(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
+                problems.Report(DatabaseAway(exception, progress, inputs.Paths.Count - index - 1));
                 break;
             }
             catch (Exception exception)
             {
                 // Stopped, or a bug. The files before this one are done, and their result is reported.
-                problems.Tell(StartupErrors.DescribeOrReport(exception, ProcessorCommandLine.Describe));
+                problems.Report(StartupErrors.DescribeOrReport(exception, ProcessorCommandLine.Describe));
                 break;
             }
         }
@@ -131,7 +138,10 @@ internal static class ProcessCommand
     {
         var (done, all) = (progress.AppliedBytes, progress.TotalBytes);
         var others = notBegun switch { 0 => "", 1 => " One more file was not begun.", _ => $" {notBegun} more files were not begun." };
-        return FormattableString.Invariant($"{progress.Name}: NOT DONE: {LedgerErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the same command goes on from there.{others}");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{progress.Name}: NOT DONE: {DatabaseErrors.Describe(exception).TrimEnd('.')}. {done:N0} of {all:N0} bytes are counted through, and stay so; the "
+            + $"same command goes on from there.{others}");
     }
 
     private static async Task<ProcessOutcome> RunOneAsync(
@@ -152,6 +162,6 @@ internal static class ProcessCommand
 
     /// <summary>Errors of one path, or of its source, permanent ones of the database among them (rule M12); a database that is away ends the command.</summary>
     public static bool IsOfThisPath(Exception exception) =>
-        exception is UserErrorException or SourceStoppedException or LedgerException or EventLog.EventLogException or IOException or UnauthorizedAccessException or DbException
-        && !LedgerErrors.IsTransient(exception);
+        exception is UserErrorException or LedgerException or EventLog.EventLogException or IOException or UnauthorizedAccessException or DbException
+        && !DatabaseErrors.IsTransient(exception);
 }

@@ -32,7 +32,7 @@ internal sealed class ProcessInput : IAsyncDisposable
 
     /// <summary>Opens a path.</summary>
     /// <exception cref="UserErrorException">Missing, unreadable, a folder, or a log with --again.</exception>
-    /// <exception cref="SpoolException">A format that cannot be read.</exception>
+    /// <exception cref="UserErrorException">A format that cannot be read.</exception>
     /// <exception cref="EventLog.EventLogException">A damaged log.json.</exception>
     public static ProcessInput Open(string path, bool again, int maxLineBytes)
     {
@@ -62,7 +62,7 @@ internal sealed class ProcessInput : IAsyncDisposable
     }
 
     /// <summary>Copies what cannot be read in place: to the end of standard input, or of what a compressed file holds.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, or no space.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, or no space.</exception>
     public async Task SpoolAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
         _source?.Dispose();

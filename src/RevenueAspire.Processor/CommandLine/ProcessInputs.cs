@@ -1,6 +1,7 @@
 namespace RevenueAspire.Processor.CommandLine;
 
-/// <summary>The paths of a command line. Each is opened once at the beginning, so that what a person must mend there is said before anything is counted, and without a database.</summary>
+/// <summary>The paths of a command line. Each is opened once at the beginning, so that what a person must mend there is said before anything is counted, and
+/// without a database.</summary>
 internal sealed class ProcessInputs : IAsyncDisposable
 {
     private readonly List<string> _paths = [];
@@ -29,7 +30,7 @@ internal sealed class ProcessInputs : IAsyncDisposable
             }
             catch (Exception exception) when (ProcessCommand.IsOfThisPath(exception))
             {
-                Problems.Tell(exception.Message);
+                Problems.Report(exception.Message);
             }
         }
     }

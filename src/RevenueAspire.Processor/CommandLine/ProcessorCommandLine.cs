@@ -1,12 +1,11 @@
 using System.CommandLine;
-using System.CommandLine.Help;
-using System.CommandLine.Invocation;
 using System.Runtime.ExceptionServices;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Reading;
 
@@ -15,7 +14,7 @@ namespace RevenueAspire.Processor.CommandLine;
 /// <summary>The command line: what there is to say, and which exit code says it.</summary>
 internal static class ProcessorCommandLine
 {
-    private const string VerifyName = "verify";
+    private const string Program = "RevenueAspire.Processor";
 
     private const string Examples =
         """
@@ -24,7 +23,7 @@ internal static class ProcessorCommandLine
           RevenueAspire.Processor process events.jsonl             count a file, once
           RevenueAspire.Processor process *.jsonl --dry-run        only read and validate; needs no database
           RevenueAspire.Processor process events.jsonl --again     count it once more, on purpose
-          zcat day.gz | RevenueAspire.Processor process -          count standard input (gzip and zstd files are known by their content: process day.gz does the same)
+          zcat day.gz | RevenueAspire.Processor process -          count standard input (process day.gz counts the same: gzip and zstd are recognised)
           RevenueAspire.Processor process *.jsonl --json           one JSON object on standard output, for scripts
           RevenueAspire.Processor verify                           compare the table with logs and files
           RevenueAspire.Processor verify /archive                  the same, where counted files were moved to another folder
@@ -42,45 +41,21 @@ internal static class ProcessorCommandLine
         """;
 
     /// <summary>Runs the program and returns its exit code.</summary>
-    public static Task<int> RunAsync(string[] arguments) => StartupErrors.RunAsync(() => ParseAndRunAsync(arguments), Describe);
+    public static Task<int> RunAsync(string[] arguments) => StartupErrors.RunAsync(() => ParseAndRunAsync(arguments), describe: Describe);
 
-    private static async Task<int> ParseAndRunAsync(string[] arguments)
+    private static Task<int> ParseAndRunAsync(string[] arguments)
     {
-        // A name that begins with @ is a file like any other, not a file of arguments.
-        var parsed = Build(arguments).Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
-        if (parsed.Action is ParseErrorAction)
+        var process = BuildProcess(arguments);
+        var verify = BuildVerify(arguments);
+        var root = new RootCommand(
+            "Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service "
+            + "that follows the logs of EventLog:Directory.")
         {
-            foreach (var error in parsed.Errors)
-            {
-                Console.Error.WriteLine(Printable.Escape(UsageErrors.OneLine(error.Message)));
-            }
-
-            Console.Error.WriteLine("Try --help.");
-            return ExitCodes.WrongUsage;
-        }
-
-        // The commands end by themselves when they are asked to; nobody cuts them off after two seconds.
-        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
-        var code = await parsed.InvokeAsync(invocation).ConfigureAwait(false);
-
-        // A service has no result: lines of its log that nothing took do not make its stop a failure.
-        var isService = parsed.CommandResult.Command is RootCommand root && parsed.Action == root.Action;
-        return isService ? code : GuardedConsole.ExitCode(code, keepsFinding: parsed.CommandResult.Command.Name == VerifyName);
-    }
-
-    private static RootCommand Build(string[] arguments)
-    {
-        var literal = Math.Max(0, arguments.SkipWhile(argument => argument != "--").Count() - 1);
-        var root = new RootCommand("Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service that follows the logs of EventLog:Directory.")
-        {
-            BuildProcess(literal),
-            BuildVerify(literal),
-            CompletionCommand.Build("RevenueAspire.Processor"),
+            process, verify, CompletionCommand.Build(Program),
         };
         root.SetAction((_, _) => RunServiceAsync());
-        var help = root.Options.OfType<HelpOption>().Single();
-        help.Action = new HelpWithExamples((HelpAction)help.Action!);
-        return root;
+        var help = new Dictionary<Command, string> { [root] = Examples, [process] = Examples, [verify] = Examples };
+        return ProgramCommandLine.RunAsync(root, Program, arguments, help, finds: verify);
     }
 
     /// <summary>Runs until the host is asked to stop (Ctrl+C, SIGTERM, SIGHUP).</summary>
@@ -88,7 +63,6 @@ internal static class ProcessorCommandLine
     {
         using var host = Composition.BuildService();
         host.Services.Database();
-        _ = host.Services.GetRequiredService<ProcessorOptions>();
         var follower = host.Services.GetRequiredService<FollowerService>();
         await host.RunAsync(CancellationToken.None).ConfigureAwait(false);
         if (follower.Refusal is { } refusal)
@@ -99,18 +73,25 @@ internal static class ProcessorCommandLine
         return ExitCodes.Done;
     }
 
-    /// <param name="literal">How many arguments stand behind <c>--</c>: file names, whatever they begin with.</param>
-    private static Command BuildProcess(int literal)
+    private static Command BuildProcess(string[] arguments)
     {
-        var files = new Argument<string[]>("FILE") { Arity = ArgumentArity.OneOrMore, Description = "Files of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input. Or the folder of a log." };
-        var again = new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
-        var json = JsonOption();
+        var files = new Argument<string[]>("FILE")
+        {
+            Arity = ArgumentArity.OneOrMore,
+            Description = "Files of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input. "
+                + "Or the folder of a log.",
+        };
+        var again =
+            new Option<bool>("--again") { Description = "Count files once more that are counted already (what was left unfinished is completed first)." };
+        var json = ProgramCommandLine.JsonOption();
         var dryRun = new Option<bool>("--dry-run") { Description = "Read, validate and aggregate only; needs no database and changes nothing." };
-        var command = new Command("process", "Count files, once each. A file is known by its content: the same again, under whatever name, changes nothing; one that has grown goes on where it ended.")
+        var command = new Command("process",
+            "Count files, once each. A file is known by its content: the same again, under whatever name, changes nothing; one "
+            + "that has grown goes on where it ended.")
         {
             files, again, dryRun, json,
         };
-        RefuseUnknownOptions(command, files, literal);
+        files.RefuseUnknownOptions(arguments);
         command.Validators.Add(result =>
         {
             if ((result.GetValue(files) ?? []).Count(SpooledSource.IsStandardInput) > 1)
@@ -130,27 +111,22 @@ internal static class ProcessorCommandLine
         return command;
     }
 
-    /// <summary>The parser would take an option that it does not know as one more file.</summary>
-    private static void RefuseUnknownOptions(Command command, Argument<string[]> files, int literal) => command.Validators.Add(result =>
+    private static Command BuildVerify(string[] arguments)
     {
-        foreach (var option in (result.GetValue(files) ?? []).SkipLast(literal).Where(file => file.StartsWith('-') && !SpooledSource.IsStandardInput(file)))
+        var json = ProgramCommandLine.JsonOption();
+        var places = new Argument<string[]>("FILE")
         {
-            result.AddError($"Unrecognized option '{option}' (for a file of that name: ./{option}).");
-        }
-    });
-
-    private static Option<bool> JsonOption() => new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
-
-    /// <param name="literal">As for <see cref="BuildProcess"/>.</param>
-    private static Command BuildVerify(int literal)
-    {
-        var json = JsonOption();
-        var places = new Argument<string[]>("FILE") { Arity = ArgumentArity.ZeroOrMore, Description = "Where files that were counted are now: files, or folders of them. Known paths, and the files next to them, are looked at without it." };
-        var command = new Command(VerifyName, "Compute all balances again from the logs and files that were counted, and print each user that differs. What cannot be read is reported, and the rest is checked.")
+            Arity = ArgumentArity.ZeroOrMore,
+            Description = "Where files that were counted are now: files, or folders of them. Known paths, and the files next to them, "
+                + "are looked at without it.",
+        };
+        var command = new Command("verify",
+            "Compute all balances again from the logs and files that were counted, and print each user that differs. What cannot be "
+            + "read is reported, and the rest is checked.")
         {
             places, json,
         };
-        RefuseUnknownOptions(command, places, literal);
+        places.RefuseUnknownOptions(arguments);
         command.SetAction((parsed, _) => StopSignals.RunAsync(token => VerifyCommand.RunAsync(parsed.GetValue(places) ?? [], parsed.GetValue(json), token)));
         return command;
     }
@@ -158,22 +134,9 @@ internal static class ProcessorCommandLine
     /// <summary>One line for people, or null for a bug.</summary>
     public static string? Describe(Exception exception) => exception switch
     {
-        UserErrorException or SourceStoppedException or EventLogException or LedgerException => exception.Message,
+        UserErrorException or EventLogException or LedgerException => exception.Message,
         OperationCanceledException => "Stopped. What was counted stays counted: run the same again to go on.",
-        _ when LedgerErrors.IsTransient(exception) || exception is System.Data.Common.DbException => LedgerErrors.Describe(exception),
+        _ when DatabaseErrors.IsTransient(exception) || exception is System.Data.Common.DbException => DatabaseErrors.Describe(exception),
         _ => null,
     };
-
-    /// <summary>System.CommandLine's help, and below it what it cannot know.</summary>
-    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
-    {
-        public override bool ClearsParseErrors => true;
-
-        public override int Invoke(ParseResult parseResult)
-        {
-            var code = help.Invoke(parseResult);
-            parseResult.InvocationConfiguration.Output.WriteLine(Examples);
-            return code;
-        }
-    }
 }

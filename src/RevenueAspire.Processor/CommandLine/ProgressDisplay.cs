@@ -61,7 +61,8 @@ internal sealed class ProgressDisplay : IAsyncDisposable
             var rate = done / Stopwatch.GetElapsedTime(_started).TotalSeconds;
             await Console.Error.WriteLineAsync(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{Printable.Escape(progress.Name)}: {progress.Phase}, {done / 1e6:N0} of {total / 1e6:N0} MB ({(total == 0 ? 0 : 100.0 * done / total):0} %), {rate / 1e6:0.0} MB/s{(rate > 0 ? TimeLeft.Format((total - done) / rate) : "")}")).ConfigureAwait(false);
+                $"{Printable.Escape(progress.Name)}: {progress.Phase}, {done / 1e6:N0} of {total / 1e6:N0} MB ({(total == 0 ? 0 : 100.0 * done / total):0} %), "
+                    + $"{rate / 1e6:0.0} MB/s{(rate > 0 ? TimeLeft.Format((total - done) / rate) : "")}")).ConfigureAwait(false);
         }
         while (await PauseAsync(LinePause).ConfigureAwait(false));
     }
@@ -71,7 +72,8 @@ internal sealed class ProgressDisplay : IAsyncDisposable
         var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
         await console.Progress()
             .AutoClear(true)
-            .Columns(new TaskDescriptionColumn(), new ProgressBarColumn { Width = 20 }, new PercentageColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
+            .Columns(
+                new TaskDescriptionColumn(), new ProgressBarColumn { Width = 20 }, new PercentageColumn(), new TransferSpeedColumn(), new RemainingTimeColumn())
             .StartAsync(async context =>
             {
                 var name = Printable.Escape(Path.GetFileName(Path.TrimEndingDirectorySeparator(progress.Name)));

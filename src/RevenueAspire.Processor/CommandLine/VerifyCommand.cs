@@ -37,7 +37,8 @@ internal static class VerifyCommand
 
         var verifier = new LedgerVerifier(services.Database, services.Types, services.Options);
         var listed = new List<LedgerDifference>();
-        var result = await RunAsync(services, verifier, places, listed, json ? null : difference => Print(Text(difference, "the events say")), cancellationToken).ConfigureAwait(false);
+        var result = await RunAsync(
+            services, verifier, places, listed, json ? null : difference => Print(Text(difference, "the events say")), cancellationToken).ConfigureAwait(false);
         if (json)
         {
             JsonResults.WriteVerify(result.ExitCode, result, listed);
@@ -61,7 +62,8 @@ internal static class VerifyCommand
         {
             Print(string.Create(
                 CultureInfo.InvariantCulture,
-                $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}: the table has {total.Counter} {total.Table}, the events say {total.Events}"));
+                $"{total.Source}{(total.Generation > 1 ? $" (generation {total.Generation})" : "")}, bytes {total.From} to {total.Through}: the table has "
+                    + $"{total.Counter} {total.Table}, the events say {total.Events}"));
         }
 
         if (result.Unchecked is { Contradicts: true } wrong)
@@ -73,7 +75,9 @@ internal static class VerifyCommand
 
             Print(string.Create(
                 CultureInfo.InvariantCulture,
-                $"WRONG: the balances of {wrong.Users:N0} users have {wrong.Revenue} more than the sources that could be read, but the bytes that could not be read hold {wrong.UnreadEvents:N0} events of {wrong.UnreadRevenue} together. At least one of these users, or a total of a source, is wrong."));
+                $"WRONG: the balances of {wrong.Users:N0} users have {wrong.Revenue} more than the sources that could be read, but the bytes that could not "
+                    + $"be read hold {wrong.UnreadEvents:N0} events of {wrong.UnreadRevenue} together. At least one of these "
+                    + $"users, or a total of a source, is wrong."));
         }
 
         if (!result.IsComplete)
@@ -84,12 +88,16 @@ internal static class VerifyCommand
             }
         }
 
-        Print(string.Create(CultureInfo.InvariantCulture, $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}."));
+        Print(string.Create(CultureInfo.InvariantCulture,
+            $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}"
+            + $"{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}."));
     }
 
     private static string Text(LedgerDifference difference, string said) => string.Create(
         CultureInfo.InvariantCulture,
-        $"{JsonSerializer.Serialize(Encoding.UTF8.GetString(difference.UserId))}: the table has {difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "no row"}, {said} {difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "nothing"}");
+        $"{JsonSerializer.Serialize(Encoding.UTF8.GetString(difference.UserId))}: the table has "
+            + $"{difference.Table?.ToString(CultureInfo.InvariantCulture) ?? "no row"}, {said} "
+            + $"{difference.Events?.ToString(CultureInfo.InvariantCulture) ?? "nothing"}");
 
     private static void Print(string line) => Console.Out.WriteLine(Printable.Escape(line));
 
@@ -106,8 +114,10 @@ internal static class VerifyCommand
         };
     }
 
-    /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database went away meanwhile and is back within Processor:RetrySeconds.</summary>
-    private static async Task<VerifyResult> RunAsync(CommandServices services, LedgerVerifier verifier, string[] places, List<LedgerDifference> listed, Action<LedgerDifference>? print, CancellationToken cancellationToken)
+    /// <summary>Checks, and once more from the beginning, in a new snapshot, when the database went away meanwhile and is back within
+    /// Processor:RetrySeconds.</summary>
+    private static async Task<VerifyResult> RunAsync(CommandServices services, LedgerVerifier verifier, string[] places, List<LedgerDifference> listed,
+        Action<LedgerDifference>? print, CancellationToken cancellationToken)
     {
         for (var attempt = 1; ; attempt++)
         {
@@ -126,10 +136,11 @@ internal static class VerifyCommand
                     cancellationToken,
                     places).ConfigureAwait(false);
             }
-            catch (Exception exception) when (attempt < Attempts && LedgerErrors.IsTransient(exception))
+            catch (Exception exception) when (attempt < Attempts && DatabaseErrors.IsTransient(exception))
             {
                 DatabaseErrors.DropConnections(services.Database, exception);
-                await Console.Error.WriteLineAsync($"{LedgerErrors.Describe(exception)}. Checking again from the beginning: users that were printed are printed again.").ConfigureAwait(false);
+                var line = $"{DatabaseErrors.Describe(exception)}. Checking again from the beginning: users that were printed are printed again.";
+                await Console.Error.WriteLineAsync(line).ConfigureAwait(false);
                 await services.Retry.RunAsync(token => LedgerSchema.ApplyAsync(services.Database, token), cancellationToken).ConfigureAwait(false);
             }
         }

@@ -4,8 +4,10 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Diagnostics;
 
-/// <summary>Activities of the source <c>RevenueAspire.Processor</c>: one for each range that is merged or applied, linked to the requests that brought its events.</summary>
-/// <remarks>Links instead of a parent: a range has the events of many requests. The ledger's own activities, a part or a statement each, are its children.</remarks>
+/// <summary>Activities of the source <c>RevenueAspire.Processor</c>: one for each range that is merged or applied, linked to the requests that brought its
+/// events.</summary>
+/// <remarks>Links instead of a parent: a range has the events of many requests. The ledger's own activities, a part or a statement each, are its
+/// children.</remarks>
 internal static class MergeActivity
 {
     public const string SourceName = "RevenueAspire.Processor";
@@ -31,7 +33,8 @@ internal static class MergeActivity
         }
 
         var requests = source.Kind == SourceKind.Log ? SampledRequests.Find(source, from, to) : [];
-        var activity = Activities.StartActivity(name, ActivityKind.Consumer, parentContext: default, links: requests.Select(request => new ActivityLink(request)));
+        var activity = Activities.StartActivity(
+            name, ActivityKind.Consumer, parentContext: default, links: requests.Select(request => new ActivityLink(request)));
         activity?.SetTag("revenue.range.from", from).SetTag("revenue.range.bytes", to - from);
         return activity;
     }

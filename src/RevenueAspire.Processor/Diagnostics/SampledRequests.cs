@@ -6,7 +6,7 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Diagnostics;
 
 /// <summary>Finds the sampled requests that brought the records of a log's range: the API leaves their <c>traceparent</c> in the last record of each.</summary>
-/// <remarks>Apart from the fold, and in a bounded piece of the range only: folding costs the same whether anybody traces or not.</remarks>
+/// <remarks>Apart from the aggregation, and in a bounded piece of the range only: aggregation costs the same whether anybody traces or not.</remarks>
 internal static class SampledRequests
 {
     /// <summary>Links of one merge: enough to find the way, few enough for every collector.</summary>

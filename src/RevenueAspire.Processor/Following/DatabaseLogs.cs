@@ -11,16 +11,10 @@ namespace RevenueAspire.Processor.Following;
 /// <summary>The logs in the ledger's database (<c>EventLog:Engine=Postgres</c>): one a process of the API.</summary>
 /// <remarks>Of those whose process has ended most are in the ledger to their last byte: they are not followed.</remarks>
 internal sealed class DatabaseLogs(
-    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable) : ILogDirectory
+    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable)
+        : ILogDirectory
 {
-    // Asked anew each time, never remembered: a database that was set back has something to apply again.
-    private const string Unfinished =
-        """
-        select l.log_id, l.end_offset from event_log l left join event_source s on s.source_id = l.log_id
-        where not l.is_closed or coalesce(s.applied_through, 0) < l.end_offset order by l.created_at, l.log_id
-        """;
-
-    private readonly LogSignal _signal = new(session.Source, time, logger);
+    private readonly LogNotifications _notifications = new(session.Source, time, logger);
     private Dictionary<Guid, long> _unfinished = [];
 
     /// <inheritdoc/>
@@ -31,12 +25,12 @@ internal sealed class DatabaseLogs(
     {
         var logs = new List<LogSourceReader>();
         _unfinished = await services.Retry.RunAsync(FindUnfinishedAsync, cancellationToken).ConfigureAwait(false);
-        _signal.Tell(_unfinished);
+        _notifications.UpdateEnds(_unfinished);
         foreach (var logId in _unfinished.Keys.Where(logId => !isFollowed(PostgresLogs.SourceName(logId))))
         {
             try
             {
-                logs.Add(LogSourceReader.Open(database, _signal, logId));
+                logs.Add(LogSourceReader.Open(database, _notifications, logId));
             }
             catch (Exception exception) when (exception is EventLogException or IOException)
             {
@@ -54,18 +48,16 @@ internal sealed class DatabaseLogs(
     public bool IsFinished(Guid logId) => !_unfinished.ContainsKey(logId);
 
     /// <inheritdoc/>
-    public Task RunAsync(CancellationToken cancellationToken) => _signal.RunAsync(cancellationToken);
+    public Task RunAsync(CancellationToken cancellationToken) => _notifications.RunAsync(cancellationToken);
 
+    /// <summary>The end of each log that is still written, or that the ledger does not have to its end.</summary>
+    /// <remarks>Read again each time, never remembered: a database that was set back has to apply again. The ledger is asked after the log, so that a log
+    /// counts as finished only if it is.</remarks>
     private async Task<Dictionary<Guid, long>> FindUnfinishedAsync(CancellationToken cancellationToken)
     {
-        await using var command = database.CreateCommand(Unfinished);
-        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        var found = new Dictionary<Guid, long>();
-        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
-        {
-            found.Add(rows.GetGuid(0), rows.GetInt64(1));
-        }
-
-        return found;
+        var logs = await PostgresLogs.ListAsync(database, cancellationToken).ConfigureAwait(false);
+        Guid[] closed = [.. logs.Where(log => log.IsClosed).Select(log => log.LogId)];
+        var applied = await services.Sources.FindAppliedThroughAsync(closed, cancellationToken).ConfigureAwait(false);
+        return logs.Where(log => !log.IsClosed || applied.GetValueOrDefault(log.LogId) < log.End).ToDictionary(log => log.LogId, log => log.End);
     }
 }

@@ -33,7 +33,8 @@ internal sealed class FolderLogs(string root, Action<string, string> unreadable)
             }
         }
 
-        return Task.FromResult<List<LogSourceReader>>([.. logs.OrderByDescending(log => log.End).ThenBy(log => log.Log.Name, StringComparer.Ordinal).Select(log => log.Log)]);
+        return Task.FromResult<List<LogSourceReader>>(
+            [.. logs.OrderByDescending(log => log.End).ThenBy(log => log.Log.Name, StringComparer.Ordinal).Select(log => log.Log)]);
     }
 
     /// <inheritdoc/>

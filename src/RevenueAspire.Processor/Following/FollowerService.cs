@@ -14,9 +14,11 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Following;
 
 /// <summary>Follows the logs in <c>EventLog:Directory</c> and its direct subfolders, or in the database; finds new ones while it runs.</summary>
-/// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log stands in its place; the others go on.</remarks>
-internal sealed partial class FollowerService(
-    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time, IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
+/// <remarks>A source that stops (rules M9, M11, M12) stays stopped until the program is started again or another log stands in its place; the others go
+/// on.</remarks>
+internal sealed class FollowerService(
+    NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time,
+    IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
 {
     private static readonly TimeSpan ScanPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LedgerPause = TimeSpan.FromSeconds(10);
@@ -35,8 +37,9 @@ internal sealed partial class FollowerService(
         try
         {
             var inDatabase = LogEngines.Read(configuration) == LogEngine.Postgres;
-            logs = inDatabase ? new DatabaseLogs(database, session, services, time, logger, LogUnreadable) : new FolderLogs(DataDirectory.ResolveEventLog(configuration), LogUnreadable);
-            LogFollowing(logs.Name);
+            logs = inDatabase ? new DatabaseLogs(database, session, services, time, logger, logger.LogUnreadable)
+                : new FolderLogs(DataDirectory.ResolveEventLog(configuration), logger.LogUnreadable);
+            logger.LogFollowing(logs.Name);
             if (inDatabase)
             {
                 await services.Retry.RunAsync(token => NamingSettingsAsync(ApplyLogSchemaAsync, token), stoppingToken).ConfigureAwait(false);
@@ -103,10 +106,10 @@ internal sealed partial class FollowerService(
             throw new LedgerException(fault);
         }
 
-        LogLedger(state.Schema, state.Database);
+        logger.LogLedger(state.Schema, state.Database);
         foreach (var warning in state.Warnings)
         {
-            LogLedgerWarning(warning);
+            logger.LogLedgerWarning(warning);
         }
     }
 
@@ -117,13 +120,14 @@ internal sealed partial class FollowerService(
         {
             await apply(cancellationToken).ConfigureAwait(false);
         }
-        catch (Exception exception) when (LedgerErrors.IsSettings(exception))
+        catch (Exception exception) when (DatabaseErrors.IsSettings(exception))
         {
-            throw new UserErrorException(LedgerErrors.Describe(exception), exception);
+            throw new UserErrorException(DatabaseErrors.Describe(exception), exception);
         }
     }
 
-    /// <summary>Reports what makes the ledger wrong, once each time that it appears, also while nothing is to be applied. What would be applied meanwhile is refused by the statement that merges.</summary>
+    /// <summary>Reports what makes the ledger wrong, once each time that it appears, also while nothing is to be applied. What would be applied meanwhile is
+    /// refused by the statement that merges.</summary>
     private async Task WatchLedgerAsync(CancellationToken cancellationToken)
     {
         string? reported = null;
@@ -149,7 +153,7 @@ internal sealed partial class FollowerService(
         {
             if (fault is not null && fault != reported)
             {
-                LogLedgerFault(fault);
+                logger.LogLedgerFault(fault);
             }
 
             reported = fault;
@@ -172,7 +176,7 @@ internal sealed partial class FollowerService(
                 // Only one of them is what the API writes; together they would be counted as one log with two histories.
                 if (_refused.Add((directory, log.LogId)))
                 {
-                    LogTwin(directory, other);
+                    logger.LogTwin(directory, other);
                 }
 
                 log.Dispose();
@@ -186,7 +190,7 @@ internal sealed partial class FollowerService(
 
         if (known is not null)
         {
-            LogReplaced(directory, log.LogId);
+            logger.LogReplaced(directory, log.LogId);
             await StopAsync(known).ConfigureAwait(false);
         }
 

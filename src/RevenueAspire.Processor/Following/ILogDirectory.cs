@@ -8,7 +8,8 @@ internal interface ILogDirectory
     /// <summary>For people: follows the message "Following the logs in ".</summary>
     string Name { get; }
 
-    /// <summary>The logs that can be opened now and have something to follow, the longest first: of two copies of one log that are found together, that is the one that lives.</summary>
+    /// <summary>The logs that can be opened now and have something to follow, the longest first: of two copies of one log that are found together, that is the
+    /// one that lives.</summary>
     /// <param name="isFollowed">Whether a log of this name is followed already; what cannot be opened is then its follower's affair.</param>
     /// <param name="cancellationToken">Stops.</param>
     Task<List<LogSourceReader>> OpenAsync(Func<string, bool> isFollowed, CancellationToken cancellationToken);

@@ -8,7 +8,7 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
 
-    private long? _toldAt;
+    private long? _writtenAt;
     private long _from;
     private long _through;
     private long _events;
@@ -21,7 +21,7 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
         if (_ranges == 0 || range.From != _through)
         {
             // Others applied what lies between: a line tells of one stretch.
-            Tell();
+            Write();
             _from = range.From;
         }
 
@@ -32,16 +32,16 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
     }
 
     /// <summary>The line, once the last one is long enough ago.</summary>
-    public void TellWhenDue()
+    public void WriteWhenDue()
     {
-        if (_ranges > 0 && (_toldAt is not { } toldAt || time.GetElapsedTime(toldAt) >= Interval))
+        if (_ranges > 0 && (_writtenAt is not { } writtenAt || time.GetElapsedTime(writtenAt) >= Interval))
         {
-            Tell();
+            Write();
         }
     }
 
     /// <summary>The line, now; none when nothing was added since the last one.</summary>
-    public void Tell()
+    public void Write()
     {
         if (_ranges == 0)
         {
@@ -49,9 +49,10 @@ internal sealed partial class LiveReport(string source, TimeProvider time, ILogg
         }
 
         LogApplied(logger, source, _events, _from, _through, _ranges, _rejects);
-        (_toldAt, _events, _rejects, _ranges) = (time.GetTimestamp(), 0, 0, 0);
+        (_writtenAt, _events, _rejects, _ranges) = (time.GetTimestamp(), 0, 0, 0);
     }
 
-    [LoggerMessage(3040, LogLevel.Information, "{Source}: applied {Events} events, bytes {From} to {Through} in {Ranges} ranges, {Rejects} records rejected.")]
+    [LoggerMessage(EventIds.LiveEventsApplied, LogLevel.Information,
+        "{Source}: applied {Events} events, bytes {From} to {Through} in {Ranges} ranges, {Rejects} records rejected.")]
     private static partial void LogApplied(ILogger logger, string source, long events, long from, long through, int ranges, long rejects);
 }

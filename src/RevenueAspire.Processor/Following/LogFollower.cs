@@ -1,6 +1,7 @@
 using System.Data.Common;
 using Microsoft.Extensions.Logging;
 using RevenueAspire.Ledger;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Aggregation;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Diagnostics;
@@ -8,8 +9,9 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>Keeps the ledger current with one log (rule M2): the holder of its lease applies small ranges as they become durable, the others stand by, and all help with a backlog.</summary>
-internal sealed partial class LogFollower(ApplyServices services, LogSourceReader opened, TimeProvider time, ILogger logger)
+/// <summary>Keeps the ledger current with one log (rule M2): the holder of its lease applies small ranges as they become durable, the others stand by, and all
+/// help with a backlog.</summary>
+internal sealed class LogFollower(ApplyServices services, LogSourceReader opened, TimeProvider time, ILogger logger)
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StandbyPause = TimeSpan.FromSeconds(1);
@@ -19,9 +21,8 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     private readonly LiveReport _live = new(opened.Name, time, logger);
     private readonly Guid _logId = opened.LogId;
     private readonly string _name = opened.Name;
-    private LogSourceReader _log = opened;
+    private readonly FollowedLog _log = new(opened);
     private ReadOnlyMemory<byte> _tail;
-    private long _mark;
     private long _applied;
     private long _standbyLag;
 
@@ -41,10 +42,10 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
                 catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
                 {
                     // A disk, a network share or a right that is missing now may be there later; nothing was skipped.
-                    LogUnreadable(_name, exception.Message);
+                    logger.LogUnreadableNow(_name, exception.Message);
                     await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
                     pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
-                    Reopen();
+                    _log.Reopen();
                 }
             }
         }
@@ -54,61 +55,37 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         }
         catch (Exception exception) when (exception is SourceStoppedException or EventLog.EventLogException or LedgerException)
         {
-            LogStopped(_name, exception.Message);
+            logger.LogStopped(_name, exception.Message);
         }
         catch (DbException exception)
         {
             // What was transient has been tried again until it worked (M12).
-            LogStopped(_name, LedgerErrors.Describe(exception));
+            logger.LogStopped(_name, DatabaseErrors.Describe(exception));
         }
         catch (Exception exception)
         {
             // A bug that one log brings to light must not stop the others; it is told with all that is known of it, and stops its log as rule M12 says.
-            LogFailed(_name, exception);
+            logger.LogFailed(_name, exception);
         }
         finally
         {
-            _live.Tell();
+            _live.Write();
             services.Metrics.ForgetLag(_logId);
             await _lease.ReleaseAsync().ConfigureAwait(false);
-            _log.Dispose();
+            _log.Close();
         }
-    }
-
-    /// <summary>Opens the folder again: open files would go on showing what was there before.</summary>
-    private void Reopen()
-    {
-        LogSourceReader again;
-        try
-        {
-            again = _log.OpenAgain();
-        }
-        catch (Exception exception) when (exception is EventLog.EventLogException or IOException or UnauthorizedAccessException)
-        {
-            // Still not there: the reader that is open says so at its next look.
-            return;
-        }
-
-        if (again.LogId != _logId)
-        {
-            again.Dispose();
-            throw new SourceStoppedException($"{_name}: another log stands there now");
-        }
-
-        _log.Dispose();
-        _log = again;
     }
 
     private async Task FollowAsync(Action readable, CancellationToken cancellationToken)
     {
         await services.Retry.RunAsync(token => services.Sources.OpenLogAsync(_logId, _name, token), cancellationToken).ConfigureAwait(false);
         var source = await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
-        LogFollows(_name, source.AppliedThrough);
+        logger.LogFollows(_name, source.AppliedThrough);
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            _live.TellWhenDue();
-            var mark = ReadMark();
+            _live.WriteWhenDue();
+            var mark = _log.ReadMark();
             readable();
             if (mark < _applied)
             {
@@ -136,7 +113,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
                 continue;
             }
 
-            mark = ReadMark();
+            mark = _log.ReadMark();
             if (mark < _applied)
             {
                 continue;
@@ -144,7 +121,7 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
 
             if (mark == _applied)
             {
-                await _log.WaitAsync(TimeSpan.FromMilliseconds(services.Options.PollMilliseconds), time, cancellationToken).ConfigureAwait(false);
+                await _log.Reader.WaitAsync(TimeSpan.FromMilliseconds(services.Options.PollMilliseconds), time, cancellationToken).ConfigureAwait(false);
             }
             else if (mark - _applied > services.Options.LiveRangeBytes)
             {
@@ -159,15 +136,15 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         }
     }
 
-    /// <summary>Whether this processor applies the log. Each answer says where the source stands: after a failover that may be before the last applies, whose wait for a standby was cancelled
-    /// (rule R1). Without new events nothing else would show that they have to be applied again.</summary>
+    /// <summary>Whether this processor applies the log. Each answer says where the source stands: after a failover that may be before the last applies, whose
+    /// wait for a standby was cancelled (rule R1). Without new events nothing else would show that they have to be applied again.</summary>
     private async Task<bool> HoldLeaseAsync(long mark, CancellationToken cancellationToken)
     {
         var (wasHeld, wasAsked) = (_lease.IsHeld, _lease.Asked);
         var held = await _lease.HoldAsync(isIdle: mark == _applied, cancellationToken).ConfigureAwait(false);
         if (held && !wasHeld)
         {
-            LogLeased(_name);
+            logger.LogLeased(_name);
         }
 
         if (_lease.Asked != wasAsked && (_lease.AppliedThrough != _applied || (held && !wasHeld)))
@@ -182,25 +159,26 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
     private async Task<bool> ApplyAsync(long to, CancellationToken cancellationToken)
     {
         var (from, before) = (_applied, _tail);
-        if (!_tail.IsEmpty && SourceScan.TailHash(_log, from) is { Length: > 0 } tailNow && !_tail.Span.SequenceEqual(tailNow))
+        if (!_tail.IsEmpty && SourceScan.TailHash(_log.Reader, from) is { Length: > 0 } tailNow && !_tail.Span.SequenceEqual(tailNow))
         {
             // Rule M11, before each apply: another copy was put in the log's place.
-            throw SourceCheck.Changed(_log, from);
+            throw SourceCheck.Changed(_log.Reader, from);
         }
 
         _aggregator.Clear();
-        var range = _aggregator.Aggregate(_log, from, to, limited: true, hashed: false, cancellationToken);
+        var range = _aggregator.Aggregate(_log.Reader, from, to, limited: true, hashed: false, cancellationToken);
         if (range.UnknownNameAt is { } unknown)
         {
             // Rule M9: what comes before it counts, then the source stops.
-            return unknown == from ? throw RangeFreezer.UnknownName(_log, unknown) : await ApplyAsync(unknown, cancellationToken).ConfigureAwait(false);
+            return unknown == from ? throw RangeFreezer.UnknownName(_log.Reader, unknown) : await ApplyAsync(unknown, cancellationToken).ConfigureAwait(false);
         }
 
-        using var activity = MergeActivity.Start(MergeActivity.Live, _log, from, range.End);
+        using var activity = MergeActivity.Start(MergeActivity.Live, _log.Reader, from, range.End);
         var users = range.Sort();
-        var tail = SourceScan.TailHash(_log, range.End);
+        var tail = SourceScan.TailHash(_log.Reader, range.End);
         if (!await services.Retry.RunAsync(
-            token => services.Ranges.TryApplyAsync(_logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail, services.Types.Fingerprint, before, token), cancellationToken).ConfigureAwait(false))
+            token => LiveApply.TryApplyAsync(services.Database, _logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail,
+                services.Types.Fingerprint, before, token), cancellationToken).ConfigureAwait(false))
         {
             return false;
         }
@@ -208,16 +186,16 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         // In the ledger, committed synchronously: nothing of it is ever read again.
         Volatile.Write(ref _applied, range.End);
         _tail = tail;
-        services.Reports.Tell(_log, range);
+        services.Reports.Report(_log.Reader, range);
         _live.Add(range);
         services.Metrics.CountEvents(range.Events, range.Rejects.Count);
         return true;
     }
 
     /// <summary>Helps with open ranges and with a backlog that is longer than a live range; false when there is neither.</summary>
-    private async Task<bool> HelpAsync(EventSource source, CancellationToken cancellationToken)
+    private async Task<bool> HelpAsync(LedgerSource source, CancellationToken cancellationToken)
     {
-        var mark = ReadMark();
+        var mark = _log.ReadMark();
         if (mark - source.ClaimedThrough > services.Options.LiveRangeBytes)
         {
             await CatchUpAsync(mark, cancellationToken).ConfigureAwait(false);
@@ -236,52 +214,47 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
 
     private async Task CatchUpAsync(long through, CancellationToken cancellationToken)
     {
-        LogCatchesUp(_name, Volatile.Read(ref _applied), through);
-        using var run = new SourceRun(services, _log, _logId, through, _counters);
+        logger.LogCatchesUp(_name, Volatile.Read(ref _applied), through);
+        using var run = new SourceApplier(services, _log.Reader, _logId, through, _counters);
         await run.RunAsync(cancellationToken).ConfigureAwait(false);
         await ReadSourceAsync(cancellationToken).ConfigureAwait(false);
     }
 
     /// <summary>Reads where the source stands, and checks that the log is the one that was applied (rule M11).</summary>
-    private async Task<EventSource> ReadSourceAsync(CancellationToken cancellationToken)
+    private async Task<LedgerSource> ReadSourceAsync(CancellationToken cancellationToken)
     {
         var source = await FindSourceAsync(cancellationToken).ConfigureAwait(false);
-        if (ReadMark() < source.ClaimedThrough)
+        if (_log.ReadMark() < source.ClaimedThrough)
         {
             source = await WaitForMarkAsync(source, cancellationToken).ConfigureAwait(false);
         }
 
-        SourceCheck.Verify(_log, source);
+        SourceCheck.Verify(_log.Reader, source);
         Volatile.Write(ref _applied, source.AppliedThrough);
         _tail = source.TailHash;
         return source;
     }
 
     /// <summary>
-    /// Rule M11: what the ledger has applied, or a processor has claimed, is ahead of the durable mark. After a power cut that is so until the API has recovered the log; else an older copy was restored. Both are told by what
-    /// lies before the applied offset once the mark is there again: until then nothing is applied.
+    /// Rule M11: what the ledger has applied, or a processor has claimed, is ahead of the durable mark. After a power cut that is so until the API has
+    /// recovered the log; else an older copy was restored. Both are told by what lies before the applied offset once the mark is there again: until then
+    /// nothing is applied.
     /// </summary>
-    private async Task<EventSource> WaitForMarkAsync(EventSource source, CancellationToken cancellationToken)
+    private async Task<LedgerSource> WaitForMarkAsync(LedgerSource source, CancellationToken cancellationToken)
     {
-        LogMarkIsBehind(_name, ReadMark(), source.ClaimedThrough);
-        while (ReadMark() < source.ClaimedThrough)
+        logger.LogMarkIsBehind(_name, _log.ReadMark(), source.ClaimedThrough);
+        while (_log.ReadMark() < source.ClaimedThrough)
         {
             await Task.Delay(StandbyPause, time, cancellationToken).ConfigureAwait(false);
-            Reopen();
+            _log.Reopen();
             source = await FindSourceAsync(cancellationToken).ConfigureAwait(false);
         }
 
         return source;
     }
 
-    private long ReadMark()
-    {
-        var mark = _log.ReadEnd();
-        Volatile.Write(ref _mark, mark);
-        return mark;
-    }
-
-    /// <summary>For the gauge, on any thread. The holder's is as of now, also in the middle of a long catch-up; one that stands by shows what it saw at its last look, mark and applied offset together.</summary>
+    /// <summary>For the gauge, on any thread. The holder's is as of now, also in the middle of a long catch-up; one that stands by shows what it saw at its
+    /// last look, mark and applied offset together.</summary>
     private long ReadLag()
     {
         if (!_lease.IsHeld)
@@ -290,29 +263,18 @@ internal sealed partial class LogFollower(ApplyServices services, LogSourceReade
         }
 
         var applied = Math.Max(Volatile.Read(ref _applied), _counters.AppliedThrough);
-        long mark;
-        try
-        {
-            mark = _log.EstimateEnd();
-        }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or ObjectDisposedException or EventLog.EventLogException)
-        {
-            // The follower itself meets the same in a moment, and says so.
-            mark = Volatile.Read(ref _mark);
-        }
-
-        return Math.Max(0, mark - applied);
+        return Math.Max(0, _log.EstimateMark() - applied);
     }
 
     /// <summary>The source; made again where the database has lost it: then it has none of its sums either.</summary>
-    private async Task<EventSource> FindSourceAsync(CancellationToken cancellationToken)
+    private async Task<LedgerSource> FindSourceAsync(CancellationToken cancellationToken)
     {
         if (await services.Retry.RunAsync(token => services.Sources.FindAsync(_logId, token), cancellationToken).ConfigureAwait(false) is { } source)
         {
             return source;
         }
 
-        LogForgotten(_name);
+        logger.LogForgotten(_name);
         return await services.Retry.RunAsync(token => services.Sources.OpenLogAsync(_logId, _name, token), cancellationToken).ConfigureAwait(false);
     }
 }

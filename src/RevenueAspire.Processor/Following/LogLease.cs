@@ -1,12 +1,11 @@
-using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 
 namespace RevenueAspire.Processor.Following;
 
-/// <summary>The lease of a log, as one follower sees it (rule M2). It saves work only: each apply is a compare-and-set. <see cref="IsHeld"/> may be read by any thread.</summary>
+/// <summary>The lease of a log, as one follower sees it (rule M2). It saves work only: each apply is a compare-and-set. <see cref="IsHeld"/> may be read by any
+/// thread.</summary>
 internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider time)
 {
-    private static readonly TimeSpan ReleaseWait = TimeSpan.FromSeconds(2);
     private readonly Guid _owner = Guid.NewGuid();
     private volatile bool _held;
 
@@ -29,27 +28,12 @@ internal sealed class LogLease(ApplyServices services, Guid logId, TimeProvider 
             return _held;
         }
 
-        (_held, AppliedThrough) = await services.Retry.RunAsync(token => services.Sources.TryLeaseAsync(logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
+        (_held, AppliedThrough) = await services.Retry.RunAsync(
+            token => services.Sources.TryLeaseAsync(logId, _owner, services.Options.Lease, token), cancellationToken).ConfigureAwait(false);
         Asked = time.GetTimestamp();
         return _held;
     }
 
     /// <summary>Gives the lease back, so that another takes over at once.</summary>
-    public async Task ReleaseAsync()
-    {
-        if (!_held)
-        {
-            return;
-        }
-
-        using var wait = new CancellationTokenSource(ReleaseWait);
-        try
-        {
-            await services.Sources.ReleaseAsync(logId, _owner, wait.Token).ConfigureAwait(false);
-        }
-        catch (Exception exception) when (exception is OperationCanceledException || LedgerErrors.IsTransient(exception))
-        {
-            // A courtesy only: the lease ends by itself.
-        }
-    }
+    public Task ReleaseAsync() => _held ? DatabaseRetry.TryOnceAsync(token => services.Sources.ReleaseAsync(logId, _owner, token)) : Task.CompletedTask;
 }

@@ -22,8 +22,8 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options)
         var first = from;
         progress.Begin(from, end.Length);
         progress.Phase = "reading";
-        progress.EndsWithFolding = true;
-        progress.Counters.ObserveFolding(() => _aggregator.BytesFolded);
+        progress.EndsWithAggregation = true;
+        progress.Counters.ObserveAggregation(() => _aggregator.BytesAggregated);
         _aggregator.Clear();
         var exact = true;
         long events = 0, rejected = 0, lines = 0, users = 0;
@@ -61,6 +61,7 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options)
         }
 
         var result = end.Length == first ? "empty, nothing to count" : "dry run";
-        return new ProcessOutcome(name, result, events, users, exact, rejected, end.Length - first, Stopwatch.GetElapsedTime(started), notes, end.Unfinished != RejectReason.None);
+        return new ProcessOutcome(
+            name, result, events, users, exact, rejected, end.Length - first, Stopwatch.GetElapsedTime(started), notes, end.Unfinished != RejectReason.None);
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
@@ -18,7 +19,8 @@ internal sealed class FileProcess(ApplyServices services)
     /// <param name="hashing">Of this very file, when it was begun already.</param>
     /// <exception cref="UserErrorException">A fork: the file continues known content differently.</exception>
     /// <exception cref="SourceStoppedException">The file changed, or cannot go on.</exception>
-    public async Task<ProcessOutcome> RunAsync(FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken, FileHashing? hashing = null)
+    public async Task<ProcessOutcome> RunAsync(
+        FileSourceReader file, string name, bool again, RunProgress progress, CancellationToken cancellationToken, FileHashing? hashing = null)
     {
         var started = Stopwatch.GetTimestamp();
         var found = FileEnd.Find(file, services.Types);
@@ -35,7 +37,8 @@ internal sealed class FileProcess(ApplyServices services)
         if (resolution.Match == FileMatch.Fork)
         {
             throw new UserErrorException(
-                $"{name}: begins like {resolution.ForkOf}, which is counted, but goes on differently; nothing of it was counted. Put its new lines into a file of their own, and process that");
+                $"{name}: begins like {resolution.ForkOf}, which is counted, but goes on differently; nothing of it was counted. Put its new lines into a "
+                    + "file of their own, and process that");
         }
 
         // Later generations are complete before another one begins, so that a killed --again is finished rather than forgotten.
@@ -57,7 +60,8 @@ internal sealed class FileProcess(ApplyServices services)
         if (again && resolution.Match != FileMatch.New)
         {
             var generation = Guid.NewGuid();
-            var next = await services.Retry.RunAsync(token => services.Sources.StartNextGenerationAsync(generation, file.Place, digest, token), cancellationToken).ConfigureAwait(false);
+            var next = await services.Retry.RunAsync(
+                token => services.Sources.StartNextGenerationAsync(generation, file.Place, digest, token), cancellationToken).ConfigureAwait(false);
             await ApplyAsync(counted, digest, next, tally, progress, cancellationToken).ConfigureAwait(false);
             result = $"counted again (generation {next.Generation})";
         }
@@ -67,13 +71,18 @@ internal sealed class FileProcess(ApplyServices services)
             // The same again changes nothing. Its rejected lines are reported as by the run that counted it. Of an older state only those that it has count.
             tally.AddRejects(known.Length <= end.Length
                 ? known
-                : known with { RejectsThrough = await services.Retry.RunAsync(token => services.Sources.CountRejectsAsync(known.Id, end.Length, token), cancellationToken).ConfigureAwait(false) });
+                : known with
+                {
+                    RejectsThrough = await services.Retry.RunAsync(
+                        token => services.Sources.CountRejectsAsync(known.Id, end.Length, token), cancellationToken).ConfigureAwait(false),
+                });
         }
 
         return tally.Complete(result, progress.Counters, Stopwatch.GetElapsedTime(started));
     }
 
-    /// <summary>How much of the file counts: where its last line is not complete, a known length of the same content may end a line within it (rule M9).</summary>
+    /// <summary>How much of the file counts: where its last line is not complete, a known length of the same content may end a line within it (rule
+    /// M9).</summary>
     private async Task<FileEnd> FindEndAsync(FileSourceReader file, FileEnd end, CancellationToken cancellationToken)
     {
         if (end.Length == file.ReadEnd())
@@ -81,16 +90,18 @@ internal sealed class FileProcess(ApplyServices services)
             return end;
         }
 
-        var lengths = (await services.Retry.RunAsync(token => services.Sources.KnownLengthsAsync(file.ReadEnd(), token), cancellationToken).ConfigureAwait(false))
-            .Where(length => length > end.Length).ToArray();
+        var known = await services.Retry.RunAsync(token => services.Sources.KnownLengthsAsync(file.ReadEnd(), token), cancellationToken).ConfigureAwait(false);
+        var lengths = known.Where(length => length > end.Length).ToArray();
         if (lengths.Length == 0)
         {
             return end;
         }
 
-        var digests = await Task.Run(() => FileDigests.Compute(file, lengths, _ => { }, cancellationToken), cancellationToken).ConfigureAwait(false);
-        return await services.Retry.RunAsync(token => services.Sources.FindKnownBeginningAsync(digests, token), cancellationToken).ConfigureAwait(false) is { } known
-            ? FileEnd.Find(file, known, services.Types)
+        var digests = await Task.Run(() => FileDigests.Compute(file, lengths, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var beginning = await services.Retry.RunAsync(
+            token => services.Sources.FindKnownBeginningAsync(digests, token), cancellationToken).ConfigureAwait(false);
+        return beginning is { } length
+            ? FileEnd.Find(file, length, services.Types)
             : end;
     }
 
@@ -112,15 +123,18 @@ internal sealed class FileProcess(ApplyServices services)
         }
     }
 
-    private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(FileSourceReader file, long length, FileHashing hashing, CancellationToken cancellationToken)
+    private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(
+        FileSourceReader file, long length, FileHashing hashing, CancellationToken cancellationToken)
     {
         // Made before the first try (rule M1): a repeat after a lost answer then finds its own work.
         var attempt = Guid.NewGuid();
-        IEnumerable<long> lengths = await services.Retry.RunAsync(token => services.Sources.KnownLengthsAsync(length, token), cancellationToken).ConfigureAwait(false);
+        IEnumerable<long> lengths = await services.Retry.RunAsync(
+            token => services.Sources.KnownLengthsAsync(length, token), cancellationToken).ConfigureAwait(false);
         while (true)
         {
             var digests = await hashing.DigestsAsync(lengths).WaitAsync(cancellationToken).ConfigureAwait(false);
-            var resolution = await services.Retry.RunAsync(token => services.Sources.ResolveFileAsync(attempt, file.Place, digests, token), cancellationToken).ConfigureAwait(false);
+            var resolution = await services.Retry.RunAsync(
+                token => services.Sources.ResolveFileAsync(attempt, file.Place, digests, token), cancellationToken).ConfigureAwait(false);
             if (resolution.MissingLengths is not { } missing)
             {
                 return (resolution, digests[^1]);
@@ -131,12 +145,13 @@ internal sealed class FileProcess(ApplyServices services)
         }
     }
 
-    private async Task ApplyAsync(FileSourceReader file, FileDigest digest, EventSource source, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
+    private async Task ApplyAsync(
+        FileSourceReader file, FileDigest digest, LedgerSource source, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
     {
         var through = Math.Min(source.Length, file.ReadEnd());
         progress.Begin(source.AppliedThrough, through);
         progress.Phase = "counting";
-        using var run = new SourceRun(services, file, source.Id, through, progress.Counters) { Whole = digest };
+        using var run = new SourceApplier(services, file, source.Id, through, progress.Counters) { Whole = digest };
         var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
         if (!run.WholeIsProven)
         {
@@ -150,11 +165,12 @@ internal sealed class FileProcess(ApplyServices services)
     private static async Task ProveAsync(FileSourceReader file, FileDigest digest, RunProgress progress, CancellationToken cancellationToken)
     {
         progress.Phase = "checking";
-        var now = await Task.Run(() => FileDigests.Compute(file, [digest.Length], _ => { }, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var now = await Task.Run(() => FileDigests.Compute(file, [digest.Length], cancellationToken), cancellationToken).ConfigureAwait(false);
         if (!now[0].Sha256.Span.SequenceEqual(digest.Sha256.Span))
         {
             throw new SourceStoppedException(
-                $"{file.Name}: CHANGED while it was counted: what was counted is not what it is known by. Put the original back and run verify, which names each user whose balance is wrong; never change a file in place, append to it");
+                $"{file.Name}: CHANGED while it was counted: what was counted is not what it is known by. Put the original back and run verify, which names "
+                    + "each user whose balance is wrong; never change a file in place, append to it");
         }
     }
 
@@ -171,7 +187,7 @@ internal sealed class FileProcess(ApplyServices services)
 
         public bool IsEmpty { get; private set; } = true;
 
-        public void Add(EventSource before, EventSource after)
+        public void Add(LedgerSource before, LedgerSource after)
         {
             IsEmpty = false;
             _events += after.EventsThrough - before.EventsThrough;
@@ -180,12 +196,14 @@ internal sealed class FileProcess(ApplyServices services)
         }
 
         /// <summary>All rejected lines of a source, also those from before this run: its end is the moment at which the file is reported as counted.</summary>
-        public void AddRejects(EventSource source)
+        public void AddRejects(LedgerSource source)
         {
             _rejected += source.RejectsThrough;
             if (source.RejectsThrough > 0)
             {
-                _notes.Add($"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = '{source.Id}' order by line");
+                _notes.Add(
+                    $"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = "
+                    + $"'{source.Id}' order by line");
             }
         }
 

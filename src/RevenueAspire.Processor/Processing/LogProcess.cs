@@ -17,7 +17,7 @@ internal sealed class LogProcess(ApplyServices services)
         var through = log.ReadEnd();
         progress.Begin(source.AppliedThrough, through);
         progress.Phase = "counting";
-        using var run = new SourceRun(services, log, source.Id, through, progress.Counters);
+        using var run = new SourceApplier(services, log, source.Id, through, progress.Counters);
         var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
         var rejected = after.RejectsThrough - source.RejectsThrough;
         var counters = progress.Counters;
@@ -30,6 +30,8 @@ internal sealed class LogProcess(ApplyServices services)
             rejected,
             after.AppliedThrough - source.AppliedThrough,
             Stopwatch.GetElapsedTime(started),
-            rejected == 0 ? [] : [$"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = '{source.Id}' order by line"]);
+            rejected == 0 ? []
+                : [$"{name}: rejected lines are in the table rejected_event: select line, reason, beginning from rejected_event where source_id = "
+                + $"'{source.Id}' order by line"]);
     }
 }

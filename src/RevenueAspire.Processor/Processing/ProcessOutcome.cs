@@ -1,3 +1,5 @@
+using RevenueAspire.CommandLine;
+
 namespace RevenueAspire.Processor.Processing;
 
 /// <summary>What became of one path: a row of the closing table.</summary>
@@ -12,7 +14,8 @@ namespace RevenueAspire.Processor.Processing;
 /// <param name="Notes">Further lines for people.</param>
 /// <param name="HasUnfinishedLine">The last line has no newline and is no event yet.</param>
 internal sealed record ProcessOutcome(
-    string Name, string Result, long Events, long Users, bool UsersAreExact, long Rejected, long Bytes, TimeSpan Elapsed, IReadOnlyList<string> Notes, bool HasUnfinishedLine = false)
+    string Name, string Result, long Events, long Users, bool UsersAreExact, long Rejected, long Bytes, TimeSpan Elapsed, IReadOnlyList<string> Notes,
+    bool HasUnfinishedLine = false)
 {
     /// <summary>3 when a line was rejected or left, regardless of which run counted the file, else 0.</summary>
     public int ExitCode => Rejected > 0 || HasUnfinishedLine ? ExitCodes.SomeRejected : ExitCodes.Done;

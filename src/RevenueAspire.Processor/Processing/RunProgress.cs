@@ -24,7 +24,7 @@ internal sealed class RunProgress(string name)
     public RunCounters Counters { get; } = new();
 
     /// <summary>Set where aggregating is all there is to do.</summary>
-    public bool EndsWithFolding { get; set; }
+    public bool EndsWithAggregation { get; set; }
 
     /// <summary>Bytes to do.</summary>
     public long TotalBytes => Volatile.Read(ref _total);
@@ -38,8 +38,8 @@ internal sealed class RunProgress(string name)
         get
         {
             var total = TotalBytes;
-            var folded = Math.Min(Counters.BytesFolded, total);
-            return Math.Min(total, Math.Max(AppliedBytes, Math.Max(EndsWithFolding ? folded : folded / 2, (_hashed?.Invoke() ?? 0) / 10)));
+            var aggregated = Math.Min(Counters.BytesAggregated, total);
+            return Math.Min(total, Math.Max(AppliedBytes, Math.Max(EndsWithAggregation ? aggregated : aggregated / 2, (_hashed?.Invoke() ?? 0) / 10)));
         }
     }
 

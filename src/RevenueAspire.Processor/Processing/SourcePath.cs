@@ -1,3 +1,4 @@
+using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Processor.Processing;
@@ -19,7 +20,8 @@ internal static class SourcePath
         {
             return EventLogReader.IsLog(full)
                 ? full
-                : throw new UserErrorException($"{path}: a directory, and not one of a log (it has no log.json): give the files in it, as {Path.Combine(path, "*.jsonl")}");
+                : throw new UserErrorException(
+                    $"{path}: a directory, and not one of a log (it has no log.json): give the files in it, as {Path.Combine(path, "*.jsonl")}");
         }
 
         if (!File.Exists(full))

@@ -11,9 +11,8 @@ internal static class FileDigests
     /// <summary>Hashes a file once, and takes the digest at each length on the way.</summary>
     /// <param name="file">The file.</param>
     /// <param name="lengths">Bytes, any order; those above the largest that is read are the caller's mistake.</param>
-    /// <param name="progress">Told how many bytes are hashed.</param>
     /// <param name="cancellationToken">Checked once a megabyte.</param>
-    public static IReadOnlyList<FileDigest> Compute(ISourceReader file, IEnumerable<long> lengths, Action<long> progress, CancellationToken cancellationToken)
+    public static IReadOnlyList<FileDigest> Compute(ISourceReader file, IEnumerable<long> lengths, CancellationToken cancellationToken)
     {
         var digests = new List<FileDigest>();
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
@@ -27,7 +26,6 @@ internal static class FileDigests
                 var read = file.Read(at, window.AsSpan(0, (int)Math.Min(WindowBytes, length - at)));
                 hash.AppendData(window, 0, read.Count);
                 at += read.Count;
-                progress(at);
             }
 
             digests.Add(new FileDigest(length, hash.GetCurrentHash()));

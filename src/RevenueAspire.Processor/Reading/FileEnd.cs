@@ -2,7 +2,8 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>How much of a file counts (rule M9): a last line without newline counts when it is an event, else it is left for the time when it is completed.</summary>
+/// <summary>How much of a file counts (rule M9): a last line without newline counts when it is an event, else it is left for the time when it is
+/// completed.</summary>
 /// <param name="Length">Bytes that count.</param>
 /// <param name="Unfinished">Why the last line does not count, or <see cref="RejectReason.None"/>.</param>
 internal readonly record struct FileEnd(long Length, RejectReason Unfinished)

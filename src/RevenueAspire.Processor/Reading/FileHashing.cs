@@ -4,7 +4,8 @@ using RevenueAspire.Ledger;
 namespace RevenueAspire.Processor.Reading;
 
 /// <summary>Hashes a file from its beginning (rule M10) while the database is still being asked at which lengths digests are known. Thread-safe.</summary>
-/// <remarks>One pass over the file: a length that becomes known in time is taken on the way, and only the few that were passed already cost a second look at what lies before them.</remarks>
+/// <remarks>One pass over the file: a length that becomes known in time is taken on the way, and only the few that were passed already cost a second look at
+/// what lies before them.</remarks>
 internal sealed class FileHashing
 {
     private const int WindowBytes = 1 << 20;
@@ -46,7 +47,7 @@ internal sealed class FileHashing
         var passed = asked.Where(length => !_taken.ContainsKey(length)).ToArray();
         if (passed.Length > 0)
         {
-            var digests = await Task.Run(() => FileDigests.Compute(_file, passed, _ => { }, _cancellationToken), _cancellationToken).ConfigureAwait(false);
+            var digests = await Task.Run(() => FileDigests.Compute(_file, passed, _cancellationToken), _cancellationToken).ConfigureAwait(false);
             foreach (var digest in digests)
             {
                 _taken[digest.Length] = digest;

@@ -37,7 +37,8 @@ internal sealed class FileSourceReader : ISourceReader
             var file = File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, FileOptions.SequentialScan);
             try
             {
-                return new FileSourceReader(Path.GetFullPath(path), FilePlace.Find(file, path), file, RandomAccess.GetLength(file), maxLineBytes, [], owner: true);
+                return new FileSourceReader(
+                    Path.GetFullPath(path), FilePlace.Find(file, path), file, RandomAccess.GetLength(file), maxLineBytes, [], owner: true);
             }
             catch (NotSupportedException)
             {
@@ -56,13 +57,15 @@ internal sealed class FileSourceReader : ISourceReader
     }
 
     /// <summary>Content that was copied to a file without a name, whose bytes are what counts (rule M10).</summary>
-    /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.Nameless"/>.</param>
+    /// <param name="name">Full path of the file that held it in another form, or <see cref="SourceRegistry.NoPath"/>.</param>
     /// <param name="place">As <see cref="Place"/>.</param>
     /// <param name="spool">Taken over.</param>
     /// <param name="maxLineBytes">Longest line.</param>
-    public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) => new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
+    public static FileSourceReader FromSpool(string name, string place, SafeFileHandle spool, int maxLineBytes) =>
+        new(name, place, spool, RandomAccess.GetLength(spool), maxLineBytes, [], owner: true);
 
-    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not tell, opening it decides.</summary>
+    /// <summary>Whether it is neither file nor directory: opening a pipe would wait for its writer. Where the system does not tell, opening it
+    /// decides.</summary>
     private static bool IsSpecial(string path)
     {
         try
@@ -79,7 +82,8 @@ internal sealed class FileSourceReader : ISourceReader
         new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
 
     /// <summary>The same file, ending earlier, with the lengths at which its content is known. Shares the open file: dispose of the original only.</summary>
-    public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) => new(Name, Place, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
+    public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) =>
+        new(Name, Place, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
 
     /// <summary>The same file with the lengths at which its content is known; takes the open file over.</summary>
     public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, Place, _file, _length, MaxLineBytes, lineEnds, _owner);
@@ -88,7 +92,7 @@ internal sealed class FileSourceReader : ISourceReader
     public bool IsPacked => SpoolFile.IsPacked(_file);
 
     /// <summary>Refuses bytes that are no lines of JSON in UTF-8.</summary>
-    /// <exception cref="SpoolException">One line that names the format.</exception>
+    /// <exception cref="UserErrorException">One line that names the format.</exception>
     public void RefuseOtherFormats() => InputFormat.Refuse(_file, Name);
 
     /// <inheritdoc/>
@@ -97,7 +101,8 @@ internal sealed class FileSourceReader : ISourceReader
     /// <inheritdoc/>
     public string Name { get; }
 
-    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.Nameless"/>. This is what the ledger keeps.</summary>
+    /// <summary>Where the file can be found again: its full path without links, or <see cref="SourceRegistry.NoPath"/>. This is what the ledger
+    /// keeps.</summary>
     public string Place { get; }
 
     /// <inheritdoc/>
@@ -122,7 +127,9 @@ internal sealed class FileSourceReader : ISourceReader
         var count = wanted > 0 ? RandomAccess.Read(_file, destination[..wanted], offset) : 0;
         return count > 0
             ? new LogRead(count, 0, null)
-            : throw new SourceStoppedException($"{Name}: ends at byte {RandomAccess.GetLength(_file)}, but had {_length} bytes when its processing began; it was cut, so nothing more of it is counted");
+            : throw new SourceStoppedException(
+                $"{Name}: ends at byte {RandomAccess.GetLength(_file)}, but had {_length} bytes when its processing began; it was "
+                + "cut, so nothing more of it is counted");
     }
 
     /// <inheritdoc/>

@@ -21,7 +21,8 @@ internal interface ISourceReader : IDisposable
     /// <summary>The same source without a fixed end, for looks at what others have applied. Shares what this one holds: not to be disposed of.</summary>
     ISourceReader Whole { get; }
 
-    /// <summary>Offsets, ascending, at which a line ends although no newline need stand there: a file's known lengths (rules M9, M10). Whoever reads the content cuts it there.</summary>
+    /// <summary>Offsets, ascending, at which a line ends although no newline need stand there: a file's known lengths (rules M9, M10). Whoever reads the
+    /// content cuts it there.</summary>
     IReadOnlyList<long> LineEnds => [];
 
     /// <summary>Offset up to which may be read now: a log's durable mark, or the file's length as it was fixed at the beginning.</summary>

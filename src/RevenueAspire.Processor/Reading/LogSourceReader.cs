@@ -8,7 +8,8 @@ namespace RevenueAspire.Processor.Reading;
 /// <summary>A log, read up to its durable mark. Thread-safe.</summary>
 internal sealed class LogSourceReader : ISourceReader
 {
-    /// <summary>The API has accepted the lines of a log, so none of them is too long for a setting of the processor: the limit is above the largest batch.</summary>
+    /// <summary>The API has accepted the lines of a log, so none of them is too long for a setting of the processor: the limit is above the largest
+    /// batch.</summary>
     private const int MaxRecordBytes = 64 << 20;
 
     /// <summary>Without a notification a log in the database is read this often.</summary>
@@ -16,11 +17,12 @@ internal sealed class LogSourceReader : ISourceReader
 
     private readonly ILogReader _log;
     private readonly Func<LogSourceReader> _open;
-    private readonly LogSignal? _signal;
+    private readonly LogNotifications? _notifications;
     private Task _next = Task.CompletedTask;
     private long _mark;
 
-    private LogSourceReader(ILogReader log, string name, Func<LogSourceReader> open, LogSignal? signal = null) => (_log, Name, _open, _signal) = (log, name, open, signal);
+    private LogSourceReader(ILogReader log, string name, Func<LogSourceReader> open, LogNotifications? notifications = null) =>
+        (_log, Name, _open, _notifications) = (log, name, open, notifications);
 
     /// <summary>The log's id, which is its source's id.</summary>
     public Guid LogId => _log.LogId;
@@ -51,11 +53,11 @@ internal sealed class LogSourceReader : ISourceReader
     /// <summary>Opens a log in the database, to follow it.</summary>
     /// <exception cref="EventLogException">The database has no such log.</exception>
     /// <exception cref="IOException">The database cannot be asked now.</exception>
-    public static LogSourceReader Open(NpgsqlDataSource database, LogSignal? signal, Guid logId) =>
-        new(PostgresLogReader.Open(database, logId), PostgresLogs.SourceName(logId), () => Open(database, signal, logId), signal);
+    public static LogSourceReader Open(NpgsqlDataSource database, LogNotifications? notifications, Guid logId) =>
+        new(PostgresLogReader.Open(database, logId), PostgresLogs.SourceName(logId), () => Open(database, notifications, logId), notifications);
 
     /// <summary>Opens a log as of a snapshot that another connection has exported: nothing is missing from it however long the reading takes.</summary>
-    /// <inheritdoc cref="Open(NpgsqlDataSource, LogSignal?, Guid)"/>
+    /// <inheritdoc cref="Open(NpgsqlDataSource, LogNotifications?, Guid)"/>
     public static LogSourceReader OpenSnapshot(NpgsqlDataSource database, string snapshot, Guid logId) =>
         new(PostgresLogReader.OpenSnapshot(database, snapshot, logId), PostgresLogs.SourceName(logId), () => OpenSnapshot(database, snapshot, logId));
 
@@ -68,7 +70,7 @@ internal sealed class LogSourceReader : ISourceReader
     {
         try
         {
-            Volatile.Write(ref _next, _signal?.Next ?? Task.CompletedTask);
+            Volatile.Write(ref _next, _notifications?.Next ?? Task.CompletedTask);
             var mark = _log.ReadDurableMark();
             Volatile.Write(ref _mark, mark);
             return mark;
@@ -80,7 +82,7 @@ internal sealed class LogSourceReader : ISourceReader
     }
 
     /// <summary>About where the durable part ends, for figures, at once: a folder is read, for the database the last answer is used.</summary>
-    public long EstimateEnd() => _signal is null ? _log.ReadDurableMark() : Math.Max(Volatile.Read(ref _mark), _signal.EndOf(LogId));
+    public long EstimateEnd() => _notifications is null ? _log.ReadDurableMark() : Math.Max(Volatile.Read(ref _mark), _notifications.EndOf(LogId));
 
     /// <inheritdoc/>
     public LogRead Read(long offset, Span<byte> destination)
@@ -90,7 +92,8 @@ internal sealed class LogSourceReader : ISourceReader
             var read = _log.Read(offset, destination);
             return read.Count > 0 || read.DamagedThrough > offset
                 ? read
-                : throw new SourceStoppedException($"{Name}: nothing can be read at offset {offset}, although the durable mark is behind it; restore the log's directory as it was");
+                : throw new SourceStoppedException(
+                    $"{Name}: nothing can be read at offset {offset}, although the durable mark is behind it; restore the log's directory as it was");
         }
         catch (EventLogException exception)
         {
@@ -104,7 +107,7 @@ internal sealed class LogSourceReader : ISourceReader
     /// <param name="cancellationToken">Ends the waiting.</param>
     public async Task WaitAsync(TimeSpan poll, TimeProvider time, CancellationToken cancellationToken)
     {
-        if (_signal is null)
+        if (_notifications is null)
         {
             await Task.Delay(poll, time, cancellationToken).ConfigureAwait(false);
             return;

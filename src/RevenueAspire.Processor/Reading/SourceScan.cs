@@ -39,7 +39,8 @@ internal static class SourceScan
         }
     }
 
-    /// <summary>The beginning of the line that ends, without newline, at the end; the end itself when a newline stands there (or the source is empty).</summary>
+    /// <summary>The beginning of the line that ends, without newline, at the end; the end itself when a newline stands there (or the source is
+    /// empty).</summary>
     public static long LastLineStart(ISourceReader source, long end)
     {
         var window = ArrayPool<byte>.Shared.Rent(WindowBytes);

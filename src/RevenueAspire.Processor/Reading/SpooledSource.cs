@@ -3,23 +3,24 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Reading;
 
-/// <summary>Standard input and compressed files (gzip, zstd): their content is copied to a file without a name, and that is what is hashed and counted. So the same events count once, packed or not.</summary>
+/// <summary>Standard input and compressed files (gzip, zstd): their content is copied to a file without a name, and that is what is hashed and counted. So the
+/// same events count once, packed or not.</summary>
 internal static class SpooledSource
 {
     /// <summary>Whether a path on the command line means standard input.</summary>
     public static bool IsStandardInput(string path) => path == SpoolFile.StandardInput;
 
     /// <summary>Reads standard input to its end.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged gzip or zstd, or no space.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, or no space.</exception>
     public static async Task<FileSourceReader> ReadStandardInputAsync(int maxLineBytes, CancellationToken cancellationToken)
     {
         await using var input = GuardedConsole.OpenStandardInput();
         var spool = await SpoolFile.CopyAsync(input, "standard input", Composition.SpoolDirectory(), cancellationToken).ConfigureAwait(false);
-        return FileSourceReader.FromSpool(SourceRegistry.Nameless, SourceRegistry.Nameless, spool, maxLineBytes);
+        return FileSourceReader.FromSpool(SourceRegistry.NoPath, SourceRegistry.NoPath, spool, maxLineBytes);
     }
 
     /// <summary>Inflates a file.</summary>
-    /// <exception cref="SpoolException">Cut-off or damaged, or no space.</exception>
+    /// <exception cref="UserErrorException">Cut-off or damaged, or no space.</exception>
     public static async Task<FileSourceReader> InflateAsync(string path, int maxLineBytes, CancellationToken cancellationToken)
     {
         var packed = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);

@@ -2,8 +2,10 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>Finds the files that were counted. Their content identifies them, and a path is a hint: after a rotation another content stands there. Not thread-safe.</summary>
-/// <remarks>Looks at the known paths, then at the paths that the user names, then at the files next to the known paths. Each number of looks has a limit.</remarks>
+/// <summary>Finds the files that were counted. Their content identifies them, and a path is a hint: after a rotation another content stands there. Not
+/// thread-safe.</summary>
+/// <remarks>Looks at the known paths, then at the paths that the user names, then at the files next to the known paths. Each number of looks has a
+/// limit.</remarks>
 internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> places)
 {
     /// <summary>Files that are looked at in one folder.</summary>
@@ -19,6 +21,14 @@ internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> plac
     public void Run(IReadOnlyList<VerifiedSource> files, CancellationToken cancellationToken)
     {
         var reasons = new Dictionary<VerifiedSource, string>(ReferenceEqualityComparer.Instance);
+        foreach (var unknown in files.Where(file => !file.IsKnown))
+        {
+            unknown.Refuse(
+                $"the ledger has applied {unknown.Needed} bytes of it, but records no content of that length (event_source_digest): "
+                + "no file can be recognised as it");
+        }
+
+        files = [.. files.Where(file => file.IsKnown)];
         foreach (var file in files)
         {
             FindAtKnownPaths(file, reasons, cancellationToken);
@@ -52,7 +62,8 @@ internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> plac
             }
             catch (Exception exception) when (VerifiedSource.IsOfSource(exception))
             {
-                reasons.TryAdd(file, exception.Message.StartsWith(path + ": ", StringComparison.Ordinal) ? exception.Message[(path.Length + 2)..] : exception.Message);
+                reasons.TryAdd(
+                    file, exception.Message.StartsWith(path + ": ", StringComparison.Ordinal) ? exception.Message[(path.Length + 2)..] : exception.Message);
             }
         }
     }
@@ -126,7 +137,8 @@ internal sealed class ContentSearch(int maxLineBytes, IReadOnlyList<string> plac
     {
         try
         {
-            return [.. new DirectoryInfo(folder).EnumerateFiles().Take(MaxFilesPerFolder).OrderByDescending(file => file.LastWriteTimeUtc).Select(file => file.FullName)];
+            return [.. new DirectoryInfo(folder).EnumerateFiles().Take(MaxFilesPerFolder).OrderByDescending(file => file.LastWriteTimeUtc).Select(
+                file => file.FullName)];
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {

@@ -1,8 +1,9 @@
 using System.Numerics;
+using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>A user whose balance is not the fold of the events.</summary>
+/// <summary>A user whose balance is not the sum of the events.</summary>
 /// <param name="UserId">UTF-8.</param>
 /// <param name="Table">What the table has, or null when it has no row.</param>
 /// <param name="Events">What the events say, or null when no event names the user.</param>
@@ -17,18 +18,19 @@ internal sealed record LedgerDifference(byte[] UserId, BigInteger? Table, BigInt
 /// <param name="Counter">lines, events, rejects or revenue.</param>
 /// <param name="Table">What the ledger has.</param>
 /// <param name="Events">What the bytes say.</param>
-internal sealed record TotalDifference(Guid SourceId, string Source, int Generation, long From, long Through, string Counter, BigInteger Table, BigInteger Events);
+internal sealed record TotalDifference(
+    Guid SourceId, string Source, int Generation, long From, long Through, string Counter, BigInteger Table, BigInteger Events);
 
 /// <summary>How a source compares with the ledger.</summary>
 internal enum SourceState
 {
-    /// <summary>All its bytes were folded, and its totals are right.</summary>
+    /// <summary>All its bytes were aggregated, and its totals are right.</summary>
     Equal,
 
     /// <summary>A total of it is wrong.</summary>
     Differs,
 
-    /// <summary>Some or all of its bytes could not be folded.</summary>
+    /// <summary>Some or all of its bytes could not be aggregated.</summary>
     NotChecked,
 }
 
@@ -47,10 +49,11 @@ internal sealed record SourceReport(string Name, int Generations, long Bytes, So
 /// <param name="Differences">Users that differ for certain: with unread bytes, users of an event without a row.</param>
 /// <param name="Totals">Totals that differ.</param>
 /// <param name="Reports">A report per log and per content of files.</param>
-/// <param name="Unchecked">Users that could not be checked; null where all bytes were folded.</param>
+/// <param name="Unchecked">Users that could not be checked; null where all bytes were aggregated.</param>
 /// <param name="Hints">What may explain differences, a line for people each.</param>
 internal sealed record VerifyResult(
-    long Users, int Sources, long Differences, IReadOnlyList<TotalDifference> Totals, IReadOnlyList<SourceReport> Reports, UncheckedUsers? Unchecked, IReadOnlyList<string> Hints)
+    long Users, int Sources, long Differences, IReadOnlyList<TotalDifference> Totals, IReadOnlyList<SourceReport> Reports, UncheckedUsers? Unchecked,
+    IReadOnlyList<string> Hints)
 {
     /// <summary>Why sources are not checked, a line for people each.</summary>
     public IReadOnlyList<string> Unread => [.. Reports.SelectMany(report => report.Reasons.Select(reason => $"{report.Name}: {reason}"))];

@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Aggregation;
@@ -6,16 +7,18 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>Folds everything that the ledger says it has applied once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides what is folded.</summary>
+/// <summary>Aggregates everything that the ledger says it has applied once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides
+/// what is aggregated.</summary>
 /// <remarks>
 /// Bounded memory: when the users do not fit, they are cut into partitions by their hash, and logs, files and table are passed over once per partition.
-/// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the fold of the other sources is not checked.
-/// Together, however, these balances must make up the revenue that the ledger has of the unread bytes, in no more users than events: <see cref="UncheckedShare"/>.
+/// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the sum of the other
+/// sources is not checked. Together, however, these balances must make up the revenue that the ledger has of the unread bytes, in no more users than events:
+/// <see cref="UncheckedShare"/>.
 /// </remarks>
-internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
+internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
 {
     private const int MaxPartitionBits = 16;
-    private readonly RangeAggregator _fold = new(types, options, options.WorkerCount) { KeepsRejects = false };
+    private readonly RangeAggregator _balances = new(types, options, options.WorkerCount) { KeepsRejects = false };
     private readonly RangeAggregator _range = new(types, options, options.WorkerCount) { KeepsRejects = false };
     private readonly List<TotalDifference> _totals = [];
     private UncheckedShare _unchecked = new();
@@ -47,12 +50,14 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
             }
 
             var search = new ContentSearch(options.MaxLineBytes, places ?? []);
-            await Task.Run(() => search.Run([.. sources.Where(source => source.Source.Kind == SourceKind.File)], cancellationToken), cancellationToken).ConfigureAwait(false);
+            await Task.Run(() => search.Run([.. sources.Where(source => source.Source.Kind == SourceKind.File)], cancellationToken),
+                cancellationToken).ConfigureAwait(false);
             return await RunAsync(snapshot, sources, report, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<VerifyResult> RunAsync(LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
+    private async Task<VerifyResult> RunAsync(
+        LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
         var (users, differences) = (0L, 0L);
         var hints = new List<string>();
@@ -61,7 +66,7 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
         var bits = 0;
         for (uint partition = 0; partition < 1u << bits;)
         {
-            switch (await Task.Run(() => Fold(snapshot, sources, bits, partition, cancellationToken), cancellationToken).ConfigureAwait(false))
+            switch (await Task.Run(() => Aggregate(snapshot, sources, bits, partition, cancellationToken), cancellationToken).ConfigureAwait(false))
             {
                 case Pass.TooManyUsers:
                     // The partitions before this one are those before its lower half now.
@@ -74,7 +79,9 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
                     continue;
             }
 
-            var compared = await CompareAsync(snapshot, _fold.Combine(), new FoldScope(1, bits, partition), residue, report, cancellationToken).ConfigureAwait(false);
+            var compared = await BalanceComparison.RunAsync(
+                snapshot, _balances.Combine(), new AggregationScope(1, bits, partition), _unchecked.IsEmpty, residue, report,
+                cancellationToken).ConfigureAwait(false);
             users += compared.Users;
             differences += compared.Differences;
             partition++;
@@ -82,13 +89,15 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
 
         var share = _unchecked.IsEmpty ? null : residue.Against(_unchecked);
         return new VerifyResult(
-            users, sources.Sum(source => source.Times), differences, _totals, [.. sources.Select(Report)], share, differences > 0 || _totals.Count > 0 || share is { Contradicts: true } ? hints : []);
+            users, sources.Sum(source => source.Times), differences, _totals, [.. sources.Select(Report)], share,
+            differences > 0 || _totals.Count > 0 || share is { Contradicts: true } ? hints : []);
     }
 
     private SourceReport Report(VerifiedSource source)
     {
         string[] reasons = source.Refusal is { } refusal ? [refusal] : [.. source.Removed is { } removed ? [removed] : Array.Empty<string>(), .. source.Unread];
-        var state = source.Generations.Any(generation => _totals.Any(total => total.SourceId == generation.Id)) ? SourceState.Differs : reasons.Length > 0 ? SourceState.NotChecked : SourceState.Equal;
+        var state = source.Generations.Any(generation => _totals.Any(total => total.SourceId == generation.Id))
+            ? SourceState.Differs : reasons.Length > 0 ? SourceState.NotChecked : SourceState.Equal;
         return new SourceReport(source.Source.Name, source.Times, source.Needed, state, source.Removed is not null, reasons);
     }
 
@@ -123,7 +132,9 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
 
         if (content.HasOtherTypes)
         {
-            hints.Add($"{source.Source.Name}: was counted, at least in part, with other EventTypes than verify has: give it those of the processor, or the sign of a name was changed while events of it were counted");
+            hints.Add(
+                $"{source.Source.Name}: was counted, at least in part, with other EventTypes than verify has: give it those of the processor, or the sign of "
+                + "a name was changed while events of it were counted");
         }
     }
 
@@ -134,10 +145,10 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
         SourceFailed,
     }
 
-    /// <summary>Folds all sources for the users of a partition.</summary>
-    private Pass Fold(LedgerSnapshot snapshot, List<VerifiedSource> sources, int bits, uint partition, CancellationToken cancellationToken)
+    /// <summary>Aggregates all sources for the users of a partition.</summary>
+    private Pass Aggregate(LedgerSnapshot snapshot, List<VerifiedSource> sources, int bits, uint partition, CancellationToken cancellationToken)
     {
-        _fold.Clear();
+        _balances.Clear();
 
         // Each pass reads all bytes, so each finds the same.
         _totals.Clear();
@@ -145,7 +156,7 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
         foreach (var source in sources)
         {
             var fits = true;
-            if (!Attempt(source, () => fits = TryFold(snapshot, source, bits, partition, cancellationToken)))
+            if (!Attempt(source, () => fits = TryAggregate(snapshot, source, bits, partition, cancellationToken)))
             {
                 return Pass.SourceFailed;
             }
@@ -165,17 +176,17 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
     }
 
     /// <summary>False when the users of the partition do not fit into memory.</summary>
-    private bool TryFold(LedgerSnapshot snapshot, VerifiedSource source, int bits, uint partition, CancellationToken cancellationToken)
+    private bool TryAggregate(LedgerSnapshot snapshot, VerifiedSource source, int bits, uint partition, CancellationToken cancellationToken)
     {
         using var reader = source.Open(options.MaxLineBytes);
-        _fold.Scope = new FoldScope(source.Times, bits, partition);
-        var (totals, isWhole) = (default(FoldTotals), reader.FirstOffset == 0);
+        _balances.Scope = new AggregationScope(source.Times, bits, partition);
+        var (totals, isWhole) = (default(SourceTotals), reader.FirstOffset == 0);
         for (var from = reader.FirstOffset; from < source.Source.AppliedThrough;)
         {
-            var folded = _fold.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken);
-            isWhole &= IsWhole(source, folded);
-            totals += FoldTotals.Of(folded);
-            from = folded.End;
+            var aggregated = _balances.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken);
+            isWhole &= IsWhole(source, aggregated);
+            totals += SourceTotals.Of(aggregated);
+            from = aggregated.End;
             if (IsTooMuch(bits))
             {
                 return false;
@@ -184,7 +195,7 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
 
         foreach (var generation in source.Generations)
         {
-            var table = FoldTotals.Of(generation, snapshot.Revenues[generation.Id]);
+            var table = SourceTotals.Of(generation, snapshot.Revenues[generation.Id]);
             if (isWhole)
             {
                 CompareTotals(generation, 0, generation.AppliedThrough, table, totals);
@@ -197,7 +208,7 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
 
         foreach (var range in source.Ranges)
         {
-            AddMerged(source, reader, range, new FoldScope(1, bits, partition), cancellationToken);
+            AddMerged(source, reader, range, new AggregationScope(1, bits, partition), cancellationToken);
             if (IsTooMuch(bits))
             {
                 return false;
@@ -207,44 +218,47 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
         return true;
     }
 
-    /// <summary>Whether all bytes of a stretch were folded: damage is kept, and an unknown name leaves the source out.</summary>
-    private static bool IsWhole(VerifiedSource source, RangeAggregate folded)
+    /// <summary>Whether all bytes of a stretch were aggregated: damage is kept, and an unknown name leaves the source out.</summary>
+    private static bool IsWhole(VerifiedSource source, RangeAggregate aggregated)
     {
-        if (folded.UnknownNameAt is { } unknown)
+        if (aggregated.UnknownNameAt is { } unknown)
         {
-            throw new UserErrorException($"the record at offset {unknown} is in the ledger, but its event name is not among the EventTypes of this verify: give it the settings of the processor");
+            throw new UserErrorException(
+                $"the record at offset {unknown} is in the ledger, but its event name is not among the EventTypes of this verify: "
+                + "give it the settings of the processor");
         }
 
-        foreach (var damage in folded.Damage)
+        foreach (var damage in aggregated.Damage)
         {
             source.AddUnread($"bytes {damage.From} to {damage.Through} cannot be read: {damage.Reason}");
         }
 
-        return folded.Damage.Count == 0;
+        return aggregated.Damage.Count == 0;
     }
 
-    private bool IsTooMuch(int bits) => _fold.Weight > options.MaxUsersPerRange && bits < MaxPartitionBits;
+    private bool IsTooMuch(int bits) => _balances.Weight > options.MaxUsersPerRange && bits < MaxPartitionBits;
 
-    private void CompareTotals(EventSource source, long from, long through, FoldTotals table, FoldTotals events) =>
-        _totals.AddRange(FoldTotals.Compare(table, events).Select(total => new TotalDifference(source.Id, source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
+    private void CompareTotals(LedgerSource source, long from, long through, SourceTotals table, SourceTotals events) =>
+        _totals.AddRange(SourceTotals.Compare(table, events).Select(
+            total => new TotalDifference(source.Id, source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
 
     /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
-    private void AddMerged(VerifiedSource source, ISourceReader reader, EventRange range, FoldScope scope, CancellationToken cancellationToken)
+    private void AddMerged(VerifiedSource source, ISourceReader reader, EventRange range, AggregationScope scope, CancellationToken cancellationToken)
     {
         _range.Clear();
         _range.Scope = scope;
-        var folded = _range.Aggregate(reader, range.From, range.Frozen!.End, limited: false, hashed: true, cancellationToken);
-        var isWhole = IsWhole(source, folded);
-        if (!folded.BytesHash.Span.SequenceEqual(range.Frozen.BytesHash.Span))
+        var aggregated = _range.Aggregate(reader, range.From, range.Frozen!.End, limited: false, hashed: true, cancellationToken);
+        var isWhole = IsWhole(source, aggregated);
+        if (!aggregated.BytesHash.Span.SequenceEqual(range.Frozen.BytesHash.Span))
         {
             throw new UserErrorException($"bytes {range.From} to {range.Frozen.End} have changed since their merge began: put the original back");
         }
 
         if (isWhole)
         {
-            CompareTotals(source.Generations.Single(generation => generation.Id == range.SourceId), range.From, range.Frozen.End, FoldTotals.Of(range.Frozen), FoldTotals.Of(folded));
+            CompareTotals(source.Generations.Single(generation => generation.Id == range.SourceId), range.From, range.Frozen.End, SourceTotals.Of(range.Frozen),
+                SourceTotals.Of(aggregated));
         }
-
         else
         {
             _unchecked.AddUnknown();
@@ -258,7 +272,7 @@ internal sealed partial class LedgerVerifier(NpgsqlDataSource database, EventTyp
             var userId = merged.UserId(record);
             if (IsMerged(range.Frozen, userId))
             {
-                _fold.Tables[0].Add(userId, merged.Sum(record));
+                _balances.Tables[0].Add(userId, merged.Sum(record));
             }
         }
     }

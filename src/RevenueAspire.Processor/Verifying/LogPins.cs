@@ -13,7 +13,8 @@ internal sealed class LogPins : IDisposable
 
     private readonly Dictionary<string, string> _failures = new(StringComparer.Ordinal);
 
-    /// <summary>Opens a snapshot of which every log was pinned before: retention can have removed nothing since, of which the snapshot says that it is applied.</summary>
+    /// <summary>Opens a snapshot of which every log was pinned before: retention can have removed nothing since, of which the snapshot says that it is
+    /// applied.</summary>
     public async Task<LedgerSnapshot> OpenSnapshotAsync(Func<Task<LedgerSnapshot>> open, CancellationToken cancellationToken)
     {
         while (true)
@@ -21,7 +22,8 @@ internal sealed class LogPins : IDisposable
             var snapshot = await open().ConfigureAwait(false);
             try
             {
-                var unpinned = snapshot.Sources.Where(source => source.Kind == SourceKind.Log && !PostgresLogs.TryParseSourceName(source.Name, out _) && !_pins.ContainsKey(source.Name)).Select(source => source.Name).Distinct().ToArray();
+                var unpinned = snapshot.Sources.Where(source => source.Kind == SourceKind.Log && !PostgresLogs.TryParseSourceName(source.Name, out _)
+                    && !_pins.ContainsKey(source.Name)).Select(source => source.Name).Distinct().ToArray();
                 if (unpinned.Length == 0)
                 {
                     return snapshot;

@@ -3,10 +3,10 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Verifying;
 
-/// <summary>What the ledger says of the bytes that verify could not fold: their events and their revenue. Not thread-safe.</summary>
+/// <summary>What the ledger says of the bytes that verify could not aggregate: their events and their revenue. Not thread-safe.</summary>
 internal sealed class UncheckedShare
 {
-    /// <summary>Whether every byte of the ledger was folded.</summary>
+    /// <summary>Whether every byte of the ledger was aggregated.</summary>
     public bool IsEmpty { get; private set; } = true;
 
     /// <summary>False where a range is merged in part: its share up to now is not known.</summary>
@@ -18,19 +18,19 @@ internal sealed class UncheckedShare
     /// <summary>Sum of these events.</summary>
     public BigInteger Revenue { get; private set; }
 
-    /// <summary>Adds a source of which nothing was folded.</summary>
+    /// <summary>Adds a source of which nothing was aggregated.</summary>
     public void AddWhole(VerifiedSource source, IReadOnlyDictionary<Guid, BigInteger> revenues)
     {
         foreach (var generation in source.Generations)
         {
-            AddRest(FoldTotals.Of(generation, revenues[generation.Id]), default);
+            AddRest(SourceTotals.Of(generation, revenues[generation.Id]), default);
         }
 
         foreach (var frozen in source.Ranges.Select(range => range.Frozen!))
         {
             if (frozen.Parts.All(part => part.MergedThrough.Span.SequenceEqual(part.UpperKey.Span)))
             {
-                AddRest(FoldTotals.Of(frozen), default);
+                AddRest(SourceTotals.Of(frozen), default);
             }
             else if (frozen.Parts.Any(part => !part.MergedThrough.IsEmpty))
             {
@@ -42,18 +42,18 @@ internal sealed class UncheckedShare
     /// <summary>Adds a range that is merged up to some user.</summary>
     public void AddUnknown() => IsEmpty = IsExact = false;
 
-    /// <summary>Adds the part of a source that was not folded.</summary>
+    /// <summary>Adds the part of a source that was not aggregated.</summary>
     /// <param name="table">What the ledger has of it.</param>
-    /// <param name="folded">What was folded.</param>
-    public void AddRest(FoldTotals table, FoldTotals folded)
+    /// <param name="aggregated">What was aggregated.</param>
+    public void AddRest(SourceTotals table, SourceTotals aggregated)
     {
-        IsEmpty &= table.Events == folded.Events && table.Revenue == folded.Revenue;
-        Events += table.Events - folded.Events;
-        Revenue += table.Revenue - folded.Revenue;
+        IsEmpty &= table.Events == aggregated.Events && table.Revenue == aggregated.Revenue;
+        Events += table.Events - aggregated.Events;
+        Revenue += table.Revenue - aggregated.Revenue;
     }
 }
 
-/// <summary>The balances that are not the fold of the sources that could be read. Not thread-safe.</summary>
+/// <summary>The balances that are not the sum of the sources that could be read. Not thread-safe.</summary>
 internal sealed class Residue
 {
     /// <summary>Users that are kept to be named; all are counted.</summary>
@@ -66,7 +66,7 @@ internal sealed class Residue
     /// <summary>Cleared where a source failed after some users were compared, and where a user has lost its row.</summary>
     public bool IsExact { get; set; } = true;
 
-    /// <summary>Adds a user whose balance is another than the fold.</summary>
+    /// <summary>Adds a user whose balance is another than the sum.</summary>
     public void Add(LedgerDifference user)
     {
         _count++;
@@ -84,9 +84,10 @@ internal sealed class Residue
 
 /// <summary>Users whose balance could not be checked, since unread bytes may have a share in it.</summary>
 /// <param name="Users">How many.</param>
-/// <param name="Revenue">What their balances have beyond the fold of the other sources, together.</param>
+/// <param name="Revenue">What their balances have beyond the sum of the other sources, together.</param>
 /// <param name="UnreadEvents">Events in the unread bytes, as the ledger says.</param>
 /// <param name="UnreadRevenue">Sum of these events, as the ledger says.</param>
 /// <param name="Contradicts">The unread bytes cannot explain these balances: a balance or a total of a source is certainly wrong.</param>
 /// <param name="First">Up to 20 of the users.</param>
-internal sealed record UncheckedUsers(long Users, BigInteger Revenue, long UnreadEvents, BigInteger UnreadRevenue, bool Contradicts, IReadOnlyList<LedgerDifference> First);
+internal sealed record UncheckedUsers(
+    long Users, BigInteger Revenue, long UnreadEvents, BigInteger UnreadRevenue, bool Contradicts, IReadOnlyList<LedgerDifference> First);

@@ -15,14 +15,15 @@ namespace RevenueAspire.Processor.Verifying;
 /// <param name="paths">File: where its content was seen.</param>
 /// <param name="openInDatabase">Opens a log that is kept in the database, as of the snapshot.</param>
 internal sealed class VerifiedSource(
-    IReadOnlyList<EventSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths, Func<Guid, LogSourceReader> openInDatabase)
+    IReadOnlyList<LedgerSource> generations, IReadOnlyList<EventRange> ranges, IReadOnlyList<FileDigest> digests, IReadOnlyList<string> paths,
+    Func<Guid, LogSourceReader> openInDatabase)
 {
     private readonly SortedSet<string> _unread = new(StringComparer.Ordinal);
 
     /// <summary>Any of the generations: they have the same bytes.</summary>
-    public EventSource Source => generations[0];
+    public LedgerSource Source => generations[0];
 
-    public IReadOnlyList<EventSource> Generations => generations;
+    public IReadOnlyList<LedgerSource> Generations => generations;
 
     public IReadOnlyList<EventRange> Ranges => ranges;
 
@@ -44,6 +45,9 @@ internal sealed class VerifiedSource(
     /// <summary>Bytes that the ledger has of it, wholly or in part.</summary>
     public long Needed => ranges.Select(range => range.To).Append(Source.AppliedThrough).Max();
 
+    /// <summary>File: whether <see cref="Digest"/> exists. It always does, unless tables were changed or restored one by one.</summary>
+    public bool IsKnown => digests.Any(digest => digest.Length >= Needed);
+
     /// <summary>File: the shortest known beginning that holds all that the ledger has of it; a file that begins so holds the content.</summary>
     public FileDigest Digest => digests.First(digest => digest.Length >= Needed);
 
@@ -53,13 +57,15 @@ internal sealed class VerifiedSource(
         var ranges = snapshot.FrozenRanges.ToLookup(range => range.SourceId);
         return [.. snapshot.Sources
             .Where(source => source.AppliedThrough > 0 || ranges.Contains(source.Id))
-            .GroupBy(source => (source.ContentId, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span), Types: Convert.ToHexString(source.TypesHash.Span)))
+            .GroupBy(source =>
+                (source.ContentId, source.AppliedThrough, Tail: Convert.ToHexString(source.TailHash.Span), Types: Convert.ToHexString(source.TypesHash.Span)))
             .Select(same => new VerifiedSource(
-                [.. same], [.. same.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[same.Key.ContentId]], [.. snapshot.Paths[same.Key.ContentId]], openInDatabase))];
+                [.. same], [.. same.SelectMany(generation => ranges[generation.Id])], [.. snapshot.Digests[same.Key.ContentId]],
+                [.. snapshot.Paths[same.Key.ContentId]], openInDatabase))];
     }
 
     /// <summary>File: the paths at which its content was seen, its name first.</summary>
-    public IEnumerable<string> KnownPaths() => paths.Prepend(Source.Name).Where(path => path != SourceRegistry.Nameless).Distinct();
+    public IEnumerable<string> KnownPaths() => paths.Prepend(Source.Name).Where(path => path != SourceRegistry.NoPath).Distinct();
 
     /// <summary>Leaves the whole source out of the comparison. The first reason stays.</summary>
     public void Refuse(string reason) => Refusal ??= reason;
@@ -68,10 +74,12 @@ internal sealed class VerifiedSource(
     public void AddUnread(string reason) => _unread.Add(reason);
 
     /// <summary>Opens the source for a pass over it. Only one is open at a time, however many there are.</summary>
-    /// <exception cref="UserErrorException">It is gone, or is no longer the source that was applied; other errors of reading (<see cref="IsOfSource"/>), too.</exception>
+    /// <exception cref="UserErrorException">It is gone, or is no longer the source that was applied; other errors of reading (<see cref="IsOfSource"/>),
+    /// too.</exception>
     public ISourceReader Open(int maxLineBytes)
     {
-        var reader = Source.Kind == SourceKind.File ? OpenFile(Place ?? throw new InvalidOperationException("A file is looked for first."), maxLineBytes) : (ISourceReader)OpenLog();
+        var reader = Source.Kind == SourceKind.File
+            ? OpenFile(Place ?? throw new InvalidOperationException("A file is looked for first."), maxLineBytes) : (ISourceReader)OpenLog();
         try
         {
             SourceCheck.Verify(reader, Source);
@@ -94,7 +102,7 @@ internal sealed class VerifiedSource(
 
         var tail = SourceScan.TailHash(file, Source.AppliedThrough);
         return (Source.TailHash.Length == 0 || Source.TailHash.Span.SequenceEqual(tail))
-            && FileDigests.Compute(file, [Digest.Length], _ => { }, cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
+            && FileDigests.Compute(file, [Digest.Length], cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
             ? null
             : "another content is there now, or its bytes were changed";
     }
@@ -105,11 +113,12 @@ internal sealed class VerifiedSource(
     public SourceContent CheckSettings(int maxLineBytes, EventTypes types)
     {
         using var reader = Open(maxLineBytes);
-        var fingerprint = FoldFingerprint.Compute(types, reader);
+        var fingerprint = ParsingFingerprint.Compute(types, reader);
         bool IsOther(ReadOnlyMemory<byte> hash) => hash.Length > 0 && !hash.Span.SequenceEqual(fingerprint.Span);
         if (ranges.Any(range => IsOther(range.Frozen!.TypesHash)) || (Source.Kind == SourceKind.File && IsOther(Source.TypesHash)))
         {
-            throw new UserErrorException("was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
+            throw new UserErrorException(
+                "was counted with other EventTypes, another Processor:MaxLineBytes or another version: give verify the settings that it was counted with");
         }
 
         // Types that were added to a log's do not change what came before them, so for a log another fingerprint explains differences, and makes none.
@@ -118,7 +127,7 @@ internal sealed class VerifiedSource(
 
     /// <summary>Errors that concern one source and leave the others to be checked.</summary>
     public static bool IsOfSource(Exception exception) =>
-        exception is UserErrorException or SpoolException or SourceStoppedException or EventLog.EventLogException or IOException or UnauthorizedAccessException;
+        exception is UserErrorException or EventLog.EventLogException or IOException or UnauthorizedAccessException;
 
     /// <summary>Opens a file with the known lengths as ends of lines, as it was counted; packed ones inflated.</summary>
     public FileSourceReader OpenFile(string path, int maxLineBytes)
@@ -126,7 +135,7 @@ internal sealed class VerifiedSource(
         var file = FileSourceReader.Open(path, maxLineBytes);
         if (file.IsPacked)
         {
-            // No thread of the pool waits here: verify folds on one of its own.
+            // No thread of the pool waits here: verify aggregates on one of its own.
             file.Dispose();
             file = SpooledSource.InflateAsync(path, maxLineBytes, CancellationToken.None).GetAwaiter().GetResult();
         }

@@ -25,7 +25,8 @@ public sealed class SecretTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        foreach (var answer in new[] { await api.PostEventAsync(Sample.Plain, ("Authorization", authorization)), await api.PostEventsAsync(Sample.Plain, ("Authorization", authorization)) })
+        foreach (var answer in new[] { await api.PostEventAsync(Sample.Plain, ("Authorization", authorization)),
+            await api.PostEventsAsync(Sample.Plain, ("Authorization", authorization)) })
         {
             answer.ExpectProblem(401, "Authorization");
             Assert.NotNull(answer.Header("WWW-Authenticate"));
@@ -41,7 +42,8 @@ public sealed class SecretTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
 
         var answer = await api.SendRawAsync(
-            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
+            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: "
+                + $"close\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith("HTTP/1.1 401", answer, StringComparison.Ordinal);
     }

@@ -19,7 +19,8 @@ public sealed class ContractTests : IDisposable
         var document = await DocumentAsync(api);
 
         var mapped = api.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-            .SelectMany(endpoint => (endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"]).Select(method => $"{method} /{endpoint.RoutePattern.RawText!.TrimStart('/')}"))
+            .SelectMany(endpoint => (endpoint.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods ?? ["GET"])
+                .Select(method => $"{method} /{endpoint.RoutePattern.RawText!.TrimStart('/')}"))
             .Where(route => route != "GET /openapi/{documentName}.json" && !route.StartsWith("HEAD ", StringComparison.Ordinal)).Order();
         var listed = document.GetProperty("paths").EnumerateObject()
             .SelectMany(path => path.Value.EnumerateObject().Select(method => $"{method.Name.ToUpperInvariant()} {path.Name}")).Order();
@@ -31,7 +32,8 @@ public sealed class ContractTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var document = (await api.GetAsync("/openapi/v1.json", ("Authorization", null))).Expect(HttpStatusCode.OK).Body.ReplaceLineEndings("\n").TrimEnd() + "\n";
+        var document = (await api.GetAsync("/openapi/v1.json", ("Authorization", null))).Expect(HttpStatusCode.OK).Body.ReplaceLineEndings("\n").TrimEnd()
+            + "\n";
 
         var stored = Path.Combine(Repository.Root, "tests/RevenueAspire.Api.Tests/Contract/openapi.v1.json");
         if (Environment.GetEnvironmentVariable("UPDATE_CONTRACT") == "true")
@@ -41,7 +43,8 @@ public sealed class ContractTests : IDisposable
 
         Assert.True(
             document == (await File.ReadAllTextAsync(stored)).ReplaceLineEndings("\n"),
-            "The contract differs from tests/RevenueAspire.Api.Tests/Contract/openapi.v1.json. If that is meant, run this test with UPDATE_CONTRACT=true, and commit the file with the change.");
+            "The contract differs from tests/RevenueAspire.Api.Tests/Contract/openapi.v1.json. If that is meant, run this test with UPDATE_CONTRACT=true, and "
+                + "commit the file with the change.");
     }
 
     [Fact]
@@ -79,17 +82,21 @@ public sealed class ContractTests : IDisposable
         Assert.Equal(["Idempotency-Key"], post.GetProperty("parameters").EnumerateArray().Select(parameter => parameter.GetProperty("name").GetString()));
         Assert.True(post.GetProperty("requestBody").GetProperty("content").TryGetProperty("application/json", out var body));
         Assert.Equal(98, body.GetProperty("example").GetProperty("value").GetInt32());
-        Assert.Equal("#/components/schemas/Problem", post.GetProperty("responses").GetProperty("400").GetProperty("content").GetProperty("application/problem+json").GetProperty("schema").GetProperty("$ref").GetString());
+        Assert.Equal("#/components/schemas/Problem", post.GetProperty("responses").GetProperty("400").GetProperty("content")
+            .GetProperty("application/problem+json").GetProperty("schema").GetProperty("$ref").GetString());
         Assert.True(post.GetProperty("responses").GetProperty("503").GetProperty("headers").TryGetProperty("Retry-After", out _));
         Assert.True(post.GetProperty("security")[0].TryGetProperty("secret", out _));
         var scheme = document.GetProperty("components").GetProperty("securitySchemes").GetProperty("secret");
         Assert.Equal(("header", "Authorization"), (scheme.GetProperty("in").GetString(), scheme.GetProperty("name").GetString()));
         var lines = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("requestBody").GetProperty("content");
         Assert.Equal(["application/jsonl", "application/x-ndjson"], lines.EnumerateObject().Select(type => type.Name));
-        var listed = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("parameters").EnumerateArray().Single(parameter => parameter.GetProperty("name").GetString() == "listed");
-        Assert.Equal(("integer", 100, 100000), (listed.GetProperty("schema").GetProperty("type").GetString(), listed.GetProperty("schema").GetProperty("default").GetInt32(), listed.GetProperty("schema").GetProperty("maximum").GetInt32()));
+        var listed = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("parameters").EnumerateArray()
+            .Single(parameter => parameter.GetProperty("name").GetString() == "listed");
+        Assert.Equal(("integer", 100, 100000), (listed.GetProperty("schema").GetProperty("type").GetString(),
+            listed.GetProperty("schema").GetProperty("default").GetInt32(), listed.GetProperty("schema").GetProperty("maximum").GetInt32()));
         var schemas = document.GetProperty("components").GetProperty("schemas");
-        Assert.Equal(["status", "title", "detail", "field", "rejectedCount", "rejected", "type"], schemas.GetProperty("Problem").GetProperty("properties").EnumerateObject().Select(property => property.Name));
+        Assert.Equal(["status", "title", "detail", "field", "rejectedCount", "rejected", "type"],
+            schemas.GetProperty("Problem").GetProperty("properties").EnumerateObject().Select(property => property.Name));
         Assert.Equal("integer", schemas.GetProperty("UserRevenue").GetProperty("properties").GetProperty("revenue").GetProperty("type").GetString());
     }
 
@@ -118,5 +125,6 @@ public sealed class ContractTests : IDisposable
         Assert.Contains("it takes POST", answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
-    private static async Task<JsonElement> DocumentAsync(ApiHost api) => (await api.GetAsync("/openapi/v1.json", ("Authorization", null))).Expect(HttpStatusCode.OK).Json;
+    private static async Task<JsonElement> DocumentAsync(ApiHost api) =>
+        (await api.GetAsync("/openapi/v1.json", ("Authorization", null))).Expect(HttpStatusCode.OK).Json;
 }

@@ -37,7 +37,8 @@ public sealed class MethodTests : IDisposable
         {
             var answer = await api.SendAsync(new HttpMethod(method), path);
 
-            Assert.True((405, allowed) == ((int)answer.Status, answer.Header("Allow")), $"{method} {pattern} is answered with {(int)answer.Status}, and Allow {answer.Header("Allow")}");
+            Assert.True((405, allowed) == ((int)answer.Status, answer.Header("Allow")),
+                $"{method} {pattern} is answered with {(int)answer.Status}, and Allow {answer.Header("Allow")}");
         }
     }
 
@@ -73,7 +74,8 @@ public sealed class MethodTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var patterns = api.Services.GetRequiredService<EndpointDataSource>().Endpoints.Cast<RouteEndpoint>().Select(endpoint => "/" + endpoint.RoutePattern.RawText!.TrimStart('/'));
+        var patterns = api.Services.GetRequiredService<EndpointDataSource>().Endpoints.Cast<RouteEndpoint>()
+            .Select(endpoint => "/" + endpoint.RoutePattern.RawText!.TrimStart('/'));
 
         Assert.Equal(Endpoints.Select(row => row.Data.Item1).Order(StringComparer.Ordinal), patterns.Order(StringComparer.Ordinal));
     }

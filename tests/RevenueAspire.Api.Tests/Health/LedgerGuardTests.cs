@@ -68,15 +68,18 @@ public sealed class LedgerGuardTests : IDisposable
         Assert.Equal("public", check.GetProperty("data").GetProperty("schema").GetString());
         Assert.Equal("on", check.GetProperty("data").GetProperty("synchronousCommit").GetString());
         Assert.Equal(await ScalarAsync(database, "show fsync") == "on", check.GetProperty("data").GetProperty("fsync").GetBoolean());
-        Assert.Equal(await ScalarAsync(database, "show fsync") == "off", check.GetProperty("description").GetString()!.Contains("fsync is off", StringComparison.Ordinal));
+        Assert.Equal(await ScalarAsync(database, "show fsync") == "off",
+            check.GetProperty("description").GetString()!.Contains("fsync is off", StringComparison.Ordinal));
         Assert.Equal(await ScalarAsync(database, "show full_page_writes") == "on", check.GetProperty("data").GetProperty("fullPageWrites").GetBoolean());
 
         await ScalarAsync(database, "create table kept as select * from users_revenue; truncate users_revenue; select ''");
 
-        Assert.Contains("users_revenue is empty", (await DatabaseCheckAsync(api, HttpStatusCode.ServiceUnavailable)).GetProperty("description").GetString(), StringComparison.Ordinal);
+        Assert.Contains("users_revenue is empty", (await DatabaseCheckAsync(api, HttpStatusCode.ServiceUnavailable)).GetProperty("description").GetString(),
+            StringComparison.Ordinal);
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
         await ScalarAsync(database, "insert into users_revenue select * from kept; alter table users_revenue set unlogged; select ''");
-        Assert.Contains("UNLOGGED", (await DatabaseCheckAsync(api, HttpStatusCode.ServiceUnavailable)).GetProperty("description").GetString(), StringComparison.Ordinal);
+        Assert.Contains("UNLOGGED", (await DatabaseCheckAsync(api, HttpStatusCode.ServiceUnavailable)).GetProperty("description").GetString(),
+            StringComparison.Ordinal);
         await ScalarAsync(database, "alter table users_revenue set logged; select ''");
         await DatabaseCheckAsync(api, HttpStatusCode.OK);
     }
@@ -124,7 +127,8 @@ public sealed class LedgerGuardTests : IDisposable
 
     private static async Task AssertRefusesAsync(ApiHost api, string cause)
     {
-        foreach (var answer in (Answer[])[await api.PostEventAsync(Sample.Plain), await api.PostEventsAsync(Sample.Plain), await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "a"))])
+        foreach (var answer in (Answer[])[await api.PostEventAsync(Sample.Plain), await api.PostEventsAsync(Sample.Plain),
+            await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "a"))])
         {
             Assert.Contains(cause, answer.ExpectProblem(503, null).Body, StringComparison.Ordinal);
         }

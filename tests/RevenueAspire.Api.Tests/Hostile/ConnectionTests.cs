@@ -23,13 +23,15 @@ public sealed class ConnectionTests : IDisposable
                 2 => ("/liveEvents", Sample.Add("u", i) + "\n" + Sample.Add("u", -i)),
                 _ => ("/nowhere", "x"),
             };
-            requests.Append($"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: {body.Length}\r\n{(i == 59 ? "Connection: close\r\n" : "")}\r\n{body}");
+            requests.Append($"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: "
+                + $"{body.Length}\r\n{(i == 59 ? "Connection: close\r\n" : "")}\r\n{body}");
         }
 
         var answers = (await api.SendRawAsync(requests.ToString())).Split("HTTP/1.1 ", StringSplitOptions.RemoveEmptyEntries);
 
         Assert.Equal(Enumerable.Range(0, 60).Select(i => (i % 4) switch { 0 or 2 => "202", 1 => "400", _ => "404" }), answers.Select(answer => answer[..3]));
-        Assert.Equal(Enumerable.Range(0, 60).Where(i => i % 2 == 0).SelectMany(i => i % 4 == 0 ? [i] : new[] { i, -i }), api.Records().Select(record => record.GetProperty("value").GetInt32()));
+        Assert.Equal(Enumerable.Range(0, 60).Where(i => i % 2 == 0).SelectMany(i => i % 4 == 0 ? [i] : new[] { i, -i }),
+            api.Records().Select(record => record.GetProperty("value").GetInt32()));
     }
 
     [Fact]
@@ -37,7 +39,8 @@ public sealed class ConnectionTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = await api.SendRawAsync($"POST /liveEvent HTTP/1.0\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\n\r\n{Sample.Plain}");
+        var answer = await api.SendRawAsync(
+            $"POST /liveEvent HTTP/1.0\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith("HTTP/1.1 202", answer, StringComparison.Ordinal);
         Assert.Single(api.Records());
@@ -48,7 +51,9 @@ public sealed class ConnectionTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = await api.SendRawAsync($"POST http://x/liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
+        var answer = await api.SendRawAsync(
+            $"POST http://x/liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: "
+                + $"close\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith("HTTP/1.1 202", answer, StringComparison.Ordinal);
     }
@@ -87,7 +92,8 @@ public sealed class ConnectionTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         using var connection = await api.ConnectAsync();
 
-        await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n");
+        await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: {Sample.Plain.Length}\r\nExpect: "
+            + "100-continue\r\nConnection: close\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 100", await connection.ReadSomeAsync(), StringComparison.Ordinal);
         await connection.SendAsync(Sample.Plain);
 
@@ -100,7 +106,8 @@ public sealed class ConnectionTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         var chunks = string.Concat(Sample.Plain.Select(c => $"1;note=\"x\"\r\n{c}\r\n")) + "0\r\nX-Trailer: y\r\n\r\n";
 
-        var answer = await api.SendRawAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunks}");
+        var answer = await api.SendRawAsync(
+            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n{chunks}");
 
         Assert.StartsWith("HTTP/1.1 202", answer, StringComparison.Ordinal);
         Assert.Single(api.Records());

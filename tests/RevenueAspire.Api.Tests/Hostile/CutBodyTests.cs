@@ -25,7 +25,8 @@ public sealed class CutBodyTests : IDisposable
     public async Task A_body_that_came_in_pieces_and_is_cut_off_is_neither_appended_nor_complained_about(string path, bool chunked, bool reset)
     {
         using var complaints = new Complaints();
-        await using (var api = await ApiHost.StartAsync(_directory, null, builder => builder.Logging.AddProvider(complaints), "Logging:LogLevel:Default=Warning"))
+        await using (var api = await ApiHost.StartAsync(
+            _directory, null, builder => builder.Logging.AddProvider(complaints), "Logging:LogLevel:Default=Warning"))
         {
             await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => CutAsync(api, path, chunked, reset)));
             Assert.Equal(202, (await api.PostEventAsync(Sample.Plain)).Status);
@@ -42,7 +43,8 @@ public sealed class CutBodyTests : IDisposable
         foreach (var (body, status) in new[] { (Sample.OfLength(65_536), "202"), (Sample.OfLength(65_537), "413"), (Sample.OfLength(80_000), "413") })
         {
             using var connection = await api.ConnectAsync();
-            await connection.SendAsync("POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+            await connection.SendAsync("POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nTransfer-Encoding: chunked\r\nConnection: "
+                + "close\r\n\r\n");
             foreach (var piece in body.Chunk(20_000))
             {
                 await connection.SendAsync(string.Create(CultureInfo.InvariantCulture, $"{piece.Length:x}\r\n{new string(piece)}\r\n"));
@@ -60,7 +62,8 @@ public sealed class CutBodyTests : IDisposable
     {
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(api.Address.Host, api.Address.Port);
-        foreach (var piece in new[] { $"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\n{(chunked ? "Transfer-Encoding: chunked\r\n\r\nff\r\n" : "Content-Length: 255\r\n\r\n")}", "{\"userId\":", "\"user1\"," })
+        foreach (var piece in new[] { $"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: "
+            + $"s3cret\r\n{(chunked ? "Transfer-Encoding: chunked\r\n\r\nff\r\n" : "Content-Length: 255\r\n\r\n")}", "{\"userId\":", "\"user1\"," })
         {
             await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(piece));
             await Task.Delay(BetweenPieces);

@@ -30,7 +30,8 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
-        await using var process = await _place.StartProcessAsync(url, $"--EventLog:SegmentBytes={1 << 16}", $"--ConnectionStrings:revenuedb={await TestPostgres.CreateDatabaseAsync()}");
+        await using var process = await _place.StartProcessAsync(
+            url, $"--EventLog:SegmentBytes={1 << 16}", $"--ConnectionStrings:revenuedb={await TestPostgres.CreateDatabaseAsync()}");
         await process.WaitForUrlAsync(url + "/health");
         await Eventually.IsTrueAsync(async () => (await process.WaitForUrlAsync(url + "/health")).Contains("the ledger can be read", StringComparison.Ordinal));
         output.WriteLine($"{Directory.GetFileSystemEntries($"/proc/{process.Id}/fd").Length} descriptors are open at the start.");
@@ -50,7 +51,8 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
 
         var open = Directory.GetFileSystemEntries($"/proc/{process.Id}/fd").Length;
         used = process.ProcessorTime - used;
-        output.WriteLine($"{open} descriptors are open, {segments} events of 60 KB were taken, and {used.TotalSeconds:0.00} s of processor time used in {Watched.TotalSeconds} s.");
+        output.WriteLine($"{open} descriptors are open, {segments} events of 60 KB were taken, and {used.TotalSeconds:0.00} s of processor time used in "
+            + $"{Watched.TotalSeconds} s.");
         Assert.True(open < Limit - 16, $"{open} of {Limit} descriptors are open.");
         Assert.True(used < MaxUsed, $"The API was busy for {used}.");
         await process.WaitForLineAsync("Raise that limit (ulimit -n)");
@@ -88,20 +90,24 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     public async Task A_limit_that_leaves_no_connection_is_one_line_and_exit_1()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
-        var start = new ProcessStartInfo("prlimit", ["--nofile=256", "dotnet", Repository.Executable("RevenueAspire.Api"), "--urls=http://127.0.0.1:0"]) { RedirectStandardError = true };
+        var start = new ProcessStartInfo(
+            "prlimit", ["--nofile=256", "dotnet", Repository.Executable("RevenueAspire.Api"), "--urls=http://127.0.0.1:0"])
+        { RedirectStandardError = true };
         using var process = Process.Start(start)!;
 
         var error = await process.StandardError.ReadToEndAsync();
         await process.WaitForExitAsync();
 
         Assert.Equal(1, process.ExitCode);
-        Assert.StartsWith("This process may have 256 files and sockets open (ulimit -n)", Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+        Assert.StartsWith("This process may have 256 files and sockets open (ulimit -n)",
+            Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
     private static async Task SetLimitAsync(ServiceProcess process, int limit)
     {
         // The soft limit alone: an ordinary user may not raise the other one again.
-        using var prlimit = Process.Start("prlimit", [string.Create(CultureInfo.InvariantCulture, $"--pid={process.Id}"), string.Create(CultureInfo.InvariantCulture, $"--nofile={limit}:")]);
+        using var prlimit = Process.Start(
+            "prlimit", [string.Create(CultureInfo.InvariantCulture, $"--pid={process.Id}"), string.Create(CultureInfo.InvariantCulture, $"--nofile={limit}:")]);
         await prlimit.WaitForExitAsync();
         Assert.Equal(0, prlimit.ExitCode);
     }
@@ -135,7 +141,10 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
 
     private static async Task PostAsync(HttpClient http, int bytes)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = ApiHost.Body(Sample.OfLength(Math.Max(bytes, 200)), "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent")
+        {
+            Content = ApiHost.Body(Sample.OfLength(Math.Max(bytes, 200)), "application/json"),
+        };
         request.Headers.TryAddWithoutValidation("Authorization", "s");
         using var response = await http.SendAsync(request);
         Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);

@@ -6,13 +6,15 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>Connections that send one request after another without waiting for answers. Requests begin on the threads that wait for sockets: nobody may keep such a thread, and with it all connections that it has.</summary>
+/// <summary>Connections that send one request after another without waiting for answers. Requests begin on the threads that wait for sockets: nobody may keep
+/// such a thread, and with it all connections that it has.</summary>
 public sealed class FloodTests(ITestOutputHelper output) : IDisposable
 {
     private const int Honest = 40;
     private const int RequestsAtOnce = 500;
 
-    /// <summary>What a flood that takes turns gets answered meanwhile is some megabytes on any machine; one that keeps the threads for itself got half a gigabyte and more.</summary>
+    /// <summary>What a flood that takes turns gets answered meanwhile is some megabytes on any machine; one that keeps the threads for itself got half a
+    /// gigabyte and more.</summary>
     private const long FairBytes = 100_000_000;
 
     private static readonly int Floods = 4 * Environment.ProcessorCount;
@@ -33,10 +35,12 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await _place.StartProcessAsync(url);
         await process.WaitForUrlAsync(url + "/health");
-        var flood = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat($"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\nContent-Length: {body.Length}\r\n\r\n{body}", RequestsAtOnce)));
+        var flood = Encoding.UTF8.GetBytes(
+            string.Concat(Enumerable.Repeat($"POST {path} HTTP/1.1\r\nHost: x\r\n{headers}\r\nContent-Length: {body.Length}\r\n\r\n{body}", RequestsAtOnce)));
         using var stop = new CancellationTokenSource();
         long answered = 0;
-        var flooding = Enumerable.Range(0, Floods).Select(_ => Task.Run(() => FloodAsync(new Uri(url).Port, flood, bytes => Interlocked.Add(ref answered, bytes), stop.Token))).ToList();
+        var flooding = Enumerable.Range(0, Floods)
+            .Select(_ => Task.Run(() => FloodAsync(new Uri(url).Port, flood, bytes => Interlocked.Add(ref answered, bytes), stop.Token))).ToList();
         await Eventually.IsTrueAsync(() => Interlocked.Read(ref answered) > 0);
 
         // A connection each: they are shared out over all threads that wait for sockets.
@@ -45,7 +49,11 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
         for (var i = 0; i < Honest; i++)
         {
             var started = Stopwatch.GetTimestamp();
-            using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = ApiHost.Body(Sample.Add("user1", i), "application/json"), Headers = { ConnectionClose = true } };
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/liveEvent")
+            {
+                Content = ApiHost.Body(Sample.Add("user1", i), "application/json"),
+                Headers = { ConnectionClose = true },
+            };
             request.Headers.TryAddWithoutValidation("Authorization", "s");
             using var response = await client.SendAsync(request);
             Assert.Equal(HttpStatusCode.Accepted, response.StatusCode);
@@ -58,7 +66,8 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
         await Task.WhenAll(flooding);
         output.WriteLine($"Beside a flood of {what}, answered with {during:N0} bytes, the slowest of {Honest} events took {slowest.TotalMilliseconds:N0} ms.");
         Assert.True(during > 100_000, $"The flood was none: it got {during} bytes of answers.");
-        Assert.True(during < FairBytes, $"The flood did not take turns: it got {during} bytes of answers beside {Honest} events, the slowest of which took {slowest.TotalSeconds:0.0} s.");
+        Assert.True(during < FairBytes,
+            $"The flood did not take turns: it got {during} bytes of answers beside {Honest} events, the slowest of which took {slowest.TotalSeconds:0.0} s.");
         var code = await process.TerminateAsync(TimeSpan.FromSeconds(20));
         Assert.True(code == 0, $"The API ended with {code}: {process.Output}");
     }

@@ -4,10 +4,12 @@ using System.Text.Json;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>Requests that no client of good will sends: refused with 4xx, nothing is appended, nothing behind them is taken for a request, and others are served.</summary>
+/// <summary>Requests that no client of good will sends: refused with 4xx, nothing is appended, nothing behind them is taken for a request, and others are
+/// served.</summary>
 public sealed class MalformedRequestTests : IDisposable
 {
-    private const string Smuggled = "POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: 50\r\nConnection: close\r\n\r\n" + Sample.Plain;
+    private const string Smuggled = "POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: 50\r\nConnection: close\r\n\r\n"
+        + Sample.Plain;
     private readonly TempDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
@@ -69,7 +71,8 @@ public sealed class MalformedRequestTests : IDisposable
         var answer = await api.SendRawAsync(request);
 
         // What is no HTTP, or that of another version, may also be left without an answer, or get one in its own terms.
-        Assert.True(!answer.StartsWith("HTTP/", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 505", StringComparison.Ordinal), answer);
+        Assert.True(!answer.StartsWith("HTTP/", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal)
+            || answer.StartsWith("HTTP/1.1 505", StringComparison.Ordinal), answer);
         await ServesOthersAsync(api, records: 0);
     }
 
@@ -99,7 +102,9 @@ public sealed class MalformedRequestTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = await api.SendRawAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\n{headers}Content-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
+        var answer = await api.SendRawAsync(
+            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\n{headers}Content-Length: {Sample.Plain.Length}\r\nConnection: "
+                + $"close\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith(string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status}"), answer, StringComparison.Ordinal);
         await ServesOthersAsync(api, records: 0);

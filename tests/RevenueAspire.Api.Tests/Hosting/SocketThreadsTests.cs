@@ -16,13 +16,13 @@ public sealed class SocketThreadsTests
         async void Begin()
         {
             var before = Thread.CurrentThread.IsThreadPoolThread;
-            await SocketThreads.LeaveAsync();
+            await SocketThreads.MoveToPoolAsync();
             isOfThePool.SetResult((before, Thread.CurrentThread.IsThreadPoolThread));
         }
     }
 
     [Fact]
-    public Task Who_is_on_the_pool_leaves_without_a_wait() => Task.Run(() => Assert.True(SocketThreads.LeaveAsync().AsTask().IsCompletedSuccessfully));
+    public Task Who_is_on_the_pool_leaves_without_a_wait() => Task.Run(() => Assert.True(SocketThreads.MoveToPoolAsync().AsTask().IsCompletedSuccessfully));
 
     [Theory]
     [InlineData(LogEngine.File, null, true)]
@@ -35,9 +35,11 @@ public sealed class SocketThreadsTests
         Assert.SkipUnless(Environment.ProcessorCount is > 1 and < 30, "The runtime has one such thread by itself, and with many processors more.");
         using var place = new LogPlace(engine);
         var url = $"http://127.0.0.1:{FreePort.Next()}";
-        await using var process = await place.StartProcessAsync(url, new Dictionary<string, string?> { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = environment });
+        await using var process = await place.StartProcessAsync(
+            url, new Dictionary<string, string?> { ["DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS"] = environment });
         await process.WaitForUrlAsync(url + "/health");
-        var threads = Directory.GetDirectories($"/proc/{process.Id}/task").Select(task => File.ReadAllText(Path.Combine(task, "comm")).Trim()).Count(name => name == ".NET Sockets");
+        var threads = Directory.GetDirectories($"/proc/{process.Id}/task").Select(task => File.ReadAllText(Path.Combine(task, "comm")).Trim())
+            .Count(name => name == ".NET Sockets");
         Assert.Equal(expected ? Environment.ProcessorCount : 1, threads);
         Assert.Equal(0, await process.TerminateAsync());
     }

@@ -34,7 +34,7 @@ public sealed class StartupTests : IDisposable
         { "--EventLog:Engine=Tape", "EventLog:Engine must be File or Postgres, not 'Tape'" },
         { "--EventLog:Engine=Postgres", "ConnectionStrings:revenuedb" },
         { "--EventTypes:add_revenue=2", "EventTypes: the sign of 'add_revenue' must be 1 or -1, not 2." },
-        { "--EventTypes:add_revenue=x", "EventTypes:add_revenue" },
+        { "--EventTypes:add_revenue=x", "EventTypes:add_revenue must be 1 or -1, not 'x'." },
         { "--ConnectionStrings:revenuedb=nonsense", "ConnectionStrings:revenuedb" },
         { "--ConnectionStrings:revenuedb=Username=postgres;Database=revenuedb", "ConnectionStrings:revenuedb" },
         { "--EventLog:Directory=/proc/nope/events", "/proc/nope/events" },
@@ -50,7 +50,8 @@ public sealed class StartupTests : IDisposable
         Assert.True(line is not null, exception.ToString());
         Assert.Contains(named, line, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line);
-        Assert.False(Directory.Exists(_directory.File("events")) && setting.Contains("Secrets", StringComparison.Ordinal), "a slip in the settings must not leave a log behind");
+        Assert.False(Directory.Exists(_directory.File("events")) && setting.Contains("Secrets", StringComparison.Ordinal),
+            "a slip in the settings must not leave a log behind");
     }
 
     [Fact]
@@ -83,12 +84,27 @@ public sealed class StartupTests : IDisposable
     [Fact]
     public async Task Whatever_the_database_driver_throws_the_api_goes_on_accepting()
     {
-        await using var api = await ApiHost.StartAsync(_directory, "Host=localhost", builder => builder.Services.AddSingleton<NpgsqlDataSource>(_ => throw new ArgumentException("Host can't be null")));
+        await using var api = await ApiHost.StartAsync(
+            _directory, "Host=localhost", builder => builder.Services.AddSingleton<NpgsqlDataSource>(_ => throw new ArgumentException("Host can't be null")));
 
         await Eventually.IsTrueAsync(async () => (await api.GetAsync("/userEvents/user1")).Status == 503);
         await Task.Delay(200);
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
         Assert.Equal("Degraded", (await api.GetAsync("/health")).Expect(HttpStatusCode.OK).Json.GetProperty("status").GetString());
+    }
+
+    /// <summary>Libraries that are part of an authentication by default keep a key there.</summary>
+    [Fact]
+    public async Task A_start_writes_nothing_to_the_home_directory()
+    {
+        var home = Directory.CreateDirectory(_directory.File("home")).FullName;
+        var url = $"http://127.0.0.1:{FreePort.Next()}";
+        await using var process = ServiceProcess.Start(Api, [.. Valid, "--urls=" + url], new Dictionary<string, string?> { ["HOME"] = home });
+
+        await process.WaitForUrlAsync(url + "/health");
+
+        Assert.Equal(0, await process.TerminateAsync());
+        Assert.Empty(Directory.EnumerateFileSystemEntries(home));
     }
 
     [Fact]
@@ -156,11 +172,15 @@ public sealed class StartupTests : IDisposable
     {
         var port = FreePort.Next();
         await using var process = ServiceProcess.Start(
-            Api, [$"--EventLog:Directory={_directory.File("events")}"], new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}", ["Ingest__Secrets"] = "from environment" }, _directory.Path);
+            Api, [$"--EventLog:Directory={_directory.File("events")}"],
+            new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = $"http://127.0.0.1:{port}", ["Ingest__Secrets"] = "from environment" }, _directory.Path);
         await process.WaitForUrlAsync($"http://127.0.0.1:{port}/health");
 
         using var client = new HttpClient();
-        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/liveEvent") { Content = ApiHost.Body(Sample.Plain, "application/json") };
+        using var request = new HttpRequestMessage(HttpMethod.Post, $"http://127.0.0.1:{port}/liveEvent")
+        {
+            Content = ApiHost.Body(Sample.Plain, "application/json"),
+        };
         request.Headers.TryAddWithoutValidation("Authorization", "from environment");
         Assert.Equal(HttpStatusCode.Accepted, (await client.SendAsync(request)).StatusCode);
 
@@ -196,7 +216,8 @@ public sealed class StartupTests : IDisposable
     [InlineData(new[] { "--=x" }, 2)]
     [InlineData(new[] { "--verbose" }, 2)]
     [InlineData(new[] { "--urls=x", "-h" }, 0)]
-    public void Arguments_are_settings(string[] arguments, int? exitCode) => Assert.Equal(exitCode, ApiCommandLine.Answer(arguments, TextWriter.Null, TextWriter.Null));
+    public void Arguments_are_settings(string[] arguments, int? exitCode) =>
+        Assert.Equal(exitCode, ApiCommandLine.TryExit(arguments, TextWriter.Null, TextWriter.Null));
 
     private sealed class Failing : BackgroundService
     {

@@ -27,7 +27,8 @@ public abstract class StopTests : IDisposable
         using var client = new System.Net.Sockets.TcpClient { NoDelay = true };
         await client.ConnectAsync("127.0.0.1", new Uri(url).Port);
         using var connection = new RawConnection(client);
-        await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s\r\nContent-Length: {Sample.Plain.Length}\r\n\r\n{Sample.Plain[..10]}");
+        await connection.SendAsync("POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s\r\nContent-Length: "
+            + $"{Sample.Plain.Length}\r\n\r\n{Sample.Plain[..10]}");
         await Task.Delay(300);
 
         process.Send(signal);
@@ -108,7 +109,8 @@ public abstract class StopTests : IDisposable
 
         var values = api.Records().Select(record => record.GetProperty("value").GetInt32()).ToList();
         Assert.True(acknowledged.Count > 0);
-        Assert.True(values.Count >= acknowledged.Count && values.Count == values.Distinct().Count(), $"{values.Count} records for {acknowledged.Count} receipts; {Seed.Hint}");
+        Assert.True(values.Count >= acknowledged.Count && values.Count == values.Distinct().Count(),
+            $"{values.Count} records for {acknowledged.Count} receipts; {Seed.Hint}");
     }
 
     private async Task<ServiceProcess> StartAsync(string url, params string[] settings)

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using RevenueAspire.EventLog;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 

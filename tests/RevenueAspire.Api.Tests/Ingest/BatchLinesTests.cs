@@ -36,7 +36,8 @@ public sealed class BatchLinesTests
             var parser = new EventParser(EventTypes.Default);
             var expected = lines.Select((line, index) => (Line: index + 1, Outcome: Judge(parser, line, maxLine, out var reason), Reason: reason)).ToList();
             Assert.True(expected.Count(line => line.Outcome == ParseOutcome.Event) == builder.Count, $"round {round}; {Seed.Hint}");
-            var rejected = expected.Where(line => line.Outcome == ParseOutcome.Rejected).Select(line => new RejectedLine(line.Line, line.Reason.Describe())).ToList();
+            var rejected = expected.Where(line => line.Outcome == ParseOutcome.Rejected).Select(line => new RejectedLine(line.Line, line.Reason.Describe()))
+                .ToList();
             Assert.True(rejected.SequenceEqual(whole.Rejected), $"round {round}; {Seed.Hint}");
             Assert.True(rejected.Count == whole.RejectedCount, $"round {round}; {Seed.Hint}");
             Assert.True(System.Security.Cryptography.SHA256.HashData(body).AsSpan().SequenceEqual(whole.Hash()), $"round {round}; {Seed.Hint}");

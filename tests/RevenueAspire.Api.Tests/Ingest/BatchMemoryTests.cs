@@ -14,9 +14,9 @@ public sealed class BatchMemoryTests
     public async Task Who_waits_is_served_in_order()
     {
         var memory = Memory(100);
-        var first = await memory.TakeAsync(100, Long, CancellationToken.None);
-        var large = memory.TakeAsync(80, Long, CancellationToken.None).AsTask();
-        var small = memory.TakeAsync(10, Long, CancellationToken.None).AsTask();
+        var first = await memory.ReserveAsync(100, Long, CancellationToken.None);
+        var large = memory.ReserveAsync(80, Long, CancellationToken.None).AsTask();
+        var small = memory.ReserveAsync(10, Long, CancellationToken.None).AsTask();
         Assert.False(small.IsCompleted);
 
         first!.Dispose();
@@ -29,10 +29,10 @@ public sealed class BatchMemoryTests
     public async Task Who_gives_up_lets_those_behind_pass()
     {
         var memory = Memory(100);
-        using var first = await memory.TakeAsync(50, Long, CancellationToken.None);
+        using var first = await memory.ReserveAsync(50, Long, CancellationToken.None);
         using var cancel = new CancellationTokenSource();
-        var large = memory.TakeAsync(80, Long, cancel.Token).AsTask();
-        var small = memory.TakeAsync(10, Long, CancellationToken.None).AsTask();
+        var large = memory.ReserveAsync(80, Long, cancel.Token).AsTask();
+        var small = memory.ReserveAsync(10, Long, CancellationToken.None).AsTask();
         Assert.False(small.IsCompleted);
 
         await cancel.CancelAsync();
@@ -45,19 +45,19 @@ public sealed class BatchMemoryTests
     public async Task Not_in_time_is_null_and_takes_nothing()
     {
         var memory = Memory(100);
-        var first = await memory.TakeAsync(60, Long, CancellationToken.None);
+        var first = await memory.ReserveAsync(60, Long, CancellationToken.None);
 
-        Assert.Null(await memory.TakeAsync(50, TimeSpan.FromMilliseconds(20), CancellationToken.None));
+        Assert.Null(await memory.ReserveAsync(50, TimeSpan.FromMilliseconds(20), CancellationToken.None));
 
         first!.Dispose();
-        Assert.NotNull(await memory.TakeAsync(100, TimeSpan.Zero, CancellationToken.None));
+        Assert.NotNull(await memory.ReserveAsync(100, TimeSpan.Zero, CancellationToken.None));
     }
 
     [Fact]
     public async Task A_share_grows_only_into_what_is_free()
     {
         var memory = Memory(BatchMemory.For(1000) + 500);
-        using var share = await memory.TakeAsync(BatchMemory.For(10), Long, CancellationToken.None);
+        using var share = await memory.ReserveAsync(BatchMemory.For(10), Long, CancellationToken.None);
 
         Assert.True(share!.TryGrowTo(1000));
         Assert.True(share.TryGrowTo(5));
@@ -69,14 +69,15 @@ public sealed class BatchMemoryTests
     {
         var memory = Memory(1000);
         var random = Seed.Random(nameof(Whatever_is_taken_comes_back));
-        var plans = Enumerable.Range(0, 400).Select(_ => (Bytes: random.Next(1, 900), Wait: random.Next(0, 30), Hold: random.Next(0, 3), Cancel: random.Next(0, 40))).ToList();
+        var plans = Enumerable.Range(0, 400)
+            .Select(_ => (Bytes: random.Next(1, 900), Wait: random.Next(0, 30), Hold: random.Next(0, 3), Cancel: random.Next(0, 40))).ToList();
 
         await Task.WhenAll(plans.Select(plan => Task.Run(async () =>
         {
             using var cancel = new CancellationTokenSource(plan.Cancel);
             try
             {
-                using var share = await memory.TakeAsync(plan.Bytes, TimeSpan.FromMilliseconds(plan.Wait), cancel.Token);
+                using var share = await memory.ReserveAsync(plan.Bytes, TimeSpan.FromMilliseconds(plan.Wait), cancel.Token);
                 await Task.Delay(plan.Hold, CancellationToken.None);
             }
             catch (OperationCanceledException)
@@ -85,6 +86,6 @@ public sealed class BatchMemoryTests
             }
         })));
 
-        Assert.True(await memory.TakeAsync(1000, TimeSpan.Zero, CancellationToken.None) is not null, Seed.Hint);
+        Assert.True(await memory.ReserveAsync(1000, TimeSpan.Zero, CancellationToken.None) is not null, Seed.Hint);
     }
 }

@@ -2,6 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
@@ -52,7 +53,9 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync($"{Sample.OfLength(65536)}\n{Sample.OfLength(65537)}\n{Sample.OfLength(500_000)}\n{Sample.Plain}\n{Sample.OfLength(65537)}")).Expect(HttpStatusCode.Accepted);
+        var answer = (await api.PostEventsAsync(
+            $"{Sample.OfLength(65536)}\n{Sample.OfLength(65537)}\n{Sample.OfLength(500_000)}\n{Sample.Plain}\n{Sample.OfLength(65537)}"))
+                .Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(2, answer.Json.GetProperty("accepted").GetInt32());
         Assert.Equal([2, 3, 5], answer.Json.GetProperty("rejected").EnumerateArray().Select(line => line.GetProperty("line").GetInt32()));
@@ -63,7 +66,8 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=4096");
         using var connection = await api.ConnectAsync();
-        await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n1001\r\n{Sample.OfLength(4096)}\n\r\n0\r\n\r\n");
+        await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nTransfer-Encoding: chunked\r\nConnection: "
+            + $"close\r\n\r\n1001\r\n{Sample.OfLength(4096)}\n\r\n0\r\n\r\n");
 
         Assert.StartsWith("HTTP/1.1 413", await connection.ReadToEndAsync(), StringComparison.Ordinal);
         Assert.Empty(api.Records());
@@ -102,7 +106,8 @@ public sealed class BatchTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync([.. Gzip.Compress(Sample.Add("a", 1) + "\n{\"userId\":"), .. Gzip.Compress("\"b\",\"name\":\"add_revenue\",\"value\":2}")], ("Content-Encoding", "gzip")))
+        var answer = (await api.PostEventsAsync([.. Gzip.Compress(Sample.Add("a", 1) + "\n{\"userId\":"),
+            .. Gzip.Compress("\"b\",\"name\":\"add_revenue\",\"value\":2}")], ("Content-Encoding", "gzip")))
             .Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(2, answer.Json.GetProperty("accepted").GetInt32());
@@ -145,9 +150,11 @@ public sealed class BatchTests : IDisposable
     public async Task Batches_beyond_the_memory_for_them_are_refused_and_nothing_of_them_is_appended()
     {
         // Room for one batch of the largest size.
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:00.1");
+        await using var api = await ApiHost.StartAsync(
+            _directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:00.1");
         using var holder = await api.ConnectAsync();
-        await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\nConnection: close\r\n\r\n{Sample.Add("slow", 1)}\n");
+        await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\nConnection: "
+            + $"close\r\n\r\n{Sample.Add("slow", 1)}\n");
         await Task.Delay(TimeSpan.FromSeconds(1));
 
         (await api.PostEventsAsync(string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 15_000)))).ExpectProblem(503, null);
@@ -163,7 +170,8 @@ public sealed class BatchTests : IDisposable
     [InlineData("Content-Encoding: gzip")]
     public async Task A_batch_that_arrives_too_slowly_gives_its_memory_back(string header)
     {
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:10", "Api:BatchBodyTimeout=00:00:01");
+        await using var api = await ApiHost.StartAsync(
+            _directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:10", "Api:BatchBodyTimeout=00:00:01");
         using var holder = await api.ConnectAsync();
         await holder.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n{header}\r\n\r\n");
         await holder.SendAsync(header.EndsWith("gzip", StringComparison.Ordinal) ? Gzip.Compress(Sample.Plain)[..20] : "{"u8.ToArray());
@@ -183,7 +191,8 @@ public sealed class BatchTests : IDisposable
         for (var round = 0; round < 5; round++)
         {
             using var connection = await api.ConnectAsync();
-            await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: 1000000\r\n\r\n{Sample.Plain}\n");
+            await connection.SendAsync($"POST /liveEvents HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: "
+                + $"1000000\r\n\r\n{Sample.Plain}\n");
             await Task.Delay(20);
         }
 

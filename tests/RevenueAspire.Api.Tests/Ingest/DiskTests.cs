@@ -34,7 +34,8 @@ public sealed class DiskTests : IDisposable
                 continue;
             }
 
-            Assert.Equal((HttpStatusCode.ServiceUnavailable, "application/problem+json"), (response.StatusCode, response.Content.Headers.ContentType!.MediaType));
+            Assert.Equal((HttpStatusCode.ServiceUnavailable, "application/problem+json"),
+                (response.StatusCode, response.Content.Headers.ContentType!.MediaType));
             Assert.NotNull(response.Headers.RetryAfter?.Delta);
         }
 

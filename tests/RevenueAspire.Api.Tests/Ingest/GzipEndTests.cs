@@ -1,4 +1,5 @@
 using System.Net;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
@@ -42,7 +43,8 @@ public sealed class GzipEndTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync([.. First, .. Second, .. Gzip.Compress(""), .. Second], ("Content-Encoding", "gzip"))).Expect(HttpStatusCode.Accepted);
+        var answer = (await api.PostEventsAsync([.. First, .. Second, .. Gzip.Compress(""), .. Second], ("Content-Encoding", "gzip")))
+            .Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(502, answer.Json.GetProperty("accepted").GetInt32());
         Assert.Equal(502, api.Records().Count);
@@ -60,7 +62,8 @@ public sealed class GzipEndTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync(Gzip.Compress(new string('\n', blankBytes) + Sample.Plain), ("Content-Encoding", "gzip"))).Expect(HttpStatusCode.Accepted);
+        var answer = (await api.PostEventsAsync(Gzip.Compress(new string('\n', blankBytes) + Sample.Plain), ("Content-Encoding", "gzip")))
+            .Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(1, answer.Json.GetProperty("accepted").GetInt32());
         Assert.Equal(0, answer.Json.GetProperty("rejectedCount").GetInt32());

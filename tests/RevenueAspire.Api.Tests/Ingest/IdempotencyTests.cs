@@ -1,12 +1,14 @@
 using System.Net;
 using RevenueAspire.EventLog;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
 /// <summary>Keys, with either engine of the log.</summary>
 public abstract class IdempotencyTests : IDisposable
 {
-    private const string Batch = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\nnot json\n{\"userId\":\"b\",\"name\":\"add_revenue\",\"value\":2}\n{}\n";
+    private const string Batch = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\nnot "
+        + "json\n{\"userId\":\"b\",\"name\":\"add_revenue\",\"value\":2}\n{}\n";
 
     private readonly LogPlace _place;
 
@@ -119,7 +121,8 @@ public abstract class IdempotencyTests : IDisposable
         key = key == "129" ? new string('k', 129) : key;
 
         var answer = await api.SendRawAsync(
-            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: {key}\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
+            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: {key}\r\nContent-Length: "
+                + $"{Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
         Assert.Contains("\"field\":\"Idempotency-Key\"", answer, StringComparison.Ordinal);
@@ -132,7 +135,8 @@ public abstract class IdempotencyTests : IDisposable
         await using var api = await _place.StartAsync();
 
         var answer = await api.SendRawAsync(
-            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\nContent-Length: {Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
+            $"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\nContent-Length: "
+                + $"{Sample.Plain.Length}\r\nConnection: close\r\n\r\n{Sample.Plain}");
 
         Assert.StartsWith("HTTP/1.1 400", answer, StringComparison.Ordinal);
         Assert.Empty(api.Records());

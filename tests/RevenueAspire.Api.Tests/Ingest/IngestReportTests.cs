@@ -21,7 +21,8 @@ public sealed class IngestReportTests : IDisposable
     {
         const int Events = 1000;
         string last;
-        await using (var api = await ApiHost.StartAsync(_directory, null, builder => builder.Logging.AddProvider(_entries), "Logging:LogLevel:Default=Information"))
+        await using (var api = await ApiHost.StartAsync(
+            _directory, null, builder => builder.Logging.AddProvider(_entries), "Logging:LogLevel:Default=Information"))
         {
             await Task.WhenAll(Enumerable.Range(0, Events).Select(number => api.PostEventAsync(Sample.Add("a-user", number))));
             await api.PostEventsAsync($"{Sample.Plain}\n{Sample.Plain}\nx\n");
@@ -58,14 +59,15 @@ public sealed class IngestReportTests : IDisposable
             }
 
             var before = _entries.Entries.Count;
-            report.Look(now: false);
-            told.AddRange(_entries.Entries.Skip(before).Select(entry => string.Create(CultureInfo.InvariantCulture, $"{second}: {entry.Fields["Events"]} in {entry.Fields["Seconds"]}")));
+            report.Report(now: false);
+            told.AddRange(_entries.Entries.Skip(before)
+                .Select(entry => string.Create(CultureInfo.InvariantCulture, $"{second}: {entry.Fields["Events"]} in {entry.Fields["Seconds"]}")));
         }
 
         Assert.Equal(["30: 2 in 1", "40: 20 in 10", "50: 8 in 10"], told);
         metrics.CountRefused(1);
-        report.Look(now: true);
-        report.Look(now: true);
+        report.Report(now: true);
+        report.Report(now: true);
         Assert.Equal(4, _entries.Entries.Count);
     }
 

@@ -32,7 +32,8 @@ public sealed class KilledApiTests : IDisposable
             using var client = new TcpClient { NoDelay = true };
             await client.ConnectAsync("127.0.0.1", new Uri(url).Port);
             using var connection = new RawConnection(client);
-            await connection.SendAsync($"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: s\r\nIdempotency-Key: k\r\nContent-Length: {Sample.Plain.Length}\r\n\r\n{Sample.Plain}");
+            await connection.SendAsync($"POST {path} HTTP/1.1\r\nHost: x\r\nAuthorization: s\r\nIdempotency-Key: k\r\nContent-Length: "
+                + $"{Sample.Plain.Length}\r\n\r\n{Sample.Plain}");
             await Eventually.IsTrueAsync(() => Mark() > 0);
             await api.KillAsync();
         }
@@ -48,7 +49,8 @@ public sealed class KilledApiTests : IDisposable
         Assert.Single(DiskTests.Users(Log));
     }
 
-    /// <summary>Each key is sent by two at the same time, so that at every kill some repeats wait for a first attempt in flight; who got no answer asks the next process.</summary>
+    /// <summary>Each key is sent by two at the same time, so that at every kill some repeats wait for a first attempt in flight; who got no answer asks the
+    /// next process.</summary>
     [Fact]
     public async Task Repeats_that_wait_for_a_first_attempt_when_the_api_is_killed_count_once()
     {

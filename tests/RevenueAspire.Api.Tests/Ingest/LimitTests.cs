@@ -17,7 +17,9 @@ public sealed class LimitTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
-        var answer = (await api.PostEventsAsync($"{Sample.OfLength(Max)}\r\n{Sample.OfLength(Max)}\n{Sample.OfLength(Max + 1)}\r\n{Sample.OfLength(Max + 1)}\n{Sample.OfLength(Max)}\r")).Expect(HttpStatusCode.Accepted);
+        var answer = (await api.PostEventsAsync(
+            $"{Sample.OfLength(Max)}\r\n{Sample.OfLength(Max)}\n{Sample.OfLength(Max + 1)}\r\n{Sample.OfLength(Max + 1)}\n{Sample.OfLength(Max)}\r"))
+                .Expect(HttpStatusCode.Accepted);
 
         Assert.Equal(3, answer.Json.GetProperty("accepted").GetInt32());
         Assert.Equal([3, 4], answer.Json.GetProperty("rejected").EnumerateArray().Select(line => line.GetProperty("line").GetInt32()));
@@ -49,7 +51,8 @@ public sealed class LimitTests : IDisposable
     public async Task An_event_answered_500_does_not_ride_along_with_the_next()
     {
         var time = new BrokenClock();
-        await using var api = await ApiHost.StartAsync(_directory, null, builder => builder.Services.AddSingleton<TimeProvider>(time), "Logging:LogLevel:Default=None");
+        await using var api = await ApiHost.StartAsync(
+            _directory, null, builder => builder.Services.AddSingleton<TimeProvider>(time), "Logging:LogLevel:Default=None");
         time.IsBroken = true;
         for (var i = 0; i < 20; i++)
         {

@@ -21,7 +21,8 @@ public sealed class ListedTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         var bad = string.Concat(Enumerable.Repeat("x\n", 250));
 
-        var some = (await api.SendAsync(HttpMethod.Post, "/liveEvents" + query, ApiHost.Body(bad + Sample.Plain, "application/jsonl"))).Expect(HttpStatusCode.Accepted);
+        var some = (await api.SendAsync(HttpMethod.Post, "/liveEvents" + query, ApiHost.Body(bad + Sample.Plain, "application/jsonl")))
+            .Expect(HttpStatusCode.Accepted);
         var none = (await api.SendAsync(HttpMethod.Post, "/liveEvents" + query, ApiHost.Body(bad, "application/jsonl"))).ExpectProblem(400, null);
 
         Assert.Equal((250, listed), (some.Json.GetProperty("rejectedCount").GetInt32(), some.Json.GetProperty("rejected").GetArrayLength()));

@@ -15,7 +15,8 @@ public sealed class OverloadTests : IDisposable
     public async Task Twenty_large_batches_at_once_share_the_memory_that_is_there()
     {
         // Room for two; each takes its turn within the wait.
-        await using var api = await ApiHost.StartAsync(_directory, null, "Api:BatchMemoryBytes=20000000", "Api:MaxBatchBytes=4194304", "Api:BatchWait=00:01:00");
+        await using var api = await ApiHost.StartAsync(
+            _directory, null, "Api:BatchMemoryBytes=20000000", "Api:MaxBatchBytes=4194304", "Api:BatchWait=00:01:00");
         var line = Sample.OfLength(4095) + "\n";
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => api.PostEventsAsync(string.Concat(Enumerable.Repeat(line, 1024)))));
@@ -75,7 +76,8 @@ public sealed class OverloadTests : IDisposable
         {
             ShouldListenTo = source => source.Name == "Microsoft.AspNetCore",
             Sample = (ref ActivityCreationOptions<ActivityContext> options) =>
-                (options.Parent.TraceFlags & ActivityTraceFlags.Recorded) != 0 ? ActivitySamplingResult.AllDataAndRecorded : ActivitySamplingResult.PropagationData,
+                (options.Parent.TraceFlags & ActivityTraceFlags.Recorded) != 0 ? ActivitySamplingResult.AllDataAndRecorded
+                    : ActivitySamplingResult.PropagationData,
         };
         ActivitySource.AddActivityListener(sampling);
         await using var api = await ApiHost.StartAsync(_directory);

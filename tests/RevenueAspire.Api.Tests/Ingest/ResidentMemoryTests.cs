@@ -12,7 +12,8 @@ public sealed class ResidentMemoryTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    /// <summary>The shortest lines that there are, which grow most when they become records, in bodies that tell their length and in bodies that do not.</summary>
+    /// <summary>The shortest lines that there are, which grow most when they become records, in bodies that tell their length and in bodies that do
+    /// not.</summary>
     [Fact]
     public async Task Many_large_batches_at_once_take_no_more_memory_than_there_is_for_them()
     {
@@ -21,7 +22,8 @@ public sealed class ResidentMemoryTests : IDisposable
         const int MemoryBytes = 64 << 20;
         await using var api = ServiceProcess.Start(
             "RevenueAspire.Api",
-            [$"--urls={url}", $"--EventLog:Directory={_directory.File("events")}", "--Ingest:Secrets=s", $"--Api:MaxBatchBytes={BatchBytes}", $"--Api:BatchMemoryBytes={MemoryBytes}", "--Api:BatchWait=00:00:01"]);
+            [$"--urls={url}", $"--EventLog:Directory={_directory.File("events")}", "--Ingest:Secrets=s", $"--Api:MaxBatchBytes={BatchBytes}",
+                $"--Api:BatchMemoryBytes={MemoryBytes}", "--Api:BatchWait=00:00:01"]);
         await api.WaitForUrlAsync(url + "/alive");
         using var http = new HttpClient { BaseAddress = new Uri(url), Timeout = TimeSpan.FromSeconds(60) };
         var line = Sample.Add("a", 1) + "\n";
@@ -30,7 +32,8 @@ public sealed class ResidentMemoryTests : IDisposable
         // The code that is needed for it, and what the runtime keeps at hand, is there before it begins.
         (await SendAsync(chunked: false)).EnsureSuccessStatusCode();
         var before = PeakBytes(api.Id);
-        var statuses = (await Task.WhenAll(Enumerable.Range(0, 48).Select(number => SendAsync(chunked: number % 4 != 0)))).Select(answer => answer.StatusCode).ToList();
+        var statuses = (await Task.WhenAll(Enumerable.Range(0, 48).Select(number => SendAsync(chunked: number % 4 != 0)))).Select(answer => answer.StatusCode)
+            .ToList();
         var grown = PeakBytes(api.Id) - before;
 
         Assert.All(statuses, status => Assert.True(status is HttpStatusCode.Accepted or HttpStatusCode.ServiceUnavailable, $"{status}"));

@@ -44,7 +44,8 @@ public sealed class SingleEventTests : IDisposable
     [InlineData("{\r\n  \"value\": -5,\r\n  \"name\": \"subtract_revenue\",\r\n  \"userId\": \"user1\"\r\n}\r\n", "user1", -5)]
     [InlineData("\uFEFF{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":1}", "user1", 1)]
     [InlineData("{\"userId\":\"\\u0061\\ud83d\\ude00/%\",\"name\":\"add_revenue\",\"value\":9223372036854775807}", "a😀/%", long.MaxValue)]
-    [InlineData("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":-9223372036854775808,\"extra\":{\"deep\":[1,2,{\"a\":null}]}}", "user1", long.MinValue)]
+    [InlineData("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":-9223372036854775808,\"extra\":{\"deep\":[1,2,{\"a\":null}]}}", "user1",
+        long.MinValue)]
     public async Task White_space_order_escapes_bom_and_unknown_fields_are_fine(string body, string userId, long value)
     {
         await using var api = await ApiHost.StartAsync(_directory);
@@ -62,7 +63,9 @@ public sealed class SingleEventTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
 
         (await api.PostEventAsync(
-            """{"timestamp":"1970-01-01","userId":"user1","idempotencyKey":"k","bodyHash":"h","traceparent":"t","batch":{},"name":"add_revenue","value":1,"kept":true}""")).Expect(HttpStatusCode.Accepted);
+            """{"timestamp":"1970-01-01","userId":"user1","idempotencyKey":"k","bodyHash":"h","traceparent":"t","batch":{},"""
+            + """ "name":"add_revenue","value":1,"kept":true}"""))
+            .Expect(HttpStatusCode.Accepted);
 
         var record = Assert.Single(api.Records());
         Assert.Equal(["userId", "name", "value", "kept", "timestamp"], record.EnumerateObject().Select(member => member.Name));
@@ -174,7 +177,8 @@ public sealed class SingleEventTests : IDisposable
     {
         await using var api = await ApiHost.StartAsync(_directory);
         using var connection = await api.ConnectAsync();
-        await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n");
+        await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nTransfer-Encoding: chunked\r\nConnection: "
+            + "close\r\n\r\n");
         foreach (var piece in Sample.Plain.Chunk(7))
         {
             await connection.SendAsync($"{piece.Length:x}\r\n{new string(piece)}\r\n");
@@ -193,7 +197,8 @@ public sealed class SingleEventTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         using (var connection = await api.ConnectAsync())
         {
-            await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: {Sample.Plain.Length + 1}\r\n\r\n{Sample.Plain}");
+            await connection.SendAsync($"POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: "
+                + $"{Sample.Plain.Length + 1}\r\n\r\n{Sample.Plain}");
             await Task.Delay(100);
         }
 

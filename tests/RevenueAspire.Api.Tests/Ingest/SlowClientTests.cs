@@ -23,7 +23,8 @@ public sealed class SlowClientTests : IDisposable
             ("a chunked single event", $"POST /liveEvent HTTP/1.1\r\n{secret}Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n"),
             ("a batch", $"POST /liveEvents HTTP/1.1\r\n{secret}Content-Type: application/jsonl\r\nContent-Length: 4000\r\n\r\n"),
             ("a chunked batch", $"POST /liveEvents HTTP/1.1\r\n{secret}Content-Type: application/jsonl\r\nTransfer-Encoding: chunked\r\n\r\nfff\r\n"),
-            ("a gzip batch", $"POST /liveEvents HTTP/1.1\r\n{secret}Content-Type: application/jsonl\r\nContent-Encoding: gzip\r\nContent-Length: 4000\r\n\r\n{GzipHead}"),
+            ("a gzip batch", $"POST /liveEvents HTTP/1.1\r\n{secret}Content-Type: application/jsonl\r\nContent-Encoding: gzip\r\nContent-Length: "
+                + $"4000\r\n\r\n{GzipHead}"),
         ];
         var slow = kinds.Select(kind => (kind.Name, Answer: TrickleAsync(api, kind.Head))).ToArray();
 
@@ -39,7 +40,8 @@ public sealed class SlowClientTests : IDisposable
         foreach (var (name, answer) in slow)
         {
             Assert.True((await answer).StartsWith("HTTP/1.1 408", StringComparison.Ordinal), $"{name}: {await answer}");
-            Assert.Contains(name == "headers" ? "The headers did not arrive within 10 s." : "more slowly than 1024 bytes a second", await answer, StringComparison.Ordinal);
+            Assert.Contains(name == "headers" ? "The headers did not arrive within 10 s." : "more slowly than 1024 bytes a second", await answer,
+                StringComparison.Ordinal);
         }
 
         Assert.Equal(served, api.Records().Count);

@@ -23,7 +23,8 @@ public sealed class LiveStreamTests : IDisposable
         Assert.Equal("text/event-stream", viewer.Response.Content.Headers.ContentType!.ToString());
         Assert.Equal("history", (await viewer.NextAsync())!.Value.Name);
         var empty = await viewer.SnapshotAsync(snapshot => snapshot.GetProperty("state").GetString() == "current");
-        Assert.Equal(("0", 0, 0), (empty.GetProperty("totalRevenue").GetString(), empty.GetProperty("events").GetInt64(), empty.GetProperty("lagBytes").GetInt64()));
+        Assert.Equal(("0", 0, 0), (empty.GetProperty("totalRevenue").GetString(), empty.GetProperty("events").GetInt64(),
+            empty.GetProperty("lagBytes").GetInt64()));
 
         await api.PostEventAsync("""{"userId":"user1","name":"add_revenue","value":9223372036854775807}""");
         await api.PostEventAsync("""{"userId":"user2","name":"subtract_revenue","value":-1000}""");
@@ -32,10 +33,13 @@ public sealed class LiveStreamTests : IDisposable
         Assert.Equal(0, behind.GetProperty("events").GetInt64());
 
         await Support.Processor.ApplyAsync(api, database, line => line.Contains("user3", StringComparison.Ordinal));
-        var current = await viewer.SnapshotAsync(snapshot => snapshot.GetProperty("events").GetInt64() == 2 && snapshot.GetProperty("topUsers").GetProperty("users").GetArrayLength() == 2);
-        Assert.Equal(("9223372036854776807", 0, 1), (current.GetProperty("totalRevenue").GetString(), current.GetProperty("lagBytes").GetInt64(), current.GetProperty("rejectedLines").GetInt64()));
+        var current = await viewer.SnapshotAsync(
+            snapshot => snapshot.GetProperty("events").GetInt64() == 2 && snapshot.GetProperty("topUsers").GetProperty("users").GetArrayLength() == 2);
+        Assert.Equal(("9223372036854776807", 0, 1),
+            (current.GetProperty("totalRevenue").GetString(), current.GetProperty("lagBytes").GetInt64(), current.GetProperty("rejectedLines").GetInt64()));
         var reject = current.GetProperty("latestRejects")[0];
-        Assert.Equal((engine == LogEngine.File ? "events" : $"postgres:{api.Log.LogId:N}", 3, "made up by a test"), (reject.GetProperty("source").GetString(), reject.GetProperty("line").GetInt64(), reject.GetProperty("reason").GetString()));
+        Assert.Equal((engine == LogEngine.File ? "events" : $"postgres:{api.Log.LogId:N}", 3, "made up by a test"),
+            (reject.GetProperty("source").GetString(), reject.GetProperty("line").GetInt64(), reject.GetProperty("reason").GetString()));
         Assert.Equal("user1", current.GetProperty("topUsers").GetProperty("users")[0].GetProperty("userId").GetString());
 
         // Who comes later sees what was.
@@ -86,11 +90,11 @@ public sealed class LiveStreamTests : IDisposable
         var feed = api.Services.GetRequiredService<LiveFeed>();
         for (var viewer = 0; viewer < LiveFeed.MaxViewers; viewer++)
         {
-            Assert.True(feed.TryJoin());
+            Assert.True(feed.TryAddViewer());
         }
 
         Assert.Equal("30", (await api.GetAsync("/liveLedger")).ExpectProblem(503, null).Header("Retry-After"));
-        feed.Leave();
+        feed.RemoveViewer();
         using var next = await LiveViewer.OpenAsync(api);
         Assert.Equal(HttpStatusCode.OK, next.Response.StatusCode);
     }
@@ -172,7 +176,8 @@ public sealed class LiveStreamTests : IDisposable
     public async Task The_page_is_served_with_a_strict_policy_and_asked_for_by_its_tag()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Ingest:ReadSecrets=reader");
-        foreach (var (path, type) in new[] { ("/", "text/html"), ("/page/app.js", "text/javascript"), ("/page/style.css", "text/css"), ("/vendor/uplot/uPlot.iife.min.js", "text/javascript"), ("/docs/", "text/html") })
+        foreach (var (path, type) in new[] { ("/", "text/html"), ("/page/app.js", "text/javascript"), ("/page/style.css", "text/css"),
+            ("/vendor/uplot/uPlot.iife.min.js", "text/javascript"), ("/docs/", "text/html") })
         {
             var answer = (await api.GetAsync(path, ("Authorization", null))).Expect(HttpStatusCode.OK);
             var policy = answer.Header("Content-Security-Policy")!;

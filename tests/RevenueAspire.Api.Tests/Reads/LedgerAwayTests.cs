@@ -21,7 +21,8 @@ public sealed class LedgerAwayTests : IDisposable
         using var abandon = new CancellationTokenSource();
         var before = await TransactionsAsync(database);
 
-        var reads = Enumerable.Range(0, 200).Select(_ => api.Client.GetAsync(new Uri($"/userEvents/user1?after={receipt}", UriKind.Relative), abandon.Token)).ToList();
+        var reads = Enumerable.Range(0, 200).Select(_ => api.Client.GetAsync(new Uri($"/userEvents/user1?after={receipt}", UriKind.Relative), abandon.Token))
+            .ToList();
         await Task.Delay(1500);
         await abandon.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(reads));
@@ -81,7 +82,8 @@ public sealed class LedgerAwayTests : IDisposable
     private static async Task<long> TransactionsAsync(string connectionString)
     {
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { Database = "postgres", Pooling = false });
-        await using var count = source.CreateCommand($"select xact_commit + xact_rollback from pg_stat_database where datname = '{new NpgsqlConnectionStringBuilder(connectionString).Database}'");
+        await using var count = source.CreateCommand(
+            $"select xact_commit + xact_rollback from pg_stat_database where datname = '{new NpgsqlConnectionStringBuilder(connectionString).Database}'");
         return (long)(await count.ExecuteScalarAsync())!;
     }
 }

@@ -81,7 +81,8 @@ public abstract class ReadYourWritesTests : IDisposable
         await using var api = await _place.StartAsync("Api:ReadAfterTimeout=00:05:00");
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
 
-        var text = after.Replace("{log}", api.Log.LogId.ToString("N"), StringComparison.Ordinal).Replace("{mark}", $"{api.Log.DurableMark}", StringComparison.Ordinal);
+        var text = after.Replace("{log}", api.Log.LogId.ToString("N"), StringComparison.Ordinal)
+            .Replace("{mark}", $"{api.Log.DurableMark}", StringComparison.Ordinal);
 
         (await api.GetAsync("/userEvents/user1?after=" + text)).ExpectProblem(status, "after");
     }

@@ -24,7 +24,8 @@ public sealed class RetentionTests : IDisposable
     public async Task L10_segments_that_the_ledger_has_are_removed_where_that_is_wanted(string retention)
     {
         var database = await TestPostgres.CreateDatabaseAsync();
-        await using var api = await ApiHost.StartAsync(_directory, database, $"EventLog:Retention={retention}", "EventLog:RetainBytes=0", "EventLog:SegmentBytes=65536");
+        await using var api = await ApiHost.StartAsync(
+            _directory, database, $"EventLog:Retention={retention}", "EventLog:RetainBytes=0", "EventLog:SegmentBytes=65536");
         var lines = string.Join('\n', Enumerable.Range(0, 1000).Select(number => Sample.Add($"user{number}", 1)));
         var receipts = new List<string?>();
         for (var i = 0; i < 5; i++)

@@ -47,12 +47,14 @@ internal sealed class ApiHost : IAsyncDisposable
     /// <param name="directory">The log lies in its folder <c>events</c>.</param>
     /// <param name="database">Connection string; null: none is set.</param>
     /// <param name="settings">Each <c>Section:Key=value</c>.</param>
-    public static Task<ApiHost> StartAsync(TempDirectory directory, string? database = null, params string[] settings) => StartAsync(directory, database, null, settings);
+    public static Task<ApiHost> StartAsync(TempDirectory directory, string? database = null, params string[] settings) =>
+        StartAsync(directory, database, null, settings);
 
     public static async Task<ApiHost> StartAsync(TempDirectory directory, string? database, Action<WebApplicationBuilder>? configure, params string[] settings)
     {
         var log = directory.File("events");
-        string[] defaults = ["urls=http://127.0.0.1:0", "environment=Production", $"EventLog:Directory={log}", $"Ingest:Secrets={Secret}", "Logging:LogLevel:Default=Error", $"ConnectionStrings:revenuedb={database}"];
+        string[] defaults = ["urls=http://127.0.0.1:0", "environment=Production", $"EventLog:Directory={log}", $"Ingest:Secrets={Secret}",
+            "Logging:LogLevel:Default=Error", $"ConnectionStrings:revenuedb={database}"];
         var app = Program.Build([.. defaults.Concat(settings).Select(setting => "--" + setting)], configure);
         await app.StartAsync();
         var address = app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single();
@@ -82,11 +84,13 @@ internal sealed class ApiHost : IAsyncDisposable
 
     public Task<Answer> GetAsync(string path, params (string Name, string? Value)[] headers) => SendAsync(HttpMethod.Get, path, null, headers);
 
-    public Task<Answer> PostEventAsync(string body, params (string Name, string? Value)[] headers) => SendAsync(HttpMethod.Post, "/liveEvent", Body(body, "application/json"), headers);
+    public Task<Answer> PostEventAsync(string body, params (string Name, string? Value)[] headers) =>
+        SendAsync(HttpMethod.Post, "/liveEvent", Body(body, "application/json"), headers);
 
     public Task<Answer> PostEventsAsync(string body, params (string Name, string? Value)[] headers) => PostEventsAsync(Encoding.UTF8.GetBytes(body), headers);
 
-    public Task<Answer> PostEventsAsync(byte[] body, params (string Name, string? Value)[] headers) => SendAsync(HttpMethod.Post, "/liveEvents", Body(body, "application/jsonl"), headers);
+    public Task<Answer> PostEventsAsync(byte[] body, params (string Name, string? Value)[] headers) =>
+        SendAsync(HttpMethod.Post, "/liveEvents", Body(body, "application/jsonl"), headers);
 
     public static ByteArrayContent Body(string body, string? contentType) => Body(Encoding.UTF8.GetBytes(body), contentType);
 
@@ -114,7 +118,8 @@ internal sealed class ApiHost : IAsyncDisposable
     }
 
     /// <summary>The durable records of the log, each a line of JSON. With the log in Postgres, those of all processes of the API, the oldest first.</summary>
-    public List<JsonElement> Records() => [.. ReadLog().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
+    public List<JsonElement> Records() =>
+        [.. ReadLog().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
 
     /// <summary>The same, as it is written.</summary>
     public string ReadLog()

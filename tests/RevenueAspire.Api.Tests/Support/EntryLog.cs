@@ -23,6 +23,7 @@ internal sealed class EntryLog : ILoggerProvider
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            log.Entries.Enqueue(new Entry(category, logLevel, eventId.Id, formatter(state, exception), new Dictionary<string, object?>((state as IEnumerable<KeyValuePair<string, object?>>) ?? [])));
+            log.Entries.Enqueue(new Entry(category, logLevel, eventId.Id, formatter(state, exception),
+                new Dictionary<string, object?>((state as IEnumerable<KeyValuePair<string, object?>>) ?? [])));
     }
 }

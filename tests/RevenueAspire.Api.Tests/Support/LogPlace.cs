@@ -34,7 +34,8 @@ internal sealed class LogPlace(LogEngine engine) : IDisposable
     public Task<ServiceProcess> StartProcessAsync(string url, params string[] settings) => StartProcessAsync(url, new Dictionary<string, string?>(), settings);
 
     /// <inheritdoc cref="StartProcessAsync(string, string[])"/>
-    public async Task<ServiceProcess> StartProcessAsync(string url, IReadOnlyDictionary<string, string?> environment, params string[] settings) => ServiceProcess.Start(
+    public async Task<ServiceProcess> StartProcessAsync(string url, IReadOnlyDictionary<string, string?> environment, params string[] settings) =>
+        ServiceProcess.Start(
         "RevenueAspire.Api",
         [
             "--urls=" + url, "--Ingest:Secrets=s", .. settings, .. engine == LogEngine.File

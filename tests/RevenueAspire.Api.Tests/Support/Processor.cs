@@ -44,10 +44,12 @@ internal static class Processor
             offset += raw.Length + 1;
         }
 
-        var whole = Encoding.UTF8.GetBytes(inFiles ? ReadFiles(api.LogDirectory, Math.Max(0, offset - TailHash.Bytes)) : ReadRows(source, logId, Math.Max(0, offset - TailHash.Bytes)));
+        var whole = Encoding.UTF8.GetBytes(
+            inFiles ? ReadFiles(api.LogDirectory, Math.Max(0, offset - TailHash.Bytes)) : ReadRows(source, logId, Math.Max(0, offset - TailHash.Bytes)));
         var tail = SHA256.HashData(whole);
-        Assert.True(await new RangeStore(source).TryApplyAsync(
-            known.Id, known.AppliedThrough, offset, new Deltas(sums), rejects, lines.Length, lines.Length - rejects.Count, tail, CancellationToken.None));
+        Assert.True(await LiveApply.TryApplyAsync(
+            source, known.Id, known.AppliedThrough, offset, new Deltas(sums), rejects, lines.Length, lines.Length - rejects.Count, tail, default, null,
+            CancellationToken.None));
     }
 
     private static string ReadFiles(string directory, long from)
@@ -64,7 +66,8 @@ internal static class Processor
 
     private sealed class Deltas(SortedDictionary<string, Int128> sums) : ISortedDeltas
     {
-        private readonly (byte[] UserId, Int128 Delta)[] _rows = [.. sums.Select(sum => (Encoding.UTF8.GetBytes(sum.Key), sum.Value)).OrderBy(row => row.Item1, Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b)))];
+        private readonly (byte[] UserId, Int128 Delta)[] _rows = [.. sums.Select(sum => (Encoding.UTF8.GetBytes(sum.Key), sum.Value))
+            .OrderBy(row => row.Item1, Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b)))];
 
         public int Count => _rows.Length;
 

@@ -15,7 +15,11 @@ public sealed class ImageTests
     {
         var project = Path.Combine(Repository.Root, "src", "RevenueAspire." + service, $"RevenueAspire.{service}.csproj");
         using var build = Process.Start(new ProcessStartInfo("dotnet",
-            ["msbuild", project, "-getProperty:ContainerRepository,ContainerUser,EnableSdkContainerSupport,InvariantGlobalization", "-getItem:ContainerEnvironmentVariable,ContainerPort"])
+            [
+                "msbuild", project,
+                "-getProperty:ContainerRepository,ContainerUser,EnableSdkContainerSupport,InvariantGlobalization",
+                "-getItem:ContainerEnvironmentVariable,ContainerPort",
+            ])
         {
             RedirectStandardOutput = true,
         })!;

@@ -17,7 +17,8 @@ internal sealed class DataFolder : IDisposable
 
     public bool HasPostmasterPid => File.Exists(System.IO.Path.Combine(Postgres, "postmaster.pid"));
 
-    /// <summary>Whether the next start needs no recovery: the state in <c>pg_control</c> (Postgres' catalog/pg_control.h, <c>DBState</c> after three fields of 16 bytes) is DB_SHUTDOWNED.</summary>
+    /// <summary>Whether the next start needs no recovery: the state in <c>pg_control</c> (Postgres' catalog/pg_control.h, <c>DBState</c> after three fields of
+    /// 16 bytes) is DB_SHUTDOWNED.</summary>
     public bool IsCleanlyShutDown
     {
         get
@@ -27,11 +28,14 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    /// <summary>The processes that work on this directory, without the AppHost: services, their tools, Postgres with its workers, and the shell that watches it. Linux only.</summary>
+    /// <summary>The processes that work on this directory, without the AppHost: services, their tools, Postgres with its workers, and the shell that watches
+    /// it. Linux only.</summary>
     public IReadOnlyList<(int Id, string Command)> Processes() =>
-        [.. Directory.EnumerateDirectories("/proc").Select(d => int.TryParse(System.IO.Path.GetFileName(d), out var id) ? (Id: id, Command: Command(id)) : default)
+        [.. Directory.EnumerateDirectories("/proc")
+            .Select(d => int.TryParse(System.IO.Path.GetFileName(d), out var id) ? (Id: id, Command: Command(id)) : default)
             .Where(process => process.Id != 0 && process.Command.Length > 0 && !process.Command.Contains("RevenueAspire.AppHost", StringComparison.Ordinal))
-            .Where(process => process.Command.Contains(Path, StringComparison.Ordinal) || Read(process.Id, "environ").Contains("=" + Path, StringComparison.Ordinal))];
+            .Where(process => process.Command.Contains(Path, StringComparison.Ordinal)
+                || Read(process.Id, "environ").Contains("=" + Path, StringComparison.Ordinal))];
 
     public void Dispose() => _parent.Dispose();
 

@@ -70,7 +70,11 @@ public sealed class LifeTests
         using var data = new DataFolder();
         await using var first = RunningAppHost.Start(
             data.Path,
-            new Dictionary<string, string?> { ["HTTP_PROXY"] = DeadProxy, ["HTTPS_PROXY"] = DeadProxy, ["http_proxy"] = DeadProxy, ["https_proxy"] = DeadProxy, ["NO_PROXY"] = null, ["no_proxy"] = null },
+            new Dictionary<string, string?>
+            {
+                ["HTTP_PROXY"] = DeadProxy, ["HTTPS_PROXY"] = DeadProxy, ["http_proxy"] = DeadProxy, ["https_proxy"] = DeadProxy,
+                ["NO_PROXY"] = null, ["no_proxy"] = null,
+            },
             "--Processor:Replicas=1");
         await first.WaitUntilUpAsync();
         await first.HasRevenueAsync("user1", 27);

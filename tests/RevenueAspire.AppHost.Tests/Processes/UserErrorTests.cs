@@ -19,9 +19,15 @@ public sealed class UserErrorTests : IDisposable
     [InlineData("--Processor:Replicas=0", "Processor:Replicas is '0': it must be a whole number from 1 to 16.")]
     [InlineData("--Postgres:Replicas=5", "Postgres:Replicas is '5': it must be a whole number from 0 to 4.")]
     [InlineData("--Postgres:Replicas=two", "Postgres:Replicas is 'two': it must be a whole number from 0 to 4.")]
-    [InlineData("--Postgres:Replicas=1 --Postgres:Mode=container", "Postgres:Replicas is '1', but the container of Postgres has no standbys; set Postgres:Mode to 'local'.")]
-    [InlineData("--Postgres:Replicas=1 --ConnectionStrings:revenuedb=Host=a", "Postgres:Replicas is '1', but ConnectionStrings:revenuedb names a server of yours.")]
-    [InlineData("--Postgres:Replicas=1 --Ports:Postgres=65532", "Ports:Postgres is '65532': with Postgres:Replicas it must be at most 65531, since standbys have the ports after it.")]
+    [InlineData(
+        "--Postgres:Replicas=1 --Postgres:Mode=container",
+        "Postgres:Replicas is '1', but the container of Postgres has no standbys; set Postgres:Mode to 'local'.")]
+    [InlineData(
+        "--Postgres:Replicas=1 --ConnectionStrings:revenuedb=Host=a",
+        "Postgres:Replicas is '1', but ConnectionStrings:revenuedb names a server of yours.")]
+    [InlineData(
+        "--Postgres:Replicas=1 --Ports:Postgres=65532",
+        "Ports:Postgres is '65532': with Postgres:Replicas it must be at most 65531, since standbys have the ports after it.")]
     [InlineData("--Postgres:Mode=docker", "Postgres:Mode is 'docker': it must be 'container' or 'local', or not set.")]
     public async Task A_wrong_setting_is_one_line_and_nothing_starts(string arguments, string line)
     {

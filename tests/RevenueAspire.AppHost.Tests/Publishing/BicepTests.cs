@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using Npgsql;
+using RevenueAspire.AppHost.Model;
 
 namespace RevenueAspire.AppHost.Tests.Publishing;
 
@@ -34,7 +35,7 @@ public sealed class BicepTests
             ["flexibleServers", "flexibleServers/configurations", "flexibleServers/databases", "flexibleServers/firewallRules"],
             resources.Keys.Order(StringComparer.Ordinal));
         // The major version of the container and of Compose, because a dump of a newer server does not load into an older one.
-        Assert.Equal(Model.RevenueDatabase.PostgresTag.Split('.')[0], resources["flexibleServers"]["version"]!.GetValue<string>());
+        Assert.Equal(ModelDatabase.PostgresTag.Split('.')[0], resources["flexibleServers"]["version"]!.GetValue<string>());
         Assert.Equal("[parameters('administratorPassword')]", resources["flexibleServers"]["administratorLoginPassword"]!.GetValue<string>());
         Assert.Equal("[parameters('highAvailability')]", resources["flexibleServers"]["highAvailability"]!["mode"]!.GetValue<string>());
         Assert.Equal("on", resources["flexibleServers/configurations"]["value"]!.GetValue<string>());

@@ -68,7 +68,7 @@ public sealed class ComposeTests
 
             var waitsFor = service.Annotations.OfType<WaitAnnotation>().Select(wait => wait.Resource.Name).Distinct();
             var dependencies = Map(Service(service.Name)["depends_on"]);
-            Assert.Equal(waitsFor.Select(name => name == RevenueDatabase.Name ? "postgres" : name).Order(StringComparer.Ordinal), Names(dependencies));
+            Assert.Equal(waitsFor.Select(name => name == ModelDatabase.Name ? "postgres" : name).Order(StringComparer.Ordinal), Names(dependencies));
             Assert.All(dependencies.Children, dependency =>
             {
                 Assert.Equal("service_healthy", Text(dependency.Value["condition"]));
@@ -95,8 +95,8 @@ public sealed class ComposeTests
     [Fact]
     public void Postgres_has_the_version_of_the_model_a_volume_and_time_to_stop_after_the_services()
     {
-        Assert.Equal("postgres:" + RevenueDatabase.PostgresTag, Text(Service("postgres")["image"]));
-        Assert.Equal([("POSTGRES_DB", RevenueDatabase.Name), ("POSTGRES_PASSWORD", PostgresPassword)], Environment("postgres").Order());
+        Assert.Equal("postgres:" + ModelDatabase.PostgresTag, Text(Service("postgres")["image"]));
+        Assert.Equal([("POSTGRES_DB", ModelDatabase.Name), ("POSTGRES_PASSWORD", PostgresPassword)], Environment("postgres").Order());
         // Images before 18 keep their data there; another path would lose it with the container.
         Assert.Equal(["postgres-data:/var/lib/postgresql/data"], ((YamlSequenceNode)Service("postgres")["volumes"]).Select(Text));
         Assert.Equal(["client-home", "postgres-data"], Names(Map(Read()["volumes"])));

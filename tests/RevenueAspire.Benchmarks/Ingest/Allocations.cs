@@ -35,7 +35,8 @@ internal static class Allocations
     {
         var provider = new EventPipeProvider(
             "System.Runtime", EventLevel.Informational, 0, new Dictionary<string, string> { ["EventCounterIntervalSec"] = "1" });
-        using var session = await new DiagnosticsClient(server.ProcessId).StartEventPipeSessionAsync([provider], requestRundown: false, 16, CancellationToken.None);
+        using var session = await new DiagnosticsClient(server.ProcessId)
+            .StartEventPipeSessionAsync([provider], requestRundown: false, 16, CancellationToken.None);
         double bytes = 0;
         var counting = Task.Run(() =>
         {

@@ -4,7 +4,10 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>What the API is held against: a Kestrel minimal API, all defaults, that reads a body, drops it and answers 202. Also takes in what the API's telemetry sends.</summary>
+/// <summary>
+/// What the API is held against: a Kestrel minimal API, all defaults, that reads a body, drops it and answers 202. Also takes in what the API's
+/// telemetry sends.
+/// </summary>
 internal static class BareServer
 {
     public const string Argument = "bare-server";

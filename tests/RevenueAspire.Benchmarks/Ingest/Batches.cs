@@ -1,6 +1,8 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
+using RevenueAspire.Testing;
 using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
@@ -18,7 +20,7 @@ internal static class Batches
     /// <summary>Compares the time with that of an endpoint that reads and drops.</summary>
     public static async Task CompareAsync(string api, string bare, Settings settings)
     {
-        var bodies = EventLines.Bodies(Amounts.Bytes(TotalBytes), BodyBytes);
+        var bodies = EventLines.Bodies(Amounts.Bytes(TotalBytes), BodyBytes).ToList();
         var events = bodies.Sum(body => body.Lines);
         using var disk = new DiskFloor();
         for (var run = 0; run < Amounts.Runs(WarmUpRuns); run++)
@@ -37,9 +39,12 @@ internal static class Batches
             floor.Add(disk.Append(bodies));
         }
 
-        Figures.Print($"POST /liveEvents, {events:N0} events, 100 MB in bodies of 4 MB, {Connections} connections", "s", "API", ours, "Kestrel that reads and drops", theirs);
-        Console.WriteLine(FormattableString.Invariant(
-            $"  {events / Figures.Median(ours):N0} durable events/s; the disk alone, the same bytes appended and fsynced by one thread: {Figures.Median(floor):N2} s ({floor.Min():N2} to {floor.Max():N2})"));
+        Figures.Print($"POST /liveEvents, {events:N0} events, 100 MB in bodies of 4 MB, {Connections} connections", "s", "API", ours,
+            "Kestrel that reads and drops", theirs);
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"  {events / Statistics.Median(ours):N0} durable events/s; the disk alone, the same bytes appended and fsynced by one thread: "
+                + $"{Statistics.Median(floor):N2} s ({floor.Min():N2} to {floor.Max():N2})"));
     }
 
     private static async Task<double> SendAsync(string url, List<(byte[] Body, int Lines)> bodies)

@@ -21,13 +21,17 @@ internal static partial class ClientRuns
     /// <summary>The client's default.</summary>
     private const int BatchConnections = 64;
 
-    /// <summary>Measures batches and single events, each beside what wrk gets from the same API with the same bodies, in turn; batches once more with a core for the API and one for the sender.</summary>
+    /// <summary>
+    /// Measures batches and single events, each beside what wrk gets from the same API with the same bodies, in turn; batches once more with a core
+    /// for the API and one for the sender.
+    /// </summary>
     public static async Task CompareAsync(MeasuredServer server, Settings settings)
     {
         var api = server.Url;
         using var directory = new TempDirectory();
-        var (large, events) = Write(directory, "large.jsonl", Amounts.Bytes(BatchBytes));
-        var (small, singles) = Write(directory, "small.jsonl", Amounts.Bytes(SingleBytes));
+        var (large, small) = (directory.File("large.jsonl"), directory.File("small.jsonl"));
+        var events = EventLines.Write(large, Amounts.Bytes(BatchBytes));
+        var singles = EventLines.Write(small, Amounts.Bytes(SingleBytes));
         string[] batchOptions = ["--batch", BatchLines.ToString(CultureInfo.InvariantCulture)];
         string[] singleOptions = ["--concurrency", Concurrency.ToString(CultureInfo.InvariantCulture)];
         await SendAsync(api, directory, large, batchOptions);
@@ -42,7 +46,8 @@ internal static partial class ClientRuns
         {
             if (cores is not null)
             {
-                await WhoIsTheLimitAsync(cores, events, settings, () => SendAsync(api, directory, large, batchOptions), () => Wrk.RunBatchesAsync(api, BatchConnections, 2, large));
+                await WhoIsTheLimitAsync(cores, events, settings, () => SendAsync(api, directory, large, batchOptions), () =>
+                    Wrk.RunBatchesAsync(api, BatchConnections, 2, large));
             }
         }
 
@@ -74,7 +79,8 @@ internal static partial class ClientRuns
     }
 
     /// <summary>Where the API's core is busy and the client gets what wrk gets, it is the API that limits, not the client.</summary>
-    private static async Task WhoIsTheLimitAsync(OneCoreEach cores, int events, Settings settings, Func<Task<(double Run, double Process)>> send, Func<Task<WrkResult>> wrk)
+    private static async Task WhoIsTheLimitAsync(OneCoreEach cores, int events, Settings settings, Func<Task<(double Run, double Process)>> send,
+        Func<Task<WrkResult>> wrk)
     {
         var clients = new List<double>();
         var theirs = new List<double>();
@@ -89,30 +95,19 @@ internal static partial class ClientRuns
         }
 
         Figures.Print($"send --batch {BatchLines} of 100 MB, a core for the API and one for the sender", "events/s", "client", clients, "wrk", theirs);
-        Console.WriteLine(FormattableString.Invariant($"  the API's core was busy for {Figures.Median(busy):P0} ({busy.Min():P0} to {busy.Max():P0}) of the time in which the client sent"));
-    }
-
-    private static (string Path, int Lines) Write(TempDirectory directory, string name, int bytes)
-    {
-        var path = directory.File(name);
-        using var file = File.Create(path);
-        var lines = 0;
-        foreach (var body in EventLines.Bodies(bytes, 1 << 20))
-        {
-            file.Write(body.Body);
-            lines += body.Lines;
-        }
-
-        return (path, lines);
+        Console.WriteLine(FormattableString.Invariant(
+            $"  the API's core was busy for {Statistics.Median(busy):P0} ({busy.Min():P0} to {busy.Max():P0}) of the time in which the client sent"));
     }
 
     private static async Task<(double Run, double Process)> SendAsync(string api, TempDirectory directory, string file, params string[] options)
     {
         var started = Stopwatch.GetTimestamp();
         await using var client = await ServiceProcess.RunAsync(
-            "RevenueAspire.Client", ["send", file, "--url", api, "--secret", "secret", .. options], new Dictionary<string, string?> { ["Data__Directory"] = directory.File("data") }, limit: TimeSpan.FromMinutes(2));
+            "RevenueAspire.Client", ["send", file, "--url", api, "--secret", "secret", .. options],
+                new Dictionary<string, string?> { ["Data__Directory"] = directory.File("data") }, limit: TimeSpan.FromMinutes(2));
         var process = Stopwatch.GetElapsedTime(started).TotalSeconds;
-        return client.ExitCode == 0 ? (double.Parse(Rate().Match(client.Output).Groups[1].Value, CultureInfo.InvariantCulture), process) : throw new InvalidOperationException(client.Output);
+        return client.ExitCode == 0 ? (double.Parse(Rate().Match(client.Output).Groups[1].Value, CultureInfo.InvariantCulture), process)
+            : throw new InvalidOperationException(client.Output);
     }
 
     /// <summary>The rate in the line with which a send ends.</summary>

@@ -1,4 +1,3 @@
-using Npgsql;
 using RevenueAspire.Testing;
 using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
@@ -18,16 +17,12 @@ internal static class Engines
     /// <param name="settings">How much.</param>
     public static async Task CompareAsync(string collector, string files, string server, Settings settings)
     {
-        await using var admin = Amounts.Admin(server);
-        var name = $"benchmark_{Guid.NewGuid():N}";
-        await ExecuteAsync(admin, $"create database {name} template template0 encoding 'UTF8'");
-        try
+        await ScratchDatabase.UseAsync(server, async database =>
         {
-            var database = new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString;
             await using var api = await MeasuredServer.StartApiAsync(collector, "--EventLog:Engine=Postgres", $"--ConnectionStrings:revenuedb={database}");
             using var directory = new TempDirectory();
             var lines = directory.File("events.jsonl");
-            await WriteAsync(lines);
+            EventLines.Write(lines, Amounts.Bytes(BatchBytes));
             foreach (var url in new[] { api.Url, files })
             {
                 await Wrk.RunAsync(url, settings.Connections[0], Amounts.WarmUpSeconds);
@@ -36,17 +31,14 @@ internal static class Engines
 
             foreach (var connections in settings.Connections)
             {
-                await CompareAsync($"POST /liveEvent, {connections} connections", settings.Runs, async url => (await Wrk.RunAsync(url, connections, settings.Seconds)).RequestsPerSecond, api.Url, files);
+                await CompareAsync($"POST /liveEvent, {connections} connections", settings.Runs, async url =>
+                    (await Wrk.RunAsync(url, connections, settings.Seconds)).RequestsPerSecond, api.Url, files);
             }
 
             await CompareAsync(
                 $"POST /liveEvents, {BatchLines} lines, {BatchConnections} connections", settings.Runs,
                 async url => BatchLines * (await Wrk.RunBatchesAsync(url, BatchConnections, settings.Seconds, lines)).RequestsPerSecond, api.Url, files);
-        }
-        finally
-        {
-            await ExecuteAsync(admin, $"drop database {name} with (force)");
-        }
+        });
     }
 
     private static async Task CompareAsync(string what, int runs, Func<string, Task<double>> measure, string postgres, string files)
@@ -59,20 +51,5 @@ internal static class Engines
         }
 
         Figures.Print(what, "events/s", "log in Postgres", ours, "log in files", theirs);
-    }
-
-    private static async Task WriteAsync(string path)
-    {
-        await using var file = File.Create(path);
-        foreach (var body in EventLines.Bodies(Amounts.Bytes(BatchBytes), 1 << 20))
-        {
-            await file.WriteAsync(body.Body);
-        }
-    }
-
-    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
-    {
-        await using var command = database.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
     }
 }

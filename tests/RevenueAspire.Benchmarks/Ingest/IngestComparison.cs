@@ -1,66 +1,62 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
 /// <summary>The API beside a bare Kestrel endpoint: both processes in turn, several runs, medians and their ratio.</summary>
-/// <remarks>Needs wrk, and all projects built in Release: <c>dotnet build -c Release</c>, then <c>dotnet run -c Release --project tests/RevenueAspire.Benchmarks -- ingest</c>.</remarks>
+/// <remarks>
+/// Needs wrk, and all projects built in Release: <c>dotnet build -c Release</c>, then <c>dotnet run -c Release --project
+/// tests/RevenueAspire.Benchmarks -- ingest</c>.
+/// </remarks>
 internal static class IngestComparison
 {
-    private const string Usage = """
-        ingest [single|batch|latency|allocations|client|node|all]... [--runs 5] [--seconds 6] [--connections 256,64] [--rival API.dll] [--engines "Host=..;Username=.."] [--quick]
+    private static readonly string[] Parts = ["single", "batch", "latency", "allocations", "client", "node", "all"];
 
-          single       POST /liveEvent with wrk, the API beside bare Kestrel
-          batch        100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them
-          latency      99th percentile of single events at about half the load that the API takes
-          allocations  managed bytes a single event allocates, beside bare Kestrel
-          client       RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets; batches also with a core for the API and one for the sender
-          node         a small Node server that appends without fsync, beside bare Kestrel
-          --rival      another build of the API, measured in turn with this one and bare Kestrel (single)
-          --engines    the log in Postgres, on this server, beside the log in files: single events, and batches of 1000
-        """;
-
-    /// <summary>Runs what the arguments ask for.</summary>
-    public static async Task<int> RunAsync(string[] arguments)
+    /// <summary>The command line.</summary>
+    public static Command Command()
     {
-        var settings = new Settings();
-        var parts = new List<string>();
-        for (var i = 0; i < arguments.Length; i++)
+        var parts = new Argument<string[]>("part")
         {
-            var value = i + 1 < arguments.Length ? arguments[i + 1] : "";
-            switch (arguments[i])
-            {
-                case "--runs" when Number(value) is > 0 and var runs:
-                    settings = settings with { Runs = runs };
-                    i++;
-                    break;
-                case "--seconds" when Number(value) is > 0 and var seconds:
-                    settings = settings with { Seconds = seconds };
-                    i++;
-                    break;
-                case "--connections" when Array.ConvertAll(value.Split(','), Number) is var connections && connections.All(count => count > 0):
-                    settings = settings with { Connections = connections };
-                    i++;
-                    break;
-                case "--rival" when File.Exists(value):
-                    settings = settings with { Rival = Path.GetFullPath(value) };
-                    i++;
-                    break;
-                case "--engines" when value.Length > 0:
-                    settings = settings with { Server = value };
-                    parts.Add("engines");
-                    i++;
-                    break;
-                case "single" or "batch" or "latency" or "allocations" or "client" or "node" or "all":
-                    parts.Add(arguments[i]);
-                    break;
-                default:
-                    Console.Error.WriteLine(Usage);
-                    return 2;
-            }
-        }
+            Arity = ArgumentArity.ZeroOrMore,
+            Description = """
+                single: POST /liveEvent with wrk, the API beside bare Kestrel;
+                batch: 100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them;
+                latency: 99th percentile of single events at about half the load that the API takes;
+                allocations: managed bytes a single event allocates, beside bare Kestrel;
+                client: RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets; batches also with a core for the
+                API and one for the sender;
+                node: a small Node server that appends without fsync, beside bare Kestrel;
+                all: all of them, as without any
+                """,
+        };
+        parts.AcceptOnlyFromAmong(Parts);
+        var runs = Options.Number("--runs", 5, "Runs of each side, in turn.");
+        var seconds = Options.Number("--seconds", 6, "Length of a run of wrk.");
+        var connections = new Option<int[]>("--connections")
+        {
+            Description = "Connections of wrk, separated by commas. [default: 256,64]",
+            CustomParser = ReadNumbers,
+        };
+        var rival = new Option<FileInfo>("--rival") { Description = "Another build of the API, measured in turn with this one and bare Kestrel (single)." };
+        rival.AcceptExistingOnly();
+        var engines = Options.Text("--engines", "A Postgres server: the log in it beside the log in files, with single events and batches of 1000.");
+        var command = new Command("ingest", "The API beside a bare Kestrel endpoint. --quick shows that a measurement runs, and measures nothing.")
+        {
+            parts, runs, seconds, connections, rival, engines,
+        };
+        command.SetAction(parsed => RunAsync(parsed.GetValue(parts) ?? [], new Settings(
+            Amounts.Runs(parsed.GetValue(runs)),
+            Amounts.Seconds(parsed.GetValue(seconds)),
+            Amounts.Quick ? [Amounts.Connections(64)] : parsed.GetValue(connections) ?? [256, 64],
+            parsed.GetValue(engines),
+            parsed.GetValue(rival)?.FullName)));
+        return command;
+    }
 
-        settings = settings with { Runs = Amounts.Runs(settings.Runs), Seconds = Amounts.Seconds(settings.Seconds), Connections = Amounts.Quick ? [Amounts.Connections(64)] : settings.Connections };
-        bool Wanted(string part) => parts.Count == 0 || parts.Contains("all") || parts.Contains(part);
+    private static async Task<int> RunAsync(string[] parts, Settings settings)
+    {
+        bool Wanted(string part) => parts.Length == 0 ? settings.Server is null : parts.Contains("all") || parts.Contains(part);
         await using var bare = await MeasuredServer.StartBareAsync();
         await using var api = await MeasuredServer.StartApiAsync(bare.Url);
         if (Wanted("single"))
@@ -102,22 +98,22 @@ internal static class IngestComparison
         return 0;
     }
 
-    /// <summary>0 for what is no number.</summary>
-    private static int Number(string text) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : 0;
+    private static int[] ReadNumbers(ArgumentResult result)
+    {
+        int[] numbers = [.. result.Tokens[0].Value.Split(',').Select(text => int.TryParse(text, CultureInfo.InvariantCulture, out var number) ? number : 0)];
+        if (numbers.Any(number => number <= 0))
+        {
+            result.AddError("--connections must be numbers above 0, separated by commas.");
+        }
+
+        return numbers;
+    }
 
     /// <summary>How much is measured.</summary>
-    internal sealed record Settings
-    {
-        public int Runs { get; init; } = 5;
-
-        /// <summary>Connection string of a Postgres server for the log in Postgres, or null.</summary>
-        public string? Server { get; init; }
-
-        /// <summary>Assembly of another build of the API, or null.</summary>
-        public string? Rival { get; init; }
-
-        public int Seconds { get; init; } = 6;
-
-        public IReadOnlyList<int> Connections { get; init; } = [256, 64];
-    }
+    /// <param name="Runs">Runs of each side, in turn.</param>
+    /// <param name="Seconds">Length of a run of wrk.</param>
+    /// <param name="Connections">Connections of wrk.</param>
+    /// <param name="Server">Connection string of a Postgres server for the log in Postgres, or null.</param>
+    /// <param name="Rival">Assembly of another build of the API, or null.</param>
+    internal sealed record Settings(int Runs, int Seconds, IReadOnlyList<int> Connections, string? Server, string? Rival);
 }

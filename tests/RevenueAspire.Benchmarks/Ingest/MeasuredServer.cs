@@ -10,7 +10,8 @@ internal sealed class MeasuredServer : IAsyncDisposable
     private readonly Process? _process;
     private readonly TempDirectory? _data;
 
-    private MeasuredServer(string url, ServiceProcess? service, Process? process, TempDirectory? data) => (Url, _service, _process, _data) = (url, service, process, data);
+    private MeasuredServer(string url, ServiceProcess? service, Process? process, TempDirectory? data) =>
+        (Url, _service, _process, _data) = (url, service, process, data);
 
     public string Url { get; }
 

@@ -1,9 +1,13 @@
 using System.Diagnostics;
 using System.Globalization;
+using CliWrap;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>A core for the API and another one for whoever sends to it, so that neither takes time from the other: as on two machines. Processes that are started meanwhile are on the sender's core.</summary>
+/// <summary>
+/// A core for the API and another one for whoever sends to it, so that neither takes time from the other: as on two machines. Processes that are
+/// started meanwhile are on the sender's core.
+/// </summary>
 /// <remarks>Linux, with the command taskset.</remarks>
 internal sealed class OneCoreEach : IDisposable
 {
@@ -30,7 +34,8 @@ internal sealed class OneCoreEach : IDisposable
     }
 
     /// <summary>Null where there is only one core, or no way to give each process one.</summary>
-    public static OneCoreEach? Take(int apiId) => OperatingSystem.IsLinux() && Environment.ProcessorCount > 1 ? new OneCoreEach(Process.GetProcessById(apiId)) : null;
+    public static OneCoreEach? Take(int apiId) =>
+        OperatingSystem.IsLinux() && Environment.ProcessorCount > 1 ? new OneCoreEach(Process.GetProcessById(apiId)) : null;
 
     public void Dispose()
     {
@@ -41,12 +46,12 @@ internal sealed class OneCoreEach : IDisposable
 
     private static void Move(int processId, string cores)
     {
-        using var taskset = Process.Start(new ProcessStartInfo("taskset", ["-a", "-c", "-p", cores, processId.ToString(CultureInfo.InvariantCulture)]) { RedirectStandardOutput = true })!;
-        taskset.StandardOutput.ReadToEnd();
-        taskset.WaitForExit();
-        if (taskset.ExitCode != 0)
+        var id = processId.ToString(CultureInfo.InvariantCulture);
+        var taskset = Cli.Wrap("taskset").WithArguments(["-a", "-c", "-p", cores, id]).WithValidation(CommandResultValidation.None).ExecuteAsync();
+        if (!taskset.Task.GetAwaiter().GetResult().IsSuccess)
         {
-            throw new InvalidOperationException($"taskset could not give the cores {cores} to process {processId}: what is measured would not be what it is called.");
+            throw new InvalidOperationException(
+                $"taskset could not give the cores {cores} to process {processId}: what is measured would not be what it is called.");
         }
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using RevenueAspire.Testing;
 using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
@@ -58,8 +60,11 @@ internal static class SingleEvents
             runs.Add(await Wrk.RunAsync(api, connections, settings.Seconds, wait));
         }
 
-        Console.WriteLine(FormattableString.Invariant(
-            $"Latency at half load, {connections} connections: 99 % below {Figures.Median(runs.Select(run => run.P99.TotalMilliseconds)):0.00} ms ({runs.Min(run => run.P99.TotalMilliseconds):0.00} to {runs.Max(run => run.P99.TotalMilliseconds):0.00}) at {Figures.Median(runs.Select(run => run.RequestsPerSecond)):N0} of {most:N0} requests/s"));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"Latency at half load, {connections} connections: 99 % below {Statistics.Median(runs.Select(run => run.P99.TotalMilliseconds)):0.00} ms "
+                + $"({runs.Min(run => run.P99.TotalMilliseconds):0.00} to {runs.Max(run => run.P99.TotalMilliseconds):0.00}) at "
+                + $"{Statistics.Median(runs.Select(run => run.RequestsPerSecond)):N0} of {most:N0} requests/s"));
     }
 
     private static async Task<List<double>[]> InTurnAsync(string[] servers, int connections, Settings settings)

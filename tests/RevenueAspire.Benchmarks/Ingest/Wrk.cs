@@ -1,6 +1,7 @@
-using System.Diagnostics;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using CliWrap;
+using CliWrap.Buffered;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
@@ -12,6 +13,9 @@ internal sealed record WrkResult(double RequestsPerSecond, TimeSpan P99);
 /// <summary>Drives a server with wrk: one thread, keep-alive connections, no pipelining.</summary>
 internal static partial class Wrk
 {
+    /// <summary>The secret of the scripts' requests.</summary>
+    public const string Secret = "secret";
+
     /// <summary>An answer that takes longer is an error of the run; anything shorter is a latency, and shows as one.</summary>
     private const string Patience = "30s";
 
@@ -33,15 +37,11 @@ internal static partial class Wrk
     private static async Task<WrkResult> RunAsync(string url, int connections, int seconds, string script, params string[] arguments)
     {
         var path = Path.Combine(AppContext.BaseDirectory, "Ingest", script);
-        var start = new ProcessStartInfo("wrk", ["-t1", $"-c{Amounts.Connections(connections)}", $"-d{Amounts.Seconds(seconds)}s", "--timeout", Patience, "--latency", "-s", path, url, "--", .. arguments])
-        {
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        using var process = Start(start);
-        var output = await process.StandardOutput.ReadToEndAsync();
-        await process.WaitForExitAsync();
-        if (process.ExitCode != 0 || output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
+        string[] load = ["-t1", $"-c{Amounts.Connections(connections)}", $"-d{Amounts.Seconds(seconds)}s", "--timeout", Patience, "--latency"];
+        var run = await Cli.Wrap("wrk").WithArguments([.. load, "-s", path, url, "--", .. arguments]).WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync();
+        var output = run.StandardOutput;
+        if (!run.IsSuccess || output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"wrk against {url}: {output}");
         }
@@ -50,18 +50,6 @@ internal static partial class Wrk
         var p99 = P99().Match(output);
         var unit = p99.Groups[2].Value switch { "us" => 0.001, "ms" => 1, _ => 1000.0 };
         return new WrkResult(rate, TimeSpan.FromMilliseconds(double.Parse(p99.Groups[1].Value, CultureInfo.InvariantCulture) * unit));
-    }
-
-    private static Process Start(ProcessStartInfo start)
-    {
-        try
-        {
-            return Process.Start(start)!;
-        }
-        catch (System.ComponentModel.Win32Exception e)
-        {
-            throw new System.ComponentModel.Win32Exception(e.NativeErrorCode, "wrk could not be started; it is a package of the same name");
-        }
     }
 
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]

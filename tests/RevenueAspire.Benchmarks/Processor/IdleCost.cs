@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using System.Text;
+using System.Globalization;
 using Npgsql;
 using RevenueAspire.Testing;
 
@@ -11,53 +11,35 @@ internal static class IdleCost
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(Amounts.Seconds(5));
 
     /// <summary>Measures for so many seconds. A transaction is one statement here.</summary>
-    /// <remarks>A log in files is followed whether its API runs or not. One in Postgres is only while it does: there the API's own statements are counted as well.</remarks>
+    /// <remarks>
+    /// A log in files is followed whether its API runs or not. One in Postgres is only while it does: there the API's own statements are counted as
+    /// well.
+    /// </remarks>
     public static async Task MeasureAsync(string database, string engine, int processors, int seconds)
     {
-        using var data = new TempDirectory();
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret", ["EventLog__Engine"] = engine };
-        var url = $"http://127.0.0.1:{FreePort.Next()}";
-        await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
-        await api.WaitForUrlAsync(url + "/health");
-        using (var client = new HttpClient())
-        {
-            client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "secret");
-            using var body = new StringContent("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":1}", Encoding.UTF8, "application/json");
-            using var answer = await client.PostAsync(new Uri(url + "/liveEvent"), body);
-            answer.EnsureSuccessStatusCode();
-        }
-
+        await using var installation = new Installation(database) { Settings = { ["EventLog__Engine"] = engine } };
+        var api = await installation.StartApiAsync();
+        await installation.PostUntilAcknowledgedAsync(new RevenueEvent("user1", "add_revenue", 1), "first");
         if (engine == "File")
         {
             await api.TerminateAsync();
         }
 
-        var services = Enumerable.Range(0, processors).Select(_ => ServiceProcess.Start("RevenueAspire.Processor", [], environment)).ToArray();
-        try
-        {
-            await Task.Delay(Settle);
-            var (transactions, time) = (await TransactionsAsync(database), ProcessorTime(services));
-            var began = Stopwatch.GetTimestamp();
-            await Task.Delay(TimeSpan.FromSeconds(seconds));
-            var (transactionsAfter, timeAfter) = (await TransactionsAsync(database), ProcessorTime(services));
-            var elapsed = Stopwatch.GetElapsedTime(began).TotalSeconds;
-            Console.WriteLine(FormattableString.Invariant(
-                $"{processors} idle processors, {elapsed:0} s: {(transactionsAfter - transactions) / elapsed:0.00} transactions/s, {(timeAfter - time).TotalSeconds / elapsed / processors * 100:0.00} % of a core each"));
-        }
-        finally
-        {
-            foreach (var service in services)
-            {
-                await service.DisposeAsync();
-            }
-        }
+        var services = Enumerable.Range(0, processors).Select(_ => installation.StartProcessor()).ToArray();
+        await Task.Delay(Settle);
+        var (transactions, time) = (await TransactionsAsync(database), ProcessorTime(services));
+        var began = Stopwatch.GetTimestamp();
+        await Task.Delay(TimeSpan.FromSeconds(seconds));
+        var (transactionsAfter, timeAfter) = (await TransactionsAsync(database), ProcessorTime(services));
+        var elapsed = Stopwatch.GetElapsedTime(began).TotalSeconds;
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"{processors} idle processors, {elapsed:0} s: {(transactionsAfter - transactions) / elapsed:0.00} transactions/s, "
+            + $"{(timeAfter - time).TotalSeconds / elapsed / processors * 100:0.00} % of a core each"));
     }
 
-    private static TimeSpan ProcessorTime(IEnumerable<ServiceProcess> services) => services.Aggregate(TimeSpan.Zero, (sum, service) =>
-    {
-        using var process = Process.GetProcessById(service.Id);
-        return sum + process.TotalProcessorTime;
-    });
+    private static TimeSpan ProcessorTime(IEnumerable<ServiceProcess> services) =>
+        services.Aggregate(TimeSpan.Zero, (sum, service) => sum + service.ProcessorTime);
 
     /// <summary>Transactions of the database so far, as its backends have reported them; each look is one, and not counted.</summary>
     private static async Task<long> TransactionsAsync(string database)

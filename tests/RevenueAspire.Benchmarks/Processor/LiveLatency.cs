@@ -9,7 +9,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>How long an acknowledged event takes into the table: API, processor and Postgres as they run, at a paced rate and while wrk sends as much as the API takes.</summary>
+/// <summary>
+/// How long an acknowledged event takes into the table: API, processor and Postgres as they run, at a paced rate and while wrk sends as much as the
+/// API takes.
+/// </summary>
 internal static class LiveLatency
 {
     private const int Senders = 16;
@@ -19,12 +22,13 @@ internal static class LiveLatency
     /// <summary>Measures both loads, so many seconds each, a line a run.</summary>
     public static async Task MeasureAsync(string database, string engine, int seconds, int runs)
     {
-        using var data = new TempDirectory();
-        var url = $"http://127.0.0.1:{FreePort.Next()}";
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database, ["Data__Directory"] = data.Path, ["Ingest__Secrets"] = "secret", ["EventLog__Engine"] = engine };
-        await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}"], environment);
-        await using var processor = ServiceProcess.Start("RevenueAspire.Processor", [], environment);
-        await api.WaitForUrlAsync(url + "/health");
+        await using var installation = new Installation(database)
+        {
+            Settings = { ["EventLog__Engine"] = engine, ["Ingest__Secrets__1"] = Wrk.Secret },
+        };
+        await installation.StartApiAsync();
+        installation.StartProcessor();
+        var url = installation.ApiUrl;
         await SendAsync(url, database, Amounts.Seconds(3), perSecond: 1000);
         for (var run = 0; run < runs; run++)
         {
@@ -44,14 +48,16 @@ internal static class LiveLatency
     private static void Print(string load, List<double> milliseconds)
     {
         milliseconds.Sort();
-        Console.WriteLine(FormattableString.Invariant(
-            $"acknowledged -> in the table, {load} ({milliseconds.Count:N0} events): median {milliseconds[milliseconds.Count / 2]:0.0} ms, 99 % below {milliseconds[milliseconds.Count * 99 / 100]:0.0} ms, all below {milliseconds[^1]:0.0} ms"));
+        Console.WriteLine(string.Create(
+            CultureInfo.InvariantCulture,
+            $"acknowledged -> in the table, {load} ({milliseconds.Count:N0} events): median {milliseconds[milliseconds.Count / 2]:0.0} ms, 99 % below "
+                + $"{milliseconds[milliseconds.Count * 99 / 100]:0.0} ms, all below {milliseconds[^1]:0.0} ms"));
     }
 
     private static async Task<List<double>> SendAsync(string url, string database, int seconds, int perSecond)
     {
         using var client = new HttpClient { BaseAddress = new Uri(url) };
-        client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", "secret");
+        client.DefaultRequestHeaders.TryAddWithoutValidation("Authorization", Wrk.Secret);
         var acknowledged = new ConcurrentQueue<(long Offset, long At)>();
         using var sent = new CancellationTokenSource();
         var watching = WatchAsync(database, acknowledged, sent.Token);
@@ -67,11 +73,13 @@ internal static class LiveLatency
                     await Task.Delay(early);
                 }
 
-                using var body = new StringContent($"{{\"userId\":\"user{mine % 100_000}\",\"name\":\"add_revenue\",\"value\":1}}", Encoding.UTF8, new MediaTypeHeaderValue("application/json"));
+                using var body = new StringContent($"{{\"userId\":\"user{mine % 100_000}\",\"name\":\"add_revenue\",\"value\":1}}", Encoding.UTF8,
+                    new MediaTypeHeaderValue("application/json"));
                 using var answer = await client.PostAsync(new Uri("/liveEvent", UriKind.Relative), body);
                 answer.EnsureSuccessStatusCode();
                 var receipt = await answer.Content.ReadAsStringAsync();
-                var offset = long.Parse(receipt[(receipt.IndexOf(':', receipt.IndexOf(':', StringComparison.Ordinal) + 1) + 1)..].TrimEnd('}', '"'), CultureInfo.InvariantCulture);
+                var offset = long.Parse(receipt[(receipt.IndexOf(':', receipt.IndexOf(':', StringComparison.Ordinal) + 1) + 1)..].TrimEnd('}', '"'),
+                    CultureInfo.InvariantCulture);
                 acknowledged.Enqueue((offset, Stopwatch.GetTimestamp()));
             }
         }));

@@ -1,48 +1,52 @@
-using System.Diagnostics;
+using System.CommandLine;
 using System.Globalization;
 using Npgsql;
-using RevenueAspire.Benchmarks.Ingest;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>The processor as a whole process, from start to exit, beside what others need for the same work: both sides in turn, several runs, medians and their ratio.</summary>
-/// <remarks>Needs psql, and all projects built in Release: that build's output is measured, with the machine code that it carries where the compiler for it is on the feeds.</remarks>
+/// <summary>
+/// The processor as a whole process, from start to exit, beside what others need for the same work: both sides in turn, several runs, medians and
+/// their ratio.
+/// </summary>
+/// <remarks>
+/// Needs psql, and all projects built in Release: that build's output is measured, with the machine code that it carries where the compiler for it is
+/// on the feeds.
+/// </remarks>
 internal static class ProcessorComparison
 {
-    private const string Usage = """
-        processor [--file FILE] [--megabytes 100] [--users 1000000] [--runs 5] [--database "Host=..;Username=.."] [--rival COMMAND]
-
-          --file        events to process; else a file is made of --megabytes and --users
-          --rival       a command that aggregates a file as a dry run does; the file's path is put behind it
-          --database    of a server on which databases may be made; without it only the dry run is measured
-        """;
-
-    /// <summary>Runs what the arguments ask for.</summary>
-    public static async Task<int> RunAsync(string[] arguments)
+    /// <summary>The command line, that of the <see cref="ProcessorScenarios"/> included.</summary>
+    public static Command Command()
     {
-        if (PairedOptions.TryRead(arguments, ["--file", "--database", "--rival"], ["--megabytes", "--users", "--runs"]) is not { } given)
+        var file = Options.Text("--file", "Events to process. [default: a file of --megabytes and --users]");
+        var megabytes = Options.Number("--megabytes", 100, "Size of the file.");
+        var users = Options.Number("--users", EventLines.Users, "Users at most.");
+        var runs = Options.Number("--runs", 5, "Runs of each side, in turn.");
+        var database = Options.Text("--database", "A server on which databases may be made. [default: only the dry run is measured]");
+        var rival = Options.Text("--rival", "A command that aggregates a file as a dry run does, such as Rivals/DuckDb.cs; the file's path is appended.");
+        var command = new Command("processor", "The processor beside others.") { file, megabytes, users, runs, database, rival };
+        foreach (var scenario in ProcessorScenarios.Commands())
         {
-            Console.Error.WriteLine(Usage);
-            return 2;
+            command.Subcommands.Add(scenario);
         }
 
-        var runs = given.Number("--runs", 5);
-        using var folder = new TempDirectory();
-        var file = given.Text("--file");
-        if (file is null)
+        command.SetAction(async parsed =>
         {
-            file = folder.File("events.jsonl");
-            EventFiles.Write(file, given.Number("--megabytes", 100) * 1_000_000L, given.Number("--users", 1_000_000));
-        }
+            using var folder = new TempDirectory();
+            var events = parsed.GetValue(file);
+            if (events is null)
+            {
+                events = folder.File("events.jsonl");
+                EventLines.Write(events, parsed.GetValue(megabytes) * 1_000_000L, parsed.GetValue(users));
+            }
 
-        await CompareDryRunAsync(file, given.Text("--rival"), runs);
-        if (given.Text("--database") is { } server)
-        {
-            await CompareMergeAsync(file, server, folder, runs);
-        }
-
-        return 0;
+            await CompareDryRunAsync(events, parsed.GetValue(rival), parsed.GetValue(runs));
+            if (parsed.GetValue(database) is { } server)
+            {
+                await CompareMergeAsync(events, server, folder, parsed.GetValue(runs));
+            }
+        });
+        return command;
     }
 
     private static async Task CompareDryRunAsync(string file, string? rival, int runs)
@@ -50,8 +54,8 @@ internal static class ProcessorComparison
         var (ours, theirs) = (new List<double>(), new List<double>());
         for (var run = -1; run < runs; run++)
         {
-            var our = await ProcessorAsync(null, "process", file, "--dry-run");
-            var their = rival is null ? 1 : await TimeAsync("/bin/sh", ["-c", $"exec {rival} '{file}'"], []);
+            var our = await Programs.ProcessorAsync(null, "process", file, "--dry-run");
+            var their = rival is null ? 1 : await Programs.TimeAsync("/bin/sh", ["-c", $"exec {rival} '{file}'"], []);
             if (run >= 0)
             {
                 ours.Add(our);
@@ -65,23 +69,21 @@ internal static class ProcessorComparison
     private static async Task CompareMergeAsync(string file, string server, TempDirectory folder, int runs)
     {
         var csv = folder.File("aggregated.csv");
-        EventFiles.WriteAggregated(file, csv);
-        var name = $"benchmark_{Guid.NewGuid():N}";
-        await using var admin = Amounts.Admin(server);
-        await ExecuteAsync(admin, $"create database {name} template template0 encoding 'UTF8'");
-        try
+        EventLines.WriteAggregated(file, csv);
+        await ScratchDatabase.UseAsync(server, async database =>
         {
-            var database = new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString;
             List<double> insert = [], insertFloor = [], update = [], updateFloor = [];
             for (var run = -1; run < runs; run++)
             {
                 var floors = (await FloorAsync(database, csv, create: true), await FloorAsync(database, csv, create: false));
                 await using (var data = NpgsqlDataSource.Create(database))
                 {
-                    await ExecuteAsync(data, "drop table if exists floor_revenue, floor_staging, users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event");
+                    await data.ExecuteAsync(
+                        "drop table if exists floor_revenue, floor_staging, users_revenue, event_source, event_source_digest, event_range, event_part, "
+                            + "rejected_event");
                 }
 
-                var ours = (await ProcessorAsync(database, "process", file), await ProcessorAsync(database, "process", file, "--again"));
+                var ours = (await Programs.ProcessorAsync(database, "process", file), await Programs.ProcessorAsync(database, "process", file, "--again"));
                 if (run >= 0)
                 {
                     insert.Add(ours.Item1);
@@ -93,26 +95,24 @@ internal static class ProcessorComparison
 
             Figures.Print("into the empty table", "s", "process", insert, "psql, aggregated rows", insertFloor);
             Figures.Print("into the full table", "s", "process --again", update, "psql, aggregated rows", updateFloor);
-        }
-        finally
-        {
-            await ExecuteAsync(admin, $"drop database {name} with (force)");
-        }
+        });
     }
 
     /// <summary>What Postgres itself needs for rows that are aggregated already: COPY into a staging table, and one ordered upsert.</summary>
     private static Task<double> FloorAsync(string database, string csv, bool create)
     {
         string[] begin = create
-            ? ["-c", "drop table if exists floor_revenue", "-c", "create table floor_revenue (user_id text collate \"C\" primary key, revenue numeric not null)"]
+            ? ["-c", "drop table if exists floor_revenue", "-c",
+                "create table floor_revenue (user_id text collate \"C\" primary key, revenue numeric not null)"]
             : [];
-        return TimeAsync(
+        return Programs.TimeAsync(
             "psql",
             [
                 "-q", "-v", "ON_ERROR_STOP=1", .. begin,
                 "-c", "drop table if exists floor_staging", "-c", "create unlogged table floor_staging (user_id text collate \"C\", delta numeric)",
                 "-c", $"\\copy floor_staging from '{csv}' csv",
-                "-c", "insert into floor_revenue select user_id, delta from floor_staging order by user_id on conflict (user_id) do update set revenue = floor_revenue.revenue + excluded.revenue",
+                "-c", "insert into floor_revenue select user_id, delta from floor_staging order by user_id on conflict (user_id) do update set revenue = "
+                    + "floor_revenue.revenue + excluded.revenue",
             ],
             PsqlEnvironment(database));
     }
@@ -129,34 +129,5 @@ internal static class ProcessorComparison
             ["PGDATABASE"] = parts.Database,
             ["PGOPTIONS"] = "-c client_min_messages=warning",
         };
-    }
-
-    private static Task<double> ProcessorAsync(string? database, params string[] arguments)
-    {
-        // The program itself, not the dotnet command with its dll: that is what a user starts.
-        var program = Path.ChangeExtension(Repository.Executable("RevenueAspire.Processor"), OperatingSystem.IsWindows() ? ".exe" : null);
-        return TimeAsync(program, arguments, new() { ["ConnectionStrings__revenuedb"] = database });
-    }
-
-    private static async Task<double> TimeAsync(string program, IEnumerable<string> arguments, Dictionary<string, string?> environment)
-    {
-        var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-        foreach (var (name, value) in environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        var began = Stopwatch.GetTimestamp();
-        using var process = Process.Start(start)!;
-        var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-        await process.WaitForExitAsync();
-        var seconds = Stopwatch.GetElapsedTime(began).TotalSeconds;
-        return process.ExitCode == 0 ? seconds : throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {string.Join('\n', await output)}");
-    }
-
-    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
-    {
-        await using var command = database.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
     }
 }

@@ -1,62 +1,39 @@
-using Npgsql;
+using System.CommandLine;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>The processor's goals that are no race against others: live latency, several processors, idle cost, memory.</summary>
+/// <summary>The processor's goals that are no race against others: live latency, several processors, idle cost.</summary>
 /// <remarks>Needs all projects built in Release.</remarks>
 internal static class ProcessorScenarios
 {
-    private const string Usage = """
-        processor live   --database "Host=..;Username=.." [--seconds 10] [--runs 1] [--engine Postgres]   acknowledged event into the table; the full load needs wrk
-        processor share  --database ".." --file FILE [--runs 5] [--processors 2]       one file by one processor, and by several that start at once
-        processor idle   --database ".." [--seconds 30] [--processors 4] [--engine Postgres]   what services that have nothing to do cost Postgres and the machine
-        """;
-
-    /// <summary>Runs one of them.</summary>
-    public static async Task<int> RunAsync(string scenario, string[] arguments)
+    /// <summary>The command lines.</summary>
+    public static IEnumerable<Command> Commands()
     {
-        if (PairedOptions.TryRead(arguments, ["--database", "--file", "--engine"], ["--seconds", "--runs", "--processors"]) is not { } given || given.Text("--database") is not { } server)
-        {
-            Console.Error.WriteLine(Usage);
-            return 2;
-        }
+        var server = Options.Text("--database", "A server on which databases may be made.", isRequired: true);
+        var engine = new Option<string>("--engine") { Description = "Where the log is: File or Postgres.", DefaultValueFactory = _ => "File" };
+        engine.AcceptOnlyFromAmong("File", "Postgres");
+        var seconds = Options.Number("--seconds", 10, "Length of a run.");
+        var runs = Options.Number("--runs", 1, "Runs of each load.");
+        yield return Command("live", "An acknowledged event into the table; the full load needs wrk.", [server, engine, seconds, runs], (parsed, database) =>
+            LiveLatency.MeasureAsync(database, parsed.GetValue(engine)!, Amounts.Seconds(parsed.GetValue(seconds)), Amounts.Runs(parsed.GetValue(runs))));
 
-        var engine = given.Text("--engine") ?? "File";
-        switch (scenario)
-        {
-            case "live":
-                await WithDatabaseAsync(server, database => LiveLatency.MeasureAsync(database, engine, Amounts.Seconds(given.Number("--seconds", 10)), Amounts.Runs(given.Number("--runs", 1))));
-                return 0;
-            case "share" when given.Text("--file") is { } file:
-                await WithDatabaseAsync(server, database => SharedFile.CompareAsync(database, file, given.Number("--processors", 2), Amounts.Runs(given.Number("--runs", 5))));
-                return 0;
-            case "idle":
-                await WithDatabaseAsync(server, database => IdleCost.MeasureAsync(database, engine, given.Number("--processors", 4), Amounts.Seconds(given.Number("--seconds", 30))));
-                return 0;
-            default:
-                Console.Error.WriteLine(Usage);
-                return 2;
-        }
-    }
+        var file = Options.Text("--file", "Events to process.", isRequired: true);
+        var together = Options.Number("--processors", 2, "Processors that start at once.");
+        var shares = Options.Number("--runs", 5, "Runs of each side, in turn.");
+        yield return Command("share", "A file by one processor, and by several that start at once.", [server, file, shares, together], (parsed, database) =>
+            SharedFile.CompareAsync(database, parsed.GetValue(file)!, parsed.GetValue(together), Amounts.Runs(parsed.GetValue(shares))));
 
-    /// <summary>Gives a new, empty database to a measurement, and drops it afterwards.</summary>
-    private static async Task WithDatabaseAsync(string server, Func<string, Task> measure)
-    {
-        var name = $"benchmark_{Guid.NewGuid():N}";
-        await using var admin = Amounts.Admin(server);
-        await using (var create = admin.CreateCommand($"create database {name} template template0 encoding 'UTF8'"))
-        {
-            await create.ExecuteNonQueryAsync();
-        }
+        var idle = Options.Number("--processors", 4, "Processors that have nothing to do.");
+        var length = Options.Number("--seconds", 30, "How long is measured.");
+        yield return Command("idle", "The cost of idle services to Postgres and the machine.", [server, engine, length, idle], (parsed, database) =>
+            IdleCost.MeasureAsync(database, parsed.GetValue(engine)!, parsed.GetValue(idle), Amounts.Seconds(parsed.GetValue(length))));
 
-        try
+        Command Command(string name, string description, Option[] options, Func<ParseResult, string, Task> measure)
         {
-            await measure(new NpgsqlConnectionStringBuilder(server) { Database = name }.ConnectionString);
-        }
-        finally
-        {
-            await using var drop = admin.CreateCommand($"drop database {name} with (force)");
-            await drop.ExecuteNonQueryAsync();
+            var command = new Command(name, description);
+            Array.ForEach(options, command.Options.Add);
+            command.SetAction(parsed => ScratchDatabase.UseAsync(parsed.GetValue(server)!, database => measure(parsed, database)));
+            return command;
         }
     }
 }

@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using Npgsql;
-using RevenueAspire.Benchmarks.Ingest;
-using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>One file by one processor, and by several that start at the same moment: into the empty table, and again into the full one. Until the last of them has exited.</summary>
+/// <summary>
+/// One file by one processor, and by several that start at the same moment: into the empty table, and again into the full one. Until the last of them
+/// has exited.
+/// </summary>
 internal static class SharedFile
 {
     private const string Drop = "drop table if exists users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event";
@@ -23,7 +24,7 @@ internal static class SharedFile
         {
             foreach (var (count, empty, full) in ((int, List<double>, List<double>)[])[(1, alone, aloneFull), (processors, shared, sharedFull)])
             {
-                await ExecuteAsync(data, Drop);
+                await data.ExecuteAsync(Drop);
                 var seconds = await RunAsync(database, file, count, again: false);
                 expected ??= await ScalarAsync(data, Balances);
                 if (expected != await ScalarAsync(data, Balances))
@@ -47,7 +48,6 @@ internal static class SharedFile
 
     private static async Task<double> RunAsync(string database, string file, int count, bool again)
     {
-        var program = Path.ChangeExtension(Repository.Executable("RevenueAspire.Processor"), OperatingSystem.IsWindows() ? ".exe" : null);
         var began = Stopwatch.GetTimestamp();
         await Task.WhenAll(Enumerable.Range(0, count).Select(async index =>
         {
@@ -58,26 +58,12 @@ internal static class SharedFile
                 await Task.Delay(GenerationDelay);
             }
 
-            var start = new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
-            start.Environment["ConnectionStrings__revenuedb"] = database;
-            using var process = Process.Start(start)!;
-            var output = Task.WhenAll(process.StandardOutput.ReadToEndAsync(), process.StandardError.ReadToEndAsync());
-            await process.WaitForExitAsync();
-            if (process.ExitCode != 0)
-            {
-                throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {string.Join('\n', await output)}");
-            }
+            await Programs.ProcessorAsync(database, arguments);
         }));
         return Stopwatch.GetElapsedTime(began).TotalSeconds;
     }
 
     private static readonly TimeSpan GenerationDelay = TimeSpan.FromMilliseconds(200);
-
-    private static async Task ExecuteAsync(NpgsqlDataSource database, string sql)
-    {
-        await using var command = database.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
-    }
 
     private static async Task<string?> ScalarAsync(NpgsqlDataSource database, string sql)
     {

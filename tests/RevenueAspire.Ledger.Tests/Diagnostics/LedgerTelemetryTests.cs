@@ -49,13 +49,14 @@ public sealed class LedgerTelemetryTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(25, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
-        await database.FoldAsync(range.SourceId);
-        Assert.True(await database.Ranges.TryApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1, default, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        await database.CloseAsync(range.SourceId);
+        Assert.True(await database.ApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1));
 
         Assert.Equal(["kind=live", "kind=part", "kind=part", "kind=part"], durations.Select(duration => duration.Tags).Order());
         Assert.All(durations, duration => Assert.InRange(duration.Seconds, 1e-6, 60));
         Assert.Equal(["apply live range", "merge part"], activities.Select(activity => activity.OperationName).Order());
-        Assert.All(activities, activity => Assert.DoesNotContain(activity.TagObjects, tag => tag.Value is string text && text.Contains("user0", StringComparison.Ordinal)));
+        Assert.All(activities,
+            activity => Assert.DoesNotContain(activity.TagObjects, tag => tag.Value is string text && text.Contains("user0", StringComparison.Ordinal)));
     }
 }

@@ -37,7 +37,8 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
 
         var cancelled = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
         // Postgres reports success to a statement whose wait was cancelled.
-        await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+        await Eventually.IsTrueAsync(
+            async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
         await Assert.ThrowsAsync<UnconfirmedCommitException>(() => cancelled);
 
         var waiting = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
@@ -62,7 +63,8 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
         for (var repeat = 0; repeat < 2; repeat++)
         {
             var resolving = sources.ResolveFileAsync(attempt, "events.jsonl", digests, CancellationToken.None);
-            await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
+            await Eventually.IsTrueAsync(
+                async () => await ExecuteAsync("select count(pg_cancel_backend(pid)) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
             await Assert.ThrowsAsync<UnconfirmedCommitException>(() => resolving);
         }
 

@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger.Tests;
 
@@ -23,8 +24,8 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
         await using var source = NpgsqlDataSource.Create(ledger.Database.ConnectionString + ";Pooling=false");
         await using var command = source.CreateCommand(sql);
         var error = await Assert.ThrowsAsync<PostgresException>(() => command.ExecuteNonQueryAsync());
-        Assert.Equal((sqlState, transient), (error.SqlState, LedgerErrors.IsTransient(error)));
-        AssertOneLine(LedgerErrors.Describe(error), named);
+        Assert.Equal((sqlState, transient), (error.SqlState, DatabaseErrors.IsTransient(error)));
+        AssertOneLine(DatabaseErrors.Describe(error), named);
     }
 
     [Fact]
@@ -37,8 +38,8 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
             create trigger refuse_all before insert on users_revenue for each row execute function refuse_all();
             """);
         var error = await Assert.ThrowsAsync<PostgresException>(() => database.ExecuteAsync("insert into users_revenue values ('a', 1)"));
-        Assert.False(LedgerErrors.IsTransient(error));
-        AssertOneLine(LedgerErrors.Describe(error), "closed for audit", "refuse_all()");
+        Assert.False(DatabaseErrors.IsTransient(error));
+        AssertOneLine(DatabaseErrors.Describe(error), "closed for audit", "refuse_all()");
     }
 
     [Theory]
@@ -47,8 +48,8 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
     public void A_refused_start_parameter_is_a_matter_of_settings(string severity, string sqlState, string message, string named)
     {
         var error = new PostgresException(message, severity, severity, sqlState);
-        Assert.True(LedgerErrors.IsSettings(error));
-        AssertOneLine(LedgerErrors.Describe(error), named);
+        Assert.True(DatabaseErrors.IsSettings(error));
+        AssertOneLine(DatabaseErrors.Describe(error), named);
     }
 
     [Fact]
@@ -63,20 +64,21 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
             HostRecheckSeconds = 60,
         }.ConnectionString);
         var error = await Assert.ThrowsAsync<NpgsqlException>(async () => await standbys.OpenConnectionAsync());
-        Assert.True(LedgerErrors.IsTransient(error) && !LedgerErrors.IsSettings(error), error.ToString());
-        AssertOneLine(LedgerErrors.Describe(error), "none of the database's hosts is a primary");
+        Assert.True(DatabaseErrors.IsTransient(error) && !DatabaseErrors.IsSettings(error), error.ToString());
+        AssertOneLine(DatabaseErrors.Describe(error), "none of the database's hosts is a primary");
 
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
         var port = ((IPEndPoint)taken.LocalEndpoint).Port;
         taken.Stop();
-        await using var down = NpgsqlDataSource.Create($"Host=127.0.0.1:{port},localhost:{port};Username=postgres;Password={Password};Target Session Attributes=primary;Host Recheck Seconds=60");
+        await using var down = NpgsqlDataSource.Create(
+            $"Host=127.0.0.1:{port},localhost:{port};Username=postgres;Password={Password};Target Session Attributes=primary;Host Recheck Seconds=60");
         for (var attempt = 0; attempt < 2; attempt++)
         {
             // The second attempt does not even try: both hosts count as down.
             error = await Assert.ThrowsAsync<NpgsqlException>(async () => await down.OpenConnectionAsync());
-            Assert.True(LedgerErrors.IsTransient(error) && !LedgerErrors.IsSettings(error), error.ToString());
-            AssertOneLine(LedgerErrors.Describe(error), "hosts");
+            Assert.True(DatabaseErrors.IsTransient(error) && !DatabaseErrors.IsSettings(error), error.ToString());
+            AssertOneLine(DatabaseErrors.Describe(error), "hosts");
         }
     }
 

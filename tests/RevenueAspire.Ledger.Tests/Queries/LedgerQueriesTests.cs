@@ -16,7 +16,8 @@ public sealed class LedgerQueriesTests(SharedLedger ledger) : IClassFixture<Shar
     {
         var database = ledger.Database;
         await database.ExecuteAsync(
-            "truncate users_revenue; insert into users_revenue values ('user1', 27), ('big', -340282366920938463463374607431768211456), ('zero', 0), ('hundred', 1e2), (U&'\\+01f600/%', 1)");
+            "truncate users_revenue; insert into users_revenue values ('user1', 27), ('big', -340282366920938463463374607431768211456), ('zero', 0), "
+                + "('hundred', 1e2), (U&'\\+01f600/%', 1)");
         Assert.Equal(expected, await database.Queries.FindRevenueAsync(userId, CancellationToken.None));
     }
 

@@ -47,14 +47,14 @@ public sealed class LedgerSnapshotTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(100, i => i);
         var range = await database.FreezeAsync(deltas, parts: 2);
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
 
         await using (var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None))
         {
             // Everything moves on, before the first balance is read.
-            Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen.Parts[1], deltas, 10, CancellationToken.None));
-            await database.FoldAsync(range.SourceId);
-            await database.Ranges.TryApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1, default, CancellationToken.None);
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen.Parts[1], deltas, 10, CancellationToken.None));
+            await database.CloseAsync(range.SourceId);
+            await database.ApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1);
             await database.OpenLogAsync();
 
             var source = Assert.Single(snapshot.Sources);
@@ -79,7 +79,7 @@ public sealed class LedgerSnapshotTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
-        await database.Ranges.TryClaimAsync(source.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
+        await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
         await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
         Assert.Empty(snapshot.FrozenRanges);
         Assert.Empty(await ReadAsync(snapshot));

@@ -17,13 +17,13 @@ public sealed class OverviewQueriesTests
     }
 
     [Fact]
-    public async Task The_overview_adds_up_live_ranges_and_folded_ones_and_shows_the_latest_rejects_first()
+    public async Task The_overview_adds_up_live_ranges_and_closed_ones_and_shows_the_latest_rejects_first()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var queries = new OverviewQueries(database.Source);
         var log = await database.OpenLogAsync();
         RejectedLine[] two = [new(10, 1, "first", "a"u8.ToArray()), new(20, 2, "second", "b"u8.ToArray())];
-        Assert.True(await database.Ranges.TryApplyAsync(log.Id, 0, 100, new TestDeltas(("user1", long.MaxValue), ("user2", 10)), two, 5, 3, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(log.Id, 0, 100, new TestDeltas(("user1", long.MaxValue), ("user2", 10)), two, 5, 3));
         var deltas = new TestDeltas(("user1", long.MaxValue), ("user3", -4));
         RejectedLine[] one = [new(500, 7, "third", "c"u8.ToArray())];
         var range = await database.FreezeAsync(deltas, parts: 1, one);
@@ -34,14 +34,15 @@ public sealed class OverviewQueriesTests
         Assert.Equal(["second", "first"], before.LatestRejects.Select(reject => reject.Reason));
         Assert.Equal((100, 0), (before.AppliedThrough[log.Id], before.AppliedThrough[range.SourceId]));
 
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
-        Assert.True(await database.Ranges.MergeRejectsAsync(range.SourceId, range.Id, -1, one, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, one, CancellationToken.None));
         Assert.Null((await queries.ReadAsync([], 1, CancellationToken.None)).LatestRejects.Single().Line);
-        await database.FoldAsync(range.SourceId);
+        await database.CloseAsync(range.SourceId);
 
         var after = await queries.ReadAsync([range.SourceId], 2, CancellationToken.None);
         Assert.Equal(("18446744073709551620", 12L, 3L), (after.TotalRevenue, after.Events, after.RejectedLines));
-        Assert.Equal([("third", "c", (long?)8, 500), ("second", "b", 3, 20)], after.LatestRejects.Select(reject => (reject.Reason, reject.Beginning, reject.Line, reject.Offset)));
+        Assert.Equal([("third", "c", (long?)8, 500), ("second", "b", 3, 20)],
+            after.LatestRejects.Select(reject => (reject.Reason, reject.Beginning, reject.Line, reject.Offset)));
         Assert.Equal("/logs/a", after.LatestRejects[0].Source);
         Assert.Equal(1000, after.AppliedThrough[range.SourceId]);
         await database.AssertTotalAsync();
@@ -55,9 +56,9 @@ public sealed class OverviewQueriesTests
         var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
         var log = await database.OpenLogAsync();
         Assert.True((await database.Registry.TryLeaseAsync(log.Id, first, LedgerDatabase.Lease, CancellationToken.None)).IsHeld);
-        Assert.NotNull(await database.Ranges.TryClaimAsync(log.Id, 0, 100, first, LedgerDatabase.Lease, CancellationToken.None));
+        Assert.NotNull(await RangeClaims.TryClaimAsync(database.Source, log.Id, 0, 100, first, LedgerDatabase.Lease, CancellationToken.None));
         Assert.Equal(1, (await queries.ReadAsync([], 1, CancellationToken.None)).ProcessorsAtWork);
-        Assert.NotNull(await database.Ranges.TryClaimAsync(log.Id, 100, 200, second, LedgerDatabase.Lease, CancellationToken.None));
+        Assert.NotNull(await RangeClaims.TryClaimAsync(database.Source, log.Id, 100, 200, second, LedgerDatabase.Lease, CancellationToken.None));
         Assert.Equal(2, (await queries.ReadAsync([], 1, CancellationToken.None)).ProcessorsAtWork);
         await database.ExecuteAsync("update event_range set lease_until = clock_timestamp() - interval '1 second'");
         await database.Registry.ReleaseAsync(log.Id, first, CancellationToken.None);

@@ -16,23 +16,26 @@ public sealed class ConcurrentMergeTests
         for (var writer = 0; writer < 6; writer++)
         {
             // Each of half of the same users, in batches and parts of its own, so that batches of different writers overlap in every way.
-            var deltas = new TestDeltas(Enumerable.Range(0, 2000).Where(_ => random.Next(2) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))));
+            var deltas = new TestDeltas(
+                Enumerable.Range(0, 2000).Where(_ => random.Next(2) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))));
             deltas.AddTo(expected);
             work.Add((await database.FreezeAsync(deltas, parts: random.Next(1, 4)), deltas, random.Next(20, 300)));
         }
 
         // Two more writers are live logs.
         var live = Enumerable.Range(0, 2).Select(_ => Enumerable.Range(0, 20).Select(_ =>
-            new TestDeltas(Enumerable.Range(0, 2000).Where(_ => random.Next(20) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))))).ToList()).ToList();
+            new TestDeltas(
+                Enumerable.Range(0, 2000).Where(_ => random.Next(20) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))))).ToList()).ToList();
         live.ForEach(log => log.ForEach(deltas => deltas.AddTo(expected)));
 
-        var merges = work.SelectMany(w => w.Range.Frozen!.Parts.Select(part => LedgerDatabase.MergeStubbornlyAsync(database.Ranges, w.Range.Id, part.Index, w.Deltas, w.BatchRows)));
+        var merges = work.SelectMany(
+            w => w.Range.Frozen!.Parts.Select(part => LedgerDatabase.MergeStubbornlyAsync(database.Source, w.Range.Id, part.Index, w.Deltas, w.BatchRows)));
         var applies = live.Select(async log =>
         {
             var source = await database.OpenLogAsync();
             for (var i = 0; i < log.Count; i++)
             {
-                Assert.True(await database.Ranges.TryApplyAsync(source.Id, i, i + 1, log[i], [], 1, 1, default, CancellationToken.None));
+                Assert.True(await database.ApplyAsync(source.Id, i, i + 1, log[i], [], 1, 1));
             }
 
             return new List<Exception>();
@@ -42,7 +45,7 @@ public sealed class ConcurrentMergeTests
         Assert.True(expected.SequenceEqual(await database.BalancesAsync()), Seed.Hint);
         foreach (var (range, _, _) in work)
         {
-            Assert.Equal(0, (await database.FoldAsync(range.SourceId)).OpenRanges);
+            Assert.Equal(0, (await database.CloseAsync(range.SourceId)).OpenRanges);
         }
 
         await database.AssertTotalAsync();
@@ -56,11 +59,12 @@ public sealed class ConcurrentMergeTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(1000, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
-        var errors = (await Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(database.Ranges, range.Id, 0, deltas, 10 + (7 * i)))))
+        var errors = (
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10 + (7 * i)))))
             .SelectMany(all => all);
         Assert.Empty(errors);
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
         await database.AssertTotalAsync();
         Assert.Equal(0, await DeadlocksAsync(database));
     }
@@ -72,11 +76,11 @@ public sealed class ConcurrentMergeTests
         var random = Seed.Random(nameof(M5_backends_killed_at_random_points_leave_exact_totals));
         var deltas = TestDeltas.Numbered(4000, i => random.Next(-1000, 1000));
         var range = await database.FreezeAsync(deltas, parts: 2);
-        await using var victims = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "victim" }.ConnectionString);
-        var store = new RangeStore(victims);
+        await using var victims =
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "victim" }.ConnectionString);
 
         // Two mergers a part, as after a take-over from a processor that is not quite dead.
-        var merging = Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(store, range.Id, i % 2, deltas, 5 + i)));
+        var merging = Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(victims, range.Id, i % 2, deltas, 5 + i)));
         var killed = 0L;
         while (!merging.IsCompleted && killed < 120)
         {
@@ -87,7 +91,7 @@ public sealed class ConcurrentMergeTests
 
         var errors = (await merging).SelectMany(all => all).ToList();
         Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), $"{Seed.Hint}, {killed} kills");
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
         await database.AssertTotalAsync();
         Assert.True(errors.Count > 20, $"only {errors.Count} merges were hit by {killed} kills");
         Assert.DoesNotContain(errors, error => error is PostgresException { SqlState: PostgresErrorCodes.DeadlockDetected });
@@ -104,15 +108,15 @@ public sealed class ConcurrentMergeTests
         await database.ExecuteAsync("update event_part set merged_through = 'user000029'");
         await database.ExecuteAsync("insert into users_revenue select 'user' || lpad(i::text, 6, '0'), i from generate_series(0, 29) i");
         await database.ExecuteAsync("create table saved_revenue as table users_revenue");
-        var part = (await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen!.Parts[0];
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, 10, CancellationToken.None));
-        part = (await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen!.Parts[0];
+        var part = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0];
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, CancellationToken.None));
+        part = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0];
         await database.ExecuteAsync("update event_part set merged_through = 'user000029'");
         await database.ExecuteAsync("truncate users_revenue");
         await database.ExecuteAsync("insert into users_revenue table saved_revenue");
 
-        Assert.False(await database.Ranges.MergePartAsync(range.Id, part, deltas, 10, CancellationToken.None));
-        Assert.Empty(await LedgerDatabase.MergeStubbornlyAsync(database.Ranges, range.Id, 0, deltas, 10));
+        Assert.False(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, CancellationToken.None));
+        Assert.Empty(await LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10));
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
     }
 

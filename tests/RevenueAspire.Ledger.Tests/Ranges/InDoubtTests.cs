@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
@@ -14,9 +15,9 @@ public sealed class InDoubtTests
         var range = await database.FreezeAsync(deltas, parts: 2);
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var through = Through(database, proxy);
-        var store = new RangeStore(through);
 
-        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(store, range.Id, i, deltas, 10)))).SelectMany(all => all).ToList();
+        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10)))).SelectMany(
+            all => all).ToList();
 
         Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), Seed.Hint);
         Assert.True(proxy.CutsLeft <= 0 && errors.Count > 20 && proxy.LostAnswers > 0,
@@ -31,7 +32,7 @@ public sealed class InDoubtTests
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 40);
         await using var through = Through(database, proxy);
-        var (store, registry) = (new RangeStore(through), new SourceRegistry(through));
+        var registry = new SourceRegistry(through);
         const int Ranges = 200;
         var errors = 0;
         for (var applied = 0L; applied < Ranges * 10;)
@@ -39,13 +40,14 @@ public sealed class InDoubtTests
             try
             {
                 var deltas = new TestDeltas(("a", 1), ($"b{applied / 10 % 7}", applied));
-                if (await store.TryApplyAsync(source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, CancellationToken.None))
+                if (await LiveApply.TryApplyAsync(
+                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null, CancellationToken.None))
                 {
                     applied += 10;
                     continue;
                 }
             }
-            catch (Exception error) when (LedgerErrors.IsTransient(error))
+            catch (Exception error) when (DatabaseErrors.IsTransient(error))
             {
                 errors++;
             }
@@ -58,19 +60,20 @@ public sealed class InDoubtTests
         var balances = await database.BalancesAsync();
         Assert.Equal(Ranges, balances["a"]);
         Assert.Equal(Enumerable.Range(0, Ranges).Sum(i => i * 10), balances.Where(balance => balance.Key != "a").Sum(balance => (long)balance.Value));
-        Assert.Equal("1 399 200", await database.ScalarAsync<string>("select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event"));
+        Assert.Equal(
+            "1 399 200", await database.ScalarAsync<string>("select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event"));
         Assert.True(errors > 10, $"{Seed.Hint}: only {errors} errors");
     }
 
     [Fact]
-    public async Task M6_claims_freezes_rejects_and_folds_may_be_repeated_when_their_answers_are_lost()
+    public async Task M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_folds_may_be_repeated_when_their_answers_are_lost));
+        var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var through = Through(database, proxy);
-        var (store, registry) = (new RangeStore(through), new SourceRegistry(through));
+        var registry = new SourceRegistry(through);
         var deltas = new TestDeltas(("a", 1), ("b", 2));
         var lease = TimeSpan.FromMilliseconds(50);
         const int End = 300;
@@ -80,7 +83,7 @@ public sealed class InDoubtTests
             {
                 await WorkAsync();
             }
-            catch (Exception error) when (LedgerErrors.IsTransient(error))
+            catch (Exception error) when (DatabaseErrors.IsTransient(error))
             {
                 // As a processor does: whatever was in doubt is read again, a lost claim is taken over when its lease ends.
                 await Task.Delay(5);
@@ -92,32 +95,34 @@ public sealed class InDoubtTests
         Assert.Equal((End, End, 30 * 3, 30 * 2, 30), (now.ClaimedThrough, now.AppliedThrough, now.LinesThrough, now.EventsThrough, now.RejectsThrough));
         Assert.Equal("30", await database.Queries.FindRevenueAsync("a", CancellationToken.None));
         Assert.Equal("60", await database.Queries.FindRevenueAsync("b", CancellationToken.None));
-        Assert.Equal("3 90 30", await database.ScalarAsync<string>("select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event where range_id is null"));
+        Assert.Equal("3 90 30",
+            await database.ScalarAsync<string>(
+            "select min(line) || ' ' || max(line) || ' ' || count(distinct line) from rejected_event where range_id is null"));
 
         async Task WorkAsync()
         {
             var owner = Guid.NewGuid();
             var claimed = (await registry.FindAsync(source.Id, CancellationToken.None))!.ClaimedThrough;
-            var range = await store.TryTakeOverAsync(source.Id, owner, lease, CancellationToken.None)
-                ?? (claimed < End ? await store.TryClaimAsync(source.Id, claimed, claimed + 10, owner, lease, CancellationToken.None) : null);
+            var range = await RangeClaims.TryTakeOverAsync(through, source.Id, owner, lease, long.MaxValue, CancellationToken.None)
+                ?? (claimed < End ? await RangeClaims.TryClaimAsync(through, source.Id, claimed, claimed + 10, owner, lease, CancellationToken.None) : null);
             if (range is not null)
             {
                 RejectedLine[] rejects = [new(range.From + 5, 2, "bad", default)];
                 range = range.Frozen is null
-                    ? await store.TryFreezeAsync(range, LedgerDatabase.Frozen(range, deltas, 2, rejects, lines: 3), CancellationToken.None)
+                    ? await RangeFreeze.TryFreezeAsync(through, range, LedgerDatabase.Frozen(range, deltas, 2, rejects, lines: 3), CancellationToken.None)
                     : range;
                 foreach (var part in range?.Frozen!.Parts ?? [])
                 {
-                    await store.MergePartAsync(range!.Id, part, deltas, 1, CancellationToken.None);
+                    await PartMerge.MergeAsync(through, range!.Id, part, deltas, 1, CancellationToken.None);
                 }
 
                 if (range is not null)
                 {
-                    await store.MergeRejectsAsync(source.Id, range.Id, range.Frozen!.RejectsMergedThrough, rejects, CancellationToken.None);
+                    await RejectMerge.MergeAsync(through, source.Id, range.Id, range.Frozen!.RejectsMergedThrough, rejects, CancellationToken.None);
                 }
             }
 
-            await store.FoldAsync(source.Id, LedgerDatabase.TailHash, CancellationToken.None);
+            await RangeClose.CloseAsync(through, source.Id, LedgerDatabase.TailHash, CancellationToken.None);
         }
     }
 
@@ -156,19 +161,21 @@ public sealed class InDoubtTests
         }
 
         Assert.True(proxy.CutsLeft < 60 - Files, $"hardly anything was cut, {Seed.Hint}");
-        Assert.Equal($"{2 * Files} {2 * Files}", await database.ScalarAsync<string>("select (select count(*) from event_source) || ' ' || (select count(*) from event_source_digest)"));
+        Assert.Equal($"{2 * Files} {2 * Files}",
+            await database.ScalarAsync<string>("select (select count(*) from event_source) || ' ' || (select count(*) from event_source_digest)"));
 
-        static FileDigest Digest(int file, long length) => new(length, System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(file * 100 + length)));
+        static FileDigest Digest(int file, long length) =>
+            new(length, System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(file * 100 + length)));
     }
 
-    private static CuttingProxy Proxy(LedgerDatabase database, Random random, int cuts)
+    private static FaultProxy Proxy(LedgerDatabase database, Random random, int cuts)
     {
-        var server = new NpgsqlConnectionStringBuilder(database.ConnectionString);
-        return new CuttingProxy(server.Host!, server.Port, random, cuts);
+        var proxy = new FaultProxy(database.ConnectionString);
+        proxy.CutRandomly(random, cuts);
+        return proxy;
     }
 
-    private static NpgsqlDataSource Through(LedgerDatabase database, CuttingProxy proxy) =>
-        NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Host = "127.0.0.1", Port = proxy.Port }.ConnectionString);
+    private static NpgsqlDataSource Through(LedgerDatabase database, FaultProxy proxy) => NpgsqlDataSource.Create(proxy.Through(database.ConnectionString));
 
     private static async Task<T> UntilHeardAsync<T>(Func<Task<T>> read)
     {
@@ -178,7 +185,7 @@ public sealed class InDoubtTests
             {
                 return await read();
             }
-            catch (Exception error) when (LedgerErrors.IsTransient(error))
+            catch (Exception error) when (DatabaseErrors.IsTransient(error))
             {
                 await Task.Delay(5);
             }

@@ -10,10 +10,10 @@ public sealed class LiveApplyTests
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
         var first = new TestDeltas(("user1", 27), ("user2", 58));
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 100, first, [], 5, 5, LedgerDatabase.TailHash(100), CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 0, 100, first, [], 5, 5, LedgerDatabase.TailHash(100)));
         RejectedLine[] rejects = [new(120, 1, "not JSON", "{oops"u8.ToArray())];
         var second = new TestDeltas(("user1", -7));
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 100, 160, second, rejects, 2, 1, LedgerDatabase.TailHash(160), CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 100, 160, second, rejects, 2, 1, LedgerDatabase.TailHash(160)));
 
         Assert.Equal("20", await database.Queries.FindRevenueAsync("user1", CancellationToken.None));
         Assert.Equal("58", await database.Queries.FindRevenueAsync("user2", CancellationToken.None));
@@ -32,10 +32,10 @@ public sealed class LiveApplyTests
         var source = await database.OpenLogAsync();
         var deltas = new TestDeltas(("user1", 1));
         RejectedLine[] rejects = [new(5, 0, "not JSON", default)];
-        Assert.False(await database.Ranges.TryApplyAsync(source.Id, 10, 20, deltas, rejects, 1, 1, default, CancellationToken.None));
-        Assert.NotNull(await database.Ranges.TryClaimAsync(source.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None));
-        Assert.False(await database.Ranges.TryApplyAsync(source.Id, 0, 10, deltas, rejects, 1, 1, default, CancellationToken.None));
-        Assert.False(await database.Ranges.TryApplyAsync(source.Id, 10, 20, deltas, rejects, 1, 1, default, CancellationToken.None));
+        Assert.False(await database.ApplyAsync(source.Id, 10, 20, deltas, rejects, 1, 1));
+        Assert.NotNull(await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None));
+        Assert.False(await database.ApplyAsync(source.Id, 0, 10, deltas, rejects, 1, 1));
+        Assert.False(await database.ApplyAsync(source.Id, 10, 20, deltas, rejects, 1, 1));
 
         Assert.Empty(await database.BalancesAsync());
         Assert.Equal(0L, await database.ScalarAsync<long>("select count(*) from rejected_event"));
@@ -50,8 +50,8 @@ public sealed class LiveApplyTests
         var deltas = TestDeltas.Numbered(50, i => i);
         for (var round = 0; round < 30; round++)
         {
-            var wins = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => database.Ranges.TryApplyAsync(
-                source.Id, round * 10, (round + 1) * 10, deltas, [new(round * 10, 0, "bad", default)], 2, 1, default, CancellationToken.None)));
+            var wins = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => database.ApplyAsync(
+                source.Id, round * 10, (round + 1) * 10, deltas, [new(round * 10, 0, "bad", default)], 2, 1)));
             Assert.Single(wins, true);
         }
 

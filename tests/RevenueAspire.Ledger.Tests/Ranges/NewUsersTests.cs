@@ -26,7 +26,7 @@ public sealed class NewUsersTests
             await insert.ExecuteNonQueryAsync();
         }
 
-        var merging = database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 30, CancellationToken.None);
+        var merging = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 30, CancellationToken.None);
         await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(IsWaiting));
         await (commits ? transaction.CommitAsync() : transaction.RollbackAsync());
 
@@ -34,7 +34,7 @@ public sealed class NewUsersTests
         var expected = deltas.Sums();
         expected["user000042"] = commits ? 1001 : 1;
         Assert.Equal(expected, await database.BalancesAsync());
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
     }
 
     [Fact]
@@ -46,10 +46,12 @@ public sealed class NewUsersTests
         for (var round = 0; round < 12; round++)
         {
             var (from, count) = (random.Next(400), random.Next(1, 200));
-            var deltas = new TestDeltas(Enumerable.Range(from, count).Where(_ => random.Next(3) > 0 || count == 1).Append(from).Distinct().Select(i => ($"u{i:d4}", (Int128)random.Next(-99, 99))));
+            var deltas = new TestDeltas(Enumerable.Range(from, count).Where(_ => random.Next(3) > 0 || count == 1).Append(from).Distinct().Select(
+                i => ($"u{i:d4}", (Int128)random.Next(-99, 99))));
             deltas.AddTo(expected);
             var range = await database.FreezeAsync(deltas, random.Next(1, 4));
-            await Task.WhenAll(range.Frozen!.Parts.Select(part => database.Ranges.MergePartAsync(range.Id, part, deltas, random.Next(1, 50), CancellationToken.None)));
+            await Task.WhenAll(
+                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50), CancellationToken.None)));
             Assert.True(expected.SequenceEqual(await database.BalancesAsync()), $"round {round}; {Seed.Hint}");
         }
     }
@@ -60,20 +62,21 @@ public sealed class NewUsersTests
         await using var database = await LedgerDatabase.CreateAsync();
         var controls = string.Concat(Enumerable.Range(1, 127).Select(i => (char)i));
         var deltas = new TestDeltas(
-            ("\u001f", 1), ("\u001f\u001f", 2), ("a\u001f", 3), ("\u001fa", 4), (controls, 5), (",", 6), ("\u001f" + new string('A', 32), 7), ("b", Int128.MaxValue), ("c", Int128.MinValue), ("😀", -1));
+            ("\u001f", 1), ("\u001f\u001f", 2), ("a\u001f", 3), ("\u001fa", 4), (controls, 5), (",", 6), ("\u001f" + new string('A', 32), 7),
+            ("b", Int128.MaxValue), ("c", Int128.MinValue), ("😀", -1));
         var range = await database.FreezeAsync(deltas, parts: 2);
         foreach (var part in range.Frozen!.Parts)
         {
-            Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, 4, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 4, CancellationToken.None));
         }
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
         var source = await database.OpenLogAsync();
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, deltas, [], 1, 1, new byte[32], CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 0, 10, deltas, [], 1, 1, new byte[32]));
         var twice = deltas.Sums();
         deltas.AddTo(twice);
         Assert.Equal(twice, await database.BalancesAsync());
-        await database.FoldAsync(range.SourceId);
+        await database.CloseAsync(range.SourceId);
         await database.AssertTotalAsync();
     }
 }

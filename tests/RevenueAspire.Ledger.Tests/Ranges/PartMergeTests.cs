@@ -20,15 +20,15 @@ public sealed class PartMergeTests
 
         foreach (var part in range.Frozen.Parts)
         {
-            Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, batchRows, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, batchRows, CancellationToken.None));
         }
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
-        var read = await database.Ranges.FindAsync(range.Id, CancellationToken.None);
+        var read = await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None);
         Assert.All(read!.Frozen!.Parts, part => Assert.True(part.MergedThrough.Span.SequenceEqual(part.UpperKey.Span)));
 
-        Assert.Equal(new FoldResult(1000, 0), await database.FoldAsync(range.SourceId));
-        Assert.Null(await database.Ranges.FindAsync(range.Id, CancellationToken.None));
+        Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
+        Assert.Null(await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None));
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
     }
 
@@ -42,18 +42,19 @@ public sealed class PartMergeTests
 
         // As after a death behind the batch that ends at user000069 (the second part begins at user000050).
         await database.ExecuteAsync(
-            "insert into users_revenue select 'user0000' || i, 1 from generate_series(50, 69) i; update event_part set merged_through = 'user000069' where part_index = 1");
-        Assert.False(await database.Ranges.MergePartAsync(range.Id, stale, deltas, 10, CancellationToken.None));
+            "insert into users_revenue select 'user0000' || i, 1 from generate_series(50, 69) i; update event_part set "
+                + "merged_through = 'user000069' where part_index = 1");
+        Assert.False(await PartMerge.MergeAsync(database.Source, range.Id, stale, deltas, 10, CancellationToken.None));
         Assert.Equal(20, (await database.BalancesAsync()).Count);
-        var now = (await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen!.Parts[1];
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, now, deltas, 7, CancellationToken.None));
+        var now = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[1];
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, now, deltas, 7, CancellationToken.None));
         Assert.Equal(Enumerable.Range(50, 50).Select(i => $"user{i:d6}"), (await database.BalancesAsync()).Keys);
 
         // Merged to the end: again is true, and adds nothing.
-        now = (await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen!.Parts[1];
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, now, deltas, 7, CancellationToken.None));
+        now = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[1];
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, now, deltas, 7, CancellationToken.None));
         Assert.All((await database.BalancesAsync()).Values, revenue => Assert.Equal(1, revenue));
-        Assert.False(await database.Ranges.MergePartAsync(Guid.NewGuid(), now, deltas, 7, CancellationToken.None));
+        Assert.False(await PartMerge.MergeAsync(database.Source, Guid.NewGuid(), now, deltas, 7, CancellationToken.None));
     }
 
     [Fact]
@@ -64,14 +65,14 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(deltas, parts: 2);
         var part = range.Frozen!.Parts[1];
         var others = new TestDeltas(("a", 1), ("user000004", 1), ("user000009x", 1));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => database.Ranges.MergePartAsync(range.Id, part, others, 10, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, others, 10, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => database.Ranges.MergePartAsync(range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => database.Ranges.MergePartAsync(range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10, CancellationToken.None));
-        await Assert.ThrowsAsync<ArgumentException>(() => database.Ranges.MergePartAsync(range.Id, part, new Unsorted(), 10, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, new Unsorted(), 10, CancellationToken.None));
         Assert.Empty(await database.BalancesAsync());
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, CancellationToken.None));
     }
 
     [Fact]
@@ -82,11 +83,13 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(deltas, parts: 1);
         using var cancel = new CancellationTokenSource();
         var watched = new CancelsAt(deltas, 2500, cancel);
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], watched, 10, cancel.Token));
-        var stands = Encoding.UTF8.GetString((await database.Ranges.FindAsync(range.Id, CancellationToken.None))!.Frozen!.Parts[0].MergedThrough.Span);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(
+            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], watched, 10, cancel.Token));
+        var stands = Encoding.UTF8.GetString(
+            (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0].MergedThrough.Span);
         Assert.NotEqual("", stands);
         Assert.Equal(stands, (await database.BalancesAsync()).Keys.Last());
-        await LedgerDatabase.MergeStubbornlyAsync(database.Ranges, range.Id, 0, deltas, 1000);
+        await LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 1000);
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
     }
 
@@ -95,17 +98,18 @@ public sealed class PartMergeTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var wide = new TestDeltas(
-            ("a", long.MaxValue), ("b", (Int128)long.MaxValue + 1), ("c", Int128.MinValue), ("d", Int128.MaxValue), ("e", -1), ("f", (Int128)long.MinValue - 1), ("g", 0), ("h", 1_000_000));
+            ("a", long.MaxValue), ("b", (Int128)long.MaxValue + 1), ("c", Int128.MinValue), ("d", Int128.MaxValue), ("e", -1),
+            ("f", (Int128)long.MinValue - 1), ("g", 0), ("h", 1_000_000));
         var narrow = new TestDeltas(("a", long.MaxValue), ("c", long.MinValue), ("g", 0));
         var range = await database.FreezeAsync(wide, parts: 2);
         foreach (var part in range.Frozen!.Parts)
         {
-            Assert.True(await database.Ranges.MergePartAsync(range.Id, part, wide, 3, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, wide, 3, CancellationToken.None));
         }
 
-        await database.FoldAsync(range.SourceId);
-        Assert.True(await database.Ranges.TryApplyAsync(range.SourceId, 1000, 1100, narrow, [], 1, 1, default, CancellationToken.None));
-        Assert.True(await database.Ranges.TryApplyAsync(range.SourceId, 1100, 1200, wide, [], 1, 1, default, CancellationToken.None));
+        await database.CloseAsync(range.SourceId);
+        Assert.True(await database.ApplyAsync(range.SourceId, 1000, 1100, narrow, [], 1, 1));
+        Assert.True(await database.ApplyAsync(range.SourceId, 1100, 1200, wide, [], 1, 1));
         var expected = wide.Sums();
         narrow.AddTo(expected);
         wide.AddTo(expected);
@@ -123,7 +127,8 @@ public sealed class PartMergeTests
         var random = Seed.Random(nameof(M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes));
 
         // U+FF5E and U+FFFD come after U+1F600 in UTF-16, whose surrogates begin with D8, and before it in bytes.
-        string[] alphabet = ["a", "Z", "0", " ", "%", "/", "'", "\"", "\\", "{", "}", ",", "\u0001", "\n", "\u007f", "\u0080", "\u00e9", "e\u0301", "\u07ff", "\u0800", "\ud7ff", "\ue000",
+        string[] alphabet = ["a", "Z", "0", " ", "%", "/", "'", "\"", "\\", "{", "}", ",", "\u0001", "\n", "\u007f", "\u0080", "\u00e9", "e\u0301", "\u07ff",
+            "\u0800", "\ud7ff", "\ue000",
             "\uff5e", "\ufffd", "\uffff", "\U00010000", "\U0001f600", "\U0010ffff", "NULL", "."];
         var users = new HashSet<string>(alphabet, StringComparer.Ordinal) { new('x', 256), string.Concat(Enumerable.Repeat("\U0001f600", 64)) };
         while (users.Count < 800)
@@ -142,7 +147,7 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(deltas, parts: 4);
         foreach (var part in range.Frozen!.Parts)
         {
-            Assert.True(await database.Ranges.MergePartAsync(range.Id, part, deltas, 17, CancellationToken.None), Seed.Hint);
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 17, CancellationToken.None), Seed.Hint);
         }
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
@@ -159,7 +164,8 @@ public sealed class PartMergeTests
         Assert.Equal(read, await database.ScalarAsync<string[]>("select array_agg(user_id order by position) from arrival"));
         foreach (var user in users.Where((_, i) => i % 40 == 0))
         {
-            Assert.Equal(deltas.Sums()[user].ToString(System.Globalization.CultureInfo.InvariantCulture), await database.Queries.FindRevenueAsync(user, CancellationToken.None));
+            Assert.Equal(deltas.Sums()[user].ToString(System.Globalization.CultureInfo.InvariantCulture),
+                await database.Queries.FindRevenueAsync(user, CancellationToken.None));
         }
     }
 

@@ -14,7 +14,8 @@ public sealed class RangeClaimsTests
             var mine = new List<EventRange>();
             while (await database.Registry.FindAsync(source.Id, CancellationToken.None) is { ClaimedThrough: < 400 } now)
             {
-                if (await database.Ranges.TryClaimAsync(source.Id, now.ClaimedThrough, now.ClaimedThrough + 10, Guid.NewGuid(), Lease, CancellationToken.None) is { } range)
+                if (await RangeClaims.TryClaimAsync(
+                    database.Source, source.Id, now.ClaimedThrough, now.ClaimedThrough + 10, Guid.NewGuid(), Lease, CancellationToken.None) is { } range)
                 {
                     mine.Add(range);
                 }
@@ -34,10 +35,10 @@ public sealed class RangeClaimsTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
-        Assert.Null(await database.Ranges.TryClaimAsync(source.Id, 10, 20, Guid.NewGuid(), Lease, CancellationToken.None));
-        Assert.Null(await database.Ranges.TryClaimAsync(Guid.NewGuid(), 0, 20, Guid.NewGuid(), Lease, CancellationToken.None));
-        Assert.NotNull(await database.Ranges.TryClaimAsync(source.Id, 0, 20, Guid.NewGuid(), Lease, CancellationToken.None));
-        Assert.Null(await database.Ranges.TryClaimAsync(source.Id, 0, 20, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.Null(await RangeClaims.TryClaimAsync(database.Source, source.Id, 10, 20, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.Null(await RangeClaims.TryClaimAsync(database.Source, Guid.NewGuid(), 0, 20, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.NotNull(await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 20, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.Null(await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 20, Guid.NewGuid(), Lease, CancellationToken.None));
     }
 
     [Fact]
@@ -46,29 +47,29 @@ public sealed class RangeClaimsTests
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
         EventRange? first = null;
-        for (var i = 0; i < RangeStore.MaxOpenRanges; i++)
+        for (var i = 0; i < RangeClaims.MaxOpenRanges; i++)
         {
-            var range = await database.Ranges.TryClaimAsync(source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None);
+            var range = await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None);
             Assert.NotNull(range);
             first ??= range;
         }
 
-        Assert.Null(await database.Ranges.TryClaimAsync(source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.Null(await RangeClaims.TryClaimAsync(database.Source, source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
 
         // Full: yet a range that ends early still gets its rest, or nothing could ever go on.
         var deltas = new TestDeltas(("user1", 1));
-        var frozen = await database.Ranges.TryFreezeAsync(first!, LedgerDatabase.Frozen(first!, deltas, 1, end: 5), CancellationToken.None);
+        var frozen = await RangeFreeze.TryFreezeAsync(database.Source, first!, LedgerDatabase.Frozen(first!, deltas, 1, end: 5), CancellationToken.None);
         Assert.NotNull(frozen);
-        Assert.True(await database.Ranges.MergePartAsync(frozen.Id, frozen.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
-        Assert.Equal(new FoldResult(5, 64), await database.FoldAsync(source.Id));
-        Assert.Null(await database.Ranges.TryClaimAsync(source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, frozen.Id, frozen.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.Equal((5, 64), await database.CloseAsync(source.Id));
+        Assert.Null(await RangeClaims.TryClaimAsync(database.Source, source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
 
-        Assert.Null(await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, before: 5, CancellationToken.None));
-        var rest = await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, before: 6, CancellationToken.None);
+        Assert.Null(await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, before: 5, CancellationToken.None));
+        var rest = await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, before: 6, CancellationToken.None);
         Assert.Equal((5, 10), (rest!.From, rest.To));
-        await database.Ranges.TryFreezeAsync(rest, LedgerDatabase.Frozen(rest, new TestDeltas(), 1), CancellationToken.None);
-        Assert.Equal(new FoldResult(10, 63), await database.FoldAsync(source.Id));
-        Assert.NotNull(await database.Ranges.TryClaimAsync(source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
+        await RangeFreeze.TryFreezeAsync(database.Source, rest, LedgerDatabase.Frozen(rest, new TestDeltas(), 1), CancellationToken.None);
+        Assert.Equal((10, 63), await database.CloseAsync(source.Id));
+        Assert.NotNull(await RangeClaims.TryClaimAsync(database.Source, source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
     }
 
     [Fact]
@@ -77,26 +78,27 @@ public sealed class RangeClaimsTests
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
         var (first, second) = (Guid.NewGuid(), Guid.NewGuid());
-        var range = await database.Ranges.TryClaimAsync(source.Id, 0, 10, first, Lease, CancellationToken.None);
+        var range = await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 10, first, Lease, CancellationToken.None);
         Assert.Null(await TakeOverAsync(second));
 
         await database.ExecuteAsync("update event_range set lease_until = clock_timestamp() - interval '1 ms'");
         Assert.Equal(range, await TakeOverAsync(second));
         Assert.Null(await TakeOverAsync(first));
-        Assert.False(await database.Ranges.TryRenewAsync(range!.Id, first, Lease, CancellationToken.None));
-        Assert.True(await database.Ranges.TryRenewAsync(range.Id, second, Lease, CancellationToken.None));
+        Assert.False(await RangeClaims.TryRenewAsync(database.Source, range!.Id, first, Lease, CancellationToken.None));
+        Assert.True(await RangeClaims.TryRenewAsync(database.Source, range.Id, second, Lease, CancellationToken.None));
 
         // A clock that was set back leaves leases that would never end.
         await database.ExecuteAsync("update event_range set lease_until = clock_timestamp() + interval '1 year'");
         Assert.Equal(range, await TakeOverAsync(first));
 
-        await database.Ranges.ReleaseAsync(range.Id, second, CancellationToken.None);
+        await RangeClaims.ReleaseAsync(database.Source, range.Id, second, CancellationToken.None);
         Assert.Null(await TakeOverAsync(second));
-        await database.Ranges.ReleaseAsync(range.Id, first, CancellationToken.None);
+        await RangeClaims.ReleaseAsync(database.Source, range.Id, first, CancellationToken.None);
         Assert.Equal(range, await TakeOverAsync(second));
-        Assert.False(await database.Ranges.TryRenewAsync(Guid.NewGuid(), second, Lease, CancellationToken.None));
+        Assert.False(await RangeClaims.TryRenewAsync(database.Source, Guid.NewGuid(), second, Lease, CancellationToken.None));
 
-        Task<EventRange?> TakeOverAsync(Guid owner) => database.Ranges.TryTakeOverAsync(source.Id, owner, Lease, CancellationToken.None);
+        Task<EventRange?> TakeOverAsync(Guid owner) =>
+            RangeClaims.TryTakeOverAsync(database.Source, source.Id, owner, Lease, long.MaxValue, CancellationToken.None);
     }
 
     [Fact]
@@ -107,14 +109,14 @@ public sealed class RangeClaimsTests
         for (var i = 0; i < 12; i++)
         {
             var owner = Guid.NewGuid();
-            var range = await database.Ranges.TryClaimAsync(source.Id, i * 10, (i * 10) + 10, owner, Lease, CancellationToken.None);
-            await database.Ranges.ReleaseAsync(range!.Id, owner, CancellationToken.None);
+            var range = await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 10, (i * 10) + 10, owner, Lease, CancellationToken.None);
+            await RangeClaims.ReleaseAsync(database.Source, range!.Id, owner, CancellationToken.None);
         }
 
         var taken = await Task.WhenAll(Enumerable.Range(0, 6).Select(async _ =>
         {
             var mine = new List<EventRange>();
-            while (await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None) is { } range)
+            while (await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None) is { } range)
             {
                 mine.Add(range);
             }
@@ -125,7 +127,7 @@ public sealed class RangeClaimsTests
         // One may find all the others' rows locked at the moment and leave early; none is taken twice, and all are taken.
         var froms = taken.SelectMany(mine => mine).Select(range => range.From).Order().ToList();
         Assert.Equal(froms.Distinct(), froms);
-        while (await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None) is { } range)
+        while (await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None) is { } range)
         {
             froms.Add(range.From);
         }
@@ -142,18 +144,18 @@ public sealed class RangeClaimsTests
         var range = await database.FreezeAsync(deltas, parts: 2, rejects);
         await database.ExecuteAsync("update event_range set lease_owner = null, lease_until = null");
 
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[1], deltas, 100, CancellationToken.None));
-        Assert.True(await database.Ranges.MergeRejectsAsync(range.SourceId, range.Id, -1, rejects, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[1], deltas, 100, CancellationToken.None));
+        Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, rejects, CancellationToken.None));
         await AssertTakenAsync();
-        Assert.True(await database.Ranges.MergePartAsync(range.Id, range.Frozen.Parts[0], deltas, 100, CancellationToken.None));
-        Assert.Null(await database.Ranges.TryTakeOverAsync(range.SourceId, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen.Parts[0], deltas, 100, CancellationToken.None));
+        Assert.Null(await RangeClaims.TryTakeOverAsync(database.Source, range.SourceId, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None));
 
         await database.ExecuteAsync("update event_range set rejects_merged_through = -1");
         await AssertTakenAsync();
 
         async Task AssertTakenAsync()
         {
-            var taken = await database.Ranges.TryTakeOverAsync(range.SourceId, Guid.NewGuid(), Lease, CancellationToken.None);
+            var taken = await RangeClaims.TryTakeOverAsync(database.Source, range.SourceId, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None);
             Assert.Equal((range.Id, range.Frozen.End), (taken!.Id, taken.Frozen!.End));
             await database.ExecuteAsync("update event_range set lease_owner = null, lease_until = null");
         }
@@ -187,15 +189,16 @@ public sealed class RangeClaimsTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
-        await database.Ranges.TryClaimAsync(source.Id, 0, 10, Guid.NewGuid(), Lease, CancellationToken.None);
+        await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 10, Guid.NewGuid(), Lease, CancellationToken.None);
         await database.Registry.TryLeaseAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None);
 
         // A transaction that writes takes a transaction id; other databases of the server may take some, hence the row versions instead of the counter.
-        const string Versions = "select (select xmin::text || ctid::text || xmax::text from event_source) || (select xmin::text || ctid::text || xmax::text from event_range)";
+        const string Versions =
+            "select (select xmin::text || ctid::text || xmax::text from event_source) || (select xmin::text || ctid::text || xmax::text from event_range)";
         var before = await database.ScalarAsync<string>(Versions);
-        Assert.Null(await database.Ranges.TryTakeOverAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None));
+        Assert.Null(await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None));
         Assert.False((await database.Registry.TryLeaseAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None)).IsHeld);
-        Assert.Equal(new FoldResult(0, 1), await database.FoldAsync(source.Id));
+        Assert.Equal((0, 1), await database.CloseAsync(source.Id));
         Assert.Equal(source.Id, (await database.Registry.OpenLogAsync(source.Id, source.Name, CancellationToken.None)).Id);
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
         Assert.Equal(before, await database.ScalarAsync<string>(Versions));

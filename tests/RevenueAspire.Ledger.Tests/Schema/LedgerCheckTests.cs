@@ -139,7 +139,9 @@ public sealed class LedgerCheckTests
     [InlineData("drop table event_source_digest")]
     [InlineData("alter table event_range drop column events")]
     [InlineData("comment on table event_source is 'ledger schema 9'")]
-    [InlineData("insert into event_source (source_id, kind, name, content_id, generation, length, claimed_through) select i, 'log', 'a', i, 1, 0, 10 from gen_random_uuid() i; drop table users_revenue")]
+    [InlineData(
+        "insert into event_source (source_id, kind, name, content_id, generation, length, claimed_through) select i, 'log', 'a', i, 1, 0, 10 from "
+        + "gen_random_uuid() i; drop table users_revenue")]
     public async Task No_refusal_advises_to_lose_a_table(string change)
     {
         await using var database = await LedgerDatabase.CreateAsync();
@@ -159,9 +161,9 @@ public sealed class LedgerCheckTests
         await using var database = await LedgerDatabase.CreateAsync();
         Assert.Null((await StateAsync(database)).Fault);
         var source = await database.OpenLogAsync();
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, new TestDeltas(), [new RejectedLine(0, 0, "no event", "x"u8.ToArray())], 1, 0, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 0, 10, new TestDeltas(), [new RejectedLine(0, 0, "no event", "x"u8.ToArray())], 1, 0));
         Assert.Null((await StateAsync(database)).Fault);
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 10, 20, new TestDeltas(("user1", 0)), [], 1, 1, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 10, 20, new TestDeltas(("user1", 0)), [], 1, 1));
         Assert.Null((await StateAsync(database)).Fault);
         await database.ExecuteAsync("truncate users_revenue");
         Assert.Contains("users_revenue is empty", (await StateAsync(database)).Fault, StringComparison.Ordinal);
@@ -174,16 +176,19 @@ public sealed class LedgerCheckTests
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 5)), [], 1, 1, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 5)), [], 1, 1));
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
         var range = await database.FreezeAsync(deltas, parts: 1);
         await database.ExecuteAsync("truncate users_revenue");
 
-        var live = await Assert.ThrowsAsync<LedgerException>(() => database.Ranges.TryApplyAsync(source.Id, 10, 20, new TestDeltas(("user2", 5)), [], 1, 1, default, CancellationToken.None));
+        var live = await Assert.ThrowsAsync<LedgerException>(() => database.ApplyAsync(source.Id, 10, 20, new TestDeltas(("user2", 5)), [], 1, 1));
         Assert.Contains("users_revenue is empty", live.Message, StringComparison.Ordinal);
-        var part = await Assert.ThrowsAsync<LedgerException>(() => database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
+        var part = await Assert.ThrowsAsync<LedgerException>(
+            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
         Assert.Contains("users_revenue is empty", part.Message, StringComparison.Ordinal);
-        Assert.Equal((0, 10), (await database.ScalarAsync<long>("select count(*) from users_revenue"), await database.ScalarAsync<long>($"select applied_through from event_source where source_id = '{source.Id}'")));
+        Assert.Equal((0, 10),
+            (await database.ScalarAsync<long>("select count(*) from users_revenue"),
+            await database.ScalarAsync<long>($"select applied_through from event_source where source_id = '{source.Id}'")));
     }
 
     [Fact]
@@ -193,9 +198,10 @@ public sealed class LedgerCheckTests
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
         var range = await database.FreezeAsync(deltas, parts: 1);
         await database.ExecuteAsync("insert into users_revenue values ('a', 1); update event_part set merged_through = 'a'");
-        range = (await database.Ranges.FindAsync(range.Id, CancellationToken.None))!;
+        range = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!;
         await database.ExecuteAsync("truncate users_revenue");
-        await Assert.ThrowsAsync<LedgerException>(() => database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
+        await Assert.ThrowsAsync<LedgerException>(
+            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from users_revenue"));
     }
 
@@ -205,7 +211,8 @@ public sealed class LedgerCheckTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
         var range = await database.FreezeAsync(deltas, parts: 1);
-        Assert.False(await database.Ranges.MergePartAsync(range.Id, range.Frozen!.Parts[0], new EmptiesAt(deltas, 1, database), 1, CancellationToken.None));
+        Assert.False(
+            await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], new EmptiesAt(deltas, 1, database), 1, CancellationToken.None));
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from users_revenue"));
         Assert.Equal("a", await database.ScalarAsync<string>("select merged_through from event_part"));
     }
@@ -214,7 +221,8 @@ public sealed class LedgerCheckTests
     public async Task The_state_names_what_the_server_does_for_durability()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
-        await using var database = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { Options = "-c synchronous_commit=off" }.ConnectionString);
+        await using var database =
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { Options = "-c synchronous_commit=off" }.ConnectionString);
         var state = await LedgerSchema.ApplyAsync(database, CancellationToken.None);
         Assert.Equal("off", state.SynchronousCommit);
         Assert.Equal(await ScalarAsync<string>(database, "show fsync") == "on", state.Fsync);
@@ -226,8 +234,10 @@ public sealed class LedgerCheckTests
     public void Each_advisory_lock_has_a_key_of_its_own()
     {
         var keys = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*", SearchOption.AllDirectories)
-            .Where(path => (path.EndsWith(".cs", StringComparison.Ordinal) || path.EndsWith(".sql", StringComparison.Ordinal)) && !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
-            .SelectMany(path => System.Text.RegularExpressions.Regex.Matches(File.ReadAllText(path), @"pg_advisory_xact_lock\((\d+)\)").Select(match => (Key: match.Groups[1].Value, File: Path.GetFileName(path))))
+            .Where(path => (path.EndsWith(".cs", StringComparison.Ordinal) || path.EndsWith(".sql", StringComparison.Ordinal))
+                && !path.Contains("/obj/", StringComparison.Ordinal) && !path.Contains("/bin/", StringComparison.Ordinal))
+            .SelectMany(path => System.Text.RegularExpressions.Regex.Matches(File.ReadAllText(path), @"pg_advisory_xact_lock\((\d+)\)").Select(
+                match => (Key: match.Groups[1].Value, File: Path.GetFileName(path))))
             .ToLookup(found => found.Key, found => found.File);
         Assert.Equal(3, keys.Count);
         Assert.All(keys, key => Assert.Single(key));
@@ -235,7 +245,8 @@ public sealed class LedgerCheckTests
 
     private static string Quoted(string refusal) => refusal[(refusal.IndexOf("run \"", StringComparison.Ordinal) + 5)..refusal.LastIndexOf('"')];
 
-    private static string With(string connectionString, string searchPath) => new NpgsqlConnectionStringBuilder(connectionString) { SearchPath = searchPath }.ConnectionString;
+    private static string With(string connectionString, string searchPath) =>
+        new NpgsqlConnectionStringBuilder(connectionString) { SearchPath = searchPath }.ConnectionString;
 
     private static async Task<string> RefusalAsync(LedgerDatabase database)
     {

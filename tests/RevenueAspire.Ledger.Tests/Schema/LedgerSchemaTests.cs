@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using RevenueAspire.Postgres;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
@@ -25,8 +26,11 @@ public sealed class LedgerSchemaTests
 
         await using var database = NpgsqlDataSource.Create(connectionString);
         Assert.Equal("user_id text, revenue numeric", await ScalarAsync(database,
-            "select string_agg(column_name || ' ' || data_type, ', ' order by ordinal_position) from information_schema.columns where table_name = 'users_revenue'"));
-        Assert.Equal("C", await ScalarAsync(database, "select collation_name from information_schema.columns where table_name = 'users_revenue' and column_name = 'user_id'"));
+            "select string_agg(column_name || ' ' || data_type, ', ' order by ordinal_position) from "
+                + "information_schema.columns where table_name = 'users_revenue'"));
+        Assert.Equal("C",
+            await ScalarAsync(
+            database, "select collation_name from information_schema.columns where table_name = 'users_revenue' and column_name = 'user_id'"));
     }
 
     [Fact]
@@ -42,7 +46,8 @@ public sealed class LedgerSchemaTests
             var before = await database.ScalarAsync<string>(Tables);
             await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
             await database.ExecuteAsync($"grant select on all tables in schema public to {role}");
-            await using var limited = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = "x" }.ConnectionString);
+            await using var limited =
+                NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { Username = role, Password = "x" }.ConnectionString);
             await LedgerSchema.ApplyAsync(limited, CancellationToken.None);
             Assert.Equal(before, await database.ScalarAsync<string>(Tables));
             Assert.Equal("27", await database.Queries.FindRevenueAsync("user1", CancellationToken.None));
@@ -104,7 +109,7 @@ public sealed class LedgerSchemaTests
         await ExecuteAsync(database, $"create table users_revenue ({columns})");
         var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database, CancellationToken.None));
         Assert.Contains("alter table users_revenue rename to users_revenue_old", refusal.Message, StringComparison.Ordinal);
-        Assert.False(LedgerErrors.IsTransient(refusal));
+        Assert.False(DatabaseErrors.IsTransient(refusal));
 
         // Nothing was half done, and the advice works.
         Assert.Equal("", await ScalarAsync(database, "select coalesce(to_regclass('event_source')::text, '')"));
@@ -142,7 +147,7 @@ public sealed class LedgerSchemaTests
         var source = await database.OpenLogAsync();
         await database.ExecuteAsync("drop table users_revenue");
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
-        Assert.True(await database.Ranges.TryApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 1)), [], 1, 1, default, CancellationToken.None));
+        Assert.True(await database.ApplyAsync(source.Id, 0, 10, new TestDeltas(("user1", 1)), [], 1, 1));
 
         await database.ExecuteAsync("drop table users_revenue");
         var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database.Source, CancellationToken.None));
@@ -157,8 +162,14 @@ public sealed class LedgerSchemaTests
         // A number from a sequence is given out a second time after a crash that lost the commit in which it was given out first.
         await using var database = await LedgerDatabase.CreateAsync();
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from pg_class where relkind = 'S' and relnamespace = 'public'::regnamespace"));
-        Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from information_schema.columns where table_schema = 'public' and column_name like '%id' and (column_default is not null or is_identity = 'YES')"));
-        Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from information_schema.columns where table_schema = 'public' and column_name in ('source_id', 'range_id', 'content_id', 'lease_owner', 'recorded_by') and data_type <> 'uuid'"));
+        Assert.Equal(0,
+            await database.ScalarAsync<long>(
+            "select count(*) from information_schema.columns where table_schema = 'public' and column_name like '%id' and "
+            + "(column_default is not null or is_identity = 'YES')"));
+        Assert.Equal(0,
+            await database.ScalarAsync<long>(
+            "select count(*) from information_schema.columns where table_schema = 'public' and column_name in ('source_id', 'range_id', 'content_id', "
+            + "'lease_owner', 'recorded_by') and data_type <> 'uuid'"));
     }
 
     [Fact]
@@ -170,17 +181,21 @@ public sealed class LedgerSchemaTests
 
         // Whoever changes a table changes this line, and the number with it: else the programs would take an older database for theirs.
         var tables = await database.ScalarAsync<string>(Tables);
-        Assert.Equal("ledger schema 4: bdc864d8f0a44e84", $"{LedgerSchema.Version}: {Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(tables)))[..16]}");
+        Assert.Equal("ledger schema 4: bdc864d8f0a44e84",
+            $"{LedgerSchema.Version}: "
+            + $"{Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(tables)))[..16]}");
     }
 
     [Fact]
     public async Task ApplyAsync_adds_the_table_of_paths_to_a_ledger_of_version_3_and_keeps_the_rest()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        await database.ExecuteAsync("drop table event_source_path; comment on table event_source is 'ledger schema 3'; insert into users_revenue values ('user1', 27)");
+        await database.ExecuteAsync(
+            "drop table event_source_path; comment on table event_source is 'ledger schema 3'; insert into users_revenue values ('user1', 27)");
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
         Assert.Equal(LedgerSchema.Version, await database.ScalarAsync<string>("select obj_description('event_source'::regclass, 'pg_class')"));
-        Assert.Equal("1 0", await database.ScalarAsync<string>("select (select count(*) from users_revenue) || ' ' || (select count(*) from event_source_path)"));
+        Assert.Equal(
+            "1 0", await database.ScalarAsync<string>("select (select count(*) from users_revenue) || ' ' || (select count(*) from event_source_path)"));
 
         // The paths are hints: a ledger that has lost them is none the worse.
         await database.ExecuteAsync("drop table event_source_path");
@@ -189,9 +204,12 @@ public sealed class LedgerSchemaTests
     }
 
     [Theory]
-    [InlineData("alter table event_source drop column revenue_through; comment on table event_source is 'ledger schema 2'", "made by another version of this program (ledger schema 2)")]
-    [InlineData("alter table event_source_digest drop column recorded_by; comment on table event_source is null", "made by another version of this program (unnamed)")]
-    [InlineData("alter table event_range alter column events type integer; comment on table event_source is 'ledger schema 1'", "made by another version of this program")]
+    [InlineData("alter table event_source drop column revenue_through; comment on table event_source is 'ledger schema 2'",
+        "made by another version of this program (ledger schema 2)")]
+    [InlineData(
+        "alter table event_source_digest drop column recorded_by; comment on table event_source is null", "made by another version of this program (unnamed)")]
+    [InlineData("alter table event_range alter column events type integer; comment on table event_source is 'ledger schema 1'",
+        "made by another version of this program")]
     [InlineData("comment on table event_source is 'ledger schema 5'", "made by a newer version of this program (ledger schema 5, this one knows 4)")]
     [InlineData("drop table event_source_digest; comment on table event_source is null", "event_source_digest is missing")]
     [InlineData("drop table event_source, event_part", "event_part, event_source is missing")]
@@ -246,7 +264,8 @@ public sealed class LedgerSchemaTests
 
     private static string? FindPsql() =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator).Where(folder => folder.Length > 0)
-            .Concat(Directory.Exists("/usr/lib/postgresql") ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin")) : [])
+            .Concat(Directory.Exists("/usr/lib/postgresql")
+                ? Directory.EnumerateDirectories("/usr/lib/postgresql").Select(version => Path.Combine(version, "bin")) : [])
             .SelectMany(folder => new[] { Path.Combine(folder, "psql"), Path.Combine(folder, "psql.exe") })
             .FirstOrDefault(File.Exists);
 
@@ -254,7 +273,8 @@ public sealed class LedgerSchemaTests
     {
         var target = new NpgsqlConnectionStringBuilder(connectionString);
         var start = new ProcessStartInfo(psql) { RedirectStandardError = true, RedirectStandardOutput = true };
-        foreach (var argument in (string[])["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", target.Host!, "-p", $"{target.Port}", "-U", target.Username!, "-d", target.Database!,
+        foreach (var argument in (
+            string[])["-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", target.Host!, "-p", $"{target.Port}", "-U", target.Username!, "-d", target.Database!,
             "-f", Path.Combine(Repository.Root, "src/RevenueAspire.Ledger/db.sql")])
         {
             start.ArgumentList.Add(argument);

@@ -58,7 +58,8 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         Assert.Equal(sources + (expected == FileMatch.New ? 1 : 0), await database.ScalarAsync<long>("select count(*) from event_source"));
         if (expected is FileMatch.New or FileMatch.Grown)
         {
-            Assert.Equal((file.Length, "/new", SourceKind.File, 1), (found.Sources[0].Length, found.Sources[0].Name, found.Sources[0].Kind, found.Sources[0].Generation));
+            Assert.Equal((file.Length, "/new", SourceKind.File, 1),
+                (found.Sources[0].Length, found.Sources[0].Name, found.Sources[0].Kind, found.Sources[0].Generation));
         }
 
         // Asked again, e.g. since the answer was lost: the same, and now known.
@@ -77,7 +78,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         }
 
         await ResolveAsync(database, "/66", "aaaa");
-        await ResolveAsync(database, SourceRegistry.Nameless, "aaaa");
+        await ResolveAsync(database, SourceRegistry.NoPath, "aaaa");
         await ResolveAsync(database, "/" + new string('x', 3000), "aaaa");
         await ResolveAsync(database, "/other", "bb");
         await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
@@ -105,7 +106,8 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
 
         // For everybody else it is known.
         Assert.Equal(FileMatch.Known, (await ResolveAsync(database, "/a", "aaaabb")).Match);
-        Assert.Equal(6, await database.Registry.FindKnownBeginningAsync([Digest("aaaabbc", 4), Digest("aaaabbc", 6), Digest("aaaabbc", 7)], CancellationToken.None));
+        Assert.Equal(
+            6, await database.Registry.FindKnownBeginningAsync([Digest("aaaabbc", 4), Digest("aaaabbc", 6), Digest("aaaabbc", 7)], CancellationToken.None));
         Assert.Null(await database.Registry.FindKnownBeginningAsync([Digest("aaab", 4)], CancellationToken.None));
     }
 
@@ -138,8 +140,10 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         var known = await ResolveAsync(database, "/b", "aaaabb");
         Assert.Equal((FileMatch.Known, "1 2 3"), (known.Match, string.Join(' ', known.Sources.Select(source => source.Generation))));
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => database.Registry.StartNextGenerationAsync(Guid.NewGuid(), "/x", Digest("xxxx", 4), CancellationToken.None));
-        var concurrent = await Task.WhenAll(Enumerable.Range(0, 5).Select(_ => database.Registry.StartNextGenerationAsync(Guid.NewGuid(), "/b", Digest("aaaabb", 6), CancellationToken.None)));
+        await Assert.ThrowsAsync<InvalidOperationException>(
+            () => database.Registry.StartNextGenerationAsync(Guid.NewGuid(), "/x", Digest("xxxx", 4), CancellationToken.None));
+        var concurrent = await Task.WhenAll(
+            Enumerable.Range(0, 5).Select(_ => database.Registry.StartNextGenerationAsync(Guid.NewGuid(), "/b", Digest("aaaabb", 6), CancellationToken.None)));
         Assert.Equal([4, 5, 6, 7, 8], concurrent.Select(source => source.Generation).Order());
     }
 
@@ -191,8 +195,10 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         await using var database = await LedgerDatabase.CreateAsync();
         var id = Guid.NewGuid();
         var opened = await Task.WhenAll(Enumerable.Range(0, 6).Select(_ => database.Registry.OpenLogAsync(id, "/log", CancellationToken.None)));
-        Assert.All(opened, source => Assert.Equal((id, SourceKind.Log, "/log", 1, 0, 0), (source.Id, source.Kind, source.Name, source.Generation, source.Length, source.AppliedThrough)));
-        Assert.True(await database.Ranges.TryApplyAsync(id, 0, 10, new TestDeltas(), [], 1, 1, default, CancellationToken.None));
+        Assert.All(opened,
+            source => Assert.Equal(
+            (id, SourceKind.Log, "/log", 1, 0, 0), (source.Id, source.Kind, source.Name, source.Generation, source.Length, source.AppliedThrough)));
+        Assert.True(await database.ApplyAsync(id, 0, 10, new TestDeltas(), [], 1, 1));
         var moved = await database.Registry.OpenLogAsync(id, "/moved", CancellationToken.None);
         Assert.Equal(("/moved", 10), (moved.Name, moved.AppliedThrough));
         Assert.Equal("/moved", (await database.Registry.FindAsync(id, CancellationToken.None))!.Name);
@@ -206,7 +212,8 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         lengths.Add(content.Length);
         while (true)
         {
-            var found = await database.Registry.ResolveFileAsync(Guid.NewGuid(), path, [.. lengths.Select(length => Digest(content, length))], CancellationToken.None);
+            var found = await database.Registry.ResolveFileAsync(
+                Guid.NewGuid(), path, [.. lengths.Select(length => Digest(content, length))], CancellationToken.None);
             if (found.MissingLengths is null)
             {
                 return found;

@@ -1,28 +1,22 @@
 using System.Numerics;
 using Npgsql;
+using RevenueAspire.Postgres;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
 /// <summary>A database of its own with the schema, and what tests do with it.</summary>
-public sealed class LedgerDatabase : IAsyncDisposable
+public sealed class LedgerDatabase : TestDatabase
 {
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
 
     private LedgerDatabase(string connectionString)
-    {
-        ConnectionString = connectionString;
-        Source = NpgsqlDataSource.Create(connectionString);
-        (Registry, Ranges, Queries) = (new SourceRegistry(Source), new RangeStore(Source), new LedgerQueries(Source));
-    }
+        : base(connectionString) =>
+        (Registry, Queries) = (new SourceRegistry(Source), new LedgerQueries(Source));
 
-    public string ConnectionString { get; }
-
-    public NpgsqlDataSource Source { get; }
+    public NpgsqlDataSource Source => Database;
 
     public SourceRegistry Registry { get; }
-
-    public RangeStore Ranges { get; }
 
     public LedgerQueries Queries { get; }
 
@@ -34,43 +28,56 @@ public sealed class LedgerDatabase : IAsyncDisposable
     }
 
     /// <summary>A log's source.</summary>
-    public Task<EventSource> OpenLogAsync() => Registry.OpenLogAsync(Guid.NewGuid(), "/logs/a", CancellationToken.None);
+    public Task<LedgerSource> OpenLogAsync() => Registry.OpenLogAsync(Guid.NewGuid(), "/logs/a", CancellationToken.None);
+
+    /// <summary>Applies a range of a log without a comparison of what lies before it.</summary>
+    public Task<bool> ApplyAsync(
+        Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
+        ReadOnlyMemory<byte> tailHash = default) =>
+        LiveApply.TryApplyAsync(Source, sourceId, from, to, deltas, rejects, lines, events, tailHash, default, null, CancellationToken.None);
 
     /// <summary>A range [0, length) of a new log, frozen with the users in so many parts.</summary>
     public async Task<EventRange> FreezeAsync(TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long length = 1000)
     {
         var source = await OpenLogAsync();
-        var range = await Ranges.TryClaimAsync(source.Id, 0, length, Guid.NewGuid(), Lease, CancellationToken.None);
-        return (await Ranges.TryFreezeAsync(range!, Frozen(range!, deltas, parts, rejects), CancellationToken.None))!;
+        var range = await RangeClaims.TryClaimAsync(Source, source.Id, 0, length, Guid.NewGuid(), Lease, CancellationToken.None);
+        return (await RangeFreeze.TryFreezeAsync(Source, range!, Frozen(range!, deltas, parts, rejects), CancellationToken.None))!;
     }
 
-    public static FrozenRange Frozen(EventRange range, TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long? end = null, long lines = 10)
+    public static FrozenRange Frozen(
+        EventRange range, TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long? end = null, long lines = 10)
     {
         rejects ??= [];
         return new FrozenRange(
-            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count, rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts), deltas.Sum());
+            end ?? range.To, new byte[32], new byte[32], lines, lines - rejects.Count, rejects.Count,
+            rejects.Count == 0 ? -1 : rejects[^1].Offset, -1, deltas.Split(parts), deltas.Sum());
     }
 
-    public Task<FoldResult> FoldAsync(Guid sourceId) => Ranges.FoldAsync(sourceId, TailHash, CancellationToken.None);
+    /// <summary>Closes finished ranges of a source.</summary>
+    /// <returns>The offset through which the source is applied, and the number of ranges that are still open.</returns>
+    public async Task<(long AppliedThrough, long OpenRanges)> CloseAsync(Guid sourceId) =>
+        (await RangeClose.CloseAsync(Source, sourceId, TailHash, CancellationToken.None),
+            await ScalarAsync<long>($"select count(*) from event_range where source_id = '{sourceId}'"));
 
     public static ReadOnlyMemory<byte> TailHash(long offset) => System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(offset));
 
-    /// <summary>Merges a part however often it takes, as a processor does: errors that a retry can heal and moved watermarks end in reading the range again.</summary>
+    /// <summary>Merges a part however often it takes, as a processor does: errors that a retry can heal and moved watermarks end in reading the range
+    /// again.</summary>
     /// <returns>The errors on the way.</returns>
-    public static async Task<List<Exception>> MergeStubbornlyAsync(RangeStore ranges, Guid rangeId, int index, TestDeltas deltas, int batchRows)
+    public static async Task<List<Exception>> MergeStubbornlyAsync(NpgsqlDataSource source, Guid rangeId, int index, TestDeltas deltas, int batchRows)
     {
         var errors = new List<Exception>();
         while (true)
         {
             try
             {
-                if (await ranges.FindAsync(rangeId, CancellationToken.None) is not { } range
-                    || await ranges.MergePartAsync(rangeId, range.Frozen!.Parts[index], deltas, batchRows, CancellationToken.None))
+                if (await RangeClaims.FindAsync(source, rangeId, CancellationToken.None) is not { } range
+                    || await PartMerge.MergeAsync(source, rangeId, range.Frozen!.Parts[index], deltas, batchRows, CancellationToken.None))
                 {
                     return errors;
                 }
             }
-            catch (Exception error) when (LedgerErrors.IsTransient(error))
+            catch (Exception error) when (DatabaseErrors.IsTransient(error))
             {
                 errors.Add(error);
                 await Task.Delay(5);
@@ -90,21 +97,8 @@ public sealed class LedgerDatabase : IAsyncDisposable
         return balances;
     }
 
-    /// <summary>That the sources' running sums and the balances say the same total, which they do whenever every range is folded.</summary>
+    /// <summary>That the sources' running sums and the balances say the same total, which they do whenever every range is closed.</summary>
     public async Task AssertTotalAsync() =>
-        Assert.Equal(await ScalarAsync<string>("select coalesce(sum(revenue), 0)::text from users_revenue"), await ScalarAsync<string>("select coalesce(sum(revenue_through), 0)::text from event_source"));
-
-    public async Task<T> ScalarAsync<T>(string sql)
-    {
-        await using var command = Source.CreateCommand(sql);
-        return (T)(await command.ExecuteScalarAsync())!;
-    }
-
-    public async Task<int> ExecuteAsync(string sql)
-    {
-        await using var command = Source.CreateCommand(sql);
-        return await command.ExecuteNonQueryAsync();
-    }
-
-    public async ValueTask DisposeAsync() => await Source.DisposeAsync();
+        Assert.Equal(await ScalarAsync<string>("select coalesce(sum(revenue), 0)::text from users_revenue"),
+            await ScalarAsync<string>("select coalesce(sum(revenue_through), 0)::text from event_source"));
 }

@@ -22,7 +22,8 @@ public sealed class BackupTests
             installation.Settings["EventLog__SegmentBytes"] = "65536";
             await installation.StartApiAsync();
             installation.StartProcessor();
-            var load = installation.Start("RevenueAspire.Client", "load", "--rate", "4000", "--batch", "20", "--duration", "60s", "--users", "300", "--seed", "1");
+            var load = installation.Start(
+                "RevenueAspire.Client", "load", "--rate", "4000", "--batch", "20", "--duration", "60s", "--users", "300", "--seed", "1");
             await Eventually.IsTrueAsync(async () => Mark(directory) > 400_000 && (await installation.LedgerAsync()).Users.Count > 200);
             markBefore = Mark(directory);
 
@@ -105,11 +106,13 @@ public sealed class BackupTests
         Shell.Require("bash", "psql");
         await using var installation = await Installation.CreateAsync();
         await installation.StartApiAsync();
-        var waiting = await Shell.RunAsync(DocumentBlock.Named("waiting").Text, new Dictionary<string, string?> { ["DATABASE"] = Shell.Libpq(installation.ConnectionString) });
+        var waiting = await Shell.RunAsync(
+            DocumentBlock.Named("waiting").Text, new Dictionary<string, string?> { ["DATABASE"] = Shell.Libpq(installation.ConnectionString) });
         Assert.True(waiting.Code == 0, waiting.Errors);
 
         var load = await Shell.RunAsync(
-            DocumentBlock.Named("load").Text, new Dictionary<string, string?> { ["Client__Url"] = installation.ApiUrl, ["Client__Secret"] = Installation.Secret });
+            DocumentBlock.Named(
+                "load").Text, new Dictionary<string, string?> { ["Client__Url"] = installation.ApiUrl, ["Client__Secret"] = Installation.Secret });
         Assert.True(load.Code == 0, load.Errors);
         Assert.Equal(400, JsonDocument.Parse(load.Output).RootElement.GetProperty("accepted").GetInt32());
     }
@@ -118,7 +121,8 @@ public sealed class BackupTests
     private static async Task<long> LagAsync(Installation installation)
     {
         await using var source = NpgsqlDataSource.Create(installation.ConnectionString);
-        await using var command = source.CreateCommand("select sum(l.end_offset - coalesce(s.applied_through, 0))::bigint from event_log l left join event_source s on s.source_id = l.log_id");
+        await using var command = source.CreateCommand(
+            "select sum(l.end_offset - coalesce(s.applied_through, 0))::bigint from event_log l left join event_source s on s.source_id = l.log_id");
         return (long)(await command.ExecuteScalarAsync())!;
     }
 
@@ -143,7 +147,8 @@ public sealed class BackupTests
             {
                 using var record = JsonDocument.Parse(line);
                 var root = record.RootElement;
-                totals.Add(new RevenueEvent(root.GetProperty("userId").GetString()!, root.GetProperty("name").GetString()!, root.GetProperty("value").GetInt64()));
+                totals.Add(
+                    new RevenueEvent(root.GetProperty("userId").GetString()!, root.GetProperty("name").GetString()!, root.GetProperty("value").GetInt64()));
             }
         }
 

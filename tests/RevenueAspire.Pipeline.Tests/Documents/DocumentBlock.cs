@@ -42,7 +42,8 @@ internal sealed partial record DocumentBlock(string Place, string Language, stri
                 {
                 }
 
-                yield return new DocumentBlock($"{document}:{begin}", line[3..].Trim(), mark, string.Join('\n', lines[begin..i].Select(text => text.Length >= indent ? text[indent..] : text)));
+                yield return new DocumentBlock($"{document}:{begin}", line[3..].Trim(), mark,
+                    string.Join('\n', lines[begin..i].Select(text => text.Length >= indent ? text[indent..] : text)));
                 mark = null;
             }
             else if (line.Length > 0)

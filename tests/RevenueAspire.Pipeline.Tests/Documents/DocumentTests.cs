@@ -7,10 +7,12 @@ namespace RevenueAspire.Pipeline.Tests.Documents;
 public sealed partial class DocumentTests
 {
     /// <summary>Names of <c>run:</c> and the test that runs the block.</summary>
-    private static readonly string[] Run = ["session", "own event", "tools", "backup", "restore", "verify", "waiting", "load", "figures of the processor", "figures of ingest", "figures of the log in Postgres"];
+    private static readonly string[] Run = ["session", "own event", "tools", "backup", "restore", "verify", "waiting", "load", "figures of the processor",
+        "figures of ingest", "figures of the log in Postgres"];
 
     private static IEnumerable<string> Markdown =>
-        DocumentBlock.Documents.Concat(Directory.GetFiles(Path.Combine(Repository.Root, "src"), "README.md", SearchOption.AllDirectories).Where(path => !path.Contains("/bin/", StringComparison.Ordinal)).Select(path => Path.GetRelativePath(Repository.Root, path)));
+        DocumentBlock.Documents.Concat(Directory.GetFiles(Path.Combine(Repository.Root, "src"), "README.md", SearchOption.AllDirectories).Where(
+            path => !path.Contains("/bin/", StringComparison.Ordinal)).Select(path => Path.GetRelativePath(Repository.Root, path)));
 
     [Fact]
     public void Every_block_of_commands_says_who_runs_it()
@@ -18,16 +20,19 @@ public sealed partial class DocumentTests
         var blocks = DocumentBlock.All().ToArray();
         Assert.NotEmpty(blocks);
         Assert.All(blocks, block => Assert.True(
-            block.Mark is { } mark && (mark.StartsWith("run by: ", StringComparison.Ordinal) || mark.StartsWith("not run: ", StringComparison.Ordinal) || (mark.StartsWith("run: ", StringComparison.Ordinal) && Run.Contains(mark["run: ".Length..]))),
+            block.Mark is { } mark && (mark.StartsWith("run by: ", StringComparison.Ordinal) || mark.StartsWith("not run: ", StringComparison.Ordinal)
+                || (mark.StartsWith("run: ", StringComparison.Ordinal) && Run.Contains(mark["run: ".Length..]))),
             $"{block.Place} needs a comment before it: <!-- run: NAME --> with a test of that name, <!-- run by: WHO --> or <!-- not run: WHY -->"));
-        Assert.Equal(Run.Order(), blocks.Where(block => block.Mark!.StartsWith("run: ", StringComparison.Ordinal)).Select(block => block.Mark!["run: ".Length..]).Order());
+        Assert.Equal(Run.Order(),
+            blocks.Where(block => block.Mark!.StartsWith("run: ", StringComparison.Ordinal)).Select(block => block.Mark!["run: ".Length..]).Order());
     }
 
     [Fact]
     public async Task Every_option_of_the_tools_that_a_document_names_exists()
     {
         var help = new Dictionary<string, string>();
-        foreach (var (program, command) in (ReadOnlySpan<(string, string)>)[("Client", "send"), ("Client", "load"), ("Client", "completion"), ("Processor", "process"), ("Processor", "verify"), ("Processor", "completion")])
+        foreach (var (program, command) in (ReadOnlySpan<(string, string)>)[("Client", "send"), ("Client", "load"), ("Client", "completion"),
+            ("Processor", "process"), ("Processor", "verify"), ("Processor", "completion")])
         {
             help[$"{program} {command}"] = "";
         }
@@ -76,7 +81,9 @@ public sealed partial class DocumentTests
     }
 
     /// <summary>A call of a tool up to the end of its line, or of its code span.</summary>
-    [GeneratedRegex(@"RevenueAspire\.(?<program>Client|Processor)(\.dll)? (?<command>[a-z]+)(?<rest>[^\n`|]*)|\$(?<program>client|processor) (?<command>[a-z]+)(?<rest>[^\n`|]*)")]
+    [GeneratedRegex(
+        @"RevenueAspire\.(?<program>Client|Processor)(\.dll)? (?<command>[a-z]+)(?<rest>[^\n`|]*)|"
+        + @"\$(?<program>client|processor) (?<command>[a-z]+)(?<rest>[^\n`|]*)")]
     private static partial Regex Call();
 
     [GeneratedRegex("--[a-z][a-z-]*")]

@@ -5,7 +5,8 @@ namespace RevenueAspire.Pipeline.Tests.Documents;
 /// <summary>The commands of docs/performance.md, each as it stands, and as short as it can. What comes out is no figure.</summary>
 internal static class FigureCommands
 {
-    private static readonly string Benchmarks = Path.Combine(Repository.Root, "tests", "RevenueAspire.Benchmarks", "bin", Repository.Configuration, "net10.0", "RevenueAspire.Benchmarks.dll");
+    private static readonly string Benchmarks = Path.Combine(
+        Repository.Root, "tests", "RevenueAspire.Benchmarks", "bin", Repository.Configuration, "net10.0", "RevenueAspire.Benchmarks.dll");
 
     /// <summary>Runs those commands of a block that need wrk, or those that do not.</summary>
     public static async Task RunAsync(string block, bool needsWrk)
@@ -13,7 +14,8 @@ internal static class FigureCommands
         Shell.Require(needsWrk ? ["bash", "wrk"] : ["bash"]);
         await using var installation = await Installation.CreateAsync();
         var file = EventFile.Write(installation.File("events.jsonl"), Seed.Random(block), events: 2000, users: 100);
-        var commands = DocumentBlock.Named(block).Text.Split('\n').Where(line => needsWrk == (line.Contains(" ingest ", StringComparison.Ordinal) || line.Contains(" processor live ", StringComparison.Ordinal))).ToArray();
+        var commands = DocumentBlock.Named(block).Text.Split('\n').Where(
+            line => needsWrk == (line.Contains(" ingest ", StringComparison.Ordinal) || line.Contains(" processor live ", StringComparison.Ordinal))).ToArray();
         Assert.NotEmpty(commands);
         foreach (var command in commands)
         {

@@ -19,7 +19,8 @@ public sealed partial class ReadmeTests
         using (var http = new HttpClient())
         {
             await Eventually.IsTrueAsync(() => IsUpAsync(http, installation.ApiUrl));
-            installation.Start("RevenueAspire.Client", new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = clientUrl, ["Client__Secret"] = "secret", ["Client__SendOnStart"] = "true" });
+            installation.Start("RevenueAspire.Client",
+                new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = clientUrl, ["Client__Secret"] = "secret", ["Client__SendOnStart"] = "true" });
             await Eventually.IsTrueAsync(() => IsUpAsync(http, clientUrl));
         }
 
@@ -50,12 +51,15 @@ public sealed partial class ReadmeTests
             await Eventually.IsTrueAsync(() => IsUpAsync(http, installation.ApiUrl));
         }
 
-        var calls = File.ReadLines(Path.Combine(Repository.Root, "src/RevenueAspire.Api/README.md")).Where(line => line.StartsWith("    curl ", StringComparison.Ordinal)).ToArray();
+        var calls = File.ReadLines(Path.Combine(Repository.Root, "src/RevenueAspire.Api/README.md")).Where(
+            line => line.StartsWith("    curl ", StringComparison.Ordinal)).ToArray();
         Assert.NotEmpty(calls);
         foreach (var call in calls)
         {
-            var typed = call.Trim().Replace("localhost:8000", installation.ApiUrl["http://".Length..], StringComparison.Ordinal).Replace("@events.jsonl", "@src/RevenueAspire.Client/events.jsonl", StringComparison.Ordinal);
-            await Eventually.IsTrueAsync(async () => (await Shell.RunAsync(typed, new Dictionary<string, string?>())).Output.StartsWith("HTTP/1.1 20", StringComparison.Ordinal), Patience, typed);
+            var typed = call.Trim().Replace("localhost:8000", installation.ApiUrl["http://".Length..], StringComparison.Ordinal).Replace(
+                "@events.jsonl", "@src/RevenueAspire.Client/events.jsonl", StringComparison.Ordinal);
+            await Eventually.IsTrueAsync(async () =>
+                (await Shell.RunAsync(typed, new Dictionary<string, string?>())).Output.StartsWith("HTTP/1.1 20", StringComparison.Ordinal), Patience, typed);
         }
     }
 
@@ -137,7 +141,8 @@ public sealed partial class ReadmeTests
     /// <summary>What is shown, where ... stands for anything and a receipt for any receipt.</summary>
     private static Regex Pattern(string shown)
     {
-        var pattern = Regex.Escape(shown.Replace("/bin/Debug/", $"/bin/{Repository.Configuration}/", StringComparison.Ordinal)).Replace(@"\.\.\.", ".*", StringComparison.Ordinal);
+        var pattern = Regex.Escape(shown.Replace("/bin/Debug/", $"/bin/{Repository.Configuration}/", StringComparison.Ordinal)).Replace(
+            @"\.\.\.", ".*", StringComparison.Ordinal);
         return new Regex("^" + Receipt().Replace(pattern, "[0-9a-f]{32}:[0-9]+") + "$");
     }
 

@@ -17,7 +17,8 @@ public sealed class RetentionTests
         installation.Settings["EventLog__KeyWindow"] = "64";
         await installation.StartApiAsync();
         var processor = installation.StartProcessor();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(What_is_applied_goes_but_for_the_last_bytes_and_verify_says_that_balances_cannot_be_computed_again)), events: 10_000, users: 50);
+        var file = EventFile.Write(installation.File("input.jsonl"),
+            Seed.Random(nameof(What_is_applied_goes_but_for_the_last_bytes_and_verify_says_that_balances_cannot_be_computed_again)), events: 10_000, users: 50);
         await using (var send = await installation.RunAsync("RevenueAspire.Client", "send", file.Path, "--batch", "10", "--concurrency", "4"))
         {
             Assert.True(send.ExitCode == 0, send.Output);
@@ -42,7 +43,9 @@ public sealed class RetentionTests
     public async Task A_file_that_was_processed_can_be_removed_at_the_same_price_and_its_rejected_lines_can_be_deleted()
     {
         await using var installation = await Installation.CreateAsync();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(A_file_that_was_processed_can_be_removed_at_the_same_price_and_its_rejected_lines_can_be_deleted)), events: 100, users: 5, badEvery: 10);
+        var file = EventFile.Write(installation.File("input.jsonl"),
+            Seed.Random(
+            nameof(A_file_that_was_processed_can_be_removed_at_the_same_price_and_its_rejected_lines_can_be_deleted)), events: 100, users: 5, badEvery: 10);
         await using (var process = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path))
         {
             Assert.True(process.ExitCode == 3, process.Output);

@@ -1,4 +1,5 @@
-using System.Diagnostics;
+using CliWrap;
+using CliWrap.Buffered;
 using Npgsql;
 using RevenueAspire.Testing;
 
@@ -22,32 +23,22 @@ internal static class Shell
     /// <param name="environment">Variables.</param>
     /// <param name="limitSeconds">How long they may take.</param>
     /// <returns>The exit code and both outputs.</returns>
-    public static async Task<(int Code, string Output, string Errors)> RunAsync(string commands, IReadOnlyDictionary<string, string?> environment, int limitSeconds = 60)
+    public static async Task<(int Code, string Output, string Errors)> RunAsync(
+        string commands, IReadOnlyDictionary<string, string?> environment, int limitSeconds = 60)
     {
-        var start = new ProcessStartInfo("bash", ["-c", commands.Replace("/bin/Debug/", $"/bin/{Repository.Configuration}/", StringComparison.Ordinal)])
-        {
-            WorkingDirectory = Repository.Root,
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-        };
-        foreach (var (name, value) in environment)
-        {
-            start.Environment[name] = value;
-        }
-
-        using var process = Process.Start(start)!;
-        process.StandardInput.Close();
         using var limit = new CancellationTokenSource(TimeSpan.FromSeconds(limitSeconds));
         try
         {
-            var (output, errors) = (process.StandardOutput.ReadToEndAsync(limit.Token), process.StandardError.ReadToEndAsync(limit.Token));
-            await process.WaitForExitAsync(limit.Token);
-            return (process.ExitCode, await output, await errors);
+            var run = await Cli.Wrap("bash")
+                .WithArguments(["-c", commands.Replace("/bin/Debug/", $"/bin/{Repository.Configuration}/", StringComparison.Ordinal)])
+                .WithWorkingDirectory(Repository.Root)
+                .WithEnvironmentVariables(environment)
+                .WithValidation(CommandResultValidation.None)
+                .ExecuteBufferedAsync(limit.Token);
+            return (run.ExitCode, run.StandardOutput, run.StandardError);
         }
         catch (OperationCanceledException)
         {
-            process.Kill(entireProcessTree: true);
             throw new TimeoutException($"Still running after {limitSeconds} s:\n{commands}");
         }
     }

@@ -1,14 +1,16 @@
-using System.Diagnostics;
 using System.Numerics;
 using System.Text;
 using System.Text.Json;
+using CliWrap;
+using CliWrap.Buffered;
 using Npgsql;
 using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Upgrade;
 
 /// <summary>What an earlier version has left on disk: its log, its database as SQL, a file that it counted, and what all that adds up to.</summary>
-/// <remarks>Below <c>data</c>, a folder a version. Nothing in there is ever changed: a new version that writes something else gets a folder beside it, made with <c>STORE_UPGRADE_DATA=NAME</c>.</remarks>
+/// <remarks>Below <c>data</c>, a folder a version. Nothing in there is ever changed: a new version that writes something else gets a folder beside it, made
+/// with <c>STORE_UPGRADE_DATA=NAME</c>.</remarks>
 internal sealed class StoredInstallation
 {
     /// <summary>The key of an event that is in the log.</summary>
@@ -69,18 +71,19 @@ internal sealed class StoredInstallation
 
         File.Copy(inputFile, stored.InputFile);
         var database = new NpgsqlConnectionStringBuilder(installation.ConnectionString);
-        var start = new ProcessStartInfo("pg_dump", ["--no-owner", "--inserts", "-h", database.Host!, "-p", $"{database.Port}", "-U", database.Username!, database.Database!]) { RedirectStandardOutput = true };
-        start.Environment["PGPASSWORD"] = database.Password;
-        using var dump = Process.Start(start)!;
-        var sql = await dump.StandardOutput.ReadToEndAsync();
-        await dump.WaitForExitAsync();
-        Assert.Equal(0, dump.ExitCode);
+        var dump = await Cli.Wrap("pg_dump")
+            .WithArguments(["--no-owner", "--inserts", "-h", database.Host!, "-p", $"{database.Port}", "-U", database.Username!, database.Database!])
+            .WithEnvironmentVariables(new Dictionary<string, string?> { ["PGPASSWORD"] = database.Password })
+            .ExecuteBufferedAsync();
 
         // Without what only psql understands, what is said of the server, and remarks.
-        var lines = sql.Split('\n').Where(line => line.Length > 0 && !line.StartsWith('\\') && !line.StartsWith("--", StringComparison.Ordinal) && !line.StartsWith("SET ", StringComparison.Ordinal) && !line.StartsWith("SELECT pg_catalog.set_config", StringComparison.Ordinal));
-        await File.WriteAllTextAsync(Path.Combine(stored._folder, "revenuedb.sql"), string.Join('\n', lines).Replace(Path.GetDirectoryName(inputFile)!, FormerFolder, StringComparison.Ordinal));
+        var lines = dump.StandardOutput.Split('\n').Where(line => line.Length > 0 && !line.StartsWith('\\') && !line.StartsWith("--", StringComparison.Ordinal)
+            && !line.StartsWith("SET ", StringComparison.Ordinal) && !line.StartsWith("SELECT pg_catalog.set_config", StringComparison.Ordinal));
+        await File.WriteAllTextAsync(Path.Combine(stored._folder, "revenuedb.sql"),
+            string.Join('\n', lines).Replace(Path.GetDirectoryName(inputFile)!, FormerFolder, StringComparison.Ordinal));
         var expected = new { receipt, users = totals.Users.ToDictionary(user => user.Key, user => user.Value.ToString(null, null)) };
-        await File.WriteAllTextAsync(Path.Combine(stored._folder, "expected.json"), JsonSerializer.Serialize(expected, Indented) + "\n", new UTF8Encoding(false));
+        await File.WriteAllTextAsync(
+            Path.Combine(stored._folder, "expected.json"), JsonSerializer.Serialize(expected, Indented) + "\n", new UTF8Encoding(false));
     }
 
     private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };

@@ -13,7 +13,8 @@ public sealed class UpgradeTests
     public async Task The_steps_under_a_running_send_lose_nothing_and_count_nothing_twice()
     {
         await using var installation = await Installation.CreateAsync();
-        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(The_steps_under_a_running_send_lose_nothing_and_count_nothing_twice)), events: 3000, users: 50);
+        var file = EventFile.Write(installation.File("input.jsonl"), Seed.Random(nameof(The_steps_under_a_running_send_lose_nothing_and_count_nothing_twice)),
+            events: 3000, users: 50);
         var api = await installation.StartApiAsync();
         ServiceProcess[] processors = [installation.StartProcessor(), installation.StartProcessor()];
         foreach (var processor in processors)
@@ -55,11 +56,17 @@ public sealed class UpgradeTests
         installation.StartProcessor();
 
         // Keys from then are known, and receipts from then are applied.
-        using (var repeat = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = new StringContent(StoredInstallation.Known.ToJson(), Encoding.UTF8, "application/json") })
+        using (var repeat = new HttpRequestMessage(HttpMethod.Post,
+            "/liveEvent")
+        {
+            Content = new StringContent(StoredInstallation.Known.ToJson(), Encoding.UTF8, "application/json"),
+        })
         {
             repeat.Headers.Add("Idempotency-Key", StoredInstallation.KnownKey);
             using var answer = await installation.Http.SendAsync(repeat);
-            Assert.Equal((HttpStatusCode.Accepted, $$"""{"receipt":"{{stored.KnownReceipt}}"}"""), (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
+            Assert.Equal(
+                (HttpStatusCode.Accepted, $$"""{"receipt":"{{stored.KnownReceipt}}"}"""),
+                (answer.StatusCode, await answer.Content.ReadAsStringAsync()));
         }
 
         Assert.Equal("""{"state":"applied"}""", await installation.Http.GetStringAsync(new Uri("/receipts/" + stored.KnownReceipt, UriKind.Relative)));

@@ -11,12 +11,12 @@ namespace RevenueAspire.Processor.Tests.Aggregation;
 public sealed class RangeAggregatorTests
 {
     [Fact]
-    public void M4_M8_any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_fold()
+    public void M4_M8_any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_sums()
     {
-        var random = Seed.Random(nameof(M4_M8_any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_fold));
+        var random = Seed.Random(nameof(M4_M8_any_cut_into_blocks_workers_and_early_ended_ranges_gives_the_same_sums));
         for (var round = 0; round < 60; round++)
         {
-            var file = EventFile.Random(random, random.Next(0, 400), random.Next(1, 100), bad: 0.1, blank: 0.05);
+            var file = EventFile.Random(random, random.Next(0, 400), random.Next(1, 100), badEvery: 10);
             var bytes = file.Bytes;
             var source = new MemorySource(bytes, longestRead: random.Next(1, 2000));
             var options = LedgerFixture.Tiny(random);
@@ -41,9 +41,9 @@ public sealed class RangeAggregatorTests
             }
 
             Assert.True(file.Lines == lines && file.Events == events, Seed.Hint);
-            Assert.Equal(file.RejectedLines, rejectedLines);
-            Assert.Equal(file.Sums.Count, sums.Count);
-            Assert.All(file.Sums, pair => Assert.True(sums[pair.Key] == pair.Value, $"{pair.Key}, round {round}, {Seed.Hint}"));
+            Assert.Equal(file.Rejected.Select(line => line.Line), rejectedLines);
+            Assert.Equal(file.Totals.Users.Count, sums.Count);
+            Assert.All(file.Totals.Users, pair => Assert.True(sums[pair.Key] == pair.Value, $"{pair.Key}, round {round}, {Seed.Hint}"));
         }
     }
 
@@ -57,7 +57,8 @@ public sealed class RangeAggregatorTests
         }
 
         var options = new ProcessorOptions { MaxUsersPerRange = 100, BlockBytes = 256, Workers = 2 };
-        var range = new RangeAggregator(EventTypes.Default, options, 2).Aggregate(new MemorySource(file.Bytes), 0, file.Bytes.Length, limited: true, hashed: false, CancellationToken.None);
+        var range = new RangeAggregator(EventTypes.Default, options, 2).Aggregate(
+            new MemorySource(file.Bytes), 0, file.Bytes.Length, limited: true, hashed: false, CancellationToken.None);
         Assert.InRange(range.Sort().Count, 100, 100 + 2 * 256 / 40 + 2);
         Assert.Equal((byte)'\n', file.Bytes[range.End - 1]);
     }
@@ -65,7 +66,8 @@ public sealed class RangeAggregatorTests
     [Fact]
     public void M8_a_line_above_the_limit_is_rejected_without_being_held_and_the_next_one_counts()
     {
-        var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n" + new string('x', 300_000) + "\n" + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\n" + new string('y', 1025) + "\n";
+        var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n"
+            + new string('x', 300_000) + "\n" + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\n" + new string('y', 1025) + "\n";
         var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = 4096 }, 1);
         var range = aggregator.Aggregate(new MemorySource(text, maxLineBytes: 1024), 0, text.Length, limited: true, hashed: true, CancellationToken.None);
         Assert.Equal((4, 2), (range.Lines, range.Events));
@@ -84,7 +86,8 @@ public sealed class RangeAggregatorTests
         foreach (var blockBytes in (int[])[16, 512, 1024, 1025, 1026, 4096])
         {
             var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 1);
-            var range = aggregator.Aggregate(new MemorySource(line + line, maxLineBytes: 1024), 0, line.Length * 2, limited: true, hashed: false, CancellationToken.None);
+            var range = aggregator.Aggregate(
+                new MemorySource(line + line, maxLineBytes: 1024), 0, line.Length * 2, limited: true, hashed: false, CancellationToken.None);
             Assert.Equal((counts ? 2 : 0, counts ? 0 : 2), (range.Events, range.Rejects.Count));
         }
     }
@@ -93,12 +96,12 @@ public sealed class RangeAggregatorTests
     public void Byte_order_mark_CRLF_and_blank_lines_are_no_errors()
     {
         var text = "\uFEFF{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\r\n\r\n  \n{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\r\n";
-        var range = Fold(new MemorySource(text));
+        var range = Aggregate(new MemorySource(text));
         Assert.Equal((4, 2, 0), (range.Lines, range.Events, range.Rejects.Count));
     }
 
     [Fact]
-    public void Damage_is_one_reject_at_the_line_that_it_cuts_and_the_fold_goes_on_at_the_next_line()
+    public void Damage_is_one_reject_at_the_line_that_it_cuts_and_the_aggregation_goes_on_at_the_next_line()
     {
         string Event(int value) => $"{{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":{value}}}\n";
         var text = Event(1) + Event(2) + Event(4) + Event(8);
@@ -108,7 +111,7 @@ public sealed class RangeAggregatorTests
             // From the middle of the second line to the middle of the third.
             var cut = new MemorySource(text, SourceKind.Log);
             cut.Damage.Add((line + 10, 2 * line + 10));
-            var range = Fold(cut, blockBytes);
+            var range = Aggregate(cut, blockBytes);
             Assert.Equal((2, 1), (range.Events, range.Rejects.Count));
             Assert.Equal((line, "damaged for the test"), (range.Rejects[0].Offset, range.Rejects[0].Reason));
             Assert.Equal(Event(2)[..10], Encoding.UTF8.GetString(range.Rejects[0].Beginning.Span));
@@ -118,7 +121,7 @@ public sealed class RangeAggregatorTests
             // Whole lines, as a gap leaves them: what begins behind it is a record, and counts.
             var gap = new MemorySource(text, SourceKind.Log);
             gap.Damage.Add((line, 3 * line));
-            var behind = Fold(gap, blockBytes);
+            var behind = Aggregate(gap, blockBytes);
             Assert.Equal((2, 1), (behind.Events, behind.Rejects.Count));
             Assert.Equal(line, behind.Rejects[0].Offset);
             Assert.Equal(9, behind.Sort().Delta(0));
@@ -126,7 +129,8 @@ public sealed class RangeAggregatorTests
             // Up to the end.
             var end = new MemorySource(text, SourceKind.Log);
             end.Damage.Add((3 * line + 1, 4 * line));
-            Assert.Equal((3, 1, (long)text.Length), (Fold(end, blockBytes).Events, Fold(end, blockBytes).Rejects.Count, Fold(end, blockBytes).End));
+            Assert.Equal(
+                (3, 1, (long)text.Length), (Aggregate(end, blockBytes).Events, Aggregate(end, blockBytes).Rejects.Count, Aggregate(end, blockBytes).End));
         }
     }
 
@@ -135,8 +139,8 @@ public sealed class RangeAggregatorTests
     {
         const string Known = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n";
         const string Unknown = "{\"userId\":\"a\",\"name\":\"give\",\"value\":1}\n";
-        Assert.Equal(2 * Known.Length, Fold(new MemorySource(Known + Known + Unknown + Known, SourceKind.Log)).UnknownNameAt);
-        var file = Fold(new MemorySource(Known + Known + Unknown + Known));
+        Assert.Equal(2 * Known.Length, Aggregate(new MemorySource(Known + Known + Unknown + Known, SourceKind.Log)).UnknownNameAt);
+        var file = Aggregate(new MemorySource(Known + Known + Unknown + Known));
         Assert.Null(file.UnknownNameAt);
         Assert.Equal((3, 1), (file.Events, file.Rejects.Count));
     }
@@ -146,12 +150,13 @@ public sealed class RangeAggregatorTests
     {
         const string Line = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}";
         var source = new MemorySource(Line + "\r\n" + Line + "\n");
-        var range = new RangeAggregator(EventTypes.Default, new ProcessorOptions(), 1).Aggregate(source, Line.Length, source.ReadEnd(), limited: true, hashed: false, CancellationToken.None);
+        var range = new RangeAggregator(EventTypes.Default, new ProcessorOptions(), 1).Aggregate(
+            source, Line.Length, source.ReadEnd(), limited: true, hashed: false, CancellationToken.None);
         Assert.Equal((1, 1, 0), (range.Lines, range.Events, range.Rejects.Count));
     }
 
     [Fact]
-    public void Cancelled_folds_stop()
+    public void A_cancelled_aggregation_stops()
     {
         var file = EventFile.Random(new Random(1), 200, 5);
         using var cancelled = new CancellationTokenSource();
@@ -160,8 +165,9 @@ public sealed class RangeAggregatorTests
             .Aggregate(new MemorySource(file.Bytes), 0, file.Bytes.Length, limited: true, hashed: false, cancelled.Token));
     }
 
-    private static RangeAggregate Fold(MemorySource source, int blockBytes = 4096) =>
-        new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 2).Aggregate(source, 0, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
+    private static RangeAggregate Aggregate(MemorySource source, int blockBytes = 4096) =>
+        new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 2).Aggregate(
+            source, 0, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
 
     private static void Add(Dictionary<string, Int128> sums, SortedUsers users)
     {
@@ -188,7 +194,8 @@ public sealed class RangeAggregatorTests
             var range = aggregator.Aggregate(source, from, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
             Assert.True(range.End > from);
             Assert.InRange(range.Rejects.Count, 0, 100 * workers);
-            Assert.Equal(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text[(int)from..(int)range.End])), range.BytesHash.ToArray());
+            Assert.Equal(
+                System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text[(int)from..(int)range.End])), range.BytesHash.ToArray());
             (lines, rejects, events, from) = (lines + range.Lines, rejects + range.Rejects.Count, events + range.Events, range.End);
         }
 
@@ -202,14 +209,14 @@ public sealed class RangeAggregatorTests
         var source = new MemorySource(text + text + text, Ledger.SourceKind.Log);
         source.Damage.Add((10, text.Length + 10));
         var aggregator = new RangeAggregator(Events.EventTypes.Default, new ProcessorOptions(), 1);
-        var whole = Fold(0, source.ReadEnd());
-        var first = Fold(0, text.Length + 10);
-        var second = Fold(first.End, source.ReadEnd());
+        var whole = Aggregate(0, source.ReadEnd());
+        var first = Aggregate(0, text.Length + 10);
+        var second = Aggregate(first.End, source.ReadEnd());
         Assert.Equal((1, 1, 0), (whole.Rejects.Count, first.Rejects.Count, second.Rejects.Count));
         Assert.Equal((whole.Lines, whole.Events), (first.Lines + second.Lines, first.Events + second.Events));
         Assert.Equal((10, text.Length + 10), (Assert.Single(first.Damage).From, first.Damage[0].Through));
 
-        RangeAggregate Fold(long from, long to)
+        RangeAggregate Aggregate(long from, long to)
         {
             aggregator.Clear();
             return aggregator.Aggregate(source, from, to, limited: true, hashed: false, CancellationToken.None);

@@ -90,7 +90,8 @@ public sealed class UserSumsTests
             }
         }
 
-        long Count(int table, int shares) => Enumerable.Range(0, shares).Sum(share => tables[table].CountNotIn(tables.AsSpan(0, table), share, shares));
+        long Count(int table, int shares) =>
+            Enumerable.Range(0, shares).Sum(share => DistinctUsers.CountNotIn(tables.AsSpan(0, table), tables[table], share, shares));
         Assert.Equal(5000, tables[0].Count + Count(1, 1) + Count(2, 1));
         Assert.Equal(5000, tables[0].Count + Count(1, 3) + Count(2, 5));
     }

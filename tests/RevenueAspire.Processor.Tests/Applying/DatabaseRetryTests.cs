@@ -25,7 +25,8 @@ public sealed class DatabaseRetryTests
     public async Task A_transient_error_is_repeated_until_the_call_succeeds(int failures)
     {
         var calls = 0;
-        var answer = await Retry(TimeSpan.FromSeconds(30)).RunAsync(_ => ++calls <= failures ? throw Deadlock : Task.FromResult("done"), CancellationToken.None);
+        var answer = await Retry(TimeSpan.FromSeconds(30)).RunAsync(
+            _ => ++calls <= failures ? throw Deadlock : Task.FromResult("done"), CancellationToken.None);
         Assert.Equal(("done", failures + 1), (answer, calls));
     }
 
@@ -92,7 +93,8 @@ public sealed class DatabaseRetryTests
         Assert.Equal([LogLevel.Debug, LogLevel.Debug, LogLevel.Debug, LogLevel.Debug, LogLevel.Warning], log.Seen);
     }
 
-    private static DatabaseRetry Retry(TimeSpan? limit, TimeProvider? time = null) => new(limit, time ?? TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
+    private static DatabaseRetry Retry(TimeSpan? limit, TimeProvider? time = null) =>
+        new(limit, time ?? TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
 
     private sealed class Clock : TimeProvider
     {
@@ -111,6 +113,7 @@ public sealed class DatabaseRetryTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Seen.Add(logLevel);
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Seen.Add(logLevel);
     }
 }

@@ -134,7 +134,8 @@ public sealed class CommandLineTests
         // A disk that is full from some moment on, and for longer than the command tries again.
         await using (var full = ledger.Database.CreateCommand(
             """
-            create function full_disk() returns trigger language plpgsql as $$ begin raise exception using errcode = '53100', message = 'no space left on device'; end $$;
+            create function full_disk() returns trigger language plpgsql as $$ begin raise exception using errcode = '53100',
+              message = 'no space left on device'; end $$;
             create trigger full_disk before update of merged_through on event_part for each row execute function full_disk()
             """))
         {
@@ -182,7 +183,8 @@ public sealed class CommandLineTests
         AssertOneLine(run, "Processor:Connections");
         foreach (var arguments in (string[][])[["process", "--dry-run", "x"], ["verify"], []])
         {
-            run = await RunWithAsync(new Dictionary<string, string?> { ["Processor__RangeBytes"] = "abc", ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1" }, arguments);
+            run = await RunWithAsync(
+                new Dictionary<string, string?> { ["Processor__RangeBytes"] = "abc", ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1" }, arguments);
             Assert.Equal(1, run.Code);
             AssertOneLine(run, "Processor:RangeBytes");
         }
@@ -211,7 +213,7 @@ public sealed class CommandLineTests
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = Seed.Random(nameof(Processors_killed_at_random_moments_leave_nothing_that_the_next_ones_cannot_finish));
-        var file = EventFile.Random(random, 8000, 2000, bad: 0.01);
+        var file = EventFile.Random(random, 8000, 2000, badEvery: 100);
         var path = ledger.Write("killed.jsonl", file.Bytes);
         for (var round = 0; round < 4; round++)
         {
@@ -221,10 +223,11 @@ public sealed class CommandLineTests
             await process.KillAsync();
         }
 
-        var finishers = await Task.WhenAll(Enumerable.Range(0, 2).Select(_ => ServiceProcess.RunAsync(Program, ["process", path], Slow(ledger, random), limit: Limit)));
+        var finishers = await Task.WhenAll(
+            Enumerable.Range(0, 2).Select(_ => ServiceProcess.RunAsync(Program, ["process", path], Slow(ledger, random), limit: Limit)));
         Assert.All(finishers, finisher => Assert.True(finisher.ExitCode is 3 or 0, finisher.Output));
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal(0, (await RunAsync(ledger, "verify")).Code);
         foreach (var finisher in finishers)
         {
@@ -268,10 +271,9 @@ public sealed class CommandLineTests
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGINT for another process");
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("interrupted.jsonl", EventFile.Random(new Random(12), 20_000, 5000).Bytes);
-        var server = new NpgsqlConnectionStringBuilder(ledger.ConnectionString);
-        await using var line = new HoldingProxy(server.Host!, server.Port);
+        await using var line = new FaultProxy(ledger.ConnectionString);
         var environment = Settings(ledger);
-        environment["ConnectionStrings__revenuedb"] = new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { Host = "127.0.0.1", Port = line.Port }.ConnectionString;
+        environment["ConnectionStrings__revenuedb"] = line.Through(ledger.ConnectionString);
         environment["Processor__MergeBatchRows"] = "1";
         await using var process = ServiceProcess.Start(Program, ["process", path], environment);
         await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
@@ -305,7 +307,8 @@ public sealed class CommandLineTests
             Assert.Equal(0, (await RunAsync(ledger, "process", log.Directory)).Code);
         }
 
-        // While another session holds this table, verify waits within its snapshot, and nothing that it reads later can be had without a new one. The checks at the start do not read the table.
+        // While another session holds this table, verify waits within its snapshot, and nothing that it reads later can be had without a new one. The checks at
+        // the start do not read the table.
         await using var holding = await ledger.Database.OpenConnectionAsync();
         await using var hold = await holding.BeginTransactionAsync();
         await using (var locking = new NpgsqlCommand("lock table event_range in access exclusive mode", holding))
@@ -315,7 +318,9 @@ public sealed class CommandLineTests
 
         await using var verify = ServiceProcess.Start(Program, ["verify"], Settings(ledger));
         await Eventually.IsTrueAsync(
-            () => ledger.ScalarAsync<bool>("select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'"));
+            () => ledger.ScalarAsync<bool>(
+                "select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = "
+                + "current_database() and wait_event_type = 'Lock'"));
         await hold.RollbackAsync();
         Assert.Equal(0, await verify.WaitForExitAsync(Limit));
         Assert.Contains("Checking again from the beginning", Assert.Single(verify.StandardError), StringComparison.Ordinal);
@@ -418,7 +423,8 @@ public sealed class CommandLineTests
     public async Task The_service_waits_for_a_database_that_is_not_there_yet()
     {
         using var folder = new TempDirectory();
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x", ["EventLog__Directory"] = folder.Path };
+        var environment =
+            new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x", ["EventLog__Directory"] = folder.Path };
         await using var service = ServiceProcess.Start(Program, [], environment);
         await service.WaitForLineAsync("Trying again", Limit);
         Assert.False(service.HasExited);
@@ -459,7 +465,8 @@ public sealed class CommandLineTests
             await refuse.ExecuteNonQueryAsync();
         }
 
-        var run = await RunAsync(ledger, "process", ledger.Write("evil.jsonl", new EventFile().Add("evil", 1).Bytes), ledger.Write("good.jsonl", new EventFile().Add("good", 1).Bytes));
+        var run = await RunAsync(ledger, "process", ledger.Write("evil.jsonl", new EventFile().Add("evil", 1).Bytes),
+            ledger.Write("good.jsonl", new EventFile().Add("good", 1).Bytes));
         Assert.Equal(1, run.Code);
         Assert.Contains("evil.jsonl: the database answered with an error", run.Errors, StringComparison.Ordinal);
         Assert.Matches(@"good\.jsonl\s+counted\s+1\s", run.Output);

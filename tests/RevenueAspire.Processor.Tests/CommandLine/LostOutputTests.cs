@@ -4,7 +4,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.CommandLine;
 
-/// <summary>Standard streams that are closed or full: the work is finished and counted once, and the exit code says that its result could not be reported.</summary>
+/// <summary>Standard streams that are closed or full: the work is finished and counted once, and the exit code says that its result could not be
+/// reported.</summary>
 public sealed class LostOutputTests
 {
     private const string Program = "RevenueAspire.Processor";

@@ -14,8 +14,8 @@ public sealed class PackedInputTests
     public async Task M10_the_same_events_plain_packed_and_piped_count_once()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(new Random(5), 3000, 200, bad: 0.01);
-        var packed = ledger.Write("events.txt", Gzip(file.Bytes));
+        var file = EventFile.Random(new Random(5), 3000, 200, badEvery: 100);
+        var packed = ledger.Write("events.txt", Gzip.Compress(file.Bytes));
 
         Assert.Equal("counted", (await ProcessAsync(ledger, null, packed)).Result);
         await ledger.AssertBalancesAsync(file);
@@ -23,10 +23,10 @@ public sealed class PackedInputTests
 
         // Packed anew, other bytes hold the same events; two members in a row are one content.
         var half = file.Bytes.Length / 2;
-        byte[] members = [.. Gzip(file.Bytes[..half], CompressionLevel.NoCompression), .. Gzip(file.Bytes[half..])];
+        byte[] members = [.. Gzip.Compress(file.Bytes[..half], CompressionLevel.NoCompression), .. Gzip.Compress(file.Bytes[half..])];
         Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("two-members", members))).Result);
         Assert.Equal("already counted", (await ProcessAsync(ledger, file.Bytes, "-")).Result);
-        Assert.Equal("already counted", (await ProcessAsync(ledger, Gzip(file.Bytes), "-")).Result);
+        Assert.Equal("already counted", (await ProcessAsync(ledger, Gzip.Compress(file.Bytes), "-")).Result);
         Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("plain.jsonl", file.Bytes))).Result);
         await ledger.AssertBalancesAsync(file);
         Assert.Equal(1, await ledger.CountAsync("event_source"));
@@ -37,7 +37,7 @@ public sealed class PackedInputTests
     public async Task Verify_looks_into_a_gzip_file_and_asks_for_what_came_from_standard_input()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var packed = ledger.Write("packed", Gzip(new EventFile().Add("a", 1).Bytes));
+        var packed = ledger.Write("packed", Gzip.Compress(new EventFile().Add("a", 1).Bytes));
         await ProcessAsync(ledger, null, packed);
         Assert.Equal(0, (await RunAsync(ledger, null, "verify")).ExitCode);
 
@@ -61,7 +61,7 @@ public sealed class PackedInputTests
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var good = new EventFile().Add("a", 1);
-        var whole = Gzip(EventFile.Random(new Random(6), 500, 50).Bytes);
+        var whole = Gzip.Compress(EventFile.Random(new Random(6), 500, 50).Bytes);
         var flipped = whole.ToArray();
         flipped[whole.Length / 2] ^= 1;
         byte[][] bad = [whole[..^1], whole[..(whole.Length / 2)], whole[..10], flipped, [.. whole, 0x1f, 0x8b], [.. whole, (byte)'x']];
@@ -98,7 +98,7 @@ public sealed class PackedInputTests
         Assert.Equal(3, tail.ExitCode);
         Assert.Contains("ends in zero bytes", Assert.Single(tail.StandardError), StringComparison.Ordinal);
         Assert.Equal(2, await ledger.CountAsync("users_revenue"));
-        Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("padded.gz", [.. Gzip(lines), .. new byte[512]]))).Result);
+        Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("padded.gz", [.. Gzip.Compress(lines), .. new byte[512]]))).Result);
     }
 
     [Fact]
@@ -112,8 +112,11 @@ public sealed class PackedInputTests
         {
             Assert.Equal(["exitCode", "files", "errors"], json.RootElement.EnumerateObject().Select(field => field.Name));
             var file = json.RootElement.GetProperty("files")[0];
-            Assert.Equal(["file", "result", "events", "users", "usersAreExact", "rejected", "unfinishedLine", "bytes", "seconds"], file.EnumerateObject().Select(field => field.Name));
-            Assert.Equal((path, "counted", 1, 1), (file.GetProperty("file").GetString(), file.GetProperty("result").GetString(), file.GetProperty("events").GetInt32(), file.GetProperty("rejected").GetInt32()));
+            Assert.Equal(["file", "result", "events", "users", "usersAreExact", "rejected", "unfinishedLine", "bytes", "seconds"],
+                file.EnumerateObject().Select(field => field.Name));
+            Assert.Equal((path, "counted", 1, 1),
+                (file.GetProperty("file").GetString(), file.GetProperty("result").GetString(), file.GetProperty("events").GetInt32(),
+                file.GetProperty("rejected").GetInt32()));
         }
 
         await using (var change = ledger.Database.CreateCommand("update users_revenue set revenue = 123456789012345678901234567890"))
@@ -125,25 +128,16 @@ public sealed class PackedInputTests
         Assert.Equal(3, verify.ExitCode);
         using (var json = JsonDocument.Parse(Assert.Single(verify.StandardOutput)))
         {
-            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "totals", "errors", "results", "unchecked"], json.RootElement.EnumerateObject().Select(field => field.Name));
+            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "totals", "errors", "results", "unchecked"],
+                json.RootElement.EnumerateObject().Select(field => field.Name));
             var difference = json.RootElement.GetProperty("differences")[0];
-            Assert.Equal(("a", "123456789012345678901234567890", "1"), (difference.GetProperty("userId").GetString(), difference.GetProperty("table").GetRawText(), difference.GetProperty("events").GetRawText()));
+            Assert.Equal(("a", "123456789012345678901234567890", "1"),
+                (difference.GetProperty("userId").GetString(), difference.GetProperty("table").GetRawText(), difference.GetProperty("events").GetRawText()));
         }
     }
 
     [Fact]
     public async Task Standard_input_named_twice_is_wrong_usage() => Assert.Equal(2, (await RunAsync(null, [], "process", "--dry-run", "-", "-")).ExitCode);
-
-    private static byte[] Gzip(byte[] bytes, CompressionLevel level = CompressionLevel.Fastest)
-    {
-        using var result = new MemoryStream();
-        using (var gzip = new GZipStream(result, level))
-        {
-            gzip.Write(bytes);
-        }
-
-        return result.ToArray();
-    }
 
     private static async Task<(int Code, string? Result)> ProcessAsync(LedgerFixture ledger, byte[]? input, params string[] arguments)
     {
@@ -159,7 +153,11 @@ public sealed class PackedInputTests
         return ServiceProcess.RunAsync(
             Program,
             arguments,
-            new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger?.ConnectionString, ["Data__Directory"] = ledger?.Folder.Path ?? own.Path },
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__revenuedb"] = ledger?.ConnectionString,
+                ["Data__Directory"] = ledger?.Folder.Path ?? own.Path
+            },
             input: input);
     }
 }

@@ -40,7 +40,8 @@ public sealed class MergeActivityTests : IDisposable
         await log.AppendAsync(new EventFile().Add("a", 1).Bytes[..^1], Header(sampled));
         await log.AppendAsync(new EventFile().Add("a", 1).Add("b", 1).Bytes[..^1], Header(batch));
         await log.AppendAsync(new EventFile().Add("a", 1).Bytes[..^1], Header(unsampled)[..^1] + "0");
-        await log.AppendAsync(System.Text.Encoding.UTF8.GetBytes("""{"userId":"a","name":"add_revenue","value":1,"note":{"traceparent":"X"}}""".Replace("X", Header(nested), StringComparison.Ordinal)));
+        var line = """{"userId":"a","name":"add_revenue","value":1,"note":{"traceparent":"X"}}""".Replace("X", Header(nested), StringComparison.Ordinal);
+        await log.AppendAsync(System.Text.Encoding.UTF8.GetBytes(line));
         await FollowAsync(ledger, log, liveRangeBytes);
 
         var merge = Assert.Single(_merges, activity => activity.Links.Any(link => link.Context.TraceId == sampled.TraceId));
@@ -85,7 +86,8 @@ public sealed class MergeActivityTests : IDisposable
         Assert.Single(_merges, activity => activity.Links.Any(link => link.Context.TraceId == request.TraceId));
     }
 
-    private static ActivityContext Request() => new(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded, null, isRemote: true);
+    private static ActivityContext Request() =>
+        new(ActivityTraceId.CreateRandom(), ActivitySpanId.CreateRandom(), ActivityTraceFlags.Recorded, null, isRemote: true);
 
     private static string Header(ActivityContext request) => $"00-{request.TraceId}-{request.SpanId}-01";
 
@@ -93,7 +95,8 @@ public sealed class MergeActivityTests : IDisposable
     {
         using var stop = new CancellationTokenSource();
         var options = new ProcessorOptions { LiveRangeBytes = liveRangeBytes };
-        var following = Task.Run(() => new LogFollower(ledger.Services(options), LogSourceReader.Open(log.Directory), TimeProvider.System, NullLogger.Instance).RunAsync(stop.Token));
+        var following = Task.Run(() =>
+            new LogFollower(ledger.Services(options), LogSourceReader.Open(log.Directory), TimeProvider.System, NullLogger.Instance).RunAsync(stop.Token));
         await Eventually.IsTrueAsync(async () => (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))?.AppliedThrough == log.Mark);
         await stop.CancelAsync();
         await following;

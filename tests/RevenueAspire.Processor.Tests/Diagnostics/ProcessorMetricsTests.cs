@@ -15,7 +15,7 @@ public sealed class ProcessorMetricsTests
         await using var ledger = await LedgerFixture.CreateAsync();
         using var meters = new Measurements(ledger);
         var random = Seed.Random(nameof(Events_count_each_line_once_by_outcome));
-        var file = EventFile.Random(random, 400, 50, bad: 0.05);
+        var file = EventFile.Random(random, 400, 50, badEvery: 20);
         await ledger.ProcessAsync(ledger.Write("a.jsonl", file.Bytes), LedgerFixture.Tiny(random));
         await ledger.ProcessAsync(ledger.Write("a.jsonl", file.Bytes));
 
@@ -23,7 +23,7 @@ public sealed class ProcessorMetricsTests
         await log.AppendAsync(new EventFile().Add("a", 1).Add("b", 2).Bytes);
         await FollowUntilAsync(ledger, log, () => AppliedAsync(ledger, log));
         Assert.Equal(file.Events + 2, meters.Sum("revenue.processor.events", "accepted"));
-        Assert.Equal(file.RejectedLines.Count, meters.Sum("revenue.processor.events", "rejected"));
+        Assert.Equal(file.Rejected.Count, meters.Sum("revenue.processor.events", "rejected"));
     }
 
     [Fact]

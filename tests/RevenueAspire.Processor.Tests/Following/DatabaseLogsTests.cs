@@ -30,7 +30,8 @@ public sealed class DatabaseLogsTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Engine", "Postgres")]).Build();
         using var lifetime = new Lifetime();
         var services = Enumerable.Range(0, 2).Select(_ => new FollowerService(
-            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, lifetime.Of, NullLogger<FollowerService>.Instance)).ToArray();
+            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, lifetime.Of,
+            NullLogger<FollowerService>.Instance)).ToArray();
         var queries = new LedgerQueries(ledger.Database);
         var logRetention = new PostgresLogRetention(
             ledger.Database, new EventLogOptions { Retention = retention, RetainBytes = 0 }, NullLogger<PostgresLogRetention>.Instance);
@@ -60,7 +61,8 @@ public sealed class DatabaseLogsTests
 
         Assert.All(services, service => Assert.Null(service.Refusal));
         Assert.Equal(
-            Enumerable.Range(0, Writers).ToDictionary(writer => $"user{writer}", _ => (BigInteger)Rounds * Appends * (Appends + 1) / 2).OrderBy(pair => pair.Key),
+            Enumerable.Range(0, Writers).ToDictionary(writer => $"user{writer}", _ => (BigInteger)Rounds * Appends * (Appends + 1) / 2).OrderBy(
+                pair => pair.Key),
             (await ledger.BalancesAsync()).OrderBy(pair => pair.Key));
         await logRetention.RemoveAppliedAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
         await logRetention.RemoveAppliedAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
@@ -78,7 +80,7 @@ public sealed class DatabaseLogsTests
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var one = NpgsqlDataSource.Create(ledger.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
         await using var log = await OpenAsync(ledger.Database);
-        var signal = new LogSignal(one, TimeProvider.System, NullLogger.Instance);
+        var signal = new LogNotifications(one, TimeProvider.System, NullLogger.Instance);
         using var followed = LogSourceReader.Open(one, signal, log.LogId);
         Assert.Equal(0, followed.ReadEnd());
         Assert.Equal(AppendStatus.Appended, (await log.AppendAsync(Group("a", 1), CancellationToken.None)).Status);
@@ -88,7 +90,7 @@ public sealed class DatabaseLogsTests
         await using (await one.OpenConnectionAsync())
         {
             Assert.Equal(mark, followed.EstimateEnd());
-            signal.Tell(new Dictionary<Guid, long> { [log.LogId] = mark + 1 });
+            signal.UpdateEnds(new Dictionary<Guid, long> { [log.LogId] = mark + 1 });
             Assert.Equal(mark + 1, followed.EstimateEnd());
             Assert.Throws<IOException>(() => followed.ReadEnd());
         }

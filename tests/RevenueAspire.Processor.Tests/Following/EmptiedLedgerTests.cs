@@ -10,7 +10,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
-/// <summary>A ledger whose balances, or whose record of what was counted, were taken away from outside: TRUNCATE, or a crash of Postgres with an UNLOGGED table.</summary>
+/// <summary>A ledger whose balances, or whose record of what was counted, were taken away from outside: TRUNCATE, or a crash of Postgres with an UNLOGGED
+/// table.</summary>
 public sealed class EmptiedLedgerTests
 {
     private const string Program = "RevenueAspire.Processor";
@@ -45,7 +46,8 @@ public sealed class EmptiedLedgerTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Directory", log.Directory)]).Build();
         var lines = new ServiceLog();
         var time = new QuickTime();
-        using var service = new FollowerService(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, time, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), lines);
+        using var service = new FollowerService(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration,
+            time, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), lines);
         await service.StartAsync(CancellationToken.None);
         await LogFollowing.AppliedAsync(ledger, log);
         Assert.Contains(lines.Lines, line => line.Contains("in schema public", StringComparison.Ordinal));
@@ -69,7 +71,11 @@ public sealed class EmptiedLedgerTests
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
         var next = ledger.Write("b.jsonl", new EventFile().Add("b", 1).Bytes);
         await ledger.ExecuteAsync(fault);
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString, ["EventLog__Directory"] = ledger.Folder.File("none") };
+        var environment = new Dictionary<string, string?>
+        {
+            ["ConnectionStrings__revenuedb"] = ledger.ConnectionString,
+            ["EventLog__Directory"] = ledger.Folder.File("none")
+        };
         foreach (var arguments in (string[][])[["process", next], []])
         {
             await using var run = await ServiceProcess.RunAsync(Program, arguments, environment);
@@ -85,7 +91,8 @@ public sealed class EmptiedLedgerTests
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
         await ledger.ExecuteAsync("truncate users_revenue");
-        await using var run = await ServiceProcess.RunAsync(Program, ["verify"], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString });
+        await using var run = await ServiceProcess.RunAsync(
+            Program, ["verify"], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString });
         Assert.Equal(3, run.ExitCode);
         Assert.Contains("users_revenue is empty", run.StandardError[0], StringComparison.Ordinal);
         Assert.Contains("the table has no row", run.StandardOutput[0], StringComparison.Ordinal);
@@ -118,6 +125,7 @@ public sealed class EmptiedLedgerTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Lines.Enqueue(formatter(state, exception));
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
+            Lines.Enqueue(formatter(state, exception));
     }
 }

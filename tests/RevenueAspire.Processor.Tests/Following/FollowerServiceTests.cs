@@ -16,7 +16,8 @@ public sealed class FollowerServiceTests
         await using var ledger = await LedgerFixture.CreateAsync();
         var lifetime = new Lifetime();
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Directory", ledger.Folder.File("events"))]).Build();
-        using var service = new FollowerService(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, new BrokenTimers(), lifetime, NullLogger<FollowerService>.Instance);
+        using var service = new FollowerService(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration,
+            new BrokenTimers(), lifetime, NullLogger<FollowerService>.Instance);
         await service.StartAsync(CancellationToken.None);
         await Eventually.IsTrueAsync(() => lifetime.Stops > 0);
         Assert.Equal("no timers", Assert.IsType<NotSupportedException>(service.Refusal).Message);
@@ -25,7 +26,8 @@ public sealed class FollowerServiceTests
 
     private sealed class BrokenTimers : TimeProvider
     {
-        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => throw new NotSupportedException("no timers");
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            throw new NotSupportedException("no timers");
     }
 
     private sealed class Lifetime : IHostApplicationLifetime

@@ -67,16 +67,17 @@ public sealed class LiveReportTests
             if (second is >= 5 and < 13)
             {
                 aggregator.Clear();
-                report.Add(aggregator.Aggregate(source, (second - 5) * line.Length, (second - 4) * line.Length, limited: true, hashed: false, CancellationToken.None));
+                report.Add(
+                    aggregator.Aggregate(source, (second - 5) * line.Length, (second - 4) * line.Length, limited: true, hashed: false, CancellationToken.None));
             }
 
             var before = entries.Entries.Count;
-            report.TellWhenDue();
+            report.WriteWhenDue();
             told.AddRange(entries.Entries.Skip(before).Select(entry => $"{second}: {entry.Fields["Events"]} of {entry.Fields["Ranges"]}"));
         }
 
         Assert.Equal(["5: 1 of 1", "15: 7 of 7"], told);
-        report.Tell();
+        report.Write();
         Assert.Equal(told.Count, entries.Entries.Count);
     }
 
@@ -112,6 +113,7 @@ public sealed class LiveReportTests
         public bool IsEnabled(LogLevel logLevel) => true;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            Entries.Enqueue(new Entry(eventId.Id, formatter(state, exception), new Dictionary<string, object?>((state as IEnumerable<KeyValuePair<string, object?>>) ?? [])));
+            Entries.Enqueue(new Entry(
+                eventId.Id, formatter(state, exception), new Dictionary<string, object?>((state as IEnumerable<KeyValuePair<string, object?>>) ?? [])));
     }
 }

@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Following;
@@ -49,7 +50,9 @@ public sealed class LogFollowerTests
 
     /// <summary>What a failover does to applies whose wait for the standby was cancelled: sums and watermark go back together.</summary>
     [Theory]
-    [InlineData("update event_source set (applied_through, claimed_through, lines_through, events_through, revenue_through, tail_hash) = (0, 0, 0, 0, 0, ''); delete from users_revenue")]
+    [InlineData(
+        "update event_source set (applied_through, claimed_through, lines_through, events_through, revenue_through, tail_hash) = "
+        + "(0, 0, 0, 0, 0, ''); delete from users_revenue")]
     [InlineData("delete from event_source; delete from users_revenue")]
     public async Task R3_what_a_failover_took_back_is_applied_again_also_without_new_events(string failover)
     {
@@ -124,14 +127,17 @@ public sealed class LogFollowerTests
         foreach (var liveRangeBytes in (int[])[1 << 20, 1])
         {
             var messages = new MessageLog();
-            await FollowAsync(ledger, log.Directory, new ProcessorOptions { LiveRangeBytes = liveRangeBytes }, CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
-            Assert.Contains(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains($"offset {mark}", StringComparison.Ordinal));
+            await FollowAsync(ledger, log.Directory, new ProcessorOptions { LiveRangeBytes = liveRangeBytes }, CancellationToken.None, messages).WaitAsync(
+                TimeSpan.FromSeconds(20));
+            Assert.Contains(
+                messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal) && line.Contains($"offset {mark}", StringComparison.Ordinal));
             await ledger.AssertBalancesAsync(before);
         }
 
         // With the API's settings it goes on.
         using var stop = new CancellationTokenSource();
-        var following = FollowAsync(ledger, log.Directory, new ProcessorOptions(), stop.Token, types: EventTypes.Create([new("add_revenue", 1), new("gift", 1)]));
+        var following = FollowAsync(
+            ledger, log.Directory, new ProcessorOptions(), stop.Token, types: EventTypes.Create([new("add_revenue", 1), new("gift", 1)]));
         await AppliedAsync(ledger, log);
         Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
         await stop.CancelAsync();
@@ -170,7 +176,8 @@ public sealed class LogFollowerTests
         await stop.CancelAsync();
         await following;
         var told = Assert.Single(messages.Lines, line => line.Contains("are no events", StringComparison.Ordinal));
-        Assert.Contains($"2 records in bytes 0 to {log.Mark} are no events, though the API accepted them; the first at offset {first}", told, StringComparison.Ordinal);
+        Assert.Contains(
+            $"2 records in bytes 0 to {log.Mark} are no events, though the API accepted them; the first at offset {first}", told, StringComparison.Ordinal);
         Assert.DoesNotContain("\"bad\"", told, StringComparison.Ordinal);
         await ledger.AssertBalancesAsync(good);
         Assert.Equal([3, 4], await ledger.RejectedLinesAsync());
@@ -274,7 +281,8 @@ public sealed class LogFollowerTests
         {
             await log.AppendAsync(file.Bytes);
             using var reader = LogSourceReader.Open(log.Directory);
-            var outcome = await new LogProcess(ledger.Services(LedgerFixture.Tiny(random))).RunAsync(reader, "log", new RunProgress("log"), CancellationToken.None);
+            var outcome = await new LogProcess(ledger.Services(LedgerFixture.Tiny(random))).RunAsync(
+                reader, "log", new RunProgress("log"), CancellationToken.None);
             Assert.Equal(ExitCodes.Done, outcome.ExitCode);
             Assert.Equal(log.Mark, await ledger.ScalarAsync<long>("select applied_through from event_source"));
         }

@@ -1,3 +1,4 @@
+using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Following;
 using RevenueAspire.Processor.Processing;
@@ -44,7 +45,8 @@ public sealed class OtherStateTests
             await FollowOnceAsync(ledger, log);
         }
 
-        var segment = Directory.GetFiles(directory).Single(path => new FileInfo(path).Length > 100 && Path.GetFileName(path).StartsWith("00000", StringComparison.Ordinal) && !path.EndsWith(".crc", StringComparison.Ordinal));
+        var segment = Directory.GetFiles(directory).Single(path => new FileInfo(path).Length > 100
+            && Path.GetFileName(path).StartsWith("00000", StringComparison.Ordinal) && !path.EndsWith(".crc", StringComparison.Ordinal));
         var bytes = await File.ReadAllBytesAsync(segment);
         bytes[Array.IndexOf(bytes, (byte)'1')] = (byte)'7';
         await File.WriteAllBytesAsync(segment, bytes);
@@ -124,8 +126,8 @@ public sealed class OtherStateTests
             // A processor had claimed all of it when the power went.
             await ledger.Sources.OpenLogAsync(log.LogId, directory, CancellationToken.None);
             var owner = Guid.NewGuid();
-            var range = await ledger.Ranges.TryClaimAsync(log.LogId, 0, log.Mark, owner, TimeSpan.FromMinutes(1), CancellationToken.None);
-            await ledger.Ranges.ReleaseAsync(range!.Id, owner, CancellationToken.None);
+            var range = await RangeClaims.TryClaimAsync(ledger.Database, log.LogId, 0, log.Mark, owner, TimeSpan.FromMinutes(1), CancellationToken.None);
+            await RangeClaims.ReleaseAsync(ledger.Database, range!.Id, owner, CancellationToken.None);
         }
 
         await File.WriteAllBytesAsync(Path.Combine(directory, "durable.mark"), older);
@@ -195,7 +197,8 @@ public sealed class OtherStateTests
         foreach (var liveRangeBytes in (int[])[1 << 20, 100])
         {
             var messages = new MessageLog();
-            await FollowAsync(ledger, log.Directory, new ProcessorOptions { LiveRangeBytes = liveRangeBytes }, CancellationToken.None, messages).WaitAsync(TimeSpan.FromSeconds(20));
+            await FollowAsync(ledger, log.Directory, new ProcessorOptions { LiveRangeBytes = liveRangeBytes }, CancellationToken.None, messages).WaitAsync(
+                TimeSpan.FromSeconds(20));
             AssertStopped(messages, "what lies between is missing");
             Assert.Equal(1, Assert.Single(await ledger.BalancesAsync()).Value);
         }
@@ -223,7 +226,8 @@ public sealed class OtherStateTests
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
     }
 
-    /// <summary>The API runs again, and takes one more event: the follower that waits applies it, and what may lie before it, and ends when it is asked to.</summary>
+    /// <summary>The API runs again, and takes one more event: the follower that waits applies it, and what may lie before it, and ends when it is asked
+    /// to.</summary>
     private static async Task GoesOnAsync(LedgerFixture ledger, string directory, long value, Task following, CancellationTokenSource stop)
     {
         await using (var log = new TestLog(directory))

@@ -29,7 +29,8 @@ public sealed class SharedBacklogTests
         var holder = FollowAsync(ledger, log.Directory, options, stop.Token);
         await Eventually.EqualsAsync(2L, () => ledger.ScalarAsync<long>("select count(*) from event_range where end_fixed is not null"));
         var standby = FollowAsync(ledger, log.Directory, options, stop.Token);
-        await Eventually.IsTrueAsync(async () => await ledger.ScalarAsync<long>("select claimed_through from event_source") == log.Mark && await OpenAsync(ledger) == 2);
+        await Eventually.IsTrueAsync(
+            async () => await ledger.ScalarAsync<long>("select claimed_through from event_source") == log.Mark && await OpenAsync(ledger) == 2);
         Assert.Equal(2, await ledger.ScalarAsync<long>("select count(distinct lease_owner) from event_range"));
         Assert.Equal(0, await ledger.ScalarAsync<long>("select applied_through from event_source"));
 
@@ -43,5 +44,6 @@ public sealed class SharedBacklogTests
 
     /// <summary>Ranges of which something is not merged.</summary>
     private static Task<long> OpenAsync(LedgerFixture ledger) => ledger.ScalarAsync<long>(
-        "select count(*) from event_range r where end_fixed is null or rejects_merged_through < last_reject_offset or exists (select from event_part p where p.range_id = r.range_id and p.merged_through <> p.upper_key)");
+        "select count(*) from event_range r where end_fixed is null or rejects_merged_through < last_reject_offset or exists (select from event_part p where "
+            + "p.range_id = r.range_id and p.merged_through <> p.upper_key)");
 }

@@ -4,7 +4,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.OwnServer;
 
-/// <summary>A Postgres server for one class, which may be crashed: it asks for a password, has no TLS, and commits asynchronously unless it is told otherwise.</summary>
+/// <summary>A Postgres server for one class, which may be crashed: it asks for a password, has no TLS, and commits asynchronously unless it is told
+/// otherwise.</summary>
 public sealed class OwnServer : IAsyncLifetime
 {
     private readonly TempDirectory _directory = TempDirectory.ForPostgres();
@@ -18,7 +19,13 @@ public sealed class OwnServer : IAsyncLifetime
             StopWithParent = true,
 
             // What nobody flushes stays in memory for 10 s, and is lost when a backend is killed. Only the operating system could lose more, and it goes on.
-            Settings = new Dictionary<string, string> { ["synchronous_commit"] = "off", ["wal_writer_delay"] = "10000", ["wal_writer_flush_after"] = "0", ["fsync"] = "off" },
+            Settings = new Dictionary<string, string>
+            {
+                ["synchronous_commit"] = "off",
+                ["wal_writer_delay"] = "10000",
+                ["wal_writer_flush_after"] = "0",
+                ["fsync"] = "off"
+            },
         },
         CancellationToken.None);
 

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Npgsql;
+using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Tests.Support;
 using RevenueAspire.Testing;
 
@@ -32,7 +33,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
     private async Task<(int Crashes, int Lost)> ProcessThroughCrashesAsync(Random random)
     {
         await using var ledger = await LedgerFixture.CreateAsync(await server.CreateDatabaseAsync());
-        var file = EventFile.Random(random, 12_000, 4000, bad: 0.001);
+        var file = EventFile.Random(random, 12_000, 4000, badEvery: 1000);
         var path = ledger.Write("crash.jsonl", file.Bytes);
         var options = new ProcessorOptions { RangeBytes = 700_000, MergeBatchRows = 2, MaxUsersPerRange = 3000, LeaseSeconds = 1 };
         var (lost, crashes) = (0, 0);
@@ -50,7 +51,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         await processing;
         ledger.Database.Clear();
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
         return (crashes, lost);
     }
@@ -65,7 +66,11 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         using var folder = new TempDirectory();
         var path = folder.File("a.jsonl");
         await File.WriteAllBytesAsync(path, new EventFile().Add("a", 1).Bytes);
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = $"Host={database.Host};Port={database.Port};Database={database.Database};{login}" };
+        var environment =
+            new Dictionary<string, string?>
+            {
+                ["ConnectionStrings__revenuedb"] = $"Host={database.Host};Port={database.Port};Database={database.Database};{login}",
+            };
         foreach (var arguments in (string[][])[["process", path], ["verify"]])
         {
             await using var run = await ServiceProcess.RunAsync(Program, arguments, environment);
@@ -77,16 +82,19 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         }
     }
 
-    /// <summary>Kills a backend in the middle of a merge, as which the server ends all the others and recovers from what is on disk; null when no merge is under way.</summary>
+    /// <summary>Kills a backend in the middle of a merge, as which the server ends all the others and recovers from what is on disk; null when no merge is
+    /// under way.</summary>
     /// <returns>Users merged before and after.</returns>
     private static async Task<(long Before, long After)?> CrashAsync(LedgerFixture ledger)
     {
-        await using var watching = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
+        await using var watching =
+            new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
         await watching.OpenAsync();
         await using var find = new NpgsqlCommand(
             """
             select (select count(*) from users_revenue), pid from pg_stat_activity
-            where datname = current_database() and application_name <> 'looks' and query like 'with moved as (%' and exists (select from event_part where merged_through <> upper_key) limit 1
+            where datname = current_database() and application_name <> 'looks' and query like 'with moved as (%'
+              and exists (select from event_part where merged_through <> upper_key) limit 1
             """,
             watching);
         long before;
@@ -110,7 +118,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
             {
                 return await ledger.CountAsync("users_revenue");
             }
-            catch (Exception recovering) when (Ledger.LedgerErrors.IsTransient(recovering))
+            catch (Exception recovering) when (DatabaseErrors.IsTransient(recovering))
             {
                 return null;
             }

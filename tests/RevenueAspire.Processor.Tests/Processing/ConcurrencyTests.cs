@@ -15,12 +15,12 @@ public sealed class ConcurrencyTests
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = Seed.Random(nameof(M3_several_processors_with_different_settings_share_one_file_exactly));
-        var file = EventFile.Random(random, 2000, 300, bad: 0.03);
+        var file = EventFile.Random(random, 2000, 300, badEvery: 33);
         var path = ledger.Write("shared.jsonl", file.Bytes);
         var settings = Enumerable.Range(0, 4).Select(_ => LedgerFixture.Tiny(random)).ToArray();
         await Task.WhenAll(settings.Select(options => Task.Run(() => ledger.ProcessAsync(path, options))));
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal((0, 0), (await ledger.CountAsync("event_range"), await ledger.CountAsync("event_part")));
         Assert.Equal(file.Events, await ledger.ScalarAsync<long>("select events_through from event_source"));
         Assert.Equal(0, await DeadlocksAsync(ledger));
@@ -33,7 +33,7 @@ public sealed class ConcurrencyTests
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = EventFile.Random(Seed.Random(nameof(While_one_lane_merges_the_other_one_leaves_the_database_alone)), 2000, 300);
         var path = ledger.Write("a.jsonl", file.Bytes);
-        var user = file.Sums.Keys.First();
+        var user = file.Totals.Users.Keys.First();
         await using var held = await HeldUsers.TakeAsync(ledger, user);
         var before = await ledger.TransactionsAsync();
         var processing = ledger.ProcessAsync(path);
@@ -62,7 +62,7 @@ public sealed class ConcurrencyTests
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = Seed.Random(nameof(M4_processors_stopped_at_random_moments_are_completed_by_one_with_other_settings));
-        var file = EventFile.Random(random, 2000, 200, bad: 0.02);
+        var file = EventFile.Random(random, 2000, 200, badEvery: 50);
         var path = ledger.Write("stopped.jsonl", file.Bytes);
         for (var round = 0; round < 12; round++)
         {
@@ -79,7 +79,7 @@ public sealed class ConcurrencyTests
 
         await ledger.ProcessAsync(path, LedgerFixture.Tiny(random));
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal("already counted", (await ledger.ProcessAsync(path)).Result);
     }
 
@@ -91,10 +91,12 @@ public sealed class ConcurrencyTests
         var file = EventFile.Random(random, 1500, 200);
         var path = ledger.Write("cut.jsonl", file.Bytes);
         var processing = Task.Run(() => ledger.ProcessAsync(path, LedgerFixture.Tiny(random)));
-        await using var killer = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "killer" }.ConnectionString);
+        await using var killer =
+            NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "killer" }.ConnectionString);
         for (var cuts = 0; cuts < 15 && !processing.IsCompleted; cuts++)
         {
-            await using var kill = killer.CreateCommand("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name <> 'killer'");
+            await using var kill = killer.CreateCommand(
+                "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and application_name <> 'killer'");
             await kill.ExecuteNonQueryAsync();
             await Task.Delay(random.Next(50, 150));
         }
@@ -110,9 +112,10 @@ public sealed class ConcurrencyTests
     public async Task M4_a_taken_over_range_adopts_the_frozen_end_and_slices()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M4_a_taken_over_range_adopts_the_frozen_end_and_slices)), 800, 120, bad: 0.02);
+        var file = EventFile.Random(Seed.Random(nameof(M4_a_taken_over_range_adopts_the_frozen_end_and_slices)), 800, 120, badEvery: 50);
         var path = ledger.Write("frozen.jsonl", file.Bytes);
-        var options = new ProcessorOptions { RangeBytes = 1 << 20, BlockBytes = 1000, MaxUsersPerRange = 60, Connections = 3, MergeBatchRows = 10, Workers = 1 };
+        var options =
+            new ProcessorOptions { RangeBytes = 1 << 20, BlockBytes = 1000, MaxUsersPerRange = 60, Connections = 3, MergeBatchRows = 10, Workers = 1 };
         var frozen = await FreezeAsync(ledger, path, options, mergeParts: 1);
         Assert.True(frozen.Frozen!.End < file.Bytes.Length && frozen.Frozen.Parts.Count == 3);
 
@@ -121,7 +124,7 @@ public sealed class ConcurrencyTests
 
         await ledger.ProcessAsync(path, new ProcessorOptions { Connections = 1, MaxUsersPerRange = 1_000_000, MergeBatchRows = 3 });
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
     }
 
     [Fact]
@@ -134,7 +137,7 @@ public sealed class ConcurrencyTests
 
         using var changed = FileSourceReader.Open(ledger.Write("other.jsonl", new EventFile().Add("a", 1).Add("b", 3).Bytes), options.MaxLineBytes);
         var source = await ledger.ScalarAsync<Guid>("select source_id from event_source");
-        using var run = new SourceRun(ledger.Services(options), changed, source, changed.ReadEnd(), new RunCounters());
+        using var run = new SourceApplier(ledger.Services(options), changed, source, changed.ReadEnd(), new RunCounters());
         var error = await Assert.ThrowsAsync<SourceStoppedException>(() => run.RunAsync(CancellationToken.None));
         Assert.Contains("have changed", error.Message, StringComparison.Ordinal);
         Assert.Empty(await ledger.BalancesAsync());
@@ -147,7 +150,8 @@ public sealed class ConcurrencyTests
         var file = new EventFile().Add("a", 1).Add("b", 2);
         var path = ledger.Write("types.jsonl", file.Bytes);
         await FreezeAsync(ledger, path, new ProcessorOptions(), mergeParts: 0);
-        var error = await Assert.ThrowsAsync<SourceStoppedException>(() => ledger.ProcessAsync(path, types: Events.EventTypes.Create([new("add_revenue", -1)])));
+        var error = await Assert.ThrowsAsync<SourceStoppedException>(
+            () => ledger.ProcessAsync(path, types: Events.EventTypes.Create([new("add_revenue", -1)])));
         Assert.Contains("EventTypes", error.Message, StringComparison.Ordinal);
         Assert.Empty(await ledger.BalancesAsync());
         Assert.Equal("completed", (await ledger.ProcessAsync(path)).Result);
@@ -164,14 +168,16 @@ public sealed class ConcurrencyTests
         var services = ledger.Services(options);
         using var reader = FileSourceReader.Open(path, options.MaxLineBytes);
         var source = await ResolveAsync(ledger, reader);
-        var range = (await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), Guid.NewGuid(), TimeSpan.FromMilliseconds(300), CancellationToken.None))!;
+        var range = (await RangeClaims.TryClaimAsync(
+            ledger.Database, source.Id, 0, reader.ReadEnd(), Guid.NewGuid(), TimeSpan.FromMilliseconds(300), CancellationToken.None))!;
 
         await ledger.ProcessAsync(path, options);
         await ledger.AssertBalancesAsync(file);
 
         // The holder wakes up, and finds its range gone at each step.
-        var lease = RangeLease.Keep(ledger.Ranges, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
-        var work = await services.Freezer.AggregateAsync(range, reader, FoldFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease);
+        var lease = RangeLease.Start(ledger.Database, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
+        var work = await services.Freezer.AggregateAsync(
+            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease);
         Assert.Null(work);
         await lease.DisposeAsync();
         await ledger.AssertBalancesAsync(file);
@@ -193,8 +199,9 @@ public sealed class ConcurrencyTests
         {
             var source = await ResolveAsync(ledger, reader);
             var owner = Guid.NewGuid();
-            var range = await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), owner, TimeSpan.FromMinutes(1), CancellationToken.None);
-            await ledger.Ranges.ReleaseAsync(range!.Id, owner, CancellationToken.None);
+            var range = await RangeClaims.TryClaimAsync(
+                ledger.Database, source.Id, 0, reader.ReadEnd(), owner, TimeSpan.FromMinutes(1), CancellationToken.None);
+            await RangeClaims.ReleaseAsync(ledger.Database, range!.Id, owner, CancellationToken.None);
         }
 
         var error = await Assert.ThrowsAsync<SourceStoppedException>(() => ledger.ProcessAsync(early));
@@ -210,23 +217,25 @@ public sealed class ConcurrencyTests
         using var reader = FileSourceReader.Open(path, options.MaxLineBytes);
         var source = await ResolveAsync(ledger, reader);
         var owner = Guid.NewGuid();
-        var range = (await ledger.Ranges.TryClaimAsync(source.Id, 0, reader.ReadEnd(), owner, options.Lease, CancellationToken.None))!;
-        await using var lease = RangeLease.Keep(ledger.Ranges, range.Id, owner, options.Lease, CancellationToken.None);
-        var work = (await services.Freezer.AggregateAsync(range, reader, FoldFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
+        var range = (await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), owner, options.Lease, CancellationToken.None))!;
+        await using var lease = RangeLease.Start(ledger.Database, range.Id, owner, options.Lease, CancellationToken.None);
+        var work = (await services.Freezer.AggregateAsync(
+            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
         foreach (var part in work.Range.Frozen!.Parts.Take(mergeParts))
         {
-            Assert.True(await ledger.Ranges.MergePartAsync(range.Id, part, work.Users, options.MergeBatchRows, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(ledger.Database, range.Id, part, work.Users, options.MergeBatchRows, CancellationToken.None));
         }
 
         return work.Range;
     }
 
-    private static async Task<EventSource> ResolveAsync(LedgerFixture ledger, FileSourceReader reader)
+    private static async Task<LedgerSource> ResolveAsync(LedgerFixture ledger, FileSourceReader reader)
     {
         var lengths = await ledger.Sources.KnownLengthsAsync(reader.ReadEnd(), CancellationToken.None);
-        var digests = FileDigests.Compute(reader, lengths.Append(reader.ReadEnd()), _ => { }, CancellationToken.None);
+        var digests = FileDigests.Compute(reader, lengths.Append(reader.ReadEnd()), CancellationToken.None);
         return (await ledger.Sources.ResolveFileAsync(Guid.NewGuid(), reader.Name, digests, CancellationToken.None)).Sources[0];
     }
 
-    private static Task<long> DeadlocksAsync(LedgerFixture ledger) => ledger.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");
+    private static Task<long> DeadlocksAsync(LedgerFixture ledger) =>
+        ledger.ScalarAsync<long>("select deadlocks from pg_stat_database where datname = current_database()");
 }

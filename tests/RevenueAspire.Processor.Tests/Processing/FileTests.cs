@@ -1,4 +1,5 @@
 using System.Text;
+using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Processor.Tests.Support;
 using RevenueAspire.Testing;
@@ -11,14 +12,14 @@ public sealed class FileTests
     public async Task M10_the_same_content_counts_once_whatever_it_is_called()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M10_the_same_content_counts_once_whatever_it_is_called)), 500, 50, bad: 0.02);
+        var file = EventFile.Random(Seed.Random(nameof(M10_the_same_content_counts_once_whatever_it_is_called)), 500, 50, badEvery: 50);
         var path = ledger.Write("a.jsonl", file.Bytes);
         var first = await ledger.ProcessAsync(path);
-        Assert.Equal(("counted", file.Events, file.RejectedLines.Count), (first.Result, first.Events, first.Rejected));
-        Assert.Equal((file.Sums.Count, true, ExitCodes.SomeRejected), (first.Users, first.UsersAreExact, first.ExitCode));
+        Assert.Equal(("counted", file.Events, file.Rejected.Count), (first.Result, first.Events, first.Rejected));
+        Assert.Equal((file.Totals.Users.Count, true, ExitCodes.SomeRejected), (first.Users, first.UsersAreExact, first.ExitCode));
 
         var second = await ledger.ProcessAsync(path);
-        Assert.Equal(("already counted", 0L, file.RejectedLines.Count, ExitCodes.SomeRejected), (second.Result, second.Events, second.Rejected, second.ExitCode));
+        Assert.Equal(("already counted", 0L, file.Rejected.Count, ExitCodes.SomeRejected), (second.Result, second.Events, second.Rejected, second.ExitCode));
 
         var renamed = ledger.Folder.File("b.jsonl");
         File.Move(path, renamed);
@@ -27,7 +28,7 @@ public sealed class FileTests
 
         Assert.Equal("already counted", (await ledger.ProcessAsync(ledger.Write("copy.jsonl", file.Bytes))).Result);
         await ledger.AssertBalancesAsync(file);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal(1, await ledger.CountAsync("event_source"));
     }
 
@@ -88,7 +89,7 @@ public sealed class FileTests
             var outcome = await ledger.ProcessAsync(path, LedgerFixture.Tiny(random));
             Assert.Equal(step == 0 ? "counted" : "counted what was new", outcome.Result);
             await ledger.AssertBalancesAsync(file);
-            Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+            Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         }
 
         Assert.Equal(1, await ledger.CountAsync("event_source"));
@@ -190,12 +191,12 @@ public sealed class FileTests
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = Seed.Random(nameof(M8_rejects_have_absolute_line_numbers_offsets_and_beginnings_over_several_ranges));
-        var file = EventFile.Random(random, 600, 40, bad: 0.2, blank: 0.1).Reject(new string('z', 3000));
+        var file = EventFile.Random(random, 600, 40, badEvery: 5).Reject(new string('z', 3000));
         var options = LedgerFixture.Tiny(random);
         options.MaxLineBytes = 2000;
         var outcome = await ledger.ProcessAsync(ledger.Write("bad.jsonl", file.Bytes), options);
-        Assert.Equal(file.RejectedLines.Count, outcome.Rejected);
-        Assert.Equal(file.RejectedLines, await ledger.RejectedLinesAsync());
+        Assert.Equal(file.Rejected.Count, outcome.Rejected);
+        Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
         Assert.Equal(new string('z', 256), await ledger.ScalarAsync<string>("select beginning from rejected_event order by line desc limit 1"));
         Assert.Equal(RejectReason.TooLong.Describe(), await ledger.ScalarAsync<string>("select reason from rejected_event order by line desc limit 1"));
         await ledger.AssertBalancesAsync(file);
@@ -218,7 +219,8 @@ public sealed class FileTests
     public async Task Event_types_of_the_settings_count_by_their_sign()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var path = ledger.Write("gifts.jsonl", "{\"userId\":\"a\",\"name\":\"gift\",\"value\":-7}\n{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n"u8.ToArray());
+        var path = ledger.Write(
+            "gifts.jsonl", "{\"userId\":\"a\",\"name\":\"gift\",\"value\":-7}\n{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n"u8.ToArray());
         var outcome = await ledger.ProcessAsync(path, types: EventTypes.Create([new("gift", -1)]));
         Assert.Equal((1L, 1L), (outcome.Events, outcome.Rejected));
         Assert.Equal(7, (await ledger.BalancesAsync())["a"]);

@@ -9,7 +9,8 @@ namespace RevenueAspire.Processor.Tests.Processing;
 /// <summary>What a file is known by: its lengths end lines (rules M9, M10), and its bytes stay what they were.</summary>
 public sealed class KnownLengthTests
 {
-    /// <summary>What a file was and what it is then (+n is an event, | shows the known length), the sum, the lines that are rejected, and how many lines there are.</summary>
+    /// <summary>What a file was and what it is then (+n is an event, | shows the known length), the sum, the lines that are rejected, and how many lines there
+    /// are.</summary>
     [Theory]
     [InlineData("+1", "+1|+20\n", 21, "", 2)]
     [InlineData("+1", "+1|+20", 21, "", 2)]
@@ -39,7 +40,8 @@ public sealed class KnownLengthTests
         {
             Assert.Equal(sum * times, (await ledger.BalancesAsync())["u"]);
             Assert.Equal(Enumerable.Repeat(rejected, times), (await ledger.ScalarAsync<string>(
-                "select string_agg(coalesce((select string_agg(line::text, ' ' order by line) from rejected_event r where r.source_id = s.source_id), ''), '|') from event_source s")).Split('|'));
+                "select string_agg(coalesce((select string_agg(line::text, ' ' order by line) from rejected_event r where r.source_id = s.source_id), ''), "
+                    + "'|') from event_source s")).Split('|'));
             Assert.Equal($"{lines} {lines}", await ledger.ScalarAsync<string>("select min(lines_through) || ' ' || max(lines_through) from event_source"));
             foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { BlockBytes = 16, MaxUsersPerRange = 1 } })
             {

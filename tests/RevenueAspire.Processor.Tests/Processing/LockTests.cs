@@ -12,13 +12,14 @@ public sealed class LockTests
         const int BatchRows = 50;
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = Seed.Random(nameof(M5_no_transaction_writes_more_than_a_batch_and_none_waits_for_its_client_while_it_holds_users));
-        var files = new[] { EventFile.Random(random, 6000, 3000, bad: 0.01), EventFile.Random(random, 6000, 3000) };
+        var files = new[] { EventFile.Random(random, 6000, 3000, badEvery: 100), EventFile.Random(random, 6000, 3000) };
         var processing = Task.WhenAll(files.Select((file, index) =>
         {
             var path = ledger.Write($"{index}.jsonl", file.Bytes);
             return Task.Run(() => ledger.ProcessAsync(path, new ProcessorOptions { RangeBytes = 150_000, MergeBatchRows = BatchRows }));
         }));
-        await using var watching = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
+        await using var watching =
+            new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = "looks", Pooling = false }.ConnectionString);
         await watching.OpenAsync();
         var looks = 0;
         for (; !processing.IsCompleted; looks++)
@@ -36,6 +37,7 @@ public sealed class LockTests
         await processing;
         Assert.True(looks > 0);
         await ledger.AssertBalancesAsync(files);
-        Assert.InRange(await ledger.ScalarAsync<long>("select max(written) from (select count(*) as written from users_revenue group by xmin) as transactions"), 1, BatchRows);
+        Assert.InRange(await ledger.ScalarAsync<long>("select max(written) from (select count(*) as written from users_revenue group by xmin) as transactions"),
+            1, BatchRows);
     }
 }

@@ -32,8 +32,10 @@ public sealed class SharedFileTests
         await Eventually.EqualsAsync(
             ranges - 4L,
             () => ledger.ScalarAsync<long>(
-                "select count(*) from event_range r where end_fixed is not null and not exists (select from event_part p where p.range_id = r.range_id and p.merged_through <> p.upper_key)"));
-        Assert.Equal((3, ranges), (await ledger.ScalarAsync<long>("select count(distinct lease_owner) from event_range"), await ledger.CountAsync("event_range")));
+                "select count(*) from event_range r where end_fixed is not null and not exists (select from event_part p where p.range_id = r.range_id and "
+                    + "p.merged_through <> p.upper_key)"));
+        Assert.Equal(
+            (3, ranges), (await ledger.ScalarAsync<long>("select count(distinct lease_owner) from event_range"), await ledger.CountAsync("event_range")));
         Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
 
         await held.ReleaseAsync();
@@ -48,21 +50,22 @@ public sealed class SharedFileTests
     }
 
     [Fact]
-    public async Task M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_folded()
+    public async Task M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_closed()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_folded)), 60, 30).Add("!0", 1);
+        var file = EventFile.Random(Seed.Random(nameof(M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_closed)), 60, 30).Add("!0", 1);
         var path = ledger.Write("small.jsonl", file.Bytes);
         await using var held = await HeldUsers.TakeAsync(ledger, "!0");
         await using var worker = Start(ledger, path, applicationName: "worker");
         await FrozenAsync(ledger, 1);
         await using var waiter = Start(ledger, path, applicationName: "waiter");
         await Eventually.IsTrueAsync(() => ledger.ScalarAsync<bool>(
-            "select exists (select from pg_stat_activity where datname = current_database() and application_name = 'waiter' and query like '%from event_source s where source_id%')"));
+            "select exists (select from pg_stat_activity where datname = current_database() and application_name = 'waiter' and query like '%from "
+                + "event_source s where source_id%')"));
 
         await held.ReleaseAsync();
         Assert.Equal((0, 0), (await worker.WaitForExitAsync(Limit), await waiter.WaitForExitAsync(Limit)));
-        Assert.Equal((file.Sums.Count, 0), (UsersOf(worker), UsersOf(waiter)));
+        Assert.Equal((file.Totals.Users.Count, 0), (UsersOf(worker), UsersOf(waiter)));
         await ledger.AssertBalancesAsync(file);
     }
 
@@ -90,7 +93,8 @@ public sealed class SharedFileTests
         ["process", path, "--json"],
         new Dictionary<string, string?>
         {
-            ["ConnectionStrings__revenuedb"] = new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = applicationName }.ConnectionString,
+            ["ConnectionStrings__revenuedb"] =
+                new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { ApplicationName = applicationName }.ConnectionString,
             ["Processor__RangeBytes"] = RangeBytes.ToString(CultureInfo.InvariantCulture),
             ["Processor__MergeBatchRows"] = "10",
         });

@@ -31,7 +31,9 @@ public sealed class FileHashingTests
 
                 var digests = await hashing.DigestsAsync(lengths);
                 Assert.Equal(lengths.Where(n => n > 0 && n <= length).Distinct().Order(), digests.Select(digest => digest.Length));
-                Assert.All(digests, digest => Assert.True(digest.Sha256.Span.SequenceEqual(SHA256.HashData(bytes.AsSpan(0, (int)digest.Length))), $"{digest.Length}; {Seed.Hint}"));
+                Assert.All(digests,
+                    digest =>
+                    Assert.True(digest.Sha256.Span.SequenceEqual(SHA256.HashData(bytes.AsSpan(0, (int)digest.Length))), $"{digest.Length}; {Seed.Hint}"));
             }
         }
     }

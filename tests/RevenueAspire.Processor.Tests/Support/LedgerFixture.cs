@@ -14,28 +14,20 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Processor.Tests.Support;
 
 /// <summary>A database with the schema, a folder for files, and the processor's parts as the program puts them together.</summary>
-internal sealed class LedgerFixture : IAsyncDisposable
+internal sealed class LedgerFixture : TestDatabase
 {
     private readonly ServiceProvider _metrics = new ServiceCollection().AddMetrics().BuildServiceProvider();
 
     private LedgerFixture(string connectionString)
+        : base(connectionString)
     {
-        ConnectionString = connectionString;
-        Database = NpgsqlDataSource.Create(connectionString);
         Sources = new SourceRegistry(Database);
-        Ranges = new RangeStore(Database);
     }
-
-    public string ConnectionString { get; }
-
-    public NpgsqlDataSource Database { get; }
 
     /// <summary>Made the meters of these <see cref="Services"/>: tells them from those of tests that run meanwhile.</summary>
     public IMeterFactory Meters => _metrics.GetRequiredService<IMeterFactory>();
 
     public SourceRegistry Sources { get; }
-
-    public RangeStore Ranges { get; }
 
     public TempDirectory Folder { get; } = new();
 
@@ -60,11 +52,13 @@ internal sealed class LedgerFixture : IAsyncDisposable
         LeaseSeconds = 2,
     };
 
-    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null, Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
+    public ApplyServices Services(ProcessorOptions? options = null, EventTypes? types = null, NpgsqlDataSource? database = null,
+        Microsoft.Extensions.Logging.ILogger<ApplyServices>? logger = null)
     {
         var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
-        var (sources, ranges) = database is null ? (Sources, Ranges) : (new SourceRegistry(database), new RangeStore(database));
-        return new ApplyServices(sources, ranges, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), new ProcessorMetrics(Meters), logger ?? NullLogger<ApplyServices>.Instance);
+        var metrics = new ProcessorMetrics(Meters.Create(ProcessorMetrics.MeterName));
+        return new ApplyServices(
+            database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), metrics, logger ?? NullLogger<ApplyServices>.Instance);
     }
 
     public string Write(string name, byte[] bytes)
@@ -74,7 +68,8 @@ internal sealed class LedgerFixture : IAsyncDisposable
         return path;
     }
 
-    public async Task<ProcessOutcome> ProcessAsync(string path, ProcessorOptions? options = null, bool again = false, EventTypes? types = null, CancellationToken cancellationToken = default)
+    public async Task<ProcessOutcome> ProcessAsync(
+        string path, ProcessorOptions? options = null, bool again = false, EventTypes? types = null, CancellationToken cancellationToken = default)
     {
         var services = Services(options, types);
         using var file = FileSourceReader.Open(path, services.Options.MaxLineBytes);
@@ -82,39 +77,25 @@ internal sealed class LedgerFixture : IAsyncDisposable
     }
 
     /// <summary>Verifies; totals of sources must be right unless told otherwise.</summary>
-    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
+    public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(
+        ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
     {
         var differences = new List<LedgerDifference>();
-        var result = await new LedgerVerifier(Database, types ?? EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(differences.Add, CancellationToken.None);
+        var result = await new LedgerVerifier(Database, types ?? EventTypes.Default, options ?? new ProcessorOptions()).RunAsync(
+            differences.Add, CancellationToken.None);
         Assert.True(totalsDiffer == result.Totals.Count > 0, $"{string.Join("; ", result.Totals)}, {Seed.Hint}");
         return (result, differences);
     }
 
-    public async Task<Dictionary<string, BigInteger>> BalancesAsync()
-    {
-        var balances = new Dictionary<string, BigInteger>(StringComparer.Ordinal);
-        await using var read = Database.CreateCommand("select user_id, revenue::text from users_revenue");
-        await using var rows = await read.ExecuteReaderAsync();
-        while (await rows.ReadAsync())
-        {
-            balances.Add(rows.GetString(0), BigInteger.Parse(rows.GetString(1), System.Globalization.CultureInfo.InvariantCulture));
-        }
-
-        return balances;
-    }
+    public async Task<IReadOnlyDictionary<string, BigInteger>> BalancesAsync() => (await ReadTotalsAsync()).Users;
 
     /// <summary>Asserts that the table holds exactly the sums of these files, each as often as it is given.</summary>
     public async Task AssertBalancesAsync(params EventFile[] files)
     {
-        var expected = new Dictionary<string, BigInteger>(StringComparer.Ordinal);
-        foreach (var (user, sum) in files.SelectMany(file => file.Sums))
-        {
-            expected[user] = expected.GetValueOrDefault(user) + sum;
-        }
-
-        var actual = await BalancesAsync();
-        var wrong = expected.Keys.Union(actual.Keys).Where(user => !expected.TryGetValue(user, out var sum) || !actual.TryGetValue(user, out var has) || sum != has).ToArray();
-        Assert.True(wrong.Length == 0, $"{wrong.Length} of {expected.Count} users differ, {Seed.Hint}: {string.Join(", ", wrong.Take(5).Select(user => $"{user}: {actual.GetValueOrDefault(user)} for {expected.GetValueOrDefault(user)}"))}");
+        var expected = new Totals();
+        Array.ForEach(files, file => expected.Add(file.Totals));
+        var difference = expected.DifferenceTo(await ReadTotalsAsync());
+        Assert.True(difference.Length == 0, $"{difference}, {Seed.Hint}");
     }
 
     public async Task<List<long>> RejectedLinesAsync()
@@ -130,18 +111,6 @@ internal sealed class LedgerFixture : IAsyncDisposable
         return lines;
     }
 
-    public async Task<T> ScalarAsync<T>(string sql)
-    {
-        await using var read = Database.CreateCommand(sql);
-        return (T)(await read.ExecuteScalarAsync())!;
-    }
-
-    public async Task ExecuteAsync(string sql)
-    {
-        await using var command = Database.CreateCommand(sql);
-        await command.ExecuteNonQueryAsync();
-    }
-
     /// <summary>Transactions of the whole database so far; a backend reports its own about a second late, at the latest when it ends.</summary>
     public async Task<long> TransactionsAsync()
     {
@@ -150,12 +119,16 @@ internal sealed class LedgerFixture : IAsyncDisposable
         return await ScalarAsync<long>("select xact_commit from pg_stat_database where datname = current_database()");
     }
 
-    public Task<long> CountAsync(string table) => ScalarAsync<long>($"select count(*) from {table}");
-
-    public async ValueTask DisposeAsync()
+    public override async ValueTask DisposeAsync()
     {
-        await Database.DisposeAsync();
+        await base.DisposeAsync();
         await _metrics.DisposeAsync();
         Folder.Dispose();
+    }
+
+    private async Task<Totals> ReadTotalsAsync()
+    {
+        await using var connection = await Database.OpenConnectionAsync();
+        return await Totals.ReadAsync(connection);
     }
 }

@@ -11,8 +11,10 @@ namespace RevenueAspire.Processor.Tests.Support;
 /// <summary>Followers of logs, in the test process.</summary>
 internal static class LogFollowing
 {
-    public static Task FollowAsync(LedgerFixture ledger, string directory, ProcessorOptions options, CancellationToken cancellationToken, ILogger? logger = null, EventTypes? types = null) =>
-        Task.Run(() => new LogFollower(ledger.Services(options, types, logger: logger as ILogger<ApplyServices>), LogSourceReader.Open(directory), TimeProvider.System, logger ?? NullLogger.Instance).RunAsync(cancellationToken), CancellationToken.None);
+    public static Task FollowAsync(LedgerFixture ledger, string directory, ProcessorOptions options, CancellationToken cancellationToken,
+        ILogger? logger = null, EventTypes? types = null) =>
+        Task.Run(() => new LogFollower(ledger.Services(options, types, logger: logger as ILogger<ApplyServices>), LogSourceReader.Open(directory),
+            TimeProvider.System, logger ?? NullLogger.Instance).RunAsync(cancellationToken), CancellationToken.None);
 
     public static Task AppliedAsync(LedgerFixture ledger, TestLog log) =>
         Eventually.IsTrueAsync(async () => (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))?.AppliedThrough == log.Mark);

@@ -1,4 +1,5 @@
-/// <summary>Loaded into a program under test by DOTNET_STARTUP_HOOKS: a thread of it fails a moment after the start, as a bug would. No namespace: the runtime looks for this name.</summary>
+/// <summary>Loaded into a program under test by DOTNET_STARTUP_HOOKS: a thread of it fails a moment after the start, as a bug would. No namespace: the runtime
+/// looks for this name.</summary>
 internal static class StartupHook
 {
     public static void Initialize()

@@ -72,7 +72,8 @@ public sealed class VerifyLogTests
         }
 
         // Whatever the removed part said, a user of a retained event has a row.
-        await ledger.ExecuteAsync("delete from users_revenue where user_id = 'last'; update users_revenue set revenue = 0; insert into users_revenue values ('somebody', 1)");
+        await ledger.ExecuteAsync(
+            "delete from users_revenue where user_id = 'last'; update users_revenue set revenue = 0; insert into users_revenue values ('somebody', 1)");
         var (lost, found) = await ledger.VerifyAsync();
         Assert.Equal(("last", 1), (Encoding.UTF8.GetString(Assert.Single(found).UserId), lost.Differences));
     }
@@ -149,9 +150,11 @@ public sealed class VerifyLogTests
         using var reader = LogSourceReader.Open(log.Directory);
         await ledger.Sources.OpenLogAsync(log.LogId, log.Directory, CancellationToken.None);
         var owner = Guid.NewGuid();
-        var range = (await ledger.Ranges.TryClaimAsync(log.LogId, 0, log.Mark, owner, options.Lease, CancellationToken.None))!;
-        await using var lease = RangeLease.Keep(ledger.Ranges, range.Id, owner, options.Lease, CancellationToken.None);
-        var work = (await services.Freezer.AggregateAsync(range, reader, FoldFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
-        Assert.True(await ledger.Ranges.MergePartAsync(range.Id, work.Range.Frozen!.Parts[0], work.Users, options.MergeBatchRows, CancellationToken.None));
+        var range = (await RangeClaims.TryClaimAsync(ledger.Database, log.LogId, 0, log.Mark, owner, options.Lease, CancellationToken.None))!;
+        await using var lease = RangeLease.Start(ledger.Database, range.Id, owner, options.Lease, CancellationToken.None);
+        var work = (await services.Freezer.AggregateAsync(
+            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
+        Assert.True(
+            await PartMerge.MergeAsync(ledger.Database, range.Id, work.Range.Frozen!.Parts[0], work.Users, options.MergeBatchRows, CancellationToken.None));
     }
 }

@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using RevenueAspire.Processor.Tests.Support;
 using RevenueAspire.Processor.Verifying;
 using RevenueAspire.Testing;
@@ -20,7 +19,7 @@ public sealed class VerifySearchTests
             await ledger.ProcessAsync(current);
             if (index == 0)
             {
-                await File.WriteAllBytesAsync(ledger.Folder.File("current.jsonl.gz"), Gzip(day.Bytes));
+                await File.WriteAllBytesAsync(ledger.Folder.File("current.jsonl.gz"), Gzip.Compress(day.Bytes));
                 File.Delete(current);
             }
             else if (index == 1)
@@ -67,7 +66,8 @@ public sealed class VerifySearchTests
         }
 
         await using var run = await ServiceProcess.RunAsync(
-            "RevenueAspire.Processor", ["process", given], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString }, redirections: $"<'{path}'");
+            "RevenueAspire.Processor", ["process", given], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString },
+            redirections: $"<'{path}'");
         Assert.Contains("already counted", run.Output, StringComparison.Ordinal);
         Assert.Equal(path, await ledger.ScalarAsync<string>("select name from event_source"));
         Assert.Equal(path, await ledger.ScalarAsync<string>("select string_agg(path, ' ') from event_source_path"));
@@ -82,9 +82,10 @@ public sealed class VerifySearchTests
         await ledger.ProcessAsync(path);
         Directory.CreateDirectory(ledger.Folder.File("archive"));
         var moved = ledger.Folder.File("archive/x");
-        await File.WriteAllBytesAsync(moved, Gzip(new EventFile().Add("a", 1).Bytes));
+        await File.WriteAllBytesAsync(moved, Gzip.Compress(new EventFile().Add("a", 1).Bytes));
         File.Delete(path);
-        var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString, ["Data__Directory"] = ledger.Folder.Path };
+        var environment =
+            new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString, ["Data__Directory"] = ledger.Folder.Path };
         foreach (var (code, place) in ((int, string?)[])[(1, null), (0, moved), (0, ledger.Folder.File("archive")), (1, ledger.Folder.File("nowhere"))])
         {
             await using var run = await ServiceProcess.RunAsync("RevenueAspire.Processor", place is null ? ["verify"] : ["verify", place], environment);
@@ -95,16 +96,5 @@ public sealed class VerifySearchTests
                 Assert.Contains("no such file", run.StandardError[0], StringComparison.Ordinal);
             }
         }
-    }
-
-    private static byte[] Gzip(byte[] bytes)
-    {
-        using var result = new MemoryStream();
-        using (var gzip = new GZipStream(result, CompressionLevel.Fastest))
-        {
-            gzip.Write(bytes);
-        }
-
-        return result.ToArray();
     }
 }

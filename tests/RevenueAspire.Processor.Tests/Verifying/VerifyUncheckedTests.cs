@@ -15,7 +15,8 @@ public sealed class VerifyUncheckedTests
         var (result, differences) = await ledger.VerifyAsync();
         Assert.Empty(differences);
         Assert.Equal((1, 2L, false), (result.ExitCode, result.Unchecked!.Users, result.Unchecked.Contradicts));
-        Assert.Equal([SourceState.NotChecked, SourceState.Equal], result.Reports.OrderBy(report => report.Name, StringComparer.Ordinal).Select(report => report.State));
+        Assert.Equal(
+            [SourceState.NotChecked, SourceState.Equal], result.Reports.OrderBy(report => report.Name, StringComparer.Ordinal).Select(report => report.State));
     }
 
     [Theory]
@@ -38,10 +39,12 @@ public sealed class VerifyUncheckedTests
             Assert.Contains("missing.jsonl: no such file", Assert.Single(result.Unread), StringComparison.Ordinal);
         }
 
-        await using var run = await ServiceProcess.RunAsync("RevenueAspire.Processor", ["verify", "--json"], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString });
+        await using var run = await ServiceProcess.RunAsync(
+            "RevenueAspire.Processor", ["verify", "--json"], new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString });
         Assert.Equal(3, run.ExitCode);
         using var json = JsonDocument.Parse(Assert.Single(run.StandardOutput));
-        Assert.Equal(["equal", "not checked"], json.RootElement.GetProperty("results").EnumerateArray().Select(source => source.GetProperty("result").GetString()).Order());
+        Assert.Equal(["equal", "not checked"],
+            json.RootElement.GetProperty("results").EnumerateArray().Select(source => source.GetProperty("result").GetString()).Order());
     }
 
     [Fact]
@@ -72,6 +75,18 @@ public sealed class VerifyUncheckedTests
         var (result, _) = await ledger.VerifyAsync(totalsDiffer: true);
         Assert.Equal(3, result.ExitCode);
         Assert.Equal([SourceState.Differs, SourceState.NotChecked], result.Reports.Select(report => report.State).Order());
+    }
+
+    [Fact]
+    public async Task M13_a_file_whose_digest_is_gone_is_not_checked_and_the_others_are()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
+        await ledger.ProcessAsync(ledger.Write("b.jsonl", new EventFile().Add("b", 2).Add("b", 3).Bytes));
+        await ledger.ExecuteAsync("delete from event_source_digest d using event_source s where s.content_id = d.content_id and s.name like '%a.jsonl'");
+        var (result, _) = await ledger.VerifyAsync();
+        Assert.Equal([SourceState.Equal, SourceState.NotChecked], result.Reports.Select(report => report.State).Order());
+        Assert.Contains("no file can be recognised", string.Join("\n", result.Unread), StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,12 +1,14 @@
 using System.Globalization;
-using System.Numerics;
 using Npgsql;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>Damages copies of the log, and has each counted into a database of its own: what is damaged is named, everything else counts, and nothing is skipped in silence.</summary>
+/// <summary>
+/// Damages copies of the log, and has each counted into a database of its own: what is damaged is named, everything else counts, and nothing is
+/// skipped in silence.
+/// </summary>
 internal static class DamageCheck
 {
     private const int BlockBytes = 64 << 10;
@@ -44,7 +46,8 @@ internal static class DamageCheck
         return 2;
     }
 
-    private static async Task CheckAsync(TortureStage stage, IReadOnlyList<LogRecord> records, string name, (long From, long Through) lost, Action<string> damage)
+    private static async Task CheckAsync(TortureStage stage, IReadOnlyList<LogRecord> records, string name, (long From, long Through) lost,
+        Action<string> damage)
     {
         var folder = Directory.CreateDirectory(Path.Combine(stage.Folder, name)).FullName;
         foreach (var path in Directory.GetFiles(stage.Log))
@@ -55,12 +58,14 @@ internal static class DamageCheck
         damage(folder);
         await stage.Postgres.ExecuteAsync($"create database {name} template template0 encoding 'UTF8'");
         var database = stage.Postgres.ConnectionString(name);
-        await using var process = stage.StartCommand("RevenueAspire.Processor", new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database }, "process", folder);
+        await using var process =
+            stage.StartCommand("RevenueAspire.Processor", new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database }, "process", folder);
         var code = await process.WaitForExitAsync(TimeSpan.FromMinutes(1));
         stage.Outputs.Save(name, process);
         if (code != Reported || !process.Output.Contains(lost.From.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))
         {
-            stage.Violations.Add(ViolationKind.Other, $"{name}: bytes {lost.From} to {lost.Through} were made unreadable; process ended with {code} and said: {process.Output}");
+            stage.Violations.Add(ViolationKind.Other,
+                $"{name}: bytes {lost.From} to {lost.Through} were made unreadable; process ended with {code} and said: {process.Output}");
         }
 
         var expected = new Totals();
@@ -71,15 +76,7 @@ internal static class DamageCheck
 
         await using var connection = new NpgsqlConnection(database);
         await connection.OpenAsync();
-        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue", connection);
-        await using var rows = await command.ExecuteReaderAsync();
-        var actual = new Totals();
-        while (await rows.ReadAsync())
-        {
-            actual.Set(rows.GetString(0), BigInteger.Parse(rows.GetString(1), CultureInfo.InvariantCulture));
-        }
-
-        if (expected.DifferenceTo(actual) is { Length: > 0 } difference)
+        if (expected.DifferenceTo(await Totals.ReadAsync(connection)) is { Length: > 0 } difference)
         {
             stage.Violations.Add(ViolationKind.WrongBalance, $"{name}: with bytes {lost.From} to {lost.Through} unreadable {difference}");
         }

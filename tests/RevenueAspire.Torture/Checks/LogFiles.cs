@@ -21,14 +21,16 @@ internal static class LogFiles
 
         var bytes = new byte[MarkBytes];
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-        return file.ReadAtLeast(bytes, MarkBytes, throwOnEndOfStream: false) == MarkBytes && BinaryPrimitives.ReadInt64LittleEndian(bytes) is var mark && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == ~mark
+        return file.ReadAtLeast(bytes, MarkBytes, throwOnEndOfStream: false) == MarkBytes && BinaryPrimitives.ReadInt64LittleEndian(bytes) is var mark
+            && BinaryPrimitives.ReadInt64LittleEndian(bytes.AsSpan(8)) == ~mark
             ? mark
             : 0;
     }
 
     /// <summary>The log's segments: offset of the first byte, and path.</summary>
     public static (long Start, string Path)[] Segments(string directory) =>
-        [.. Directory.GetFiles(directory, "*.jsonl").Select(path => (long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture), path)).Order()];
+        [.. Directory.GetFiles(directory, "*.jsonl").Select(path => (long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture), path))
+            .Order()];
 
     /// <summary>How far the ledger is behind the mark, for people; empty when it is not.</summary>
     public static async Task<string> FindLagAsync(string directory, PostgresHost postgres)

@@ -23,7 +23,8 @@ internal sealed record LogRecord(Guid LogId, long Offset, long End, string? Id, 
         {
             // Names of extra fields may be no text: a lone surrogate is allowed there.
             using var json = JsonDocument.Parse(line);
-            var fields = json.RootElement.EnumerateObject().Select(field => (Name: LineReading.Text(() => field.Name), field.Value)).ToLookup(field => field.Name, field => field.Value);
+            var fields = json.RootElement.EnumerateObject().Select(field => (Name: LineReading.Text(() => field.Name), field.Value))
+                .ToLookup(field => field.Name, field => field.Value);
             var id = fields["id"].LastOrDefault();
             return new LogRecord(
                 logId,

@@ -5,7 +5,9 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>Reads the logs in Postgres with nothing of the product's code: the tables' rows, the framework's Brotli, System.Text.Json, a checksum bit by bit.</summary>
+/// <summary>
+/// Reads the logs in Postgres with nothing of the product's code: the tables' rows, the framework's Brotli, System.Text.Json, a checksum bit by bit.
+/// </summary>
 internal static class LogTables
 {
     private const uint Castagnoli = 0x82F63B78;
@@ -54,7 +56,11 @@ internal static class LogTables
     private static async Task ReadAsync(NpgsqlConnection connection, Guid id, long position, long end, List<LogRecord> records)
     {
         // A row may begin before the position: rows of a closed log are put together. It may lie behind the end that was seen: the log goes on.
-        await using var command = new NpgsqlCommand("select from_offset, to_offset, encoding, crc, bytes from event_log_batch where log_id = $1 and to_offset > $2 and from_offset < $3 order by from_offset", connection)
+        const string sql = """
+            select from_offset, to_offset, encoding, crc, bytes from event_log_batch
+            where log_id = $1 and to_offset > $2 and from_offset < $3 order by from_offset
+            """;
+        await using var command = new NpgsqlCommand(sql, connection)
         {
             Parameters = { new() { Value = id }, new() { Value = position }, new() { Value = end } },
         };
@@ -66,7 +72,8 @@ internal static class LogTables
             var bytes = Unpack(encoding, rows.GetFieldValue<byte[]>(4));
             if (from > position || (next is not null && from != next) || through > end || bytes.Length != through - from)
             {
-                throw new InvalidDataException(FormattableString.Invariant($"the log {id:N} has at {position} a row from {from} to {through} with {bytes.Length} bytes"));
+                throw new InvalidDataException(
+                    FormattableString.Invariant($"the log {id:N} has at {position} a row from {from} to {through} with {bytes.Length} bytes"));
             }
 
             if (Crc(bytes) != crc)

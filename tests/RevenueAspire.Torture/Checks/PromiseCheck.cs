@@ -41,7 +41,8 @@ internal static class PromiseCheck
         }
 
         // A call of the service that succeeds stands for the whole file, never for one and a half.
-        foreach (var file in sent.All.Where(request => request is { Key: ServiceLoad.Key, State: RequestState.Acknowledged }).GroupBy(request => request.Id[..request.Id.IndexOf('l', StringComparison.Ordinal)]))
+        foreach (var file in sent.All.Where(request => request is { Key: ServiceLoad.Key, State: RequestState.Acknowledged })
+            .GroupBy(request => request.Id[..request.Id.IndexOf('l', StringComparison.Ordinal)]))
         {
             var times = file.Select(request => found.GetValueOrDefault(request.Id)?.Count ?? 0).Distinct().Order().ToArray();
             if (times.Length > 1)
@@ -57,7 +58,10 @@ internal static class PromiseCheck
         {
             if (request.State == RequestState.Acknowledged)
             {
-                violations.Add(ViolationKind.Lost, $"{request.Id} ({request.Events.Count} events, key {request.Key ?? "none"}) was acknowledged with {request.Receipt}, and is not in the log");
+                violations.Add(
+                    ViolationKind.Lost,
+                    $"{request.Id} ({request.Events.Count} events, key {request.Key ?? "none"}) was acknowledged with {request.Receipt}, "
+                    + "and is not in the log");
             }
 
             return;
@@ -70,7 +74,8 @@ internal static class PromiseCheck
 
         if (found.GroupBy(place => place.Index).FirstOrDefault(places => places.Count() > request.AllowedTimes) is { } twice)
         {
-            violations.Add(ViolationKind.Repeated, $"{request.Id}/{twice.Key} (key {request.Key ?? "none"}) is in the log at {string.Join(", ", twice.Select(place => place.Record.Receipt))}");
+            violations.Add(ViolationKind.Repeated,
+                $"{request.Id}/{twice.Key} (key {request.Key ?? "none"}) is in the log at {string.Join(", ", twice.Select(place => place.Record.Receipt))}");
             return;
         }
 
@@ -82,7 +87,8 @@ internal static class PromiseCheck
 
         for (var i = 0; i < found.Count; i++)
         {
-            if (found[i].Index != i % request.Events.Count || (found[i].Index > 0 && (found[i].Record.LogId, found[i].Record.Offset) != (found[i - 1].Record.LogId, found[i - 1].Record.End)))
+            if (found[i].Index != i % request.Events.Count
+                || (found[i].Index > 0 && (found[i].Record.LogId, found[i].Record.Offset) != (found[i - 1].Record.LogId, found[i - 1].Record.End)))
             {
                 violations.Add(ViolationKind.Lost, $"{request.Id} is not in one piece in the log: event {found[i].Index} is at {found[i].Record.Receipt}");
                 return;
@@ -92,7 +98,8 @@ internal static class PromiseCheck
         // The receipt is that of the first: later ones came after the key was forgotten.
         if (request.Receipt is { } receipt && receipt != found[request.Events.Count - 1].Record.Receipt)
         {
-            violations.Add(ViolationKind.Lost, $"{request.Id} has the receipt {receipt}, and its last record is at {found[request.Events.Count - 1].Record.Receipt}");
+            violations.Add(ViolationKind.Lost,
+                $"{request.Id} has the receipt {receipt}, and its last record is at {found[request.Events.Count - 1].Record.Receipt}");
         }
     }
 }

@@ -1,6 +1,9 @@
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>Reads the log in files while it grows, so that its records are known when retention has removed them: what is below the mark stays as it is, whatever happens to the API.</summary>
+/// <summary>
+/// Reads the log in files while it grows, so that its records are known when retention has removed them: what is below the mark stays as it is,
+/// whatever happens to the API.
+/// </summary>
 internal sealed class RecordKeeper : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(50);

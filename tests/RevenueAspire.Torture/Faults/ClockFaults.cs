@@ -40,7 +40,8 @@ internal static class ClockFaults
         var hours = context.Random.Next(1, 48);
         foreach (var table in (string[])["event_source", "event_range"])
         {
-            await context.Stage.Postgres.ExecuteAsync($"update {table} set lease_until = lease_until {(ahead ? '+' : '-')} interval '{hours} hours' where lease_until is not null");
+            await context.Stage.Postgres.ExecuteAsync(
+                $"update {table} set lease_until = lease_until {(ahead ? '+' : '-')} interval '{hours} hours' where lease_until is not null");
         }
 
         if (context.Stage.Engine == LogEngine.Postgres)

@@ -1,5 +1,5 @@
 using System.Buffers.Binary;
-using System.Diagnostics;
+using CliWrap;
 using RevenueAspire.Torture.Checks;
 using RevenueAspire.Torture.Stage;
 
@@ -85,14 +85,12 @@ internal static class DiskFaults
         return $"{room} bytes of room, for {pause}";
     });
 
-    private static async Task LimitAsync(int processId, string limit)
-    {
-        using var prlimit = Process.Start(Prlimit!, [$"--pid={processId}", $"--fsize={limit}"]);
-        await prlimit.WaitForExitAsync();
-    }
+    private static Task LimitAsync(int processId, string limit) =>
+        Cli.Wrap(Prlimit!).WithArguments([$"--pid={processId}", $"--fsize={limit}"]).WithValidation(CommandResultValidation.None).ExecuteAsync();
 
     /// <summary>Kills the API, changes something in its folder, and starts it again. What was below the mark must still be.</summary>
-    private static Fault WhileDown(string name, Func<FaultContext, string, string> change) => new(FaultKinds.Disk, name, context => context.WithApiAsync(async () =>
+    private static Fault WhileDown(string name, Func<FaultContext, string, string> change) =>
+        new(FaultKinds.Disk, name, context => context.WithApiAsync(async () =>
     {
         var api = context.Api();
         await api.KillAsync();

@@ -9,80 +9,24 @@ internal static class KillFaults
 {
     public static IEnumerable<Fault> All(LogEngine engine) =>
     [
-        .. engine == LogEngine.Files ? (Fault[])[] : [new(FaultKinds.Kill, "kill -9 all apis", context => context.WithApiAsync(async () =>
-        {
-            await Task.WhenAll(context.Stage.Apis.Select(api => api.KillAsync()));
-            var down = await context.PauseAsync(0, 1.5);
-            await Task.WhenAll(context.Stage.Apis.Select(api => api.StartAsync()));
-            return $"down for {down}";
-        }))],
-        new(FaultKinds.Kill, "kill -9 api", context => context.WithApiAsync(async () =>
-        {
-            var api = context.Api();
-            await api.KillAsync();
-            var down = await context.PauseAsync(0, 1.5);
-            await api.StartAsync();
-            return $"{api.Name} down for {down}";
-        })),
-        new(FaultKinds.Kill, "SIGTERM api", context => context.WithApiAsync(async () =>
-        {
-            var api = context.Api();
-            await api.StopAsync();
-            await api.StartAsync();
-            return api.Name;
-        })),
-        new(FaultKinds.Kill, "kill -9 processor", async context =>
-        {
-            var processor = context.Processor();
-            await processor.KillAsync();
-            var down = await context.PauseAsync(0, 3);
-            await processor.StartAsync();
-            return $"{processor.Name} down for {down}";
-        }),
-        new(FaultKinds.Kill, "kill -9 all processors", async context =>
-        {
-            await Task.WhenAll(context.Stage.Processors.Select(processor => processor.KillAsync()));
-            var down = await context.PauseAsync(0, 3);
-            await Task.WhenAll(context.Stage.Processors.Select(processor => processor.StartAsync()));
-            return $"down for {down}";
-        }),
-        new(FaultKinds.Kill, "SIGTERM processor", async context =>
-        {
-            var processor = context.Processor();
-            await processor.StopAsync();
-            await processor.StartAsync();
-            return processor.Name;
-        }),
-        new(FaultKinds.Kill, "kill -9 api and processor", context => context.WithApiAsync(async () =>
-        {
-            var (api, processor) = (context.Api(), context.Processor());
-            await Task.WhenAll(api.KillAsync(), processor.KillAsync());
-            await Task.WhenAll(api.StartAsync(), processor.StartAsync());
-            return $"{api.Name} and {processor.Name}";
-        })),
+        .. engine == LogEngine.Files ? (Fault[])[] :
+        [
+            Of("kill -9 all apis", context => context.WithApiAsync(() => KillAsync(context, 1.5, [.. context.Stage.Apis]))),
+        ],
+        Of("kill -9 api", context => context.WithApiAsync(() => KillAsync(context, 1.5, context.Api()))),
+        Of("SIGTERM api", context => context.WithApiAsync(() => RestartAsync(context.Api()))),
+        Of("kill -9 processor", context => KillAsync(context, 3, context.Processor())),
+        Of("kill -9 all processors", context => KillAsync(context, 3, [.. context.Stage.Processors])),
+        Of("SIGTERM processor", context => RestartAsync(context.Processor())),
+        Of("kill -9 api and processor", context => context.WithApiAsync(() => KillAsync(context, 0, context.Api(), context.Processor()))),
         Command("kill -9 client (then --resume)", ClientLoad.Kind, Signal.Kill),
         Command("SIGTERM client (then --resume)", ClientLoad.Kind, Signal.Terminate),
-        new(FaultKinds.Kill, "kill -9 client service", async context =>
-        {
-            await context.Stage.Client.KillAsync();
-            var down = await context.PauseAsync(0, 2);
-            await context.Stage.Client.StartAsync();
-            return $"down for {down}";
-        }),
-        new(FaultKinds.Kill, "SIGTERM client service", async context =>
-        {
-            await context.Stage.Client.StopAsync();
-            await context.Stage.Client.StartAsync();
-            return "";
-        }),
+        Of("kill -9 client service", context => KillAsync(context, 2, context.Stage.Client)),
+        Of("SIGTERM client service", context => RestartAsync(context.Stage.Client)),
         Command("kill -9 process FILE", FileLoad.Kind, Signal.Kill),
         Command("SIGTERM process FILE", FileLoad.Kind, Signal.Terminate),
-        new(FaultKinds.Kill, "SIGSTOP processor beyond its lease", async context =>
-        {
-            var processor = context.Processor();
-            return $"{processor.Name} for {await StandStillAsync(context, processor, 2, 8)}";
-        }),
-        new(FaultKinds.Kill, "SIGSTOP process FILE beyond its lease", async context =>
+        Of("SIGSTOP processor beyond its lease", context => StandStillAsync(context, context.Processor(), 2, 8)),
+        Of("SIGSTOP process FILE beyond its lease", async context =>
         {
             if (await ChooseAsync(context, FileLoad.Kind) is not { } process)
             {
@@ -94,14 +38,27 @@ internal static class KillFaults
             process.Send(Signal.Continue);
             return $"for {still}";
         }),
-        new(FaultKinds.Kill, "SIGSTOP api", context => context.WithApiAsync(async () =>
-        {
-            var api = context.Api();
-            return $"{api.Name} for {await StandStillAsync(context, api, 0.2, 4)}";
-        })),
+        Of("SIGSTOP api", context => context.WithApiAsync(() => StandStillAsync(context, context.Api(), 0.2, 4))),
     ];
 
-    private static Fault Command(string name, string kind, Signal signal) => new(FaultKinds.Kill, name, async context =>
+    private static Fault Of(string name, Func<FaultContext, Task<string>> run) => new(FaultKinds.Kill, name, run);
+
+    private static async Task<string> KillAsync(FaultContext context, double mostSecondsDown, params Service[] services)
+    {
+        await Task.WhenAll(services.Select(service => service.KillAsync()));
+        var down = await context.PauseAsync(0, mostSecondsDown);
+        await Task.WhenAll(services.Select(service => service.StartAsync()));
+        return $"{string.Join(" and ", services.Select(service => service.Name))} down for {down}";
+    }
+
+    private static async Task<string> RestartAsync(Service service)
+    {
+        await service.StopAsync();
+        await service.StartAsync();
+        return service.Name;
+    }
+
+    private static Fault Command(string name, string kind, Signal signal) => Of(name, async context =>
     {
         if (await ChooseAsync(context, kind) is not { } process)
         {
@@ -137,6 +94,6 @@ internal static class KillFaults
         service.Send(Signal.Stop);
         var still = await context.PauseAsync(fromSeconds, toSeconds);
         service.Send(Signal.Continue);
-        return still;
+        return $"{service.Name} for {still}";
     }
 }

@@ -1,4 +1,4 @@
-using RevenueAspire.Torture.Stage;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Faults;
 
@@ -7,9 +7,10 @@ internal static class NetworkFaults
 {
     private static readonly TimeSpan CutWait = TimeSpan.FromSeconds(3);
 
-    public static IEnumerable<Fault> All => [.. On("client to api", context => context.Stage.ApiProxies[context.Stage.Apis.Count == 1 ? 0 : context.Random.Next(context.Stage.ApiProxies.Count)]), .. On("services to Postgres", context => context.Stage.DatabaseProxy)];
+    public static IEnumerable<Fault> All => [.. On("client to api", context => context.Stage.ApiProxies[context.Stage.Apis.Count == 1 ? 0
+        : context.Random.Next(context.Stage.ApiProxies.Count)]), .. On("services to Postgres", context => context.Stage.DatabaseProxy)];
 
-    private static IEnumerable<Fault> On(string way, Func<FaultContext, FaultyProxy> choose) =>
+    private static IEnumerable<Fault> On(string way, Func<FaultContext, FaultProxy> choose) =>
     [
         new(FaultKinds.Network, $"cut all, {way}", context =>
         {
@@ -46,6 +47,7 @@ internal static class NetworkFaults
 
     private static string Describe(Cut cut) => cut switch
     {
+        Cut.BeforeRequest => "cut before the request was passed on",
         Cut.AfterAnswer => "lose the answer",
         Cut.AfterRequest => "cut after the request was passed on",
         _ => "cut in the middle of the request",

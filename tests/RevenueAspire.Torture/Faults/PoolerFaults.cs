@@ -72,7 +72,8 @@ internal static class PoolerFaults
     private static Fault Of(string name, Func<FaultContext, PgBouncer, Task<string>> run) =>
         new(FaultKinds.Pooler, name, context => context.WithPoolerAsync(() => run(context, context.Stage.Pooler!.PgBouncer)));
 
-    /// <summary>Foreign transactions hold every session for a while; by seed the pooler disconnects a client that waits for one for more than a second.</summary>
+    /// <summary>Foreign transactions hold every session for a while; by seed the pooler disconnects a client that waits for one for more than a
+    /// second.</summary>
     private static async Task<string> ExhaustAsync(FaultContext context, PgBouncer pooler)
     {
         var isImpatient = context.Random.Next(2) == 0;

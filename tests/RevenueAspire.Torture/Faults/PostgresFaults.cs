@@ -60,9 +60,9 @@ internal static class PostgresFaults
 
             try
             {
-                ServiceProcess.Send(pid, Signal.Stop);
+                Signals.Send(pid, Signal.Stop);
                 var still = await context.PauseAsync(0.5, 5);
-                ServiceProcess.Send(pid, Signal.Continue);
+                Signals.Send(pid, Signal.Continue);
                 return $"for {still}";
             }
             catch (IOException)
@@ -72,11 +72,14 @@ internal static class PostgresFaults
             }
         }),
         Of("max_connections reached", ExhaustConnectionsAsync),
-        Of("statement_timeout", context => WithSettingAsync(context, "statement_timeout", FormattableString.Invariant($"'{context.Random.Next(1, 15)}ms'"), 0.5, 4)),
+        Of("statement_timeout", context =>
+            WithSettingAsync(context, "statement_timeout", FormattableString.Invariant($"'{context.Random.Next(1, 15)}ms'"), 0.5, 4)),
         Of("read-only", context => WithSettingAsync(context, "default_transaction_read_only", "on", 0.5, 5)),
         Of("database read-only", MakeDatabaseReadOnlyAsync),
         Of("serializable and a foreign writer", SerializeAsync),
-        Of("row of a user locked", context => HoldAsync(context, "select user_id from users_revenue where user_id = (select min(user_id) from users_revenue where user_id >= chr(32 + floor(random() * 90)::int)) for update", 1, 13)),
+        Of("row of a user locked", context =>
+            HoldAsync(context, "select user_id from users_revenue where user_id = (select min(user_id) from users_revenue where user_id >= chr(32 + "
+                + "floor(random() * 90)::int)) for update", 1, 13)),
         Of("row of the log locked", context => HoldAsync(context, "select source_id from event_source where kind = 'log' for update", 1, 13)),
         .. engine == LogEngine.Files ? (Fault[])[] :
         [
@@ -94,11 +97,13 @@ internal static class PostgresFaults
         Of("deadlock with a foreign connection", ProvokeDeadlocksAsync),
     ];
 
-    private static Fault Of(string name, Func<FaultContext, Task<string>> run) => new(FaultKinds.Postgres, name, context => context.WithPostgresAsync(() => run(context)));
+    private static Fault Of(string name, Func<FaultContext, Task<string>> run) =>
+        new(FaultKinds.Postgres, name, context => context.WithPostgresAsync(() => run(context)));
 
     /// <summary>The process id of one of the services' sessions, or null.</summary>
     private static async Task<int?> ChooseBackendAsync(FaultContext context) =>
-        await context.Stage.Postgres.ExecuteAsync(FormattableString.Invariant($"select pid {Backends} order by md5((pid + {context.Random.Next()})::text) limit 1")) as int?;
+        await context.Stage.Postgres.ExecuteAsync(
+            FormattableString.Invariant($"select pid {Backends} order by md5((pid + {context.Random.Next()})::text) limit 1")) as int?;
 
     private static async Task<string> ExhaustConnectionsAsync(FaultContext context)
     {
@@ -140,7 +145,10 @@ internal static class PostgresFaults
         }
     }
 
-    /// <summary>The database's own default, which a session takes when it begins and keeps: the services get sessions that stay read-only after the phase, unless those are terminated too.</summary>
+    /// <summary>
+    /// The database's own default, which a session takes when it begins and keeps: the services get sessions that stay read-only after the phase,
+    /// unless those are terminated too.
+    /// </summary>
     private static async Task<string> MakeDatabaseReadOnlyAsync(FaultContext context)
     {
         await context.Stage.Postgres.ExecuteAsync($"alter database {PostgresHost.Database} set default_transaction_read_only = on");
@@ -189,7 +197,8 @@ internal static class PostgresFaults
         {
             try
             {
-                await context.Stage.Postgres.ExecuteAsync("update users_revenue set revenue = revenue where user_id = (select user_id from users_revenue order by random() limit 1)");
+                await context.Stage.Postgres.ExecuteAsync(
+                    "update users_revenue set revenue = revenue where user_id = (select user_id from users_revenue order by random() limit 1)");
                 writes++;
             }
             catch (PostgresException lost) when (lost.SqlState == PostgresErrorCodes.SerializationFailure)
@@ -232,7 +241,8 @@ internal static class PostgresFaults
 
         static async Task LockAsync(NpgsqlConnection connection, string user)
         {
-            await using var command = new NpgsqlCommand("select 1 from users_revenue where user_id = $1 for update", connection) { Parameters = { new() { Value = user } } };
+            await using var command =
+                new NpgsqlCommand("select 1 from users_revenue where user_id = $1 for update", connection) { Parameters = { new() { Value = user } } };
             await command.ExecuteNonQueryAsync();
         }
     }

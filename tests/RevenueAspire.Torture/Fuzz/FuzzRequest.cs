@@ -11,7 +11,8 @@ namespace RevenueAspire.Torture.Fuzz;
 /// <param name="IsDamaged">Whether the gzip was damaged: then it may be refused as a whole.</param>
 /// <param name="Events">The valid events, in order.</param>
 /// <param name="RejectedLines">Numbers of the bad lines, from 1.</param>
-internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool IsDamaged, IReadOnlyList<RevenueEvent> Events, IReadOnlyList<long> RejectedLines)
+internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool IsDamaged, IReadOnlyList<RevenueEvent> Events,
+    IReadOnlyList<long> RejectedLines)
 {
     private const int MaxLines = 30;
 
@@ -52,7 +53,8 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
         if (isDamaged)
         {
             mutator.Mutate(sent);
-            foreach (var (from, to) in members.SelectMany(_ => members, (from, to) => (from, to)).Where(cut => cut.to.Packed - cut.from.Packed is > 0 and var length && length == packed.Length - sent.Count))
+            foreach (var (from, to) in members.SelectMany(_ => members, (from, to) => (from, to))
+                .Where(cut => cut.to.Packed - cut.from.Packed is > 0 and var length && length == packed.Length - sent.Count))
             {
                 // Whole members were taken out, so the rest is a body like any other.
                 if (sent.Count > 0 && sent.SequenceEqual([.. packed[..from.Packed], .. packed[to.Packed..]]))
@@ -122,5 +124,6 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
     }
 
     /// <summary>For messages.</summary>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{(IsBatch ? "/liveEvents" : "/liveEvent")}{(IsGzip ? IsDamaged ? " (damaged gzip)" : " (gzip)" : "")} {Convert.ToBase64String(Body)}");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture,
+        $"{(IsBatch ? "/liveEvents" : "/liveEvent")}{(IsGzip ? IsDamaged ? " (damaged gzip)" : " (gzip)" : "")} {Convert.ToBase64String(Body)}");
 }

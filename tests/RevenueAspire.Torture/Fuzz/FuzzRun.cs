@@ -8,11 +8,15 @@ using System.Text;
 using System.Text.Json;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
+using RevenueAspire.Torture.Load;
 using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Fuzz;
 
-/// <summary>Sends bodies that nobody would write to a real process of the API, and compares its answers and its log with a reading of the bodies by other means.</summary>
+/// <summary>
+/// Sends bodies that nobody would write to a real process of the API, and compares its answers and its log with a reading of the bodies by other
+/// means.
+/// </summary>
 internal sealed class FuzzRun : IDisposable
 {
     private const int Clients = 6;
@@ -28,7 +32,12 @@ internal sealed class FuzzRun : IDisposable
     private FuzzRun(Installation installation, Violations violations)
     {
         (_installation, _violations) = (installation, violations);
-        _http = new HttpClient { BaseAddress = new Uri(installation.ApiUrl), DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = HangLimit };
+        _http = new HttpClient
+        {
+            BaseAddress = new Uri(installation.ApiUrl),
+            DefaultRequestHeaders = { { "Authorization", Installation.Secret } },
+            Timeout = HangLimit,
+        };
     }
 
     /// <summary>Runs.</summary>
@@ -38,7 +47,8 @@ internal sealed class FuzzRun : IDisposable
     /// <returns>0 when every answer was right, else 1.</returns>
     public static Task<int> RunAsync(TimeSpan duration, int seed, CancellationToken cancellationToken)
     {
-        var replay = string.Create(CultureInfo.InvariantCulture, $"dotnet run -c Release --project tests/RevenueAspire.Torture -- fuzz --minutes {duration.TotalMinutes:0.###} --seed {seed}");
+        var replay = string.Create(CultureInfo.InvariantCulture,
+            $"dotnet run -c Release --project tests/RevenueAspire.Torture -- fuzz --minutes {duration.TotalMinutes:0.###} --seed {seed}");
         return RunFolder.UseAsync("fuzz", seed, replay, keep: false, async (folder, violations) =>
         {
             await using var installation = new Installation($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Database=revenuedb", folder);
@@ -70,14 +80,19 @@ internal sealed class FuzzRun : IDisposable
 
         new Outputs(folder, _violations).Save("api", api);
         CheckLog();
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{_requests:N0} requests, {_lines:N0} lines, {_accepted.Sum(group => group.Value.Count):N0} events accepted, {_cuts:N0} requests cut off; {(_violations.Any ? "differences: see above" : "no difference")}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
+            $"{_requests:N0} requests, {_lines:N0} lines, {_accepted.Sum(group => group.Value.Count):N0} events accepted, {_cuts:N0} requests cut off; "
+                + $"{(_violations.Any ? "differences: see above" : "no difference")}"));
     }
 
     private async Task SendAsync(FuzzRequest request, Random random)
     {
         Interlocked.Increment(ref _requests);
         Interlocked.Add(ref _lines, request.IsBatch ? request.Events.Count + request.RejectedLines.Count : 1);
-        using var message = new HttpRequestMessage(HttpMethod.Post, request.IsBatch ? "/liveEvents?listed=1000" : "/liveEvent") { Content = new ByteArrayContent(request.Body) };
+        var message = new HttpRequestMessage(HttpMethod.Post, request.IsBatch ? "/liveEvents?listed=1000" : "/liveEvent")
+        {
+            Content = new ByteArrayContent(request.Body),
+        };
         message.Content.Headers.ContentType = random.Next(4) == 0 ? null : new MediaTypeHeaderValue(request.IsBatch ? "application/jsonl" : "application/json");
         message.Headers.TransferEncodingChunked = random.Next(4) == 0;
         if (request.IsGzip)
@@ -85,14 +100,14 @@ internal sealed class FuzzRun : IDisposable
             message.Content.Headers.ContentEncoding.Add("gzip");
         }
 
-        try
+        var (status, text) = await _http.AskAsync(message);
+        if (status is { } answered)
         {
-            using var answer = await _http.SendAsync(message);
-            Check(request, answer.StatusCode, await answer.Content.ReadAsStringAsync());
+            Check(request, answered, text);
         }
-        catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException)
+        else
         {
-            _violations.Add(ViolationKind.Other, $"{request}: no answer: {lost.Message}");
+            _violations.Add(ViolationKind.Other, $"{request}: no answer: {text}");
         }
     }
 
@@ -143,7 +158,8 @@ internal sealed class FuzzRun : IDisposable
         Interlocked.Increment(ref _cuts);
         var head = Encoding.ASCII.GetBytes(string.Create(
             CultureInfo.InvariantCulture,
-            $"POST {(request.IsBatch ? "/liveEvents" : "/liveEvent")} HTTP/1.1\r\nHost: localhost\r\nAuthorization: {Installation.Secret}\r\nContent-Length: {request.Body.Length + 1}\r\n{(request.IsGzip ? "Content-Encoding: gzip\r\n" : "")}\r\n"));
+            $"POST {(request.IsBatch ? "/liveEvents" : "/liveEvent")} HTTP/1.1\r\nHost: localhost\r\nAuthorization: "
+                + $"{Installation.Secret}\r\nContent-Length: {request.Body.Length + 1}\r\n{(request.IsGzip ? "Content-Encoding: gzip\r\n" : "")}\r\n"));
         byte[] all = [.. head, .. request.Body];
         using var client = new TcpClient { NoDelay = true };
         await client.ConnectAsync(IPAddress.Loopback, new Uri(_installation.ApiUrl).Port);

@@ -15,7 +15,8 @@ internal sealed class Mutator(Random random)
             """{ "userId": "user 2", "name": "add_revenue", "value": 9223372036854775807 }""",
             """{"value":0,"name":"add_revenue","userId":"é😀"}""",
             """{"userId":"\ud83d\ude00\u0041\"\\\/","name":"add\u005frevenue","value":-0,"note":{"a":[1,2.5e3,null,true],"userId":"inner"}}""",
-            """{"userId":"u","name":"add_revenue","value":1,"timestamp":"2026","idempotencyKey":"k","bodyHash":"00","traceparent":"x","batch":{"from":0,"count":9,"crc":1}}""",
+            """{"userId":"u","name":"add_revenue","value":1,"timestamp":"2026","idempotencyKey":"k","bodyHash":"00","traceparent":"x","""
+            + "\"batch\":{\"from\":0,\"count\":9,\"crc\":1}}",
             """{"userId":"u","name":"add_revenue","value":1,"userId":"u"}""",
             """{"userId":"u","name":"refund","value":1}""",
             """{"userId":"u","name":"add_revenue","value":1.0}""",
@@ -33,8 +34,10 @@ internal sealed class Mutator(Random random)
     [
         .. new[]
         {
-            "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "\\udc00", "\\u006e", "\"userId\"", "\"name\":", "\"value\":1", "\"add_revenue\"", "-", "0", "00", "1e9", ".5", "null", "true", "NaN", "//", "/*",
-            " ", "\t", "\r", "\r\n", "\uFEFF", "\0", "\u007f", "é", "\u2028", "99999999999999999999", ",\"x\":[[[[[[[[", "\"batch\":{\"from\":0,\"count\":1,\"crc\":0},",
+            "{", "}", "[", "]", ",", ":", "\"", "\\", "\\u0000", "\\ud800", "\\udc00", "\\u006e", "\"userId\"", "\"name\":", "\"value\":1", "\"add_revenue\"",
+            "-", "0", "00", "1e9", ".5", "null", "true", "NaN", "//", "/*",
+            " ", "\t", "\r", "\r\n", "\uFEFF", "\0", "\u007f", "é", "\u2028", "99999999999999999999", ",\"x\":[[[[[[[[",
+            "\"batch\":{\"from\":0,\"count\":1,\"crc\":0},",
         }.Select(Encoding.UTF8.GetBytes),
         [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80], [0xE2, 0x82], [0xFF],
     ];

@@ -27,20 +27,10 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
 
     private async Task SendFileAsync(int number, CancellationToken stop)
     {
-        // Each line is a request of its own to whoever checks: in a batch, too, it must be there once.
-        var ids = new List<string>();
-        var file = EventFile.Write(Path.Combine(stage.Files, $"send-{number}.jsonl"), random, random.Next(200, stage.Retains ? MaxKeptLines : MaxLines), Users, badEvery: random.Next(2) * 100, id =>
-        {
-            ids.Add($"c{number}l{id}");
-            return ids[id] + "/0";
-        });
-        var requests = ids.Select((id, i) => new SentRequest(id, "client", [file.Valid[i]])).ToArray();
-        foreach (var request in requests)
-        {
-            sent.Add(request);
-        }
-
-        string[] send = ["send", file.Path, "--concurrency", $"{random.Next(1, 32)}", .. random.Next(2) == 0 ? (string[])[] : ["--batch", $"{random.Next(2, 200)}"]];
+        var lines = random.Next(200, stage.Retains ? MaxKeptLines : MaxLines);
+        var (file, requests) = sent.WriteFile(Path.Combine(stage.Files, $"send-{number}.jsonl"), $"c{number}", Kind, random, lines, Users);
+        string[] send = ["send", file.Path, "--concurrency", $"{random.Next(1, 32)}",
+            .. random.Next(2) == 0 ? (string[])[] : ["--batch", $"{random.Next(2, 200)}"]];
         string[] resume = [];
         for (var left = AttemptsAfterTheEnd; ;)
         {

@@ -5,7 +5,10 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Has one file after the other counted by several processes at once, some on a copy; grows some, and has them counted on; has some counted once more with <c>--again</c>.</summary>
+/// <summary>
+/// Has one file after the other counted by several processes at once, some on a copy; grows some, and has them counted on; has some counted once more
+/// with <c>--again</c>.
+/// </summary>
 internal sealed class FileLoad(TortureStage stage, Commands commands, Random random)
 {
     public const string Kind = "process";
@@ -36,7 +39,8 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
     {
         for (var number = 1; !stop.IsCancellationRequested; number++)
         {
-            var file = EventFile.Write(Path.Combine(stage.Files, $"process-{number}.jsonl"), random, random.Next(500, 20_000), random.Next(20, Users), badEvery: random.Next(2) * 200);
+            var file = EventFile.Write(Path.Combine(stage.Files, $"process-{number}.jsonl"), random, random.Next(500, 20_000), random.Next(20, Users),
+                badEvery: random.Next(2) * 200);
             var counted = Add(file);
             await CountAsync(file, stop);
             if (random.Next(2) == 0)

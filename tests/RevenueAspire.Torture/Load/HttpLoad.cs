@@ -1,4 +1,3 @@
-using System.IO.Compression;
 using System.Net;
 using System.Numerics;
 using System.Text;
@@ -91,8 +90,6 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
                 case HttpStatusCode.Accepted:
                     Acknowledge(request, body, text, batch ? bad : null);
                     return;
-                case null:
-                    break;
                 case HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout when text.Contains("Nothing was appended", StringComparison.Ordinal):
                     if (attempt == 1 && !patient)
                     {
@@ -100,7 +97,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
                     }
 
                     break;
-                case HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout:
+                case null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout:
                     break;
                 default:
                     stage.Violations.Add(ViolationKind.Other, $"{request.Id} was answered with {(int)status} {text}");
@@ -127,7 +124,8 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
     {
         using var answer = JsonDocument.Parse(text);
         var receipt = answer.RootElement.GetProperty("receipt").GetString()!;
-        if (bad is { } rejected && (answer.RootElement.GetProperty("accepted").GetInt32(), answer.RootElement.GetProperty("rejectedCount").GetInt32()) is var counts && counts != (request.Events.Count, rejected))
+        if (bad is { } rejected && (answer.RootElement.GetProperty("accepted").GetInt32(),
+            answer.RootElement.GetProperty("rejectedCount").GetInt32()) is var counts && counts != (request.Events.Count, rejected))
         {
             stage.Violations.Add(ViolationKind.Other, $"{request.Id}: {counts} events and rejected lines were told for {(request.Events.Count, rejected)}");
         }
@@ -172,7 +170,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
             {
                 Acknowledge(request, body, text, bad: null);
             }
-            else if (status is not (null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+            else if (!ApiRequests.IsUnavailable(status))
             {
                 stage.Violations.Add(ViolationKind.Other, $"{request.Id}, repeated, was answered with {(int)status} {text}");
             }
@@ -183,7 +181,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         var other = new SentRequest(sent.NextId(name + "x"), request.Key, [RevenueEvent.Next(random, Users)]) { State = RequestState.Refused };
         sent.Add(other);
         var (conflict, problem) = await PostAsync(other.Key, Encoding.UTF8.GetBytes(other.EventJson(0)), batch, gzip: false);
-        if (conflict is not (null or HttpStatusCode.UnprocessableEntity or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+        if (conflict != HttpStatusCode.UnprocessableEntity && !ApiRequests.IsUnavailable(conflict))
         {
             stage.Violations.Add(ViolationKind.Other, $"{other.Id} with the key of {request.Id} was answered with {(int)conflict} {problem}");
         }
@@ -199,7 +197,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
 
         request.AllowedTimes++;
         var (status, text) = await PostAsync(request.Key, body, batch, gzip: false);
-        if (status is not (null or HttpStatusCode.Accepted or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+        if (status != HttpStatusCode.Accepted && !ApiRequests.IsUnavailable(status))
         {
             stage.Violations.Add(ViolationKind.Other, $"{request.Id}, repeated late, was answered with {(int)status} {text}");
         }
@@ -210,7 +208,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         var batch = random.Next(2) == 0;
         var body = string.Join('\n', Enumerable.Range(0, batch ? random.Next(1, 5) : 1).Select(_ => EventFile.BadLines[random.Next(EventFile.BadLines.Count)]));
         var (status, text) = await PostAsync(random.Next(2) == 0 ? sent.NextId("bad") : null, Encoding.UTF8.GetBytes(body), batch, gzip: false);
-        if (status is not (null or HttpStatusCode.BadRequest or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+        if (status != HttpStatusCode.BadRequest && !ApiRequests.IsUnavailable(status))
         {
             stage.Violations.Add(ViolationKind.Other, $"{body} was answered with {(int)status} {text}");
         }
@@ -219,7 +217,8 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
     private async Task ReadOwnWriteAsync(CancellationToken stop, CancellationToken giveUp)
     {
         var id = sent.NextId(name + "s");
-        var request = new SentRequest(id, OwnKey + id, [new RevenueEvent(OwnUser, random.Next(2) == 0 ? "add_revenue" : "subtract_revenue", random.NextInt64())]);
+        var request = new SentRequest(id, OwnKey + id,
+            [new RevenueEvent(OwnUser, random.Next(2) == 0 ? "add_revenue" : "subtract_revenue", random.NextInt64())]);
         sent.Add(request);
         await AcknowledgeAsync(request, Encoding.UTF8.GetBytes(request.EventJson(0)), batch: false, 0, patient: true, giveUp);
         if (request.Receipt is null)
@@ -246,7 +245,8 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
 
             _unread.Dequeue();
             using var answer = JsonDocument.Parse(text);
-            if (_unread.Count == 0 && !_ownIsInDoubt && BigInteger.Parse(answer.RootElement.GetProperty("revenue").GetRawText(), null) is var revenue && revenue != _own)
+            if (_unread.Count == 0 && !_ownIsInDoubt && BigInteger.Parse(answer.RootElement.GetProperty("revenue").GetRawText(), null) is var revenue
+                && revenue != _own)
             {
                 stage.Violations.Add(ViolationKind.WrongBalance, $"{OwnUser} has {revenue} after {receipt}, expected {_own}");
             }
@@ -263,7 +263,8 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         var (request, _) = _acknowledged[random.Next(_acknowledged.Count)];
         var (status, text) = await GetAsync($"/receipts/{request.Receipt}");
         if (status is not (null or HttpStatusCode.ServiceUnavailable)
-            && (status != HttpStatusCode.OK || !(text.Contains("\"durable\"", StringComparison.Ordinal) || text.Contains("\"applied\"", StringComparison.Ordinal))))
+            && (status != HttpStatusCode.OK
+                || !(text.Contains("\"durable\"", StringComparison.Ordinal) || text.Contains("\"applied\"", StringComparison.Ordinal))))
         {
             stage.Violations.Add(ViolationKind.Other, $"the receipt {request.Receipt} was answered with {(int)status} {text}");
         }
@@ -288,53 +289,12 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         return text.ToString();
     }
 
-    /// <returns>Status and text; null when there was no answer.</returns>
-    private async Task<(HttpStatusCode? Status, string Text)> PostAsync(string? key, byte[] body, bool batch, bool gzip)
-    {
-        using var content = new ByteArrayContent(gzip ? Compress(body) : body);
-        content.Headers.ContentType = new(batch ? "application/x-ndjson" : "application/json");
-        if (gzip)
-        {
-            content.Headers.ContentEncoding.Add("gzip");
-        }
+    private Task<(HttpStatusCode? Status, string Text)> PostAsync(string? key, byte[] body, bool batch, bool gzip) =>
+        AskAsync(ApiRequests.Post(body, batch, key, gzip));
 
-        using var request = new HttpRequestMessage(HttpMethod.Post, batch ? "/liveEvents" : "/liveEvent") { Content = content };
-        if (key is not null)
-        {
-            request.Headers.Add("Idempotency-Key", key);
-        }
+    private Task<(HttpStatusCode? Status, string Text)> GetAsync(string path) => AskAsync(ApiRequests.Get(path));
 
-        return await SendAsync(request);
-    }
-
-    private async Task<(HttpStatusCode? Status, string Text)> GetAsync(string path)
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Get, path);
-        return await SendAsync(request);
-    }
-
-    private async Task<(HttpStatusCode? Status, string Text)> SendAsync(HttpRequestMessage request)
-    {
-        try
-        {
-            // Each attempt may meet another process of the API.
-            using var response = await _http[_http.Length == 1 ? 0 : random.Next(_http.Length)].SendAsync(request);
-            return (response.StatusCode, await response.Content.ReadAsStringAsync());
-        }
-        catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException or System.Net.Sockets.SocketException)
-        {
-            return (null, lost.Message);
-        }
-    }
-
-    private static byte[] Compress(byte[] body)
-    {
-        using var packed = new MemoryStream();
-        using (var gzip = new GZipStream(packed, CompressionLevel.Fastest))
-        {
-            gzip.Write(body);
-        }
-
-        return packed.ToArray();
-    }
+    /// <summary>Each attempt may meet another process of the API.</summary>
+    private Task<(HttpStatusCode? Status, string Text)> AskAsync(HttpRequestMessage request) =>
+        _http[_http.Length == 1 ? 0 : random.Next(_http.Length)].AskAsync(request);
 }

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text;
-using System.Text.Json;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Stage;
 
@@ -30,33 +29,19 @@ internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
         sent.Add(request);
         for (var started = Stopwatch.GetTimestamp(); Stopwatch.GetElapsedTime(started) < limit; await Task.Delay(Pause))
         {
-            try
+            if (request.Receipt is null)
             {
-                if (request.Receipt is null)
+                var (status, text) = await writer.AskAsync(ApiRequests.Post(Encoding.UTF8.GetBytes(request.EventJson(0)), batch: false, request.Key));
+                if (status == HttpStatusCode.Accepted)
                 {
-                    using var content = new StringContent(request.EventJson(0), Encoding.UTF8, "application/json");
-                    using var post = new HttpRequestMessage(HttpMethod.Post, "/liveEvent") { Content = content, Headers = { { "Idempotency-Key", request.Key } } };
-                    using var answer = await writer.SendAsync(post);
-                    if (answer.StatusCode == HttpStatusCode.Accepted)
-                    {
-                        using var json = JsonDocument.Parse(await answer.Content.ReadAsStringAsync());
-                        request.Receipt = json.RootElement.GetProperty("receipt").GetString();
-                        request.State = RequestState.Acknowledged;
-                    }
-                }
-
-                if (request.Receipt is { } receipt)
-                {
-                    using var read = await reader.GetAsync(new Uri($"/userEvents?userId=probe&after={receipt}", UriKind.Relative));
-                    if (read.StatusCode == HttpStatusCode.OK)
-                    {
-                        return Stopwatch.GetElapsedTime(started);
-                    }
+                    (request.Receipt, request.State) = (ApiRequests.Receipt(text), RequestState.Acknowledged);
                 }
             }
-            catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException or System.Net.Sockets.SocketException)
+
+            if (request.Receipt is { } receipt
+                && (await reader.AskAsync(ApiRequests.Get($"/userEvents?userId=probe&after={receipt}"))).Status == HttpStatusCode.OK)
             {
-                // Not yet.
+                return Stopwatch.GetElapsedTime(started);
             }
         }
 

@@ -14,7 +14,9 @@ internal enum RequestState
     Refused,
 }
 
-/// <summary>One request for events, and what is known of it. Each of its events carries <c>"id":"REQUEST/INDEX"</c>, so that every one can be found again.</summary>
+/// <summary>
+/// One request for events, and what is known of it. Each of its events carries <c>"id":"REQUEST/INDEX"</c>, so that every one can be found again.
+/// </summary>
 /// <param name="id">Its name, unique in the run.</param>
 /// <param name="key">Its idempotency key, or null.</param>
 /// <param name="events">The valid events, in order.</param>

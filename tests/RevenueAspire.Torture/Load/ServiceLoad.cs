@@ -6,7 +6,8 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Has the product's client, as a service, send one file after the other; a call that failed is made again, and goes on where that one ended.</summary>
+/// <summary>Has the product's client, as a service, send one file after the other; a call that failed is made again, and goes on where that one
+/// ended.</summary>
 internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
 {
     /// <summary>Stands for the key of each of its requests, which the client makes.</summary>
@@ -27,14 +28,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
 
     private async Task SendFileAsync(HttpClient http, int number, CancellationToken giveUp)
     {
-        var ids = new List<string>();
-        var file = EventFile.Write(stage.ClientFile + ".next", random, random.Next(50, ClientLoad.MaxKeptLines), Users, badEvery: random.Next(2) * 100, id =>
-        {
-            ids.Add($"s{number}l{id}");
-            return ids[id] + "/0";
-        });
-        var requests = ids.Select((id, i) => new SentRequest(id, Key, [file.Valid[i]])).ToArray();
-        Array.ForEach(requests, sent.Add);
+        var (file, requests) = sent.WriteFile(stage.ClientFile + ".next", $"s{number}", Key, random, random.Next(50, ClientLoad.MaxKeptLines), Users);
         File.Move(file.Path, stage.ClientFile, overwrite: true);
         while (!await IsSentAsync(http, file, requests))
         {
@@ -86,7 +80,8 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
     private void Check(string text, EventFile file)
     {
         using var json = JsonDocument.Parse(text);
-        if ((json.RootElement.GetProperty("accepted").GetInt32(), json.RootElement.GetProperty("rejected").GetInt32()) is var counts && counts != (file.Events, file.Rejected.Count))
+        if ((json.RootElement.GetProperty("accepted").GetInt32(), json.RootElement.GetProperty("rejected").GetInt32()) is var counts
+            && counts != (file.Events, file.Rejected.Count))
         {
             stage.Violations.Add(ViolationKind.Other, $"generateEvents told {counts} events and rejected lines of {(file.Events, file.Rejected.Count)}");
         }

@@ -1,3 +1,5 @@
+using RevenueAspire.Testing;
+
 namespace RevenueAspire.Torture.Report;
 
 /// <summary>What was done and how long it took to recover. Thread-safe.</summary>
@@ -13,15 +15,17 @@ internal sealed class FaultLog
         }
     }
 
-    /// <summary>A row for each kind that came: number, median and longest recovery (null: none recovered).</summary>
-    public IReadOnlyList<(string Kind, int Count, TimeSpan? Median, TimeSpan? Longest)> Summarize()
+    /// <summary>A result per kind that occurred: number of faults, median and longest recovery.</summary>
+    public IReadOnlyList<(string Name, string Value)> Summarize()
     {
         lock (_faults)
         {
             return [.. _faults.GroupBy(fault => fault.Kind).OrderBy(kind => kind.Key, StringComparer.Ordinal).Select(kind =>
             {
-                var times = kind.Select(fault => fault.Recovery).OfType<TimeSpan>().Order().ToArray();
-                return (kind.Key, kind.Count(), times.Length == 0 ? (TimeSpan?)null : times[times.Length / 2], times.Length == 0 ? (TimeSpan?)null : times[^1]);
+                var seconds = kind.Select(fault => fault.Recovery).OfType<TimeSpan>().Select(time => time.TotalSeconds).ToArray();
+                var recovery = seconds.Length == 0 ? ""
+                    : FormattableString.Invariant($", recovered in {Statistics.Median(seconds):0.0} s (median), {seconds.Max():0.0} s (max)");
+                return ($"Faults: {kind.Key}", kind.Count() + recovery);
             })];
         }
     }

@@ -1,3 +1,5 @@
+using RevenueAspire.Testing;
+
 namespace RevenueAspire.Torture.Soak;
 
 /// <summary>What is measured of what, and how much it may grow.</summary>
@@ -36,16 +38,10 @@ internal sealed class Series
     public double Last => _values.Count == 0 ? 0 : _values[^1];
 
     /// <summary>Median of the first quarter of all values.</summary>
-    public double FirstQuarter => Median(_values.Take(Quarter));
+    public double FirstQuarter => Statistics.Median(_values.Take(Quarter));
 
     /// <summary>Median of the last quarter of all values.</summary>
-    public double LastQuarter => Median(_values.TakeLast(Quarter));
+    public double LastQuarter => Statistics.Median(_values.TakeLast(Quarter));
 
     private int Quarter => Math.Max(1, _values.Count / 4);
-
-    private static double Median(IEnumerable<double> values)
-    {
-        var sorted = values.Order().ToArray();
-        return sorted.Length == 0 ? 0 : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-    }
 }

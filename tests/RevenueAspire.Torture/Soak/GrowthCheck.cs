@@ -15,7 +15,10 @@ internal static class GrowthCheck
         {
             if (gauge.Bound is { } bound && series.Count >= Series.LeastValues && series.LastQuarter > bound(series.FirstQuarter))
             {
-                violations.Add(ViolationKind.Other, string.Create(CultureInfo.InvariantCulture, $"{gauge.Name} grew from {series.FirstQuarter:0.#} to {series.LastQuarter:0.#} {gauge.Unit} (medians of the first and last quarter); {bound(series.FirstQuarter):0.#} is allowed"));
+                violations.Add(ViolationKind.Other,
+                    string.Create(CultureInfo.InvariantCulture,
+                    $"{gauge.Name} grew from {series.FirstQuarter:0.#} to {series.LastQuarter:0.#} {gauge.Unit} (medians of the first and last quarter); "
+                        + $"{bound(series.FirstQuarter):0.#} is allowed"));
             }
         }
     }

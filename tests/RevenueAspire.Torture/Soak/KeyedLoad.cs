@@ -1,14 +1,16 @@
 using System.Diagnostics;
 using System.Net;
-using System.Net.Http.Headers;
 using System.Text;
-using System.Text.Json;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
+using RevenueAspire.Torture.Load;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>Clients with keys: single events and batches until they are acknowledged, some of them repeated, some with a key that was used, some read back. The n-th event follows from n alone. Thread-safe.</summary>
+/// <summary>
+/// Clients with keys: single events and batches until they are acknowledged, some of them repeated, some with a key that was used, some read back.
+/// The n-th event follows from n alone. Thread-safe.
+/// </summary>
 internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposable
 {
     private const int Workers = 8;
@@ -51,7 +53,8 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
     }
 
     /// <summary>Sends until <paramref name="stop"/>, and then until all that was begun is acknowledged or <paramref name="giveUp"/>.</summary>
-    public Task RunAsync(CancellationToken stop, CancellationToken giveUp) => Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(() => WorkAsync(worker, stop, giveUp), CancellationToken.None)));
+    public Task RunAsync(CancellationToken stop, CancellationToken giveUp) =>
+        Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(() => WorkAsync(worker, stop, giveUp), CancellationToken.None)));
 
     public void Dispose() => Array.ForEach(_http, http => http.Dispose());
 
@@ -86,8 +89,8 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
             var (status, text) = await PostAsync(key, body, events > 1, turn);
             receipt = status switch
             {
-                HttpStatusCode.Accepted => Receipt(text),
-                null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout => null,
+                HttpStatusCode.Accepted => ApiRequests.Receipt(text),
+                _ when ApiRequests.IsUnavailable(status) => null,
                 _ => throw new InvalidOperationException($"{key} was answered with {(int)status} {text}"),
             };
             if (receipt is not null)
@@ -115,7 +118,7 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
         if (turn % RepeatEvery == 0)
         {
             var (status, text) = await PostAsync(key, body, batch, turn + 1);
-            if (status == HttpStatusCode.Accepted ? Receipt(text) != receipt : status is not (null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+            if (status == HttpStatusCode.Accepted ? ApiRequests.Receipt(text) != receipt : !ApiRequests.IsUnavailable(status))
             {
                 stage.Violations.Add(ViolationKind.Repeated, $"{key} got the receipt {receipt}, and, repeated, {(int?)status} {text}");
             }
@@ -124,7 +127,7 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
         if (turn % ReuseEvery == 0)
         {
             var (status, text) = await PostAsync(key, new RevenueEvent("nobody", "add_revenue", 1).ToJson(), batch, turn);
-            if (status is not (null or HttpStatusCode.UnprocessableEntity or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout))
+            if (status != HttpStatusCode.UnprocessableEntity && !ApiRequests.IsUnavailable(status))
             {
                 stage.Violations.Add(ViolationKind.Other, $"{key} with another body was answered with {(int)status} {text}");
             }
@@ -132,7 +135,7 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
 
         if (turn % ReadEvery == 0)
         {
-            var (status, text) = await AnswerAsync(turn, http => http.GetAsync(new Uri($"/userEvents/{Event(Number(key)).UserId}?after={receipt}", UriKind.Relative)));
+            var (status, text) = await AskAsync(ApiRequests.Get($"/userEvents/{Event(Number(key)).UserId}?after={receipt}"), turn);
             if (status is not (null or HttpStatusCode.OK or HttpStatusCode.ServiceUnavailable))
             {
                 stage.Violations.Add(ViolationKind.Other, $"a read after {receipt} was answered with {(int)status} {text}");
@@ -163,30 +166,8 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
         }
     }
 
-    private Task<(HttpStatusCode? Status, string Text)> PostAsync(string key, string body, bool batch, int turn) => AnswerAsync(turn, async http =>
-    {
-        using var request = new HttpRequestMessage(HttpMethod.Post, batch ? "/liveEvents" : "/liveEvent") { Content = new StringContent(body, Encoding.UTF8) };
-        request.Content.Headers.ContentType = new MediaTypeHeaderValue(batch ? "application/jsonl" : "application/json");
-        request.Headers.Add("Idempotency-Key", key);
-        return await http.SendAsync(request);
-    });
+    private Task<(HttpStatusCode? Status, string Text)> PostAsync(string key, string body, bool batch, int turn) =>
+        AskAsync(ApiRequests.Post(Encoding.UTF8.GetBytes(body), batch, key), turn);
 
-    private async Task<(HttpStatusCode? Status, string Text)> AnswerAsync(int turn, Func<HttpClient, Task<HttpResponseMessage>> ask)
-    {
-        try
-        {
-            using var answer = await ask(_http[turn % _http.Length]);
-            return (answer.StatusCode, await answer.Content.ReadAsStringAsync());
-        }
-        catch (Exception lost) when (lost is HttpRequestException or TaskCanceledException or IOException)
-        {
-            return (null, lost.Message);
-        }
-    }
-
-    private static string Receipt(string text)
-    {
-        using var answer = JsonDocument.Parse(text);
-        return answer.RootElement.GetProperty("receipt").GetString()!;
-    }
+    private Task<(HttpStatusCode? Status, string Text)> AskAsync(HttpRequestMessage request, int turn) => _http[turn % _http.Length].AskAsync(request);
 }

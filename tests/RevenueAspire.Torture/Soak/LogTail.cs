@@ -3,7 +3,10 @@ using RevenueAspire.Torture.Checks;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>Reads the log as it grows, by other means than the product, and adds it up: whatever retention removes later, what the ledger must hold is known. Not thread-safe.</summary>
+/// <summary>
+/// Reads the log as it grows, by other means than the product, and adds it up: whatever retention removes later, what the ledger must hold is known.
+/// Not thread-safe.
+/// </summary>
 internal sealed class LogTail(SoakStage stage)
 {
     private readonly Dictionary<Guid, long> _positions = [];

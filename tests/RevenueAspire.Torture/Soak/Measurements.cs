@@ -40,7 +40,8 @@ internal sealed class Measurements(SoakStage stage, IReadOnlyList<(string Name, 
         }
 
         await using var connection = await stage.Postgres.ConnectAsync();
-        sample.Add((Gauge.Connections, await AskAsync(connection, "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()")));
+        sample.Add((Gauge.Connections,
+            await AskAsync(connection, "select count(*) from pg_stat_activity where backend_type = 'client backend' and pid <> pg_backend_pid()")));
         sample.Add((new Gauge("database", "MB", null), await AskAsync(connection, "select pg_database_size(current_database())") / Megabyte));
         if (stage.Log is { } log)
         {
@@ -51,7 +52,10 @@ internal sealed class Measurements(SoakStage stage, IReadOnlyList<(string Name, 
         }
         else
         {
-            sample.Add((new Gauge("lag", "MB", null), await AskAsync(connection, "select coalesce(sum(end_offset - coalesce(applied_through, 0)), 0)::bigint from event_log left join event_source on source_id = log_id") / Megabyte));
+            var lag = await AskAsync(
+                connection,
+                "select coalesce(sum(end_offset - coalesce(applied_through, 0)), 0)::bigint from event_log left join event_source on source_id = log_id");
+            sample.Add((new Gauge("lag", "MB", null), lag / Megabyte));
         }
 
         _now.Clear();

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Globalization;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Soak;
 
@@ -17,7 +18,8 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
         {
             using var process = Process.GetProcessById(processId);
             var handles = $"/proc/{processId}/fd";
-            return new ProcessReading(process.WorkingSet64, process.Threads.Count, Directory.Exists(handles) ? Directory.EnumerateFileSystemEntries(handles).Count() : null);
+            return new ProcessReading(process.WorkingSet64, process.Threads.Count,
+                Directory.Exists(handles) ? Directory.EnumerateFileSystemEntries(handles).Count() : null);
         }
         catch (Exception gone) when (gone is ArgumentException or InvalidOperationException or Win32Exception or IOException or UnauthorizedAccessException)
         {
@@ -25,7 +27,10 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
         }
     }
 
-    /// <summary>Memory that the children of a process have to themselves, in bytes: shared memory counted for none of them. Null where the system does not tell.</summary>
+    /// <summary>
+    /// Memory that the children of a process have to themselves, in bytes: shared memory counted for none of them. Null where the system does not
+    /// tell.
+    /// </summary>
     public static long? PrivateBytesOfChildren(int processId)
     {
         if (!OperatingSystem.IsLinux())
@@ -33,26 +38,22 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
             return null;
         }
 
-        long kilobytes = 0;
-        foreach (var folder in Directory.EnumerateDirectories("/proc").Where(folder => int.TryParse(Path.GetFileName(folder), out _)))
-        {
-            try
-            {
-                var status = File.ReadAllLines(Path.Combine(folder, "status"));
-                if (Field(status, "PPid:") == processId)
-                {
-                    kilobytes += Field(status, "RssAnon:") ?? 0;
-                }
-            }
-            catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
-            {
-                // It ended between the listing and the reading.
-            }
-        }
-
-        return kilobytes << 10;
+        return ServerTree.Children(processId).Sum(PrivateKilobytes) << 10;
     }
 
-    private static long? Field(string[] status, string name) =>
-        status.FirstOrDefault(line => line.StartsWith(name, StringComparison.Ordinal)) is { } line ? long.Parse(line[name.Length..].Replace("kB", "", StringComparison.Ordinal), NumberStyles.Integer, CultureInfo.InvariantCulture) : null;
+    private static long PrivateKilobytes(int processId)
+    {
+        const string field = "RssAnon:";
+        try
+        {
+            var line = File.ReadLines($"/proc/{processId}/status").FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
+            return line is null ? 0
+                : long.Parse(line[field.Length..].Replace("kB", "", StringComparison.Ordinal), NumberStyles.Integer, CultureInfo.InvariantCulture);
+        }
+        catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
+        {
+            // It ended after the listing.
+            return 0;
+        }
+    }
 }

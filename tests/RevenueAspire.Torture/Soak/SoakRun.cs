@@ -5,6 +5,7 @@ using Npgsql;
 using RevenueAspire.Testing;
 using RevenueAspire.Torture.Checks;
 using RevenueAspire.Torture.Load;
+using RevenueAspire.Torture.Report;
 
 namespace RevenueAspire.Torture.Soak;
 
@@ -66,7 +67,8 @@ internal sealed class SoakRun : IDisposable
         ];
         var measurements = new Measurements(_stage, loads);
         var keyed = _keyed.RunAsync(_stop.Token, _giveUp.Token);
-        var others = Task.WhenAll(Task.Run(() => CountFilesAsync(_stop.Token), CancellationToken.None), Task.Run(() => WatchLedgerAsync(_stop.Token), CancellationToken.None));
+        var others = Task.WhenAll(Task.Run(() => CountFilesAsync(_stop.Token), CancellationToken.None),
+            Task.Run(() => WatchLedgerAsync(_stop.Token), CancellationToken.None));
         await WatchAsync(measurements, keyed, others);
         await _stop.CancelAsync();
         _giveUp.CancelAfter(FinishLimit);
@@ -86,7 +88,7 @@ internal sealed class SoakRun : IDisposable
         }
 
         await _stage.StopServicesAsync();
-        SoakTable.Write(_settings, measurements.Series, Results(sent, accepted), _stage.Violations);
+        WriteResults(measurements.Series, sent, accepted);
     }
 
     /// <summary>Until the time is up: looks after the services, reads the log, takes samples, tells a line a minute.</summary>
@@ -141,14 +143,22 @@ internal sealed class SoakRun : IDisposable
     {
         var services = _stage.Apis.Concat(_stage.Processors).Select(service => string.Create(
             CultureInfo.InvariantCulture,
-            $"{service.Name} {measurements.Now(service.Name + " memory"):0} MB {measurements.Now(service.Name + " handles"):0} handles {measurements.Now(service.Name + " threads"):0} threads"));
+            $"{service.Name} {measurements.Now(service.Name + " memory"):0} MB {measurements.Now(service.Name + " handles"):0} handles "
+                + $"{measurements.Now(service.Name + " threads"):0} threads"));
         return string.Create(
             CultureInfo.InvariantCulture,
-            $"{_tail.Records:N0} events ({rate:N0}/s); {string.Join("; ", services)}; Postgres {measurements.Now("Postgres memory"):0} MB {measurements.Now("Postgres connections"):0} connections; log {measurements.Now("log on disk"):0} MB, lag {measurements.Now("lag"):0.0} MB");
+            $"{_tail.Records:N0} events ({rate:N0}/s); {string.Join("; ", services)}; "
+            + $"Postgres {measurements.Now("Postgres memory"):0} MB {measurements.Now("Postgres connections"):0} connections; "
+            + $"log {measurements.Now("log on disk"):0} MB, lag {measurements.Now("lag"):0.0} MB");
     }
 
     private ServiceProcess StartLoad(int number, int rate, string[] more) => _stage.StartCommand(
-        "RevenueAspire.Client", number, ["load", "--users", $"{Users}", "--skew", "zipf", "--rate", $"{Math.Max(1, rate)}", "--seed", $"{unchecked(_settings.Seed + number) & int.MaxValue}", "--duration", $"{Math.Ceiling(_settings.Duration.TotalSeconds):0}s", "--json", .. more]);
+        "RevenueAspire.Client",
+        number,
+        [
+            "load", "--users", $"{Users}", "--skew", "zipf", "--rate", $"{Math.Max(1, rate)}", "--seed", $"{unchecked(_settings.Seed + number) & int.MaxValue}",
+            "--duration", $"{Math.Ceiling(_settings.Duration.TotalSeconds):0}s", "--json", .. more,
+        ]);
 
     /// <summary>Has a file counted each minute, by two processes at once.</summary>
     private async Task CountFilesAsync(CancellationToken stop)
@@ -175,7 +185,8 @@ internal sealed class SoakRun : IDisposable
                 _stage.Outputs.Save("process", process);
                 if (code is not (0 or 3))
                 {
-                    _stage.Violations.Add(ViolationKind.Other, $"process of {Path.GetFileName(file.Path)} ended with {code}: {process.Output.Split('\n').LastOrDefault()}");
+                    _stage.Violations.Add(ViolationKind.Other,
+                        $"process of {Path.GetFileName(file.Path)} ended with {code}: {process.Output.Split('\n').LastOrDefault()}");
                 }
             }));
         }
@@ -205,7 +216,9 @@ internal sealed class SoakRun : IDisposable
         _stage.Outputs.Save(name.Replace(", ", "-", StringComparison.Ordinal), load);
         using var json = JsonDocument.Parse(string.Join('\n', load.StandardOutput));
         var (sent, accepted) = (json.RootElement.GetProperty("sent").GetInt64(), json.RootElement.GetProperty("accepted").GetInt64());
-        Say(string.Create(CultureInfo.InvariantCulture, $"{name} ended with {code}: {sent:N0} sent, {accepted:N0} accepted, {json.RootElement.GetProperty("unsent").GetInt64():N0} due and not sent; failures {json.RootElement.GetProperty("failures")}; latency in ms {json.RootElement.GetProperty("latencyMilliseconds")}"));
+        Say(string.Create(CultureInfo.InvariantCulture,
+            $"{name} ended with {code}: {sent:N0} sent, {accepted:N0} accepted, {json.RootElement.GetProperty("unsent").GetInt64():N0} due and not sent; "
+                + $"failures {json.RootElement.GetProperty("failures")}; latency in ms {json.RootElement.GetProperty("latencyMilliseconds")}"));
         return (sent, accepted);
     }
 
@@ -221,7 +234,8 @@ internal sealed class SoakRun : IDisposable
         _tail.Check(_keyed);
         if (_tail.LoadRecords < accepted || _tail.LoadRecords > sent)
         {
-            violations.Add(_tail.LoadRecords < accepted ? ViolationKind.Lost : ViolationKind.Repeated, $"load sent {sent} events, {accepted} were accepted, and {_tail.LoadRecords} are in the log");
+            violations.Add(_tail.LoadRecords < accepted ? ViolationKind.Lost : ViolationKind.Repeated,
+                $"load sent {sent} events, {accepted} were accepted, and {_tail.LoadRecords} are in the log");
         }
 
         await LedgerCheck.RunAsync(_stage.Postgres, _tail.Totals, _files, violations);
@@ -238,21 +252,36 @@ internal sealed class SoakRun : IDisposable
         }
     }
 
-    private IEnumerable<(string Name, string Value)> Results(long sent, long accepted)
+    private void WriteResults(IReadOnlyDictionary<Gauge, Series> gauges, long sent, long accepted)
     {
-        yield return ("Seed", _settings.Seed.ToString(CultureInfo.InvariantCulture));
-        yield return ("Events in the log", Number(_tail.Records));
-        yield return ("Events of load, sent and accepted", $"{Number(sent)}, {Number(accepted)}");
-        yield return ("Events with keys", Number(_keyed.Sent));
-        yield return ("Users", Number(_tail.Totals.Users.Count));
-        yield return ("Files counted", Number(_files.Count));
-        yield return ("Viewers of the live stream", Number(_viewers));
-        yield return ("Pauses of everything", string.Create(CultureInfo.InvariantCulture, $"{_pauses.Count}, {_pauses.Sum(pause => pause.TotalSeconds):0} s"));
+        ResultTable.Write(["Median of", "the first quarter", "the last quarter", "allowed", "peak"], gauges.Select(one =>
+        {
+            var (gauge, series) = one;
+            var name = gauge.Unit.Length == 0 ? gauge.Name : $"{gauge.Name}, {gauge.Unit}";
+            var allowed = gauge.Bound is { } bound && _settings.JudgesGrowth ? Figure(bound(series.FirstQuarter)) : "";
+            return (string[])[name, Figure(series.FirstQuarter), Figure(series.LastQuarter), allowed, Figure(series.Peak)];
+        }));
+        ResultTable.Write(
+            [
+                ("Seed", _settings.Seed.ToString(CultureInfo.InvariantCulture)),
+                ("Events in the log", ResultTable.Number(_tail.Records)),
+                ("Events of load, sent and accepted", $"{ResultTable.Number(sent)}, {ResultTable.Number(accepted)}"),
+                ("Events with keys", ResultTable.Number(_keyed.Sent)),
+                ("Users", ResultTable.Number(_tail.Totals.Users.Count)),
+                ("Files counted", ResultTable.Number(_files.Count)),
+                ("Viewers of the live stream", ResultTable.Number(_viewers)),
+                ("Pauses of everything", string.Create(CultureInfo.InvariantCulture, $"{_pauses.Count}, {_pauses.Sum(pause => pause.TotalSeconds):0} s")),
+            ],
+            _stage.Violations);
+        if (!_settings.JudgesGrowth)
+        {
+            Console.WriteLine(FormattableString.Invariant($"Growth is judged from {SoakSettings.JudgedFrom.TotalMinutes:0} minutes on."));
+        }
+
+        static string Figure(double value) => value.ToString(value < 10 ? "0.##" : "N0", CultureInfo.InvariantCulture);
     }
 
     private TimeSpan Elapsed => Stopwatch.GetElapsedTime(_started);
 
     private void Say(string message) => Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Elapsed:hh\\:mm\\:ss} {message}"));
-
-    private static string Number(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace RevenueAspire.Torture.Soak;
 
 /// <summary>What a soak is asked to do.</summary>
@@ -8,7 +10,8 @@ namespace RevenueAspire.Torture.Soak;
 /// <param name="Keep">Keep data and outputs whatever was found.</param>
 internal sealed record SoakSettings(TimeSpan Duration, int Rate, int Seed, LogEngine Engine, bool Keep)
 {
-    /// <summary>From here on growth is judged: what a start takes (compiled code, pools, the window of keys) is told apart from a leak only over minutes.</summary>
+    /// <summary>From here on growth is judged: what a start takes (compiled code, pools, the window of keys) is told apart from a leak only over
+    /// minutes.</summary>
     public static readonly TimeSpan JudgedFrom = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan LongestWarmUp = TimeSpan.FromMinutes(5);
@@ -24,8 +27,10 @@ internal sealed record SoakSettings(TimeSpan Duration, int Rate, int Seed, LogEn
     public bool JudgesGrowth => Duration >= JudgedFrom;
 
     /// <summary>The command that repeats the run.</summary>
-    public string Replay => FormattableString.Invariant(
-        $"dotnet run -c Release --project tests/RevenueAspire.Torture -- soak --minutes {Duration.TotalMinutes:0.###} --rate {Rate} --seed {Seed}{(Engine == LogEngine.Files ? "" : " --engine postgres")}");
+    public string Replay => string.Create(
+        CultureInfo.InvariantCulture,
+        $"dotnet run -c Release --project tests/RevenueAspire.Torture -- soak --minutes {Duration.TotalMinutes:0.###} --rate {Rate} --seed "
+            + $"{Seed}{(Engine == LogEngine.Files ? "" : " --engine postgres")}");
 
     private static TimeSpan Min(TimeSpan one, TimeSpan other) => one < other ? one : other;
 }

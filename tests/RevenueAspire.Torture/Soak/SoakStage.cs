@@ -4,7 +4,10 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>What a soak runs: a database server, one process of the API (two for the log in Postgres), two processors. No proxies, and the limits of production but for those that an hour would not reach.</summary>
+/// <summary>
+/// What a soak runs: a database server, one process of the API (two for the log in Postgres), two processors. No proxies, and the limits of
+/// production but for those that an hour would not reach.
+/// </summary>
 internal sealed class SoakStage : IAsyncDisposable
 {
     public const long RetainBytes = 256L << 20;
@@ -26,8 +29,10 @@ internal sealed class SoakStage : IAsyncDisposable
         }
 
         _apiUrls = engine == LogEngine.Files ? [_installation.ApiUrl] : [_installation.ApiUrl, $"http://127.0.0.1:{FreePort.Next()}"];
-        Apis = [.. _apiUrls.Select((url, i) => new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", ApiSettings(url)), Outputs, violations))];
-        Processors = [.. Enumerable.Range(1, ProcessorCount).Select(i => new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor"), Outputs, violations))];
+        Apis = [.. _apiUrls.Select((url, i) =>
+            new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", ApiSettings(url)), Outputs, violations))];
+        Processors = [.. Enumerable.Range(1, ProcessorCount)
+            .Select(i => new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor"), Outputs, violations))];
     }
 
     public string Folder { get; }
@@ -74,7 +79,8 @@ internal sealed class SoakStage : IAsyncDisposable
     }
 
     /// <summary>HTTP to a process of the API, with the secret.</summary>
-    public HttpClient CreateHttp(TimeSpan timeout, int replica = 0) => new() { BaseAddress = new Uri(_apiUrls[replica]), DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
+    public HttpClient CreateHttp(TimeSpan timeout, int replica = 0) =>
+        new() { BaseAddress = new Uri(_apiUrls[replica]), DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
 
     /// <summary>Starts a command of the client or the processor; the client's speaks to one of the processes of the API.</summary>
     public ServiceProcess StartCommand(string project, int replica, params string[] arguments) =>

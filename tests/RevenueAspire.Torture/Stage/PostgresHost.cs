@@ -7,7 +7,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>The database server of a run, or a primary with two standbys: started, killed and started again on the same port and data. Its log goes to a file, and is read for deadlocks.</summary>
+/// <summary>
+/// The database server of a run, or a primary with two standbys: started, killed and started again on the same port and data. Its log goes to a file,
+/// and is read for deadlocks and broken streams.
+/// </summary>
 internal sealed partial class PostgresHost : IAsyncDisposable
 {
     public const string Database = "revenuedb";
@@ -23,6 +26,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     private int _deadlocks;
     private int _provoked;
     private int _linesOfDeadlock;
+    private int _brokenStreams;
 
     /// <param name="dataDirectory">Of the single server.</param>
     /// <param name="port">Of the single server.</param>
@@ -50,13 +54,19 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>Deadlocks that a foreign connection had a part in.</summary>
     public int ProvokedDeadlocks => Volatile.Read(ref _provoked);
 
+    /// <summary>Connections whose bytes made no sense to the server: no fault damages bytes, so a pooler mixed those of two clients.</summary>
+    public int BrokenStreams => Volatile.Read(ref _brokenStreams);
+
     /// <summary>The primary and its standbys, or null.</summary>
     public ReplicatedPostgres? Replicas { get; }
 
     /// <summary>The port of the server itself.</summary>
     public int Port => _options.Port;
 
-    /// <summary>The connection string of the services, on the server's own port or on a proxy's; or for all replicas, which have no proxy. Without <see cref="Unaffected"/>: with it, no setting of a fault would reach them.</summary>
+    /// <summary>
+    /// The connection string of the services, on the server's own port or on a proxy's; or for all replicas, which have no proxy. Without
+    /// <see cref="Unaffected"/>: with it, no setting of a fault would reach them.
+    /// </summary>
     public string ForServices(int port) => Replicas?.ConnectionString(Database)
         ?? new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 10, Options = null }.ConnectionString;
 
@@ -64,8 +74,23 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     public string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(Direct) { Database = database }.ConnectionString;
 
     private string Direct => Replicas is { } replicas
-        ? new NpgsqlConnectionStringBuilder(replicas.ConnectionStringOf(replicas.Primary, Database)) { CommandTimeout = 60, Options = Unaffected }.ConnectionString
-        : new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = _options.Port, Username = "postgres", Password = _options.Password, Database = Database, Pooling = false, Timeout = 5, CommandTimeout = 60, Options = Unaffected }.ConnectionString;
+        ? new NpgsqlConnectionStringBuilder(replicas.ConnectionStringOf(replicas.Primary, Database))
+        {
+            CommandTimeout = 60,
+            Options = Unaffected,
+        }.ConnectionString
+        : new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = _options.Port,
+            Username = "postgres",
+            Password = _options.Password,
+            Database = Database,
+            Pooling = false,
+            Timeout = 5,
+            CommandTimeout = 60,
+            Options = Unaffected,
+        }.ConnectionString;
 
     public bool IsRunning => _server is { Exited.IsCompleted: false };
 
@@ -162,6 +187,10 @@ internal sealed partial class PostgresHost : IAsyncDisposable
             {
                 _deadlocks++;
                 _linesOfDeadlock = LinesOfDeadlock;
+            }
+            else if (line.Contains("invalid frontend message type", StringComparison.Ordinal))
+            {
+                _brokenStreams++;
             }
             else if (_linesOfDeadlock-- > 0 && ProcessIds().Matches(line).Any(match => _foreign.ContainsKey(int.Parse(match.Groups[1].Value, null))))
             {

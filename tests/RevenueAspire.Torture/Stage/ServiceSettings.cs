@@ -34,7 +34,11 @@ internal sealed class ServiceSettings(Random random, FakeClock clock, bool retai
     /// <summary>Of a process of the API.</summary>
     public Dictionary<string, string?> Api(string url)
     {
-        var settings = new Dictionary<string, string?>(clock.Settings) { ["ASPNETCORE_URLS"] = url, ["EventLog__SegmentBytes"] = retains ? "200000" : "1000000" };
+        var settings = new Dictionary<string, string?>(clock.Settings)
+        {
+            ["ASPNETCORE_URLS"] = url,
+            ["EventLog__SegmentBytes"] = retains ? "200000" : "1000000",
+        };
         if (retains)
         {
             settings["EventLog__Retention"] = "Applied";

@@ -1,5 +1,5 @@
-using System.Diagnostics;
 using System.Globalization;
+using CliWrap;
 
 namespace RevenueAspire.Torture.Stage;
 
@@ -13,7 +13,8 @@ internal sealed class TmpfsMount : IDisposable
 
     /// <summary>Mounts one there; null where that is not allowed.</summary>
     public static TmpfsMount? TryMount(string path) =>
-        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess && Run("mount", "-t", "tmpfs", "-o", $"size={Roomy},mode=755", "revenueaspire-torture", path) ? new TmpfsMount(path) : null;
+        OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess
+            && Run("mount", "-t", "tmpfs", "-o", $"size={Roomy},mode=755", "revenueaspire-torture", path) ? new TmpfsMount(path) : null;
 
     /// <summary>Leaves so much room, and no more.</summary>
     public void Fill(long room)
@@ -28,11 +29,6 @@ internal sealed class TmpfsMount : IDisposable
 
     public void Dispose() => Run("umount", "-l", _path);
 
-    private static bool Run(string program, params string[] arguments)
-    {
-        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        process.StandardError.ReadToEnd();
-        process.WaitForExit();
-        return process.ExitCode == 0;
-    }
+    private static bool Run(string program, params string[] arguments) =>
+        Cli.Wrap(program).WithArguments(arguments).WithValidation(CommandResultValidation.None).ExecuteAsync().Task.GetAwaiter().GetResult().IsSuccess;
 }

@@ -17,7 +17,8 @@ internal sealed class TortureStage : IAsyncDisposable
     private readonly Queue<long> _marks = new();
     private Task _watching = Task.CompletedTask;
 
-    private TortureStage(string folder, LogEngine engine, ReplicatedPostgres? replicas, string? poolerProgram, bool retains, Random random, Violations violations)
+    private TortureStage(string folder, LogEngine engine, ReplicatedPostgres? replicas, string? poolerProgram, bool retains, Random random,
+        Violations violations)
     {
         (Folder, Engine, Retains, Violations) = (folder, engine, retains, violations);
         var port = FreePort.Next();
@@ -29,8 +30,9 @@ internal sealed class TortureStage : IAsyncDisposable
         PostgresDisk = TmpfsMount.TryMount(postgres);
         Postgres = new PostgresHost(Path.Combine(postgres, "data"), port, Path.Combine(Outputs.Folder, "postgres.log"), replicas);
         Pooler = poolerProgram is null ? null : new Pooler(poolerProgram, Postgres, Path.Combine(Outputs.Folder, "pooler.log"), random);
-        DatabaseProxy = new FaultyProxy(Pooler?.PgBouncer.Port ?? port);
-        _installation = new Installation(Postgres.ForServices(DatabaseProxy.Port) + Pooler?.Keywords, Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
+        DatabaseProxy = new FaultProxy(Pooler?.PgBouncer.Port ?? port);
+        _installation = new Installation(Postgres.ForServices(DatabaseProxy.Port) + Pooler?.Keywords,
+            Directory.CreateDirectory(Path.Combine(folder, "data")).FullName);
         if (Pooler?.HasSessionConnection == true)
         {
             _installation.Settings["ConnectionStrings__revenuedb-session"] = Postgres.ForServices(port);
@@ -41,13 +43,17 @@ internal sealed class TortureStage : IAsyncDisposable
             _installation.Settings["EventLog__Engine"] = "Postgres";
         }
 
-        _apiUrls = [_installation.ApiUrl, .. Enumerable.Range(1, engine == LogEngine.Postgres ? ReplicaCount - 1 : 0).Select(_ => $"http://127.0.0.1:{FreePort.Next()}")];
+        _apiUrls = [_installation.ApiUrl,
+            .. Enumerable.Range(1, engine == LogEngine.Postgres ? ReplicaCount - 1 : 0).Select(_ => $"http://127.0.0.1:{FreePort.Next()}")];
         int[] ports = [.. _apiUrls.Select(url => new Uri(url).Port)];
-        ApiProxies = [.. ports.Select(port => new FaultyProxy(port)), .. ports.Length == 1 ? (FaultyProxy[])[] : [new FaultyProxy(ports)]];
+        ApiProxies = [.. ports.Select(port => new FaultProxy(port)), .. ports.Length == 1 ? (FaultProxy[])[] : [new FaultProxy(ports)]];
         Files = Directory.CreateDirectory(Path.Combine(folder, "files")).FullName;
-        Apis = [.. _apiUrls.Select((url, i) => new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", _settings.Api(url)), Outputs, violations))];
-        Client = new Service("client-service", () => _installation.Start("RevenueAspire.Client", ServiceSettings.Client(ClientUrl, ApiUrls[^1].ToString(), ClientFile)), Outputs, violations);
-        Processors = [.. Enumerable.Range(1, ProcessorCount).Select(i => new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor", _settings.NextProcessor()), Outputs, violations, Refusals))];
+        Apis = [.. _apiUrls.Select((url, i) =>
+            new Service(i == 0 ? "api" : $"api-{i + 1}", () => _installation.Start("RevenueAspire.Api", _settings.Api(url)), Outputs, violations))];
+        Client = new Service("client-service", () =>
+            _installation.Start("RevenueAspire.Client", ServiceSettings.Client(ClientUrl, ApiUrls[^1].ToString(), ClientFile)), Outputs, violations);
+        Processors = [.. Enumerable.Range(1, ProcessorCount).Select(i =>
+            new Service($"processor-{i}", () => _installation.Start("RevenueAspire.Processor", _settings.NextProcessor()), Outputs, violations, Refusals))];
     }
 
     public string Folder { get; }
@@ -73,7 +79,7 @@ internal sealed class TortureStage : IAsyncDisposable
     public FakeClock Clock { get; }
 
     /// <summary>Before the database server, or before the pooler where there is one.</summary>
-    public FaultyProxy DatabaseProxy { get; }
+    public FaultProxy DatabaseProxy { get; }
 
     /// <summary>What processors may refuse at their start.</summary>
     public Refusals Refusals { get; } = new();
@@ -82,7 +88,7 @@ internal sealed class TortureStage : IAsyncDisposable
     public Pooler? Pooler { get; }
 
     /// <summary>A proxy before each process of the API; and where there are several, one before them all, which gives each a connection in turn.</summary>
-    public IReadOnlyList<FaultyProxy> ApiProxies { get; }
+    public IReadOnlyList<FaultProxy> ApiProxies { get; }
 
     /// <summary>The processes of the API: one for a log in files.</summary>
     public IReadOnlyList<Service> Apis { get; }
@@ -136,7 +142,8 @@ internal sealed class TortureStage : IAsyncDisposable
         });
     }
 
-    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, ReplicatedPostgres? replicas, string? poolerProgram, bool retains, Random random, Violations violations)
+    public static async Task<TortureStage> StartAsync(string folder, LogEngine engine, ReplicatedPostgres? replicas, string? poolerProgram, bool retains,
+        Random random, Violations violations)
     {
         var stage = new TortureStage(folder, engine, replicas, poolerProgram, retains, random, violations);
         try
@@ -155,7 +162,8 @@ internal sealed class TortureStage : IAsyncDisposable
     }
 
     /// <summary>HTTP to a process of the API through its proxy, with the secret.</summary>
-    public HttpClient CreateHttp(TimeSpan timeout, int replica = 0) => new() { BaseAddress = ApiUrls[replica], DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
+    public HttpClient CreateHttp(TimeSpan timeout, int replica = 0) =>
+        new() { BaseAddress = ApiUrls[replica], DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
 
     /// <summary>Starts a command of the client or the processor.</summary>
     public ServiceProcess StartCommand(string project, params string[] arguments) => StartCommand(project, new Dictionary<string, string?>(), arguments);

@@ -1,0 +1,93 @@
+using Microsoft.Extensions.Configuration;
+using RevenueAspire.AppHost.LocalPostgres;
+using RevenueAspire.AppHost.Publishing;
+using RevenueAspire.CommandLine;
+
+namespace RevenueAspire.AppHost.Model;
+
+/// <summary>The database, interchangeable for the rest of the model.</summary>
+internal static class ModelDatabase
+{
+    /// <summary>Name of the connection string and of the database.</summary>
+    public const string Name = "revenuedb";
+
+    /// <summary>Number of standbys beside the primary.</summary>
+    public const string ReplicasSetting = "Postgres:Replicas";
+
+    /// <summary>Pinned: a floating tag would one day open the volume with another major version.</summary>
+    public const string PostgresTag = "17.6";
+
+    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: the user's own,
+    /// else a managed server.
+    /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
+    public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
+    {
+        // Published, the platform's server has its own.
+        var standbys = builder.ExecutionContext.IsPublishMode
+            ? 0
+            : builder.Number(ReplicasSetting, otherwise: 0, least: 0, most: LocalPostgresCluster.MostStandbys);
+        if (!string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
+        {
+            RequireNone(standbys, $"ConnectionStrings:{Name} names a server of yours");
+            return builder.AddConnectionString(Name);
+        }
+
+        // One password for the life of the data: it is kept in the user secrets, since a new one would not open an old volume. Azure wants letters of both
+        // cases and digits in it.
+        var password = builder.AddParameter(
+            "postgres-password",
+            new GenerateParameterDefault { MinLength = 24, Special = false, MinLower = 1, MinUpper = 1, MinNumeric = 1 },
+            secret: true,
+            persist: true);
+        if (builder.ExecutionContext.IsPublishMode)
+        {
+            return builder.AddAzurePostgres(Name, password);
+        }
+
+        ForgetPostgresVariables();
+        var port = builder.Number("Ports:Postgres", otherwise: 0, least: 0, most: 65535);
+        if (await UsesContainerAsync(builder.Configuration["Postgres:Mode"]))
+        {
+            RequireNone(standbys, "the container of Postgres has no standbys; set Postgres:Mode to 'local'");
+            return builder.AddPostgres("postgres", password: password, port: port == 0 ? null : port)
+                .WithImageTag(PostgresTag)
+                .WithDataVolume()
+                .AddDatabase(Name);
+        }
+
+        if (port + LocalPostgresCluster.MostStandbys > 65535 && standbys > 0)
+        {
+            throw new UserErrorException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, "
+                + "since standbys have the ports after it.");
+        }
+
+        var cluster = LocalPostgresCluster.Open(DataDirectory.Resolve(builder.Configuration), "postgres", password.Resource, port, standbys);
+        return builder.AddLocalPostgresDatabase(cluster, Name);
+    }
+
+    private static void RequireNone(int standbys, string because)
+    {
+        if (standbys > 0)
+        {
+            throw new UserErrorException($"{ReplicasSetting} is '{standbys}', but {because}.");
+        }
+    }
+
+    /// <summary>The variables of psql (PGOPTIONS, PGTZ, PGSSLROOTCERT...) in the user's shell are meant for other servers. The services inherit this process's
+    /// environment.</summary>
+    private static void ForgetPostgresVariables()
+    {
+        foreach (var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToArray())
+        {
+            Environment.SetEnvironmentVariable(name, null);
+        }
+    }
+
+    private static async Task<bool> UsesContainerAsync(string? mode) => mode switch
+    {
+        null or "" => await ContainerEngine.AnswersAsync(),
+        "container" => true,
+        "local" => false,
+        _ => throw new UserErrorException($"Postgres:Mode is '{mode}': it must be 'container' or 'local', or not set."),
+    };
+}

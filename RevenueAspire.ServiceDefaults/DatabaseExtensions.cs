@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
+using Npgsql;
+using RevenueAspire.CommandLine;
+using RevenueAspire.Postgres;
+
+namespace RevenueAspire.ServiceDefaults;
+
+/// <summary>The data source of a service.</summary>
+public static class DatabaseExtensions
+{
+    /// <summary>Name of the connection string and of the database.</summary>
+    public const string DatabaseName = "revenuedb";
+
+    /// <summary>Name of the connection string for parts that need a session, where <see cref="DatabaseName"/> leads to a pooler in transaction mode.</summary>
+    public const string SessionDatabaseName = "revenuedb-session";
+
+    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an
+    /// error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
+    /// <exception cref="UserErrorException">The connection string cannot work.</exception>
+    public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
+    {
+        var connectionString = WithDefaults(
+            builder.Configuration.GetConnectionString(DatabaseName), builder.Environment.ApplicationName, HasLog(builder.Configuration));
+        builder.AddNpgsqlDataSource(
+            DatabaseName,
+            settings =>
+            {
+                settings.ConnectionString = connectionString;
+                // Aspire's check reports Unhealthy when the database is unavailable; the API then still accepts events, and its own check reports Degraded.
+                settings.DisableHealthChecks = true;
+                // ConfigureOpenTelemetry listens to Npgsql, and only where there is a collector.
+                settings.DisableTracing = true;
+                settings.DisableMetrics = true;
+            },
+            // Processors look for work and renew leases: queries that belong to no request and no merge would bury all other traces. Npgsql's metrics count
+            // them.
+            source => source.ConfigureTracing(tracing => tracing
+                .ConfigureCommandFilter(_ => Activity.Current is not null)
+                .ConfigureBatchFilter(_ => Activity.Current is not null)
+                .EnablePhysicalOpenTracing(false))
+                .UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync));
+        builder.Services.AddSingleton(BuildSessionDatabase);
+        return builder;
+    }
+
+    /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log.
+    /// Connects to nothing yet.</summary>
+    /// <param name="configuration">With <c>ConnectionStrings:revenuedb</c>.</param>
+    /// <param name="applicationName">Shown in pg_stat_activity where the setting says nothing.</param>
+    /// <exception cref="UserErrorException">The connection string is missing, or cannot work.</exception>
+    public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName)
+    {
+        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration))
+            ?? throw new UserErrorException(NotSet));
+    }
+
+    /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the
+    /// same as <c>revenuedb</c>.</summary>
+    private static SessionDatabase BuildSessionDatabase(IServiceProvider services)
+    {
+        var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString(SessionDatabaseName);
+        if (string.IsNullOrWhiteSpace(connectionString))
+        {
+            return new SessionDatabase(services.GetRequiredService<NpgsqlDataSource>(), isSeparate: false);
+        }
+
+        var completed = Complete(
+            SessionDatabaseName, connectionString, services.GetRequiredService<IHostEnvironment>().ApplicationName, leastConnections: 1);
+        return new SessionDatabase(BuildSlim(completed), isSeparate: true);
+    }
+
+    private static NpgsqlDataSource BuildSlim(string connectionString)
+    {
+        var source = new NpgsqlSlimDataSourceBuilder(connectionString).EnableArrays().EnableTransportSecurity().EnableIntegratedSecurity();
+        return source.UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync).Build();
+    }
+
+    private static string NotSet =>
+        $"ConnectionStrings:{DatabaseName} is not set: give the database as "
+            + $"ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
+
+    /// <summary>Null where the user gives none.</summary>
+    /// <exception cref="UserErrorException">It cannot work; one line names the keyword and never a value.</exception>
+    internal static string? WithDefaults(string? connectionString, string applicationName, bool hasLog = false) =>
+        string.IsNullOrWhiteSpace(connectionString)
+            ? null
+            : Complete(DatabaseName, connectionString, applicationName, leastConnections: hasLog ? 2 : 1);
+
+    private static string Complete(string name, string connectionString, string applicationName, int leastConnections)
+    {
+        try
+        {
+            return ConnectionStringRules.Complete($"ConnectionStrings:{name}", connectionString, applicationName, leastConnections);
+        }
+        catch (FormatException exception)
+        {
+            throw new UserErrorException(exception.Message, exception);
+        }
+    }
+
+    /// <summary>Whether the log is in the database too. A wrong value is reported by the part that opens the log.</summary>
+    private static bool HasLog(IConfiguration configuration) => string.Equals(configuration["EventLog:Engine"], "Postgres", StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,32 @@
+using System.Globalization;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.Options;
+using RevenueAspire.Events;
+
+namespace RevenueAspire.ServiceDefaults;
+
+/// <summary>The section <c>EventTypes</c>: a name with 1 or -1 each. API and processors must be given the same.</summary>
+public static class EventTypesSection
+{
+    private const string Section = "EventTypes";
+
+    /// <summary>Reads the section; without it, <see cref="EventTypes.Default"/>.</summary>
+    /// <exception cref="OptionsValidationException">A bad name, or a sign other than 1 and -1; the message names the entry.</exception>
+    public static EventTypes ReadEventTypes(this IConfiguration configuration)
+    {
+        var entries = configuration.GetSection(Section).GetChildren().ToList();
+        try
+        {
+            return entries.Count == 0 ? EventTypes.Default : EventTypes.Create(entries.Select(entry => KeyValuePair.Create(entry.Key, ReadSign(entry))));
+        }
+        catch (ArgumentException exception)
+        {
+            throw new OptionsValidationException(Section, typeof(EventTypes), [exception.Message]);
+        }
+    }
+
+    private static int ReadSign(IConfigurationSection entry) =>
+        int.TryParse(entry.Value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var sign)
+            ? sign
+            : throw new ArgumentException($"{entry.Path} must be 1 or -1, not '{entry.Value}'.");
+}

@@ -1,0 +1,42 @@
+using System.Globalization;
+using RevenueAspire.Api.Requests;
+
+namespace RevenueAspire.Api.Errors;
+
+/// <summary>Answers with problem details.</summary>
+internal static class ProblemResponse
+{
+    /// <summary>Every 503 says when to come back.</summary>
+    private const int DefaultRetrySeconds = 5;
+
+    public const string ContentType = "application/problem+json";
+
+    /// <summary>Answers with a status code, a text and the field at fault.</summary>
+    /// <param name="context">Its response must not have started.</param>
+    /// <param name="status">4xx or 5xx.</param>
+    /// <param name="detail">A sentence for people.</param>
+    /// <param name="field">The field, parameter or header at fault, or null.</param>
+    /// <param name="retryAfterSeconds">For 503: when to come back.</param>
+    public static Task WriteAsync(HttpContext context, int status, string detail, string? field = null, int? retryAfterSeconds = null) =>
+        WriteAsync(context, Problem.Of(status, detail, field), retryAfterSeconds);
+
+    /// <summary>Answers with a problem.</summary>
+    public static Task WriteAsync(HttpContext context, Problem problem, int? retryAfterSeconds = null)
+    {
+        context.Response.StatusCode = problem.Status;
+        if (problem.Status == StatusCodes.Status503ServiceUnavailable)
+        {
+            context.Response.Headers.RetryAfter = (retryAfterSeconds ?? DefaultRetrySeconds).ToString(CultureInfo.InvariantCulture);
+        }
+
+        return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType, context.RequestAborted);
+    }
+
+    /// <summary>401 with the challenge that RFC 9110 asks for.</summary>
+    public static Task UnauthorizedAsync(HttpContext context)
+    {
+        context.Response.Headers.WWWAuthenticate = "Secret realm=\"RevenueAspire\"";
+        return WriteAsync(context, StatusCodes.Status401Unauthorized, "Authorization: the header must be present once and hold a configured secret.",
+            "Authorization");
+    }
+}

@@ -1,0 +1,112 @@
+using RevenueAspire.Api.Reads;
+using RevenueAspire.EventLog;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.Live;
+
+/// <summary>Polls the ledger's figures once a second while there is a viewer, and every ten seconds otherwise, so that the next viewer finds the last
+/// minutes.</summary>
+internal sealed partial class LedgerPoller(
+    LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : BackgroundService
+{
+    public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
+
+    private const int Rejects = 8;
+    private static readonly TimeSpan IdleInterval = TimeSpan.FromSeconds(10);
+
+    private LiveSnapshot? _last;
+    private long _lastTimestamp;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            while (true)
+            {
+                var began = time.GetTimestamp();
+                try
+                {
+                    await PollAsync(stoppingToken);
+                }
+                catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
+                {
+                    // A bug here leaves the page as it was, and must not end the API, which takes events.
+                    LogFiguresNotRead(logger, exception.Message);
+                }
+
+                await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
+
+                // At most one poll per interval, also when viewers come and go.
+                if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
+                {
+                    await Task.Delay(rest, time, stoppingToken);
+                }
+
+                stoppingToken.ThrowIfCancellationRequested();
+            }
+        }
+        catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
+        {
+            // The end of the API, as in SchemaSetup.
+        }
+    }
+
+    private async Task PollAsync(CancellationToken stoppingToken)
+    {
+        try
+        {
+            // The ends of the logs are read first, so that the lag is never shown too large by events that arrive in between.
+            var logs = await log.ListLogsAsync(stoppingToken).AsTask().WaitAsync(LedgerReader.ReadTimeout, stoppingToken);
+            var overview = await ledger.ReadOverviewAsync([.. logs.Select(each => each.LogId)], Rejects, stoppingToken);
+            if (feed.Viewers > 0)
+            {
+                topUsers.Refresh(stoppingToken);
+            }
+
+            var now = time.GetTimestamp();
+            _last = ToSnapshot(overview, logs, _last is null ? null : time.GetElapsedTime(_lastTimestamp, now));
+            _lastTimestamp = now;
+            feed.Publish(_last);
+        }
+        catch (Exception exception) when (exception is LedgerUnavailableException or IOException or TimeoutException)
+        {
+            PublishUnavailable();
+        }
+        catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
+        {
+            // For example, the database holds another schema.
+            LogFiguresNotRead(logger, exception.Message);
+            PublishUnavailable();
+        }
+    }
+
+    private void PublishUnavailable() => feed.Publish((_last ?? new LiveSnapshot(0, "")) with
+    {
+        At = time.GetUtcNow().ToUnixTimeMilliseconds(),
+        State = LiveSnapshot.DatabaseAway,
+        EventsPerSecond = null,
+        LagBytes = null,
+        ProcessorsAtWork = null,
+    });
+
+    private LiveSnapshot ToSnapshot(LedgerOverview overview, IReadOnlyList<LogExtent> logs, TimeSpan? since) => new(
+        time.GetUtcNow().ToUnixTimeMilliseconds(),
+        LiveSnapshot.Current,
+        overview.TotalRevenue,
+        overview.Events,
+
+        // A database that was restored may have gone back.
+        since is { TotalSeconds: > 0 } passed ? Math.Round(Math.Max(0, overview.Events - _last!.Events.GetValueOrDefault()) / passed.TotalSeconds, 1) : 0,
+        overview.RejectedLines,
+        logs.Sum(each => Math.Max(0, each.End - Math.Max(each.FirstOffset, overview.AppliedThrough.GetValueOrDefault(each.LogId)))),
+        overview.ProcessorsAtWork,
+        [.. overview.LatestRejects.Select(ToReject)],
+        topUsers.Latest);
+
+    private static LiveReject ToReject(StoredReject reject) => new(
+        reject.Source is null ? null : Path.GetFileName(reject.Source.TrimEnd('/', '\\')),
+        reject.Line, reject.Offset, reject.Reason, reject.Beginning, new DateTimeOffset(reject.At).ToUnixTimeMilliseconds());
+
+    [LoggerMessage(EventIds.FiguresNotRead, LogLevel.Warning, "The ledger's figures could not be read: {Reason}")]
+    private static partial void LogFiguresNotRead(ILogger logger, string reason);
+}

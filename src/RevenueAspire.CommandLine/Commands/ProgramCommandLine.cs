@@ -1,0 +1,96 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+
+namespace RevenueAspire.CommandLine;
+
+/// <summary>The command line of a program that is a service without a command: help, wrong usage and exit codes.</summary>
+public static class ProgramCommandLine
+{
+    /// <summary>Parses the arguments and runs the command.</summary>
+    /// <param name="root">The commands. Its own action is the service.</param>
+    /// <param name="program">The program's file name, as a person types it.</param>
+    /// <param name="arguments">As the process got them.</param>
+    /// <param name="help">Per command, the text below the library's help: examples and exit codes.</param>
+    /// <param name="finds">A command whose exit code 3 is a finding, which a lost line of its result does not change; null for none.</param>
+    /// <param name="output">Gets help and completion scripts; null for the console.</param>
+    /// <param name="error">Gets one line per wrong argument; null for the console.</param>
+    /// <returns>The exit code.</returns>
+    public static async Task<int> RunAsync(
+        RootCommand root,
+        string program,
+        string[] arguments,
+        IReadOnlyDictionary<Command, string> help,
+        Command? finds = null,
+        TextWriter? output = null,
+        TextWriter? error = null)
+    {
+        ArgumentNullException.ThrowIfNull(root);
+        ArgumentNullException.ThrowIfNull(help);
+        var option = root.Options.OfType<HelpOption>().Single();
+        option.Action = new HelpWithText((HelpAction)option.Action!, help);
+        // A file may be called @x: it is no file of arguments.
+        var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        var command = parsed.CommandResult.Command;
+        if (parsed.Action is ParseErrorAction)
+        {
+            error ??= Console.Error;
+            foreach (var problem in parsed.Errors)
+            {
+                await error.WriteLineAsync(Printable.Escape(OneLine(problem.Message))).ConfigureAwait(false);
+            }
+
+            await error.WriteLineAsync($"See {program} {(command == root ? "" : command.Name + " ")}--help.").ConfigureAwait(false);
+            return ExitCodes.WrongUsage;
+        }
+
+        // A command stops when it is asked to, without a limit of two seconds.
+        var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+        (invocation.Output, invocation.Error) = (output ?? invocation.Output, error ?? invocation.Error);
+        var code = await parsed.InvokeAsync(invocation).ConfigureAwait(false);
+
+        // A service has no result: lines of its log that could not be written do not make its stop a failure.
+        return command == root && parsed.Action == root.Action ? code : GuardedConsole.ExitCode(code, keepsFinding: command == finds);
+    }
+
+    /// <summary><c>--json</c>.</summary>
+    public static Option<bool> JsonOption() =>
+        new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
+
+    /// <summary>Refuses an option that the command does not have: the library takes it for one more file.</summary>
+    /// <param name="files">Paths, or <c>-</c> for standard input.</param>
+    /// <param name="arguments">As the process got them: after <c>--</c> each is a file, whatever it begins with.</param>
+    public static void RefuseUnknownOptions(this Argument<string[]> files, string[] arguments)
+    {
+        ArgumentNullException.ThrowIfNull(files);
+        var literal = Math.Max(0, arguments.SkipWhile(argument => argument != "--").Count() - 1);
+        files.Validators.Add(result =>
+        {
+            var paths = result.Tokens.Select(token => token.Value).SkipLast(literal);
+            foreach (var option in paths.Where(path => path.StartsWith('-') && path != SpoolFile.StandardInput))
+            {
+                result.AddError($"Unrecognized option '{option}'. A file of that name is written ./{option}.");
+            }
+        });
+    }
+
+    /// <summary>The library lists the possible values on lines below the message.</summary>
+    private static string OneLine(string message) =>
+        string.Join(' ', message.Split((char[])['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
+
+    private sealed class HelpWithText(HelpAction inner, IReadOnlyDictionary<Command, string> texts) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parseResult)
+        {
+            var code = inner.Invoke(parseResult);
+            if (texts.TryGetValue(parseResult.CommandResult.Command, out var text))
+            {
+                parseResult.InvocationConfiguration.Output.WriteLine(text);
+            }
+
+            return code;
+        }
+    }
+}

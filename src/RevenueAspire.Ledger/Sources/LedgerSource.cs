@@ -1,0 +1,26 @@
+namespace RevenueAspire.Ledger;
+
+/// <summary>What a source is.</summary>
+public enum SourceKind
+{
+    Log,
+    File,
+}
+
+/// <summary>A row of <c>event_source</c>: a log, or one generation of a file's content.</summary>
+/// <param name="Id">The log's id, or a random uuid.</param>
+/// <param name="Kind">Log or file.</param>
+/// <param name="Name">Full path as last seen, for people and for verify.</param>
+/// <param name="Generation">1, or more where a file was counted again on purpose.</param>
+/// <param name="ClaimedThrough">Bytes before this offset are claimed by some range, or applied.</param>
+/// <param name="AppliedThrough">Bytes before this offset are in the ledger.</param>
+/// <param name="LinesThrough">Lines before AppliedThrough.</param>
+/// <param name="EventsThrough">Events before AppliedThrough.</param>
+/// <param name="RejectsThrough">Rejected lines before AppliedThrough.</param>
+/// <param name="Length">File: the newest known length, up to which the file is to be applied. Log: 0.</param>
+/// <param name="TailHash">SHA-256 of the last up to 4096 bytes before AppliedThrough (rule M11), empty at 0.</param>
+/// <param name="ContentId">Id of generation 1: joins the generations of one content. Log: its own id.</param>
+/// <param name="TypesHash">Fingerprint of what it was aggregated with; empty before the first range, a single byte where ranges had different ones.</param>
+public sealed record LedgerSource(
+    Guid Id, SourceKind Kind, string Name, int Generation, long ClaimedThrough, long AppliedThrough,
+    long LinesThrough, long EventsThrough, long RejectsThrough, long Length, ReadOnlyMemory<byte> TailHash, Guid ContentId, ReadOnlyMemory<byte> TypesHash);

@@ -1,0 +1,26 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>Names what turns bytes into sums: the event types, the parser's version, and for files the longest line. Two processors with the same fingerprint
+/// aggregate a range alike (rule M4).</summary>
+internal static class ParsingFingerprint
+{
+    /// <summary>32 bytes.</summary>
+    public static ReadOnlyMemory<byte> Compute(EventTypes types, ISourceReader source)
+    {
+        if (source.Kind == SourceKind.Log)
+        {
+            return types.Fingerprint;
+        }
+
+        Span<byte> input = stackalloc byte[36];
+        types.Fingerprint.Span.CopyTo(input);
+        BinaryPrimitives.WriteInt32BigEndian(input[32..], source.MaxLineBytes);
+        return SHA256.HashData(input);
+    }
+}

@@ -1,0 +1,265 @@
+using System.Diagnostics;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Diagnostics;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Applying;
+
+/// <summary>Brings a source into the ledger through an offset, together with whoever else works on it (rules M3 to M8). One use.</summary>
+/// <remarks>Two lanes: while one merges a range into Postgres, the other aggregates the next, so that at most two aggregates are in memory. The second one
+/// begins with the first range that leaves something behind it: until then it would only cost a connection, and whoever waits for others from beginning to end
+/// costs one. A lane that finds nothing to do waits for the others' ranges, closes what they finished, and takes over what they left.</remarks>
+internal sealed class SourceApplier : IDisposable
+{
+    private const int Lanes = 2;
+    private readonly ApplyServices _services;
+    private readonly ISourceReader _reader;
+    private readonly Guid _sourceId;
+    private readonly long _through;
+    private readonly RunCounters _counters;
+    private readonly Guid _owner = Guid.NewGuid();
+    private readonly ReadOnlyMemory<byte> _fingerprint;
+    private readonly SemaphoreSlim _aggregating = new(1);
+    private readonly SemaphoreSlim _merging = new(1);
+    private readonly RangeAggregator?[] _aggregators = new RangeAggregator?[Lanes];
+    private readonly int _rangesBefore;
+    private volatile bool _stopped;
+    private long _closedThrough;
+    private volatile bool _wholeIsProven;
+    private readonly TaskCompletionSource<bool> _hasWorkForTwo = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly LaneProgress _progress = new();
+    private readonly RangeTaker _ranges;
+
+    /// <param name="services">Ledger and settings.</param>
+    /// <param name="reader">The source's bytes.</param>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="through">The beginning of a line, or the source's end.</param>
+    /// <param name="counters">Told what is done.</param>
+    public SourceApplier(ApplyServices services, ISourceReader reader, Guid sourceId, long through, RunCounters counters)
+    {
+        (_services, _reader, _sourceId, _through, _counters) = (services, reader, sourceId, through, counters);
+        _ranges = new RangeTaker(services, reader, sourceId, through, _owner);
+        _rangesBefore = counters.Ranges;
+        _fingerprint = ParsingFingerprint.Compute(services.Types, reader);
+        var before = counters.BytesAggregated;
+        counters.ObserveAggregation(() => before + _aggregators.Sum(aggregator => aggregator?.BytesAggregated ?? 0));
+    }
+
+    /// <summary>File: what the whole of it is known by, so that a range that is the whole is compared before its first merge.</summary>
+    public FileDigest? Whole { get; init; }
+
+    /// <summary>The range that was merged was the whole file, and its bytes were those of <see cref="Whole"/>; or nothing was merged here.</summary>
+    public bool WholeIsProven => _wholeIsProven || _counters.Ranges == _rangesBefore;
+
+    /// <summary>Completes once the source is applied through the offset, by a synchronous commit (rule M7), whoever applied it.</summary>
+    /// <returns>The source as it is then.</returns>
+    /// <exception cref="SourceStoppedException">The source cannot go on.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; ranges that were held are given back.</exception>
+    public async Task<LedgerSource> RunAsync(CancellationToken cancellationToken)
+    {
+        var before = await _ranges.FindSourceAsync(cancellationToken).ConfigureAwait(false);
+        if (before.AppliedThrough >= _through)
+        {
+            return before;
+        }
+
+        SourceCheck.Verify(_reader, before);
+        _closedThrough = before.AppliedThrough;
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var second = RunSecondLaneAsync(stop);
+        var source = Task.Run(() => StopOthersAsync(RunLaneAsync(0, stop.Token), stop), CancellationToken.None);
+        await ((Task)source).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        _hasWorkForTwo.TrySetResult(false);
+        await Task.WhenAll(source, second).ConfigureAwait(false);
+        return await source.ConfigureAwait(false);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _aggregating.Dispose();
+        _merging.Dispose();
+    }
+
+    private async Task RunSecondLaneAsync(CancellationTokenSource stop)
+    {
+        if (await _hasWorkForTwo.Task.ConfigureAwait(false))
+        {
+            await StopOthersAsync(RunLaneAsync(1, stop.Token), stop).ConfigureAwait(false);
+        }
+    }
+
+    private async Task<LedgerSource> StopOthersAsync(Task<LedgerSource> lane, CancellationTokenSource stop)
+    {
+        try
+        {
+            return await lane.ConfigureAwait(false);
+        }
+        catch (SourceStoppedException)
+        {
+            // What comes before the place that stops the source still counts: the other lane finishes the range that it has.
+            _stopped = true;
+            throw;
+        }
+        catch
+        {
+            await stop.CancelAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    private async Task<LedgerSource> RunLaneAsync(int lane, CancellationToken cancellationToken)
+    {
+        long? waitingSince = null;
+        while (true)
+        {
+            if (_stopped)
+            {
+                throw new OperationCanceledException();
+            }
+
+            var progress = _progress.Next;
+            var status = await ReadStatusAsync(cancellationToken).ConfigureAwait(false);
+            _counters.AppliedThrough = status.Source.AppliedThrough;
+            if (status.Source.AppliedThrough >= _through)
+            {
+                _progress.Signal();
+                return status.Source;
+            }
+
+            if ((status.HasFreeRange || status.Source.ClaimedThrough < _through) && await WorkAsync(lane, cancellationToken).ConfigureAwait(false))
+            {
+                waitingSince = null;
+                continue;
+            }
+
+            // All that is left is in other hands. A range that was merged, but whose processor died before the close, is closed here.
+            if (status.HasFinishedRange)
+            {
+                await CloseAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            waitingSince ??= Stopwatch.GetTimestamp();
+            await Task.WhenAny(progress, Task.Delay(_progress.Pause(lane == 0, waitingSince.Value), cancellationToken)).ConfigureAwait(false);
+            cancellationToken.ThrowIfCancellationRequested();
+        }
+    }
+
+    /// <summary>Takes one range from claim to close; false when there was none to have.</summary>
+    private async Task<bool> WorkAsync(int lane, CancellationToken cancellationToken)
+    {
+        RangeLease? lease = null;
+        try
+        {
+            RangeWork? work;
+            await _aggregating.WaitAsync(cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if (await _ranges.TakeAsync(cancellationToken).ConfigureAwait(false) is not { } range)
+                {
+                    return false;
+                }
+
+                lease = RangeLease.Start(_services.Database, range.Id, _owner, _services.Options.Lease, cancellationToken);
+                _progress.BeginWork();
+                RefuseBeyondEnd(range);
+                var aggregator = _aggregators[lane] ??= new RangeAggregator(_services.Types, _services.Options, _services.Options.WorkerCount);
+                work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease, CompareWithWhole).ConfigureAwait(false);
+            }
+            finally
+            {
+                _aggregating.Release();
+            }
+
+            if (work is not null)
+            {
+                // What follows it can be had: the next range of the source, or the rest of a range that ended early.
+                if (work.Range.To < _through)
+                {
+                    _hasWorkForTwo.TrySetResult(true);
+                }
+
+                _progress.Signal();
+                await _merging.WaitAsync(lease.Work).ConfigureAwait(false);
+                try
+                {
+                    var started = Stopwatch.GetTimestamp();
+                    using var activity = MergeActivity.Start(MergeActivity.Range, _reader, work.Range.From, work.Range.To);
+                    await _services.Merger.MergeAsync(work.Range, work.Users, work.Rejects, lease).ConfigureAwait(false);
+                    lease.IsFinished = true;
+                    _services.Reports.ReportMerged(_reader, work, Stopwatch.GetElapsedTime(started));
+                }
+                finally
+                {
+                    _merging.Release();
+                }
+
+                _counters.AddRange(work.Users.Count);
+                await CloseAsync(cancellationToken).ConfigureAwait(false);
+            }
+
+            return true;
+        }
+        catch (OperationCanceledException) when (lease is { IsLost: true } && !cancellationToken.IsCancellationRequested)
+        {
+            // The range has another owner now: look for other work.
+            return true;
+        }
+        finally
+        {
+            if (lease is not null)
+            {
+                _progress.EndWork();
+                await lease.DisposeAsync().ConfigureAwait(false);
+            }
+        }
+    }
+
+    /// <summary>Before the first merge of a range: when it is the whole file, its bytes must be the ones that were hashed.</summary>
+    private void CompareWithWhole(RangeAggregate range)
+    {
+        if (Whole is not { } whole || range.From != 0 || range.End != whole.Length)
+        {
+            return;
+        }
+
+        if (!range.BytesHash.Span.SequenceEqual(whole.Sha256.Span))
+        {
+            throw new SourceStoppedException(
+                $"{_reader.Name}: CHANGED between hashing and counting, so nothing of it was counted. Put the original back and process it again; never "
+                    + "change a file in place, append to it");
+        }
+
+        _wholeIsProven = true;
+    }
+
+    private void RefuseBeyondEnd(EventRange range)
+    {
+        if (range.To > _reader.ReadEnd())
+        {
+            throw new SourceStoppedException(
+                $"{_reader.Name}: an earlier state of a file that has grown to at least {range.To} bytes, and whose processing is "
+                    + "not finished. Process the longer one.");
+        }
+    }
+
+    private async Task CloseAsync(CancellationToken cancellationToken)
+    {
+        var applied = await _services.Retry.RunAsync(
+            token => RangeClose.CloseAsync(_services.Database, _sourceId, through => SourceScan.TailHash(_reader.Whole, through), token),
+            cancellationToken).ConfigureAwait(false);
+        _counters.AppliedThrough = applied;
+
+        // A waiting lane comes here too: a signal without progress would wake it again at once, for ever.
+        if (applied != Interlocked.Exchange(ref _closedThrough, applied))
+        {
+            _progress.Signal();
+        }
+    }
+
+    private async Task<SourceStatus> ReadStatusAsync(CancellationToken cancellationToken) =>
+        await _services.Retry.RunAsync(
+            token => SourceStatus.ReadAsync(_services.Database, _sourceId, _reader.ReadEnd(), _services.Options.Lease, token),
+            cancellationToken).ConfigureAwait(false) ?? throw _ranges.Unknown();
+}

@@ -1,0 +1,57 @@
+using Microsoft.Extensions.Logging;
+
+namespace RevenueAspire.Processor.Following;
+
+/// <summary>What the service and its followers log.</summary>
+internal static partial class FollowerMessages
+{
+    [LoggerMessage(EventIds.Following, LogLevel.Information, "Following the logs in {Directory}.")]
+    public static partial void LogFollowing(this ILogger logger, string directory);
+
+    [LoggerMessage(EventIds.LogNotReadableYet, LogLevel.Warning, "{Directory} cannot be opened as a log yet: {Problem}")]
+    public static partial void LogUnreadable(this ILogger logger, string directory, string problem);
+
+    [LoggerMessage(EventIds.LogReplaced, LogLevel.Warning, "{Directory} now holds another log ({LogId}); it is followed from its beginning.")]
+    public static partial void LogReplaced(this ILogger logger, string directory, Guid logId);
+
+    [LoggerMessage(EventIds.LogCopy, LogLevel.Critical,
+        "{Directory}: NOT FOLLOWED: a copy of the log in {Followed}, with the same id. Move the one that the API does not write out of the events directory.")]
+    public static partial void LogTwin(this ILogger logger, string directory, string followed);
+
+    [LoggerMessage(EventIds.LedgerFound, LogLevel.Information, "The ledger is in schema {Schema} of database {Database}.")]
+    public static partial void LogLedger(this ILogger logger, string schema, string database);
+
+    [LoggerMessage(EventIds.LedgerWarning, LogLevel.Warning, "The ledger's database: {Warning}.")]
+    public static partial void LogLedgerWarning(this ILogger logger, string warning);
+
+    [LoggerMessage(EventIds.LedgerWrong, LogLevel.Critical, "THE LEDGER IS WRONG: {Fault}.")]
+    public static partial void LogLedgerFault(this ILogger logger, string fault);
+
+    [LoggerMessage(EventIds.LogFollowed, LogLevel.Information, "{Directory}: followed from offset {Offset}.")]
+    public static partial void LogFollows(this ILogger logger, string directory, long offset);
+
+    [LoggerMessage(EventIds.LeaseTaken, LogLevel.Information, "{Directory}: this processor applies it now.")]
+    public static partial void LogLeased(this ILogger logger, string directory);
+
+    [LoggerMessage(EventIds.CatchingUp, LogLevel.Information, "{Directory}: catching up from offset {From} to {Through}.")]
+    public static partial void LogCatchesUp(this ILogger logger, string directory, long from, long through);
+
+    [LoggerMessage(EventIds.SourceStopped, LogLevel.Critical, "{Directory}: STOPPED, nothing behind this is applied: {Reason}")]
+    public static partial void LogStopped(this ILogger logger, string directory, string reason);
+
+    [LoggerMessage(EventIds.FollowerFailed, LogLevel.Critical,
+        "{Directory}: STOPPED by an error in this program, nothing more is applied until it is started again. Please report it.")]
+    public static partial void LogFailed(this ILogger logger, string directory, Exception exception);
+
+    [LoggerMessage(EventIds.MarkBehindLedger, LogLevel.Critical,
+        "{Directory}: durable only up to offset {Mark}, though applied or being applied through {Through}: waiting, nothing is applied meanwhile. "
+        + "After a power cut, start the API, which recovers the log; if an older copy was restored, put the newer one back.")]
+    public static partial void LogMarkIsBehind(this ILogger logger, string directory, long mark, long through);
+
+    [LoggerMessage(EventIds.LogNotReadableNow, LogLevel.Warning, "{Directory}: cannot be read now, trying again: {Problem}")]
+    public static partial void LogUnreadableNow(this ILogger logger, string directory, string problem);
+
+    [LoggerMessage(EventIds.PositionLost, LogLevel.Warning,
+        "{Directory}: the database has lost what it had applied of this log, after a failover or a restore; it is applied again from the log.")]
+    public static partial void LogForgotten(this ILogger logger, string directory);
+}

@@ -1,3 +1,0 @@
-using RevenueAspire.Browser.Tests;
-
-[assembly: AssemblyFixture(typeof(Chromium))]

@@ -1,0 +1,12 @@
+namespace RevenueAspire.Testing;
+
+/// <summary>Figures of several measurements.</summary>
+public static class Statistics
+{
+    /// <summary>The middle value, or the mean of both middle values; 0 without values.</summary>
+    public static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        return sorted.Length == 0 ? 0 : (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
+    }
+}
