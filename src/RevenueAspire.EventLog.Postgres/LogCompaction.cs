@@ -46,7 +46,8 @@ internal static class LogCompaction
 
         // One at a time, and never while retention removes: both take the log's row first.
         await using (var hold = new NpgsqlCommand(
-            "select from event_log where log_id = $1 and is_closed for update", connection) { Parameters = { new() { Value = logId } } })
+            "select from event_log where log_id = $1 and is_closed for update", connection)
+        { Parameters = { new() { Value = logId } } })
         await using (var held = await hold.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
         {
             if (!await held.ReadAsync(cancellationToken).ConfigureAwait(false))

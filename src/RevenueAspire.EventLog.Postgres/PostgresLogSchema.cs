@@ -30,7 +30,8 @@ public static class PostgresLogSchema
     {
         ArgumentNullException.ThrowIfNull(connection);
         await using var look = new NpgsqlCommand("select obj_description(to_regclass('event_log'), 'pg_class') = $1",
-            connection) { Parameters = { new() { Value = Version } } };
+            connection)
+        { Parameters = { new() { Value = Version } } };
         var isCurrent = await look.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
         await using var apply = new NpgsqlCommand(isCurrent ? Check : Script, connection);
         try

@@ -97,8 +97,14 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
     /// <summary>For Npgsql: Host, Port, Username, Password, Database.</summary>
     public string ConnectionString(string database = "postgres") =>
-        new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = Port, Username = "postgres", Password = _options.Password,
-            Database = database }.ConnectionString;
+        new NpgsqlConnectionStringBuilder
+        {
+            Host = "127.0.0.1",
+            Port = Port,
+            Username = "postgres",
+            Password = _options.Password,
+            Database = database
+        }.ConnectionString;
 
     /// <summary>Creates a UTF-8 database unless it exists.</summary>
     public async Task EnsureDatabaseAsync(string database, CancellationToken cancellationToken)

@@ -33,7 +33,8 @@ internal sealed class PostgresLogFixture : LogFixture
         var connection = await _database!.Database.OpenConnectionAsync();
         var transaction = await connection.BeginTransactionAsync();
         await using var hold = new NpgsqlCommand("select from event_log where log_id = $1 for update",
-            connection) { Parameters = { new() { Value = _log!.LogId } } };
+            connection)
+        { Parameters = { new() { Value = _log!.LogId } } };
         await hold.ExecuteNonQueryAsync();
         return new Undo(async () =>
         {

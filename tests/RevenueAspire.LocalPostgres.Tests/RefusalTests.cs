@@ -91,8 +91,14 @@ public sealed class RefusalTests
     public async Task A_setting_that_the_server_refuses_shows_the_servers_own_words()
     {
         using var directory = TempDirectory.ForPostgres();
-        var options = new LocalPostgresOptions { DataDirectory = directory.File("data"), Password = "test", Settings = new Dictionary<string,
-            string> { ["max_connections"] = "many" } };
+        var options = new LocalPostgresOptions
+        {
+            DataDirectory = directory.File("data"),
+            Password = "test",
+            Settings = new Dictionary<string,
+            string>
+            { ["max_connections"] = "many" }
+        };
         Assert.Contains("FATAL:  invalid value for parameter \"max_connections\": \"many\"", await RefusalAsync(options), StringComparison.Ordinal);
     }
 

@@ -72,8 +72,12 @@ public sealed class LifeTests
             data.Path,
             new Dictionary<string, string?>
             {
-                ["HTTP_PROXY"] = DeadProxy, ["HTTPS_PROXY"] = DeadProxy, ["http_proxy"] = DeadProxy, ["https_proxy"] = DeadProxy,
-                ["NO_PROXY"] = null, ["no_proxy"] = null,
+                ["HTTP_PROXY"] = DeadProxy,
+                ["HTTPS_PROXY"] = DeadProxy,
+                ["http_proxy"] = DeadProxy,
+                ["https_proxy"] = DeadProxy,
+                ["NO_PROXY"] = null,
+                ["no_proxy"] = null,
             },
             "--Processor:Replicas=1");
         await first.WaitUntilUpAsync();
