@@ -14,7 +14,8 @@ internal static class LocalPostgresBuilderExtensions
     public static IResourceBuilder<LocalPostgresDatabaseResource> AddLocalPostgresDatabase(
         this IDistributedApplicationBuilder builder, LocalPostgresCluster cluster, [ResourceName] string name)
     {
-        builder.Services.AddSingleton<LocalPostgresRunner>();
+        builder.Services.AddSingleton<LocalPostgresServers>().AddSingleton<LocalPostgresStates>().AddSingleton<LocalPostgresPromotion>()
+            .AddSingleton<LocalPostgresRunner>();
         foreach (var server in cluster.Servers)
         {
             builder.AddServer(server);

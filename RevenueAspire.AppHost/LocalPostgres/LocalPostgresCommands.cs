@@ -19,7 +19,7 @@ internal static class LocalPostgresCommands
         .WithCommand(KnownResourceCommands.StopCommand, "Stop", context => StopAsync(server.Resource, context), new CommandOptions
         {
             Description = server.Resource.Cluster.Servers.Count == 1
-                ? "The API goes on accepting events meanwhile; they are counted once it is started again."
+                ? "With the log in files, the API continues to accept events. They are counted when the server is started again."
                 : "Without the primary, nothing is counted until it is started again or a standby is promoted.",
             IconName = "Stop",
             IconVariant = IconVariant.Filled,
@@ -54,7 +54,7 @@ internal static class LocalPostgresCommands
 
     private static async Task<ExecuteCommandResult> PromoteAsync(LocalPostgresServerResource server, ExecuteCommandContext context)
     {
-        var (done, message) = await context.Services.GetRequiredService<LocalPostgresRunner>().PromoteAsync(server.Cluster, context.CancellationToken);
+        var (done, message) = await context.Services.GetRequiredService<LocalPostgresPromotion>().PromoteAsync(server.Cluster, context.CancellationToken);
         return done ? CommandResults.Success(message) : CommandResults.Failure(message);
     }
 }

@@ -10,25 +10,24 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 
 /// <summary>Runs the servers of the model, and says in the dashboard how they are. Disposed with the AppHost's services, so after the orchestrator has stopped
 /// the clients.</summary>
-internal sealed partial class LocalPostgresRunner(
-    ResourceNotificationService notifications,
-    ResourceLoggerService loggers,
+internal sealed class LocalPostgresRunner(
+    LocalPostgresServers servers,
+    LocalPostgresStates states,
+    LocalPostgresPromotion promotion,
     IDistributedApplicationEventing eventing,
     IServiceProvider services,
     ResourceProblems problems) : IAsyncDisposable
 {
     private static readonly TimeSpan PatienceWithClients = TimeSpan.FromSeconds(8);
 
-    private readonly ConcurrentDictionary<LocalPostgresServerResource, LocalPostgresServer> _servers = [];
     private readonly ConcurrentDictionary<LocalPostgresServerResource, bool> _tried = [];
-    private readonly SemaphoreSlim _oneAtATime = new(1);
 
     /// <summary>Starts the server in its role, and publishes it as running. The first start of the primary creates its databases and starts the
     /// standbys.</summary>
     /// <returns>Null, or in one line why it did not start.</returns>
     public async Task<string?> StartAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken)
     {
-        await _oneAtATime.WaitAsync(cancellationToken);
+        await servers.OneAtATime.WaitAsync(cancellationToken);
         try
         {
             var problem = await TryStartAsync(resource, cancellationToken);
@@ -44,34 +43,34 @@ internal sealed partial class LocalPostgresRunner(
         }
         finally
         {
-            _oneAtATime.Release();
+            servers.OneAtATime.Release();
         }
     }
 
     /// <summary>Stops the server at once, whoever uses it: what the services do without their database can be watched.</summary>
     public async Task StopAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken)
     {
-        await _oneAtATime.WaitAsync(cancellationToken);
+        await servers.OneAtATime.WaitAsync(cancellationToken);
         try
         {
-            if (_servers.TryGetValue(resource, out var server) && !server.Exited.IsCompleted)
+            if (servers.Started.TryGetValue(resource, out var server) && !server.Exited.IsCompleted)
             {
-                await PublishAsync(resource, KnownResourceStates.Stopping);
+                await states.PublishAsync(resource, KnownResourceStates.Stopping);
                 await server.StopAsync(cancellationToken);
             }
         }
         finally
         {
-            _oneAtATime.Release();
+            servers.OneAtATime.Release();
         }
     }
 
     public async ValueTask DisposeAsync()
     {
         // A start that is under way is cancelled with the AppHost, or has a server to stop.
-        var idle = await _oneAtATime.WaitAsync(PatienceWithClients);
+        var idle = await servers.OneAtATime.WaitAsync(PatienceWithClients);
         // A primary sends its last commits to its standbys while it stops, so it is first.
-        foreach (var role in _servers.GroupBy(entry => entry.Key.IsPrimary).OrderByDescending(role => role.Key).ToArray())
+        foreach (var role in servers.Started.GroupBy(entry => entry.Key.IsPrimary).OrderByDescending(role => role.Key).ToArray())
         {
             await Task.WhenAll(role.Select(async entry =>
             {
@@ -82,14 +81,14 @@ internal sealed partial class LocalPostgresRunner(
 
         if (idle)
         {
-            _oneAtATime.Dispose();
+            servers.OneAtATime.Dispose();
         }
     }
 
     private async Task<string?> TryStartAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken)
     {
         _tried[resource] = true;
-        if (IsRunning(resource))
+        if (servers.IsRunning(resource))
         {
             return null;
         }
@@ -97,28 +96,28 @@ internal sealed partial class LocalPostgresRunner(
         try
         {
             await eventing.PublishAsync(new BeforeResourceStartedEvent(resource, services), cancellationToken);
-            await PublishAsync(resource, KnownResourceStates.Starting);
-            if (_servers.TryGetValue(resource, out var ended))
+            await states.PublishAsync(resource, KnownResourceStates.Starting);
+            if (servers.Started.TryGetValue(resource, out var ended))
             {
                 // One that ended without a stop still has the lock of its data directory.
                 await ended.DisposeAsync();
             }
 
             var server = resource.IsPrimary ? await StartPrimaryAsync(resource, cancellationToken) : await StartStandbyAsync(resource, cancellationToken);
-            _servers[resource] = server;
-            _ = PublishEndAsync(resource, server);
-            foreach (var running in WithDatabases(resource))
+            servers.Started[resource] = server;
+            _ = states.PublishEndAsync(resource, server);
+            foreach (var running in LocalPostgresStates.WithDatabases(resource))
             {
                 await eventing.PublishAsync(new ConnectionStringAvailableEvent(running, services), cancellationToken);
             }
 
-            await PublishAsync(resource, KnownResourceStates.Running);
+            await states.PublishAsync(resource, KnownResourceStates.Running);
             return null;
         }
-        catch (Exception exception) when (IsProblem(exception))
+        catch (Exception exception) when (LocalPostgresServers.IsProblem(exception))
         {
             problems.Report(resource, exception.Message);
-            await PublishAsync(resource, KnownResourceStates.FailedToStart);
+            await states.PublishAsync(resource, KnownResourceStates.FailedToStart);
             return exception.Message;
         }
     }
@@ -129,8 +128,8 @@ internal sealed partial class LocalPostgresRunner(
         cluster.BeginPrimary();
         // A promotion that was decided, and cut off before its end. It waits for no primary: nothing listens on port 1.
         var isChosen = LocalPostgresServer.IsStandby(resource.DataDirectory);
-        var server = await LocalPostgresServer.StartAsync(
-            await OptionsAsync(resource, isChosen ? new LocalPostgresPrimary(1, resource.ApplicationName) : null, cancellationToken), cancellationToken);
+        var unreachable = isChosen ? new LocalPostgresPrimary(1, resource.ApplicationName) : null;
+        var server = await LocalPostgresServer.StartAsync(await servers.OptionsAsync(resource, unreachable, cancellationToken), cancellationToken);
         try
         {
             if (isChosen)
@@ -148,7 +147,7 @@ internal sealed partial class LocalPostgresRunner(
                 await server.EnsureDatabaseAsync(database.Name, cancellationToken);
             }
 
-            _ = CoverAsync(resource, server);
+            _ = promotion.CoverAsync(resource, server);
             return server;
         }
         catch
@@ -173,39 +172,14 @@ internal sealed partial class LocalPostgresRunner(
     private async Task<LocalPostgresServer> StartStandbyAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken)
     {
         var primary = resource.Cluster.Primary;
-        if (!IsRunning(primary) && !LocalPostgresServer.IsStandby(resource.DataDirectory))
+        if (!servers.IsRunning(primary) && !LocalPostgresServer.IsStandby(resource.DataDirectory))
         {
             throw new LocalPostgresException($"{resource.Name} becomes a copy of {primary.Name}, which does not run: start {primary.Name} first.");
         }
 
         var source = new LocalPostgresPrimary(primary.Port, resource.ApplicationName);
-        return await LocalPostgresServer.StartAsync(await OptionsAsync(resource, source, cancellationToken), cancellationToken);
+        return await LocalPostgresServer.StartAsync(await servers.OptionsAsync(resource, source, cancellationToken), cancellationToken);
     }
-
-    private async Task<LocalPostgresOptions> OptionsAsync(
-        LocalPostgresServerResource resource, LocalPostgresPrimary? primary, CancellationToken cancellationToken)
-    {
-        var logger = loggers.GetLogger(resource);
-        return new LocalPostgresOptions
-        {
-            DataDirectory = resource.DataDirectory,
-            Port = resource.Port,
-            Password = await resource.Cluster.Password.GetValueAsync(cancellationToken) ?? "",
-            StopWithParent = true,
-            StandbyOf = primary,
-            Settings = SettingsOf(resource),
-            Log = line => LogServerLine(logger, line),
-        };
-    }
-
-    private static Dictionary<string, string> SettingsOf(LocalPostgresServerResource resource) => resource.Cluster.Servers.Count == 1 ? [] : new()
-    {
-        // On the command line: it holds from a server's first moment as the primary, and no later than this run.
-        ["synchronous_standby_names"] = resource.Cluster.SynchronousStandbysOf(resource),
-        // A standby that was stopped for a while catches up instead of being copied.
-        ["wal_keep_size"] = "256MB",
-        ["wal_retrieve_retry_interval"] = "500ms",
-    };
 
     /// <summary>The services are stopped by another process: the server goes when the last of them has let go of it.</summary>
     private static async Task WaitForClientsAsync(LocalPostgresServer server)
@@ -226,8 +200,4 @@ internal sealed partial class LocalPostgresRunner(
             // It does not answer, so nobody waits for it.
         }
     }
-
-    private bool IsRunning(LocalPostgresServerResource resource) => _servers.TryGetValue(resource, out var server) && !server.Exited.IsCompleted;
-
-    private static bool IsProblem(Exception exception) => exception is LocalPostgresException or UserErrorException or NpgsqlException;
 }

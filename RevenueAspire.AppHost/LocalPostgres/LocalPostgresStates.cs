@@ -3,16 +3,18 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <content>What the dashboard shows of the servers.</content>
-internal sealed partial class LocalPostgresRunner
+/// <summary>What the dashboard shows of the servers. Thread-safe.</summary>
+internal sealed class LocalPostgresStates(ResourceNotificationService notifications)
 {
-    private async Task PublishEndAsync(LocalPostgresServerResource resource, LocalPostgresServer server)
+    /// <summary>Waits for the server's end, and publishes it.</summary>
+    public async Task PublishEndAsync(LocalPostgresServerResource resource, LocalPostgresServer server)
     {
         await server.Exited;
         await PublishAsync(resource, KnownResourceStates.Exited);
     }
 
-    private async Task PublishAsync(LocalPostgresServerResource resource, string state)
+    /// <summary>Publishes the state of a server, and of the databases that are reached through it.</summary>
+    public async Task PublishAsync(LocalPostgresServerResource resource, string state)
     {
         foreach (var one in WithDatabases(resource))
         {
@@ -28,14 +30,14 @@ internal sealed partial class LocalPostgresRunner
     }
 
     /// <summary>After a promotion: the roles and commands of all servers, and the databases that run again.</summary>
-    private async Task PublishRolesAsync(LocalPostgresCluster cluster)
+    public async Task PublishRolesAsync(LocalPostgresCluster cluster, bool isPrimaryRunning)
     {
         foreach (var server in cluster.Standbys)
         {
             await notifications.PublishUpdateAsync(server, snapshot => snapshot with { Properties = WithRole(snapshot.Properties, server) });
         }
 
-        await PublishAsync(cluster.Primary, IsRunning(cluster.Primary) ? KnownResourceStates.Running : KnownResourceStates.Exited);
+        await PublishAsync(cluster.Primary, isPrimaryRunning ? KnownResourceStates.Running : KnownResourceStates.Exited);
     }
 
     /// <summary>The dashboard shows the source of each resource in its list.</summary>
@@ -45,6 +47,7 @@ internal sealed partial class LocalPostgresRunner
             : [.. properties.Where(property => property.Name != CustomResourceKnownProperties.Source),
                 new(CustomResourceKnownProperties.Source, server.IsPrimary ? "primary" : $"standby of {server.Cluster.Primary.Name}")];
 
-    private static IEnumerable<IResource> WithDatabases(LocalPostgresServerResource resource) =>
+    /// <summary>The server, and the databases that are reached through it.</summary>
+    public static IEnumerable<IResource> WithDatabases(LocalPostgresServerResource resource) =>
         resource.IsPrimary ? [resource, .. resource.Cluster.Databases] : [resource];
 }

@@ -5,8 +5,8 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <content>Makes a standby the primary, without losing a commit that was acknowledged.</content>
-internal sealed partial class LocalPostgresRunner
+/// <summary>Makes a standby the primary, without losing a commit that was acknowledged. Thread-safe.</summary>
+internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, LocalPostgresStates states, ResourceProblems problems)
 {
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan CoverInterval = TimeSpan.FromMilliseconds(500);
@@ -15,25 +15,25 @@ internal sealed partial class LocalPostgresRunner
     /// <returns>Whether it is done, and in one line what was done, or why not.</returns>
     public async Task<(bool Done, string Message)> PromoteAsync(LocalPostgresCluster cluster, CancellationToken cancellationToken)
     {
-        await _oneAtATime.WaitAsync(cancellationToken);
+        await servers.OneAtATime.WaitAsync(cancellationToken);
         try
         {
             return (true, await PromoteOneAsync(cluster, cancellationToken));
         }
-        catch (Exception exception) when (IsProblem(exception))
+        catch (Exception exception) when (LocalPostgresServers.IsProblem(exception))
         {
             return (false, exception.Message);
         }
         finally
         {
-            _oneAtATime.Release();
+            servers.OneAtATime.Release();
         }
     }
 
     private async Task<string> PromoteOneAsync(LocalPostgresCluster cluster, CancellationToken cancellationToken)
     {
         var former = cluster.Primary;
-        if (IsRunning(former))
+        if (servers.IsRunning(former))
         {
             throw new UserErrorException($"{former.Name} runs: stop it first.");
         }
@@ -48,17 +48,17 @@ internal sealed partial class LocalPostgresRunner
         var chosen = await MostReceivedAsync(cluster, cancellationToken);
         // From here on the chosen one is the primary, also after a kill: a later start completes the promotion, and makes the former primary a copy.
         cluster.Decide(chosen);
-        var followers = cluster.Standbys.Where(IsRunning).ToArray();
+        var followers = cluster.Standbys.Where(servers.IsRunning).ToArray();
         try
         {
-            await _servers[chosen].PromoteAsync(cancellationToken);
-            _ = CoverAsync(chosen, _servers[chosen]);
+            await servers.Started[chosen].PromoteAsync(cancellationToken);
+            _ = CoverAsync(chosen, servers.Started[chosen]);
             foreach (var follower in followers)
             {
-                await _servers[follower].FollowAsync(new LocalPostgresPrimary(chosen.Port, follower.ApplicationName), cancellationToken);
+                await servers.Started[follower].FollowAsync(new LocalPostgresPrimary(chosen.Port, follower.ApplicationName), cancellationToken);
             }
         }
-        catch (Exception exception) when (IsProblem(exception))
+        catch (Exception exception) when (LocalPostgresServers.IsProblem(exception))
         {
             throw new LocalPostgresException(
                 $"{chosen.Name} is the primary from now on, but its promotion is not complete ({exception.Message}): stop and start all servers, it first.",
@@ -66,7 +66,7 @@ internal sealed partial class LocalPostgresRunner
         }
         finally
         {
-            await PublishRolesAsync(cluster);
+            await states.PublishRolesAsync(cluster, servers.IsRunning(cluster.Primary));
         }
 
         return followers.Length == 0
@@ -77,10 +77,10 @@ internal sealed partial class LocalPostgresRunner
     /// <summary>Makes sure that no process of the former primary is left: one of its sessions could still acknowledge a commit.</summary>
     private async Task EndAsync(LocalPostgresServerResource former, CancellationToken cancellationToken)
     {
-        if (!_servers.TryGetValue(former, out var server))
+        if (!servers.Started.TryGetValue(former, out var server))
         {
             // It has not run since this AppHost began; an earlier one may have left it behind.
-            await LocalPostgresServer.StopLeftoverAsync(await OptionsAsync(former, null, cancellationToken), cancellationToken);
+            await LocalPostgresServer.StopLeftoverAsync(await servers.OptionsAsync(former, null, cancellationToken), cancellationToken);
             return;
         }
 
@@ -99,18 +99,18 @@ internal sealed partial class LocalPostgresRunner
     {
         // A directory that is no standby's has confirmed nothing to the former primary.
         var standbys = cluster.Standbys.Where(standby => LocalPostgresServer.IsStandby(standby.DataDirectory)).ToArray();
-        if (standbys.FirstOrDefault(standby => !IsRunning(standby)) is { } stopped)
+        if (standbys.FirstOrDefault(standby => !servers.IsRunning(standby)) is { } stopped)
         {
             throw new UserErrorException($"{stopped.Name} does not run, and may have events that the other standbys lack: start it first.");
         }
 
-        var received = await Task.WhenAll(standbys.Select(standby => _servers[standby].ReceivedAsync(cancellationToken)));
+        var received = await Task.WhenAll(standbys.Select(standby => servers.Started[standby].ReceivedAsync(cancellationToken)));
         return standbys.Zip(received).MaxBy(entry => entry.Second).First
             ?? throw new UserErrorException($"No standby of {cluster.Primary.Name} has data: start {cluster.Primary.Name}.");
     }
 
     /// <summary>Waits until a standby has all that the primary has now. What the primary acknowledges from now on, a standby has confirmed.</summary>
-    private async Task CoverAsync(LocalPostgresServerResource primary, LocalPostgresServer server)
+    public async Task CoverAsync(LocalPostgresServerResource primary, LocalPostgresServer server)
     {
         if (primary.Cluster.IsCovered || primary.Cluster.Servers.Count == 1)
         {
@@ -125,7 +125,7 @@ internal sealed partial class LocalPostgresRunner
                 await Task.Delay(CoverInterval);
             }
 
-            await _oneAtATime.WaitAsync();
+            await servers.OneAtATime.WaitAsync();
             try
             {
                 if (primary.IsPrimary)
@@ -135,7 +135,7 @@ internal sealed partial class LocalPostgresRunner
             }
             finally
             {
-                _oneAtATime.Release();
+                servers.OneAtATime.Release();
             }
         }
         catch (Exception exception) when (exception is NpgsqlException or ObjectDisposedException)

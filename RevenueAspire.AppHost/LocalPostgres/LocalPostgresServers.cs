@@ -1,0 +1,51 @@
+using System.Collections.Concurrent;
+using Microsoft.Extensions.Logging;
+using Npgsql;
+using RevenueAspire.CommandLine;
+using RevenueAspire.LocalPostgres;
+
+namespace RevenueAspire.AppHost.LocalPostgres;
+
+/// <summary>The server processes of this AppHost, by their resource. Thread-safe.</summary>
+internal sealed partial class LocalPostgresServers(ResourceLoggerService loggers)
+{
+    /// <summary>The servers that were started, also those that have ended since.</summary>
+    public ConcurrentDictionary<LocalPostgresServerResource, LocalPostgresServer> Started { get; } = [];
+
+    /// <summary>Held by whatever starts, stops or promotes a server.</summary>
+    public SemaphoreSlim OneAtATime { get; } = new(1);
+
+    public bool IsRunning(LocalPostgresServerResource resource) => Started.TryGetValue(resource, out var server) && !server.Exited.IsCompleted;
+
+    /// <summary>Whether an error is of the servers or of their user: it is shown, not thrown.</summary>
+    public static bool IsProblem(Exception exception) => exception is LocalPostgresException or UserErrorException or NpgsqlException;
+
+    /// <summary>How a server is started: as a standby where a primary is given.</summary>
+    public async Task<LocalPostgresOptions> OptionsAsync(
+        LocalPostgresServerResource resource, LocalPostgresPrimary? primary, CancellationToken cancellationToken)
+    {
+        var logger = loggers.GetLogger(resource);
+        return new LocalPostgresOptions
+        {
+            DataDirectory = resource.DataDirectory,
+            Port = resource.Port,
+            Password = await resource.Cluster.Password.GetValueAsync(cancellationToken) ?? "",
+            StopWithParent = true,
+            StandbyOf = primary,
+            Settings = SettingsOf(resource),
+            Log = line => LogServerLine(logger, line),
+        };
+    }
+
+    private static Dictionary<string, string> SettingsOf(LocalPostgresServerResource resource) => resource.Cluster.Servers.Count == 1 ? [] : new()
+    {
+        // On the command line: it holds from a server's first moment as the primary, and no later than this run.
+        ["synchronous_standby_names"] = resource.Cluster.SynchronousStandbysOf(resource),
+        // A standby that was stopped for a while catches up instead of being copied.
+        ["wal_keep_size"] = "256MB",
+        ["wal_retrieve_retry_interval"] = "500ms",
+    };
+
+    [LoggerMessage(EventIds.ServerLine, LogLevel.Information, "{Line}")]
+    private static partial void LogServerLine(ILogger logger, string line);
+}
