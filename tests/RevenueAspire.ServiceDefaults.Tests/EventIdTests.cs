@@ -30,7 +30,7 @@ public sealed partial class EventIdTests
             match.Groups["name"].Success ? constants.GetValueOrDefault(match.Groups["name"].Value, "") : match.Groups["id"].Value, file.Name)))];
     }
 
-    [GeneratedRegex(@"\[LoggerMessage\((?:EventId\s*=\s*)?(?:EventIds\.(?<name>\w+)|(?<id>\d*))")]
+    [GeneratedRegex(@"\[LoggerMessage\(\s*(?:EventId\s*=\s*)?(?:EventIds\.(?<name>\w+)|(?<id>\d*))")]
     private static partial Regex Message();
 
     [GeneratedRegex(@"const int (?<name>\w+) = (?<id>\d+);")]
