@@ -29,7 +29,8 @@ internal static class ProblemResponse
             context.Response.Headers.RetryAfter = (retryAfterSeconds ?? DefaultRetrySeconds).ToString(CultureInfo.InvariantCulture);
         }
 
-        return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType, context.RequestAborted);
+        // Without a token of its caller's, it ends quietly when the client disconnects.
+        return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType);
     }
 
     /// <summary>401 with the challenge that RFC 9110 asks for.</summary>

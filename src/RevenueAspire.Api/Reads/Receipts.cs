@@ -12,8 +12,7 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
         var (receipt, problem) = await ReceiptParameter.CheckAsync(
             RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
         await (problem is null
-            ? context.Response.WriteAsJsonAsync(
-                await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json, context.RequestAborted)
+            ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json)
             : ProblemResponse.WriteAsync(context, problem));
     }
 

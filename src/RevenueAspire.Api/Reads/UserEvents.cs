@@ -44,7 +44,7 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
         var revenue = await ledger.FindRevenueAsync(userId, context.RequestAborted);
         await (revenue is null
             ? ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "userId: the ledger has no such user.", Field)
-            : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json, context.RequestAborted));
+            : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json));
     }
 
     /// <summary>Waits for <c>?after=</c>, or answers why it cannot be waited for.</summary>
