@@ -35,8 +35,9 @@ internal static class IngestComparison
         var seconds = Options.Number("--seconds", 6, "Length of a run of wrk.");
         var connections = new Option<int[]>("--connections")
         {
-            Description = "Connections of wrk, separated by commas. [default: 256,64]",
+            Description = "Connections of wrk, separated by commas.",
             CustomParser = ReadNumbers,
+            DefaultValueFactory = _ => [256, 64],
         };
         var rival = new Option<FileInfo>("--rival") { Description = "Another build of the API, measured in turn with this one and bare Kestrel (single)." };
         rival.AcceptExistingOnly();
@@ -48,7 +49,7 @@ internal static class IngestComparison
         command.SetAction(parsed => RunAsync(parsed.GetValue(parts) ?? [], new Settings(
             Amounts.Runs(parsed.GetValue(runs)),
             Amounts.Seconds(parsed.GetValue(seconds)),
-            Amounts.Quick ? [Amounts.Connections(64)] : parsed.GetValue(connections) ?? [256, 64],
+            Amounts.Quick ? [Amounts.Connections(64)] : parsed.GetValue(connections)!,
             parsed.GetValue(engines),
             parsed.GetValue(rival)?.FullName)));
         return command;
