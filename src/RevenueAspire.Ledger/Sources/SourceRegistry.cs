@@ -3,7 +3,7 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Sources and their leases (rules M1, M2, M10, M11). Thread-safe. Every call is one short transaction, synchronously committed.</summary>
+/// <summary>Sources and their leases (rules M1, M2, M10, M11). Thread-safe. Every call is one short transaction.</summary>
 /// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; <see cref="DatabaseErrors.IsTransient"/> tells what to retry (M12). Each is safe
 /// to repeat.</remarks>
 public sealed class SourceRegistry(NpgsqlDataSource database)
