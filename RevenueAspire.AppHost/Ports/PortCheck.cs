@@ -8,8 +8,8 @@ internal static class PortCheck
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The services of a starter that was killed stop by themselves, which takes them a moment.</summary>
-    private static readonly TimeSpan PatienceWithOurs = TimeSpan.FromSeconds(10);
+    /// <summary>The services of an AppHost that was killed stop too. A processor may take 10 s for it, and on a busy machine each takes longer.</summary>
+    private static readonly TimeSpan PatienceWithOurs = TimeSpan.FromSeconds(25);
 
     /// <summary>One line when somebody listens there, with who where that can be known and what to do; null when the port is free.</summary>
     public static async Task<string?> ProblemAsync(int port, string service, string setting, CancellationToken cancellationToken)
