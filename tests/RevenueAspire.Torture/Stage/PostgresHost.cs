@@ -15,6 +15,8 @@ internal sealed partial class PostgresHost : IAsyncDisposable
 {
     public const string Database = "revenuedb";
     private const int LinesOfDeadlock = 6;
+    private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(30);
+    private static readonly TimeSpan RecoveryPause = TimeSpan.FromMilliseconds(50);
 
     // What a fault sets for everybody else does not hold for who takes it away again.
     private const string Unaffected = "-c statement_timeout=0 -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed";
@@ -145,17 +147,25 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     /// <summary>A connection past the proxy, as somebody else's.</summary>
     public async Task<NpgsqlConnection> ConnectAsync()
     {
-        var connection = new NpgsqlConnection(Direct);
-        try
+        for (var deadline = DateTime.UtcNow + RecoveryLimit; ; await Task.Delay(RecoveryPause))
         {
-            await connection.OpenAsync();
-            _foreign.TryAdd(connection.ProcessID, 0);
-            return connection;
-        }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
+            var connection = new NpgsqlConnection(Direct);
+            try
+            {
+                await connection.OpenAsync();
+                _foreign.TryAdd(connection.ProcessID, 0);
+                return connection;
+            }
+            catch (PostgresException recovering) when (recovering.SqlState == PostgresErrorCodes.CannotConnectNow && DateTime.UtcNow < deadline)
+            {
+                // Another fault has killed a backend: the server recovers first.
+                await connection.DisposeAsync();
+            }
+            catch
+            {
+                await connection.DisposeAsync();
+                throw;
+            }
         }
     }
 
