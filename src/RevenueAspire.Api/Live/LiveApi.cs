@@ -1,6 +1,5 @@
 using Microsoft.AspNetCore.Http.Metadata;
 using Npgsql;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Ledger;
 
@@ -26,7 +25,6 @@ internal static class LiveApi
                 "Server-sent events: first one named history with the course of the last ten minutes, then one named snapshot a second, of the shape below. "
                     + "Top users are as of their own moment. "
                 + "Ends when the API stops, or when the secret is no longer valid: ask again.")
-            .RequireAuthorization(AccessPolicies.Read)
             .WithMetadata(ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
             .ProducesProblems(401, 503)
 

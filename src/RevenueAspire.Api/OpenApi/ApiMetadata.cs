@@ -1,4 +1,5 @@
 using Microsoft.OpenApi;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
 
@@ -56,9 +57,10 @@ internal static class EndpointDescriptions
     /// <summary>The methods of a read. The contract lists only GET: HEAD differs from it by the missing body alone.</summary>
     public static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
-    /// <summary>Maps a call that reads. The handler writes the same answer for both methods; the server leaves out the body of HEAD.</summary>
+    /// <summary>Maps a call that reads, which needs the right to read. The handler writes the same answer for both methods; the server leaves out the body of
+    /// HEAD.</summary>
     public static IEndpointConventionBuilder MapRead(this IEndpointRouteBuilder app, string pattern, RequestDelegate handler) =>
-        app.MapMethods(pattern, Read, handler);
+        app.MapMethods(pattern, Read, handler).RequireAuthorization(AccessPolicies.Read);
 
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="handler">Its handler: the API explorer passes over endpoints that do not name their method.</param>

@@ -1,5 +1,4 @@
 using Npgsql;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Ledger;
 
@@ -25,7 +24,6 @@ internal static class ReadsApi
         app.MapRead("/userEvents/{userid}", users.HandlePathAsync)
             .Describe(users.HandlePathAsync, "userEvents", "Read", "Read a user's revenue",
                 "With after= the answer waits until that receipt is in the ledger: read your own writes.")
-            .RequireAuthorization(AccessPolicies.Read)
             .WithMetadata(ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
             .Produces<UserRevenue>(StatusCodes.Status200OK)
             .ProducesProblems(400, 401, 404, 503);
@@ -33,7 +31,6 @@ internal static class ReadsApi
         app.MapRead("/userEvents", users.HandleQueryAsync)
             .Describe(users.HandleQueryAsync, "userEventsByQuery", "Read", "Read a user's revenue, any id",
                 "The same, with the id as a query parameter: the only way for the ids . and ..")
-            .RequireAuthorization(AccessPolicies.Read)
             .WithMetadata(ApiParameter.UserIdInQuery, ApiParameter.After, ApiExample.Revenue)
             .Produces<UserRevenue>(StatusCodes.Status200OK)
             .ProducesProblems(400, 401, 404, 503);
@@ -43,7 +40,6 @@ internal static class ReadsApi
                 receipts.HandleAsync, "receipts", "Read", "Follow an event",
                 "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is "
                     + "durable.")
-            .RequireAuthorization(AccessPolicies.Read)
             .WithMetadata(ApiParameter.ReceiptInPath, ApiExample.State)
             .Produces<ReceiptState>(StatusCodes.Status200OK)
             .ProducesProblems(400, 401, 404);
