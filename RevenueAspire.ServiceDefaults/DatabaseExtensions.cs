@@ -37,11 +37,15 @@ public static class DatabaseExtensions
             },
             // Processors look for work and renew leases: queries that belong to no request and no merge would bury all other traces. Npgsql's metrics count
             // them.
-            source => source.ConfigureTracing(tracing => tracing
-                .ConfigureCommandFilter(_ => Activity.Current is not null)
-                .ConfigureBatchFilter(_ => Activity.Current is not null)
-                .EnablePhysicalOpenTracing(false))
-                .UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync));
+            source =>
+            {
+                var check = new SessionCheck(source.ConnectionStringBuilder);
+                source.ConfigureTracing(tracing => tracing
+                    .ConfigureCommandFilter(_ => Activity.Current is not null)
+                    .ConfigureBatchFilter(_ => Activity.Current is not null)
+                    .EnablePhysicalOpenTracing(false))
+                    .UsePhysicalConnectionInitializer(check.Run, check.RunAsync);
+            });
         builder.Services.AddSingleton(BuildSessionDatabase);
         return builder;
     }
@@ -75,7 +79,8 @@ public static class DatabaseExtensions
     private static NpgsqlDataSource BuildSlim(string connectionString)
     {
         var source = new NpgsqlSlimDataSourceBuilder(connectionString).EnableArrays().EnableTransportSecurity().EnableIntegratedSecurity();
-        return source.UsePhysicalConnectionInitializer(SessionCheck.Run, SessionCheck.RunAsync).Build();
+        var check = new SessionCheck(source.ConnectionStringBuilder);
+        return source.UsePhysicalConnectionInitializer(check.Run, check.RunAsync).Build();
     }
 
     private static string NotSet =>

@@ -68,15 +68,6 @@ public static class ConnectionStringRules
 
         // This program prepares its own statements, and only where no pooler is in between.
         builder.MaxAutoPrepare = 0;
-        // No part leaves state in a session. The driver would send a reset before the next statement, and not wait for its
-        // end: between the two a pooler may give
-        // the session to another client. A statement that is longer than the pooler's buffer was then cut in two.
-        if (builder.NoResetOnClose)
-        {
-            NamedStatements.AddPooler(builder);
-        }
-
-        builder.NoResetOnClose = true;
         if (Environment.GetEnvironmentVariable("PGTZ") is not null && !builder.ShouldSerialize("Timezone"))
         {
             // Times travel in binary: the zone changes nothing, but a misspelt one would refuse every connection.

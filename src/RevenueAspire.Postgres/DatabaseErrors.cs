@@ -172,12 +172,10 @@ public static class DatabaseErrors
             $"a table or column is missing ({error.MessageText}): check Database and Search Path in {Setting}, and apply db.sql",
         PostgresErrorCodes.DuplicatePreparedStatement or PostgresErrorCodes.InvalidSqlStatementName =>
             $"a prepared statement was lost ({error.MessageText}): a pooler gives each transaction another session; this process goes on without named "
-            + "statements. "
-            + $"Set No Reset On Close=true in {Setting}",
+            + $"statements. Set No Reset On Close=true in {Setting}",
         PostgresErrorCodes.ProtocolViolation =>
             $"the server or the pooler before it refused ({error.MessageText}): see its log. A pooler that does not know a start parameter needs it in "
-            + "ignore_startup_parameters, "
-            + $"or {Setting} without Options and Search Path, and no PGOPTIONS",
+            + $"ignore_startup_parameters, or {Setting} without Options and Search Path, and no PGOPTIONS",
         PostgresErrorCodes.ObjectNotInPrerequisiteState when error.InvariantSeverity == "FATAL" =>
             $"the database takes no connections ({error.MessageText}): ALTER DATABASE ... ALLOW_CONNECTIONS true, or correct Database in {Setting}",
         PostgresErrorCodes.ObjectNotInPrerequisiteState =>

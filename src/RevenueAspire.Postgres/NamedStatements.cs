@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Globalization;
 using Npgsql;
 
 namespace RevenueAspire.Postgres;
@@ -40,19 +39,6 @@ public static class NamedStatements
     internal static void Disable() => _disabled = true;
 
     internal static void AddPooler(NpgsqlConnection connection) => Poolers[(connection.Host, connection.Port)] = true;
-
-    /// <summary>Adds each host of a connection string, written as the driver reads them.</summary>
-    internal static void AddPooler(NpgsqlConnectionStringBuilder declared)
-    {
-        foreach (var entry in declared.Host!.Split(','))
-        {
-            // The colons of an IPv6 address separate no port, unless it is in brackets.
-            var colon = entry.LastIndexOf(':');
-            var hasPort = colon > 0 && (entry.IndexOf(':') == colon || entry[colon - 1] == ']');
-            var port = hasPort && int.TryParse(entry.AsSpan(colon + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var named) ? named : declared.Port;
-            Poolers[(hasPort ? entry[..colon] : entry, port)] = true;
-        }
-    }
 
     private static bool MayPrepare(NpgsqlConnection connection) => !IsPooler(connection);
 }

@@ -3,9 +3,9 @@ using Npgsql;
 namespace RevenueAspire.Postgres;
 
 /// <summary>Checks each new physical connection before its first use: what the environment, the role, the database or the server may have
-/// set differently. One round trip. Stateless.</summary>
+/// set differently. One round trip. Thread-safe.</summary>
 /// <remarks>Give <see cref="Run"/> and <see cref="RunAsync"/> to a data source as its initializer.</remarks>
-public static class SessionCheck
+public sealed class SessionCheck
 {
     private const string Query =
         """
@@ -15,9 +15,24 @@ public static class SessionCheck
 
     private const string Source = "select source from pg_settings where name = $1";
 
+    private readonly bool _isPooler;
+
+    /// <summary>Prepares the settings of a data source that is not built yet: its connections are not reset between two uses.</summary>
+    /// <param name="settings">No Reset On Close=true, as the user has written it, declares a pooler.</param>
+    /// <remarks>
+    /// No part leaves state in a session. The driver would send a reset before the next statement, and not wait for its end: between the two a pooler may give
+    /// the session to another client. A statement that is longer than the pooler's buffer was then cut in two.
+    /// </remarks>
+    public SessionCheck(NpgsqlConnectionStringBuilder settings)
+    {
+        ArgumentNullException.ThrowIfNull(settings);
+        _isPooler = settings.NoResetOnClose;
+        settings.NoResetOnClose = true;
+    }
+
     /// <summary>Refuses a session that would write or read wrong data, and notes a pooler.</summary>
     /// <exception cref="SessionSettingException">The message names the setting.</exception>
-    public static void Run(NpgsqlConnection connection)
+    public void Run(NpgsqlConnection connection)
     {
         CheckReported(connection);
         using var query = new NpgsqlCommand(Query, connection);
@@ -36,7 +51,7 @@ public static class SessionCheck
     }
 
     /// <inheritdoc cref="Run"/>
-    public static async Task RunAsync(NpgsqlConnection connection)
+    public async Task RunAsync(NpgsqlConnection connection)
     {
         CheckReported(connection);
         await using var query = new NpgsqlCommand(Query, connection);
@@ -77,9 +92,9 @@ public static class SessionCheck
     }
 
     /// <summary>Returns whether the session is read-only, so that the cause must be asked for.</summary>
-    private static bool Check(NpgsqlConnection connection, Settings settings)
+    private bool Check(NpgsqlConnection connection, Settings settings)
     {
-        if (settings.ProcessId != connection.ProcessID)
+        if (_isPooler || settings.ProcessId != connection.ProcessID)
         {
             NamedStatements.AddPooler(connection);
         }

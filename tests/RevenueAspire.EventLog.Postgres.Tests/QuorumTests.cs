@@ -59,8 +59,9 @@ public sealed class QuorumTests : IAsyncLifetime
     {
         Assert.SkipWhen(PgBouncer.Find() is null, "This machine has no PgBouncer.");
         await using var pooler = await PgBouncer.StartAsync(PgBouncer.Find()!, _server!.ConnectionString());
-        await using var through = new NpgsqlDataSourceBuilder(pooler.ConnectionString).UsePhysicalConnectionInitializer(
-            SessionCheck.Run, SessionCheck.RunAsync).Build();
+        var settings = new NpgsqlDataSourceBuilder(pooler.ConnectionString);
+        var check = new SessionCheck(settings.ConnectionStringBuilder);
+        await using var through = settings.UsePhysicalConnectionInitializer(check.Run, check.RunAsync).Build();
         await using var log = await OpenAsync(database: through);
         await SetStandbysAsync("absent");
 
