@@ -52,9 +52,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         }
     }
 
-    /// <summary>Closes the logs of processes that have not been heard of: an append of one that wakes up again fails, and it begins
-    /// another log. Closed logs without an event go
-    /// a minute later, when nobody reads them any more.</summary>
+    /// <summary>Closes the logs of processes that show no sign of life: an append of one that wakes up again fails, and it begins another log. Closed logs
+    /// without an event are removed a minute later, when no process reads them.</summary>
     /// <returns>How many were closed.</returns>
     internal static async Task<int> CloseEndedAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
@@ -67,11 +66,11 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Removes batches that the ledger has, wholly and durably (rule L10). Keys do not stand in the way: they have a table of their own.</summary>
+    /// <summary>Removes batches that the ledger has, wholly and durably (rule L10). Keys do not stand in the way: they have a separate table.</summary>
     /// <param name="database">The database.</param>
     /// <param name="logId">The log.</param>
     /// <param name="applied">Offset through which the ledger has the log.</param>
-    /// <param name="retainBytes">Bytes before the log's end that stay all the same.</param>
+    /// <param name="retainBytes">Bytes before the log's end that stay.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     /// <returns>Rows removed.</returns>
     internal static async Task<int> RemoveBatchesAsync(
@@ -176,7 +175,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         }
         catch (EventLogException exception)
         {
-            // A damaged batch stays as it is; the other logs are compacted all the same.
+            // A damaged batch stays as it is; the other logs are still compacted.
             PostgresLogMessages.NotCompacted(logger, exception.Message);
         }
     }

@@ -8,9 +8,8 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.EventLog.Postgres;
 
 /// <summary>A log in Postgres, one per process: one row per commit, with a synchronous commit. Public members are thread-safe.</summary>
-/// <remarks>The writer's thread waits for each statement: the database takes longer than a change of threads. An append whose
-/// outcome is in doubt is neither acknowledged nor refused
-/// until the next session has read it back: see <see cref="LogSession"/>.</remarks>
+/// <remarks>The writer's thread waits for each statement: the database takes longer than a change of threads. An append whose outcome is in doubt is neither
+/// acknowledged nor refused until the next session has read it back: see <see cref="LogSession"/>.</remarks>
 public sealed class PostgresLogStore : ILogStore
 {
     /// <summary>How long an append in doubt waits for the next session to read it back, long before clients stop waiting.</summary>

@@ -41,7 +41,7 @@ public static class PostgresLogs
     /// <param name="database">The database.</param>
     /// <param name="name">What is queried, for people.</param>
     /// <param name="whenMissing">Returned when the tables do not exist: at the first start the writer creates them at the same time.</param>
-    /// <param name="query">Runs on a connection of its own.</param>
+    /// <param name="query">Runs on a separate connection.</param>
     /// <param name="cancellationToken">Stops.</param>
     /// <exception cref="IOException">The database cannot be queried now.</exception>
     internal static async Task<T> QueryAsync<T>(

@@ -172,7 +172,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     }
 
     [LoggerMessage(EventIds.DatabaseUnavailable, LogLevel.Warning,
-        "The database is away: {Reason}. Reads answer 503 until it is back; events are accepted all the same where the log is in files.")]
+        "The database is away: {Reason}. Reads answer 503 until it is back. With the log in files, events are still accepted.")]
     private static partial void LogUnavailable(ILogger logger, string reason);
 
     [LoggerMessage(EventIds.DatabaseBack, LogLevel.Information, "The database is back.")]

@@ -17,7 +17,7 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
             // The end of the API, however the driver reports it. A start that failed (a port in use, for example) takes the data source away before it
-            // stops this service, and the host would report that as a failure of its own.
+            // stops this service, and the host would report that as a failure of the host.
         }
     }
 

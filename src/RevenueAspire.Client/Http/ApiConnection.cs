@@ -6,8 +6,8 @@ using System.Net.Sockets;
 namespace RevenueAspire.Client.Http;
 
 /// <summary>One attempt at one request. Knows HTTP and the API's answers, not the file, and does not retry. Thread-safe.</summary>
-/// <param name="http">Without a time-out of its own. HttpClient is one, but adds to each request what nobody here needs: a linked token source, a second look
-/// at headers and address.</param>
+/// <param name="http">Has no time-out. HttpClient would add a linked token source and a second check of headers and address to each request, which are not
+/// needed here.</param>
 /// <param name="url">The API's base address.</param>
 /// <param name="secret">Goes into the Authorization header as it is.</param>
 internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string secret)

@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.Client.Load;
 
-/// <summary>Lets requests begin when the rate says so. A thread of its own: timers of the pool are late by a millisecond, and later when the pool is
+/// <summary>Lets requests begin when the rate says so. Uses a separate thread: timers of the pool are late by a millisecond, and later when the pool is
 /// busy.</summary>
 /// <remarks>Slots are numbered from 0; slot n is due n intervals after the start. For one load.</remarks>
 internal sealed partial class Pacer : IDisposable

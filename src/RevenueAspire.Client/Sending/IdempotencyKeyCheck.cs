@@ -18,7 +18,7 @@ internal sealed class IdempotencyKeyCheck(ApiConnection api, Guid? logId, TimeSp
     private long? _readAt;
 
     /// <returns>Null when the request may be sent; why the API does not tell at present.</returns>
-    /// <exception cref="SendException">The key is forgotten, or the log is another one: nobody can tell a repeat from a new event.</exception>
+    /// <exception cref="SendException">The key is forgotten, or the log is another one: a repeat looks like a new event.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async ValueTask<AttemptResult?> CheckAsync(OutboundRequest request, CancellationToken cancellationToken)
     {

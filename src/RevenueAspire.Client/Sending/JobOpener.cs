@@ -28,8 +28,8 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         {
             var name = stopped.HasPath ? input.GivenPath : $"{input.GivenPath} (as {stopped.Entry.File})";
             observer.Warning(
-                $"an earlier send of {name} was stopped after line {stopped.Entry.LinesThrough}; this one begins anew and counts those lines again (--resume "
-                + "would have gone on).");
+                $"an earlier send of {name} was stopped after line {stopped.Entry.LinesThrough}; this one starts from the beginning and counts those "
+                + "lines again (--resume continues instead).");
         }
 
         var journal = RunJournal.Open(directory, JournalNames.Send(input.FullPath, log?.Id, api.Url), input.GivenPath);

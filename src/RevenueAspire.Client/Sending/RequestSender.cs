@@ -140,7 +140,7 @@ internal sealed class RequestSender
             throw Refused(
                 request,
                 $"the API rejected {answer.RejectedCount} lines, but names {reasons.Count} of them, though all were asked for (?listed={lines}); its lines "
-                + "are in the log, but nobody can tell which");
+                + "are in the log, but it is not known which");
         }
 
         if (reasons.Count == 0)
@@ -221,7 +221,7 @@ internal sealed class RequestSender
         AttemptOutcome.KeyConflict => new SendException(
             SendFailure.KeyConflict,
             $"Sending stopped at line {request.LineNumber(0)}: the API has this request with another content (422), so the file was changed after it had "
-            + "been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a file of its own."),
+            + "been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a separate file."),
         _ => Refused(request, $"the address {_api.Url} answers {answer.Detail}, which is not the API's way; check the address"),
     };
 

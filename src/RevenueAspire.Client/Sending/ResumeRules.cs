@@ -11,7 +11,7 @@ internal static class ResumeRules
     /// <param name="log">The API's log now; null when its health does not tell.</param>
     /// <remarks>
     /// An open request was appended, if at all, behind <see cref="JournalEntry.AsOf"/>. If the API remembers the keys of every record from there on, it answers
-    /// a repeat of an appended request as a repeat. If it does not, a repeat might be counted twice, and nobody can tell.
+    /// a repeat of an appended request as a repeat. If it does not, a repeat might be counted twice without a sign of it.
     /// </remarks>
     public static string? Check(JournalEntry entry, LogState? log)
     {
@@ -25,7 +25,7 @@ internal static class ResumeRules
         if (log is not null && log.Id == entry.LogId && log.DurableMark < entry.AsOf)
         {
             return $"the API's log ends at offset {log.DurableMark}, and this run has seen it at {entry.AsOf}: an older copy was restored, and lines that were "
-                + "answered may be missing in it. Compare the ledger with the file, and send what is missing as a file of its own";
+                + "answered may be missing in it. Compare the ledger with the file, and send what is missing as a separate file";
         }
 
         if (entry.Finished)
@@ -58,8 +58,8 @@ internal static class ResumeRules
 
     /// <summary>Lines that the first log took may be in the ledger, even when that log is gone: sent again, they would count twice.</summary>
     public const string OtherLogAdvice = "Resume at the API that keeps the first log (of several behind one address, that one). "
-        + "If it is gone, compare the ledger with the file, and send what is missing as a file of its own";
+        + "If it is gone, compare the ledger with the file, and send what is missing as a separate file";
 
     private static string Doubt(long line) =>
-        $"lines from {line} on may or may not have been counted: compare the ledger with the file, and send what is missing as a file of its own";
+        $"lines from {line} on may or may not have been counted: compare the ledger with the file, and send what is missing as a separate file";
 }

@@ -109,7 +109,7 @@ internal sealed class SendJob : IDisposable
     public SendException Overwritten() => new(
         SendFailure.CannotResume,
         $"{Input.GivenPath} was overwritten while it was sent: it no longer holds what was read of it. {Entry.Accepted} lines were accepted; compare the "
-        + "ledger with the file, and send what is missing as a file of its own.");
+        + "ledger with the file, and send what is missing as a separate file.");
 
     /// <summary>Checks that all that was sent, also by earlier processes, is still in the file.</summary>
     /// <exception cref="SendException">It was overwritten.</exception>

@@ -65,8 +65,8 @@ public sealed class OverviewQueries(NpgsqlDataSource database)
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
             latest.Add(new StoredReject(
-                rows.IsDBNull(0) ? null : rows.GetString(0), rows.GetInt64(1), rows.IsDBNull(2)
-                    ? null : rows.GetInt64(2), rows.GetString(3), rows.GetString(4), rows.GetDateTime(5)));
+                rows.IsDBNull(0) ? null : rows.GetString(0), rows.GetInt64(1), rows.IsDBNull(2) ? null : rows.GetInt64(2),
+                rows.GetString(3), rows.GetString(4), rows.GetDateTime(5)));
         }
 
         return new LedgerOverview(total, events, rejected, processors, applied, latest);
