@@ -165,13 +165,13 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     private AttemptResult Accepted(bool isBatch, ResponseBody? body)
     {
         // Any web server can say 202; only a receipt says that the events are on disk.
-        if (body is not { ReceiptOffset: >= 0 } || (isBatch && body is not { Accepted: > 0, RejectedCount: >= 0 }))
+        if (body?.Receipt is not { } receipt || (isBatch && body is not { Accepted: > 0, RejectedCount: >= 0 }))
         {
             return new AttemptResult(AttemptOutcome.Unexpected) { Detail = "202 without a receipt" };
         }
 
         // Accepted is accepted, wherever: sent again to the log that the run began with, the lines would count in both.
-        var otherLog = Log.Advance(body.LogId, body.ReceiptOffset) ? null : $"a receipt of the log {body.LogId:N}, while the run began with the log {Log.Id:N}";
+        var otherLog = Log.Advance(receipt.LogId, receipt.Offset) ? null : $"a receipt of the log {receipt.LogId:N}, while the run began with the log {Log.Id:N}";
         return isBatch
             ? new AttemptResult(AttemptOutcome.Accepted)
             {
