@@ -11,7 +11,7 @@ internal static class IngestApi
 
     public static WebApplicationBuilder AddIngest(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>()
+        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<CallerLimits>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>()
             .AddHostedService<IngestReport>();
         return builder;
     }
@@ -51,7 +51,7 @@ internal static class IngestApi
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
             .Produces<ReceiptAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 408, 413, 415, 422, 503);
+            .ProducesProblems(400, 401, 408, 413, 415, 422, 429, 503);
 
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
@@ -61,7 +61,7 @@ internal static class IngestApi
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 408, 413, 415, 422, 503);
+            .ProducesProblems(400, 401, 408, 413, 415, 422, 429, 503);
 
         return app;
     }

@@ -54,8 +54,8 @@ public sealed class IngestReportTests : IDisposable
             clock.Seconds = second;
             if (second is >= 30 and < 45)
             {
-                metrics.CountAccepted();
-                metrics.CountAccepted();
+                metrics.Unnamed.CountAccepted();
+                metrics.Unnamed.CountAccepted();
             }
 
             var before = _entries.Entries.Count;
