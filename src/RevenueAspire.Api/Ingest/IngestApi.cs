@@ -17,14 +17,16 @@ internal static class IngestApi
     }
 
     /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call
-    /// it first.
-    /// Another spelling reaches the same endpoint through routing.</summary>
+    /// it first. Every other request reaches the same endpoint through them: another spelling, and a caller whose right is not known without them.</summary>
     public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
         RouteEndpoint? endpoint = null;
+        var access = app.Services.GetRequiredService<AccessControl>();
+        var single = app.Services.GetRequiredService<SingleEvent>();
         app.Use(next => context =>
         {
-            if (context.Request.Path.Value != SingleEventPath || !HttpMethods.IsPost(context.Request.Method))
+            if (context.Request.Path.Value != SingleEventPath || !HttpMethods.IsPost(context.Request.Method)
+                || !access.MayIngest(context.Request.Headers.Authorization, out var caller))
             {
                 return next(context);
             }
@@ -33,7 +35,7 @@ internal static class IngestApi
             endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
                 .Single(route => route.RoutePattern.RawText == SingleEventPath);
             context.SetEndpoint(endpoint);
-            var handling = endpoint.RequestDelegate!(context);
+            var handling = single.HandleAsync(context, caller);
             return handling.IsCompleted ? SocketThreads.CompleteOnPoolAsync(handling) : handling;
         });
         return app;

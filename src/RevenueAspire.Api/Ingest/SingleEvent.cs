@@ -14,7 +14,7 @@ namespace RevenueAspire.Api.Ingest;
 /// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no
 /// log line.</summary>
 internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time,
-    IOptions<ApiOptions> options, CallerLimits limits, IngestMetrics metrics, ILogger<SingleEvent> logger)
+    IOptions<ApiOptions> options, CallerLimits limits, ILogger<SingleEvent> logger)
 {
     /// <summary>One builder per thread: a request awaits nothing between its first and its last use.</summary>
     [ThreadStatic]
@@ -25,18 +25,15 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
     private readonly int _maxBytes = options.Value.MaxEventBytes;
 
+    /// <summary>Handles a request that may send events.</summary>
+    public Task HandleAsync(HttpContext context) => HandleAsync(context, access.CallerOf(context));
+
     /// <summary>Handles the request from its headers to its answer, errors included.</summary>
     /// <remarks>A body that has come with its headers, as small ones do, costs one state machine: this one, which waits for the disk.</remarks>
-    public async Task HandleAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context, Caller caller)
     {
         try
         {
-            if (!access.MayIngest(context.Request.Headers.Authorization, out var caller))
-            {
-                await IngestRequest.RefuseSecretAsync(context, metrics);
-                return;
-            }
-
             string? key = null;
             if ((limits.Refuse(context, caller) ?? IngestRequest.RefuseKey(context, caller.Metrics, out key) ?? RefuseBody(context, caller.Metrics))
                 is { } refusal)
