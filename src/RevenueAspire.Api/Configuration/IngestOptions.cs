@@ -27,7 +27,11 @@ internal sealed class IngestOptions
     public static IngestOptions Read(IConfiguration configuration, IHostEnvironment environment)
     {
         var section = configuration.GetSection(Section);
-        var options = new IngestOptions { Secrets = ReadSenders(section.GetSection(nameof(Secrets))), ReadSecrets = ReadList(section.GetSection(nameof(ReadSecrets))) };
+        var options = new IngestOptions
+        {
+            Secrets = ReadSenders(section.GetSection(nameof(Secrets))),
+            ReadSecrets = ReadList(section.GetSection(nameof(ReadSecrets))),
+        };
         if (section[nameof(ReadSecrets)] is "")
         {
             // Present but empty is an error (a variable that was not filled in), and no wish to open the reads: it becomes an entry that no header can carry.
@@ -55,13 +59,12 @@ internal sealed class IngestOptions
         var named = Secrets.Where(secret => secret.Name is not null).Select(secret => secret.Name!).Distinct();
         foreach (var name in named.Where(name => name.Length > MaxNameLength || name.AsSpan().ContainsAnyExcept(NameCharacters)))
         {
-            yield return $"{Section}:{nameof(Secrets)}:{name}: a caller's name has 1 to {MaxNameLength} letters (a to z), digits, hyphens, underscores and full "
-                + "stops.";
+            yield return $"{NameOf(name)}: a caller's name has 1 to {MaxNameLength} letters (a to z), digits, hyphens, underscores and full stops.";
         }
 
         if (named.Contains(Ingest.IngestMetrics.OtherName))
         {
-            yield return $"{Section}:{nameof(Secrets)}:{Ingest.IngestMetrics.OtherName}: metrics use this name for callers that they do not list; choose another one.";
+            yield return $"{NameOf(Ingest.IngestMetrics.OtherName)}: metrics use this name for callers that they do not list; choose another one.";
         }
 
         foreach (var shared in Secrets.GroupBy(secret => secret.Value, secret => secret.Name).Where(names => names.Distinct().Count() > 1))

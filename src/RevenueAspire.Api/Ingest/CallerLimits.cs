@@ -86,7 +86,8 @@ internal sealed class CallerLimits : IDisposable
 
         var seconds = (int)Math.Clamp(Math.Ceiling((wait - RefusalDelay).TotalSeconds), 1, int.MaxValue);
         await ProblemResponse.WriteAsync(context, StatusCodes.Status429TooManyRequests,
-            string.Create(CultureInfo.InvariantCulture, $"This caller sends more events per second than its limit. Nothing was appended; try again in {seconds} s."),
+            string.Create(
+                CultureInfo.InvariantCulture, $"This caller sends more events per second than its limit. Nothing was appended; try again in {seconds} s."),
             retryAfterSeconds: seconds);
     }
 }

@@ -11,7 +11,8 @@ internal static class IngestApi
 
     public static WebApplicationBuilder AddIngest(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<CallerLimits>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>()
+        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<CallerLimits>().AddSingleton<BatchMemory>()
+            .AddSingleton<SingleEvent>().AddSingleton<Batch>()
             .AddHostedService<IngestReport>();
         return builder;
     }

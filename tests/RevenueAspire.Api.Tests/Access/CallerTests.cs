@@ -50,7 +50,8 @@ public sealed class CallerTests : IDisposable
         string[] secrets = [ApiHost.Secret, "one", "two"];
         async Task<Answer[]> PostAsync(ApiHost api) =>
         [
-            .. await Task.WhenAll(secrets.Select((secret, i) => api.PostEventAsync(Sample.Add("user1", i), ("Authorization", secret), ("Idempotency-Key", "k")))),
+            .. await Task.WhenAll(secrets.Select((secret, i) =>
+                api.PostEventAsync(Sample.Add("user1", i), ("Authorization", secret), ("Idempotency-Key", "k")))),
             .. await Task.WhenAll(secrets.Select((secret, i) =>
                 api.PostEventsAsync($"{Sample.Add("user1", i)}\nx\n{Sample.Plain}", ("Authorization", secret), ("Idempotency-Key", "k2")))),
         ];

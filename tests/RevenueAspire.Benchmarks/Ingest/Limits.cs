@@ -20,7 +20,10 @@ internal static class Limits
     public static async Task CompareAsync(string collector, Settings settings)
     {
         await using var api = await MeasuredServer.StartApiAsync(
-            collector, "--Ingest:Secrets:flood=" + FloodSecret, $"--Limits:EventsPerSecond={AmpleLimit}", $"--Limits:Callers:flood:EventsPerSecond={FloodLimit}");
+            collector,
+            "--Ingest:Secrets:flood=" + FloodSecret,
+            $"--Limits:EventsPerSecond={AmpleLimit}",
+            $"--Limits:Callers:flood:EventsPerSecond={FloodLimit}");
         await Wrk.RunAsync(api.Url, settings.Connections[0], Amounts.WarmUpSeconds);
         foreach (var connections in settings.Connections)
         {
