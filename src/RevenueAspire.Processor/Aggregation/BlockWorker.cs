@@ -14,6 +14,7 @@ internal sealed class BlockWorker(EventTypes types)
     private const int BeginningBytes = 256;
     private readonly EventParser _parser = new(types);
     private readonly EventQueue _queue = new();
+    private SortMemory _sortMemory = new();
     private readonly List<int> _blocks = [];
     private readonly List<int> _lines = [];
     private int _maxRejects = int.MaxValue;
@@ -24,23 +25,24 @@ internal sealed class BlockWorker(EventTypes types)
     /// <summary>Bytes aggregated since the worker was made.</summary>
     public long BytesAggregated;
 
-    /// <summary>What the users count against the limit, as of the last block.</summary>
-    public int Weight;
-
     /// <summary>Rejected lines of this range.</summary>
     public int RejectCount;
 
-    public UserSums Users { get; } = new();
+    /// <summary>The users in memory.</summary>
+    public UserSums Users { get; private set; } = new();
 
-    /// <summary>How often each event counts, and of whom.</summary>
-    public AggregationScope Scope { get; set; } = AggregationScope.Everything;
+    /// <summary>The users on disk.</summary>
+    public RunFile Runs { get; } = new();
+
+    /// <summary>How often each event counts.</summary>
+    public int Times { get; set; } = 1;
 
     public long Events { get; private set; }
 
     /// <summary>Lines that are no events, held or not.</summary>
     public long RejectedLines { get; private set; }
 
-    /// <summary>Sum of the events, each once and whoever the user is, whatever <see cref="Scope"/> takes.</summary>
+    /// <summary>Sum of the events, each once, whatever <see cref="Times"/> says.</summary>
     public Int128 Revenue { get; private set; }
 
     public long? UnknownNameAt { get; private set; }
@@ -65,7 +67,6 @@ internal sealed class BlockWorker(EventTypes types)
         Revenue = 0;
         UnknownNameAt = null;
         RejectCount = 0;
-        Weight = Users.Weight;
         _blocks.Clear();
         _lines.Clear();
         Rejects.Clear();
@@ -83,8 +84,24 @@ internal sealed class BlockWorker(EventTypes types)
         };
         _blocks.Add(block.Index);
         _lines.Add((int)lines);
-        Volatile.Write(ref Weight, Users.Weight);
         Volatile.Write(ref BytesAggregated, BytesAggregated + block.Count);
+    }
+
+    /// <summary>Writes the users to disk as a sorted run where memory holds more of them than a limit.</summary>
+    public void SpillAbove(int users)
+    {
+        if (Users.Weight > users)
+        {
+            Runs.Add(UserSort.Sort(Users, _sortMemory));
+            Users.Clear();
+        }
+    }
+
+    /// <summary>Writes all users to disk, and gives their memory back: the next range is aggregated while these are merged.</summary>
+    public void SpillAll()
+    {
+        SpillAbove(0);
+        (Users, _sortMemory) = (new UserSums(), new SortMemory());
     }
 
     /// <summary>Writes the number of lines of each block that this worker aggregated.</summary>
@@ -108,7 +125,7 @@ internal sealed class BlockWorker(EventTypes types)
         var first = true;
 
         // A record of a log always ends in the server's fields.
-        var isPlain = source.Kind == SourceKind.File && Scope == AggregationScope.Everything;
+        var isPlain = source.Kind == SourceKind.File && Times == 1;
         while (rest.Length > 0)
         {
             if (Rejects.Count >= _maxRejects && offset > block.Offset)
@@ -177,11 +194,7 @@ internal sealed class BlockWorker(EventTypes types)
         {
             Events++;
             Revenue += parsed.Delta;
-            var hash = KeyHash.Compute(parsed.UserId);
-            if (Scope.Contains(hash))
-            {
-                Users.Add(parsed.UserId, hash, Scope.Times == 1 ? parsed.Delta : parsed.Delta * Scope.Times);
-            }
+            Users.Add(parsed.UserId, Times == 1 ? parsed.Delta : parsed.Delta * Times);
         }
 
         reason = parsed.Reason;

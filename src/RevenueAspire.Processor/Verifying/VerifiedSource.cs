@@ -3,6 +3,7 @@ using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
 
@@ -127,7 +128,7 @@ internal sealed class VerifiedSource(
 
     /// <summary>Errors that concern one source and leave the others to be checked.</summary>
     public static bool IsOfSource(Exception exception) =>
-        exception is UserErrorException or EventLog.EventLogException or IOException or UnauthorizedAccessException;
+        exception is UserErrorException or EventLog.EventLogException or (IOException and not SpoolException) or UnauthorizedAccessException;
 
     /// <summary>Opens a file with the known lengths as ends of lines, as it was counted; packed ones inflated.</summary>
     public FileSourceReader OpenFile(string path, int maxLineBytes)
