@@ -12,6 +12,10 @@ internal sealed record Reject(int Block, RejectedLine Line);
 internal sealed class BlockWorker(EventTypes types)
 {
     private const int BeginningBytes = 256;
+
+    /// <summary>Lines after which a plain line is tried again.</summary>
+    private const int MostUntried = 63;
+
     private readonly EventParser _parser = new(types);
     private readonly EventQueue _queue = new();
     private SortMemory _sortMemory = new();
@@ -124,8 +128,9 @@ internal sealed class BlockWorker(EventTypes types)
         long line = 0;
         var first = true;
 
-        // A record of a log always ends in the server's fields.
-        var isPlain = source.Kind == SourceKind.File && Times == 1;
+        // Of a log, the last record of a batch ends in the server's fields, and each single event does: after such a record the next ones are not tried, ever
+        // more of them.
+        var (untried, skip) = (Times == 1 ? 0 : int.MaxValue, 0);
         while (rest.Length > 0)
         {
             if (Rejects.Count >= _maxRejects && offset > block.Offset)
@@ -135,8 +140,13 @@ internal sealed class BlockWorker(EventTypes types)
                 return line;
             }
 
-            if (isPlain && _parser.TryTakePlainLine(rest, out var userIdLength, out var delta) is > 0 and var taken && taken <= source.MaxLineBytes)
+            if (untried > 0)
             {
+                untried--;
+            }
+            else if (_parser.TryTakePlainLine(rest, out var userIdLength, out var delta) is > 0 and var taken && taken <= source.MaxLineBytes)
+            {
+                skip = 0;
                 Events++;
                 if (_queue.Add(all, all.Length - rest.Length + EventParser.PlainUserIdAt, userIdLength, delta))
                 {
@@ -148,6 +158,11 @@ internal sealed class BlockWorker(EventTypes types)
                 offset += taken;
                 rest = rest[taken..];
                 continue;
+            }
+            else
+            {
+                untried = skip;
+                skip = Math.Min((2 * skip) + 1, MostUntried);
             }
 
             var newline = rest.IndexOf((byte)'\n');

@@ -103,10 +103,14 @@ internal sealed class VerifiedSource(
 
         var tail = SourceScan.TailHash(file, Source.AppliedThrough);
         return (Source.TailHash.Length == 0 || Source.TailHash.Span.SequenceEqual(tail))
-            && FileDigests.Compute(file, [Digest.Length], cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
+            && HashingOf(file, cancellationToken).GetAwaiter().GetResult()[^1].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
             ? null
             : "another content is there now, or its bytes were changed";
     }
+
+    /// <summary>No thread of the pool waits for this: verify works on one of its own.</summary>
+    private Task<IReadOnlyList<FileDigest>> HashingOf(FileSourceReader file, CancellationToken cancellationToken) =>
+        new FileHashing(file, Digest.Length, cancellationToken).DigestsAsync([]);
 
     /// <summary>Compares the settings with those that the source was counted with: otherwise a correct ledger would look wrong.</summary>
     /// <returns>Where its retained bytes begin, and whether some of a log was counted with other event types.</returns>
