@@ -4,22 +4,28 @@ using RevenueAspire.Api.Configuration;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>Decides which secrets grant sending and reading. Thread-safe; follows reloads of the configuration.</summary>
+/// <summary>Decides which secrets, and which tokens validated before, grant sending and reading. Thread-safe; secrets follow reloads of the
+/// configuration.</summary>
 /// <remarks>A reload with unusable settings keeps the secrets in force: an error in a rotation must neither lock every client out nor let every client
 /// in.</remarks>
 internal sealed partial class AccessControl : IDisposable
 {
     private readonly ILogger<AccessControl> _logger;
     private readonly IDisposable _reloads;
+    private readonly ValidTokens? _tokens;
     private volatile SecretSet _ingest;
     private volatile SecretSet _reads;
 
-    /// <exception cref="OptionsValidationException">No secret, or one that no header can carry.</exception>
-    public AccessControl(IConfiguration configuration, IHostEnvironment environment, ILogger<AccessControl> logger)
+    /// <param name="configuration">Holds the secrets.</param>
+    /// <param name="environment">In Development there is a default secret.</param>
+    /// <param name="logger">Logs refused reloads.</param>
+    /// <param name="tokens">The tokens validated before; null where tokens are not accepted.</param>
+    /// <exception cref="OptionsValidationException">Neither secret nor tokens, or a secret that no header can carry.</exception>
+    public AccessControl(IConfiguration configuration, IHostEnvironment environment, ILogger<AccessControl> logger, ValidTokens? tokens = null)
     {
-        _logger = logger;
+        (_logger, _tokens) = (logger, tokens);
         var options = IngestOptions.Read(configuration, environment);
-        string[] errors = [.. options.FindErrors()];
+        string[] errors = [.. options.FindErrors(requiresSecret: tokens is null)];
         if (errors.Length > 0)
         {
             throw new OptionsValidationException(IngestOptions.Section, typeof(IngestOptions), errors);
@@ -35,18 +41,28 @@ internal sealed partial class AccessControl : IDisposable
         }
     }
 
-    /// <summary>Whether the Authorization header allows to send events.</summary>
-    public bool MayIngest(StringValues authorization) => _ingest.Matches(authorization);
+    /// <summary>Which kinds of credentials open a call.</summary>
+    public (bool Secrets, bool Tokens) Accepts => (!_ingest.IsEmpty || !_reads.IsEmpty, _tokens is not null);
 
-    /// <summary>Whether the Authorization header allows to read; always where no secret guards the reads.</summary>
-    public bool MayRead(StringValues authorization) => _reads is { IsEmpty: true } || _reads.Matches(authorization);
+    /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads.</summary>
+    public bool IsReadOpen => _reads.IsEmpty && _tokens is null;
+
+    /// <summary>Whether the Authorization header allows to send events: by a secret, or by a token that was validated before.</summary>
+    public bool MayIngest(StringValues authorization) => _ingest.Matches(authorization) || FindToken(authorization) is { MaySend: true };
+
+    /// <summary>Whether the Authorization header allows to read everything: by a secret, by a token that was validated before, or because reads are
+    /// open.</summary>
+    public bool MayRead(StringValues authorization) => IsReadOpen || _reads.Matches(authorization) || FindToken(authorization) is { MayRead: true };
+
+    /// <summary>Which rights the Authorization header has as a secret.</summary>
+    public (bool Sends, bool Reads) MatchSecret(StringValues authorization) => (_ingest.Matches(authorization), _reads.Matches(authorization));
 
     /// <inheritdoc/>
     public void Dispose() => _reloads.Dispose();
 
     private void Reload(IngestOptions options)
     {
-        string[] errors = [.. options.FindErrors()];
+        string[] errors = [.. options.FindErrors(requiresSecret: !_ingest.IsEmpty)];
         if (errors.Length > 0)
         {
             LogReloadRefused(string.Join(" ", errors));
@@ -63,6 +79,9 @@ internal sealed partial class AccessControl : IDisposable
         _ingest = new SecretSet(options.Secrets);
         _reads = new SecretSet(options.ReadSecrets);
     }
+
+    private ValidToken? FindToken(StringValues authorization) =>
+        _tokens is not null && BearerToken.TryFind(authorization, out var token) ? _tokens.Current.Find(token) : null;
 
     [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are not used, the former secrets stay in force: {Errors}")]
     private partial void LogReloadRefused(string errors);

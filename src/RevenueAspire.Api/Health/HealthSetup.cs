@@ -1,3 +1,5 @@
+using RevenueAspire.Api.Access;
+
 namespace RevenueAspire.Api.Health;
 
 /// <summary>What <c>/health</c> checks.</summary>
@@ -6,7 +8,12 @@ internal static class HealthSetup
     public static WebApplicationBuilder AddHealth(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<LogStorage>();
-        builder.Services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<DatabaseHealthCheck>("database");
+        var checks = builder.Services.AddHealthChecks().AddCheck<LogHealthCheck>("log").AddCheck<DatabaseHealthCheck>("database");
+        if (TokenSettings.HaveServer(builder.Configuration))
+        {
+            checks.AddCheck<IdentityHealthCheck>("tokens");
+        }
+
         return builder;
     }
 }

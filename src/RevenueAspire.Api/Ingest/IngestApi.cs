@@ -17,14 +17,16 @@ internal static class IngestApi
     }
 
     /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call
-    /// it first.
-    /// Another spelling reaches the same endpoint through routing.</summary>
+    /// it first. Every other request reaches the same endpoint through them: another spelling, and a caller whose right is not known without them, such as
+    /// one with a token that was not validated before.</summary>
     public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
         RouteEndpoint? endpoint = null;
+        var access = app.Services.GetRequiredService<AccessControl>();
         app.Use(next => context =>
         {
-            if (context.Request.Path.Value != SingleEventPath || !HttpMethods.IsPost(context.Request.Method))
+            if (context.Request.Path.Value != SingleEventPath || !HttpMethods.IsPost(context.Request.Method)
+                || !access.MayIngest(context.Request.Headers.Authorization))
             {
                 return next(context);
             }
@@ -51,7 +53,7 @@ internal static class IngestApi
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
             .Produces<ReceiptAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 408, 413, 415, 422, 503);
+            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 503);
 
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
@@ -61,7 +63,7 @@ internal static class IngestApi
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 408, 413, 415, 422, 503);
+            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 503);
 
         return app;
     }

@@ -2,7 +2,6 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
-using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
@@ -13,7 +12,7 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no
 /// log line.</summary>
-internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time,
+internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProvider time,
     IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
 {
     /// <summary>One builder per thread: a request awaits nothing between its first and its last use.</summary>
@@ -31,12 +30,6 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     {
         try
         {
-            if (!access.MayIngest(context.Request.Headers.Authorization))
-            {
-                await IngestRequest.RefuseSecretAsync(context, metrics);
-                return;
-            }
-
             if ((IngestRequest.RefuseKey(context, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
             {
                 await refusal;

@@ -30,6 +30,7 @@ internal sealed record ApiExample(string Status, string Json)
     [
         Problem.Of(400, "value: must be an integer without fraction or exponent.", "value"),
         Problem.Of(401, "Authorization: the header must be present once and hold a configured secret.", "Authorization"),
+        Problem.Of(403, "Authorization: The token lacks the scope events.write.", "Authorization"),
         Problem.Of(404, "The ledger has no such user."),
         Problem.Of(408, "The body took too long to arrive."),
         Problem.Of(413, "An event has at most 65536 bytes."),
