@@ -12,7 +12,7 @@ internal static class IngestApi
     public static WebApplicationBuilder AddIngest(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IngestMetrics>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>()
-            .AddHostedService<IngestReport>();
+            .AddSingleton<KeyState>().AddHostedService<IngestReport>();
         return builder;
     }
 
@@ -45,6 +45,7 @@ internal static class IngestApi
     {
         var single = app.Services.GetRequiredService<SingleEvent>();
         var batch = app.Services.GetRequiredService<Batch>();
+        var state = app.Services.GetRequiredService<KeyState>();
 
         app.MapPost(SingleEventPath, single.HandleAsync)
             .Describe(
@@ -64,6 +65,15 @@ internal static class IngestApi
             .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
             .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 503);
+
+        app.MapRead("/liveEvents/state", state.HandleAsync, AccessPolicies.Send)
+            .Describe(
+                state.HandleAsync, "liveEventsState", "Send", "Ask which keys are remembered",
+                "For a client that resumes: a repeat of a request that was sent after keysFrom is recognized by its key. Positions are offsets of the log's "
+                    + "receipts, unless the keys are shared by several logs.")
+            .WithMetadata(ApiExample.KeyState)
+            .Produces<KeyStateAnswer>(StatusCodes.Status200OK)
+            .ProducesProblems(401, 403, 503);
 
         return app;
     }

@@ -13,6 +13,9 @@ internal sealed record ApiExample(string Status, string Json)
     public static readonly ApiExample Batch = new(
         "202", """{"receipt":"0f8fad5bd9cb469fa16570867728950e:2084","accepted":2,"rejectedCount":1,"rejected":[{"line":3,"reason":"userId: is missing."}]}""");
 
+    public static readonly ApiExample KeyState = new(
+        "200", """{"id":"0f8fad5bd9cb469fa16570867728950e","durableMark":2084,"keysFrom":0,"keyWindow":1000000,"keysShared":false}""");
+
     public static readonly ApiExample Revenue = new("200", """{"userId":"user1","revenue":68}""");
 
     public static readonly ApiExample State = new("200", """{"state":"applied"}""");

@@ -100,7 +100,7 @@ internal static class ContractTransformers
         {
             new() { Name = "Send", Description = "Acknowledged means on disk." },
             new() { Name = "Read", Description = "What the ledger has; guarded where Ingest:ReadSecrets is set, or tokens are on." },
-            new() { Name = "Health", Description = "For probes; never guarded." },
+            new() { Name = "Health", Description = "For probes; never guarded. Details need the right to read." },
         };
         foreach (var path in document.Paths.Values)
         {
@@ -192,7 +192,7 @@ internal static class ContractTransformers
                         ["checks"] = new OpenApiSchema
                         {
                             Type = JsonSchemaType.Object,
-                            Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom, keyWindow."
+                            Description = "Each check by name: its status, and for a caller with the right to read also description and data."
                         },
                     },
                 },
