@@ -114,26 +114,31 @@ public static class Extensions
 
     /// <summary>Maps <c>GET /health</c> (readiness; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
     /// <remarks><c>HEAD</c> runs the checks too and answers without a body. The body of <c>GET</c> is
-    /// <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>.</remarks>
-    public static WebApplication MapDefaultEndpoints(this WebApplication app)
+    /// <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>. Description and data may name folders,
+    /// offsets and errors of the disk.</remarks>
+    /// <param name="app">The service.</param>
+    /// <param name="showsDetails">Whether this request's caller gets description and data; null: every caller does.</param>
+    public static WebApplication MapDefaultEndpoints(this WebApplication app, Func<HttpContext, bool>? showsDetails = null)
     {
-        app.MapHealth("/health", new HealthCheckOptions());
-        app.MapHealth("/alive", new HealthCheckOptions { Predicate = check => check.Tags.Contains(LiveTag) });
+        app.MapHealth("/health", showsDetails, new HealthCheckOptions());
+        app.MapHealth("/alive", showsDetails, new HealthCheckOptions { Predicate = check => check.Tags.Contains(LiveTag) });
         return app;
     }
 
-    private static void MapHealth(this WebApplication app, string path, HealthCheckOptions options)
+    private static void MapHealth(this WebApplication app, string path, Func<HttpContext, bool>? showsDetails, HealthCheckOptions options)
     {
-        options.ResponseWriter = WriteHealthAsync;
+        options.ResponseWriter = (context, report) => WriteHealthAsync(context, report, showsDetails?.Invoke(context) ?? true);
         // Health checks would answer any method, TRACE too. Some monitors send HEAD.
         app.MapHealthChecks(path, options).WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head])).DisableHttpMetrics();
     }
 
-    private static Task WriteHealthAsync(HttpContext context, HealthReport report) => context.Response.WriteAsJsonAsync(
+    private static Task WriteHealthAsync(HttpContext context, HealthReport report, bool showsDetails) => context.Response.WriteAsJsonAsync(
         new
         {
             report.Status,
-            Checks = report.Entries.ToDictionary(check => check.Key, check => new { check.Value.Status, check.Value.Description, check.Value.Data }),
+            Checks = report.Entries.ToDictionary(
+                check => check.Key,
+                object (check) => showsDetails ? new { check.Value.Status, check.Value.Description, check.Value.Data } : new { check.Value.Status }),
         },
         HealthJson,
         context.RequestAborted);

@@ -7,6 +7,9 @@ internal static class EventIds
     public const int RequestFailed = 2003;
     public const int ReloadRefused = 2010;
     public const int SettingsFileRefused = 2011;
+    public const int IdentityServerAway = 2012;
+    public const int IdentityServerBack = 2013;
+    public const int SigningKeysChanged = 2014;
     public const int DatabaseUnavailable = 2020;
     public const int DatabaseBack = 2021;
     public const int SchemaReady = 2030;

@@ -48,6 +48,7 @@ public static class Program
         builder.AddRevenueDatabase();
         builder.AddSettings();
         builder.AddWebServer();
+        builder.AddAllowedHosts();
         builder.AddErrorResponses();
         builder.AddAccess();
         builder.AddEventLog();
@@ -60,6 +61,7 @@ public static class Program
 
         var app = builder.Build();
         app.OpenEventLog();
+        app.UseAllowedHosts();
         app.UseSingleEventShortcut();
         app.UseThreadPool();
         app.UseOriginPaths();
@@ -70,7 +72,7 @@ public static class Program
         app.MapReads();
         app.MapLive();
         app.MapContract();
-        app.MapDefaultEndpoints();
+        app.MapDefaultEndpoints(HealthSetup.ShowsDetails);
         return app;
     }
 }

@@ -66,7 +66,7 @@ public sealed class ApiHttpClientTests : IDisposable
         Assert.Equal(ExitCodes.NotDone, send.ExitCode);
         Assert.DoesNotContain("hunter2", send.Output, StringComparison.Ordinal);
         Assert.True(
-            requests == 0 ? proxy.Requests.IsEmpty : proxy.Requests.All(request => request == "GET http://api.example/health"),
+            requests == 0 ? proxy.Requests.IsEmpty : proxy.Requests.All(request => request == "GET http://api.example/liveEvents/state"),
             string.Join('\n', proxy.Requests));
         Assert.Contains(
             requests == 0 ? "No API answers at http://api.example/" : "the proxy asks for a user name and a password (407)",

@@ -50,16 +50,16 @@ internal sealed class FakeApi : IAsyncDisposable
     /// <summary>Whether <c>?listed=</c> is known.</summary>
     public bool KnowsListed { get; set; } = true;
 
-    /// <summary>How often health was asked for.</summary>
-    public int HealthReads { get; private set; }
+    /// <summary>How often the state of the log was asked for, with the secret.</summary>
+    public int StateReads { get; private set; }
 
     /// <summary>Replaces the list of rejected lines in answers to batches.</summary>
     public string? RejectedList { get; set; }
 
-    /// <summary>Whether /health tells of the log.</summary>
+    /// <summary>Whether the API tells which keys it remembers.</summary>
     public bool TellsLog { get; set; } = true;
 
-    /// <summary>So many of the next readings of /health find the log unreadable, as while the database is away.</summary>
+    /// <summary>So many of the next readings of the state find the log unreadable, as while the database is away.</summary>
     public int UnreadableReads { get; set; }
 
     public int MaxInFlight { get; private set; }
@@ -81,7 +81,7 @@ internal sealed class FakeApi : IAsyncDisposable
         builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
         var app = builder.Build();
         var api = new FakeApi(app);
-        app.MapGet("/health", api.HealthAsync);
+        app.MapGet("/liveEvents/state", api.StateAsync);
         app.MapPost("/liveEvent", context => api.PostAsync(context, isBatch: false));
         app.MapPost("/liveEvents", context => api.PostAsync(context, isBatch: true));
         await app.StartAsync();
@@ -101,21 +101,25 @@ internal sealed class FakeApi : IAsyncDisposable
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();
 
-    private Task HealthAsync(HttpContext context)
+    private Task StateAsync(HttpContext context)
     {
         lock (_gate)
         {
-            HealthReads++;
+            if (context.Request.Headers.Authorization != Secret)
+            {
+                return Answer(context, 401);
+            }
+
+            StateReads++;
             if (UnreadableReads > 0)
             {
                 UnreadableReads--;
-                return context.Response.WriteAsync("""{"status":"Healthy","checks":{"log":{"status":"Healthy","data":{}}}}""");
+                context.Response.StatusCode = 503;
+                return context.Response.WriteAsync("""{"detail":"The log cannot be read at present; try again."}""");
             }
 
             var data = new { id = LogId.ToString("N"), durableMark = Offset, keysFrom = KeysFrom, keyWindow = KeyWindow, keysShared = KeysShared };
-            return context.Response.WriteAsync(TellsLog
-                ? JsonSerializer.Serialize(new { status = "Healthy", checks = new { log = new { status = "Healthy", data } } })
-                : """{"status":"Healthy"}""");
+            return TellsLog ? context.Response.WriteAsync(JsonSerializer.Serialize(data)) : Answer(context, 404);
         }
     }
 

@@ -47,7 +47,7 @@ public sealed class PermanentErrorTests : IDisposable
         await AssertEndsAsync($"http://127.0.0.1:{server.Port}/", $"it redirects ({status}) to https://api.example/x");
 
         Assert.DoesNotContain("hunter2", _client.Error, StringComparison.Ordinal);
-        Assert.Equal(["GET /health"], server.Requests);
+        Assert.Equal(["GET /liveEvents/state"], server.Requests);
     }
 
     [Theory]

@@ -284,7 +284,7 @@ public sealed class ResumeTests : IDisposable
         await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
         api.KeysFrom = api.Offset;
 
-        // Offsets of receipts are no positions among shared keys: the run is as old as health said last.
+        // Offsets of receipts are no positions among shared keys: the run is as old as the API said last.
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
         Assert.Contains("its open requests are older than the API remembers keys", _client.Error, StringComparison.Ordinal);
 
@@ -294,7 +294,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_long_run_under_shared_keys_is_no_older_than_what_health_said_last()
+    public async Task A_long_run_under_shared_keys_is_no_older_than_what_the_api_said_last()
     {
         await using var api = await FakeApi.StartAsync();
         api.KeysShared = true;
@@ -305,8 +305,8 @@ public sealed class ResumeTests : IDisposable
             {
                 // Others have sent so much that the keys from the beginning of this run are forgotten.
                 api.KeysFrom = api.Offset += 1_000_000;
-                var reads = api.HealthReads;
-                await Eventually.IsTrueAsync(() => Task.FromResult(api.HealthReads > reads + 1));
+                var reads = api.StateReads;
+                await Eventually.IsTrueAsync(() => Task.FromResult(api.StateReads > reads + 1));
             }
 
             return false;
@@ -326,7 +326,7 @@ public sealed class ResumeTests : IDisposable
         var file = _client.Write("a.jsonl", SendHarness.Events(40));
         api.UnreadableReads = 1;
         await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
-        Assert.Contains("cannot read its log at present", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("cannot be read at present", _client.Error, StringComparison.Ordinal);
 
         api.UnreadableReads = 1;
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
@@ -334,7 +334,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task An_api_whose_health_does_not_tell_is_sent_to_but_not_resumed()
+    public async Task An_api_that_does_not_tell_is_sent_to_but_not_resumed()
     {
         await using var api = await FakeApi.StartAsync();
         api.TellsLog = false;

@@ -291,7 +291,7 @@ public sealed class RetryTests : IDisposable
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(64)), "--concurrency", "32"));
 
         Assert.Equal(64, api.Records.Count);
-        Assert.InRange(api.HealthReads, 2, 1 + 8);
+        Assert.InRange(api.StateReads, 2, 1 + 8);
     }
 
     [Theory]

@@ -5,7 +5,8 @@ using RevenueAspire.Api.Configuration;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>Decides which secrets grant sending and reading. Thread-safe; follows reloads of the configuration.</summary>
+/// <summary>Decides which secrets, and which tokens validated before, grant sending and reading. Thread-safe; secrets follow reloads of the
+/// configuration.</summary>
 /// <remarks>A reload with unusable settings keeps the secrets in force: an error in a rotation must neither lock every client out nor let every client
 /// in.</remarks>
 internal sealed partial class AccessControl : IDisposable
@@ -13,16 +14,22 @@ internal sealed partial class AccessControl : IDisposable
     private readonly ILogger<AccessControl> _logger;
     private readonly Callers _callers;
     private readonly IDisposable _reloads;
+    private readonly ValidTokens? _tokens;
     private volatile Senders _ingest;
     private volatile SecretSet _reads;
 
-    /// <exception cref="OptionsValidationException">No secret, or one that no header can carry.</exception>
-    public AccessControl(IConfiguration configuration, IHostEnvironment environment, Callers callers, ILogger<AccessControl> logger)
+    /// <param name="configuration">Holds the secrets.</param>
+    /// <param name="environment">In Development there is a default secret.</param>
+    /// <param name="callers">The callers that secrets and tokens belong to.</param>
+    /// <param name="logger">Logs refused reloads.</param>
+    /// <param name="tokens">The tokens validated before; null where tokens are not accepted.</param>
+    /// <exception cref="OptionsValidationException">Neither secret nor tokens, or a secret that no header can carry.</exception>
+    public AccessControl(
+        IConfiguration configuration, IHostEnvironment environment, Callers callers, ILogger<AccessControl> logger, ValidTokens? tokens = null)
     {
-        _logger = logger;
-        _callers = callers;
+        (_callers, _logger, _tokens) = (callers, logger, tokens);
         var options = IngestOptions.Read(configuration, environment);
-        string[] errors = [.. options.FindErrors()];
+        string[] errors = [.. options.FindErrors(requiresSecret: tokens is null)];
         if (errors.Length > 0)
         {
             throw new OptionsValidationException(IngestOptions.Section, typeof(IngestOptions), errors);
@@ -38,14 +45,22 @@ internal sealed partial class AccessControl : IDisposable
         }
     }
 
-    /// <summary>Whether the Authorization header allows to send events.</summary>
+    /// <summary>Which kinds of credentials open a call.</summary>
+    public (bool Secrets, bool Tokens) Accepts => (!_ingest.Secrets.IsEmpty || !_reads.IsEmpty, _tokens is not null);
+
+    /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads.</summary>
+    public bool IsReadOpen => _reads.IsEmpty && _tokens is null;
+
+    /// <summary>Whether the Authorization header allows to send events: by a secret, or by a token that was validated before.</summary>
     /// <param name="authorization">The header.</param>
-    /// <param name="caller">The caller that the secret belongs to.</param>
+    /// <param name="caller">The caller that the secret or the token belongs to.</param>
     public bool MayIngest(StringValues authorization, [NotNullWhen(true)] out Caller? caller)
     {
         var senders = _ingest;
         var index = senders.Secrets.IndexOf(authorization);
-        caller = index < 0 ? null : senders.Callers[index];
+        caller = index >= 0 ? senders.Callers[index]
+            : FindToken(authorization) is { MaySend: true } token ? token.Sender ??= _callers.Of(token.Caller)
+            : null;
         return caller is not null;
     }
 
@@ -53,15 +68,24 @@ internal sealed partial class AccessControl : IDisposable
     public Caller CallerOf(HttpContext context) =>
         MayIngest(context.Request.Headers.Authorization, out var caller) ? caller : _callers.Of(context.User) ?? _callers.OfSecret(name: null);
 
-    /// <summary>Whether the Authorization header allows to read; always where no secret guards the reads.</summary>
-    public bool MayRead(StringValues authorization) => _reads is { IsEmpty: true } || _reads.Matches(authorization);
+    /// <summary>Whether the Authorization header allows to read everything: by a secret, by a token that was validated before, or because reads are
+    /// open.</summary>
+    public bool MayRead(StringValues authorization) => IsReadOpen || _reads.Matches(authorization) || FindToken(authorization) is { MayRead: true };
+
+    /// <summary>Which rights the Authorization header has as a secret: the caller that may send, and whether it may read.</summary>
+    public (Caller? Sender, bool Reads) MatchSecret(StringValues authorization)
+    {
+        var senders = _ingest;
+        var index = senders.Secrets.IndexOf(authorization);
+        return (index < 0 ? null : senders.Callers[index], _reads.Matches(authorization));
+    }
 
     /// <inheritdoc/>
     public void Dispose() => _reloads.Dispose();
 
     private void Reload(IngestOptions options)
     {
-        string[] errors = [.. options.FindErrors()];
+        string[] errors = [.. options.FindErrors(requiresSecret: !_ingest.Secrets.IsEmpty)];
         if (errors.Length > 0)
         {
             LogReloadRefused(string.Join(" ", errors));
@@ -91,6 +115,9 @@ internal sealed partial class AccessControl : IDisposable
     {
         public Caller? CallerOf(string secret) => Secrets.IndexOf(secret) is >= 0 and var index ? Callers[index] : null;
     }
+
+    private ValidToken? FindToken(StringValues authorization) =>
+        _tokens is not null && BearerToken.TryFind(authorization, out var token) ? _tokens.Current.Find(token) : null;
 
     [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are not used, the former secrets stay in force: {Errors}")]
     private partial void LogReloadRefused(string errors);

@@ -47,13 +47,14 @@ internal sealed class IngestOptions
     }
 
     /// <summary>What is wrong with the settings, each a sentence that names the setting and never shows a secret.</summary>
-    public IEnumerable<string> FindErrors()
+    /// <param name="requiresSecret">False where clients may send events without one: with tokens.</param>
+    public IEnumerable<string> FindErrors(bool requiresSecret)
     {
-        if (Secrets.Count == 0)
+        if (requiresSecret && Secrets.Count == 0)
         {
             yield return $"{Section}:{nameof(Secrets)} is not set: clients need a secret to send events. Set it, for example as "
                 + $"{Section}__{nameof(Secrets)}=... in the environment "
-                + "(only with ASPNETCORE_ENVIRONMENT=Development the default \"secret\" holds).";
+                + "(only with ASPNETCORE_ENVIRONMENT=Development the default \"secret\" holds), or configure tokens.";
         }
 
         var named = Secrets.Where(secret => secret.Name is not null).Select(secret => secret.Name!).Distinct();

@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using Microsoft.Extensions.Options;
+using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Configuration;
 
@@ -58,9 +59,6 @@ internal sealed class CallerLimit
 /// <summary>Finds limits that would have no effect because a name is wrong.</summary>
 internal sealed class LimitNames(IConfiguration configuration, IHostEnvironment environment) : IValidateOptions<LimitsOptions>
 {
-    /// <summary>The standard section that turns tokens on.</summary>
-    private const string TokensSection = "Authentication:Schemes:Bearer";
-
     private static readonly string[] Settings = [nameof(CallerLimit.EventsPerSecond), nameof(CallerLimit.Burst)];
 
     /// <inheritdoc/>
@@ -80,7 +78,7 @@ internal sealed class LimitNames(IConfiguration configuration, IHostEnvironment 
             yield return $"{setting.Path}: there is no such setting.";
         }
 
-        if (configuration.GetSection(TokensSection).Exists())
+        if (TokenSettings.AreConfigured(configuration))
         {
             // The names of tokens are unknown at start.
             yield break;

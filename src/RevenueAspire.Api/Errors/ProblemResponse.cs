@@ -32,12 +32,4 @@ internal static class ProblemResponse
         // Without a token of its caller's, it ends quietly when the client disconnects.
         return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType);
     }
-
-    /// <summary>401 with the challenge that RFC 9110 asks for.</summary>
-    public static Task UnauthorizedAsync(HttpContext context)
-    {
-        context.Response.Headers.WWWAuthenticate = "Secret realm=\"RevenueAspire\"";
-        return WriteAsync(context, StatusCodes.Status401Unauthorized, "Authorization: the header must be present once and hold a configured secret.",
-            "Authorization");
-    }
 }

@@ -13,12 +13,13 @@ internal static class IngestApi
     {
         builder.Services.AddSingleton<IngestMetrics>().AddSingleton<CallerLimits>().AddSingleton<BatchMemory>()
             .AddSingleton<SingleEvent>().AddSingleton<Batch>()
-            .AddHostedService<IngestReport>();
+            .AddSingleton<KeyState>().AddHostedService<IngestReport>();
         return builder;
     }
 
     /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call
-    /// it first. Every other request reaches the same endpoint through them: another spelling, and a caller whose right is not known without them.</summary>
+    /// it first. Every other request reaches the same endpoint through them: another spelling, and a caller whose right is not known without them, such as
+    /// one with a token that was not validated before.</summary>
     public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
         RouteEndpoint? endpoint = null;
@@ -46,6 +47,7 @@ internal static class IngestApi
     {
         var single = app.Services.GetRequiredService<SingleEvent>();
         var batch = app.Services.GetRequiredService<Batch>();
+        var state = app.Services.GetRequiredService<KeyState>();
 
         app.MapPost(SingleEventPath, single.HandleAsync)
             .Describe(
@@ -54,7 +56,7 @@ internal static class IngestApi
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
             .Produces<ReceiptAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 408, 413, 415, 422, 429, 503);
+            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 429, 503);
 
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
@@ -64,7 +66,16 @@ internal static class IngestApi
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 408, 413, 415, 422, 429, 503);
+            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 429, 503);
+
+        app.MapRead("/liveEvents/state", state.HandleAsync, AccessPolicies.Send)
+            .Describe(
+                state.HandleAsync, "liveEventsState", "Send", "Ask which keys are remembered",
+                "For a client that resumes: a repeat of a request that was sent after keysFrom is recognized by its key. Positions are offsets of the log's "
+                    + "receipts, unless the keys are shared by several logs.")
+            .WithMetadata(ApiExample.KeyState)
+            .Produces<KeyStateAnswer>(StatusCodes.Status200OK)
+            .ProducesProblems(401, 403, 503);
 
         return app;
     }

@@ -21,12 +21,14 @@ internal static class IngestRequest
     /// <summary>Up to this size a body is cheaper to drain than a new connection is to make.</summary>
     private const int CheapToDrainBytes = 64 << 10;
 
-    /// <summary>Refuses a request without a secret that grants sending.</summary>
-    public static Task RefuseSecretAsync(HttpContext context, IngestMetrics metrics)
+    /// <summary>Counts a send that is refused for its caller, whose body has not been read. A refused read counts nothing.</summary>
+    public static void CountRefusal(HttpContext context, IngestMetrics metrics)
     {
-        metrics.CountRefused(1);
-        CloseUnlessCheap(context);
-        return ProblemResponse.UnauthorizedAsync(context);
+        if (HttpMethods.IsPost(context.Request.Method))
+        {
+            metrics.CountRefused(1);
+            CloseUnlessCheap(context);
+        }
     }
 
     /// <summary>Reads the Idempotency-Key.</summary>

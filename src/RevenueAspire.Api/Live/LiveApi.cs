@@ -26,7 +26,7 @@ internal static class LiveApi
                     + "Top users are as of their own moment. "
                 + "Ends when the API stops, or when the secret is no longer valid: ask again.")
             .WithMetadata(ApiExample.Live, new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(LiveSnapshot), [LiveStream.ContentType]))
-            .ProducesProblems(401, 503)
+            .ProducesProblems(401, 403, 503)
 
             // The request lasts as long as its viewer watches, and would count as the slowest of all.
             .DisableHttpMetrics();

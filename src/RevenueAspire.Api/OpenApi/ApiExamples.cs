@@ -13,6 +13,9 @@ internal sealed record ApiExample(string Status, string Json)
     public static readonly ApiExample Batch = new(
         "202", """{"receipt":"0f8fad5bd9cb469fa16570867728950e:2084","accepted":2,"rejectedCount":1,"rejected":[{"line":3,"reason":"userId: is missing."}]}""");
 
+    public static readonly ApiExample KeyState = new(
+        "200", """{"id":"0f8fad5bd9cb469fa16570867728950e","durableMark":2084,"keysFrom":0,"keyWindow":1000000,"keysShared":false}""");
+
     public static readonly ApiExample Revenue = new("200", """{"userId":"user1","revenue":68}""");
 
     public static readonly ApiExample State = new("200", """{"state":"applied"}""");
@@ -30,6 +33,7 @@ internal sealed record ApiExample(string Status, string Json)
     [
         Problem.Of(400, "value: must be an integer without fraction or exponent.", "value"),
         Problem.Of(401, "Authorization: the header must be present once and hold a configured secret.", "Authorization"),
+        Problem.Of(403, "Authorization: The token lacks the scope events.write.", "Authorization"),
         Problem.Of(404, "The ledger has no such user."),
         Problem.Of(408, "The body took too long to arrive."),
         Problem.Of(413, "An event has at most 65536 bytes."),

@@ -57,10 +57,11 @@ internal static class EndpointDescriptions
     /// <summary>The methods of a read. The contract lists only GET: HEAD differs from it by the missing body alone.</summary>
     public static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
-    /// <summary>Maps a call that reads, which needs the right to read. The handler writes the same answer for both methods; the server leaves out the body of
-    /// HEAD.</summary>
-    public static IEndpointConventionBuilder MapRead(this IEndpointRouteBuilder app, string pattern, RequestDelegate handler) =>
-        app.MapMethods(pattern, Read, handler).RequireAuthorization(AccessPolicies.Read);
+    /// <summary>Maps a call by GET, which needs the right to read, unless another policy is named. The handler writes the same answer for both methods;
+    /// the server leaves out the body of HEAD.</summary>
+    public static IEndpointConventionBuilder MapRead(
+        this IEndpointRouteBuilder app, string pattern, RequestDelegate handler, string policy = AccessPolicies.Read) =>
+        app.MapMethods(pattern, Read, handler).RequireAuthorization(policy);
 
     /// <param name="endpoint">The endpoint.</param>
     /// <param name="handler">Its handler: the API explorer passes over endpoints that do not name their method.</param>

@@ -13,6 +13,7 @@ namespace RevenueAspire.Api.OpenApi;
 internal static class ContractTransformers
 {
     private const string SecretScheme = "secret";
+    private const string BearerScheme = "bearer";
 
     /// <summary>A sum is a JSON integer, though it is kept as text.</summary>
     public static Task DescribeDigits(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
@@ -33,11 +34,14 @@ internal static class ContractTransformers
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
         operation.Parameters = [.. metadata.OfType<ApiParameter>().Select(ToParameter)];
         operation.RequestBody = metadata.OfType<ApiBody>().Select(ToBody).SingleOrDefault();
-        foreach (var access in metadata.OfType<IAuthorizeData>())
+        operation.Security = metadata.OfType<IAuthorizeData>().SingleOrDefault()?.Policy switch
         {
-            var requirement = new OpenApiSecurityRequirement { [new OpenApiSecuritySchemeReference(SecretScheme, context.Document)] = [] };
-            operation.Security = access.Policy == AccessPolicies.Read ? [[], requirement] : [requirement];
-        }
+            AccessPolicies.Send => [Secret(context.Document), Bearer(context.Document, Scopes.Write)],
+            AccessPolicies.Read => [[], Secret(context.Document), Bearer(context.Document, Scopes.Read)],
+            AccessPolicies.ReadUser =>
+                [[], Secret(context.Document), Bearer(context.Document, Scopes.Read), Bearer(context.Document, Scopes.ReadOwn)],
+            _ => [],
+        };
 
         foreach (var (status, response) in operation.Responses ?? [])
         {
@@ -83,14 +87,22 @@ internal static class ContractTransformers
                 Type = SecuritySchemeType.ApiKey,
                 In = ParameterLocation.Header,
                 Name = "Authorization",
-                Description = "The secret is the header's whole value.",
+                Description = "The secret is the header's whole value: of Ingest:Secrets to send, of Ingest:ReadSecrets to read.",
+            },
+            [BearerScheme] = new OpenApiSecurityScheme
+            {
+                Type = SecuritySchemeType.Http,
+                Scheme = "bearer",
+                BearerFormat = "JWT",
+                Description = "A token (RFC 6750), where Authentication:Schemes:Bearer is configured. Its scopes: "
+                    + string.Join(" ", Scopes.All.Select(scope => $"{scope.Key}: {scope.Value}")),
             },
         };
         document.Tags = new HashSet<OpenApiTag>
         {
             new() { Name = "Send", Description = "Acknowledged means on disk." },
-            new() { Name = "Read", Description = "What the ledger has; guarded where Ingest:ReadSecrets is set." },
-            new() { Name = "Health", Description = "For probes; never guarded." },
+            new() { Name = "Read", Description = "What the ledger has; guarded where Ingest:ReadSecrets is set, or tokens are on." },
+            new() { Name = "Health", Description = "For probes; never guarded. Details need the right to read." },
         };
         foreach (var path in document.Paths.Values)
         {
@@ -102,6 +114,11 @@ internal static class ContractTransformers
         document.Paths.Add("/alive", Health(document, "alive", "Liveness", "The process answers.", "The process should be restarted."));
         return Task.CompletedTask;
     }
+
+    private static OpenApiSecurityRequirement Secret(OpenApiDocument? document) => new() { [new OpenApiSecuritySchemeReference(SecretScheme, document)] = [] };
+
+    private static OpenApiSecurityRequirement Bearer(OpenApiDocument? document, string scope) =>
+        new() { [new OpenApiSecuritySchemeReference(BearerScheme, document)] = [scope] };
 
     private static OpenApiParameter ToParameter(ApiParameter parameter) => new()
     {
@@ -177,7 +194,7 @@ internal static class ContractTransformers
                         ["checks"] = new OpenApiSchema
                         {
                             Type = JsonSchemaType.Object,
-                            Description = "Each check by name: status, description, data. log: id, durableMark, keysFrom, keyWindow."
+                            Description = "Each check by name: its status, and for a caller with the right to read also description and data."
                         },
                     },
                 },

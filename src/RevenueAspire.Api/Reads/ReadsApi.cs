@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Ledger;
 
@@ -21,19 +22,19 @@ internal static class ReadsApi
         var users = app.Services.GetRequiredService<UserEvents>();
         var receipts = app.Services.GetRequiredService<Receipts>();
 
-        app.MapRead("/userEvents/{userid}", users.HandlePathAsync)
+        app.MapRead("/userEvents/{userid}", users.HandlePathAsync, AccessPolicies.ReadUser)
             .Describe(users.HandlePathAsync, "userEvents", "Read", "Read a user's revenue",
                 "With after= the answer waits until that receipt is in the ledger: read your own writes.")
             .WithMetadata(ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
             .Produces<UserRevenue>(StatusCodes.Status200OK)
-            .ProducesProblems(400, 401, 404, 503);
+            .ProducesProblems(400, 401, 403, 404, 503);
 
-        app.MapRead("/userEvents", users.HandleQueryAsync)
+        app.MapRead("/userEvents", users.HandleQueryAsync, AccessPolicies.ReadUser)
             .Describe(users.HandleQueryAsync, "userEventsByQuery", "Read", "Read a user's revenue, any id",
                 "The same, with the id as a query parameter: the only way for the ids . and ..")
             .WithMetadata(ApiParameter.UserIdInQuery, ApiParameter.After, ApiExample.Revenue)
             .Produces<UserRevenue>(StatusCodes.Status200OK)
-            .ProducesProblems(400, 401, 404, 503);
+            .ProducesProblems(400, 401, 403, 404, 503);
 
         app.MapRead("/receipts/{receipt}", receipts.HandleAsync)
             .Describe(
@@ -42,7 +43,7 @@ internal static class ReadsApi
                     + "durable.")
             .WithMetadata(ApiParameter.ReceiptInPath, ApiExample.State)
             .Produces<ReceiptState>(StatusCodes.Status200OK)
-            .ProducesProblems(400, 401, 404);
+            .ProducesProblems(400, 401, 403, 404, 503);
 
         return app;
     }

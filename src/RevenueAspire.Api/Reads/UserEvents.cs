@@ -12,19 +12,19 @@ namespace RevenueAspire.Api.Reads;
 internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, EventLogWriter log, IOptions<ApiOptions> options)
 {
     private const int RetrySeconds = 1;
-    private const string Field = "userId";
+    private const string Field = UserIdParameter.Name;
 
     private readonly TimeSpan _timeout = options.Value.ReadAfterTimeout;
 
-    /// <summary>The id is the path's last segment.</summary>
+    /// <summary>The id is in the path.</summary>
     public Task HandlePathAsync(HttpContext context) =>
-        RawTarget.FindLastSegment(context) is { } segment && RawTarget.TryDecode(segment, plusIsSpace: false, out var userId)
+        UserIdParameter.TryReadPath(context, out var userId)
             ? AnswerAsync(context, userId)
             : BadUserId(context, "must be one path segment, percent-encoded once as UTF-8; /userEvents?userId= takes any id.");
 
-    /// <summary>The id is a query parameter: the only way for <c>.</c> and <c>..</c>, which have a meaning in paths.</summary>
+    /// <summary>The id is a query parameter.</summary>
     public Task HandleQueryAsync(HttpContext context) =>
-        RawTarget.FindParameters(context, Field) is [var parameter] && RawTarget.TryDecode(parameter, plusIsSpace: true, out var userId)
+        UserIdParameter.TryReadQuery(context, out var userId)
             ? AnswerAsync(context, userId)
             : BadUserId(context, "must be given once, as /userEvents/{userid} or /userEvents?userId=, percent-encoded as UTF-8.");
 

@@ -14,6 +14,7 @@ namespace RevenueAspire.Api.Requests;
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(ReceiptAnswer))]
 [JsonSerializable(typeof(BatchAnswer))]
+[JsonSerializable(typeof(KeyStateAnswer))]
 [JsonSerializable(typeof(UserRevenue))]
 [JsonSerializable(typeof(ReceiptState))]
 [JsonSerializable(typeof(LiveSnapshot))]

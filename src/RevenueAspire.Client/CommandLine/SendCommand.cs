@@ -104,7 +104,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             var log = await LogStateQuery.WaitAsync(_api, _settings, _display, time, stop);
             if (log is null)
             {
-                _display.Warning($"the health of {_api.Url} does not tell which keys it remembers: this run cannot be resumed after a kill.");
+                _display.Warning($"{_api.Url} does not tell which keys it remembers: this run cannot be resumed after a kill.");
             }
 
             var opener = new JobOpener(journalDirectory, _api, log, _display, time);

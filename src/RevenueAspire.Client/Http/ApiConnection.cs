@@ -23,7 +23,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
 
     private readonly Uri _event = new(WithSlash(url), "liveEvent");
     private readonly Uri _events = new(WithSlash(url), "liveEvents");
-    private readonly Uri _health = new(WithSlash(url), "health");
+    private readonly Uri _state = new(WithSlash(url), "liveEvents/state");
 
     /// <summary>The API's base address, ending in a slash.</summary>
     public Uri Url { get; } = WithSlash(url);
@@ -55,34 +55,37 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         return await ReadAsync(response, lines, cancellationToken);
     }
 
-    /// <summary>Asks for the state of the log.</summary>
-    /// <returns>The state, null when this API's health does not tell; and an answer when it gave none: one that may be repeated, or
-    /// <see cref="AttemptOutcome.Impossible"/>.</returns>
+    /// <summary>Asks which keys the API remembers.</summary>
+    /// <returns>The state, null when this API does not tell; and an answer when it gave none: one that may be repeated,
+    /// <see cref="AttemptOutcome.Unauthorized"/>, or <see cref="AttemptOutcome.Impossible"/>.</returns>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
     /// <exception cref="IOException">The answer broke off.</exception>
     public async Task<(LogState? State, AttemptResult? Failure)> GetLogStateAsync(CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, _health);
+        using var request = new HttpRequestMessage(HttpMethod.Get, _state);
+        request.Headers.TryAddWithoutValidation("Authorization", secret);
         using var response = await SendAsync(request, cancellationToken);
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {
             var body = await ReadBodyAsync(response, buffer, MaxAnswerBytes, cancellationToken);
-            // An API whose log cannot be written answers 503, but includes its state.
-            var (state, isApi) = LogState.Parse(body);
-            if (state is not null)
+            if (response.StatusCode == HttpStatusCode.OK)
             {
-                return (state, null);
+                return (LogState.Parse(body), null);
             }
 
-            var status = response.StatusCode;
-            return (null, isApi || IsTransient(status)
-                ? new AttemptResult(AttemptOutcome.TryAgain)
+            // Without the text of another machine: it may be a proxy's page.
+            var detail = OneLine(ResponseBody.Parse(body.Span)?.Detail ?? "");
+            return (null, response.StatusCode switch
+            {
+                HttpStatusCode.Unauthorized when detail.Length > 0 => new AttemptResult(AttemptOutcome.Unauthorized) { Detail = detail },
+                var status when IsTransient(status) => new AttemptResult(AttemptOutcome.TryAgain)
                 {
-                    Detail = status == HttpStatusCode.OK ? "it cannot read its log at present" : $"it answers {(int)status}",
+                    Detail = $"it answers {Describe(status, detail)}",
                     RetryAfter = RetryAfterHeader.Read(response.Headers),
-                }
-                : Impossible(response));
+                },
+                _ => Impossible(response),
+            });
         }
         finally
         {

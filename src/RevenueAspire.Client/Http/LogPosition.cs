@@ -1,7 +1,7 @@
 namespace RevenueAspire.Client.Http;
 
 /// <summary>The API's log as far as this process has seen it: its id, and the highest position. Thread-safe.</summary>
-/// <remarks>With a log in files, receipts are positions. Where several processes share the keys, only health tells positions, and receipts are of any
+/// <remarks>With a log in files, receipts are positions. Where several processes share the keys, only the API's state tells positions, and receipts are of any
 /// log.</remarks>
 internal sealed class LogPosition
 {
@@ -22,13 +22,13 @@ internal sealed class LogPosition
         }
     }
 
-    /// <summary>Whether only health moves the position.</summary>
+    /// <summary>Whether only the API's state moves the position.</summary>
     public bool IsShared => Volatile.Read(ref _isShared);
 
     /// <summary>The highest position seen: what is sent from now on is appended behind it. -1 before the first.</summary>
     public long Highest => Volatile.Read(ref _highest);
 
-    /// <summary>Notes what health says; of another log than before: nothing.</summary>
+    /// <summary>Notes the API's state; of another log than before: nothing.</summary>
     public void Note(LogState state)
     {
         lock (_gate)

@@ -27,7 +27,7 @@ internal static class EndedRuns
     /// it stays while that log is the API's. A run that was stopped keeps its journal.
     /// </remarks>
     /// <param name="directory">Of the journals.</param>
-    /// <param name="logId">The API's log; null when its health does not name it, then its address identifies it.</param>
+    /// <param name="logId">The API's log; null when it does not name it, then its address identifies it.</param>
     /// <param name="url">The API's address.</param>
     public static void TrimService(string directory, Guid? logId, Uri url) => Trim(
         directory,

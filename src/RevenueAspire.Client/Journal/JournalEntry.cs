@@ -31,7 +31,7 @@ internal sealed record JournalEntry
     /// <summary>Lines a request, 0 for single events.</summary>
     public required int Batch { get; init; }
 
-    /// <summary>The API's log, or null when its health did not tell: then the run cannot be resumed.</summary>
+    /// <summary>The API's log, or null when it did not tell: then the run cannot be resumed.</summary>
     public Guid? LogId { get; init; }
 
     /// <summary>Each request at or behind <see cref="SentThrough"/> was first sent after this offset of the log was seen.</summary>

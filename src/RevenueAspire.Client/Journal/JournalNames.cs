@@ -22,7 +22,7 @@ internal static class JournalNames
     /// <summary>Of the tool: the same file into the same log, whatever the API's address is. Only where a new run begins: an earlier one is found by its
     /// content.</summary>
     /// <param name="fullPath">Of the file.</param>
-    /// <param name="logId">The API's log; null when its health does not tell, then its address stands for it.</param>
+    /// <param name="logId">The API's log; null when it does not tell, then its address stands for it.</param>
     /// <param name="url">The API's address.</param>
     public static string Send(string fullPath, Guid? logId, Uri url) => "send-" + Hash($"{fullPath}\n{logId?.ToString("N") ?? url.AbsoluteUri}");
 
@@ -35,7 +35,7 @@ internal static class JournalNames
     /// <summary>Of the service: the same content into the same log, wherever the file lies and whatever the API's address is.</summary>
     /// <param name="kind">What the run stands for.</param>
     /// <param name="content">The content's digest.</param>
-    /// <param name="logId">The API's log; null when its health does not tell, then its address stands for it.</param>
+    /// <param name="logId">The API's log; null when it does not tell, then its address stands for it.</param>
     /// <param name="url">The API's address.</param>
     public static string Service(SendKind kind, string content, Guid? logId, Uri url) =>
         $"{Content(kind, content)}-{(logId is { } id ? id.ToString("N") : Hash(url.AbsoluteUri))}";

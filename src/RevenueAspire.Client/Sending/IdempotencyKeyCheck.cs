@@ -3,14 +3,14 @@ using RevenueAspire.Client.Http;
 namespace RevenueAspire.Client.Sending;
 
 /// <summary>Asked before a request is repeated that the API may have already: whether the API still knows its key. One for a run; thread-safe.</summary>
-/// <param name="api">Its health is read, about once a second at most.</param>
-/// <param name="logId">The log that the run began with; null when health does not tell: then nothing can be asked, and the user has been warned.</param>
+/// <param name="api">Its state is read, about once a second at most.</param>
+/// <param name="logId">The log that the run began with; null when the API does not tell: then nothing can be asked, and the user has been warned.</param>
 /// <param name="requestTimeout">Time for one reading.</param>
 /// <param name="time">The clock.</param>
 internal sealed class IdempotencyKeyCheck(ApiConnection api, Guid? logId, TimeSpan requestTimeout, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
-    private static readonly AttemptResult NoKeyState = new(AttemptOutcome.TryAgain) { Detail = "its health does not tell which keys it remembers" };
+    private static readonly AttemptResult NoKeyState = new(AttemptOutcome.TryAgain) { Detail = "it does not tell which keys it remembers" };
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private LogState? _state;

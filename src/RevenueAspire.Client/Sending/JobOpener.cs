@@ -8,7 +8,7 @@ namespace RevenueAspire.Client.Sending;
 /// thread.</summary>
 /// <param name="directory">Of the journals.</param>
 /// <param name="api">Where the files go.</param>
-/// <param name="log">The API's log now; null when its health does not tell, then its address stands for it.</param>
+/// <param name="log">The API's log now; null when it does not tell, then its address stands for it.</param>
 /// <param name="observer">Hears what the user should know.</param>
 /// <param name="time">The clock, for dates that people read.</param>
 internal sealed class JobOpener(string directory, ApiConnection api, LogState? log, ISendObserver observer, TimeProvider time)
@@ -104,7 +104,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
     {
         if (runs.Find(run => run is { HasContent: true, MayBeSent: true }) is { } elsewhere)
         {
-            return SendJob.CannotResume(input, elsewhere.Path, ResumeRules.Check(elsewhere.Entry, log) ?? "the API's health does not tell which log it keeps");
+            return SendJob.CannotResume(input, elsewhere.Path, ResumeRules.Check(elsewhere.Entry, log) ?? "the API does not tell which log it keeps");
         }
 
         if (runs.Find(run => run is { HasPath: true, MayBeSent: true } && IsHere(run.Entry)) is { } changed)

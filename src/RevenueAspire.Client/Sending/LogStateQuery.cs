@@ -5,7 +5,7 @@ namespace RevenueAspire.Client.Sending;
 /// <summary>Waits for the API, and asks for its log.</summary>
 internal static class LogStateQuery
 {
-    /// <returns>The state, or null when this API's health does not tell.</returns>
+    /// <returns>The state, or null when this API does not tell.</returns>
     /// <exception cref="SendException">No answer in time, none that can be hoped for, or it remembers too few keys for a retry to be safe.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public static async Task<LogState?> WaitAsync(ApiConnection api, SendSettings settings, ISendObserver observer, TimeProvider time, CancellationToken stop)
@@ -18,6 +18,8 @@ internal static class LogStateQuery
             case AttemptOutcome.TryAgain:
                 throw new SendException(
                     SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
+            case AttemptOutcome.Unauthorized:
+                throw new SendException(SendFailure.Unauthorized, $"The API at {api.Url} refuses the secret (401).");
             case AttemptOutcome.Impossible:
                 throw new SendException(SendFailure.Refused, $"Nothing can be sent to {api.Url}: {answer.Detail}.");
         }

@@ -8,7 +8,7 @@ internal static class ResumeRules
 {
     /// <summary>Why the run cannot be resumed, or null when it can.</summary>
     /// <param name="entry">The run as it was saved last.</param>
-    /// <param name="log">The API's log now; null when its health does not tell.</param>
+    /// <param name="log">The API's log now; null when it does not tell.</param>
     /// <remarks>
     /// An open request was appended, if at all, behind <see cref="JournalEntry.AsOf"/>. If the API remembers the keys of every record from there on, it answers
     /// a repeat of an appended request as a repeat. If it does not, a repeat might be counted twice without a sign of it.
@@ -36,7 +36,7 @@ internal static class ResumeRules
 
         return entry.LogId is { } logId && log is not null
             ? CheckKey(entry.AsOf, logId, log, entry.LinesThrough + 1)
-            : $"the API's health does not tell which keys it remembers; {Doubt(entry.LinesThrough + 1)}";
+            : $"the API does not tell which keys it remembers; {Doubt(entry.LinesThrough + 1)}";
     }
 
     /// <summary>Why a request must not be sent again, or null when it may.</summary>

@@ -145,7 +145,7 @@ internal sealed class SendJob : IDisposable
     }
 
     /// <summary>Puts a new run on disk, before its first request; or checks that the API still knows the keys of a resumed one.</summary>
-    /// <param name="log">The API's log now; null when its health does not tell.</param>
+    /// <param name="log">The API's log now; null when it does not tell.</param>
     /// <exception cref="SendException">It cannot be resumed without the danger of counting lines twice, or the journal cannot be written.</exception>
     public void Begin(LogState? log)
     {

@@ -56,12 +56,13 @@ public sealed class ContractTests : IDisposable
 
         string Statuses(string path, string method) =>
             string.Join(' ', paths.GetProperty(path).GetProperty(method).GetProperty("responses").EnumerateObject().Select(response => response.Name).Order());
-        Assert.Equal("202 400 401 408 413 415 422 429 503", Statuses("/liveEvent", "post"));
-        Assert.Equal("202 400 401 408 413 415 422 429 503", Statuses("/liveEvents", "post"));
-        Assert.Equal("200 400 401 404 503", Statuses("/userEvents/{userid}", "get"));
-        Assert.Equal("200 400 401 404 503", Statuses("/userEvents", "get"));
-        Assert.Equal("200 400 401 404", Statuses("/receipts/{receipt}", "get"));
-        Assert.Equal("200 401 503", Statuses("/liveLedger", "get"));
+        Assert.Equal("202 400 401 403 408 413 415 422 429 503", Statuses("/liveEvent", "post"));
+        Assert.Equal("202 400 401 403 408 413 415 422 429 503", Statuses("/liveEvents", "post"));
+        Assert.Equal("200 400 401 403 404 503", Statuses("/userEvents/{userid}", "get"));
+        Assert.Equal("200 400 401 403 404 503", Statuses("/userEvents", "get"));
+        Assert.Equal("200 400 401 403 404 503", Statuses("/receipts/{receipt}", "get"));
+        Assert.Equal("200 401 403 503", Statuses("/liveLedger", "get"));
+        Assert.Equal("200 401 403 503", Statuses("/liveEvents/state", "get"));
         Assert.Equal("200 503", Statuses("/health", "get"));
         foreach (var operation in paths.EnumerateObject().SelectMany(path => path.Value.EnumerateObject()))
         {
@@ -88,6 +89,15 @@ public sealed class ContractTests : IDisposable
         Assert.True(post.GetProperty("security")[0].TryGetProperty("secret", out _));
         var scheme = document.GetProperty("components").GetProperty("securitySchemes").GetProperty("secret");
         Assert.Equal(("header", "Authorization"), (scheme.GetProperty("in").GetString(), scheme.GetProperty("name").GetString()));
+        Assert.Equal("http bearer JWT", string.Join(' ', ((string[])["type", "scheme", "bearerFormat"]).Select(
+            name => document.GetProperty("components").GetProperty("securitySchemes").GetProperty("bearer").GetProperty(name).GetString())));
+        string Security(string path, string method) => document.GetProperty("paths").GetProperty(path).GetProperty(method).GetProperty("security").GetRawText()
+            .Replace(" ", "", StringComparison.Ordinal).ReplaceLineEndings("");
+        Assert.Equal("""[{"secret":[]},{"bearer":["events.write"]}]""", Security("/liveEvents", "post"));
+        Assert.Equal("""[{"secret":[]},{"bearer":["events.write"]}]""", Security("/liveEvents/state", "get"));
+        Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]}]""", Security("/liveLedger", "get"));
+        Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]},{"bearer":["ledger.read.own"]}]""", Security("/userEvents", "get"));
+        Assert.Equal(("[]", "[]"), (Security("/health", "get"), Security("/alive", "get")));
         var lines = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("requestBody").GetProperty("content");
         Assert.Equal(["application/jsonl", "application/x-ndjson"], lines.EnumerateObject().Select(type => type.Name));
         var listed = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("parameters").EnumerateArray()

@@ -16,6 +16,7 @@ public sealed class MethodTests : IDisposable
     {
         { "/liveEvent", "/liveEvent", "POST" },
         { "/liveEvents", "/liveEvents", "POST" },
+        { "/liveEvents/state", "/liveEvents/state", "GET, HEAD" },
         { "/userEvents/{userid}", "/userEvents/user1", "GET, HEAD" },
         { "/userEvents", "/userEvents?userId=user1", "GET, HEAD" },
         { "/receipts/{receipt}", "/receipts/x", "GET, HEAD" },

@@ -9,21 +9,61 @@ public sealed class HealthTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Health_tells_what_a_client_that_resumes_needs()
+    public async Task The_state_of_the_log_is_for_a_caller_that_may_send()
+    {
+        await using var api = await ApiHost.StartAsync(_directory, null, "Ingest:ReadSecrets=reader");
+        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
+
+        var state = (await api.GetAsync("/liveEvents/state")).Expect(HttpStatusCode.OK).Json;
+
+        Assert.Equal(api.Log.LogId.ToString("N"), state.GetProperty("id").GetString());
+        Assert.Equal(api.Log.DurableMark, state.GetProperty("durableMark").GetInt64());
+        Assert.Equal(0, state.GetProperty("keysFrom").GetInt64());
+        Assert.Equal(1_000_000, state.GetProperty("keyWindow").GetInt32());
+        Assert.False(state.GetProperty("keysShared").GetBoolean());
+        (await api.GetAsync("/liveEvents/state", ("Authorization", null))).ExpectProblem(401, "Authorization");
+        (await api.GetAsync("/liveEvents/state", ("Authorization", "reader"))).ExpectProblem(401, "Authorization");
+    }
+
+    [Theory]
+    [InlineData("", "Production", null, false)]
+    [InlineData("", "Production", "wrong", false)]
+    [InlineData("", "Production", ApiHost.Secret, true)]
+    [InlineData("", "Development", null, true)]
+    [InlineData("reader", "Development", null, false)]
+    [InlineData("reader", "Production", null, false)]
+    [InlineData("reader", "Production", ApiHost.Secret, false)]
+    [InlineData("reader", "Production", "reader", true)]
+    public async Task Only_a_caller_with_the_right_to_read_sees_more_than_status_words(string reader, string environment, string? secret, bool details)
+    {
+        string[] settings = ["environment=" + environment, .. reader.Length > 0 ? (string[])["Ingest:ReadSecrets=" + reader] : []];
+        await using var api = await ApiHost.StartAsync(_directory, null, settings);
+        Directory.Delete(api.LogDirectory, recursive: true);
+        (await api.PostEventAsync(Sample.Plain)).ExpectProblem(503, null);
+
+        var health = (await api.GetAsync("/health", ("Authorization", secret))).Expect(HttpStatusCode.ServiceUnavailable);
+
+        Assert.Equal("Unhealthy", health.Json.GetProperty("checks").GetProperty("log").GetProperty("status").GetString());
+        Assert.Equal(details, health.Body.Contains(_directory.File(""), StringComparison.Ordinal));
+        Assert.Equal(details, health.Json.GetProperty("checks").GetProperty("log").TryGetProperty("data", out _));
+        if (!details)
+        {
+            Assert.Equal("""{"status":"Unhealthy","checks":{"self":{"status":"Healthy"},"log":{"status":"Unhealthy"},"database":{"status":"Degraded"}}}""",
+                health.Body);
+        }
+    }
+
+    [Fact]
+    public async Task Health_tells_on_what_the_log_lies()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var api = await ApiHost.StartAsync(_directory, database);
-        (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
         await Eventually.EqualsAsync("Healthy", async () => (await api.GetAsync("/health")).Json.GetProperty("status").GetString());
 
-        var checks = (await api.GetAsync("/health", ("Authorization", null))).Expect(HttpStatusCode.OK).Json.GetProperty("checks");
+        var checks = (await api.GetAsync("/health")).Expect(HttpStatusCode.OK).Json.GetProperty("checks");
 
         var log = checks.GetProperty("log");
         Assert.Equal("Healthy", log.GetProperty("status").GetString());
-        Assert.Equal(api.Log.LogId.ToString("N"), log.GetProperty("data").GetProperty("id").GetString());
-        Assert.Equal(api.Log.DurableMark, log.GetProperty("data").GetProperty("durableMark").GetInt64());
-        Assert.Equal(0, log.GetProperty("data").GetProperty("keysFrom").GetInt64());
-        Assert.Equal(1_000_000, log.GetProperty("data").GetProperty("keyWindow").GetInt32());
         Assert.True(log.GetProperty("data").GetProperty("openingFsyncMilliseconds").GetDouble() > 0);
         Assert.NotEqual("", log.GetProperty("data").GetProperty("fileSystem").GetString());
         Assert.Equal("Healthy", checks.GetProperty("database").GetProperty("status").GetString());

@@ -54,6 +54,42 @@ public sealed class StartupTests : IDisposable
         { "--EventLog:Directory=/proc/nope/events", "/proc/nope/events" },
     };
 
+    /// <summary>Each a list of settings, without the section <c>Authentication:Schemes:Bearer</c>.</summary>
+    public static TheoryData<string, string> WrongTokenSettings => new()
+    {
+        { "Authority=https://login.test", "Bearer:ValidAudience is not set" },
+        { "ValidAudience=a", "Bearer has neither Authority nor SigningKeys" },
+        { "ValidAudience=a ValidIssuer=i", "Bearer has neither Authority nor SigningKeys" },
+        { "ValidAudience=a Authority=nonsense", "Bearer:Authority must be an URL" },
+        { "ValidAudience=a Authority=http://login.test", "Bearer:Authority must begin with https" },
+        { "ValidAudience=a Authority=http://login.test RequireHttpsMetadata=false", "Bearer:Authority must begin with https" },
+        { "ValidAudience=a Authority=http://localhost RequireHttpsMetadata=true", "Bearer:Authority must begin with https" },
+        { "ValidAudience=a MetadataAddress=http://login.test/x", "Bearer:MetadataAddress must begin with https" },
+        { "ValidAudience=a Authority=https://login.test ValidateAudience=false", "Bearer:ValidateAudience must be true" },
+        { "ValidAudience=a Authority=https://login.test ValidateIssuer=false", "Bearer:ValidateIssuer must be true" },
+        { "ValidAudience=a Authority=https://login.test SaveToken=x", "Bearer:SaveToken must be true or false" },
+        { "ValidAudience=a Authority=https://login.test BackchannelTimeout=x", "Bearer:BackchannelTimeout must be a time" },
+        { $"ValidAudience=a SigningKeys:0:Issuer=i SigningKeys:0:Value={Key}", "Bearer:ValidIssuer is not set" },
+        { $"ValidAudience=a ValidIssuer=j SigningKeys:0:Issuer=i SigningKeys:0:Value={Key}", "SigningKeys:0:Issuer must be one of" },
+        { "ValidAudience=a ValidIssuer=i SigningKeys:0:Issuer=i SigningKeys:0:Value=short", "SigningKeys:0:Value must be a shared key" },
+    };
+
+    private static string Key => Convert.ToBase64String(new byte[32]);
+
+    [Theory]
+    [MemberData(nameof(WrongTokenSettings))]
+    public void A_wrong_setting_of_tokens_is_one_line_that_names_it(string settings, string named)
+    {
+        var exception = Assert.ThrowsAny<Exception>(
+            () => Program.Build([.. Valid, .. settings.Split(' ').Select(setting => "--Authentication:Schemes:Bearer:" + setting)]));
+
+        var line = StartupFailure.Describe(exception) ?? StartupErrors.Describe(exception);
+        Assert.True(line is not null, exception.ToString());
+        Assert.Contains(named, line, StringComparison.Ordinal);
+        Assert.DoesNotContain('\n', line);
+        Assert.False(Directory.Exists(_directory.File("events")), "a slip in the settings must not leave a log behind");
+    }
+
     [Theory]
     [MemberData(nameof(WrongSettings))]
     public void A_wrong_setting_is_one_line_that_names_it(string setting, string named)

@@ -7,7 +7,7 @@ public sealed class FileSystemTests : IAsyncDisposable
 {
     private readonly TempDirectory _directory = new();
     private readonly string _url = $"http://127.0.0.1:{FreePort.Next()}";
-    private readonly HttpClient _http = new();
+    private readonly HttpClient _http = new() { DefaultRequestHeaders = { { "Authorization", "s" } } };
     private readonly List<string> _accepted = [];
     private Mount? _mount;
     private ServiceProcess? _api;

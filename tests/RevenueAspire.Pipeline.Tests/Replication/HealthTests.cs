@@ -115,7 +115,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
         Eventually.GetAsync(
             async () =>
             {
-                using var http = new HttpClient();
+                using var http = new HttpClient { DefaultRequestHeaders = { { "Authorization", Installation.Secret } } };
                 using var response = await http.GetAsync(api.Url + "/health");
                 var health = JsonNode.Parse(await response.Content.ReadAsStringAsync())!.AsObject();
                 var checks = health["checks"]!.AsObject();

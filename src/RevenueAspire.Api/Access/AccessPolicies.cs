@@ -1,0 +1,64 @@
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.AspNetCore.Authorization;
+
+namespace RevenueAspire.Api.Access;
+
+/// <summary>The policies of the calls, by name, and their wiring.</summary>
+internal static class AccessPolicies
+{
+    /// <summary>Grants sending events: one of <c>Ingest:Secrets</c>, or a token with the scope <see cref="Scopes.Write"/>.</summary>
+    public const string Send = "send";
+
+    /// <summary>Grants reading: one of <c>Ingest:ReadSecrets</c>, a token with the scope <see cref="Scopes.Read"/>, or any request where neither is
+    /// configured.</summary>
+    public const string Read = "read";
+
+    /// <summary>Grants reading the user of the request: as <see cref="Read"/>, or a token of that user with the scope <see cref="Scopes.ReadOwn"/>.</summary>
+    public const string ReadUser = "readUser";
+
+    public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
+    {
+        var services = builder.Services;
+        services.AddSingleton<Callers>().AddSingleton<AccessControl>().AddSingleton<AccessRefusals>().AddTransient<SecretHandler>();
+        var hasTokens = TokenSettings.AreConfigured(builder.Configuration);
+
+        // AddAuthentication also adds data protection, which writes a key below the home directory at start.
+        services.AddAuthenticationCore(authentication =>
+        {
+            authentication.DefaultScheme = SecretHandler.SchemeName;
+            authentication.AddScheme<SecretHandler>(SecretHandler.SchemeName, displayName: null);
+        });
+        if (hasTokens)
+        {
+            services.AddSingleton<ValidTokens>();
+            services.Configure<Microsoft.AspNetCore.Authentication.AuthenticationSchemeOptions>(
+                SecretHandler.SchemeName, options => options.ForwardDefaultSelector = SelectScheme);
+            builder.AddTokens();
+        }
+
+        services.AddSingleton<IAuthorizationHandler, ReadUserHandler>();
+        services.AddAuthorizationBuilder()
+            .AddPolicy(Send, policy => policy.RequireClaim(Scopes.Type, Scopes.Write))
+            .AddPolicy(Read, policy => policy.RequireClaim(Scopes.Type, Scopes.Read))
+            .AddPolicy(ReadUser, policy => policy.AddRequirements(new ReadUserRequirement()));
+        return builder;
+    }
+
+    /// <summary>Call it after routing. <c>POST /liveEvent</c> skips it where the caller's right is known already.</summary>
+    public static WebApplication UseAccess(this WebApplication app)
+    {
+        app.UseAuthentication();
+        app.UseAuthorization();
+        return app;
+    }
+
+    /// <summary>A secret may begin with Bearer, too.</summary>
+    private static string? SelectScheme(HttpContext context)
+    {
+        var authorization = context.Request.Headers.Authorization;
+        return BearerToken.TryFind(authorization, out _)
+            && context.RequestServices.GetRequiredService<AccessControl>().MatchSecret(authorization) is (null, false)
+                ? JwtBearerDefaults.AuthenticationScheme
+                : null;
+    }
+}

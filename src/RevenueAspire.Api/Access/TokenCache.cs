@@ -1,0 +1,120 @@
+using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
+using System.Security.Claims;
+
+namespace RevenueAspire.Api.Access;
+
+/// <summary>A token that has been validated.</summary>
+/// <param name="Caller">Its claims, as far as the API uses them.</param>
+/// <param name="Expires">From then on it is not accepted.</param>
+internal sealed record ValidToken(ClaimsPrincipal Caller, DateTimeOffset Expires)
+{
+    public bool MaySend { get; } = Caller.HasScope(Scopes.Write);
+
+    public bool MayRead { get; } = Caller.HasScope(Scopes.Read);
+
+    /// <summary>The caller as a sender of events; null before its first event.</summary>
+    public Caller? Sender { get; set; }
+}
+
+/// <summary>Remembers validated tokens, so that a caller's next request costs a look-up instead of a signature. Thread-safe.</summary>
+/// <remarks>
+/// <para>Only valid tokens enter, so requests with made-up tokens displace nothing. A hit is the whole token, character by character.</para>
+/// <para>Bounded by two generations: a full one becomes the former one, and the one before is dropped. Tokens in use move to the current generation.</para>
+/// </remarks>
+/// <param name="time">The clock that tokens expire by.</param>
+/// <param name="maxTokens">Tokens that are remembered, at most.</param>
+internal sealed class TokenCache(TimeProvider time, int maxTokens = TokenCache.MaxTokens)
+{
+    private const int MaxTokens = 10_000;
+
+    /// <summary>Characters of all tokens together: those of one generation take 16 MB.</summary>
+    private const int MaxCharacters = 16 << 20;
+
+    private readonly Lock _gate = new();
+    private volatile Generations _generations = new(new Generation(), new Generation());
+
+    /// <summary>Tokens that are remembered, expired ones included.</summary>
+    public int Count => _generations.Current.Tokens.Count + _generations.Former.Tokens.Count;
+
+    /// <summary>Finds a token that was validated before and has not expired since.</summary>
+    public ValidToken? Find(ReadOnlySpan<char> token)
+    {
+        var (current, former) = _generations;
+        if (current.ByText.TryGetValue(token, out var known))
+        {
+            return known.Expires > time.GetUtcNow() ? known : null;
+        }
+
+        if (!former.ByText.TryGetValue(token, out var text, out known) || known.Expires <= time.GetUtcNow())
+        {
+            return null;
+        }
+
+        Add(text, known);
+        return known;
+    }
+
+    /// <summary>Remembers a token that has just been validated.</summary>
+    public void Add(string token, ValidToken valid)
+    {
+        lock (_gate)
+        {
+            var current = _generations.Current;
+            if (current.Tokens.Count >= maxTokens / 2 || current.Characters + token.Length > MaxCharacters / 2)
+            {
+                _generations = new Generations(new Generation(), current);
+                current = _generations.Current;
+            }
+
+            if (current.Tokens.TryAdd(token, valid))
+            {
+                current.Characters += token.Length;
+            }
+        }
+    }
+
+    private sealed record Generations(Generation Current, Generation Former);
+
+    private sealed class Generation
+    {
+        public Generation() => ByText = Tokens.GetAlternateLookup<ReadOnlySpan<char>>();
+
+        public ConcurrentDictionary<string, ValidToken> Tokens { get; } = new(SignatureHash.Instance);
+
+        public ConcurrentDictionary<string, ValidToken>.AlternateLookup<ReadOnlySpan<char>> ByText { get; }
+
+        public int Characters { get; set; }
+    }
+
+    /// <summary>Compares whole tokens, and hashes only the end of the signature: it differs between tokens, and a token has a kilobyte.</summary>
+    private sealed class SignatureHash : IEqualityComparer<string>, IAlternateEqualityComparer<ReadOnlySpan<char>, string>
+    {
+        public static readonly SignatureHash Instance = new();
+
+        private const int HashedCharacters = 32;
+
+        public bool Equals(string? x, string? y) => x == y;
+
+        public bool Equals(ReadOnlySpan<char> alternate, string other) => alternate.SequenceEqual(other);
+
+        public int GetHashCode([DisallowNull] string obj) => GetHashCode(obj.AsSpan());
+
+        public int GetHashCode(ReadOnlySpan<char> alternate) => string.GetHashCode(alternate[Math.Max(0, alternate.Length - HashedCharacters)..]);
+
+        public string Create(ReadOnlySpan<char> alternate) => new(alternate);
+    }
+}
+
+/// <summary>The cache that belongs to the signing keys in force. Thread-safe.</summary>
+/// <param name="time">The clock that tokens expire by.</param>
+internal sealed class ValidTokens(TimeProvider time)
+{
+    private volatile TokenCache _current = new(time);
+
+    /// <summary>Take it before a token is validated, and add the token to that one: after a change of keys it belongs to nobody.</summary>
+    public TokenCache Current => _current;
+
+    /// <summary>Forgets all tokens. Call it after the new keys are in force.</summary>
+    public void Drop() => _current = new TokenCache(time);
+}

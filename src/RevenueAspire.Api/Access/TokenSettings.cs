@@ -1,0 +1,180 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authentication.JwtBearer;
+using Microsoft.Extensions.Options;
+using Microsoft.IdentityModel.Tokens;
+
+namespace RevenueAspire.Api.Access;
+
+/// <summary>ASP.NET Core's own section for tokens, <c>Authentication:Schemes:Bearer</c>: read once, at start. Tokens are on where it has content.</summary>
+internal static class TokenSettings
+{
+    public const string Section = "Authentication:Schemes:Bearer";
+
+    /// <summary>HMAC-SHA256 needs this much.</summary>
+    private const int MinKeyBytes = 32;
+
+    private static readonly string[] PublicKeyAlgorithms =
+    [
+        SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,
+        SecurityAlgorithms.RsaSsaPssSha256, SecurityAlgorithms.RsaSsaPssSha384, SecurityAlgorithms.RsaSsaPssSha512,
+        SecurityAlgorithms.EcdsaSha256, SecurityAlgorithms.EcdsaSha384, SecurityAlgorithms.EcdsaSha512,
+    ];
+
+    private static readonly string[] SharedKeyAlgorithms = [SecurityAlgorithms.HmacSha256, SecurityAlgorithms.HmacSha384, SecurityAlgorithms.HmacSha512];
+
+    /// <summary>Whether tokens are accepted.</summary>
+    public static bool AreConfigured(IConfiguration configuration) => configuration.GetSection(Section).GetChildren().Any();
+
+    /// <summary>Whether the keys come from an identity server.</summary>
+    public static bool HaveServer(IConfiguration configuration) => FindAddress(configuration.GetSection(Section)).Name is not null;
+
+    /// <summary>Adds the scheme <c>Bearer</c>.</summary>
+    /// <exception cref="OptionsValidationException">A setting is wrong or missing; each failure is a sentence that names it.</exception>
+    public static void AddTokens(this WebApplicationBuilder builder)
+    {
+        var section = builder.Configuration.GetSection(Section);
+        string[] errors = [.. FindErrors(section, builder.Environment)];
+        if (errors.Length > 0)
+        {
+            throw new OptionsValidationException(Section, typeof(JwtBearerOptions), errors);
+        }
+
+        var services = builder.Services;
+        services.AddWebEncoders().AddTransient<TokenEvents>();
+        services.AddSingleton<IAuthenticationConfigurationProvider, SchemeSections>();
+
+        // Defaults that the section may replace.
+        services.Configure<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme, options =>
+        {
+            options.AutomaticRefreshInterval = IdentityServer.DefaultInterval;
+            options.RequireHttpsMetadata = !MayUseHttp(section, builder.Environment);
+        });
+        new AuthenticationBuilder(services).AddJwtBearer();
+        services.PostConfigure<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme, options =>
+        {
+            options.EventsType = typeof(TokenEvents);
+            options.MapInboundClaims = false;
+            options.SaveToken = false;
+            var parameters = options.TokenValidationParameters;
+            parameters.ClockSkew = TokenEvents.ClockSkew;
+
+            // An authority's public keys must never verify what anyone can sign with them as a shared key.
+            parameters.ValidAlgorithms = HasKeys(section) ? [.. PublicKeyAlgorithms, .. SharedKeyAlgorithms] : PublicKeyAlgorithms;
+        });
+        if (HaveServer(builder.Configuration))
+        {
+            services.AddSingleton<IdentityServer>().AddHostedService(provider => provider.GetRequiredService<IdentityServer>());
+
+            // The server's address must be known before it is asked: the options are made at start, not by the first request.
+            services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme).PostConfigure<IdentityServer>((options, identity) =>
+            {
+                identity.Use(options);
+                options.ConfigurationManager = identity;
+            }).ValidateOnStart();
+        }
+    }
+
+    /// <summary>What is wrong with the settings, each a sentence that names the setting and never shows a key.</summary>
+    private static IEnumerable<string> FindErrors(IConfigurationSection section, IHostEnvironment environment)
+    {
+        var (name, address) = FindAddress(section);
+        var issuers = ReadList(section, "ValidIssuer");
+        if (name is not null && !(Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
+        {
+            yield return $"{Section}:{name} must be an URL, such as https://login.example.com.";
+        }
+        else if (name is not null && !address!.StartsWith("https:", StringComparison.OrdinalIgnoreCase) && !MayUseHttp(section, environment))
+        {
+            yield return $"{Section}:{name} must begin with https: keys that are read over http can be exchanged on the way. "
+                + "Only in Development, and from this machine, http is accepted.";
+        }
+
+        if (name is null && !HasKeys(section))
+        {
+            yield return $"{Section} has neither Authority nor SigningKeys: no token could be valid. In Development, dotnet user-jwts create writes both.";
+        }
+
+        if (name is null && issuers.Count == 0)
+        {
+            yield return $"{Section}:ValidIssuer is not set: name the issuer of the tokens.";
+        }
+
+        if (ReadList(section, "ValidAudience").Count == 0)
+        {
+            yield return $"{Section}:ValidAudience is not set: name the audience of this API's tokens. "
+                + "Without it, a token that the same issuer made for another service would open this one.";
+        }
+
+        foreach (var error in FindKeyErrors(section, issuers).Concat(FindValueErrors(section)))
+        {
+            yield return error;
+        }
+    }
+
+    private static IEnumerable<string> FindKeyErrors(IConfigurationSection section, List<string> issuers)
+    {
+        foreach (var key in section.GetSection("SigningKeys").GetChildren())
+        {
+            var bytes = new byte[key["Value"]?.Length ?? 0];
+            if (!Convert.TryFromBase64String(key["Value"] ?? "", bytes, out var length) || length < MinKeyBytes)
+            {
+                yield return $"{key.Path}:Value must be a shared key of at least {MinKeyBytes} bytes in Base64.";
+            }
+
+            if (!issuers.Contains(key["Issuer"] ?? ""))
+            {
+                yield return $"{key.Path}:Issuer must be one of {Section}:ValidIssuers.";
+            }
+        }
+    }
+
+    private static IEnumerable<string> FindValueErrors(IConfigurationSection section)
+    {
+        foreach (var name in (string[])["ValidateIssuer", "ValidateAudience"])
+        {
+            if (section[name] is { } value && !(bool.TryParse(value, out var validates) && validates))
+            {
+                yield return $"{Section}:{name} must be true or absent: otherwise tokens that were made for others would be accepted.";
+            }
+        }
+
+        foreach (var name in (string[])["IncludeErrorDetails", "MapInboundClaims", "RefreshOnIssuerKeyNotFound", "RequireHttpsMetadata", "SaveToken"])
+        {
+            if (section[name] is { } value && !bool.TryParse(value, out _))
+            {
+                yield return $"{Section}:{name} must be true or false.";
+            }
+        }
+
+        foreach (var name in (string[])["BackchannelTimeout", "RefreshInterval"])
+        {
+            if (section[name] is { } value && !(TimeSpan.TryParse(value, System.Globalization.CultureInfo.InvariantCulture, out var time) && time > TimeSpan.Zero))
+            {
+                yield return $"{Section}:{name} must be a time such as 00:00:05.";
+            }
+        }
+    }
+
+    /// <summary>The library looks at the metadata's address first.</summary>
+    private static (string? Name, string? Value) FindAddress(IConfigurationSection section) =>
+        section["MetadataAddress"] is { Length: > 0 } metadata ? ("MetadataAddress", metadata)
+        : section["Authority"] is { Length: > 0 } authority ? ("Authority", authority)
+        : default;
+
+    private static bool MayUseHttp(IConfigurationSection section, IHostEnvironment environment) =>
+        !(bool.TryParse(section["RequireHttpsMetadata"], out var requiresHttps) && requiresHttps)
+        && (environment.IsDevelopment() || (Uri.TryCreate(FindAddress(section).Value, UriKind.Absolute, out var url) && url.IsLoopback));
+
+    private static bool HasKeys(IConfigurationSection section) => section.GetSection("SigningKeys").GetChildren().Any();
+
+    /// <summary>Values of a setting that has a singular and a plural form.</summary>
+    private static List<string> ReadList(IConfigurationSection section, string name) =>
+        [.. section.GetSection(name + "s").GetChildren().Select(entry => entry.Value).Append(section[name]).OfType<string>().Where(value => value.Length > 0)];
+
+    /// <summary>Where the library finds the section. AddAuthentication would register the same, and data protection, which writes to the home
+    /// directory.</summary>
+    private sealed class SchemeSections(IConfiguration configuration) : IAuthenticationConfigurationProvider
+    {
+        public IConfiguration AuthenticationConfiguration { get; } = configuration.GetSection("Authentication");
+    }
+}

@@ -1,0 +1,63 @@
+using System.Net;
+
+namespace RevenueAspire.Api.Tests.Access;
+
+/// <summary>A token's client is a caller with a name.</summary>
+public sealed class TokenCallerTests : IAsyncLifetime
+{
+    private static readonly TokenKey Key = TokenKey.Ec("ec");
+
+    private readonly TempDirectory _directory = new();
+    private IdentityHost _identity = null!;
+
+    public async ValueTask InitializeAsync() => _identity = await IdentityHost.StartAsync(Key);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _identity.DisposeAsync();
+        _directory.Dispose();
+    }
+
+    [Fact]
+    public async Task Records_carry_the_tokens_client_and_keys_belong_to_it()
+    {
+        await using var api = await ApiHost.StartAsync(_directory, null, [.. _identity.Settings, "Ingest:Secrets:kiosk=one"]);
+        var kiosk = Bearer(Key.Sign(claims: ("client_id", "kiosk")));
+        var subject = Bearer(Key.Sign(claims: [("client_id", null), ("sub", "auth0|a \"b\"")]));
+        var receipts = new List<string?>();
+
+        // The first request of a token is validated, the others find it in the cache.
+        for (var i = 0; i < 2; i++)
+        {
+            foreach (var authorization in new[] { kiosk, subject, ("Authorization", "one"), ("Authorization", ApiHost.Secret) })
+            {
+                receipts.Add((await api.PostEventAsync(Sample.Plain, authorization, ("Idempotency-Key", "k"))).Expect(HttpStatusCode.Accepted).Receipt);
+                receipts.Add((await api.PostEventsAsync(Sample.Plain, authorization, ("Idempotency-Key", "k2"))).Expect(HttpStatusCode.Accepted).Receipt);
+            }
+        }
+
+        string?[] callers = [.. api.Records().Select(record => record.TryGetProperty("caller", out var caller) ? caller.GetString() : null)];
+        Assert.Equal(["kiosk", "kiosk", "auth0|a \"b\"", "auth0|a \"b\"", null, null], callers);
+        Assert.Equal(receipts[..8], receipts[8..]);
+        Assert.Equal(receipts[..2], receipts[4..6]);
+    }
+
+    [Fact]
+    public async Task A_tokens_client_has_its_own_limit()
+    {
+        await using var api = await ApiHost.StartAsync(
+            _directory, null, [.. _identity.Settings, "Limits:Callers:kiosk:EventsPerSecond=1", "Limits:Callers:later:EventsPerSecond=1"]);
+        var batch = string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 500));
+        (string, string?)[] kiosk = [Bearer(Key.Sign(claims: ("client_id", "kiosk"))), Bearer(Key.Sign(claims: [("client_id", "kiosk"), ("jti", "2")]))];
+
+        (await api.PostEventsAsync(batch, kiosk[0])).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain, kiosk[0])).ExpectProblem(429, null);
+        (await api.PostEventAsync(Sample.Plain, kiosk[1])).ExpectProblem(429, null);
+        (await api.PostEventsAsync(batch, kiosk[1])).ExpectProblem(429, null);
+
+        (await api.PostEventsAsync(batch, Bearer(Key.Sign()))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain, Bearer(Key.Sign()))).Expect(HttpStatusCode.Accepted);
+    }
+
+    private static (string, string?) Bearer(string token) => ("Authorization", "Bearer " + token);
+}
