@@ -13,6 +13,7 @@ internal sealed partial class AccessControl : IDisposable
     private readonly ILogger<AccessControl> _logger;
     private readonly IDisposable _reloads;
     private readonly ValidTokens? _tokens;
+    private readonly bool _tokensGuardReads;
     private volatile SecretSet _ingest;
     private volatile SecretSet _reads;
 
@@ -24,6 +25,7 @@ internal sealed partial class AccessControl : IDisposable
     public AccessControl(IConfiguration configuration, IHostEnvironment environment, ILogger<AccessControl> logger, ValidTokens? tokens = null)
     {
         (_logger, _tokens) = (logger, tokens);
+        _tokensGuardReads = tokens is not null && !environment.IsDevelopment();
         var options = IngestOptions.Read(configuration, environment);
         string[] errors = [.. options.FindErrors(requiresSecret: tokens is null)];
         if (errors.Length > 0)
@@ -44,8 +46,9 @@ internal sealed partial class AccessControl : IDisposable
     /// <summary>Which kinds of credentials open a call.</summary>
     public (bool Secrets, bool Tokens) Accepts => (!_ingest.IsEmpty || !_reads.IsEmpty, _tokens is not null);
 
-    /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads.</summary>
-    public bool IsReadOpen => _reads.IsEmpty && _tokens is null;
+    /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads. In Development tokens guard none: a token that a developer
+    /// makes must not close the page.</summary>
+    public bool IsReadOpen => _reads.IsEmpty && !_tokensGuardReads;
 
     /// <summary>Whether the Authorization header allows to send events: by a secret, or by a token that was validated before.</summary>
     public bool MayIngest(StringValues authorization) => _ingest.Matches(authorization) || FindToken(authorization) is { MaySend: true };
