@@ -15,6 +15,7 @@ internal sealed partial class AccessControl : IDisposable
     private readonly Callers _callers;
     private readonly IDisposable _reloads;
     private readonly ValidTokens? _tokens;
+    private readonly bool _tokensGuardReads;
     private volatile Senders _ingest;
     private volatile SecretSet _reads;
 
@@ -28,6 +29,7 @@ internal sealed partial class AccessControl : IDisposable
         IConfiguration configuration, IHostEnvironment environment, Callers callers, ILogger<AccessControl> logger, ValidTokens? tokens = null)
     {
         (_callers, _logger, _tokens) = (callers, logger, tokens);
+        _tokensGuardReads = tokens is not null && !environment.IsDevelopment();
         var options = IngestOptions.Read(configuration, environment);
         string[] errors = [.. options.FindErrors(requiresSecret: tokens is null)];
         if (errors.Length > 0)
@@ -48,8 +50,9 @@ internal sealed partial class AccessControl : IDisposable
     /// <summary>Which kinds of credentials open a call.</summary>
     public (bool Secrets, bool Tokens) Accepts => (!_ingest.Secrets.IsEmpty || !_reads.IsEmpty, _tokens is not null);
 
-    /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads.</summary>
-    public bool IsReadOpen => _reads.IsEmpty && _tokens is null;
+    /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads. In Development tokens guard none: a token that a developer
+    /// makes must not close the page.</summary>
+    public bool IsReadOpen => _reads.IsEmpty && !_tokensGuardReads;
 
     /// <summary>Whether the Authorization header allows to send events: by a secret, or by a token that was validated before.</summary>
     /// <param name="authorization">The header.</param>

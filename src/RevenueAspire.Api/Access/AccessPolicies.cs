@@ -1,3 +1,4 @@
+using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.AspNetCore.Authorization;
 
@@ -20,7 +21,7 @@ internal static class AccessPolicies
     {
         var services = builder.Services;
         services.AddSingleton<Callers>().AddSingleton<AccessControl>().AddSingleton<AccessRefusals>().AddTransient<SecretHandler>();
-        var hasTokens = TokenSettings.AreConfigured(builder.Configuration);
+        var hasTokens = TokenSettings.AreConfigured(builder.Configuration, builder.Environment);
 
         // AddAuthentication also adds data protection, which writes a key below the home directory at start.
         services.AddAuthenticationCore(authentication =>
@@ -31,7 +32,7 @@ internal static class AccessPolicies
         if (hasTokens)
         {
             services.AddSingleton<ValidTokens>();
-            services.Configure<Microsoft.AspNetCore.Authentication.AuthenticationSchemeOptions>(
+            services.Configure<AuthenticationSchemeOptions>(
                 SecretHandler.SchemeName, options => options.ForwardDefaultSelector = SelectScheme);
             builder.AddTokens();
         }

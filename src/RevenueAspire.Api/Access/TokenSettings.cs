@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authentication.JwtBearer;
 using Microsoft.Extensions.Options;
@@ -22,8 +23,13 @@ internal static class TokenSettings
 
     private static readonly string[] SharedKeyAlgorithms = [SecurityAlgorithms.HmacSha256, SecurityAlgorithms.HmacSha384, SecurityAlgorithms.HmacSha512];
 
-    /// <summary>Whether tokens are accepted.</summary>
-    public static bool AreConfigured(IConfiguration configuration) => configuration.GetSection(Section).GetChildren().Any();
+    /// <summary>Whether tokens are accepted. The clone has the issuer and the audience of <c>dotnet user-jwts</c>, which writes the key elsewhere: in
+    /// Development these two alone turn nothing on.</summary>
+    public static bool AreConfigured(IConfiguration configuration, IHostEnvironment environment)
+    {
+        var section = configuration.GetSection(Section);
+        return section.GetChildren().Any() && (!environment.IsDevelopment() || HasKeys(section) || FindAddress(section).Name is not null);
+    }
 
     /// <summary>Whether the keys come from an identity server.</summary>
     public static bool HaveServer(IConfiguration configuration) => FindAddress(configuration.GetSection(Section)).Name is not null;
@@ -91,7 +97,7 @@ internal static class TokenSettings
 
         if (name is null && !HasKeys(section))
         {
-            yield return $"{Section} has neither Authority nor SigningKeys: no token could be valid. In Development, dotnet user-jwts create writes both.";
+            yield return $"{Section} has neither Authority nor SigningKeys: no token could be valid.";
         }
 
         if (name is null && issuers.Count == 0)
@@ -148,7 +154,7 @@ internal static class TokenSettings
 
         foreach (var name in (string[])["BackchannelTimeout", "RefreshInterval"])
         {
-            if (section[name] is { } value && !(TimeSpan.TryParse(value, System.Globalization.CultureInfo.InvariantCulture, out var time) && time > TimeSpan.Zero))
+            if (section[name] is { } value && !(TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var time) && time > TimeSpan.Zero))
             {
                 yield return $"{Section}:{name} must be a time such as 00:00:05.";
             }

@@ -78,7 +78,7 @@ internal sealed class LimitNames(IConfiguration configuration, IHostEnvironment 
             yield return $"{setting.Path}: there is no such setting.";
         }
 
-        if (TokenSettings.AreConfigured(configuration))
+        if (TokenSettings.AreConfigured(configuration, environment))
         {
             // The names of tokens are unknown at start.
             yield break;

@@ -18,6 +18,8 @@ internal static class ApiCommandLine
           --environment=Development                   allows the secret "secret"; elsewhere Ingest:Secrets must be set
           --Ingest:Secrets=SECRET                     who may send events; several: --Ingest:Secrets:0=A --Ingest:Secrets:1=B
           --Ingest:ReadSecrets=SECRET                 who may read; without it reads are open
+          --Authentication:Schemes:Bearer:Authority=URL and :ValidAudience=NAME
+                                                      accepts tokens of that identity server, beside secrets or instead
           --EventLog:Directory=DIRECTORY              the log; by default events below --Data:Directory
           --ConnectionStrings:revenuedb="Host=..."    the database; events are accepted without it
           --Api:ReadAfterTimeout=00:00:05             how long ?after= waits

@@ -28,7 +28,8 @@ public sealed class HostTests : IDisposable
         {
             var body = method == "POST" ? Sample.Plain : "";
             var answer = await api.SendRawAsync(
-                $"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: {body.Length}\r\nConnection: close\r\n\r\n{body}");
+                $"{method} {path} HTTP/1.1\r\nHost: {host}\r\nAuthorization: {ApiHost.Secret}\r\nContent-Length: {body.Length}\r\n"
+                    + $"Connection: close\r\n\r\n{body}");
 
             Assert.StartsWith($"HTTP/1.1 {(answered ? (int)status : 400)} ", answer, StringComparison.Ordinal);
             Assert.Equal(!answered, answer.Contains("application/problem+json", StringComparison.Ordinal));

@@ -168,7 +168,8 @@ public sealed class TokenTests : IAsyncLifetime
         (await _api.GetAsync("/receipts/" + receipt, ("Authorization", ApiHost.Secret))).ExpectProblem(401, "Authorization");
         var refusal = (await _api.PostEventAsync(Sample.Plain, reads)).ExpectProblem(403, "Authorization");
         Assert.Equal(
-            "Bearer realm=\"RevenueAspire\", error=\"insufficient_scope\", error_description=\"The token lacks the scope events.write\", scope=\"events.write\"",
+            "Bearer realm=\"RevenueAspire\", error=\"insufficient_scope\", error_description=\"The token lacks the scope events.write\", "
+                + "scope=\"events.write\"",
             refusal.Header("WWW-Authenticate"));
         (await _api.PostEventsAsync(Sample.Plain, own)).ExpectProblem(403, "Authorization");
         Assert.Contains("scope=\"ledger.read\"", (await _api.GetAsync("/userEvents/user2", own)).Header("WWW-Authenticate"), StringComparison.Ordinal);

@@ -33,7 +33,8 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
         await using var process = await _place.StartProcessAsync(
             url, $"--EventLog:SegmentBytes={1 << 16}", $"--ConnectionStrings:revenuedb={await TestPostgres.CreateDatabaseAsync()}");
         await process.WaitForUrlAsync(url + "/health");
-        await Eventually.IsTrueAsync(async () => (await process.WaitForUrlAsync(url + "/health")).Contains("\"database\":{\"status\":\"Healthy\"", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(async () =>
+            (await process.WaitForUrlAsync(url + "/health")).Contains("\"database\":{\"status\":\"Healthy\"", StringComparison.Ordinal));
         output.WriteLine($"{Directory.GetFileSystemEntries($"/proc/{process.Id}/fd").Length} descriptors are open at the start.");
         using var honest = new HttpClient { BaseAddress = new Uri(url) };
         await PostAsync(honest, bytes: 1);
