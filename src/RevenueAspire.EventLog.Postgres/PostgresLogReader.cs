@@ -86,16 +86,15 @@ public sealed class PostgresLogReader : ILogReader
         return Open(new PostgresLogReader(null, connection, logId));
     }
 
-    /// <summary>Opens a log within the caller's transaction, whose connection stays the caller's: no second connection is
-    /// needed while the first is held.</summary>
+    /// <summary>Opens a log within the caller's transaction, whose connection stays the caller's: no second connection is needed while the first is
+    /// held.</summary>
     /// <inheritdoc cref="Open(NpgsqlDataSource, Guid)"/>
     internal static PostgresLogReader OpenWithin(NpgsqlConnection connection, Guid logId) =>
         Open(new PostgresLogReader(null, connection, logId, ownsSnapshot: false));
 
     /// <summary>Asks the database for the log's end. With synchronous standbys it is returned once their quorum has it.</summary>
-    /// <remarks>A commit whose wait for the standbys was cancelled is visible, but a server that takes over may have other bytes at
-    /// its offsets. They must never be applied (rule R1).
-    /// A snapshot needs no quorum: log and ledger in it are of one server.</remarks>
+    /// <remarks>A commit whose wait for the standbys was cancelled is visible, but a server that takes over may have other bytes at its offsets. They must
+    /// never be applied (rule R1). A snapshot needs no quorum: log and ledger in it are of one server.</remarks>
     /// <exception cref="EventLogException">The log is gone.</exception>
     /// <exception cref="IOException">The database cannot be asked now, or its standbys have not confirmed the log's end.</exception>
     public long ReadDurableMark()
@@ -129,8 +128,8 @@ public sealed class PostgresLogReader : ILogReader
             : throw new EventLogException($"{Name}: the database no longer has this log: it was replaced, or restored to an earlier state");
     }
 
-    /// <summary>Whether a commit that is later than all that is visible reached its quorum. Its time-out ends nothing but
-    /// the wait of this empty commit.</summary>
+    /// <summary>Whether a commit that is later than all that is visible reached its quorum. Its time-out ends nothing but the wait of this empty
+    /// commit.</summary>
     private static bool IsConfirmed(NpgsqlConnection connection)
     {
         using var confirmation = new CommitConfirmation(connection);

@@ -5,8 +5,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Bounds what a database keeps of its logs, however often processes end and others begin. Not thread-safe; any
-/// number of processes may have one.</summary>
+/// <summary>Bounds what a database keeps of its logs, however often processes end and others begin. Not thread-safe; any number of processes may have
+/// one.</summary>
 /// <param name="database">The database.</param>
 /// <param name="options">Validated settings.</param>
 /// <param name="logger">Gets what was compacted, and what could not be.</param>
@@ -146,8 +146,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             return;
         }
 
-        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are
-        // given the time of a pass to see that.
+        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are given the time of a pass to see
+        // that.
         var isFinished = log.IsClosed && applied >= log.End;
         var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)

@@ -22,9 +22,8 @@ public static class PostgresLogSchema
     /// (two reads) when nothing is to do.</summary>
     /// <param name="connection">Open, as a role that may create tables, unless the tables exist.</param>
     /// <param name="cancellationToken">Cancels; the schema is then applied wholly or not at all.</param>
-    /// <exception cref="EventLogException">The database cannot hold a log: not UTF-8, tables that are missing in part, changed,
-    /// UNLOGGED, without a key, or in more than one schema.
-    /// The message names the cause and the repair, which keeps all data.</exception>
+    /// <exception cref="EventLogException">The database cannot hold a log: not UTF-8, tables that are missing in part, changed, UNLOGGED, without a key, or in
+    /// more than one schema. The message names the cause and the repair, which keeps all data.</exception>
     /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
     public static async Task ApplyAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -17,8 +17,7 @@ internal static class IngestApi
     }
 
     /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call
-    /// it first.
-    /// Another spelling reaches the same endpoint through routing.</summary>
+    /// it first. Another spelling reaches the same endpoint through routing.</summary>
     public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
         RouteEndpoint? endpoint = null;

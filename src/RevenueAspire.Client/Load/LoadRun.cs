@@ -27,8 +27,7 @@ internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, 
 
 /// <summary>Sends the requests of a plan when they are due, and counts. Nothing is repeated. For one run; counters may be read meanwhile.</summary>
 /// <remarks>Latency counts from the moment at which a request was due, not from the one at which it went out: a client that waits for a slow answer before it
-/// sends the next request would
-/// otherwise measure a stall once, however many requests it kept from being sent (coordinated omission).</remarks>
+/// sends the next request would otherwise measure a stall once, however many requests it kept from being sent (coordinated omission).</remarks>
 internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 {
     /// <summary>How long what is due, and could not be sent yet, may still be sent after the end.</summary>

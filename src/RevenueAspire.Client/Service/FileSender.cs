@@ -13,9 +13,8 @@ internal sealed record FileSent(string File, long Sent, long Accepted, long Reje
 /// <summary>Sends the configured file, one run at a time. Thread-safe.</summary>
 /// <remarks>
 /// A run's journal is named after the file's content and the API's log, so that neither the build folder nor the address matters. A run that was cut off is
-/// taken up by
-/// the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has nothing of it,
-/// and gets all.
+/// taken up by the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has
+/// nothing of it, and gets all.
 /// </remarks>
 internal sealed partial class FileSender(
     IHttpMessageHandlerFactory http,

@@ -19,8 +19,8 @@ internal sealed class LogSession : IAsyncDisposable
     private const string Move =
         $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
 
-    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A
-    // stricter setting (remote_apply) stays (rule R4).
+    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A stricter setting (remote_apply) stays
+    // (rule R4).
     private const string Durable = Replication.ConfirmCommit;
 
     private const string AppendSql =
@@ -174,8 +174,8 @@ internal sealed class LogSession : IAsyncDisposable
         return new CommitOutcome(moved, known);
     }
 
-    /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all
-    /// processes commit one after the other.</summary>
+    /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all processes commit one after the
+    /// other.</summary>
     public Task NotifyAsync(CancellationToken cancellationToken) => ExecuteAsync($"notify {PostgresLogs.Channel}", cancellationToken);
 
     /// <summary>Which keys the database remembers.</summary>

@@ -7,8 +7,8 @@ namespace RevenueAspire.EventLog.Writing;
 internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogOptions options, ILogger<EventLogWriter> logger)
     : ICommitObserver, IAsyncDisposable
 {
-    /// <summary>How long a stop waits for a store that does not answer. Then the appends in doubt are answered so. Each
-    /// finished commit begins it again.</summary>
+    /// <summary>How long a stop waits for a store that does not answer. Then the appends in doubt are answered so. Each finished commit begins it
+    /// again.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
     private readonly WriterMetrics _metrics = new(() => intake.Depth);

@@ -3,9 +3,9 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>Zeros ahead of the data of a segment. Not thread-safe.</summary>
-/// <remarks>Under load they are written ahead and flushed with the data. The next fsyncs then overwrite blocks that the file already
-/// has, and need no entry in the file system's journal,
-/// which is what most of a small fsync's time goes into. The zeros go when the load does, before a segment is sealed, and at the end.</remarks>
+/// <remarks>Under load they are written ahead and flushed with the data. The next fsyncs then overwrite blocks that the file already has, and need no entry in
+/// the file system's journal, which is what most of a small fsync's time goes into. The zeros go when the load does, before a segment is sealed, and at the
+/// end.</remarks>
 internal sealed class SegmentReserve(EventLogOptions options)
 {
     private static readonly byte[] Zeros = new byte[1 << 20];
