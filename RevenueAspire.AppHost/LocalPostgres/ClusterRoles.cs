@@ -1,5 +1,4 @@
 using System.Text.Json;
-using RevenueAspire.AppHost.Model;
 using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.LocalPostgres;

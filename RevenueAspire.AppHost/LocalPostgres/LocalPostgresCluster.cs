@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using RevenueAspire.AppHost.Model;
 using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.LocalPostgres;

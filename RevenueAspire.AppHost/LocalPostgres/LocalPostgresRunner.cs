@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
 using Aspire.Hosting.Eventing;
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.AppHost.Model;
-using RevenueAspire.CommandLine;
 using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;

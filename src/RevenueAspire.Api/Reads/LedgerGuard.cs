@@ -1,5 +1,4 @@
 using RevenueAspire.EventLog;
-using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.EventLog.Storage;
 using RevenueAspire.Ledger;
 

@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using RevenueAspire.EventLog.Format;
 using RevenueAspire.EventLog.Recovery;
 using RevenueAspire.EventLog.Writing;
 
