@@ -12,7 +12,6 @@ internal sealed record CommandLineResult(int ExitCode, IReadOnlyList<string> Out
     /// <summary>The closing line, which by convention of these tools says how the command ended.</summary>
     public string LastLine => Lines.LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? $"It ended with exit code {ExitCode} and without a message.";
 
-    /// <summary>All lines.</summary>
     public string Text => string.Join('\n', Output.Concat(Errors)).Trim('\n');
 
     private IEnumerable<string> Lines => ExitCode is ExitCodes.Done or ExitCodes.SomeRejected ? Errors.Concat(Output) : Output.Concat(Errors);

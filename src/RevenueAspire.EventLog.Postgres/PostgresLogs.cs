@@ -130,7 +130,6 @@ public static class PostgresLogs
         return receipt.Offset < batch.To && batch.IsRecord(receipt.Offset) ? ReceiptLookup.Record : ReceiptLookup.NoRecord;
     }
 
-    /// <summary>Which keys the database remembers.</summary>
     internal static async Task<KeyMemory> ReadMemoryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(

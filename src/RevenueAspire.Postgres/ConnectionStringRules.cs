@@ -9,7 +9,6 @@ public static class ConnectionStringRules
 {
     private const string Form = "Write it like Host=localhost;Username=postgres;Password=...;Database=revenuedb.";
 
-    /// <summary>The driver's least buffer.</summary>
     private const int LeastBufferBytes = 4096;
 
     private static readonly string[] Utf8 = ["UTF8", "UTF-8", "unicode"];

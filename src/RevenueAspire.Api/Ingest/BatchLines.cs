@@ -22,16 +22,14 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
     private int _carried;
     private bool _tooLong;
 
-    /// <summary>Bytes so far.</summary>
     public long Length { get; private set; }
 
     /// <summary>Lines so far, blank ones too.</summary>
     public int Lines { get; private set; }
 
-    /// <summary>Lines that are no events.</summary>
     public int RejectedCount { get; private set; }
 
-    /// <summary>The first of them.</summary>
+    /// <summary>The first rejected lines, as many as are listed.</summary>
     public IReadOnlyList<RejectedLine> Rejected => _rejected;
 
     /// <summary>Takes the next bytes of the inflated body.</summary>

@@ -4,7 +4,6 @@ using RevenueAspire.Api.OpenApi;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>The calls that take events.</summary>
 internal static class IngestApi
 {
     private const string SingleEventPath = "/liveEvent";

@@ -18,7 +18,6 @@ internal sealed class LiveFeed
     private LiveMessage _latest;
     private int _viewers;
 
-    /// <summary>Viewers now.</summary>
     public int Viewers => Volatile.Read(ref _viewers);
 
     /// <summary>Counts a new viewer.</summary>
@@ -38,7 +37,6 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Forgets a viewer.</summary>
     public void RemoveViewer()
     {
         lock (_lock)

@@ -18,10 +18,8 @@ internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, 
     /// <summary>Events a request, at least 1.</summary>
     public int EventsPerRequest => Math.Max(1, Batch);
 
-    /// <summary>Requests a second.</summary>
     public double RequestRate => (double)Rate / EventsPerRequest;
 
-    /// <summary>Requests in all.</summary>
     public long Requests => Math.Max(1, (long)Math.Round(RequestRate * Duration.TotalSeconds));
 }
 
@@ -46,7 +44,6 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
     /// <summary>Events of requests that were sent.</summary>
     public long Sent => Interlocked.Read(ref _sent);
 
-    /// <summary>Events that the API acknowledged.</summary>
     public long Accepted => Interlocked.Read(ref _accepted);
 
     /// <summary>Events of requests that were due and could not be sent in time.</summary>

@@ -29,7 +29,6 @@ internal sealed partial class FileSender(
     /// <summary>Takes the only place; null when a run is under way. Give it back with <see cref="IDisposable.Dispose"/>.</summary>
     public IDisposable? TryEnter() => _running.Wait(0) ? new Place(_running) : null;
 
-    /// <summary>Waits for the only place.</summary>
     public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
     {
         await _running.WaitAsync(cancellationToken);
@@ -177,7 +176,6 @@ internal sealed partial class FileSender(
     }
 }
 
-/// <summary>Where the journals are.</summary>
 internal sealed record JournalDirectory(string Path)
 {
     /// <summary>Beside it: where what cannot be read in place is copied to.</summary>

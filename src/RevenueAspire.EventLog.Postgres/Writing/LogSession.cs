@@ -67,10 +67,8 @@ internal sealed class LogSession : IAsyncDisposable
         _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
     }
 
-    /// <summary>The log.</summary>
     public Guid LogId { get; private set; }
 
-    /// <summary>Its end.</summary>
     public long End { get; private set; }
 
     /// <summary>What every append of this session names.</summary>
@@ -178,7 +176,6 @@ internal sealed class LogSession : IAsyncDisposable
     /// other.</summary>
     public Task NotifyAsync(CancellationToken cancellationToken) => ExecuteAsync($"notify {PostgresLogs.Channel}", cancellationToken);
 
-    /// <summary>Which keys the database remembers.</summary>
     public Task<KeyMemory> ReadMemoryAsync(CancellationToken cancellationToken) => PostgresLogs.ReadMemoryAsync(_connection, cancellationToken);
 
     /// <summary>Says that the process lives.</summary>

@@ -60,7 +60,6 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _completions.RunInline();
     }
 
-    /// <summary>The end of the thread.</summary>
     public void Close()
     {
         const string Reason = "the process is stopping, and the log does not answer";

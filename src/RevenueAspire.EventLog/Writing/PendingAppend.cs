@@ -18,7 +18,6 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
     private int _owners;
     private int _completed;
 
-    /// <summary>What is to be appended.</summary>
     public AppendGroup Group { get; private set; } = null!;
 
     /// <summary>Names the group's last record, once written.</summary>

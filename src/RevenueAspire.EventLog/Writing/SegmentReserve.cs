@@ -15,10 +15,8 @@ internal sealed class SegmentReserve(EventLogOptions options)
     /// <summary>Whether zeros follow the data, which ends at a log offset.</summary>
     public bool IsBehind(long end) => _to > end;
 
-    /// <summary>The zeros were cut off.</summary>
     public void Clear() => _to = 0;
 
-    /// <summary>Another segment begins.</summary>
     public void Reset() => (_to, _isRefused) = (0, false);
 
     /// <summary>Writes zeros behind where the groups will end, when many come at once and there is no room left.</summary>

@@ -14,10 +14,8 @@ internal sealed class PreparedDataDirectory : IDisposable
         string path, PostgresInstallation installation, ServerAccount account, IReadOnlyDictionary<string, string> settings, DataDirectoryLock owner) =>
         (Path, Installation, Account, _settings, _owner) = (path, installation, account, settings, owner);
 
-    /// <summary>Full path.</summary>
     public string Path { get; }
 
-    /// <summary>The programs that fit it.</summary>
     public PostgresInstallation Installation { get; }
 
     public ServerAccount Account { get; }
