@@ -55,7 +55,7 @@ internal sealed partial class FileSender(
             StartPatience = startPatience,
         };
         var observer = new LogObserver(logger, time);
-        using var input = await InputFile.OpenAsync(FileSettings.Resolve(settings.File), () => Stream.Null, journals.SpoolPath, stop);
+        using var input = await InputFile.OpenAsync(ResolveFile(settings.File), () => Stream.Null, journals.SpoolPath, stop);
         var log = await LogStateQuery.WaitAsync(api, sending, observer, time, stop);
         using var job = await OpenAsync(input, kind, again, api.Url, log, stop);
         if (job is null)
@@ -127,6 +127,13 @@ internal sealed partial class FileSender(
                 journal.Dispose();
             }
         }
+    }
+
+    /// <summary>A relative path counts from the program's folder, and from the current directory where the program's folder has no such file.</summary>
+    private static string ResolveFile(string file)
+    {
+        var beside = Path.GetFullPath(file, AppContext.BaseDirectory);
+        return File.Exists(beside) ? beside : File.Exists(file) ? Path.GetFullPath(file) : beside;
     }
 
     /// <summary>A run of the same content that was cut off while the API kept another log, or null.</summary>
