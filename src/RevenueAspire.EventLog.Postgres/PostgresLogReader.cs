@@ -118,10 +118,7 @@ public sealed class PostgresLogReader : ILogReader
     private (long First, long End, bool HasStandbys) FindBounds(NpgsqlConnection connection)
     {
         using var command = new NpgsqlCommand(
-            "select first_offset, end_offset, current_setting('synchronous_standby_names') <> '' from event_log where log_id = $1", connection)
-        {
-            Parameters = { new() { Value = LogId } },
-        };
+            "select first_offset, end_offset, current_setting('synchronous_standby_names') <> '' from event_log where log_id = $1", connection).With(LogId);
         using var rows = command.ExecuteReader(CommandBehavior.SingleRow);
         return rows.Read()
             ? (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2))
@@ -223,10 +220,7 @@ public sealed class PostgresLogReader : ILogReader
             where log_id = $1 and from_offset < $3
               and from_offset >= coalesce((select max(from_offset) from event_log_batch where log_id = $1 and from_offset <= $2), $2)
             order by from_offset
-            """, connection)
-        {
-            Parameters = { new() { Value = LogId }, new() { Value = offset }, new() { Value = to } },
-        };
+            """, connection).With(LogId, offset, to);
         using var rows = command.ExecuteReader();
         StoredBatch? found = null;
         long unpacked = 0;
@@ -247,9 +241,7 @@ public sealed class PostgresLogReader : ILogReader
     private long NextAfter(long offset) => Query(connection =>
     {
         using var command = new NpgsqlCommand("select min(from_offset) from event_log_batch where log_id = $1 and from_offset > $2", connection)
-        {
-            Parameters = { new() { Value = LogId }, new() { Value = offset } },
-        };
+            .With(LogId, offset);
         return command.ExecuteScalar() is long next ? next : _end;
     });
 

@@ -92,11 +92,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
                        delete from event_log_batch b using old, moved
                        where b.log_id = old.log_id and b.from_offset = old.from_offset and b.to_offset = old.to_offset returning 1)
                 select count(*) from gone
-                """);
-            command.Parameters.Add(new NpgsqlParameter { Value = logId });
-            command.Parameters.Add(new NpgsqlParameter { Value = applied });
-            command.Parameters.Add(new NpgsqlParameter { Value = retainBytes });
-            command.Parameters.Add(new NpgsqlParameter { Value = RowsAtATime });
+                """).With(logId, applied, retainBytes, RowsAtATime);
             var count = (int)(long)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
             removed += count;
             if (count < RowsAtATime)
@@ -114,9 +110,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
     internal static async Task ForgetKeysAsync(NpgsqlDataSource database, int window, CancellationToken cancellationToken)
     {
         await using (var remove = database.CreateCommand(
-            "delete from event_log_key where key_number < (select keys_from from event_log_memory where announced_at < now() - $1)"))
+            "delete from event_log_key where key_number < (select keys_from from event_log_memory where announced_at < now() - $1)").With(AnnouncedFor))
         {
-            remove.Parameters.Add(new NpgsqlParameter { Value = AnnouncedFor });
             await remove.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
 
@@ -126,9 +121,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             update event_log_memory set keys_from = oldest.key_number, announced_at = now()
             from (select key_number from event_log_key order by key_number desc offset greatest($1 - 1, 0) limit 1) oldest
             where keys_from < oldest.key_number and announced_at < now() - $2
-            """);
-        announce.Parameters.Add(new NpgsqlParameter { Value = window });
-        announce.Parameters.Add(new NpgsqlParameter { Value = AnnouncedFor });
+            """).With(window, AnnouncedFor);
         await announce.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 

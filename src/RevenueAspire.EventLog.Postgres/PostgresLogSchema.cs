@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
@@ -28,9 +29,7 @@ public static class PostgresLogSchema
     public static async Task ApplyAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(connection);
-        await using var look = new NpgsqlCommand("select obj_description(to_regclass('event_log'), 'pg_class') = $1",
-            connection)
-        { Parameters = { new() { Value = Version } } };
+        await using var look = new NpgsqlCommand("select obj_description(to_regclass('event_log'), 'pg_class') = $1", connection).With(Version);
         var isCurrent = await look.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
         await using var apply = new NpgsqlCommand(isCurrent ? Check : Script, connection);
         try

@@ -183,10 +183,7 @@ internal sealed class LogSession : IAsyncDisposable
     public async Task<bool> StayAliveAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"update event_log set alive_until = {AliveUntil} where log_id = $1 and epoch = $2 and not is_closed", _connection)
-        {
-            Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
-        };
+            $"update event_log set alive_until = {AliveUntil} where log_id = $1 and epoch = $2 and not is_closed", _connection).With(LogId, Epoch);
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
     }
 
@@ -194,10 +191,7 @@ internal sealed class LogSession : IAsyncDisposable
     public async Task CloseLogAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2 returning {Durable}", _connection)
-        {
-            Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
-        };
+            $"update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2 returning {Durable}", _connection).With(LogId, Epoch);
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -216,10 +210,7 @@ internal sealed class LogSession : IAsyncDisposable
     {
         await using var command = new NpgsqlCommand(
             $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed, {Durable}",
-            _connection)
-        {
-            Parameters = { new() { Value = logId } },
-        };
+            _connection).With(logId);
         var started = Stopwatch.GetTimestamp();
         long end, epoch;
         bool isClosed;
@@ -248,10 +239,7 @@ internal sealed class LogSession : IAsyncDisposable
     {
         var logId = Guid.NewGuid();
         await using var command = new NpgsqlCommand(
-            $"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection)
-        {
-            Parameters = { new() { Value = logId }, new() { Value = writer } },
-        };
+            $"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection).With(logId, writer);
         var started = Stopwatch.GetTimestamp();
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         _confirmation.Require();
