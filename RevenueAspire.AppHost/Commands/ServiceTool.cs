@@ -26,8 +26,21 @@ internal static partial class ServiceTool
     /// <param name="service">Whose program and environment.</param>
     /// <param name="context">The command; its cancellation kills the program and its children, which all of them survive by design.</param>
     /// <param name="arguments">The command line.</param>
-    /// <exception cref="OperationCanceledException">The command was cancelled.</exception>
-    public static async Task<CommandLineResult> RunAsync(ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments)
+    /// <param name="describe">The answer of the dashboard, unless the command was cancelled.</param>
+    public static async Task<ExecuteCommandResult> RunAsync(
+        ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments, Func<CommandLineResult, ExecuteCommandResult> describe)
+    {
+        try
+        {
+            return describe(await RunAsync(service, context, arguments));
+        }
+        catch (OperationCanceledException)
+        {
+            return CommandResults.Canceled();
+        }
+    }
+
+    private static async Task<CommandLineResult> RunAsync(ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments)
     {
         var environment = await EnvironmentOfAsync(service, context);
         // The dashboard's addresses are the AppHost's own.
