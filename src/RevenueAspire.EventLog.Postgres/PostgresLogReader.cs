@@ -187,7 +187,6 @@ public sealed class PostgresLogReader : ILogReader
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         // Its transaction ends with it; other connections are taken for a moment each.

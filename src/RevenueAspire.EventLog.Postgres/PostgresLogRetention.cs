@@ -24,7 +24,6 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
     /// <summary>Closed logs of which an earlier pass has found that the ledger has them to their end.</summary>
     private readonly HashSet<Guid> _finished = [];
 
-    /// <inheritdoc/>
     public TimeSpan Interval => TimeSpan.FromSeconds(20);
 
     /// <summary>Closes the logs of processes that have ended, compacts what the ledger has of them, removes what is no longer

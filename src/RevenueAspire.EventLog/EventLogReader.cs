@@ -93,7 +93,6 @@ public sealed class EventLogReader : ILogReader
         return offset == mark ? default : _segments.Read(offset, mark, destination);
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         lock (_gate)

@@ -134,7 +134,6 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         await _stopped.Value;
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
 
     private async Task StopOnceAsync()

@@ -78,7 +78,6 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
     /// <summary>SHA-256 of the body; empty when it was not wanted.</summary>
     public byte[] Hash() => _hash?.GetHashAndReset() ?? [];
 
-    /// <inheritdoc/>
     public void Dispose() => _hash?.Dispose();
 
     private void Carry(ReadOnlySpan<byte> bytes)

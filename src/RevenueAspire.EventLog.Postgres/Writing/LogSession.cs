@@ -195,7 +195,6 @@ internal sealed class LogSession : IAsyncDisposable
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         _confirmation.Dispose();

@@ -83,7 +83,6 @@ internal sealed unsafe partial class LargeBlock : IDisposable
         Length = bytes;
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         // Given back twice, a block would have two owners, and one's events would be another's.

@@ -245,7 +245,6 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         EventLogMessages.RunningAgain(logger, store.Name, store.LogId, store.DurableMark);
     }
 
-    /// <inheritdoc/>
     void ICommitObserver.Overdue(WriterState state, string reason)
     {
         var queued = intake.Close(state, reason);
