@@ -4,7 +4,6 @@ using RevenueAspire.Api.OpenApi;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>The calls that take events.</summary>
 internal static class IngestApi
 {
     private const string SingleEventPath = "/liveEvent";
@@ -17,8 +16,7 @@ internal static class IngestApi
     }
 
     /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call
-    /// it first.
-    /// Another spelling reaches the same endpoint through routing.</summary>
+    /// it first. Another spelling reaches the same endpoint through routing.</summary>
     public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
         RouteEndpoint? endpoint = null;

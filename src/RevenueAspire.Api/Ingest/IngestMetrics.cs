@@ -25,10 +25,8 @@ internal sealed class IngestMetrics
         meter.CreateObservableCounter("revenue.ingest.bytes", () => _bytes.Sum, "By", "Bytes of the bodies that were read, inflated.");
     }
 
-    /// <summary>A request of one event.</summary>
     public void CountAccepted() => _acceptedSingly.Add(1);
 
-    /// <summary>A request of many.</summary>
     public void CountAcceptedBatch(long events)
     {
         _acceptedInBatches.Add(events);
@@ -43,7 +41,6 @@ internal sealed class IngestMetrics
 
     public void CountBytes(long bytes) => _bytes.Add(bytes);
 
-    /// <summary>All counts, each as of now.</summary>
     public IngestCounts Read()
     {
         var singly = _acceptedSingly.Sum;
