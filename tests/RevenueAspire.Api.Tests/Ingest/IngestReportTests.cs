@@ -55,8 +55,8 @@ public sealed class IngestReportTests : IDisposable
             clock.Now = TimeSpan.FromSeconds(second);
             if (second is >= 30 and < 45)
             {
-                metrics.CountAccepted();
-                metrics.CountAccepted();
+                metrics.Unnamed.CountAccepted();
+                metrics.Unnamed.CountAccepted();
             }
 
             var before = _entries.Entries.Count;
