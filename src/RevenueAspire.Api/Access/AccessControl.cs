@@ -56,7 +56,6 @@ internal sealed partial class AccessControl : IDisposable
     /// <summary>Whether the Authorization header allows to read; always where no secret guards the reads.</summary>
     public bool MayRead(StringValues authorization) => _reads is { IsEmpty: true } || _reads.Matches(authorization);
 
-    /// <inheritdoc/>
     public void Dispose() => _reloads.Dispose();
 
     private void Reload(IngestOptions options)

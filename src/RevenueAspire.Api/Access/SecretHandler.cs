@@ -15,7 +15,6 @@ internal sealed class SecretHandler(IOptionsMonitor<AuthenticationSchemeOptions>
 {
     public const string SchemeName = "Secret";
 
-    /// <inheritdoc/>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         var authorization = Request.Headers.Authorization;
@@ -42,7 +41,6 @@ internal sealed class SecretHandler(IOptionsMonitor<AuthenticationSchemeOptions>
     /// <summary>A secret that grants something else is answered as a wrong one.</summary>
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => HandleChallengeAsync(properties);
 
-    /// <inheritdoc/>
     protected override Task HandleChallengeAsync(AuthenticationProperties properties) =>
         HttpMethods.IsPost(Request.Method) ? IngestRequest.RefuseSecretAsync(Context, metrics) : ProblemResponse.UnauthorizedAsync(Context);
 }
