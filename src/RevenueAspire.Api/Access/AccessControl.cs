@@ -83,7 +83,6 @@ internal sealed partial class AccessControl : IDisposable
         return (index < 0 ? null : senders.Callers[index], _reads.Matches(authorization));
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _reloads.Dispose();
 
     private void Reload(IngestOptions options)

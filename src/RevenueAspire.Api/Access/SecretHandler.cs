@@ -15,7 +15,6 @@ internal sealed class SecretHandler(
 {
     public const string SchemeName = "Secret";
 
-    /// <inheritdoc/>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         var (sender, reads) = access.MatchSecret(Request.Headers.Authorization);
@@ -44,7 +43,6 @@ internal sealed class SecretHandler(
     /// <summary>A secret that grants something else is answered as a wrong one.</summary>
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => HandleChallengeAsync(properties);
 
-    /// <inheritdoc/>
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         IngestRequest.CountRefusal(Context, metrics);

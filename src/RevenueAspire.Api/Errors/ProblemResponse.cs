@@ -20,7 +20,6 @@ internal static class ProblemResponse
     public static Task WriteAsync(HttpContext context, int status, string detail, string? field = null, int? retryAfterSeconds = null) =>
         WriteAsync(context, Problem.Of(status, detail, field), retryAfterSeconds);
 
-    /// <summary>Answers with a problem.</summary>
     public static Task WriteAsync(HttpContext context, Problem problem, int? retryAfterSeconds = null)
     {
         context.Response.StatusCode = problem.Status;
