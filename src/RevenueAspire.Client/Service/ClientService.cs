@@ -21,7 +21,7 @@ internal static class ClientService
         builder.AddOneLineOutput();
         builder.AddHangupStop();
         builder.Services.AddClientOptions();
-        builder.Services.AddServiceSecret(builder.Environment);
+        builder.Services.AddServiceCredential(builder.Environment);
         builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency, EnvironmentProxy.Install());
         builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = ShapeProblem);
         builder.Services.AddSingleton(TimeProvider.System);
