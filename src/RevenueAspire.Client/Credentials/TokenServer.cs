@@ -47,7 +47,7 @@ internal sealed class TokenServer(ClientOptions options)
             {
                 // The endpoint may have moved.
                 _endpoint = null;
-                return new TokenAnswer(null, Failure: Judge(answer, answer.ErrorDescription));
+                return new TokenAnswer(null, Failure: Judge(answer));
             }
 
             return answer.AccessToken is { } token && TokenFile.IsToken68(token) && "Bearer".Equals(answer.TokenType, StringComparison.OrdinalIgnoreCase)
@@ -65,25 +65,20 @@ internal sealed class TokenServer(ClientOptions options)
         using var request = new DiscoveryDocumentRequest
         {
             Address = options.Authority,
-            // Some providers have their token endpoint on another host; below it is checked for TLS. The keys are the API's business.
+            // Some providers have their token endpoint on another host; TLS is required there, too. The API reads the keys, not the client.
             Policy = { ValidateEndpoints = false, RequireKeySet = false },
         };
         using var document = await http.GetDiscoveryDocumentAsync(request, cancellationToken);
         if (document.IsError)
         {
-            return Judge(document, null);
+            return Judge(document);
         }
 
-        if (document.TokenEndpoint is not { Length: > 0 } endpoint || !CredentialSettings.IsSafe(endpoint))
-        {
-            return Fail(AttemptOutcome.Impossible, "names no token endpoint with https");
-        }
-
-        _endpoint = endpoint;
-        return null;
+        _endpoint = document.TokenEndpoint;
+        return string.IsNullOrEmpty(_endpoint) ? Fail(AttemptOutcome.Impossible, "names no token endpoint") : null;
     }
 
-    private AttemptResult Judge(ProtocolResponse answer, string? description)
+    private AttemptResult Judge(ProtocolResponse answer)
     {
         if (answer.Exception is OperationCanceledException)
         {
@@ -97,18 +92,19 @@ internal sealed class TokenServer(ClientOptions options)
         }
 
         var status = (int)answer.HttpStatusCode;
-        var isTransient = status is 408 or 429 or >= 500 || answer.Error is "temporarily_unavailable" or "server_error";
-        var kind = isTransient ? AttemptOutcome.TryAgain : AttemptOutcome.Impossible;
-        var text = answer.ErrorType switch
+        // In a body of 400 or 401 (RFC 6749, section 5.2).
+        var error = answer.TryGet("error");
+        var isTransient = status is 408 or 429 or >= 500 || error is "temporarily_unavailable" or "server_error";
+        var text = error switch
         {
-            ResponseErrorType.Protocol when answer.Error is "invalid_client" or "unauthorized_client" =>
-                $"refuses Client:ClientId with Client:ClientSecret ({answer.Error})",
-            ResponseErrorType.Protocol when answer.Error == "invalid_scope" => $"refuses the scope {options.Scope ?? ClientOptions.SendScope} ({answer.Error})",
-            ResponseErrorType.Protocol => $"refuses a token ({answer.Error})",
-            ResponseErrorType.Http => $"answers {status}",
-            _ => $"does not answer as one ({answer.Error})",
+            "invalid_client" or "unauthorized_client" => $"refuses Client:ClientId with Client:ClientSecret ({error})",
+            "invalid_scope" => $"refuses the scope {options.Scope ?? ClientOptions.SendScope} ({error})",
+            not null => $"gives no token ({error})",
+            _ => answer.ErrorType == ResponseErrorType.Http ? $"answers {status}" : $"does not answer as one ({answer.Error})",
         };
-        return Fail(kind, description is null ? text : $"{text}: {description}") with
+        // A description may repeat what was sent.
+        var reason = answer.TryGet("error_description")?.Replace(options.ClientSecret!, "***", StringComparison.Ordinal);
+        return Fail(isTransient ? AttemptOutcome.TryAgain : AttemptOutcome.Impossible, reason is null ? text : $"{text}: {reason}") with
         {
             RetryAfter = answer.HttpResponse is { } response ? RetryAfterHeader.Read(response.Headers) : null,
         };
@@ -116,10 +112,6 @@ internal sealed class TokenServer(ClientOptions options)
 
     private AttemptResult Late() => Fail(AttemptOutcome.TryAgain, $"gives no answer within {Timeout.TotalSeconds:0.#} s");
 
-    /// <summary>Text of another machine may repeat the secret.</summary>
-    private AttemptResult Fail(AttemptOutcome kind, string text, string separator = " ") => new(kind)
-    {
-        Detail = RemoteText.OneLine($"the token server {options.Authority}{separator}{text}".Replace(options.ClientSecret!, "***", StringComparison.Ordinal))
-            .TrimEnd('.'),
-    };
+    private AttemptResult Fail(AttemptOutcome kind, string text, string separator = " ") =>
+        new(kind) { Detail = RemoteText.OneLine($"the token server {options.Authority}{separator}{text}").TrimEnd('.') };
 }
