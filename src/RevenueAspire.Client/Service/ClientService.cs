@@ -20,6 +20,7 @@ internal static class ClientService
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
         builder.AddHangupStop();
+        builder.AddHostNames();
         builder.Services.AddClientOptions();
         builder.Services.AddServiceCredential(builder.Environment);
         builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency, EnvironmentProxy.Install());
