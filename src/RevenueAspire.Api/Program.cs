@@ -48,6 +48,7 @@ public static class Program
         builder.AddRevenueDatabase();
         builder.AddSettings();
         builder.AddWebServer();
+        builder.AddCertificates();
         builder.AddErrorResponses();
         builder.AddAccess();
         builder.AddEventLog();

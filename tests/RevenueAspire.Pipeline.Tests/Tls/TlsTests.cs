@@ -87,16 +87,44 @@ public sealed class TlsTests : IAsyncDisposable
         var second = _authority.Issue(Certificate, Key);
 
         await Eventually.EqualsAsync(second, ServedAsync);
+        await api.WaitForLineAsync("is renewed, and ends on");
         Assert.True(await send.WaitForExitAsync(TimeSpan.FromSeconds(60)) == 0, send.Output);
         Assert.Equal(events, _installation.LogLines());
+        Assert.DoesNotContain("waiting for", send.Output, StringComparison.Ordinal);
 
-        // A key that does not fit changes nothing, and the next pair is used.
-        File.WriteAllText(Certificate, _authority.Pem);
-        await api.WaitForLineAsync("Unable to reload");
-        Assert.Equal(second, await ServedAsync());
-        var third = _authority.Issue(Certificate, Key);
+        // A certificate without its key changes nothing, and the key in its place completes the pair.
+        var third = _authority.Issue(Certificate, _installation.File("third.key"));
+        await Eventually.IsTrueAsync(async () => await ServedAsync() == second && api.Output.Contains("the former one stays in use", StringComparison.Ordinal));
+        File.Move(_installation.File("third.key"), Key, overwrite: true);
         await Eventually.EqualsAsync(third, ServedAsync);
-        Assert.False(api.HasExited);
+        Assert.DoesNotContain("   at ", api.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("no file", "Kestrel:Certificates:Default: the certificate {0} cannot be used: Could not find file '{0}'.")]
+    [InlineData("no key", "Kestrel:Certificates:Default: the certificate {0} cannot be used: Could not find file '{1}'.")]
+    [InlineData("not PEM", "Kestrel:Certificates:Default: the certificate {0} cannot be used: ")]
+    [InlineData("another key", "Kestrel:Certificates:Default: the certificate {0} cannot be used: ")]
+    public async Task A_certificate_that_cannot_be_used_is_refused_by_name(string kind, string message)
+    {
+        _authority.Issue(Certificate, Key);
+        var broken = kind == "no file" ? Certificate : kind == "not PEM" ? Certificate : Key;
+        File.Delete(broken);
+        if (kind is "not PEM")
+        {
+            File.WriteAllText(broken, "nonsense");
+        }
+        else if (kind is "another key")
+        {
+            _authority.Issue(_installation.File("other.pem"), broken);
+        }
+
+        var settings = DocumentedSettings();
+        settings["ASPNETCORE_URLS"] = null;
+        var api = _installation.Start("RevenueAspire.Api", settings);
+
+        Assert.Equal(1, await api.WaitForExitAsync(TimeSpan.FromSeconds(30)));
+        Assert.StartsWith(string.Format(null, message, Certificate, Key), Assert.Single(api.StandardError), StringComparison.Ordinal);
     }
 
     /// <summary>The block of the document, with this test's port and folder.</summary>
