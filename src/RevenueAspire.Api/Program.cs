@@ -49,6 +49,7 @@ public static class Program
         builder.AddSettings();
         builder.AddWebServer();
         builder.AddCertificates();
+        builder.AddKnownProxies();
         builder.AddErrorResponses();
         builder.AddAccess();
         builder.AddEventLog();
@@ -63,6 +64,7 @@ public static class Program
         app.OpenEventLog();
         app.UseSingleEventShortcut();
         app.UseThreadPool();
+        app.UseForwardedHeaders();
         app.UseOriginPaths();
         app.UseErrorResponses();
         app.UseAccess();
