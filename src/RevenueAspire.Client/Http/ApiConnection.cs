@@ -174,7 +174,12 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
             HttpStatusCode.RequestEntityTooLarge => new AttemptResult(AttemptOutcome.TooLarge) { Detail = detail, IsExplained = detail.Length > 0 },
             HttpStatusCode.UnprocessableEntity when detail.Length > 0 => new AttemptResult(AttemptOutcome.KeyConflict) { Detail = detail },
             _ when IsTransient(status) =>
-                new AttemptResult(AttemptOutcome.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfterHeader.Read(response.Headers) },
+                new AttemptResult(AttemptOutcome.TryAgain)
+                {
+                    Detail = Describe(status, detail),
+                    RetryAfter = RetryAfterHeader.Read(response.Headers),
+                    IsLimited = status == HttpStatusCode.TooManyRequests,
+                },
             _ => Impossible(response) ?? new AttemptResult(AttemptOutcome.Unexpected) { Detail = Describe(status, detail) },
         };
     }

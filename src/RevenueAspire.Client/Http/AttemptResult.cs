@@ -58,6 +58,9 @@ internal sealed record AttemptResult(AttemptOutcome Kind)
     /// <summary>How long the API asks to wait; a day at most.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>429: the API is there, and other requests of this client use up its limit.</summary>
+    public bool IsLimited { get; init; }
+
     /// <summary>Whether the request was not sent, because there is no token.</summary>
     public bool IsUnsent { get; init; }
 

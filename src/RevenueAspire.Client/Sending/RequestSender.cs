@@ -166,6 +166,11 @@ internal sealed class RequestSender
             answer = await _retries.RetryAsync(answer, () => AttemptAsync(request, timeout, lines, key, body), _stop);
         }
 
+        if (answer.Kind == AttemptOutcome.Accepted)
+        {
+            _retries.NotePassed();
+        }
+
         return answer.Kind is AttemptOutcome.Accepted or AttemptOutcome.Rejected or AttemptOutcome.TooLarge ? answer : throw Failure(answer, request);
     }
 
