@@ -9,10 +9,10 @@ public sealed class ProcessorOptions
     /// <summary>The section of the configuration.</summary>
     public const string Section = "Processor";
 
-    /// <summary>Bytes of a large source that are claimed, aggregated and merged as one range. Larger ranges touch fewer rows twice; smaller ones are shared
-    /// better.</summary>
+    /// <summary>Bytes of the least piece of a source that is worth another processor's help. A source below twice this is one range, so that each user is
+    /// merged once; of a longer one a processor claims half of what is left.</summary>
     [Range(1, 1L << 40)]
-    public long RangeBytes { get; set; } = 128L << 20;
+    public long RangeBytes { get; set; } = 2L << 30;
 
     /// <summary>Bytes that live traffic applies in one statement at most; a longer backlog is claimed in ranges, so that all processors help.</summary>
     [Range(1, 64 << 20)]
@@ -26,10 +26,10 @@ public sealed class ProcessorOptions
     [Range(0, 64)]
     public int Workers { get; set; }
 
-    /// <summary>Users in memory at which a range ends early (about 100 bytes a user; two ranges may be in memory at once). The blocks being parsed are still
-    /// finished.</summary>
+    /// <summary>Users that a range holds in memory (about 100 bytes a user; two ranges may be in memory at once). More are sorted and written to the folder
+    /// <c>spool</c> of the data directory. Exceeded by the users of the blocks in work.</summary>
     [Range(1, 1 << 28)]
-    public int MaxUsersPerRange { get; set; } = 2_000_000;
+    public int MaxUsersInMemory { get; set; } = 2_000_000;
 
     /// <summary>Rejected lines in memory at which a range ends early. The blocks being parsed are still finished.</summary>
     [Range(1, 1 << 24)]

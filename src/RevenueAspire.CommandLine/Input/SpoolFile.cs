@@ -112,7 +112,11 @@ public static class SpoolFile
         RandomAccess.SetLength(file, length - end.Length);
     }
 
-    private static SafeFileHandle Create(string directory)
+    /// <summary>Makes a file that has no name and is gone when it is closed, also by a kill.</summary>
+    /// <param name="directory">Made where it is missing. No other user may read the file.</param>
+    /// <exception cref="IOException">It cannot be made.</exception>
+    /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
+    public static SafeFileHandle Create(string directory)
     {
         Directory.CreateDirectory(directory);
         var path = Path.Combine(directory, Guid.NewGuid().ToString("N"));
@@ -137,6 +141,16 @@ public static class SpoolFile
         return handle;
     }
 
+    /// <summary>Leaves space to the log and the database that the disk may also hold.</summary>
+    /// <exception cref="IOException">Less than 1 GB is left.</exception>
+    public static void RefuseFullDisk(string directory)
+    {
+        if (new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace < ReservedBytes)
+        {
+            throw new IOException($"less than {ReservedBytes >> 20} MB are left there.");
+        }
+    }
+
     private static async Task<long> CopyAsync(Stream source, SafeFileHandle file, string name, string directory, CancellationToken cancellationToken)
     {
         var buffer = new byte[BufferBytes];
@@ -155,11 +169,15 @@ public static class SpoolFile
             if (length >= nextCheck)
             {
                 nextCheck += SpaceCheckBytes;
-                if (new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace < ReservedBytes)
+                try
+                {
+                    RefuseFullDisk(directory);
+                }
+                catch (IOException exception)
                 {
                     throw new UserErrorException(
-                        $"{name}: too large to be copied to {directory} ({length >> 20} MB so far, less than {ReservedBytes >> 20} MB left there); nothing "
-                        + "of it was taken. Make room, or choose another Data:Directory.");
+                        $"{name}: too large to be copied to {directory} ({length >> 20} MB so far): {exception.Message} Nothing of it was taken. Make room, or "
+                        + "choose another Data:Directory.", exception);
                 }
             }
         }

@@ -2,6 +2,7 @@ using System.Data;
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Text;
 using Npgsql;
 using RevenueAspire.Postgres;
 
@@ -72,17 +73,25 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         return (string)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
     }
 
-    /// <summary>Streams all balances in order of user id bytes: (UTF-8 user id, revenue as decimal digits).</summary>
+    /// <summary>Streams all balances in order of user id bytes: UTF-8 user id, valid until the next one, and revenue.</summary>
     /// <remarks>One enumeration at a time; memory does not grow with the number of users.</remarks>
-    /// <exception cref="LedgerException">A revenue is no integer: somebody wrote to the table by hand.</exception>
-    public async IAsyncEnumerable<(byte[] UserId, BigInteger Revenue)> ReadBalancesAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <exception cref="LedgerException">A revenue is no integer: another program wrote to the table.</exception>
+    public async IAsyncEnumerable<(ReadOnlyMemory<byte> UserId, BigInteger Revenue)> ReadBalancesAsync(
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // As text: it is exact at any size. No time-out: the whole table may take long, and each row is progress.
-        await using var command = new NpgsqlCommand("select user_id, revenue::text from users_revenue order by user_id", _connection) { CommandTimeout = 0 };
-        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-        while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+        // The revenue as text: it is exact at any size. The binary form needs no unescaping, and costs a third of a data reader's time per row.
+        const string Copy = "copy (select user_id, revenue::text from users_revenue order by user_id) to stdout (format binary)";
+        var rows = await _connection.BeginRawBinaryCopyAsync(Copy, cancellationToken).ConfigureAwait(false);
+        await using (rows.ConfigureAwait(false))
         {
-            yield return (rows.GetFieldValue<byte[]>(0), ParseRevenue("users_revenue", rows.GetString(1)));
+            var reader = new BinaryRows(rows);
+            await reader.SkipAsync(BinaryRows.HeaderBytes, cancellationToken).ConfigureAwait(false);
+            while (await reader.ReadFieldCountAsync(cancellationToken).ConfigureAwait(false) > 0)
+            {
+                var userId = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+                var revenue = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+                yield return (reader.Field(userId), ParseRevenue("users_revenue", reader.Field(revenue).Span));
+            }
         }
     }
 
@@ -106,16 +115,17 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         var revenues = new Dictionary<Guid, BigInteger>();
         while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
-            revenues.Add(rows.GetGuid(0), ParseRevenue("event_source", rows.GetString(1)));
+            revenues.Add(rows.GetGuid(0), ParseRevenue("event_source", rows.GetFieldValue<byte[]>(1)));
         }
 
         return revenues;
     }
 
-    private static BigInteger ParseRevenue(string table, string text) =>
-        BigInteger.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revenue)
-            ? revenue
-            : throw new LedgerException($"{table} holds a revenue that is no integer ({text}): somebody else writes to this table");
+    private static BigInteger ParseRevenue(string table, ReadOnlySpan<byte> text) =>
+        long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var narrow) ? narrow
+            : BigInteger.TryParse(Encoding.UTF8.GetString(text), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var revenue) ? revenue
+            : throw new LedgerException(
+                $"{table} holds a revenue that is no integer ({Encoding.UTF8.GetString(text)}): another program writes to this table");
 
     private static async Task<ILookup<Guid, FileDigest>> ReadDigestsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

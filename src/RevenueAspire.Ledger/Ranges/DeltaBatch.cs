@@ -17,24 +17,72 @@ internal sealed class DeltaBatch
 
     private static readonly byte[] Comma = [(byte)','];
 
+    public const string NotAmong = "The users are not those that the range was frozen with: its watermark or its upper key is not among them.";
+
     private byte[] _ids = [];
     private byte[] _sums = [];
     private byte[] _separator = UnitSeparator;
     private int _idsLength;
     private int _sumsLength;
 
+    /// <summary>Number of users.</summary>
+    public int Count { get; private set; }
+
     /// <summary>The batch's last user id; lives until the next <see cref="Fill"/>.</summary>
     public ReadOnlyMemory<byte> LastUser { get; private set; }
 
-    /// <summary>Copies users from start (inclusive) to end (exclusive).</summary>
+    /// <summary>Copies the next users.</summary>
+    /// <param name="users">Moved to the last user that is copied.</param>
+    /// <param name="after">The user before them, or empty.</param>
+    /// <param name="rows">Users at most.</param>
+    /// <param name="through">The last user to copy, or empty: then to the end.</param>
     /// <exception cref="ArgumentException">The users do not ascend: a watermark would pass users that were never added.</exception>
-    public void Fill(ISortedDeltas deltas, int start, int end)
+    /// <exception cref="InvalidOperationException">The last user to copy is not among them.</exception>
+    // Compiled well at once, as what follows: a merge is over before the runtime would do so by itself.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Fill(IDeltaReader users, ReadOnlySpan<byte> after, int rows, ReadOnlySpan<byte> through)
     {
-        _separator = UnitSeparator;
-        while (!TryFill(deltas, start, end))
+        (_idsLength, _sumsLength, Count, _separator) = (0, 0, 0, UnitSeparator);
+        var last = after;
+        while (Count < rows && (through.IsEmpty || !last.SequenceEqual(through)))
         {
-            // Begins with U+001F and has it nowhere else, so that no match can begin in an id and end in a separator; random, so that nobody can send it.
-            _separator = [.. UnitSeparator, .. Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(32))];
+            if (!users.Read())
+            {
+                if (!through.IsEmpty)
+                {
+                    throw new InvalidOperationException(NotAmong);
+                }
+
+                return;
+            }
+
+            var id = users.UserId;
+            if (id.SequenceCompareTo(last) <= 0)
+            {
+                throw new ArgumentException("Users must come in ascending order of the bytes of their ids, each once.", nameof(users));
+            }
+
+            if (!through.IsEmpty && id.SequenceCompareTo(through) > 0)
+            {
+                throw new InvalidOperationException(NotAmong);
+            }
+
+            if (_separator.Length == UnitSeparator.Length && id.Contains(UnitSeparator[0]))
+            {
+                ChangeSeparator();
+            }
+
+            if (Count > 0)
+            {
+                Append(ref _ids, ref _idsLength, _separator);
+                Append(ref _sums, ref _sumsLength, Comma);
+            }
+
+            Append(ref _ids, ref _idsLength, id);
+            LastUser = _ids.AsMemory(_idsLength - id.Length, id.Length);
+            last = LastUser.Span;
+            AppendSum(users.Delta);
+            Count++;
         }
     }
 
@@ -65,33 +113,27 @@ internal sealed class DeltaBatch
         {(onlyNew ? "" : "on conflict (user_id) do update set revenue = r.revenue + excluded.revenue")}
         """;
 
-    // Compiled well at once, as what follows: a merge is over before the runtime would do so by itself.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private bool TryFill(ISortedDeltas deltas, int start, int end)
+    /// <summary>Divides the ids by a random text from here on. It begins with U+001F and has it nowhere else, so that no match can begin in an id and end in a
+    /// separator; a caller cannot send it, since it is random.</summary>
+    private void ChangeSeparator()
     {
-        (_idsLength, _sumsLength) = (0, 0);
-        var last = start > 0 ? deltas.UserId(start - 1) : default;
-        for (var index = start; index < end; index++)
+        byte[] separator = [.. UnitSeparator, .. Encoding.ASCII.GetBytes(RandomNumberGenerator.GetHexString(32))];
+        var ids = _ids.AsSpan(0, _idsLength).ToArray();
+        _idsLength = 0;
+        for (var rest = ids.AsSpan(); Count > 0;)
         {
-            if (index > start)
+            var end = rest.IndexOf(UnitSeparator[0]);
+            Append(ref _ids, ref _idsLength, end < 0 ? rest : rest[..end]);
+            if (end < 0)
             {
-                Append(ref _ids, ref _idsLength, _separator);
-                Append(ref _sums, ref _sumsLength, Comma);
+                break;
             }
 
-            var id = deltas.UserId(index);
-            if (index > 0 && id.SequenceCompareTo(last) <= 0)
-            {
-                throw new ArgumentException("Users must come in ascending order of the bytes of their ids, each once.", nameof(deltas));
-            }
-
-            Append(ref _ids, ref _idsLength, id);
-            last = _ids.AsSpan(_idsLength - id.Length, id.Length);
-            LastUser = _ids.AsMemory(_idsLength - id.Length, id.Length);
-            AppendSum(deltas.Delta(index));
+            Append(ref _ids, ref _idsLength, separator);
+            rest = rest[(end + 1)..];
         }
 
-        return end <= start || _ids.AsSpan(0, _idsLength).Count(_separator) == end - start - 1;
+        _separator = separator;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

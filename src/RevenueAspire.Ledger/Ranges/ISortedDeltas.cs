@@ -2,21 +2,36 @@ using System.Numerics;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Users in ascending order of the bytes of their ids (the database's <c>COLLATE "C"</c>), each once, with the sum to add to their revenue.</summary>
-/// <remarks>The ledger only reads it, from one thread at a time for a given index range.</remarks>
+/// <summary>Users in ascending order of the bytes of their ids (the database's <c>COLLATE "C"</c>), each once, with the sum to add to their revenue. They may lie
+/// in memory or on disk. Thread-safe.</summary>
 public interface ISortedDeltas
 {
-    /// <summary>Number of users.</summary>
-    int Count { get; }
+    /// <summary>Whether a user is among them.</summary>
+    /// <param name="userId">UTF-8, 1 to 256 bytes.</param>
+    /// <exception cref="IOException">The disk failed.</exception>
+    bool Contains(ReadOnlySpan<byte> userId);
 
-    /// <summary>UTF-8, 1 to 256 bytes.</summary>
-    ReadOnlySpan<byte> UserId(int index);
-
-    /// <summary>Sum of the user's events; may be zero (the user then still gets a row).</summary>
-    Int128 Delta(int index);
+    /// <summary>Reads the users after a key.</summary>
+    /// <param name="key">Exclusive; empty for all users.</param>
+    /// <exception cref="IOException">The disk failed.</exception>
+    IDeltaReader ReadAfter(ReadOnlySpan<byte> key);
 }
 
-/// <summary>What a source's running sum needs to know of an aggregate.</summary>
+/// <summary>Reads users in ascending order. Not thread-safe.</summary>
+public interface IDeltaReader
+{
+    /// <summary>UTF-8, 1 to 256 bytes. Valid until the next <see cref="Read"/>.</summary>
+    ReadOnlySpan<byte> UserId { get; }
+
+    /// <summary>Sum of the user's events; may be zero (the user then still gets a row).</summary>
+    Int128 Delta { get; }
+
+    /// <summary>Moves to the next user; false at the end.</summary>
+    /// <exception cref="IOException">The disk failed.</exception>
+    bool Read();
+}
+
+/// <summary>Extends <see cref="ISortedDeltas"/>.</summary>
 public static class SortedDeltas
 {
     /// <summary>Sum of all users, of any size.</summary>
@@ -24,9 +39,9 @@ public static class SortedDeltas
     {
         ArgumentNullException.ThrowIfNull(deltas);
         var (sum, part) = (BigInteger.Zero, (Int128)0);
-        for (var index = 0; index < deltas.Count; index++)
+        for (var users = deltas.ReadAfter([]); users.Read();)
         {
-            var delta = deltas.Delta(index);
+            var delta = users.Delta;
             var next = unchecked(part + delta);
             if (((part ^ next) & (delta ^ next)) < 0)
             {

@@ -35,9 +35,9 @@ public static class LiveApply
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(to, from);
         RejectColumns.Validate(rejects);
         using var activity = LedgerTelemetry.Activities.StartActivity("apply live range");
-        activity?.SetTag("revenue.users", deltas.Count);
         var users = new DeltaBatch();
-        users.Fill(deltas, 0, deltas.Count);
+        users.Fill(deltas.ReadAfter([]), after: [], int.MaxValue, through: []);
+        activity?.SetTag("revenue.users", users.Count);
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var batch = WriteBatch.Create(connection);

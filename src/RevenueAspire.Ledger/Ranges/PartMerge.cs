@@ -53,38 +53,40 @@ public static class PartMerge
             return false;
         }
 
-        var (start, end) = Slice(deltas, part, began.LowerKey);
-        activity?.SetTag("revenue.users", end - start);
-        return await MergeSliceAsync(connection, rangeId, part, deltas, start, end, batchRows, began.NextInTable, cancellationToken).ConfigureAwait(false);
+        var after = part.MergedThrough.IsEmpty ? began.LowerKey : part.MergedThrough;
+        if ((!after.IsEmpty && !deltas.Contains(after.Span)) || !deltas.Contains(part.UpperKey.Span))
+        {
+            throw new InvalidOperationException(DeltaBatch.NotAmong);
+        }
+
+        var (merged, users) = await MergeAsync(connection, rangeId, part, deltas, after, batchRows, began.NextInTable, cancellationToken).ConfigureAwait(false);
+        activity?.SetTag("revenue.users", users);
+        return merged;
     }
 
-    private static async Task<bool> MergeSliceAsync(
-        NpgsqlConnection connection, Guid rangeId, RangePart part, ISortedDeltas deltas, int start, int end, int batchRows, byte[]? nextInTable,
+    private static async Task<(bool Merged, long Users)> MergeAsync(
+        NpgsqlConnection connection, Guid rangeId, RangePart part, ISortedDeltas deltas, ReadOnlyMemory<byte> after, int batchRows, byte[]? nextInTable,
         CancellationToken cancellationToken)
     {
         // Two batches in turn: the next one's parameters are built while the database works on the last one.
         var (batch, next) = (new DeltaBatch(), new DeltaBatch());
-        var watermark = part.MergedThrough;
-        var guessed = true;
-        batch.Fill(deltas, start, Math.Min(end, start + batchRows));
-        while (start < end)
+        var users = deltas.ReadAfter(after.Span);
+        var (watermark, merged, guessed) = (part.MergedThrough, 0L, true);
+        batch.Fill(users, after.Span, batchRows, part.UpperKey.Span);
+        while (batch.Count > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
             var began = Stopwatch.GetTimestamp();
             var onlyNew = guessed && (nextInTable is null || batch.LastUser.Span.SequenceCompareTo(nextInTable) < 0);
             var statement = ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew, cancellationToken);
-            start = Math.Min(end, start + batchRows);
-            if (start < end)
+            try
             {
-                try
-                {
-                    next.Fill(deltas, start, Math.Min(end, start + batchRows));
-                }
-                catch
-                {
-                    await ((Task)statement).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                    throw;
-                }
+                next.Fill(users, batch.LastUser.Span, batchRows, part.UpperKey.Span);
+            }
+            catch
+            {
+                await ((Task)statement).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+                throw;
             }
 
             var answer = await statement.ConfigureAwait(false);
@@ -98,17 +100,18 @@ public static class PartMerge
 
             if (answer.Outcome != MergeOutcome.Merged)
             {
-                return false;
+                return (false, merged);
             }
 
             // Here the batch is in the ledger, sums and watermark together.
             LedgerTelemetry.RecordMerge(began, "part");
+            merged += batch.Count;
             watermark = batch.LastUser.ToArray();
             nextInTable = answer.NextInTable;
             (batch, next) = (next, batch);
         }
 
-        return true;
+        return (true, merged);
     }
 
     private enum MergeOutcome
@@ -183,31 +186,6 @@ public static class PartMerge
         }
 
         return (rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3));
-    }
-
-    /// <summary>Indexes of the part's users behind its watermark; checks that the aggregate is the one that was frozen.</summary>
-    private static (int Start, int End) Slice(ISortedDeltas deltas, RangePart part, byte[] lowerKey)
-    {
-        var (start, startFound) = IndexAfter(deltas, part.MergedThrough.IsEmpty ? lowerKey : part.MergedThrough.Span);
-        var (end, endFound) = IndexAfter(deltas, part.UpperKey.Span);
-        return startFound && endFound
-            ? (start, end)
-            : throw new InvalidOperationException("The users are not those that the range was frozen with: its watermark or its upper key is not among them.");
-    }
-
-    /// <summary>Index behind a key, and whether the key is there (an empty key is, before all).</summary>
-    private static (int Index, bool Found) IndexAfter(ISortedDeltas deltas, ReadOnlySpan<byte> key)
-    {
-        var (low, high, found) = (0, deltas.Count, key.IsEmpty);
-        while (low < high)
-        {
-            var middle = low + ((high - low) / 2);
-            var order = deltas.UserId(middle).SequenceCompareTo(key);
-            found |= order == 0;
-            (low, high) = order <= 0 ? (middle + 1, high) : (low, middle);
-        }
-
-        return (low, found);
     }
 
     // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.

@@ -12,8 +12,13 @@ internal sealed record Reject(int Block, RejectedLine Line);
 internal sealed class BlockWorker(EventTypes types)
 {
     private const int BeginningBytes = 256;
+
+    /// <summary>Lines after which a plain line is tried again.</summary>
+    private const int MostUntried = 63;
+
     private readonly EventParser _parser = new(types);
     private readonly EventQueue _queue = new();
+    private SortMemory _sortMemory = new();
     private readonly List<int> _blocks = [];
     private readonly List<int> _lines = [];
     private int _maxRejects = int.MaxValue;
@@ -24,23 +29,24 @@ internal sealed class BlockWorker(EventTypes types)
     /// <summary>Bytes aggregated since the worker was made.</summary>
     public long BytesAggregated;
 
-    /// <summary>What the users count against the limit, as of the last block.</summary>
-    public int Weight;
-
     /// <summary>Rejected lines of this range.</summary>
     public int RejectCount;
 
-    public UserSums Users { get; } = new();
+    /// <summary>The users in memory.</summary>
+    public UserSums Users { get; private set; } = new();
 
-    /// <summary>How often each event counts, and of whom.</summary>
-    public AggregationScope Scope { get; set; } = AggregationScope.Everything;
+    /// <summary>The users on disk.</summary>
+    public RunFile Runs { get; } = new();
+
+    /// <summary>How often each event counts.</summary>
+    public int Times { get; set; } = 1;
 
     public long Events { get; private set; }
 
     /// <summary>Lines that are no events, held or not.</summary>
     public long RejectedLines { get; private set; }
 
-    /// <summary>Sum of the events, each once and whoever the user is, whatever <see cref="Scope"/> takes.</summary>
+    /// <summary>Sum of the events, each once, whatever <see cref="Times"/> says.</summary>
     public Int128 Revenue { get; private set; }
 
     public long? UnknownNameAt { get; private set; }
@@ -65,7 +71,6 @@ internal sealed class BlockWorker(EventTypes types)
         Revenue = 0;
         UnknownNameAt = null;
         RejectCount = 0;
-        Weight = Users.Weight;
         _blocks.Clear();
         _lines.Clear();
         Rejects.Clear();
@@ -83,8 +88,24 @@ internal sealed class BlockWorker(EventTypes types)
         };
         _blocks.Add(block.Index);
         _lines.Add((int)lines);
-        Volatile.Write(ref Weight, Users.Weight);
         Volatile.Write(ref BytesAggregated, BytesAggregated + block.Count);
+    }
+
+    /// <summary>Writes the users to disk as a sorted run where memory holds more of them than a limit.</summary>
+    public void SpillAbove(int users)
+    {
+        if (Users.Weight > users)
+        {
+            Runs.Add(UserSort.Sort(Users, _sortMemory));
+            Users.Clear();
+        }
+    }
+
+    /// <summary>Writes all users to disk, and gives their memory back: the next range is aggregated while these are merged.</summary>
+    public void SpillAll()
+    {
+        SpillAbove(0);
+        (Users, _sortMemory) = (new UserSums(), new SortMemory());
     }
 
     /// <summary>Writes the number of lines of each block that this worker aggregated.</summary>
@@ -107,8 +128,9 @@ internal sealed class BlockWorker(EventTypes types)
         long line = 0;
         var first = true;
 
-        // A record of a log always ends in the server's fields.
-        var isPlain = source.Kind == SourceKind.File && Scope == AggregationScope.Everything;
+        // Of a log, the last record of a batch ends in the server's fields, and each single event does: after such a record the next ones are not tried, ever
+        // more of them.
+        var (untried, skip) = (Times == 1 ? 0 : int.MaxValue, 0);
         while (rest.Length > 0)
         {
             if (Rejects.Count >= _maxRejects && offset > block.Offset)
@@ -118,8 +140,13 @@ internal sealed class BlockWorker(EventTypes types)
                 return line;
             }
 
-            if (isPlain && _parser.TryTakePlainLine(rest, out var userIdLength, out var delta) is > 0 and var taken && taken <= source.MaxLineBytes)
+            if (untried > 0)
             {
+                untried--;
+            }
+            else if (_parser.TryTakePlainLine(rest, out var userIdLength, out var delta) is > 0 and var taken && taken <= source.MaxLineBytes)
+            {
+                skip = 0;
                 Events++;
                 if (_queue.Add(all, all.Length - rest.Length + EventParser.PlainUserIdAt, userIdLength, delta))
                 {
@@ -131,6 +158,11 @@ internal sealed class BlockWorker(EventTypes types)
                 offset += taken;
                 rest = rest[taken..];
                 continue;
+            }
+            else
+            {
+                untried = skip;
+                skip = Math.Min((2 * skip) + 1, MostUntried);
             }
 
             var newline = rest.IndexOf((byte)'\n');
@@ -177,11 +209,7 @@ internal sealed class BlockWorker(EventTypes types)
         {
             Events++;
             Revenue += parsed.Delta;
-            var hash = KeyHash.Compute(parsed.UserId);
-            if (Scope.Contains(hash))
-            {
-                Users.Add(parsed.UserId, hash, Scope.Times == 1 ? parsed.Delta : parsed.Delta * Scope.Times);
-            }
+            Users.Add(parsed.UserId, Times == 1 ? parsed.Delta : parsed.Delta * Times);
         }
 
         reason = parsed.Reason;

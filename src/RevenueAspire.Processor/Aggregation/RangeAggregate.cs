@@ -35,11 +35,11 @@ internal sealed class RangeAggregate
     /// <summary>Log only: the record whose event name is unknown here (rule M9); the aggregate must then not be used. Else null.</summary>
     public required long? UnknownNameAt { get; init; }
 
-    /// <summary>The users of each worker; a user may be in several.</summary>
-    public required IReadOnlyList<UserSums> Tables { get; init; }
+    /// <summary>Has the users.</summary>
+    public required RangeAggregator Aggregator { get; init; }
 
-    /// <summary>Sorts the users by bytes and adds up those of several workers. To be called once.</summary>
-    public SortedUsers Sort() => UserSort.Sort(Tables);
+    /// <inheritdoc cref="RangeAggregator.Sort"/>
+    public IRangeUsers Sort() => Aggregator.Sort();
 }
 
 /// <summary>Bytes of a log that are damaged or missing.</summary>

@@ -4,12 +4,13 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. Not thread-safe;
-/// reusable, and keeps its memory.</summary>
-internal sealed class RangeAggregator
+/// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. A table that has
+/// its share of <see cref="ProcessorOptions.MaxUsersInMemory"/> is sorted and written to disk as a run. Not thread-safe; reusable, and keeps its memory.</summary>
+internal sealed class RangeAggregator : IDisposable
 {
     private readonly ProcessorOptions _options;
     private readonly BlockWorker[] _workers;
+    private readonly int _usersPerWorker;
 
     /// <param name="types">The event names that count.</param>
     /// <param name="options">Limits and block size.</param>
@@ -17,6 +18,7 @@ internal sealed class RangeAggregator
     public RangeAggregator(EventTypes types, ProcessorOptions options, int workers)
     {
         _options = options;
+        _usersPerWorker = Math.Max(1, options.MaxUsersInMemory / workers);
         _workers = new BlockWorker[workers];
         for (var index = 0; index < workers; index++)
         {
@@ -24,16 +26,13 @@ internal sealed class RangeAggregator
         }
     }
 
-    /// <summary>The tables, which keep their users until <see cref="Clear"/>.</summary>
-    public IReadOnlyList<UserSums> Tables => Array.ConvertAll(_workers, worker => worker.Users);
-
     /// <summary>Bytes aggregated since the aggregator was made; may be read from any thread, for progress.</summary>
     public long BytesAggregated => _workers.Sum(worker => Volatile.Read(ref worker.BytesAggregated));
 
-    /// <summary>What the next aggregations take.</summary>
-    public AggregationScope Scope
+    /// <summary>How often an event counts in the next aggregations, at least 1.</summary>
+    public int Times
     {
-        set => Array.ForEach(_workers, worker => worker.Scope = value);
+        set => Array.ForEach(_workers, worker => worker.Times = value);
     }
 
     /// <summary>False where rejected lines are of no interest: none is held, and they limit nothing.</summary>
@@ -42,30 +41,36 @@ internal sealed class RangeAggregator
         set => Array.ForEach(_workers, worker => worker.KeepsRejects = value);
     }
 
-    /// <summary>What the users count against the limit.</summary>
-    public long Weight => _workers.Sum(worker => (long)worker.Users.Weight);
+    private IEnumerable<SortedRun> Runs => _workers.SelectMany(worker => worker.Runs.Runs);
 
-    /// <summary>Moves all users into one table.</summary>
-    public UserSums Combine()
+    /// <summary>Adds to a user's sum.</summary>
+    /// <exception cref="IOException">The disk is full, or failed.</exception>
+    public void Add(ReadOnlySpan<byte> userId, Int128 delta)
     {
-        var all = _workers[0].Users;
-        foreach (var table in _workers.Skip(1).Select(worker => worker.Users))
-        {
-            var records = new uint[table.Count];
-            table.CopyRecords(records);
-            foreach (var record in records)
-            {
-                all.Add(table.UserId(record), table.Sum(record));
-            }
-
-            table.Clear();
-        }
-
-        return all;
+        _workers[0].Users.Add(userId, delta);
+        _workers[0].SpillAbove(_usersPerWorker - 1);
     }
 
-    /// <summary>Counts the users of all tables, each once, on all cores.</summary>
-    public long CountUsers() => DistinctUsers.Count(Array.ConvertAll(_workers, worker => worker.Users));
+    /// <summary>Sorts the users of all workers. Valid until <see cref="Clear"/> or the next aggregation.</summary>
+    /// <exception cref="IOException">The disk is full, or failed.</exception>
+    public IRangeUsers Sort()
+    {
+        if (!Runs.Any())
+        {
+            return UserSort.Sort(Array.ConvertAll(_workers, worker => worker.Users));
+        }
+
+        WorkerThreads.Run(_workers.Length, number => _workers[number].SpillAll());
+        return new SpilledUsers([.. Runs]);
+    }
+
+    /// <summary>Counts the users of all workers, each once, on all cores.</summary>
+    public long CountUsers() => Runs.Any()
+        ? ((SpilledUsers)Sort()).CountUsers(_workers.Length)
+        : DistinctUsers.Count(Array.ConvertAll(_workers, worker => worker.Users));
+
+    /// <inheritdoc/>
+    public void Dispose() => Array.ForEach(_workers, worker => worker.Runs.Dispose());
 
     /// <summary>Forgets all users; their memory is used again.</summary>
     public void Clear()
@@ -73,6 +78,7 @@ internal sealed class RangeAggregator
         foreach (var worker in _workers)
         {
             worker.Users.Clear();
+            worker.Runs.Clear();
         }
     }
 
@@ -85,7 +91,7 @@ internal sealed class RangeAggregator
     /// <param name="hashed">Whether the bytes' hash is wanted.</param>
     /// <param name="cancellationToken">Checked between blocks.</param>
     /// <exception cref="SourceStoppedException">The source cannot be read.</exception>
-    /// <exception cref="IOException">The disk failed.</exception>
+    /// <exception cref="IOException">A disk is full, or failed.</exception>
     public RangeAggregate Aggregate(ISourceReader source, long from, long to, bool limited, bool hashed, CancellationToken cancellationToken)
     {
         var range = AggregateOnce(source, from, to, limited, hashed, cancellationToken);
@@ -123,6 +129,7 @@ internal sealed class RangeAggregator
             {
                 cancellationToken.ThrowIfCancellationRequested();
                 worker.Aggregate(source, block);
+                worker.SpillAbove(_usersPerWorker - 1);
                 if (worker.UnknownNameAt is not null || worker.FullAt is not null || (limited && IsFull()))
                 {
                     cursor.Stop();
@@ -139,16 +146,14 @@ internal sealed class RangeAggregator
 
     private bool IsFull()
     {
-        // Read without a lock: a worker's counts only grow, and being a block late only moves the end by a block.
-        long users = 0;
+        // Read without a lock: a worker's count only grows, and being a block late only moves the end by a block.
         long rejects = 0;
         foreach (var worker in _workers)
         {
-            users += Volatile.Read(ref worker.Weight);
             rejects += Volatile.Read(ref worker.RejectCount);
         }
 
-        return users >= _options.MaxUsersPerRange || rejects >= _options.MaxRejectsPerRange;
+        return rejects >= _options.MaxRejectsPerRange;
     }
 
     private RangeAggregate Assemble(BlockCursor cursor, long from)
@@ -195,7 +200,7 @@ internal sealed class RangeAggregator
             Rejects = rejects,
             Damage = cursor.Damage,
             UnknownNameAt = unknownName,
-            Tables = Tables,
+            Aggregator = this,
         };
     }
 }

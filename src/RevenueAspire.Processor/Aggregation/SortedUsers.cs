@@ -3,28 +3,72 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>The users of a range in order of their bytes. Reads only, from any number of threads, until the tables are cleared.</summary>
-internal sealed class SortedUsers(UserSums[] tables, ulong[] records) : ISortedDeltas
+/// <summary>The users of a range in memory, in order of their bytes.</summary>
+/// <param name="tables">Where they are.</param>
+/// <param name="records">Table (upper 32 bits) and record of each user, in order.</param>
+/// <param name="length">Number of users; the array may be longer.</param>
+internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length) : IRangeUsers
 {
     private const int Ahead = 12;
 
     /// <inheritdoc/>
-    public int Count => records.Length;
+    public long Count => length;
 
     /// <inheritdoc/>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public ReadOnlySpan<byte> UserId(int index)
-    {
-        if (index + Ahead < records.Length)
-        {
-            // Whoever reads in order finds the next records in the cache: in memory they lie in the order of their insertion.
-            tables[(int)(records[index + Ahead] >> 32)].Prefetch((uint)records[index + Ahead]);
-        }
+    public bool IsCounted => true;
 
-        return tables[(int)(records[index] >> 32)].UserId((uint)records[index]);
+    /// <inheritdoc/>
+    public IReadOnlyList<byte[]> Split(int parts)
+    {
+        var count = (int)Math.Min(parts, Count);
+        return [.. Enumerable.Range(1, count).Select(part => UserId((int)((long)part * length / count) - 1).ToArray())];
     }
 
     /// <inheritdoc/>
+    public bool Contains(ReadOnlySpan<byte> userId) => IndexAfter(userId) is > 0 and var after && UserId(after - 1).SequenceEqual(userId);
+
+    /// <inheritdoc/>
+    public IDeltaReader ReadAfter(ReadOnlySpan<byte> key) => new Reader(this, IndexAfter(key) - 1);
+
+    private int IndexAfter(ReadOnlySpan<byte> key)
+    {
+        var (low, high) = (0, length);
+        while (low < high)
+        {
+            var middle = low + ((high - low) / 2);
+            (low, high) = UserId(middle).SequenceCompareTo(key) <= 0 ? (middle + 1, high) : (low, middle);
+        }
+
+        return low;
+    }
+
+    private ReadOnlySpan<byte> UserId(int index) => tables[(int)(records[index] >> 32)].UserId((uint)records[index]);
+
+    private sealed class Reader(SortedUsers users, int index) : IDeltaReader
+    {
+        private int _index = index;
+
+        public ReadOnlySpan<byte> UserId => users.UserId(_index);
+
+        public Int128 Delta => users.Sum(_index);
+
+        public bool Read()
+        {
+            users.Prefetch(_index + Ahead);
+            return ++_index < users.Count;
+        }
+    }
+
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public Int128 Delta(int index) => tables[(int)(records[index] >> 32)].Sum((uint)records[index]);
+    private Int128 Sum(int index) => tables[(int)(records[index] >> 32)].Sum((uint)records[index]);
+
+    // In memory the records lie in the order of their insertion.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private void Prefetch(int index)
+    {
+        if (index < length)
+        {
+            tables[(int)(records[index] >> 32)].Prefetch((uint)records[index]);
+        }
+    }
 }

@@ -11,13 +11,34 @@ internal static class UserSort
 {
     private const int RadixFrom = 512;
 
+    /// <summary>Sorts the users of one table.</summary>
+    /// <param name="table">Not changed while the result is read.</param>
+    /// <param name="memory">Used again; the result lives in it.</param>
+    public static SortedUsers Sort(UserSums table, SortMemory memory)
+    {
+        memory.Reserve(table.Count);
+        var count = table.Count;
+        table.CopyRecords(memory.Records.AsSpan(0, count));
+        var skip = count == 0 ? 0 : CommonPrefix([table], [memory.Records], count);
+        SortRun(table, memory.Prefixes, memory.Records, 0, count, skip, new Scratch(memory.SparePrefixes, memory.SpareRecords));
+
+        // The prefixes have done their work, and the records of the only table have the number 0.
+        var numbered = memory.Prefixes;
+        for (var index = 0; index < count; index++)
+        {
+            numbered[index] = memory.Records[index];
+        }
+
+        return new SortedUsers([table], numbered, count);
+    }
+
     /// <summary>Sorts the users of several tables into one sequence; users that several tables hold are added up in the first of them.</summary>
     public static SortedUsers Sort(IReadOnlyList<UserSums> tables)
     {
         var filled = tables.Where(table => table.Count > 0).ToArray();
         if (filled.Length == 0)
         {
-            return new SortedUsers([], []);
+            return new SortedUsers([], [], 0);
         }
 
         var records = new uint[filled.Length][];
@@ -27,7 +48,7 @@ internal static class UserSort
             records[index] = new uint[filled[index].Count];
             filled[index].CopyRecords(records[index]);
         });
-        var skip = CommonPrefix(filled, records);
+        var skip = CommonPrefix(filled, records, int.MaxValue);
         Parallel.For(0, filled.Length, index => prefixes[index] = Sort(filled[index], records[index], skip));
 
         var merged = Number(records[0], 0);
@@ -37,7 +58,7 @@ internal static class UserSort
             (merged, mergedPrefixes) = Merge(filled, merged, mergedPrefixes, Number(records[index], index), prefixes[index]);
         }
 
-        return new SortedUsers(filled, merged);
+        return new SortedUsers(filled, merged, merged.Length);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -53,13 +74,13 @@ internal static class UserSort
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static int CommonPrefix(UserSums[] tables, uint[][] records)
+    private static int CommonPrefix(UserSums[] tables, uint[][] records, int count)
     {
         var first = tables[0].UserId(records[0][0]);
         var common = first.Length;
         for (var table = 0; table < tables.Length; table++)
         {
-            foreach (var record in records[table])
+            foreach (var record in records[table].AsSpan(0, Math.Min(count, records[table].Length)))
             {
                 common = first[..common].CommonPrefixLength(tables[table].UserId(record));
                 if (common == 0)
@@ -233,5 +254,27 @@ internal static class UserSort
         }
 
         return prefix;
+    }
+}
+
+/// <summary>The arrays that sort one table, for use again. Not thread-safe.</summary>
+internal sealed class SortMemory
+{
+    public uint[] Records { get; private set; } = [];
+
+    public uint[] SpareRecords { get; private set; } = [];
+
+    public ulong[] Prefixes { get; private set; } = [];
+
+    public ulong[] SparePrefixes { get; private set; } = [];
+
+    /// <summary>Makes the arrays at least so long.</summary>
+    public void Reserve(int users)
+    {
+        if (Records.Length < users)
+        {
+            (Records, SpareRecords) = (GC.AllocateUninitializedArray<uint>(users), GC.AllocateUninitializedArray<uint>(users));
+            (Prefixes, SparePrefixes) = (GC.AllocateUninitializedArray<ulong>(users), GC.AllocateUninitializedArray<ulong>(users));
+        }
     }
 }

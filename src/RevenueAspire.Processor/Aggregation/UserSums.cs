@@ -7,13 +7,13 @@ namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Sums per user: a hash table with open addressing over the UTF-8 bytes of user ids. Not thread-safe; one a thread, merged afterwards.</summary>
 /// <remarks>A slot is 8 bytes: 32 bits of the hash and the place of a record. A record lies in an arena, aligned to 8 bytes: the sum (8 bytes), the id's length
-/// less one (1), a flag (1), the id. A user therefore costs about 40 bytes, a look-up two cache misses, and nothing of it is an object for the garbage
+/// less one (1), the id. A user therefore costs about 40 bytes, a look-up two cache misses, and nothing of it is an object for the garbage
 /// collector to visit. A sum that leaves 64 bits is carried on in 128 bits beside the table.</remarks>
 internal sealed class UserSums
 {
     private const int ChunkBits = 20;
     private const int ChunkBytes = 1 << ChunkBits;
-    private const int KeyAt = 10;
+    private const int KeyAt = 9;
     private const int SmallestSlots = 1 << 10;
     private byte[][] _chunks = [];
     private int _chunkCount;
@@ -146,12 +146,6 @@ internal sealed class UserSums
         return _wide is not null && _wide.TryGetValue(record, out var wide) ? sum + wide : sum;
     }
 
-    /// <summary>A flag for the caller's own use; false until set.</summary>
-    public bool IsMarked(uint record) => Bytes(record)[9] != 0;
-
-    /// <summary>Sets the flag.</summary>
-    public void Mark(uint record) => Bytes(record)[9] = 1;
-
     /// <summary>Writes all records, in the order of their insertion.</summary>
     /// <param name="records">At least <see cref="Count"/> long.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -244,7 +238,6 @@ internal sealed class UserSums
         var bytes = _chunks[_chunk].AsSpan(_chunkUsed, size);
         BinaryPrimitives.WriteInt64LittleEndian(bytes, 0);
         bytes[8] = (byte)(userId.Length - 1);
-        bytes[9] = 0;
         userId.CopyTo(bytes[KeyAt..]);
         var record = (uint)((long)_chunk << ChunkBits >> 3) + (uint)(_chunkUsed >> 3);
         _chunkUsed += size;

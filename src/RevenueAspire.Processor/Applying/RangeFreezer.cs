@@ -14,16 +14,14 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
     /// <param name="fingerprint">How this processor aggregates.</param>
     /// <param name="aggregator">Free for use; the result lives in its memory.</param>
     /// <param name="lease">The range's lease.</param>
-    /// <param name="compare">Throws when the bytes are not the ones that are to be counted.</param>
     /// <returns>What to merge, or null when the range now is somebody else's affair.</returns>
     /// <exception cref="SourceStoppedException">Rule M4 or M9: the frozen range cannot be reproduced, or a record's event name is unknown.</exception>
     public async Task<RangeWork?> AggregateAsync(EventRange range, ISourceReader reader, ReadOnlyMemory<byte> fingerprint, RangeAggregator aggregator,
-        RangeLease lease, Action<RangeAggregate>? compare = null)
+        RangeLease lease)
     {
         if (range.Frozen is { } frozen)
         {
             var again = Reproduce(range, frozen, reader, fingerprint, aggregator, lease.Work);
-            compare?.Invoke(again);
             return new RangeWork(range, again.Sort(), again.Rejects, lease);
         }
 
@@ -36,7 +34,7 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
             GC.Collect(2, GCCollectionMode.Forced, blocking: true, compacting: false);
         }
 
-        var aggregate = aggregator.Aggregate(reader, range.From, range.To, limited: true, hashed: true, lease.Work);
+        var (aggregate, hash) = Aggregate(aggregator, reader, range.From, range.To, limited: true, lease.Work);
         if (aggregate.UnknownNameAt is { } unknown)
         {
             if (unknown == range.From)
@@ -46,13 +44,12 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
 
             // Everything before the unknown event counts; the rest becomes a range of its own, which stops the source.
             aggregator.Clear();
-            aggregate = aggregator.Aggregate(reader, range.From, unknown, limited: true, hashed: true, lease.Work);
+            (aggregate, hash) = Aggregate(aggregator, reader, range.From, unknown, limited: true, lease.Work);
         }
 
-        compare?.Invoke(aggregate);
         var users = aggregate.Sort();
         var mine = new FrozenRange(
-            aggregate.End, aggregate.BytesHash, fingerprint, aggregate.Lines, aggregate.Events, aggregate.Rejects.Count,
+            aggregate.End, hash, fingerprint, aggregate.Lines, aggregate.Events, aggregate.Rejects.Count,
             aggregate.Rejects.Count == 0 ? -1 : aggregate.Rejects[^1].Offset, -1, Slice(users), aggregate.Revenue);
         var held = await FreezeAsync(range, mine, lease).ConfigureAwait(false);
         if (held is null)
@@ -81,11 +78,22 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
         }
 
         aggregator.Clear();
-        var aggregate = aggregator.Aggregate(reader, range.From, frozen.End, limited: false, hashed: true, cancellationToken);
-        return aggregate.BytesHash.Span.SequenceEqual(frozen.BytesHash.Span)
+        var (aggregate, hash) = Aggregate(aggregator, reader, range.From, frozen.End, limited: false, cancellationToken);
+        return hash.Span.SequenceEqual(frozen.BytesHash.Span)
             ? aggregate
             : throw new SourceStoppedException(
                 $"{reader.Name}: bytes {range.From} to {frozen.End} have changed since their merge began. Put the original back.");
+    }
+
+    /// <summary>Aggregates, and gives the bytes' hash, which a file that is one range has already.</summary>
+    private static (RangeAggregate Aggregate, ReadOnlyMemory<byte> Hash) Aggregate(
+        RangeAggregator aggregator, ISourceReader reader, long from, long to, bool limited, CancellationToken cancellationToken)
+    {
+        var known = reader.FindHash(from, to);
+        var aggregate = aggregator.Aggregate(reader, from, to, limited, hashed: known.IsEmpty, cancellationToken);
+        return (aggregate, known.IsEmpty ? aggregate.BytesHash
+            : aggregate.End == to ? known
+            : FileDigests.Compute(reader, [aggregate.End], cancellationToken)[0].Sha256);
     }
 
     private async Task<EventRange?> FreezeAsync(EventRange range, FrozenRange mine, RangeLease lease)
@@ -105,19 +113,12 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
             : null;
     }
 
-    private List<RangePart> Slice(SortedUsers users)
+    private List<RangePart> Slice(IRangeUsers users)
     {
-        var count = Math.Min(options.Connections, (users.Count + options.MergeBatchRows - 1) / options.MergeBatchRows);
-        var parts = new List<RangePart>(count);
-        for (var index = 0; index < count; index++)
-        {
-            var last = (int)((index + 1L) * users.Count / count) - 1;
-            parts.Add(new RangePart(index, users.UserId(last).ToArray(), default));
-        }
-
-        return parts;
+        var parts = (int)Math.Min(options.Connections, (users.Count + options.MergeBatchRows - 1) / options.MergeBatchRows);
+        return [.. users.Split(parts).Select((last, index) => new RangePart(index, last, default))];
     }
 }
 
 /// <summary>A frozen range with its aggregate and its lease: ready to merge.</summary>
-internal sealed record RangeWork(EventRange Range, SortedUsers Users, IReadOnlyList<RejectedLine> Rejects, RangeLease Lease);
+internal sealed record RangeWork(EventRange Range, IRangeUsers Users, IReadOnlyList<RejectedLine> Rejects, RangeLease Lease);

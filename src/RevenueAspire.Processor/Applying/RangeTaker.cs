@@ -34,7 +34,7 @@ internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, G
             }
 
             var from = source.ClaimedThrough;
-            var target = Math.Min(services.Options.RangeBytes, through - from) + from;
+            var target = from + Share(through - from);
             var to = target < through ? SourceScan.NextLineStart(reader, target, through) : through;
             var claimed = await services.Retry.RunAsync(
                 token => RangeClaims.TryClaimAsync(services.Database, sourceId, from, to, owner, services.Options.Lease, token),
@@ -51,6 +51,10 @@ internal sealed class RangeTaker(ApplyServices services, ISourceReader reader, G
             }
         }
     }
+
+    /// <summary>Bytes to claim of what is left: all of it, or half where the other half is worth the help of another processor. The users of each range are
+    /// merged once, so few large ranges cost less than many.</summary>
+    private long Share(long left) => left < 2 * services.Options.RangeBytes ? left : Math.Max(services.Options.RangeBytes, left / 2);
 
     /// <summary>Reads the source.</summary>
     /// <exception cref="SourceStoppedException">The ledger does not know it.</exception>

@@ -1,3 +1,5 @@
+using RevenueAspire.Processor.Aggregation;
+
 namespace RevenueAspire.Processor.Applying;
 
 /// <summary>What a run does, for progress and the closing table. Written by the run, read by anyone.</summary>
@@ -6,6 +8,7 @@ internal sealed class RunCounters
     private long _appliedThrough;
     private long _users;
     private int _ranges;
+    private volatile bool _isCounted = true;
     private Func<long>? _inFlight;
 
     /// <summary>Offset through which the source is applied, by anyone.</summary>
@@ -18,8 +21,11 @@ internal sealed class RunCounters
     /// <summary>Bytes aggregated by this process, applied or not.</summary>
     public long BytesAggregated => _inFlight?.Invoke() ?? 0;
 
-    /// <summary>Users of the ranges that this process merged, added up: a user in two ranges counts twice.</summary>
+    /// <summary>Users of the ranges that this process merged, added up.</summary>
     public long Users => Volatile.Read(ref _users);
+
+    /// <summary>Whether each of these users is counted once: a user in two ranges counts twice, and of users on disk only an upper bound is known.</summary>
+    public bool UsersAreExact => _isCounted && Ranges <= 1;
 
     /// <summary>Ranges that this process merged.</summary>
     public int Ranges => Volatile.Read(ref _ranges);
@@ -28,9 +34,10 @@ internal sealed class RunCounters
     public void ObserveAggregation(Func<long> bytes) => _inFlight = bytes;
 
     /// <summary>Adds a merged range.</summary>
-    public void AddRange(int users)
+    public void AddRange(IRangeUsers users)
     {
-        Interlocked.Add(ref _users, users);
+        _isCounted &= users.IsCounted;
+        Interlocked.Add(ref _users, users.Count);
         Interlocked.Increment(ref _ranges);
     }
 }

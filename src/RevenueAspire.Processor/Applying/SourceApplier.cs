@@ -23,10 +23,8 @@ internal sealed class SourceApplier : IDisposable
     private readonly SemaphoreSlim _aggregating = new(1);
     private readonly SemaphoreSlim _merging = new(1);
     private readonly RangeAggregator?[] _aggregators = new RangeAggregator?[Lanes];
-    private readonly int _rangesBefore;
     private volatile bool _stopped;
     private long _closedThrough;
-    private volatile bool _wholeIsProven;
     private readonly TaskCompletionSource<bool> _hasWorkForTwo = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly LaneProgress _progress = new();
     private readonly RangeTaker _ranges;
@@ -40,17 +38,10 @@ internal sealed class SourceApplier : IDisposable
     {
         (_services, _reader, _sourceId, _through, _counters) = (services, reader, sourceId, through, counters);
         _ranges = new RangeTaker(services, reader, sourceId, through, _owner);
-        _rangesBefore = counters.Ranges;
         _fingerprint = ParsingFingerprint.Compute(services.Types, reader);
         var before = counters.BytesAggregated;
         counters.ObserveAggregation(() => before + _aggregators.Sum(aggregator => aggregator?.BytesAggregated ?? 0));
     }
-
-    /// <summary>File: what the whole of it is known by, so that a range that is the whole is compared before its first merge.</summary>
-    public FileDigest? Whole { get; init; }
-
-    /// <summary>The range that was merged was the whole file, and its bytes were those of <see cref="Whole"/>; or nothing was merged here.</summary>
-    public bool WholeIsProven => _wholeIsProven || _counters.Ranges == _rangesBefore;
 
     /// <summary>Completes once the source is applied through the offset, by a synchronous commit (rule M7), whoever applied it.</summary>
     /// <returns>The source as it is then.</returns>
@@ -80,6 +71,7 @@ internal sealed class SourceApplier : IDisposable
     {
         _aggregating.Dispose();
         _merging.Dispose();
+        Array.ForEach(_aggregators, aggregator => aggregator?.Dispose());
     }
 
     private async Task RunSecondLaneAsync(CancellationTokenSource stop)
@@ -165,7 +157,7 @@ internal sealed class SourceApplier : IDisposable
                 _progress.BeginWork();
                 RefuseBeyondEnd(range);
                 var aggregator = _aggregators[lane] ??= new RangeAggregator(_services.Types, _services.Options, _services.Options.WorkerCount);
-                work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease, CompareWithWhole).ConfigureAwait(false);
+                work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease).ConfigureAwait(false);
             }
             finally
             {
@@ -195,7 +187,7 @@ internal sealed class SourceApplier : IDisposable
                     _merging.Release();
                 }
 
-                _counters.AddRange(work.Users.Count);
+                _counters.AddRange(work.Users);
                 await CloseAsync(cancellationToken).ConfigureAwait(false);
             }
 
@@ -214,24 +206,6 @@ internal sealed class SourceApplier : IDisposable
                 await lease.DisposeAsync().ConfigureAwait(false);
             }
         }
-    }
-
-    /// <summary>Before the first merge of a range: when it is the whole file, its bytes must be the ones that were hashed.</summary>
-    private void CompareWithWhole(RangeAggregate range)
-    {
-        if (Whole is not { } whole || range.From != 0 || range.End != whole.Length)
-        {
-            return;
-        }
-
-        if (!range.BytesHash.Span.SequenceEqual(whole.Sha256.Span))
-        {
-            throw new SourceStoppedException(
-                $"{_reader.Name}: CHANGED between hashing and counting, so nothing of it was counted. Put the original back and process it again; never "
-                    + "change a file in place, append to it");
-        }
-
-        _wholeIsProven = true;
     }
 
     private void RefuseBeyondEnd(EventRange range)

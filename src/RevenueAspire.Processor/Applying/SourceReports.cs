@@ -40,7 +40,7 @@ internal sealed partial class SourceReports(ILogger logger)
 
     [LoggerMessage(EventIds.RangeMerged, LogLevel.Information,
         "{Source}: merged bytes {From} to {Through}: {Events} events of {Users} users, {Rejects} lines rejected, in {Seconds:0.00} s.")]
-    private partial void LogMerged(string source, long from, long through, long events, int users, long rejects, double seconds);
+    private partial void LogMerged(string source, long from, long through, long events, long users, long rejects, double seconds);
 
     [LoggerMessage(EventIds.BytesLost, LogLevel.Critical,
         "{Directory}: LOST: bytes {From} to {Through} cannot be read and are passed over: {Reason}. Acknowledged events in them are not in the ledger. "

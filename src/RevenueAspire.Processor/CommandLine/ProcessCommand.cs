@@ -55,7 +55,11 @@ internal static class ProcessCommand
         return await RunAllAsync(
             inputs,
             json,
-            (input, progress) => Task.FromResult(new DryRun(services.Types, services.Options).Run(input.Source, input.Path, progress, cancellationToken)),
+            (input, progress) =>
+            {
+                using var dryRun = new DryRun(services.Types, services.Options);
+                return Task.FromResult(dryRun.Run(input.Source, input.Path, progress, cancellationToken));
+            },
             cancellationToken).ConfigureAwait(false);
     }
 

@@ -78,7 +78,7 @@ internal sealed class ProcessInput : IAsyncDisposable
         if (!NeedsSpool && _source is FileSourceReader file && FileEnd.Find(file, types) is { Length: > 0 and var length })
         {
             _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            Hashing = new FileHashing(file.EndingAt(length, []), length, _stop.Token);
+            Hashing = new FileHashing(file.EndingAt(length), length, _stop.Token);
         }
     }
 

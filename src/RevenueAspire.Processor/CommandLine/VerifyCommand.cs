@@ -35,7 +35,7 @@ internal static class VerifyCommand
             await Console.Error.WriteLineAsync($"{fault}.").ConfigureAwait(false);
         }
 
-        var verifier = new LedgerVerifier(services.Database, services.Types, services.Options);
+        using var verifier = new LedgerVerifier(services.Database, services.Types, services.Options);
         var listed = new List<LedgerDifference>();
         var result = await RunAsync(
             services, verifier, places, listed, json ? null : difference => Print(Text(difference, "the events say")), cancellationToken).ConfigureAwait(false);

@@ -11,7 +11,7 @@ namespace RevenueAspire.Processor.Following;
 
 /// <summary>Keeps the ledger current with one log (rule M2): the holder of its lease applies small ranges as they become durable, the others stand by, and all
 /// help with a backlog.</summary>
-internal sealed class LogFollower(ApplyServices services, LogSourceReader opened, TimeProvider time, ILogger logger)
+internal sealed class LogFollower(ApplyServices services, LogSourceReader opened, TimeProvider time, ILogger logger) : IDisposable
 {
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StandbyPause = TimeSpan.FromSeconds(1);
@@ -26,7 +26,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
     private long _applied;
     private long _standbyLag;
 
-    /// <summary>Follows until cancelled, or until the source stops. Never throws: whatever goes wrong with one log stays with it.</summary>
+    /// <summary>Follows until cancelled, or until the source stops, and disposes of itself. Never throws: whatever goes wrong with one log stays with it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         services.Metrics.ObserveLag(_logId, ReadLag);
@@ -73,8 +73,12 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
             services.Metrics.ForgetLag(_logId);
             await _lease.ReleaseAsync().ConfigureAwait(false);
             _log.Close();
+            Dispose();
         }
     }
+
+    /// <inheritdoc/>
+    public void Dispose() => _aggregator.Dispose();
 
     private async Task FollowAsync(Action readable, CancellationToken cancellationToken)
     {

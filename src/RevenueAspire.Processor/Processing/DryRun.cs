@@ -8,10 +8,13 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Processing;
 
 /// <summary>Parses, validates and aggregates without a database. Not thread-safe.</summary>
-internal sealed class DryRun(EventTypes types, ProcessorOptions options)
+internal sealed class DryRun(EventTypes types, ProcessorOptions options) : IDisposable
 {
     private const int ListedRejects = 20;
     private readonly RangeAggregator _aggregator = new(types, options, options.WorkerCount);
+
+    /// <inheritdoc/>
+    public void Dispose() => _aggregator.Dispose();
 
     /// <summary>Reads a source once.</summary>
     public ProcessOutcome Run(ISourceReader source, string name, RunProgress progress, CancellationToken cancellationToken)
@@ -42,7 +45,7 @@ internal sealed class DryRun(EventTypes types, ProcessorOptions options)
             from = range.End;
             if (from < end.Length)
             {
-                // The limit of memory: from here on a user may be counted twice.
+                // The limit of rejected lines: from here on a user may be counted twice.
                 users += _aggregator.CountUsers();
                 exact = false;
                 _aggregator.Clear();

@@ -31,9 +31,9 @@ internal sealed class FileProcess(ApplyServices services)
             return tally.Complete("empty, nothing to count", progress.Counters, Stopwatch.GetElapsedTime(started));
         }
 
-        var (resolution, digest) = await ResolveAsync(
-            file.EndingAt(end.Length, []), end.Length, end.Length == found.Length ? hashing : null, progress, cancellationToken).ConfigureAwait(false);
-        var counted = file.EndingAt(end.Length, resolution.Lengths);
+        var (resolution, digest, blocks) = await ResolveAsync(
+            file.EndingAt(end.Length), end.Length, end.Length == found.Length ? hashing : null, progress, cancellationToken).ConfigureAwait(false);
+        var counted = file.Hashed(digest, blocks, resolution.Lengths);
         if (resolution.Match == FileMatch.Fork)
         {
             throw new UserErrorException(
@@ -45,7 +45,7 @@ internal sealed class FileProcess(ApplyServices services)
         var unfinished = resolution.Sources.Where(source => source.AppliedThrough < Math.Min(source.Length, end.Length)).ToArray();
         foreach (var source in unfinished)
         {
-            await ApplyAsync(counted, digest, source, tally, progress, cancellationToken).ConfigureAwait(false);
+            await ApplyAsync(counted, source, tally, progress, cancellationToken).ConfigureAwait(false);
         }
 
         var result = (resolution.Match, unfinished.Length) switch
@@ -62,7 +62,7 @@ internal sealed class FileProcess(ApplyServices services)
             var generation = Guid.NewGuid();
             var next = await services.Retry.RunAsync(
                 token => services.Sources.StartNextGenerationAsync(generation, file.Place, digest, token), cancellationToken).ConfigureAwait(false);
-            await ApplyAsync(counted, digest, next, tally, progress, cancellationToken).ConfigureAwait(false);
+            await ApplyAsync(counted, next, tally, progress, cancellationToken).ConfigureAwait(false);
             result = $"counted again (generation {next.Generation})";
         }
 
@@ -105,7 +105,7 @@ internal sealed class FileProcess(ApplyServices services)
             : end;
     }
 
-    private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(
+    private async Task<(FileResolution Resolution, FileDigest Whole, FileBlocks Blocks)> ResolveAsync(
         FileSourceReader file, long length, FileHashing? begun, RunProgress progress, CancellationToken cancellationToken)
     {
         progress.Begin(0, length);
@@ -123,7 +123,7 @@ internal sealed class FileProcess(ApplyServices services)
         }
     }
 
-    private async Task<(FileResolution Resolution, FileDigest Whole)> ResolveAsync(
+    private async Task<(FileResolution Resolution, FileDigest Whole, FileBlocks Blocks)> ResolveAsync(
         FileSourceReader file, long length, FileHashing hashing, CancellationToken cancellationToken)
     {
         // Made before the first try (rule M1): a repeat after a lost answer then finds its own work.
@@ -137,7 +137,7 @@ internal sealed class FileProcess(ApplyServices services)
                 token => services.Sources.ResolveFileAsync(attempt, file.Place, digests, token), cancellationToken).ConfigureAwait(false);
             if (resolution.MissingLengths is not { } missing)
             {
-                return (resolution, digests[^1]);
+                return (resolution, digests[^1], hashing.Blocks);
             }
 
             // Another file became known meanwhile; each turn needs a new one.
@@ -146,32 +146,13 @@ internal sealed class FileProcess(ApplyServices services)
     }
 
     private async Task ApplyAsync(
-        FileSourceReader file, FileDigest digest, LedgerSource source, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
+        FileSourceReader file, LedgerSource source, FileTally tally, RunProgress progress, CancellationToken cancellationToken)
     {
         var through = Math.Min(source.Length, file.ReadEnd());
         progress.Begin(source.AppliedThrough, through);
         progress.Phase = "counting";
-        using var run = new SourceApplier(services, file, source.Id, through, progress.Counters) { Whole = digest };
-        var after = await run.RunAsync(cancellationToken).ConfigureAwait(false);
-        if (!run.WholeIsProven)
-        {
-            await ProveAsync(file, digest, progress, cancellationToken).ConfigureAwait(false);
-        }
-
-        tally.Add(source, after);
-    }
-
-    /// <summary>What was counted in several ranges was read after it was hashed: success is reported only when the file still is what it is known by.</summary>
-    private static async Task ProveAsync(FileSourceReader file, FileDigest digest, RunProgress progress, CancellationToken cancellationToken)
-    {
-        progress.Phase = "checking";
-        var now = await Task.Run(() => FileDigests.Compute(file, [digest.Length], cancellationToken), cancellationToken).ConfigureAwait(false);
-        if (!now[0].Sha256.Span.SequenceEqual(digest.Sha256.Span))
-        {
-            throw new SourceStoppedException(
-                $"{file.Name}: CHANGED while it was counted: what was counted is not what it is known by. Put the original back and run verify, which names "
-                    + "each user whose balance is wrong; never change a file in place, append to it");
-        }
+        using var run = new SourceApplier(services, file, source.Id, through, progress.Counters);
+        tally.Add(source, await run.RunAsync(cancellationToken).ConfigureAwait(false));
     }
 
     /// <summary>Adds up the generations of one file.</summary>
@@ -208,6 +189,6 @@ internal sealed class FileProcess(ApplyServices services)
         }
 
         public ProcessOutcome Complete(string result, RunCounters counters, TimeSpan elapsed) =>
-            new(name, result, _events, counters.Users, counters.Ranges <= 1, _rejected, _bytes, elapsed, _notes, end.Unfinished != RejectReason.None);
+            new(name, result, _events, counters.Users, counters.UsersAreExact, _rejected, _bytes, elapsed, _notes, end.Unfinished != RejectReason.None);
     }
 }

@@ -26,7 +26,7 @@ internal sealed class LogProcess(ApplyServices services)
             source.AppliedThrough >= through ? "already counted" : "counted",
             after.EventsThrough - source.EventsThrough,
             counters.Users,
-            counters.Ranges <= 1,
+            counters.UsersAreExact,
             rejected,
             after.AppliedThrough - source.AppliedThrough,
             Stopwatch.GetElapsedTime(started),

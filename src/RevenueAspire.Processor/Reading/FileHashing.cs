@@ -8,7 +8,7 @@ namespace RevenueAspire.Processor.Reading;
 /// what lies before them.</remarks>
 internal sealed class FileHashing
 {
-    private const int WindowBytes = 1 << 20;
+    private const int WindowBytes = 16 * FileBlocks.BlockBytes;
     private readonly Lock _lock = new();
     private readonly SortedSet<long> _wanted = [];
     private readonly Dictionary<long, FileDigest> _taken = [];
@@ -22,16 +22,20 @@ internal sealed class FileHashing
     /// <summary>Begins at once, on a thread of the pool.</summary>
     /// <param name="file">To be kept open until the task of <see cref="DigestsAsync"/> has ended.</param>
     /// <param name="length">Bytes to hash, at least 1.</param>
-    /// <param name="cancellationToken">Checked once a megabyte.</param>
+    /// <param name="cancellationToken">Checked per window of 4 MB.</param>
     public FileHashing(ISourceReader file, long length, CancellationToken cancellationToken)
     {
         (_file, _length, _cancellationToken) = (file, length, cancellationToken);
         _wanted.Add(length);
+        Blocks = new FileBlocks(length);
         _hashing = Task.Run(Hash, CancellationToken.None);
     }
 
     /// <summary>Bytes hashed so far.</summary>
     public long Hashed => Volatile.Read(ref _hashed);
+
+    /// <summary>What each block of the file was; to be asked after <see cref="DigestsAsync"/>.</summary>
+    public FileBlocks Blocks { get; }
 
     /// <summary>The digests of the file's beginnings of these lengths, and of the whole, which comes last.</summary>
     /// <param name="lengths">Bytes; those above the file's length are left out.</param>
@@ -63,31 +67,47 @@ internal sealed class FileHashing
     private void Hash()
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var window = GC.AllocateUninitializedArray<byte>(WindowBytes);
-        for (long at = 0; at < _length;)
+        byte[][] windows = [NewWindow(), NewWindow()];
+        var reading = ReadAsync(0, windows[0]);
+        try
+        {
+            Hash(hash, windows, ref reading);
+        }
+        finally
+        {
+            // The file may be closed after this.
+            ((Task)reading).ContinueWith(static _ => { }, TaskScheduler.Default).Wait(CancellationToken.None);
+        }
+    }
+
+    private void Hash(IncrementalHash hash, byte[][] windows, ref Task reading)
+    {
+        for (long at = 0, number = 0; at < _length; number++)
         {
             _cancellationToken.ThrowIfCancellationRequested();
-            long next;
-            lock (_lock)
+            var window = windows[number % 2];
+            reading.GetAwaiter().GetResult();
+            var (start, end) = (at, Math.Min(at + WindowBytes, _length));
+            reading = end < _length ? ReadAsync(end, windows[(number + 1) % 2]) : Task.CompletedTask;
+            while (at < end)
             {
-                // Lengths before this end are passed from here on, the end itself is not.
-                next = Math.Min(at + WindowBytes, _wanted.GetViewBetween(at + 1, _length).Min);
-                _planned = next;
-            }
-
-            while (at < next)
-            {
-                var read = _file.Read(at, window.AsSpan(0, (int)(next - at)));
-                hash.AppendData(window, 0, read.Count);
-                at += read.Count;
-            }
-
-            Volatile.Write(ref _hashed, at);
-            lock (_lock)
-            {
-                if (_wanted.Contains(at))
+                long next;
+                lock (_lock)
                 {
-                    _taken[at] = new FileDigest(at, hash.GetCurrentHash());
+                    // Lengths before this end are passed from here on, the end itself is not.
+                    next = Math.Min(end, _wanted.GetViewBetween(at + 1, _length).Min);
+                    _planned = next;
+                }
+
+                hash.AppendData(window, (int)(at - start), (int)(next - at));
+                at = next;
+                Volatile.Write(ref _hashed, at);
+                lock (_lock)
+                {
+                    if (_wanted.Contains(at))
+                    {
+                        _taken[at] = new FileDigest(at, hash.GetCurrentHash());
+                    }
                 }
             }
         }
@@ -97,4 +117,20 @@ internal sealed class FileHashing
             _planned = long.MaxValue;
         }
     }
+
+    private byte[] NewWindow() => GC.AllocateUninitializedArray<byte>((int)Math.Min(WindowBytes, _length));
+
+    /// <summary>Reads a window and takes its checksums, while the one before it is hashed on another core.</summary>
+    private Task ReadAsync(long start, byte[] window) => Task.Run(
+        () =>
+        {
+            var bytes = window.AsSpan(0, (int)Math.Min(WindowBytes, _length - start));
+            for (var filled = 0; filled < bytes.Length;)
+            {
+                filled += _file.Read(start + filled, bytes[filled..]).Count;
+            }
+
+            Blocks.Set(start, bytes);
+        },
+        CancellationToken.None);
 }

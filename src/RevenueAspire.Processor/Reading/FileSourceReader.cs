@@ -11,6 +11,11 @@ internal sealed class FileSourceReader : ISourceReader
     private readonly SafeFileHandle _file;
     private readonly long _length;
     private readonly bool _owner;
+    private readonly Lock _lock = new();
+    private readonly FileBlocks? _blocks;
+    private readonly FileDigest? _digest;
+    private byte[] _block = [];
+    private (long Start, int Length) _held = (-1, 0);
 
     private FileSourceReader(string path, string place, SafeFileHandle file, long length, int maxLineBytes, IReadOnlyList<long> lineEnds, bool owner)
     {
@@ -81,9 +86,16 @@ internal sealed class FileSourceReader : ISourceReader
     private static UserErrorException NotRegular(string path) =>
         new($"{path}: not a regular file; a file is known by its content, so write a pipe's output to a file, or to standard input and name it -");
 
-    /// <summary>The same file, ending earlier, with the lengths at which its content is known. Shares the open file: dispose of the original only.</summary>
-    public FileSourceReader EndingAt(long length, IReadOnlyList<long> lineEnds) =>
-        new(Name, Place, _file, Math.Min(length, _length), MaxLineBytes, lineEnds, owner: false);
+    private FileSourceReader(FileSourceReader file, FileDigest digest, FileBlocks blocks, IReadOnlyList<long> lineEnds)
+        : this(file.Name, file.Place, file._file, digest.Length, file.MaxLineBytes, lineEnds, owner: false) =>
+        (_digest, _blocks) = (digest, blocks);
+
+    /// <summary>The same file, ending earlier. Shares the open file: dispose of the original only.</summary>
+    public FileSourceReader EndingAt(long length) => new(Name, Place, _file, Math.Min(length, _length), MaxLineBytes, [], owner: false);
+
+    /// <summary>The content that was hashed, with the lengths at which it is known: reading other bytes throws. Shares the open file as
+    /// <see cref="EndingAt"/> does.</summary>
+    public FileSourceReader Hashed(FileDigest digest, FileBlocks blocks, IReadOnlyList<long> lineEnds) => new(this, digest, blocks, lineEnds);
 
     /// <summary>The same file with the lengths at which its content is known; takes the open file over.</summary>
     public FileSourceReader WithLineEnds(IReadOnlyList<long> lineEnds) => new(Name, Place, _file, _length, MaxLineBytes, lineEnds, _owner);
@@ -121,7 +133,58 @@ internal sealed class FileSourceReader : ISourceReader
     public long ReadEnd() => _length;
 
     /// <inheritdoc/>
-    public LogRead Read(long offset, Span<byte> destination)
+    public ReadOnlyMemory<byte> FindHash(long from, long to) => _digest is { } digest && from == 0 && to == digest.Length ? digest.Sha256 : default;
+
+    /// <inheritdoc/>
+    public LogRead Read(long offset, Span<byte> destination) =>
+        _blocks is null || offset >= _length ? ReadUnchecked(offset, destination) : ReadChecked(_blocks, offset, destination);
+
+    private LogRead ReadChecked(FileBlocks blocks, long offset, Span<byte> destination)
+    {
+        lock (_lock)
+        {
+            var copied = 0;
+            while (copied < destination.Length && offset < _length)
+            {
+                var start = offset - (offset % FileBlocks.BlockBytes);
+                if (_held.Start != start)
+                {
+                    ReadBlock(blocks, start);
+                }
+
+                var bytes = _block.AsSpan((int)(offset - start), _held.Length - (int)(offset - start));
+                var count = Math.Min(bytes.Length, destination.Length - copied);
+                bytes[..count].CopyTo(destination[copied..]);
+                copied += count;
+                offset += count;
+            }
+
+            return new LogRead(copied, 0, null);
+        }
+    }
+
+    private void ReadBlock(FileBlocks blocks, long start)
+    {
+        if (_block.Length == 0)
+        {
+            _block = GC.AllocateUninitializedArray<byte>((int)Math.Min(FileBlocks.BlockBytes, _length));
+        }
+
+        _held = (-1, 0);
+        var length = (int)(FileBlocks.EndAfter(start, _length) - start);
+        for (var filled = 0; filled < length;)
+        {
+            filled += ReadUnchecked(start + filled, _block.AsSpan(filled, length - filled)).Count;
+        }
+
+        _held = blocks.IsUnchanged(start, _block.AsSpan(0, length))
+            ? (start, length)
+            : throw new SourceStoppedException(
+                $"{Name}: CHANGED between hashing and counting, near byte {start}. Only bytes that it is known by were counted. Put the original back and process "
+                + "it again; never change a file in place, append to it");
+    }
+
+    private LogRead ReadUnchecked(long offset, Span<byte> destination)
     {
         var wanted = (int)Math.Min(destination.Length, _length - offset);
         var count = wanted > 0 ? RandomAccess.Read(_file, destination[..wanted], offset) : 0;

@@ -28,6 +28,9 @@ internal interface ISourceReader : IDisposable
     /// <summary>Offset up to which may be read now: a log's durable mark, or the file's length as it was fixed at the beginning.</summary>
     long ReadEnd();
 
+    /// <summary>SHA-256 of a range where it is known, and where <see cref="Read"/> gives no other bytes; else empty.</summary>
+    ReadOnlyMemory<byte> FindHash(long from, long to) => default;
+
     /// <summary>Copies bytes from an offset on.</summary>
     /// <param name="offset">From <see cref="FirstOffset"/> to before the end.</param>
     /// <param name="destination">At least 1 byte; filled as far as possible at once, which may be less than its length.</param>

@@ -1,16 +1,14 @@
 using System.Numerics;
 using RevenueAspire.Ledger;
-using RevenueAspire.Processor.Aggregation;
 
 namespace RevenueAspire.Processor.Verifying;
 
 /// <summary>Compares the balances in the table with sums of events.</summary>
 internal static class BalanceComparison
 {
-    /// <summary>Compares the users of a scope.</summary>
+    /// <summary>Compares all users. Both sides come in order of the users' bytes, so memory does not grow with their number.</summary>
     /// <param name="snapshot">Reads the table.</param>
-    /// <param name="sums">What the events add up to; the users that have a row are marked.</param>
-    /// <param name="scope">Which users are compared.</param>
+    /// <param name="sums">What the events add up to.</param>
     /// <param name="isComplete">Whether every byte that the ledger has was aggregated. Else a balance with another value is not a difference, but goes to
     /// <paramref name="residue"/>.</param>
     /// <param name="residue">Balances that unread bytes may explain.</param>
@@ -18,26 +16,24 @@ internal static class BalanceComparison
     /// <param name="cancellationToken">Stops.</param>
     /// <returns>Users with an event or a row, and those of them that differ.</returns>
     public static async Task<(long Users, long Differences)> RunAsync(
-        LedgerSnapshot snapshot, UserSums sums, AggregationScope scope, bool isComplete, Residue residue, Action<LedgerDifference> report,
-        CancellationToken cancellationToken)
+        LedgerSnapshot snapshot, ISortedDeltas sums, bool isComplete, Residue residue, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
-        var (users, differences) = ((long)sums.Count, 0L);
+        var (users, differences) = (0L, 0L);
+        var events = sums.ReadAfter([]);
+        var hasEvents = events.Read();
         await foreach (var (userId, revenue) in snapshot.ReadBalancesAsync(cancellationToken).ConfigureAwait(false))
         {
-            if (!scope.Contains(userId))
+            while (hasEvents && events.UserId.SequenceCompareTo(userId.Span) < 0)
             {
-                continue;
+                ReportMissing();
             }
 
+            users++;
             BigInteger? sum = null;
-            if (sums.TryFind(userId, out var record))
+            if (hasEvents && events.UserId.SequenceEqual(userId.Span))
             {
-                sums.Mark(record);
-                sum = sums.Sum(record);
-            }
-            else
-            {
-                users++;
+                sum = events.Delta;
+                hasEvents = events.Read();
             }
 
             if (revenue == sum)
@@ -45,7 +41,7 @@ internal static class BalanceComparison
                 continue;
             }
 
-            var difference = new LedgerDifference(userId, revenue, sum);
+            var difference = new LedgerDifference(userId.ToArray(), revenue, sum);
             if (isComplete)
             {
                 differences++;
@@ -57,17 +53,23 @@ internal static class BalanceComparison
             }
         }
 
-        var records = new uint[sums.Count];
-        sums.CopyRecords(records);
-        foreach (var record in records.Where(record => !sums.IsMarked(record)))
+        while (hasEvents)
         {
-            // Every user of an event has a row, whatever the unread bytes hold.
-            differences++;
-            report(new LedgerDifference(sums.UserId(record).ToArray(), null, sums.Sum(record)));
-            // How much of the unread revenue belongs to it is not known, so the other balances prove nothing together.
-            residue.IsExact = false;
+            ReportMissing();
         }
 
         return (users, differences);
+
+        // Every user of an event has a row, whatever the unread bytes hold.
+        void ReportMissing()
+        {
+            users++;
+            differences++;
+            report(new LedgerDifference(events.UserId.ToArray(), null, events.Delta));
+
+            // How much of the unread revenue belongs to the user is not known, so the other balances prove nothing together.
+            residue.IsExact = false;
+            hasEvents = events.Read();
+        }
     }
 }

@@ -10,18 +10,24 @@ namespace RevenueAspire.Processor.Verifying;
 /// <summary>Aggregates everything that the ledger says it has applied once more, and compares (rule M13). Processors may run meanwhile: one snapshot decides
 /// what is aggregated.</summary>
 /// <remarks>
-/// Bounded memory: when the users do not fit, they are cut into partitions by their hash, and logs, files and table are passed over once per partition.
+/// Bounded memory: users that do not fit are sorted and written to disk, and are compared with the table in the order of their ids.
 /// A source that cannot be read, wholly or in part, does not end the check. Any user may have a share in it, so a balance that is not the sum of the other
 /// sources is not checked. Together, however, these balances must make up the revenue that the ledger has of the unread bytes, in no more users than events:
 /// <see cref="UncheckedShare"/>.
 /// </remarks>
-internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options)
+internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types, ProcessorOptions options) : IDisposable
 {
-    private const int MaxPartitionBits = 16;
     private readonly RangeAggregator _balances = new(types, options, options.WorkerCount) { KeepsRejects = false };
     private readonly RangeAggregator _range = new(types, options, options.WorkerCount) { KeepsRejects = false };
     private readonly List<TotalDifference> _totals = [];
     private UncheckedShare _unchecked = new();
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _balances.Dispose();
+        _range.Dispose();
+    }
 
     /// <summary>Compares all balances. Not to be called twice at once.</summary>
     /// <param name="report">Told each user that differs, in no particular order.</param>
@@ -59,34 +65,22 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     private async Task<VerifyResult> RunAsync(
         LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
-        var (users, differences) = (0L, 0L);
         var hints = new List<string>();
         var residue = new Residue();
         await Task.Run(() => sources.ForEach(source => Attempt(source, () => Check(source, hints))), cancellationToken).ConfigureAwait(false);
-        var bits = 0;
-        for (uint partition = 0; partition < 1u << bits;)
-        {
-            switch (await Task.Run(() => Aggregate(snapshot, sources, bits, partition, cancellationToken), cancellationToken).ConfigureAwait(false))
+        var balances = await Task.Run(
+            () =>
             {
-                case Pass.TooManyUsers:
-                    // The partitions before this one are those before its lower half now.
-                    bits++;
-                    partition *= 2;
-                    continue;
-                case Pass.SourceFailed:
-                    // Once more without that source. The partitions before this one were compared with it, so the sums over all of them say nothing any more.
-                    residue.IsExact &= partition == 0;
-                    continue;
-            }
+                while (!TryAggregate(snapshot, sources, cancellationToken))
+                {
+                    // Once more, without the source that failed: nothing can be taken out of a sum.
+                }
 
-            var compared = await BalanceComparison.RunAsync(
-                snapshot, _balances.Combine(), new AggregationScope(1, bits, partition), _unchecked.IsEmpty, residue, report,
-                cancellationToken).ConfigureAwait(false);
-            users += compared.Users;
-            differences += compared.Differences;
-            partition++;
-        }
-
+                return _balances.Sort();
+            },
+            cancellationToken).ConfigureAwait(false);
+        var (users, differences) = await BalanceComparison.RunAsync(
+            snapshot, balances, _unchecked.IsEmpty, residue, report, cancellationToken).ConfigureAwait(false);
         var share = _unchecked.IsEmpty ? null : residue.Against(_unchecked);
         return new VerifyResult(
             users, sources.Sum(source => source.Times), differences, _totals, [.. sources.Select(Report)], share,
@@ -138,32 +132,17 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         }
     }
 
-    private enum Pass
-    {
-        Done,
-        TooManyUsers,
-        SourceFailed,
-    }
-
-    /// <summary>Aggregates all sources for the users of a partition.</summary>
-    private Pass Aggregate(LedgerSnapshot snapshot, List<VerifiedSource> sources, int bits, uint partition, CancellationToken cancellationToken)
+    /// <summary>Aggregates all sources; false when one of them failed.</summary>
+    private bool TryAggregate(LedgerSnapshot snapshot, List<VerifiedSource> sources, CancellationToken cancellationToken)
     {
         _balances.Clear();
-
-        // Each pass reads all bytes, so each finds the same.
         _totals.Clear();
         _unchecked = new UncheckedShare();
         foreach (var source in sources)
         {
-            var fits = true;
-            if (!Attempt(source, () => fits = TryAggregate(snapshot, source, bits, partition, cancellationToken)))
+            if (!Attempt(source, () => Aggregate(snapshot, source, cancellationToken)))
             {
-                return Pass.SourceFailed;
-            }
-
-            if (!fits)
-            {
-                return Pass.TooManyUsers;
+                return false;
             }
 
             if (source.Refusal is not null)
@@ -172,25 +151,20 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             }
         }
 
-        return Pass.Done;
+        return true;
     }
 
-    /// <summary>False when the users of the partition do not fit into memory.</summary>
-    private bool TryAggregate(LedgerSnapshot snapshot, VerifiedSource source, int bits, uint partition, CancellationToken cancellationToken)
+    private void Aggregate(LedgerSnapshot snapshot, VerifiedSource source, CancellationToken cancellationToken)
     {
         using var reader = source.Open(options.MaxLineBytes);
-        _balances.Scope = new AggregationScope(source.Times, bits, partition);
+        _balances.Times = source.Times;
         var (totals, isWhole) = (default(SourceTotals), reader.FirstOffset == 0);
-        for (var from = reader.FirstOffset; from < source.Source.AppliedThrough;)
+        if (reader.FirstOffset < source.Source.AppliedThrough)
         {
-            var aggregated = _balances.Aggregate(reader, from, source.Source.AppliedThrough, limited: true, hashed: false, cancellationToken);
+            var aggregated = _balances.Aggregate(
+                reader, reader.FirstOffset, source.Source.AppliedThrough, limited: false, hashed: false, cancellationToken);
             isWhole &= IsWhole(source, aggregated);
-            totals += SourceTotals.Of(aggregated);
-            from = aggregated.End;
-            if (IsTooMuch(bits))
-            {
-                return false;
-            }
+            totals = SourceTotals.Of(aggregated);
         }
 
         foreach (var generation in source.Generations)
@@ -208,14 +182,8 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
 
         foreach (var range in source.Ranges)
         {
-            AddMerged(source, reader, range, new AggregationScope(1, bits, partition), cancellationToken);
-            if (IsTooMuch(bits))
-            {
-                return false;
-            }
+            AddMerged(source, reader, range, cancellationToken);
         }
-
-        return true;
     }
 
     /// <summary>Whether all bytes of a stretch were aggregated: damage is kept, and an unknown name leaves the source out.</summary>
@@ -236,17 +204,14 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         return aggregated.Damage.Count == 0;
     }
 
-    private bool IsTooMuch(int bits) => _balances.Weight > options.MaxUsersPerRange && bits < MaxPartitionBits;
-
     private void CompareTotals(LedgerSource source, long from, long through, SourceTotals table, SourceTotals events) =>
         _totals.AddRange(SourceTotals.Compare(table, events).Select(
             total => new TotalDifference(source.Id, source.Name, source.Generation, from, through, total.Counter, total.Table, total.Events)));
 
     /// <summary>Adds those users of a range that are merged: each part up to its watermark.</summary>
-    private void AddMerged(VerifiedSource source, ISourceReader reader, EventRange range, AggregationScope scope, CancellationToken cancellationToken)
+    private void AddMerged(VerifiedSource source, ISourceReader reader, EventRange range, CancellationToken cancellationToken)
     {
         _range.Clear();
-        _range.Scope = scope;
         var aggregated = _range.Aggregate(reader, range.From, range.Frozen!.End, limited: false, hashed: true, cancellationToken);
         var isWhole = IsWhole(source, aggregated);
         if (!aggregated.BytesHash.Span.SequenceEqual(range.Frozen.BytesHash.Span))
@@ -264,15 +229,11 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             _unchecked.AddUnknown();
         }
 
-        var merged = _range.Combine();
-        var records = new uint[merged.Count];
-        merged.CopyRecords(records);
-        foreach (var record in records)
+        for (var users = _range.Sort().ReadAfter([]); users.Read();)
         {
-            var userId = merged.UserId(record);
-            if (IsMerged(range.Frozen, userId))
+            if (IsMerged(range.Frozen, users.UserId))
             {
-                _balances.Tables[0].Add(userId, merged.Sum(record));
+                _balances.Add(users.UserId, users.Delta);
             }
         }
     }

@@ -63,7 +63,7 @@ internal sealed class Residue
     private long _count;
     private BigInteger _revenue;
 
-    /// <summary>Cleared where a source failed after some users were compared, and where a user has lost its row.</summary>
+    /// <summary>Cleared where a user has lost its row.</summary>
     public bool IsExact { get; set; } = true;
 
     /// <summary>Adds a user whose balance is another than the sum.</summary>

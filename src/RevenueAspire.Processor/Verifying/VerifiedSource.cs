@@ -3,6 +3,7 @@ using RevenueAspire.EventLog;
 using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
 
@@ -102,10 +103,14 @@ internal sealed class VerifiedSource(
 
         var tail = SourceScan.TailHash(file, Source.AppliedThrough);
         return (Source.TailHash.Length == 0 || Source.TailHash.Span.SequenceEqual(tail))
-            && FileDigests.Compute(file, [Digest.Length], cancellationToken)[0].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
+            && HashingOf(file, cancellationToken).GetAwaiter().GetResult()[^1].Sha256.Span.SequenceEqual(Digest.Sha256.Span)
             ? null
             : "another content is there now, or its bytes were changed";
     }
+
+    /// <summary>No thread of the pool waits for this: verify works on one of its own.</summary>
+    private Task<IReadOnlyList<FileDigest>> HashingOf(FileSourceReader file, CancellationToken cancellationToken) =>
+        new FileHashing(file, Digest.Length, cancellationToken).DigestsAsync([]);
 
     /// <summary>Compares the settings with those that the source was counted with: otherwise a correct ledger would look wrong.</summary>
     /// <returns>Where its retained bytes begin, and whether some of a log was counted with other event types.</returns>
@@ -127,7 +132,7 @@ internal sealed class VerifiedSource(
 
     /// <summary>Errors that concern one source and leave the others to be checked.</summary>
     public static bool IsOfSource(Exception exception) =>
-        exception is UserErrorException or EventLog.EventLogException or IOException or UnauthorizedAccessException;
+        exception is UserErrorException or EventLog.EventLogException or (IOException and not SpoolException) or UnauthorizedAccessException;
 
     /// <summary>Opens a file with the known lengths as ends of lines, as it was counted; packed ones inflated.</summary>
     public FileSourceReader OpenFile(string path, int maxLineBytes)

@@ -94,7 +94,7 @@ public sealed class LedgerSnapshotTests
         {
             await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(CancellationToken.None))
             {
-                Assert.Equal(("user1", 1), (Encoding.UTF8.GetString(user), revenue));
+                Assert.Equal(("user1", 1), (Encoding.UTF8.GetString(user.Span), revenue));
                 break;
             }
         }
@@ -117,7 +117,7 @@ public sealed class LedgerSnapshotTests
         var balances = new List<KeyValuePair<string, BigInteger>>();
         await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(CancellationToken.None))
         {
-            balances.Add(KeyValuePair.Create(Encoding.UTF8.GetString(user), revenue));
+            balances.Add(KeyValuePair.Create(Encoding.UTF8.GetString(user.Span), revenue));
         }
 
         return balances;

@@ -157,7 +157,7 @@ public sealed class PartMergeTests
         var read = new List<string>();
         await foreach (var (user, _) in snapshot.ReadBalancesAsync(CancellationToken.None))
         {
-            read.Add(Encoding.UTF8.GetString(user));
+            read.Add(Encoding.UTF8.GetString(user.Span));
         }
 
         Assert.Equal(Enumerable.Range(0, deltas.Count).Select(deltas.User), read);
@@ -169,22 +169,22 @@ public sealed class PartMergeTests
         }
     }
 
-    private sealed class Unsorted : ISortedDeltas
+    private sealed class Unsorted : IndexedDeltas
     {
-        public int Count => 4;
+        public override int Count => 4;
 
-        public ReadOnlySpan<byte> UserId(int index) => index switch { 0 => "user000004"u8, 1 => "user000007"u8, 2 => "user000006"u8, _ => "user000009"u8 };
+        public override ReadOnlySpan<byte> UserId(int index) => index switch { 0 => "user000004"u8, 1 => "user000007"u8, 2 => "user000006"u8, _ => "user000009"u8 };
 
-        public Int128 Delta(int index) => 1;
+        public override Int128 Delta(int index) => 1;
     }
 
-    private sealed class CancelsAt(ISortedDeltas deltas, int index, CancellationTokenSource cancel) : ISortedDeltas
+    private sealed class CancelsAt(IndexedDeltas deltas, int index, CancellationTokenSource cancel) : IndexedDeltas
     {
-        public int Count => deltas.Count;
+        public override int Count => deltas.Count;
 
-        public ReadOnlySpan<byte> UserId(int i) => deltas.UserId(i);
+        public override ReadOnlySpan<byte> UserId(int i) => deltas.UserId(i);
 
-        public Int128 Delta(int i)
+        public override Int128 Delta(int i)
         {
             if (i == index)
             {

@@ -270,15 +270,15 @@ public sealed class LedgerCheckTests
     }
 
     /// <summary>Truncates users_revenue once the user before an index is merged, while the batch that begins with the index is filled.</summary>
-    private sealed class EmptiesAt(ISortedDeltas deltas, int index, LedgerDatabase database) : ISortedDeltas
+    private sealed class EmptiesAt(IndexedDeltas deltas, int index, LedgerDatabase database) : IndexedDeltas
     {
         private bool _done;
 
-        public int Count => deltas.Count;
+        public override int Count => deltas.Count;
 
-        public ReadOnlySpan<byte> UserId(int at) => deltas.UserId(at);
+        public override ReadOnlySpan<byte> UserId(int at) => deltas.UserId(at);
 
-        public Int128 Delta(int at)
+        public override Int128 Delta(int at)
         {
             if (at == index && !_done)
             {

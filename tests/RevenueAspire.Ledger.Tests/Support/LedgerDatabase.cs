@@ -91,7 +91,7 @@ public sealed class LedgerDatabase : TestDatabase
         await using var snapshot = await LedgerSnapshot.OpenAsync(Source, CancellationToken.None);
         await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(CancellationToken.None))
         {
-            balances.Add(System.Text.Encoding.UTF8.GetString(user), revenue);
+            balances.Add(System.Text.Encoding.UTF8.GetString(user.Span), revenue);
         }
 
         return balances;

@@ -3,8 +3,51 @@ using System.Text;
 
 namespace RevenueAspire.Ledger.Tests;
 
+/// <summary>Users by index, of which a test decides what each holds.</summary>
+public abstract class IndexedDeltas : ISortedDeltas
+{
+    public abstract int Count { get; }
+
+    public abstract ReadOnlySpan<byte> UserId(int index);
+
+    public abstract Int128 Delta(int index);
+
+    public bool Contains(ReadOnlySpan<byte> userId)
+    {
+        for (var index = 0; index < Count; index++)
+        {
+            if (UserId(index).SequenceEqual(userId))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    public IDeltaReader ReadAfter(ReadOnlySpan<byte> key)
+    {
+        var index = 0;
+        while (index < Count && UserId(index).SequenceCompareTo(key) <= 0)
+        {
+            index++;
+        }
+
+        return new Reader(this, index - 1);
+    }
+
+    private sealed class Reader(IndexedDeltas deltas, int index) : IDeltaReader
+    {
+        public ReadOnlySpan<byte> UserId => deltas.UserId(index);
+
+        public Int128 Delta => deltas.Delta(index);
+
+        public bool Read() => ++index < deltas.Count;
+    }
+}
+
 /// <summary>Users and sums, sorted by bytes.</summary>
-public sealed class TestDeltas : ISortedDeltas
+public sealed class TestDeltas : IndexedDeltas
 {
     private readonly (byte[] Id, Int128 Delta)[] _users;
 
@@ -17,11 +60,11 @@ public sealed class TestDeltas : ISortedDeltas
     /// <summary>user000000, user000001, ... with a sum each.</summary>
     public static TestDeltas Numbered(int count, Func<int, Int128> delta) => new(Enumerable.Range(0, count).Select(i => ($"user{i:d6}", delta(i))));
 
-    public int Count => _users.Length;
+    public override int Count => _users.Length;
 
-    public ReadOnlySpan<byte> UserId(int index) => _users[index].Id;
+    public override ReadOnlySpan<byte> UserId(int index) => _users[index].Id;
 
-    public Int128 Delta(int index) => _users[index].Delta;
+    public override Int128 Delta(int index) => _users[index].Delta;
 
     public string User(int index) => Encoding.UTF8.GetString(_users[index].Id);
 

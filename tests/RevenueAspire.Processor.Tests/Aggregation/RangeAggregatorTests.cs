@@ -48,22 +48,6 @@ public sealed class RangeAggregatorTests
     }
 
     [Fact]
-    public void M4_a_range_ends_early_at_a_line_when_its_users_reach_the_limit()
-    {
-        var file = new EventFile();
-        for (var i = 0; i < 1000; i++)
-        {
-            file.Add($"user{i}", 1);
-        }
-
-        var options = new ProcessorOptions { MaxUsersPerRange = 100, BlockBytes = 256, Workers = 2 };
-        var range = new RangeAggregator(EventTypes.Default, options, 2).Aggregate(
-            new MemorySource(file.Bytes), 0, file.Bytes.Length, limited: true, hashed: false, CancellationToken.None);
-        Assert.InRange(range.Sort().Count, 100, 100 + 2 * 256 / 40 + 2);
-        Assert.Equal((byte)'\n', file.Bytes[range.End - 1]);
-    }
-
-    [Fact]
     public void M8_a_line_above_the_limit_is_rejected_without_being_held_and_the_next_one_counts()
     {
         var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n"
@@ -115,7 +99,7 @@ public sealed class RangeAggregatorTests
             Assert.Equal((2, 1), (range.Events, range.Rejects.Count));
             Assert.Equal((line, "damaged for the test"), (range.Rejects[0].Offset, range.Rejects[0].Reason));
             Assert.Equal(Event(2)[..10], Encoding.UTF8.GetString(range.Rejects[0].Beginning.Span));
-            Assert.Equal(9, range.Sort().Delta(0));
+            Assert.Equal(9, range.Sort().Sum());
             Assert.Equal(text.Length, range.End);
 
             // Whole lines, as a gap leaves them: what begins behind it is a record, and counts.
@@ -124,7 +108,7 @@ public sealed class RangeAggregatorTests
             var behind = Aggregate(gap, blockBytes);
             Assert.Equal((2, 1), (behind.Events, behind.Rejects.Count));
             Assert.Equal(line, behind.Rejects[0].Offset);
-            Assert.Equal(9, behind.Sort().Delta(0));
+            Assert.Equal(9, behind.Sort().Sum());
 
             // Up to the end.
             var end = new MemorySource(text, SourceKind.Log);
@@ -169,12 +153,12 @@ public sealed class RangeAggregatorTests
         new RangeAggregator(EventTypes.Default, new ProcessorOptions { BlockBytes = blockBytes }, 2).Aggregate(
             source, 0, source.ReadEnd(), limited: true, hashed: true, CancellationToken.None);
 
-    private static void Add(Dictionary<string, Int128> sums, SortedUsers users)
+    private static void Add(Dictionary<string, Int128> sums, IRangeUsers users)
     {
-        for (var i = 0; i < users.Count; i++)
+        for (var reader = users.ReadAfter([]); reader.Read();)
         {
-            var user = Encoding.UTF8.GetString(users.UserId(i));
-            sums[user] = sums.GetValueOrDefault(user) + users.Delta(i);
+            var user = Encoding.UTF8.GetString(reader.UserId);
+            sums[user] = sums.GetValueOrDefault(user) + reader.Delta;
         }
     }
 

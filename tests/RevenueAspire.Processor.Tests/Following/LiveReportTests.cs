@@ -45,7 +45,7 @@ public sealed class LiveReportTests
         var merged = lines.Where(line => line.Id == 3032).OrderBy(line => line.Fields["From"]).ToArray();
         Assert.True(merged.Length > 1);
         Assert.Equal(300, merged.Sum(line => (long)line.Fields["Events"]!));
-        Assert.All(merged, line => Assert.InRange((int)line.Fields["Users"]!, 1, 50));
+        Assert.All(merged, line => Assert.InRange((long)line.Fields["Users"]!, 1, 50));
         Assert.Equal([0, .. merged.SkipLast(1).Select(line => (long)line.Fields["Through"]!)], merged.Select(line => (long)line.Fields["From"]!));
         Assert.Equal(log.Mark, merged[^1].Fields["Through"]);
         Assert.All(merged, line => Assert.Equal(log.Directory, line.Fields["Source"]));

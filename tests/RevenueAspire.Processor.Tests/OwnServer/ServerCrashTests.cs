@@ -35,7 +35,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         await using var ledger = await LedgerFixture.CreateAsync(await server.CreateDatabaseAsync());
         var file = EventFile.Random(random, 12_000, 4000, badEvery: 1000);
         var path = ledger.Write("crash.jsonl", file.Bytes);
-        var options = new ProcessorOptions { RangeBytes = 700_000, MergeBatchRows = 2, MaxUsersPerRange = 3000, LeaseSeconds = 1 };
+        var options = new ProcessorOptions { RangeBytes = 700_000, MergeBatchRows = 2, MaxUsersInMemory = 3000, LeaseSeconds = 1 };
         var (lost, crashes) = (0, 0);
         var processing = Task.Run(() => ledger.ProcessAsync(path, options));
         while (!processing.IsCompleted && crashes < 5)

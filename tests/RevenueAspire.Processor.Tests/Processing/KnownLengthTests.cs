@@ -3,6 +3,8 @@ using System.Text.RegularExpressions;
 using Npgsql;
 using RevenueAspire.Processor.Tests.Support;
 using RevenueAspire.Testing;
+using RevenueAspire.Processor.Applying;
+using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Tests.Processing;
 
@@ -43,7 +45,7 @@ public sealed class KnownLengthTests
                 "select string_agg(coalesce((select string_agg(line::text, ' ' order by line) from rejected_event r where r.source_id = s.source_id), ''), "
                     + "'|') from event_source s")).Split('|'));
             Assert.Equal($"{lines} {lines}", await ledger.ScalarAsync<string>("select min(lines_through) || ' ' || max(lines_through) from event_source"));
-            foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { BlockBytes = 16, MaxUsersPerRange = 1 } })
+            foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { BlockBytes = 16, MaxUsersInMemory = 1 } })
             {
                 Assert.Empty((await ledger.VerifyAsync(options)).Differences);
             }
@@ -75,9 +77,47 @@ public sealed class KnownLengthTests
 
         await transaction.CommitAsync();
         Assert.Contains("CHANGED", (await Assert.ThrowsAsync<SourceStoppedException>(() => processing)).Message, StringComparison.Ordinal);
+        Assert.Equal(0, await ledger.CountAsync("users_revenue"));
+    }
 
-        // A range that is the whole file is compared before its first merge.
-        Assert.Equal(rangeBytes > 3000, await ledger.CountAsync("users_revenue") == 0);
+    [Fact]
+    public async Task M10_of_a_file_that_changes_while_it_is_counted_only_known_bytes_count_and_the_original_is_completed()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = EventFile.Random(Seed.Random(nameof(M10_of_a_file_that_changes_while_it_is_counted_only_known_bytes_count_and_the_original_is_completed)),
+            20_000, 300).Add("!last", 1);
+        var original = file.Bytes;
+        var path = ledger.Write("changes.jsonl", original);
+        await using (var held = await HeldUsers.TakeAsync(ledger, "!last"))
+        {
+            // The last range cannot be merged: it stays open until its processor is stopped.
+            using var stop = new CancellationTokenSource();
+            var processing = Task.Run(() => ledger.ProcessAsync(path, new ProcessorOptions { RangeBytes = 100_000 }, cancellationToken: stop.Token));
+            await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
+            await stop.CancelAsync();
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => processing);
+            await held.ReleaseAsync();
+        }
+
+        Assert.InRange(await ledger.ScalarAsync<long>("select count(*) from event_source where applied_through < length"), 1, 1);
+        var changed = original.ToArray();
+        changed[^3] ^= 1;
+        await File.WriteAllBytesAsync(path, changed);
+        using (var reader = FileSourceReader.Open(path, 1 << 16))
+        {
+            // What the ledger knows, read from the changed file.
+            using var before = FileSourceReader.Open(ledger.Write("original.jsonl", original), 1 << 16);
+            var hashing = new FileHashing(before, original.Length, CancellationToken.None);
+            var digest = (await hashing.DigestsAsync([]))[^1];
+            var source = await ledger.ScalarAsync<Guid>("select source_id from event_source");
+            using var run = new SourceApplier(ledger.Services(), reader.Hashed(digest, hashing.Blocks, []), source, original.Length, new RunCounters());
+            var error = await Assert.ThrowsAsync<SourceStoppedException>(() => run.RunAsync(CancellationToken.None));
+            Assert.Contains("CHANGED", error.Message, StringComparison.Ordinal);
+        }
+
+        await File.WriteAllBytesAsync(path, original);
+        Assert.Equal("completed", (await ledger.ProcessAsync(path)).Result);
+        await ledger.AssertBalancesAsync(file);
     }
 
     private static byte[] Bytes(string text) => Encoding.UTF8.GetBytes(

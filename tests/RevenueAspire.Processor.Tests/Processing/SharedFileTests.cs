@@ -21,7 +21,7 @@ public sealed class SharedFileTests
         var path = ledger.Write("large.jsonl", file.Bytes);
 
         // Whoever merges the first range, or the third, waits.
-        await using var held = await HeldUsers.TakeAsync(ledger, "!0", "!2");
+        await using var held = await HeldUsers.TakeAsync(ledger, "!00000", "!00002");
 
         // Each holds a range that it merges, and the next one, aggregated and frozen; then it can take no more, and the next process gets what follows.
         await using var first = Start(ledger, path);
@@ -69,23 +69,30 @@ public sealed class SharedFileTests
         await ledger.AssertBalancesAsync(file);
     }
 
-    /// <summary>Ten ranges and the beginning of one more; all have the same users, and one that comes first in each of them and in no other.</summary>
+    /// <summary>Six ranges; all have the same users, and one that comes first in each of them and in no other.</summary>
     private static (EventFile File, int Ranges) Build()
     {
-        const int Ranges = 11;
-        var file = new EventFile();
-        for (var range = 0; range < Ranges; range++)
+        // Lines of one length, so that the halves can be computed.
+        var length = new EventFile().Add("user00", 10).Bytes.Length;
+        var lines = 40 * RangeBytes / length;
+        var begins = new List<int>();
+        for (var from = 0; from < lines;)
         {
-            // A range ends with the first line that passes its length.
-            var from = file.Bytes.Length;
-            file.Add(string.Create(CultureInfo.InvariantCulture, $"!{range}"), 1);
-            for (var user = 0; file.Bytes.Length <= from + RangeBytes && (range < Ranges - 1 || user < 5); user++)
-            {
-                file.Add(string.Create(CultureInfo.InvariantCulture, $"user{user % 40}"), user);
-            }
+            begins.Add(from);
+            var left = (lines - from) * length;
+            var share = left < 2 * RangeBytes ? left : Math.Max(RangeBytes, left / 2);
+            from += share == left ? left / length : (share / length) + 1;
         }
 
-        return (file, Ranges);
+        var file = new EventFile();
+        for (var line = 0; line < lines; line++)
+        {
+            var range = begins.IndexOf(line);
+            file.Add(range < 0 ? string.Create(CultureInfo.InvariantCulture, $"user{line % 40:d2}") : string.Create(CultureInfo.InvariantCulture, $"!{range:d5}"),
+                10 + (line % 90));
+        }
+
+        return (file, begins.Count);
     }
 
     private static ServiceProcess Start(LedgerFixture ledger, string path, string? applicationName = null) => ServiceProcess.Start(

@@ -44,7 +44,7 @@ internal sealed class LedgerFixture : TestDatabase
     {
         RangeBytes = random?.Next(3000, 20_000) ?? 3000,
         BlockBytes = random?.Next(100, 5000) ?? 512,
-        MaxUsersPerRange = random?.Next(20, 200) ?? 40,
+        MaxUsersInMemory = random?.Next(20, 200) ?? 40,
         MaxRejectsPerRange = random?.Next(3, 20) ?? 5,
         MergeBatchRows = random?.Next(3, 30) ?? 7,
         Connections = random?.Next(1, 5) ?? 2,

@@ -26,7 +26,7 @@ public sealed class VerifyLogTests
 
         // In the middle of the first pass over the table; several more passes over the log follow.
         var (asked, removed) = (0, 0L);
-        var verifier = new LedgerVerifier(ledger.Database, EventTypes.Default, new ProcessorOptions { MaxUsersPerRange = 50, BlockBytes = 1000 });
+        using var verifier = new LedgerVerifier(ledger.Database, EventTypes.Default, new ProcessorOptions { MaxUsersInMemory = 50, BlockBytes = 1000 });
         var result = await verifier.RunAsync(
             _ =>
             {
@@ -63,7 +63,7 @@ public sealed class VerifyLogTests
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = await AppliedLogAsync(ledger);
         Assert.True(log.RemoveApplied(log.Mark) > 0);
-        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 50, BlockBytes = 1000 } })
+        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersInMemory = 50, BlockBytes = 1000 } })
         {
             var (result, differences) = await ledger.VerifyAsync(options);
             Assert.False(result.IsComplete);

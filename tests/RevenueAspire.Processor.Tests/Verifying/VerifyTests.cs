@@ -19,7 +19,7 @@ public sealed class VerifyTests
         await ledger.ProcessAsync(ledger.Write("right.jsonl", right.Bytes));
         var expected = left.Totals.Users.Keys.Union(right.Totals.Users.Keys).Count();
 
-        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 10, BlockBytes = 100, MaxRejectsPerRange = 1 } })
+        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersInMemory = 10, BlockBytes = 100, MaxRejectsPerRange = 1 } })
         {
             var (result, differences) = await ledger.VerifyAsync(options);
             Assert.Empty(differences);
@@ -39,7 +39,7 @@ public sealed class VerifyTests
             await change.ExecuteNonQueryAsync();
         }
 
-        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 2 } })
+        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersInMemory = 2 } })
         {
             var (result, differences) = await ledger.VerifyAsync(options);
             Assert.Equal((4, 3), (result.Users, result.Differences));

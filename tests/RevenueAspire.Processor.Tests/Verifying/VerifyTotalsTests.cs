@@ -20,7 +20,7 @@ public sealed class VerifyTotalsTests
         await ledger.ProcessAsync(path);
         await ledger.ProcessAsync(path, again: true);
         await ledger.ExecuteAsync($"update event_source set {column} = {column} + 1 where generation = 2");
-        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 10, BlockBytes = 200, MaxRejectsPerRange = 1 } })
+        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersInMemory = 10, BlockBytes = 200, MaxRejectsPerRange = 1 } })
         {
             var (result, differences) = await ledger.VerifyAsync(options, totalsDiffer: true);
             Assert.Empty(differences);

@@ -32,7 +32,7 @@ public sealed class VerifyUncheckedTests
     {
         await using var ledger = await WithMissingFileAsync();
         await ledger.ExecuteAsync(tampering);
-        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersPerRange = 1, BlockBytes = 100 } })
+        foreach (var options in new[] { new ProcessorOptions(), new ProcessorOptions { MaxUsersInMemory = 1, BlockBytes = 100 } })
         {
             var (result, _) = await ledger.VerifyAsync(options);
             Assert.True(result.ExitCode == 3, $"{result}");

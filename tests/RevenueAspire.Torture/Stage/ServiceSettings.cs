@@ -22,7 +22,7 @@ internal sealed class ServiceSettings(Random random, FakeClock clock, bool retai
                 ["Processor__LiveRangeBytes"] = Text(random.Next(4_000, 100_000)),
                 ["Processor__RangeBytes"] = Text(random.Next(10_000, 500_000)),
                 ["Processor__BlockBytes"] = Text(random.Next(1_000, 100_000)),
-                ["Processor__MaxUsersPerRange"] = Text(random.Next(50, 3_000)),
+                ["Processor__MaxUsersInMemory"] = Text(random.Next(50, 3_000)),
                 ["Processor__MaxRejectsPerRange"] = Text(random.Next(5, 200)),
                 ["Processor__MergeBatchRows"] = Text(random.Next(10, 500)),
                 ["Processor__Connections"] = Text(random.Next(1, 4)),

@@ -1,0 +1,62 @@
+using System.Buffers.Binary;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Reads the rows of <c>COPY ... TO STDOUT (FORMAT BINARY)</c>. The fields of one row stay valid until the next row. Not thread-safe.</summary>
+internal sealed class BinaryRows(Stream stream)
+{
+    /// <summary>Signature, flags and the length of an extension, which Postgres leaves empty.</summary>
+    public const int HeaderBytes = 19;
+
+    private const int BufferBytes = 256 << 10;
+    private byte[] _buffer = new byte[BufferBytes];
+    private int _rowAt;
+    private int _at;
+    private int _filled;
+
+    /// <summary>Passes over bytes.</summary>
+    public async ValueTask SkipAsync(int bytes, CancellationToken cancellationToken)
+    {
+        await EnsureAsync(bytes, cancellationToken).ConfigureAwait(false);
+        _at += bytes;
+    }
+
+    /// <summary>Begins the next row; -1 at the end.</summary>
+    public async ValueTask<int> ReadFieldCountAsync(CancellationToken cancellationToken)
+    {
+        _rowAt = _at;
+        await EnsureAsync(sizeof(short), cancellationToken).ConfigureAwait(false);
+        _at += sizeof(short);
+        return BinaryPrimitives.ReadInt16BigEndian(_buffer.AsSpan(_at - sizeof(short)));
+    }
+
+    /// <summary>Reads the next field of the row, which is not null; for <see cref="Field"/>.</summary>
+    public async ValueTask<(int Start, int Length)> ReadFieldAsync(CancellationToken cancellationToken)
+    {
+        await EnsureAsync(sizeof(int), cancellationToken).ConfigureAwait(false);
+        var length = BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_at));
+        _at += sizeof(int);
+        await EnsureAsync(length, cancellationToken).ConfigureAwait(false);
+        _at += length;
+        return (_at - length - _rowAt, length);
+    }
+
+    /// <summary>The bytes of a field.</summary>
+    public ReadOnlyMemory<byte> Field((int Start, int Length) field) => _buffer.AsMemory(_rowAt + field.Start, field.Length);
+
+    /// <summary>Reads until so many bytes lie behind the current place. The row moves to the beginning of the buffer.</summary>
+    private ValueTask EnsureAsync(int bytes, CancellationToken cancellationToken) =>
+        _filled - _at >= bytes ? ValueTask.CompletedTask : FillAsync(bytes, cancellationToken);
+
+    private async ValueTask FillAsync(int bytes, CancellationToken cancellationToken)
+    {
+        _buffer.AsSpan(_rowAt, _filled - _rowAt).CopyTo(_buffer);
+        (_at, _filled, _rowAt) = (_at - _rowAt, _filled - _rowAt, 0);
+        if (_buffer.Length - _at < bytes)
+        {
+            Array.Resize(ref _buffer, _at + bytes);
+        }
+
+        _filled += await stream.ReadAtLeastAsync(_buffer.AsMemory(_filled), bytes - (_filled - _at), cancellationToken: cancellationToken).ConfigureAwait(false);
+    }
+}

@@ -1,0 +1,151 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+using RevenueAspire.CommandLine;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be read from
+/// any number of threads.</summary>
+/// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, the sum (zigzag, little-endian).</remarks>
+/// <param name="directory">Made where it is missing; null for the folder of this program.</param>
+internal sealed class RunFile(string? directory = null) : IDisposable
+{
+    /// <summary>Bytes at the beginning of a record.</summary>
+    public const int RecordHeader = 2;
+
+    /// <summary>Bytes of the longest record.</summary>
+    public const int LongestRecord = RecordHeader + 256 + 16;
+
+    private const int BufferBytes = 256 << 10;
+
+    /// <summary>Bytes between two marks: what a seek reads at most.</summary>
+    private const int MarkBytes = 64 << 10;
+
+    private readonly List<SortedRun> _runs = [];
+    private byte[] _buffer = [];
+    private string _directory = directory ?? "";
+    private SafeFileHandle? _file;
+    private long _length;
+    private int _buffered;
+
+    /// <summary>The runs since <see cref="Clear"/>.</summary>
+    public IReadOnlyList<SortedRun> Runs => _runs;
+
+    /// <summary>Writes a run.</summary>
+    /// <param name="users">At least one.</param>
+    /// <exception cref="SpoolException">The folder cannot be written, or the disk is full.</exception>
+    public void Add(SortedUsers users)
+    {
+        try
+        {
+            if (_file is null)
+            {
+                _directory = directory ?? Composition.SpoolDirectory();
+                _file = SpoolFile.Create(_directory);
+                _buffer = new byte[BufferBytes + LongestRecord];
+            }
+
+            SpoolFile.RefuseFullDisk(_directory);
+            Write(users);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new SpoolException(
+                $"{_directory}: users that do not fit into memory cannot be written here: {exception.Message} Make room, choose another Data:Directory, or let "
+                + "memory hold more users (Processor:MaxUsersInMemory).", exception);
+        }
+    }
+
+    /// <summary>Forgets all runs, and gives their space back.</summary>
+    public void Clear()
+    {
+        if (_runs.Count > 0)
+        {
+            RandomAccess.SetLength(_file!, 0);
+        }
+
+        _runs.Clear();
+        (_length, _buffered) = (0, 0);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _file?.Dispose();
+
+    private void Write(SortedUsers users)
+    {
+        var (start, nextMark) = (_length, _length);
+        List<RunMark> marks = [];
+        var reader = users.ReadAfter([]);
+        while (reader.Read())
+        {
+            var userId = reader.UserId;
+            if (_length >= nextMark)
+            {
+                marks.Add(new RunMark(_length, userId.ToArray()));
+                nextMark = _length + MarkBytes;
+            }
+
+            var bytes = WriteRecord(_buffer.AsSpan(_buffered), userId, reader.Delta);
+            _buffered += bytes;
+            _length += bytes;
+            if (_buffered >= BufferBytes)
+            {
+                Flush();
+            }
+        }
+
+        var last = users.Split(1)[0];
+        Flush();
+        _runs.Add(new SortedRun(_file!, start, _length, users.Count, marks, last));
+    }
+
+    private void Flush()
+    {
+        RandomAccess.Write(_file!, _buffer.AsSpan(0, _buffered), _length - _buffered);
+        _buffered = 0;
+    }
+
+    private static int WriteRecord(Span<byte> record, ReadOnlySpan<byte> userId, Int128 sum)
+    {
+        var zigzag = unchecked((UInt128)(sum << 1 ^ sum >> 127));
+        var sumBytes = (128 - (int)UInt128.LeadingZeroCount(zigzag) + 7) / 8;
+        record[0] = (byte)(userId.Length - 1);
+        record[1] = (byte)sumBytes;
+        userId.CopyTo(record[RecordHeader..]);
+        BinaryPrimitives.WriteUInt128LittleEndian(record[(RecordHeader + userId.Length)..], zigzag);
+        return RecordHeader + userId.Length + sumBytes;
+    }
+}
+
+/// <summary>Users in ascending order in a part of a file.</summary>
+/// <param name="File">Open for as long as the run is read.</param>
+/// <param name="Start">Offset of the first record.</param>
+/// <param name="End">Exclusive.</param>
+/// <param name="Users">Number of records.</param>
+/// <param name="Marks">Places of some records in ascending order, the first one included.</param>
+/// <param name="Last">The last user.</param>
+internal sealed record SortedRun(SafeFileHandle File, long Start, long End, long Users, IReadOnlyList<RunMark> Marks, byte[] Last)
+{
+    /// <summary>The first user.</summary>
+    public byte[] First => Marks[0].UserId;
+
+    /// <summary>Offset of a record from which all users after a key are found; its own user may come before the key.</summary>
+    public long Seek(ReadOnlySpan<byte> key)
+    {
+        var (low, high) = (0, Marks.Count);
+        while (low < high)
+        {
+            var middle = low + ((high - low) / 2);
+            (low, high) = Marks[middle].UserId.AsSpan().SequenceCompareTo(key) <= 0 ? (middle + 1, high) : (low, middle);
+        }
+
+        return low == 0 ? Start : Marks[low - 1].Offset;
+    }
+}
+
+/// <summary>The place of a record.</summary>
+internal readonly record struct RunMark(long Offset, byte[] UserId);
+
+/// <summary>The folder <c>spool</c> cannot be used; the message is for the user, and names the folder. The source is not at fault.</summary>
+internal sealed class SpoolException(string message, Exception? inner = null) : IOException(message, inner);

@@ -1,0 +1,80 @@
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
+
+namespace RevenueAspire.Processor.Tests.Processing;
+
+/// <summary>A process whose memory holds fewer users than a file has.</summary>
+public sealed class SpoolTests
+{
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
+
+    [Theory]
+    [InlineData("process")]
+    [InlineData("process --dry-run")]
+    [InlineData("verify")]
+    public async Task A_spool_folder_that_cannot_be_written_is_one_line_and_changes_nothing(string command)
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = EventFile.Random(Seed.Random(command), 500, 100);
+        var path = ledger.Write("large.jsonl", file.Bytes);
+        if (command == "verify")
+        {
+            await ledger.ProcessAsync(path);
+        }
+
+        // A file stands where the folder should be.
+        Directory.CreateDirectory(ledger.Folder.File("data"));
+        File.WriteAllText(ledger.Folder.File("data/spool"), "");
+        await using (var process = Start(ledger, command, path))
+        {
+            Assert.Equal(1, await process.WaitForExitAsync(Limit));
+            var line = Assert.Single(process.StandardError, line => line.Contains("spool", StringComparison.Ordinal));
+            Assert.Contains("users that do not fit into memory cannot be written here", line, StringComparison.Ordinal);
+            Assert.DoesNotContain(process.StandardError, line => line.Contains("   at ", StringComparison.Ordinal));
+        }
+
+        Assert.Equal(command == "verify" ? 1 : 0, await ledger.ScalarAsync<long>("select count(*) from event_source where applied_through > 0"));
+        Assert.Equal(0, await ledger.ScalarAsync<long>("select count(*) from event_range where lease_owner is not null"));
+
+        // With room the same command does its work.
+        File.Delete(ledger.Folder.File("data/spool"));
+        await using var again = Start(ledger, command, path);
+        Assert.Equal(0, await again.WaitForExitAsync(Limit));
+    }
+
+    [Fact]
+    public async Task M4_a_kill_leaves_nothing_in_the_spool_folder_and_a_processor_with_more_memory_completes_the_file()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = EventFile.Random(
+            Seed.Random(nameof(M4_a_kill_leaves_nothing_in_the_spool_folder_and_a_processor_with_more_memory_completes_the_file)), 3000, 400).Add("user5x", 1);
+        var path = ledger.Write("large.jsonl", file.Bytes);
+        await using (var held = await HeldUsers.TakeAsync(ledger, "user5x"))
+        {
+            // It waits in the middle of a part, with its runs on disk.
+            await using var killed = Start(ledger, "process", path);
+            await Eventually.IsTrueAsync(() => ledger.ScalarAsync<bool>("select exists (select from event_part where merged_through <> '')"));
+            await killed.KillAsync();
+            Assert.Empty(Directory.GetFiles(ledger.Folder.File("data/spool")));
+            await held.ReleaseAsync();
+        }
+
+        Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
+        Assert.Equal("completed", (await ledger.ProcessAsync(path, new ProcessorOptions { LeaseSeconds = 1, Connections = 1 })).Result);
+        await ledger.AssertBalancesAsync(file);
+        Assert.Equal(0, (await ledger.VerifyAsync(LedgerFixture.Tiny())).Result.Differences);
+    }
+
+    private static ServiceProcess Start(LedgerFixture ledger, string command, string path) => ServiceProcess.Start(
+        "RevenueAspire.Processor",
+        command == "verify" ? [command] : [.. command.Split(' '), path],
+        new Dictionary<string, string?>
+        {
+            ["ConnectionStrings__revenuedb"] = ledger.ConnectionString,
+            ["Data__Directory"] = ledger.Folder.File("data"),
+            ["Processor__MaxUsersInMemory"] = "20",
+            ["Processor__MergeBatchRows"] = "10",
+            ["Processor__BlockBytes"] = "2000",
+            ["Processor__LeaseSeconds"] = "1",
+        });
+}
