@@ -1,3 +1,4 @@
+using System.Globalization;
 using CliWrap;
 using CliWrap.Buffered;
 using RevenueAspire.Testing;
@@ -15,11 +16,44 @@ internal static class Programs
         arguments,
         new() { ["ConnectionStrings__revenuedb"] = database });
 
+    /// <summary>As <see cref="ProcessorAsync"/>, with the most memory that the process had, in MiB (Linux; else 0).</summary>
+    public static async Task<(double Seconds, double Memory)> MeasureProcessorAsync(string? database, params string[] arguments)
+    {
+        var running = Cli.Wrap(Path.ChangeExtension(Repository.Executable("RevenueAspire.Processor"), OperatingSystem.IsWindows() ? ".exe" : null))
+            .WithArguments(arguments)
+            .WithEnvironmentVariables(new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database })
+            .ExecuteBufferedAsync();
+        var memory = 0.0;
+        while (!running.Task.IsCompleted)
+        {
+            await Task.WhenAny(running.Task, Task.Delay(MemoryPause));
+            memory = Math.Max(memory, PeakMemory(running.ProcessId));
+        }
+
+        return ((await running).RunTime.TotalSeconds, memory);
+    }
+
     /// <summary>Seconds of any program.</summary>
     /// <exception cref="CliWrap.Exceptions.CommandExecutionException">It failed; the message has its standard error.</exception>
     public static async Task<double> TimeAsync(string program, IEnumerable<string> arguments, Dictionary<string, string?> environment)
     {
         var result = await Cli.Wrap(program).WithArguments(arguments).WithEnvironmentVariables(environment).ExecuteBufferedAsync();
         return result.RunTime.TotalSeconds;
+    }
+
+    private static readonly TimeSpan MemoryPause = TimeSpan.FromMilliseconds(100);
+
+    private static double PeakMemory(int process)
+    {
+        try
+        {
+            var peak = File.ReadLines($"/proc/{process}/status").FirstOrDefault(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));
+            return peak is null ? 0 : double.Parse(peak["VmHWM:".Length..^"kB".Length], CultureInfo.InvariantCulture) / 1024;
+        }
+        catch (IOException)
+        {
+            // The process has ended.
+            return 0;
+        }
     }
 }

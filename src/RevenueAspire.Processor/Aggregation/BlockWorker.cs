@@ -130,13 +130,13 @@ internal sealed class BlockWorker(EventTypes types)
 
         // Of a log, the last record of a batch ends in the server's fields, and each single event does: after such a record the next ones are not tried, ever
         // more of them.
-        var (untried, skip) = (Times == 1 ? 0 : int.MaxValue, 0);
+        var (untried, skip) = (0, 0);
         while (rest.Length > 0)
         {
             if (Rejects.Count >= _maxRejects && offset > block.Offset)
             {
                 FullAt = offset;
-                Revenue += _queue.AddTo(Users, all);
+                Revenue += _queue.AddTo(Users, all, Times);
                 return line;
             }
 
@@ -150,7 +150,7 @@ internal sealed class BlockWorker(EventTypes types)
                 Events++;
                 if (_queue.Add(all, all.Length - rest.Length + EventParser.PlainUserIdAt, userIdLength, delta))
                 {
-                    Revenue += _queue.AddTo(Users, all);
+                    Revenue += _queue.AddTo(Users, all, Times);
                 }
 
                 first = false;
@@ -180,7 +180,7 @@ internal sealed class BlockWorker(EventTypes types)
                 if (reason == RejectReason.NameUnknown && source.Kind == SourceKind.Log)
                 {
                     UnknownNameAt ??= offset;
-                    Revenue += _queue.AddTo(Users, all);
+                    Revenue += _queue.AddTo(Users, all, Times);
                     return line;
                 }
 
@@ -198,7 +198,7 @@ internal sealed class BlockWorker(EventTypes types)
             rest = rest[length..];
         }
 
-        Revenue += _queue.AddTo(Users, all);
+        Revenue += _queue.AddTo(Users, all, Times);
         return line;
     }
 
@@ -209,7 +209,7 @@ internal sealed class BlockWorker(EventTypes types)
         {
             Events++;
             Revenue += parsed.Delta;
-            Users.Add(parsed.UserId, Times == 1 ? parsed.Delta : parsed.Delta * Times);
+            Users.Add(parsed.UserId, parsed.Delta * Times);
         }
 
         reason = parsed.Reason;

@@ -29,9 +29,10 @@ internal sealed class EventQueue
     /// <summary>Adds all events to the table.</summary>
     /// <param name="users">The table.</param>
     /// <param name="block">The block that the events are of.</param>
-    /// <returns>Their sum.</returns>
+    /// <param name="times">How often each event counts.</param>
+    /// <returns>The sum of the events, each once.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public Int128 AddTo(UserSums users, ReadOnlySpan<byte> block)
+    public Int128 AddTo(UserSums users, ReadOnlySpan<byte> block, int times)
     {
         var count = _count;
         _count = 0;
@@ -48,7 +49,16 @@ internal sealed class EventQueue
 
         for (var index = 0; index < count; index++)
         {
-            users.Add(block.Slice(_userIdAt[index], _userIdLength[index]), _hash[index], _delta[index]);
+            var userId = block.Slice(_userIdAt[index], _userIdLength[index]);
+            if (times == 1)
+            {
+                users.Add(userId, _hash[index], _delta[index]);
+            }
+            else
+            {
+                users.Add(userId, _hash[index], (Int128)_delta[index] * times);
+            }
+
             sum += _delta[index];
         }
 

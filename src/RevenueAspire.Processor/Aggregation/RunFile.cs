@@ -19,6 +19,9 @@ internal sealed class RunFile(string? directory = null) : IDisposable
 
     private const int BufferBytes = 256 << 10;
 
+    /// <summary>Bytes between two looks at the disk. So few bytes are never refused for want of space.</summary>
+    private const long SpaceCheckBytes = 64L << 20;
+
     /// <summary>Bytes between two marks: what a seek reads at most.</summary>
     private const int MarkBytes = 64 << 10;
 
@@ -27,6 +30,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     private string _directory = directory ?? "";
     private SafeFileHandle? _file;
     private long _length;
+    private long _nextCheck = SpaceCheckBytes;
     private int _buffered;
 
     /// <summary>The runs since <see cref="Clear"/>.</summary>
@@ -46,7 +50,12 @@ internal sealed class RunFile(string? directory = null) : IDisposable
                 _buffer = new byte[BufferBytes + LongestRecord];
             }
 
-            SpoolFile.RefuseFullDisk(_directory);
+            if (_length >= _nextCheck)
+            {
+                SpoolFile.RefuseFullDisk(_directory);
+                _nextCheck = _length + SpaceCheckBytes;
+            }
+
             Write(users);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
@@ -66,7 +75,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
         }
 
         _runs.Clear();
-        (_length, _buffered) = (0, 0);
+        (_length, _buffered, _nextCheck) = (0, 0, SpaceCheckBytes);
     }
 
     /// <inheritdoc/>

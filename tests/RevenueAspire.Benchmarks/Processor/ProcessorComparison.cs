@@ -19,8 +19,8 @@ internal static class ProcessorComparison
     public static Command Command()
     {
         var file = Options.Text("--file", "Events to process. [default: a file of --megabytes and --users]");
-        var megabytes = Options.Number("--megabytes", 100, "Size of the file.");
-        var users = Options.Number("--users", EventLines.Users, "Users at most.");
+        var megabytes = Options.Number("--megabytes", 1000, "Size of the file.");
+        var users = Options.Number("--users", 8_000_000, "Users at most.");
         var runs = Options.Number("--runs", 5, "Runs of each side, in turn.");
         var database = Options.Text("--database", "A server on which databases may be made. [default: only the dry run is measured]");
         var rival = Options.Text("--rival", "A command that aggregates a file as a dry run does, such as Rivals/DuckDb.cs; the file's path is appended.");
@@ -40,6 +40,7 @@ internal static class ProcessorComparison
                 EventLines.Write(events, parsed.GetValue(megabytes) * 1_000_000L, parsed.GetValue(users));
             }
 
+            Console.WriteLine(FormattableString.Invariant($"{new FileInfo(events).Length / 1e6:N0} MB"));
             await CompareDryRunAsync(events, parsed.GetValue(rival), parsed.GetValue(runs));
             if (parsed.GetValue(database) is { } server)
             {
@@ -72,31 +73,40 @@ internal static class ProcessorComparison
         EventLines.WriteAggregated(file, csv);
         await ScratchDatabase.UseAsync(server, async database =>
         {
-            List<double> insert = [], insertFloor = [], update = [], updateFloor = [];
+            List<double> insert = [], insertFloor = [], update = [], updateFloor = [], verify = [], verifyFloor = [], memory = [], verifyMemory = [];
             for (var run = -1; run < runs; run++)
             {
                 var floors = (await FloorAsync(database, csv, create: true), await FloorAsync(database, csv, create: false));
                 await using (var data = NpgsqlDataSource.Create(database))
                 {
-                    await data.ExecuteAsync(
-                        "drop table if exists floor_revenue, floor_staging, users_revenue, event_source, event_source_digest, event_range, event_part, "
-                            + "rejected_event");
+                    await data.ExecuteAsync($"drop table if exists floor_revenue, floor_staging; {SharedFile.Drop}");
                 }
 
-                var ours = (await Programs.ProcessorAsync(database, "process", file), await Programs.ProcessorAsync(database, "process", file, "--again"));
+                var ours = (await Programs.MeasureProcessorAsync(database, "process", file), await Programs.MeasureProcessorAsync(database, "process", file, "--again"));
+                var pass = await Programs.ProcessorAsync(null, "process", file, "--dry-run") + await ReadTableAsync(database);
+                var verified = await Programs.MeasureProcessorAsync(database, "verify");
                 if (run >= 0)
                 {
-                    insert.Add(ours.Item1);
-                    update.Add(ours.Item2);
+                    insert.Add(ours.Item1.Seconds);
+                    update.Add(ours.Item2.Seconds);
+                    memory.AddRange(ours.Item1.Memory, ours.Item2.Memory);
                     insertFloor.Add(floors.Item1);
                     updateFloor.Add(floors.Item2);
+                    verify.Add(verified.Seconds);
+                    verifyFloor.Add(pass);
+                    verifyMemory.Add(verified.Memory);
                 }
             }
 
             Figures.Print("into the empty table", "s", "process", insert, "psql, aggregated rows", insertFloor);
             Figures.Print("into the full table", "s", "process --again", update, "psql, aggregated rows", updateFloor);
+            Figures.Print("the ledger against the bytes", "s", "verify", verify, "dry run and one ordered read of the table", verifyFloor);
+            Figures.Print("peak memory", "MiB", "process", memory, "verify", verifyMemory);
         });
     }
+
+    private static Task<double> ReadTableAsync(string database) => Programs.TimeAsync(
+        "psql", ["-q", "-o", "/dev/null", "-c", "copy (select * from users_revenue order by user_id collate \"C\") to stdout"], PsqlEnvironment(database));
 
     /// <summary>What Postgres itself needs for rows that are aggregated already: COPY into a staging table, and one ordered upsert.</summary>
     private static Task<double> FloorAsync(string database, string csv, bool create)

@@ -23,6 +23,9 @@ internal static class ProcessorScenarios
         yield return Command("share", "A file by one processor, and by several that start at once.", [server, file, shares, together], (parsed, database) =>
             SharedFile.CompareAsync(database, parsed.GetValue(file)!, parsed.GetValue(together), Amounts.Runs(parsed.GetValue(shares))));
 
+        yield return Command("backlog", "A file as the backlog of a log, and the same file by process.", [server, file, shares], (parsed, database) =>
+            Backlog.CompareAsync(database, parsed.GetValue(file)!, Amounts.Runs(parsed.GetValue(shares))));
+
         var idle = Options.Number("--processors", 4, "Processors that have nothing to do.");
         var length = Options.Number("--seconds", 30, "How long is measured.");
         yield return Command("idle", "The cost of idle services to Postgres and the machine.", [server, engine, length, idle], (parsed, database) =>

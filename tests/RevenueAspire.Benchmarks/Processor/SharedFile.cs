@@ -9,7 +9,9 @@ namespace RevenueAspire.Benchmarks.Processor;
 /// </summary>
 internal static class SharedFile
 {
-    private const string Drop = "drop table if exists users_revenue, event_source, event_source_digest, event_range, event_part, rejected_event";
+    /// <summary>Empties the ledger.</summary>
+    public const string Drop =
+        "drop table if exists users_revenue, event_source, event_source_digest, event_source_path, event_range, event_part, rejected_event";
 
     // Of a single user's many events a sum hides a miscount less than of all of them: the hash of all balances.
     private const string Balances = "select md5(string_agg(user_id || ' ' || revenue, ',' order by user_id)) from users_revenue";
