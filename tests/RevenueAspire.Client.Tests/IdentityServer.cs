@@ -46,7 +46,8 @@ internal sealed class IdentityServer : IAsyncDisposable
         builder.Services.AddOpenIddict().AddServer(server =>
         {
             server.EnableDegradedMode().AllowClientCredentialsFlow().SetTokenEndpointUris("connect/token").RegisterScopes("events.write");
-            server.AddEphemeralEncryptionKey().AddEphemeralSigningKey().DisableAccessTokenEncryption().SetAccessTokenLifetime(lifetime ?? TimeSpan.FromHours(1));
+            server.AddEphemeralEncryptionKey().AddEphemeralSigningKey().DisableAccessTokenEncryption();
+            server.SetAccessTokenLifetime(lifetime ?? TimeSpan.FromHours(1));
             server.UseAspNetCore().DisableTransportSecurityRequirement();
             server.AddEventHandler<ValidateTokenRequestContext>(handler => handler.UseInlineHandler(context =>
             {

@@ -68,7 +68,8 @@ public sealed class TokenFileTests : IDisposable
             return Task.FromResult(false);
         };
 
-        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(3)), "--token-file", token, "--concurrency", "1"));
+        var file = _client.Write("a.jsonl", SendHarness.Events(3));
+        Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--token-file", token, "--concurrency", "1"));
 
         Assert.Equal(["Bearer first", "Bearer second", "Bearer second", "Bearer second"], api.Authorizations);
         Assert.Equal(3, api.Keys.Distinct().Count());

@@ -102,7 +102,9 @@ internal sealed partial class CertificateFile
         }
 
         var (text, key) = (File.ReadAllText(_path, Encoding.UTF8), File.ReadAllText(_keyPath, Encoding.UTF8));
-        var certificate = string.IsNullOrEmpty(_password) ? X509Certificate2.CreateFromPem(text, key) : X509Certificate2.CreateFromEncryptedPem(text, key, _password);
+        var certificate = string.IsNullOrEmpty(_password)
+            ? X509Certificate2.CreateFromPem(text, key)
+            : X509Certificate2.CreateFromEncryptedPem(text, key, _password);
         if (OperatingSystem.IsWindows())
         {
             // TLS there takes no key that lives in memory alone.
