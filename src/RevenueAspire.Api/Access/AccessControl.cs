@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using RevenueAspire.Api.Configuration;
@@ -10,14 +11,16 @@ namespace RevenueAspire.Api.Access;
 internal sealed partial class AccessControl : IDisposable
 {
     private readonly ILogger<AccessControl> _logger;
+    private readonly Callers _callers;
     private readonly IDisposable _reloads;
-    private volatile SecretSet _ingest;
+    private volatile Senders _ingest;
     private volatile SecretSet _reads;
 
     /// <exception cref="OptionsValidationException">No secret, or one that no header can carry.</exception>
-    public AccessControl(IConfiguration configuration, IHostEnvironment environment, ILogger<AccessControl> logger)
+    public AccessControl(IConfiguration configuration, IHostEnvironment environment, Callers callers, ILogger<AccessControl> logger)
     {
         _logger = logger;
+        _callers = callers;
         var options = IngestOptions.Read(configuration, environment);
         string[] errors = [.. options.FindErrors()];
         if (errors.Length > 0)
@@ -25,7 +28,7 @@ internal sealed partial class AccessControl : IDisposable
             throw new OptionsValidationException(IngestOptions.Section, typeof(IngestOptions), errors);
         }
 
-        _ingest = new SecretSet(options.Secrets);
+        _ingest = SendersOf(options, former: null);
         _reads = new SecretSet(options.ReadSecrets);
         _reloads = ChangeToken.OnChange(configuration.GetReloadToken, () => Reload(IngestOptions.Read(configuration, environment)));
         foreach (var file in (configuration as IConfigurationBuilder)?.Sources.OfType<FileConfigurationSource>() ?? [])
@@ -36,12 +39,23 @@ internal sealed partial class AccessControl : IDisposable
     }
 
     /// <summary>Whether the Authorization header allows to send events.</summary>
-    public bool MayIngest(StringValues authorization) => _ingest.Matches(authorization);
+    /// <param name="authorization">The header.</param>
+    /// <param name="caller">The caller that the secret belongs to.</param>
+    public bool MayIngest(StringValues authorization, [NotNullWhen(true)] out Caller? caller)
+    {
+        var senders = _ingest;
+        var index = senders.Secrets.IndexOf(authorization);
+        caller = index < 0 ? null : senders.Callers[index];
+        return caller is not null;
+    }
+
+    /// <summary>The caller of a request that may send events.</summary>
+    public Caller CallerOf(HttpContext context) =>
+        MayIngest(context.Request.Headers.Authorization, out var caller) ? caller : _callers.Of(context.User) ?? _callers.OfSecret(name: null);
 
     /// <summary>Whether the Authorization header allows to read; always where no secret guards the reads.</summary>
     public bool MayRead(StringValues authorization) => _reads is { IsEmpty: true } || _reads.Matches(authorization);
 
-    /// <inheritdoc/>
     public void Dispose() => _reloads.Dispose();
 
     private void Reload(IngestOptions options)
@@ -60,8 +74,21 @@ internal sealed partial class AccessControl : IDisposable
             return;
         }
 
-        _ingest = new SecretSet(options.Secrets);
+        _ingest = SendersOf(options, _ingest);
         _reads = new SecretSet(options.ReadSecrets);
+    }
+
+    /// <summary>A reload keeps the caller of an unnamed secret, and with it what the caller has used of its limit.</summary>
+    private Senders SendersOf(IngestOptions options, Senders? former) => new(
+        new SecretSet(options.Secrets.Select(secret => secret.Value)),
+        [.. options.Secrets.Select(secret =>
+            secret.Name is null && former?.CallerOf(secret.Value) is { Name: null } same ? same : _callers.OfSecret(secret.Name))]);
+
+    /// <param name="Secrets">Any of these may send events.</param>
+    /// <param name="Callers">The caller of each.</param>
+    private sealed record Senders(SecretSet Secrets, Caller[] Callers)
+    {
+        public Caller? CallerOf(string secret) => Secrets.IndexOf(secret) is >= 0 and var index ? Callers[index] : null;
     }
 
     [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are not used, the former secrets stay in force: {Errors}")]

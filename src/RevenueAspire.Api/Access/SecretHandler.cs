@@ -15,30 +15,32 @@ internal sealed class SecretHandler(IOptionsMonitor<AuthenticationSchemeOptions>
 {
     public const string SchemeName = "Secret";
 
-    /// <inheritdoc/>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
         var authorization = Request.Headers.Authorization;
-        List<Claim> roles = [];
-        if (access.MayIngest(authorization))
+        List<Claim> claims = [];
+        if (access.MayIngest(authorization, out var caller))
         {
-            roles.Add(new Claim(ClaimTypes.Role, AccessPolicies.Send));
+            claims.Add(new Claim(ClaimTypes.Role, AccessPolicies.Send));
+            if (caller.Name is { } name)
+            {
+                claims.Add(new Claim(CallerClaim.Type, name.Text));
+            }
         }
 
         if (access.MayRead(authorization))
         {
-            roles.Add(new Claim(ClaimTypes.Role, AccessPolicies.Read));
+            claims.Add(new Claim(ClaimTypes.Role, AccessPolicies.Read));
         }
 
-        return Task.FromResult(roles.Count == 0
+        return Task.FromResult(claims.Count == 0
             ? AuthenticateResult.NoResult()
-            : AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(roles, SchemeName)), SchemeName)));
+            : AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(new ClaimsIdentity(claims, SchemeName)), SchemeName)));
     }
 
     /// <summary>A secret that grants something else is answered as a wrong one.</summary>
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => HandleChallengeAsync(properties);
 
-    /// <inheritdoc/>
     protected override Task HandleChallengeAsync(AuthenticationProperties properties) =>
         HttpMethods.IsPost(Request.Method) ? IngestRequest.RefuseSecretAsync(Context, metrics) : ProblemResponse.UnauthorizedAsync(Context);
 }
@@ -54,7 +56,7 @@ internal static class AccessPolicies
 
     public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<AccessControl>();
+        builder.Services.AddSingleton<Callers>().AddSingleton<AccessControl>();
 
         // AddAuthentication also adds data protection, which writes a key below the home directory at start.
         builder.Services.AddAuthenticationCore(authentication => authentication.AddScheme<SecretHandler>(SecretHandler.SchemeName, displayName: null));

@@ -1,6 +1,5 @@
 namespace RevenueAspire.Api.Health;
 
-/// <summary>What <c>/health</c> checks.</summary>
 internal static class HealthSetup
 {
     public static WebApplicationBuilder AddHealth(this WebApplicationBuilder builder)

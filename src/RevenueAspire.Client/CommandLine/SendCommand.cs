@@ -2,7 +2,6 @@ using System.Text;
 using RevenueAspire.Client.Credentials;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
-using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
 using RevenueAspire.CommandLine;
 

@@ -69,10 +69,39 @@ internal static class Processor
         private readonly (byte[] UserId, Int128 Delta)[] _rows = [.. sums.Select(sum => (Encoding.UTF8.GetBytes(sum.Key), sum.Value))
             .OrderBy(row => row.Item1, Comparer<byte[]>.Create((a, b) => a.AsSpan().SequenceCompareTo(b)))];
 
-        public int Count => _rows.Length;
+        public bool Contains(ReadOnlySpan<byte> userId)
+        {
+            foreach (var row in _rows)
+            {
+                if (userId.SequenceEqual(row.UserId))
+                {
+                    return true;
+                }
+            }
 
-        public ReadOnlySpan<byte> UserId(int index) => _rows[index].UserId;
+            return false;
+        }
 
-        public Int128 Delta(int index) => _rows[index].Delta;
+        public IDeltaReader ReadAfter(ReadOnlySpan<byte> key)
+        {
+            var from = 0;
+            while (from < _rows.Length && key.SequenceCompareTo(_rows[from].UserId) >= 0)
+            {
+                from++;
+            }
+
+            return new Reader(_rows, from - 1);
+        }
+
+        private sealed class Reader((byte[] UserId, Int128 Delta)[] rows, int at) : IDeltaReader
+        {
+            private int _at = at;
+
+            public ReadOnlySpan<byte> UserId => rows[_at].UserId;
+
+            public Int128 Delta => rows[_at].Delta;
+
+            public bool Read() => ++_at < rows.Length;
+        }
     }
 }
