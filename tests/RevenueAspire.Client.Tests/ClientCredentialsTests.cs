@@ -45,7 +45,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
         Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
         time.Now = TimeSpan.FromSeconds(7.9);
         Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
-        Assert.Single(fetches);
+        Assert.True(fetches.Count == 1, "The token was renewed too early.");
 
         // The former token serves until the new one is there.
         time.Now = TimeSpan.FromSeconds(8.1);
