@@ -88,7 +88,7 @@ public sealed class SharedFileTests
         for (var line = 0; line < lines; line++)
         {
             var range = begins.IndexOf(line);
-            var user = string.Create(CultureInfo.InvariantCulture, range < 0 ? $"user{line % 40:d2}" : $"!{range:d5}");
+            var user = range < 0 ? $"user{(line % 40).ToString("d2", CultureInfo.InvariantCulture)}" : $"!{range.ToString("d5", CultureInfo.InvariantCulture)}";
             file.Add(user, 10 + (line % 90));
         }
 
