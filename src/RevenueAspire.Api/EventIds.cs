@@ -23,4 +23,6 @@ internal static class EventIds
     public const int FiguresNotRead = 2052;
     public const int TopUsersTooSlow = 2053;
     public const int ConnectionsRefused = 2070;
+    public const int CertificateRenewed = 2071;
+    public const int CertificateUnusable = 2072;
 }

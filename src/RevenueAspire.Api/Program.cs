@@ -49,6 +49,8 @@ public static class Program
         builder.AddSettings();
         builder.AddWebServer();
         builder.AddAllowedHosts();
+        builder.AddCertificates();
+        builder.AddKnownProxies();
         builder.AddErrorResponses();
         builder.AddAccess();
         builder.AddEventLog();
@@ -64,6 +66,7 @@ public static class Program
         app.UseAllowedHosts();
         app.UseSingleEventShortcut();
         app.UseThreadPool();
+        app.UseForwardedHeaders();
         app.UseOriginPaths();
         app.UseErrorResponses();
         app.UseAccess();

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using RevenueAspire.Client.Credentials;
 
 namespace RevenueAspire.Client;
 
@@ -10,12 +11,30 @@ internal sealed class ClientOptions : IValidatableObject
     /// <summary>The secret that a development API accepts.</summary>
     public const string DevelopmentSecret = "secret";
 
+    /// <summary>The scope that the API wants for sending.</summary>
+    public const string SendScope = "events.write";
+
     /// <summary>The API's address: http or https, or a name for service discovery (<c>https+http://api</c>).</summary>
     public string Url { get; set; } = "http://localhost:8000";
 
-    /// <summary>Sent as the Authorization header. The service takes <c>secret</c> in Development when it is not set, and does not start without it elsewhere;
+    /// <summary>Sent as the Authorization header. Without it and without a token the service takes <c>secret</c> in Development, and does not start elsewhere;
     /// <c>send</c> falls back to <c>secret</c>.</summary>
     public string? Secret { get; set; }
+
+    /// <summary>A file with a token, in place of the secret. It is read again when it changes.</summary>
+    public string? TokenFile { get; set; }
+
+    /// <summary>The token server (OpenID Connect or RFC 8414 metadata) that issues tokens for <see cref="ClientId"/>, in place of the secret.</summary>
+    public string? Authority { get; set; }
+
+    /// <summary>This client's id at <see cref="Authority"/>.</summary>
+    public string? ClientId { get; set; }
+
+    /// <summary>This client's secret at <see cref="Authority"/>.</summary>
+    public string? ClientSecret { get; set; }
+
+    /// <summary>The scope that is asked for; <see cref="SendScope"/> if not set.</summary>
+    public string? Scope { get; set; }
 
     /// <summary>The file that <c>/generateEvents</c> sends. A relative path counts from the program's folder, and from the current directory where there is no
     /// such file.</summary>
@@ -44,9 +63,9 @@ internal sealed class ClientOptions : IValidatableObject
             yield return new ValidationResult(url, [nameof(Url)]);
         }
 
-        if (Secret is not null && FindSecretProblem(Secret) is { } secret)
+        foreach (var problem in CredentialSettings.FindProblems(this))
         {
-            yield return new ValidationResult(secret, [nameof(Secret)]);
+            yield return problem;
         }
     }
 

@@ -1,3 +1,5 @@
+using Microsoft.Extensions.Options;
+using RevenueAspire.Client.Credentials;
 using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client;
@@ -11,11 +13,13 @@ internal static class ClientOptionsSetup
         services.AddAnnotatedOptions<ClientOptions>(ClientOptions.Section);
     }
 
-    /// <summary>The service's secret: <c>secret</c> in Development, to be set elsewhere.</summary>
-    public static void AddServiceSecret(this IServiceCollection services, IHostEnvironment environment)
+    /// <summary>The service's credential: <c>secret</c> in Development, to be set elsewhere.</summary>
+    public static void AddServiceCredential(this IServiceCollection services, IHostEnvironment environment)
     {
-        services.PostConfigure<ClientOptions>(options => options.Secret ??= environment.IsDevelopment() ? ClientOptions.DevelopmentSecret : null);
         services.AddOptions<ClientOptions>().Validate(
-            options => options.Secret is not null, "Client:Secret is not set. Set it to one of the API's Ingest:Secrets.");
+            options => environment.IsDevelopment() || options.Secret is not null || CredentialSettings.HaveToken(options),
+            "Client:Secret is not set. Set it to one of the API's Ingest:Secrets, or set Client:TokenFile or Client:Authority.");
+        services.AddSingleton(provider => CredentialSettings.Create(
+            provider.GetRequiredService<IOptions<ClientOptions>>().Value, secret: null, tokenFile: null, provider.GetRequiredService<TimeProvider>()));
     }
 }

@@ -36,6 +36,15 @@ internal sealed class FakeApi : IAsyncDisposable
     /// <summary>The bodies of all POSTs, in order of arrival.</summary>
     public ConcurrentQueue<string> Bodies { get; } = [];
 
+    /// <summary>The Authorization headers of all POSTs, in order of arrival.</summary>
+    public ConcurrentQueue<string> Authorizations { get; } = [];
+
+    /// <summary>Whether an Authorization header is accepted.</summary>
+    public Func<string, bool> Authorizes { get; set; } = header => header == Secret;
+
+    /// <summary>The answer to any other header.</summary>
+    public (int Status, string Answer) Refusal { get; set; } = (401, """{"detail":"wrong secret"}""");
+
     public Guid LogId { get; set; } = Guid.NewGuid();
 
     /// <summary>Stands for several processes whose keys are in a database: each receipt is of another log, and positions are numbers of keys.</summary>
@@ -133,6 +142,7 @@ internal sealed class FakeApi : IAsyncDisposable
 
         try
         {
+            Authorizations.Enqueue(context.Request.Headers.Authorization.ToString());
             Keys.Enqueue(context.Request.Headers["Idempotency-Key"].ToString());
             using var reader = new StreamReader(context.Request.Body, Encoding.UTF8);
             var body = await reader.ReadToEndAsync();
@@ -143,7 +153,9 @@ internal sealed class FakeApi : IAsyncDisposable
             }
 
             await Task.Delay(Delay);
-            var (status, answer) = context.Request.Headers.Authorization == Secret ? Handle(context, isBatch, body) : (401, """{"detail":"wrong secret"}""");
+            var (status, answer) = Authorizes(context.Request.Headers.Authorization.ToString())
+                ? Handle(context, isBatch, body)
+                : Refusal;
             if (LosesAnswer(context, number))
             {
                 context.Abort();

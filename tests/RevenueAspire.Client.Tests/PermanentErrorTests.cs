@@ -20,7 +20,7 @@ public sealed class PermanentErrorTests : IDisposable
     {
         await using var server = await StubServer.StartAsync(context => StubServer.Page(context, 200), withTls: true);
 
-        await AssertEndsAsync($"https://localhost:{server.Port}/", "its certificate is not trusted");
+        await AssertEndsAsync($"https://localhost:{server.Port}/", "its certificate is from an authority that is not trusted here");
     }
 
     [Fact]

@@ -80,7 +80,7 @@ public sealed class RetryTests : IDisposable
             }
         });
         using var http = new HttpClient(new SocketsHttpHandler { UseProxy = false });
-        var connection = new ApiConnection(http, new Uri($"http://{door.LocalEndpoint}"), "secret");
+        var connection = new ApiConnection(http, new Uri($"http://{door.LocalEndpoint}"), new Credentials.SharedSecret("secret"));
         await Parallel.ForAsync(0, 1500, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (_, token) =>
         {
             var lost = await Record.ExceptionAsync(() => connection.GetLogStateAsync(token));

@@ -52,7 +52,7 @@ internal sealed class SendHarness : IDisposable
     public async Task<int> RunAsync(params string[] args)
     {
         using var handler = new SocketsHttpHandler { UseProxy = false, AllowAutoRedirect = false };
-        using var http = new HttpClient(handler) { Timeout = Timeout.InfiniteTimeSpan };
+        using var http = new HttpMessageInvoker(handler);
         using var output = new StringWriter();
         using var error = new StringWriter();
         var terminal = new Terminal(output, TextWriter.Synchronized(error), IsInteractive, () => new MemoryStream(Input));

@@ -257,7 +257,7 @@ public sealed class SendTests : IDisposable
         await using var api = await FakeApi.StartAsync();
         var path = _client.Write("a.jsonl", SendHarness.Events(5000));
         using var http = new HttpClient(new FailingHandler()) { Timeout = Timeout.InfiniteTimeSpan };
-        var connection = new Http.ApiConnection(http, api.Url, FakeApi.Secret);
+        var connection = new Http.ApiConnection(http, api.Url, new Credentials.SharedSecret(FakeApi.Secret));
         using var job = await Sending.SendJob.CreateAsync(
             Input.InputFile.Open(path), Journal.RunJournal.Open(
                 _client.JournalDirectory, "send-x", path), api.Url, batch: 0, DateTimeOffset.UtcNow, CancellationToken.None);

@@ -111,7 +111,7 @@ public sealed class WindowTests : IDisposable
         api.Offset += 100_000;
 
         using var http = new HttpMessageInvoker(new SocketsHttpHandler { UseProxy = false });
-        var connection = new ApiConnection(http, api.Url, FakeApi.Secret);
+        var connection = new ApiConnection(http, api.Url, new Credentials.SharedSecret(FakeApi.Secret));
         var limit = TimeSpan.FromSeconds(10);
         var settings = new SendSettings { Concurrency = 1, RequestTimeout = limit, GiveUpAfter = limit, StartPatience = limit };
         var display = new SendDisplay(new Terminal(TextWriter.Null, TextWriter.Null, false, () => Stream.Null), TimeProvider.System);

@@ -8,7 +8,7 @@ public sealed class ServiceProcess : IAsyncDisposable
 {
     // What the shell or the test run may have set would decide about ports, environments and databases of the services under test.
     private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__",
-        "OTEL_", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
+        "OTEL_", "AllowedHosts", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
 
     private readonly Process _process;
     private readonly List<string> _lines = [];

@@ -6,7 +6,8 @@ namespace RevenueAspire.Client.CommandLine;
 
 /// <summary>What the user asked <c>send</c> to do; null where an option is not given.</summary>
 internal sealed record SendArguments(
-    IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null, bool Follow = false);
+    IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null, bool Follow = false,
+    string? TokenFile = null);
 
 /// <summary>What the command line starts.</summary>
 /// <param name="Service">Without a command.</param>
@@ -42,7 +43,8 @@ internal static class ClientCommandLine
 
         Standard input cannot be read again, so a send of it cannot be resumed.
         A line that is no event is named on stderr and written to FILE.rejected.jsonl; the others are sent.
-        Without --url and --secret the settings Client:Url and Client:Secret hold (environment: Client__Url, Client__Secret).
+        Without --url the setting Client:Url holds (environment: Client__Url). Without --secret and --token-file one of these does: Client:Secret,
+        Client:TokenFile, or Client:Authority with Client:ClientId and Client:ClientSecret, which fetches and renews a token.
         """ + "\n" + ExitCodesHelp;
 
     private const string RootHelp =
@@ -66,6 +68,7 @@ internal static class ClientCommandLine
             Arity = ArgumentArity.OneOrMore,
         };
         var (url, secret, concurrency) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency());
+        var tokenFile = CommonOptions.TokenFile();
         var json = ProgramCommandLine.JsonOption();
         var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };
         var rate = new Option<int?>("--rate") { Description = "Lines a second at most. Without it as fast as the API answers.", HelpName = "N" };
@@ -92,7 +95,7 @@ internal static class ClientCommandLine
 
         var sendCommand = new Command("send", "Sends every line of the files to the API.")
         {
-            files, url, secret, concurrency, batch, rate, resume, follow, json,
+            files, url, secret, tokenFile, concurrency, batch, rate, resume, follow, json,
         };
         sendCommand.Validators.Add(result =>
         {
@@ -106,6 +109,7 @@ internal static class ClientCommandLine
                 result.AddError("--follow needs one file, and not standard input.");
             }
         });
+        CommonOptions.RequireOneCredential(sendCommand, secret, tokenFile);
         sendCommand.SetAction(parsed => commands.Send(new SendArguments(
             parsed.GetValue(files)!,
             parsed.GetValue(url),
@@ -115,7 +119,8 @@ internal static class ClientCommandLine
             parsed.GetValue(resume),
             parsed.GetValue(json),
             parsed.GetValue(rate),
-            parsed.GetValue(follow))));
+            parsed.GetValue(follow),
+            parsed.GetValue(tokenFile))));
 
         var loadCommand = LoadCommandLine.Build(commands.Load);
         var root = new RootCommand("Sends events to the RevenueAspire API.") { sendCommand, loadCommand, CompletionCommand.Build(Program) };

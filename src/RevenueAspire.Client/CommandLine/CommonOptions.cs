@@ -26,6 +26,26 @@ internal static class CommonOptions
         return option;
     }
 
+    public static Option<string?> TokenFile()
+    {
+        var option = new Option<string?>("--token-file")
+        {
+            Description = "File with a bearer token, in place of the secret. It is read again when it changes.",
+            HelpName = "FILE",
+        };
+        option.Validators.Add(result => AddError(result, option, path => Credentials.TokenFile.FindProblem(path) is { } problem ? problem + "." : null));
+        return option;
+    }
+
+    /// <summary>A secret and a token contradict each other.</summary>
+    public static void RequireOneCredential(Command command, Option<string?> secret, Option<string?> tokenFile) => command.Validators.Add(result =>
+    {
+        if (result.GetResult(secret) is not null && result.GetResult(tokenFile) is not null)
+        {
+            result.AddError("--secret and --token-file contradict each other: give one of them.");
+        }
+    });
+
     public static Option<int?> Concurrency()
     {
         var option = new Option<int?>("--concurrency") { Description = "Requests in flight at most. [default: 64]", HelpName = "N" };

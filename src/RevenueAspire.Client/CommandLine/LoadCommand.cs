@@ -2,6 +2,7 @@ using System.Globalization;
 using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using RevenueAspire.Client.Credentials;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Load;
 using RevenueAspire.Client.Sending;
@@ -14,7 +15,9 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
 
-    private readonly ApiConnection _api = new(api.Http, api.Url, arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
+    private readonly ApiConnection _api = new(
+        api.Http, api.Url, CredentialSettings.Create(options, arguments.Secret, arguments.TokenFile, time));
+
     private readonly int _seed = arguments.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue);
 
     /// <summary>Runs the command.</summary>

@@ -9,6 +9,8 @@ namespace RevenueAspire.Client.CommandLine;
 /// <summary>What the user asked <c>load</c> to do; null where an option is not given.</summary>
 internal sealed record LoadArguments(string? Url, string? Secret, int? Concurrency, bool Json)
 {
+    public string? TokenFile { get; init; }
+
     public int Users { get; init; } = 1000;
 
     /// <summary>Events a second.</summary>
@@ -51,6 +53,7 @@ internal static class LoadCommandLine
     public static Command Build(Func<LoadArguments, Task<int>> load)
     {
         var (url, secret, concurrency, json) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency(), ProgramCommandLine.JsonOption());
+        var tokenFile = CommonOptions.TokenFile();
         var users = Number("--users", "Users that the events are for. [default: 1000]", MaxUsers);
         var rate = Number("--rate", "Events a second. [default: 100]", MaxRate);
         var duration = new Option<string?>("--duration") { Description = "How long: 30, 30s, 5m or 1h. [default: 10s]", HelpName = "T" };
@@ -72,10 +75,12 @@ internal static class LoadCommandLine
 
         var command = new Command("load", "Sends made-up events at a fixed rate and measures how long they take.")
         {
-            users, rate, duration, concurrency, batch, skew, seed, url, secret, json,
+            users, rate, duration, concurrency, batch, skew, seed, url, secret, tokenFile, json,
         };
+        CommonOptions.RequireOneCredential(command, secret, tokenFile);
         command.SetAction(parsed => load(new LoadArguments(parsed.GetValue(url), parsed.GetValue(secret), parsed.GetValue(concurrency), parsed.GetValue(json))
         {
+            TokenFile = parsed.GetValue(tokenFile),
             Users = parsed.GetValue(users) ?? 1000,
             Rate = parsed.GetValue(rate) ?? 100,
             Duration = ParseDuration(parsed.GetValue(duration) ?? "10s")!.Value,

@@ -1,4 +1,5 @@
 using System.Text;
+using RevenueAspire.Client.Credentials;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Sending;
@@ -10,7 +11,8 @@ namespace RevenueAspire.Client.CommandLine;
 /// object.</summary>
 internal sealed class SendCommand(SendArguments arguments, ClientOptions options, ApiTarget api, string journalDirectory, Terminal terminal, TimeProvider time)
 {
-    private readonly ApiConnection _api = new(api.Http, api.Url, arguments.Secret ?? options.Secret ?? ClientOptions.DevelopmentSecret);
+    private readonly ApiConnection _api = new(
+        api.Http, api.Url, CredentialSettings.Create(options, arguments.Secret, arguments.TokenFile, time));
 
     private readonly SendDisplay _display = new(terminal, time);
 
@@ -266,6 +268,11 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         if (arguments.Url is { } url)
         {
             command.Append(" --url ").Append(url);
+        }
+
+        if (arguments.TokenFile is { } tokenFile)
+        {
+            command.Append(" --token-file ").Append(Quoted(tokenFile));
         }
 
         return command.Append(arguments.Follow ? " --resume --follow" : " --resume").ToString();

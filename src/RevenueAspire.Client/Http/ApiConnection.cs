@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Sockets;
+using RevenueAspire.Client.Credentials;
 
 namespace RevenueAspire.Client.Http;
 
@@ -9,14 +10,16 @@ namespace RevenueAspire.Client.Http;
 /// <param name="http">Has no time-out. HttpClient would add a linked token source and a second check of headers and address to each request, which are not
 /// needed here.</param>
 /// <param name="url">The API's base address.</param>
-/// <param name="secret">Goes into the Authorization header as it is.</param>
-internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string secret)
+/// <param name="credential">Supplies the Authorization header.</param>
+internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential credential)
 {
     /// <summary>Bytes of an answer that are read at most, besides its rejected lines.</summary>
     private const int MaxAnswerBytes = 1 << 20;
 
     /// <summary>What the API says about one rejected line is far smaller.</summary>
     private const int MaxBytesPerLine = 512;
+
+    private const string Authorization = "Authorization";
 
     private static readonly MediaTypeHeaderValue Json = new("application/json");
     private static readonly MediaTypeHeaderValue JsonLines = new("application/jsonl");
@@ -27,6 +30,9 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
 
     /// <summary>The API's base address, ending in a slash.</summary>
     public Uri Url { get; } = WithSlash(url);
+
+    /// <summary>Whether requests carry a token; else they carry a secret.</summary>
+    public bool HasToken => credential.IsToken;
 
     /// <summary>The log behind the API, from its receipts.</summary>
     public LogPosition Log { get; } = new();
@@ -45,14 +51,20 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         using var content = new ReadOnlyMemoryContent(body);
         content.Headers.ContentType = isBatch ? JsonLines : Json;
         using var request = new HttpRequestMessage(HttpMethod.Post, isBatch ? new Uri($"{_events.AbsoluteUri}?listed={lines}") : _event) { Content = content };
-        request.Headers.TryAddWithoutValidation("Authorization", secret);
         if (key is not null)
         {
             request.Headers.TryAddWithoutValidation("Idempotency-Key", key);
         }
 
-        using var response = await SendAsync(request, cancellationToken);
-        return await ReadAsync(response, lines, cancellationToken);
+        try
+        {
+            using var response = await SendAsync(request, cancellationToken);
+            return await ReadAsync(response, lines, cancellationToken);
+        }
+        catch (CredentialException none)
+        {
+            return none.Answer;
+        }
     }
 
     /// <summary>Asks which keys the API remembers.</summary>
@@ -63,29 +75,29 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     public async Task<(LogState? State, AttemptResult? Failure)> GetLogStateAsync(CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, _state);
-        request.Headers.TryAddWithoutValidation("Authorization", secret);
-        using var response = await SendAsync(request, cancellationToken);
         var buffer = ArrayPool<byte>.Shared.Rent(4096);
         try
         {
+            using var response = await SendAsync(request, cancellationToken);
             var body = await ReadBodyAsync(response, buffer, MaxAnswerBytes, cancellationToken);
             if (response.StatusCode == HttpStatusCode.OK)
             {
                 return (LogState.Parse(body), null);
             }
 
-            // Without the text of another machine: it may be a proxy's page.
-            var detail = OneLine(ResponseBody.Parse(body.Span)?.Detail ?? "");
-            return (null, response.StatusCode switch
-            {
-                HttpStatusCode.Unauthorized when detail.Length > 0 => new AttemptResult(AttemptOutcome.Unauthorized) { Detail = detail },
-                var status when IsTransient(status) => new AttemptResult(AttemptOutcome.TryAgain)
+            var status = response.StatusCode;
+            var detail = DetailOf(ResponseBody.Parse(body.Span));
+            return (null, IsTransient(status)
+                ? new AttemptResult(AttemptOutcome.TryAgain)
                 {
                     Detail = $"it answers {Describe(status, detail)}",
                     RetryAfter = RetryAfterHeader.Read(response.Headers),
-                },
-                _ => Impossible(response),
-            });
+                }
+                : Refusal(status, detail) ?? Impossible(response));
+        }
+        catch (CredentialException none)
+        {
+            return (null, none.Answer);
         }
         finally
         {
@@ -93,16 +105,43 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         }
     }
 
+    /// <summary>Sends a request, and once more with a renewed token if the API refuses its token (401): such a request is not appended.</summary>
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
         {
+            var authorization = await credential.GetAsync(cancellationToken);
+            request.Headers.TryAddWithoutValidation(Authorization, authorization);
+            var response = await http.SendAsync(request, cancellationToken);
+            if (response.StatusCode != HttpStatusCode.Unauthorized || await RenewAsync(response, authorization, cancellationToken) is not { } renewed)
+            {
+                return response;
+            }
+
+            response.Dispose();
+            request.Headers.Remove(Authorization);
+            request.Headers.TryAddWithoutValidation(Authorization, renewed);
             return await http.SendAsync(request, cancellationToken);
         }
         catch (SocketException exception)
         {
             // A connection that is reset the moment it is made: .NET asks the socket for its other end, and lets out what that throws.
             throw new HttpRequestException(HttpRequestError.ConnectionError, exception.Message, exception);
+        }
+    }
+
+    private async ValueTask<string?> RenewAsync(HttpResponseMessage refusal, string authorization, CancellationToken cancellationToken)
+    {
+        try
+        {
+            // To the answer's end: until then its connection may still read the request's body.
+            await refusal.Content.LoadIntoBufferAsync(MaxAnswerBytes, cancellationToken);
+            return await credential.RenewAsync(authorization, cancellationToken);
+        }
+        catch
+        {
+            refusal.Dispose();
+            throw;
         }
     }
 
@@ -123,20 +162,37 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
     private AttemptResult Judge(HttpResponseMessage response, bool isBatch, ResponseBody? body)
     {
         var status = response.StatusCode;
-        var detail = OneLine(body?.Detail ?? body?.Title ?? "");
+        var detail = DetailOf(body);
         return status switch
         {
             HttpStatusCode.Accepted => Accepted(isBatch, body),
             HttpStatusCode.BadRequest when body is { Rejected: { } rejected } && isBatch =>
                 new AttemptResult(AttemptOutcome.Rejected) { RejectedCount = body.RejectedCount ?? rejected.Count, Rejected = rejected, Detail = detail },
             HttpStatusCode.BadRequest when detail.Length > 0 && !isBatch => new AttemptResult(AttemptOutcome.Rejected) { RejectedCount = 1, Detail = detail },
-            HttpStatusCode.Unauthorized when detail.Length > 0 => new AttemptResult(AttemptOutcome.Unauthorized) { Detail = detail },
+            HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden when Refusal(status, detail) is { } refusal => refusal,
             HttpStatusCode.RequestEntityTooLarge => new AttemptResult(AttemptOutcome.TooLarge) { Detail = detail, IsExplained = detail.Length > 0 },
             HttpStatusCode.UnprocessableEntity when detail.Length > 0 => new AttemptResult(AttemptOutcome.KeyConflict) { Detail = detail },
             _ when IsTransient(status) =>
-                new AttemptResult(AttemptOutcome.TryAgain) { Detail = Describe(status, detail), RetryAfter = RetryAfterHeader.Read(response.Headers) },
+                new AttemptResult(AttemptOutcome.TryAgain)
+                {
+                    Detail = Describe(status, detail),
+                    RetryAfter = RetryAfterHeader.Read(response.Headers),
+                    IsLimited = status == HttpStatusCode.TooManyRequests,
+                },
             _ => Impossible(response) ?? new AttemptResult(AttemptOutcome.Unexpected) { Detail = Describe(status, detail) },
         };
+    }
+
+    /// <summary>The API's refusal of the credential; null for another answer, such as a proxy's page. A secret is never answered with 403.</summary>
+    private AttemptResult? Refusal(HttpStatusCode status, string detail)
+    {
+        if (detail.Length == 0 || !(status == HttpStatusCode.Unauthorized || (status == HttpStatusCode.Forbidden && credential.IsToken)))
+        {
+            return null;
+        }
+
+        var reason = credential.IsToken ? $": {detail.TrimEnd('.')}" : "";
+        return new AttemptResult(AttemptOutcome.Unauthorized) { Detail = $"refuses the {credential.Name} ({(int)status}){reason}" };
     }
 
     /// <summary>The cause where a status says that something in front of the API answers, or that the address is another one; else null.</summary>
@@ -160,7 +216,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
 
     /// <summary>Without what may be secret in it: user name, password and query.</summary>
     private static string Shown(Uri location) =>
-        OneLine(
+        RemoteText.OneLine(
             location.IsAbsoluteUri
                 ? location.GetComponents(UriComponents.SchemeAndServer | UriComponents.Path, UriFormat.UriEscaped)
                 : location.OriginalString.Split('?', '#')[0]);
@@ -221,18 +277,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
 
     private static string Describe(HttpStatusCode status, string detail) => detail.Length == 0 ? $"{(int)status}" : $"{(int)status}: {detail}";
 
-    /// <summary>Text of another machine goes to a terminal: no control characters, and no page of it.</summary>
-    private static string OneLine(string text)
-    {
-        var line = string.Create(Math.Min(text.Length, 500), text, static (span, source) =>
-        {
-            for (var i = 0; i < span.Length; i++)
-            {
-                span[i] = char.IsControl(source[i]) ? ' ' : source[i];
-            }
-        });
-        return line.Trim();
-    }
+    private static string DetailOf(ResponseBody? body) => RemoteText.OneLine(body?.Detail ?? body?.Title ?? "");
 
     private static Uri WithSlash(Uri url) => url.AbsoluteUri.EndsWith('/') ? url : new Uri(url.AbsoluteUri + "/");
 }

@@ -12,7 +12,7 @@ internal enum AttemptOutcome
     /// <summary>408, 429, 5xx, no connection, a broken one, or a time-out: send it again with the same key.</summary>
     TryAgain,
 
-    /// <summary>401: the API refuses the secret.</summary>
+    /// <summary>401, or 403 to a token: the API refuses the credential. <see cref="AttemptResult.Detail"/> completes "The API at URL ...".</summary>
     Unauthorized,
 
     /// <summary>413: the body is too large.</summary>
@@ -54,6 +54,12 @@ internal sealed record AttemptResult(AttemptOutcome Kind)
 
     /// <summary>How long the API asks to wait; a day at most.</summary>
     public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>429: the API is there, and other requests of this client use up its limit.</summary>
+    public bool IsLimited { get; init; }
+
+    /// <summary>Whether the request was not sent, because there is no token.</summary>
+    public bool IsUnsent { get; init; }
 
     /// <summary>Set when the lines are accepted, but by another log than the run began with: the run must not go on.</summary>
     public string? OtherLog { get; init; }

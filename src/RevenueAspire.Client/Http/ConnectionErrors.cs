@@ -36,11 +36,15 @@ internal static class ConnectionErrors
 
     private static string DescribeTls(AuthenticationException refusal) => refusal.Message switch
     {
-        var message when message.Contains("certificate", StringComparison.OrdinalIgnoreCase) => $"its certificate is not trusted: {OneLine(message)}",
-        var message when message.Contains("frame", StringComparison.OrdinalIgnoreCase) || Mentions(refusal, "wrong version number")
-            || Mentions(refusal, "packet length")
-            => "it does not answer with TLS; an API without a certificate has an address that begins with http://",
-        var message => $"no TLS connection: {OneLine(message)}",
+        // .NET names SslPolicyErrors and X509ChainStatusFlags; its text beside them is for programmers.
+        var message when Has(message, "RemoteCertificateNameMismatch") => "its certificate is for another host name",
+        var message when Has(message, "NotTimeValid") => "its certificate has expired, or is not valid yet",
+        var message when Has(message, "UntrustedRoot") || Has(message, "PartialChain") =>
+            "its certificate is from an authority that is not trusted here; SSL_CERT_FILE names a PEM file of trusted ones",
+        var message when Has(message, "certificate") => $"its certificate is not trusted: {OneLine(message)}",
+        var message when Has(message, "frame") || Mentions(refusal, "wrong version number") || Mentions(refusal, "packet length") =>
+            "it does not answer with TLS; an API without a certificate has an address that begins with http://",
+        _ => $"no TLS connection: {OneLine(Innermost(refusal).Message)}",
     };
 
     private static string Describe(Exception exception)
@@ -79,11 +83,16 @@ internal static class ConnectionErrors
         return null;
     }
 
+    /// <summary>.NET's own text of an outer one is "see inner exception".</summary>
+    private static Exception Innermost(Exception exception) => exception.InnerException is { } inner ? Innermost(inner) : exception;
+
+    private static bool Has(string text, string word) => text.Contains(word, StringComparison.OrdinalIgnoreCase);
+
     private static bool Mentions(Exception? exception, string text)
     {
         for (; exception is not null; exception = exception.InnerException)
         {
-            if (exception.Message.Contains(text, StringComparison.OrdinalIgnoreCase))
+            if (Has(exception.Message, text))
             {
                 return true;
             }

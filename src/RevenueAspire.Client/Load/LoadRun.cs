@@ -57,7 +57,7 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 
     /// <summary>Runs the load.</summary>
     /// <param name="stop">Ends it early: no more requests begin, those in flight get their answers within the grace.</param>
-    /// <exception cref="SendException">The API refuses the secret.</exception>
+    /// <exception cref="SendException">The API refuses the secret or the token.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
         // Whoever waits for the next moment ends at once when asked to; whoever waits for an answer gets some time for it.
@@ -97,11 +97,6 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
                     CountFailed(failure, plan.EventsPerRequest - accepted);
                 }
 
-                if (failure == Unauthorized)
-                {
-                    throw new SendException(SendFailure.Unauthorized, $"The API at {api.Url} refuses the secret (401).");
-                }
-
                 if (failure is not null)
                 {
                     // A broken connection may still read the body.
@@ -120,8 +115,6 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
         }
     }
 
-    private const string Unauthorized = "401";
-
     private async Task<(int Accepted, string? Failure)> PostAsync(ReadOnlyMemory<byte> body, AttemptTimeout timeout, CancellationToken abort)
     {
         try
@@ -130,7 +123,7 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
             return answer.Kind switch
             {
                 AttemptOutcome.Accepted => (answer.Accepted, answer.RejectedCount > 0 ? "rejected" : null),
-                AttemptOutcome.Unauthorized => (0, Unauthorized),
+                AttemptOutcome.Unauthorized => throw SendException.Unauthorized(api, answer),
                 AttemptOutcome.Rejected => (0, "rejected: " + answer.Detail),
                 _ => (0, answer.Detail.Length > 0 ? answer.Detail : answer.Kind.ToString()),
             };

@@ -15,6 +15,10 @@ internal static class LogStateQuery
         var answer = await retries.RetryAsync(await AskAsync(), AskAsync, stop);
         switch (answer.Kind)
         {
+            case AttemptOutcome.Unauthorized:
+                throw SendException.Unauthorized(api, answer);
+            case AttemptOutcome.TryAgain when answer.IsUnsent:
+                throw new SendException(SendFailure.ApiAway, $"There is no token for {api.Url}: {answer.Detail}.");
             case AttemptOutcome.TryAgain:
                 throw new SendException(
                     SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");

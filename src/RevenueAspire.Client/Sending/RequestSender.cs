@@ -166,6 +166,11 @@ internal sealed class RequestSender
             answer = await _retries.RetryAsync(answer, () => AttemptAsync(request, timeout, lines, key, body), _stop);
         }
 
+        if (answer.Kind == AttemptOutcome.Accepted)
+        {
+            _retries.NotePassed();
+        }
+
         return answer.Kind is AttemptOutcome.Accepted or AttemptOutcome.Rejected or AttemptOutcome.TooLarge ? answer : throw Failure(answer, request);
     }
 
@@ -204,18 +209,23 @@ internal sealed class RequestSender
 
         // Whatever the reason is: only an answer that says what became of the request makes it certain. A disk that failed in the middle answers 503, and may
         // have kept it.
-        request.MayBeAppended = answer.Kind == AttemptOutcome.TryAgain;
+        if (!answer.IsUnsent)
+        {
+            request.MayBeAppended = answer.Kind == AttemptOutcome.TryAgain;
+        }
+
         Requests.Add(1, new KeyValuePair<string, object?>("outcome", Outcome(answer.Kind)));
         return answer;
     }
 
     private SendException Failure(AttemptResult answer, OutboundRequest request) => answer.Kind switch
     {
-        AttemptOutcome.Unauthorized => new SendException(SendFailure.Unauthorized, $"The API at {_api.Url} refuses the secret (401)."),
-        AttemptOutcome.TryAgain when answer.RetryAfter is { } wait && wait >= _giveUpAfter => new SendException(
+        AttemptOutcome.Unauthorized => SendException.Unauthorized(_api, answer),
+        AttemptOutcome.TryAgain when !answer.IsUnsent && answer.RetryAfter is { } wait && wait >= _giveUpAfter => new SendException(
             SendFailure.ApiAway,
             $"The API at {_api.Url} asks to wait {wait.TotalSeconds:0} s or longer ({answer.Detail}), "
             + $"and a run waits {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),
+        AttemptOutcome.TryAgain when answer.IsUnsent => new SendException(SendFailure.ApiAway, $"There was no token for too long: {answer.Detail}."),
         AttemptOutcome.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was away for too long ({answer.Detail})."),
         AttemptOutcome.Impossible => Refused(request, $"nothing can be sent to {_api.Url}: {answer.Detail}"),
         AttemptOutcome.KeyConflict => new SendException(

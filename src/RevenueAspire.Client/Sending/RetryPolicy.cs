@@ -5,7 +5,7 @@ using RevenueAspire.Client.Http;
 namespace RevenueAspire.Client.Sending;
 
 /// <summary>Repeats an attempt while the answer is <see cref="AttemptOutcome.TryAgain"/>: exponential waits with jitter, 5 s at most, or as long as the API
-/// asks; ends a fixed time after the first failure.</summary>
+/// asks; ends a fixed time after the first failure. Of a limited client (429), that time begins again with each request that passes.</summary>
 internal sealed class RetryPolicy
 {
     private static readonly ResiliencePropertyKey<long> FirstFailure = new("first-failure");
@@ -13,12 +13,16 @@ internal sealed class RetryPolicy
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(5);
 
     private readonly ResiliencePipeline<AttemptResult> _pipeline;
+    private readonly TimeSpan _giveUpAfter;
+    private readonly TimeProvider _time;
+    private long _passedAt = long.MinValue;
 
     /// <param name="giveUpAfter">Time from a request's first failure to the last attempt; infinite with <see cref="Timeout.InfiniteTimeSpan"/>.</param>
     /// <param name="onRetry">Hears of each wait.</param>
     /// <param name="time">The clock.</param>
     public RetryPolicy(TimeSpan giveUpAfter, Action<AttemptResult> onRetry, TimeProvider time)
     {
+        (_giveUpAfter, _time) = (giveUpAfter, time);
         var builder = new ResiliencePipelineBuilder<AttemptResult> { TimeProvider = time };
         builder.AddRetry(new RetryStrategyOptions<AttemptResult>
         {
@@ -27,7 +31,7 @@ internal sealed class RetryPolicy
             UseJitter = true,
             Delay = FirstDelay,
             MaxDelay = MaxDelay,
-            ShouldHandle = arguments => ValueTask.FromResult(MayRetry(arguments, giveUpAfter, time)),
+            ShouldHandle = arguments => ValueTask.FromResult(MayRetry(arguments)),
             DelayGenerator = arguments => ValueTask.FromResult(arguments.Outcome.Result!.RetryAfter),
             OnRetry = arguments =>
             {
@@ -64,20 +68,24 @@ internal sealed class RetryPolicy
         }
     }
 
-    private static bool MayRetry(RetryPredicateArguments<AttemptResult> arguments, TimeSpan giveUpAfter, TimeProvider time)
+    /// <summary>Notes that a request has passed. Called for each, so it reads the clock and no more.</summary>
+    public void NotePassed() => Volatile.Write(ref _passedAt, _time.GetTimestamp());
+
+    private bool MayRetry(RetryPredicateArguments<AttemptResult> arguments)
     {
         if (arguments.Outcome.Result is not { Kind: AttemptOutcome.TryAgain } answer)
         {
             return false;
         }
 
-        var now = time.GetTimestamp();
+        var now = _time.GetTimestamp();
         if (!arguments.Context.Properties.TryGetValue(FirstFailure, out var first))
         {
             first = now;
             arguments.Context.Properties.Set(FirstFailure, first);
         }
 
-        return giveUpAfter == Timeout.InfiniteTimeSpan || time.GetElapsedTime(first, now) + (answer.RetryAfter ?? TimeSpan.Zero) < giveUpAfter;
+        var since = answer.IsLimited ? Math.Max(first, Volatile.Read(ref _passedAt)) : first;
+        return _giveUpAfter == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(since, now) + (answer.RetryAfter ?? TimeSpan.Zero) < _giveUpAfter;
     }
 }

@@ -1,3 +1,4 @@
+using RevenueAspire.Client.Http;
 using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Sending;
@@ -10,7 +11,7 @@ internal enum SendFailure
 
     Unauthorized,
 
-    /// <summary>The address answers, but not as the API does, or it cannot tell repeats.</summary>
+    /// <summary>The address answers, but not as the API does, or it cannot tell repeats, or it refuses the token.</summary>
     Refused,
 
     /// <summary>The API knows a key with another body: the file was changed. Sending it again would meet the same.</summary>
@@ -29,4 +30,10 @@ internal enum SendFailure
 internal sealed class SendException(SendFailure failure, string message, Exception? innerException = null) : UserErrorException(message, innerException)
 {
     public SendFailure Failure { get; } = failure;
+
+    /// <summary>The API refuses the credential.</summary>
+    /// <param name="api">Refuses it.</param>
+    /// <param name="answer">Its answer, an <see cref="AttemptOutcome.Unauthorized"/>.</param>
+    public static SendException Unauthorized(ApiConnection api, AttemptResult answer) =>
+        new(api.HasToken ? SendFailure.Refused : SendFailure.Unauthorized, $"The API at {api.Url} {answer.Detail}.");
 }

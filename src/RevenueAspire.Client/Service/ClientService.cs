@@ -20,8 +20,9 @@ internal static class ClientService
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
         builder.AddHangupStop();
+        builder.AddHostNames();
         builder.Services.AddClientOptions();
-        builder.Services.AddServiceSecret(builder.Environment);
+        builder.Services.AddServiceCredential(builder.Environment);
         builder.Services.AddApiHttpClient(services => services.GetRequiredService<IOptions<ClientOptions>>().Value.Concurrency, EnvironmentProxy.Install());
         builder.Services.AddProblemDetails(options => options.CustomizeProblemDetails = ShapeProblem);
         builder.Services.AddSingleton(TimeProvider.System);

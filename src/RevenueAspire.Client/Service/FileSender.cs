@@ -1,5 +1,6 @@
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.ServiceDiscovery;
+using RevenueAspire.Client.Credentials;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
 using RevenueAspire.Client.Journal;
@@ -20,6 +21,7 @@ internal sealed partial class FileSender(
     IHttpMessageHandlerFactory http,
     ServiceEndpointResolver resolver,
     IOptions<ClientOptions> options,
+    Credential credential,
     JournalDirectory journals,
     TimeProvider time,
     ILogger<FileSender> logger) : IDisposable
@@ -46,7 +48,7 @@ internal sealed partial class FileSender(
     public async Task<FileSent?> SendAsync(SendKind kind, bool again, TimeSpan startPatience, CancellationToken stop)
     {
         var settings = options.Value;
-        var api = new ApiConnection(http.CreateApiInvoker(), await ApiAddress.ResolveAsync(resolver, new Uri(settings.Url), stop), settings.Secret!);
+        var api = new ApiConnection(http.CreateApiInvoker(), await ApiAddress.ResolveAsync(resolver, new Uri(settings.Url), stop), credential);
         var sending = new SendSettings
         {
             Concurrency = settings.Concurrency,

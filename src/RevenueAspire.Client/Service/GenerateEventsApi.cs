@@ -15,8 +15,8 @@ internal static class GenerateEventsApi
 
     public static void MapGenerateEvents(this WebApplication app)
     {
-        app.MapPost("/generateEvents", GenerateAsync);
-        app.MapGet("/generateEvents", GenerateAsync);
+        app.MapPost("/generateEvents", GenerateAsync).RefuseCrossSite();
+        app.MapGet("/generateEvents", GenerateAsync).RefuseCrossSite();
     }
 
     private static async Task<Results<Ok<FileSent>, ProblemHttpResult>> GenerateAsync(FileSender sender, IHostApplicationLifetime lifetime, HttpContext context)

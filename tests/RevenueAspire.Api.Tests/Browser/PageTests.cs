@@ -184,6 +184,28 @@ public sealed class PageTests(Chromium chromium)
     }
 
     [Theory]
+    [InlineData("eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyMSJ9.c2ln_-4", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyMSJ9.c2ln_-4")]
+    [InlineData(" eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyMSJ9.c2ln ", "Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJ1c2VyMSJ9.c2ln")]
+    [InlineData("Bearer any.other", "Bearer any.other")]
+    [InlineData("eye.of.the tiger", "eye.of.the tiger")]
+    [InlineData("ey.one.two.three", "ey.one.two.three")]
+    public async Task The_page_sends_a_token_as_bearer_and_a_secret_as_it_is(string given, string header)
+    {
+        await using var installation = Installation.WithoutDatabase();
+        installation.Settings["Ingest__ReadSecrets__0"] = "reader 1";
+        await installation.StartApiAsync();
+        await using var page = await OpenPage.OpenAsync(chromium.Browser, installation.ApiUrl);
+        await page.Page.Locator("#ask").WaitForAsync();
+        await page.Page.FillAsync("#secret", given);
+
+        var request = await page.Page.RunAndWaitForRequestAsync(
+            () => page.Page.PressAsync("#secret", "Enter"), asked => asked.Url.EndsWith("/liveLedger", StringComparison.Ordinal));
+
+        Assert.Equal(header, (await request.AllHeadersAsync())["authorization"]);
+        await page.Page.Locator("#ask-wrong").WaitForAsync();
+    }
+
+    [Theory]
     [InlineData(ColorScheme.Light, 1280)]
     [InlineData(ColorScheme.Dark, 1280)]
     [InlineData(ColorScheme.Light, 360)]

@@ -33,6 +33,9 @@ public sealed class ComposeTests
         "API_HTTP", "services__api__http__0", // Client__Url says it.
     ];
 
+    /// <summary>Variables that the manifest does not have: the names of hosts on Azure are not known before.</summary>
+    private static readonly string[] OfCompose = ["AllowedHosts"];
+
     private static readonly YamlMappingNode Services = Map(Read()["services"]);
 
     [Theory]
@@ -46,7 +49,7 @@ public sealed class ComposeTests
         var expected = published.Environment(service)
             .Where(variable => !OfAzure.Contains(variable.Key))
             .Select(variable => (variable.Key, Values.GetValueOrDefault(variable.Value, variable.Value)));
-        Assert.Equal(expected.Order(), Environment(service).Order());
+        Assert.Equal(expected.Order(), Environment(service).Where(variable => !OfCompose.Contains(variable.Key)).Order());
     }
 
     [Fact]

@@ -24,6 +24,9 @@ internal sealed partial record DocumentBlock(string Place, string Language, stri
     /// <summary>The block that is marked <c>run: NAME</c>.</summary>
     public static DocumentBlock Named(string name) => Assert.Single(All(), block => block.Mark == "run: " + name);
 
+    /// <summary>The block, in any language, that is marked <c>run by: NAME</c>.</summary>
+    public static DocumentBlock RunBy(string name) => Assert.Single(Documents.SelectMany(Of), block => block.Mark == "run by: " + name);
+
     private static IEnumerable<DocumentBlock> Of(string document)
     {
         var lines = File.ReadAllLines(Path.Combine(Repository.Root, document));

@@ -136,7 +136,7 @@ const restart = follow(() => secret, {
   },
   refused() {
     const first = byId('ask').hidden;
-    state('lost', 'A secret is needed');
+    state('lost', 'A secret or token is needed');
     byId('ask').hidden = false;
     byId('figures').hidden = true;
     byId('empty').hidden = true;
@@ -150,7 +150,9 @@ const restart = follow(() => secret, {
 
 byId('ask-form').addEventListener('submit', event => {
   event.preventDefault();
-  secret = byId('secret').value;
+  const given = byId('secret').value;
+  // A JSON Web Token has three parts of base64url, and the first is a JSON object; anything else is a secret, sent as it is.
+  secret = /^\s*ey[\w-]+\.[\w-]+\.[\w-]+\s*$/.test(given) ? `Bearer ${given.trim()}` : given;
   byId('secret').value = '';
   restart();
 });

@@ -21,7 +21,7 @@ export function follow(secret, on) {
     try {
       const given = secret();
       const response = await fetch('/liveLedger', { headers: given ? { Authorization: given } : {}, cache: 'no-store', signal: abort.signal });
-      if (response.status === 401) {
+      if (response.status === 401 || response.status === 403) {
         on.refused();
         return;
       }

@@ -1,0 +1,11 @@
+namespace RevenueAspire.Client.Credentials;
+
+/// <summary>A secret, sent as it is.</summary>
+internal sealed class SharedSecret(string secret) : Credential
+{
+    public override string Name => "secret";
+
+    public override bool IsToken => false;
+
+    public override ValueTask<string> GetAsync(CancellationToken cancellationToken) => new(secret);
+}

@@ -1,0 +1,94 @@
+using System.Collections.Concurrent;
+using System.Net;
+using System.Security.Claims;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using OpenIddict.Abstractions;
+using OpenIddict.Server;
+using static OpenIddict.Server.OpenIddictServerEvents;
+
+namespace RevenueAspire.Client.Tests;
+
+/// <summary>A real token server (OpenIddict) that knows one client. Thread-safe.</summary>
+internal sealed class IdentityServer : IAsyncDisposable
+{
+    public const string ClientId = "till 7";
+    public const string ClientSecret = "hunter2 %+&";
+
+    private readonly WebApplication _app;
+
+    private IdentityServer(WebApplication app) => _app = app;
+
+    public string Url => _app.Urls.Single();
+
+    /// <summary>Paths of all requests, in order of arrival.</summary>
+    public ConcurrentQueue<string> Requests { get; } = [];
+
+    /// <summary>The tokens that it issued.</summary>
+    public ConcurrentQueue<string> Tokens { get; } = [];
+
+    /// <summary>Number of tokens that it issued.</summary>
+    public int Issued => Tokens.Count;
+
+    /// <summary>Answers in place of the server; true if it did.</summary>
+    public Func<HttpContext, Task<bool>> Before { get; set; } = _ => Task.FromResult(false);
+
+    /// <param name="lifetime">Of a token.</param>
+    /// <param name="port">0 for any.</param>
+    public static async Task<IdentityServer> StartAsync(TimeSpan? lifetime = null, int port = 0)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, port));
+        builder.Services.AddOpenIddict().AddServer(server =>
+        {
+            server.EnableDegradedMode().AllowClientCredentialsFlow().SetTokenEndpointUris("connect/token").RegisterScopes("events.write");
+            server.AddEphemeralEncryptionKey().AddEphemeralSigningKey().DisableAccessTokenEncryption();
+            server.SetAccessTokenLifetime(lifetime ?? TimeSpan.FromHours(1));
+            server.UseAspNetCore().DisableTransportSecurityRequirement();
+            server.AddEventHandler<ValidateTokenRequestContext>(handler => handler.UseInlineHandler(context =>
+            {
+                if (context.ClientId != ClientId || context.ClientSecret != ClientSecret)
+                {
+                    context.Reject(OpenIddictConstants.Errors.InvalidClient, $"Wrong secret {context.ClientSecret}.");
+                }
+                else if (context.Request.GetScopes() is not ["events.write"])
+                {
+                    context.Reject(OpenIddictConstants.Errors.InvalidScope, "Ask for another one.");
+                }
+
+                return default;
+            }));
+            server.AddEventHandler<HandleTokenRequestContext>(handler => handler.UseInlineHandler(context =>
+            {
+                var identity = new ClaimsIdentity("tokens");
+                identity.AddClaim(new Claim(OpenIddictConstants.Claims.Subject, context.ClientId!));
+                var principal = new ClaimsPrincipal(identity);
+                principal.SetScopes(context.Request.GetScopes());
+                context.SignIn(principal);
+                return default;
+            }));
+        });
+        var app = builder.Build();
+        var identity = new IdentityServer(app);
+        app.Use(async (context, next) =>
+        {
+            identity.Requests.Enqueue(context.Request.Path);
+            if (!await identity.Before(context))
+            {
+                await next();
+            }
+        });
+        app.UseAuthentication();
+        await app.StartAsync();
+        return identity;
+    }
+
+    /// <summary>Settings of a client that takes its tokens here.</summary>
+    public void Configure(ClientOptions options) => (options.Authority, options.ClientId, options.ClientSecret) = (Url, ClientId, ClientSecret);
+
+    public ValueTask DisposeAsync() => _app.DisposeAsync();
+}
