@@ -49,7 +49,7 @@ public sealed class ComposeTests
         var expected = published.Environment(service)
             .Where(variable => !OfAzure.Contains(variable.Key))
             .Select(variable => (variable.Key, Values.GetValueOrDefault(variable.Value, variable.Value)));
-        Assert.Equal(expected.Order(), Environment(service).Where(variable => !OfCompose.Contains(variable.Key)).Order());
+        Assert.Equal(expected.Order(), Environment(service).Where(variable => !OfCompose.Contains(variable.Name)).Order());
     }
 
     [Fact]
