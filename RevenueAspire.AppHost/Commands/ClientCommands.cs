@@ -74,18 +74,11 @@ internal static class ClientCommands
         new() { Name = name, Label = label, InputType = InputType.Number, Required = true, Value = value, Description = description };
 
     /// <summary>The client's <c>load</c>, for as long as the events take at this rate.</summary>
-    private static async Task<ExecuteCommandResult> SendLoadAsync(ProjectResource client, ExecuteCommandContext context)
+    private static Task<ExecuteCommandResult> SendLoadAsync(ProjectResource client, ExecuteCommandContext context)
     {
         var (count, rate) = (context.Number(Count), context.Number(Rate));
-        try
-        {
-            var duration = ((decimal)count / rate).ToString(CultureInfo.InvariantCulture);
-            var load = await ServiceTool.RunAsync(client, context, ["load", "--rate", rate.ToString(CultureInfo.InvariantCulture), "--duration", duration]);
-            return load.ExitCode == ExitCodes.Done ? CommandResults.Success(load.LastLine) : CommandResults.Failure(load.LastLine);
-        }
-        catch (OperationCanceledException)
-        {
-            return CommandResults.Canceled();
-        }
+        var duration = ((decimal)count / rate).ToString(CultureInfo.InvariantCulture);
+        return ServiceTool.RunAsync(client, context, ["load", "--rate", rate.ToString(CultureInfo.InvariantCulture), "--duration", duration],
+            load => load.ExitCode == ExitCodes.Done ? CommandResults.Success(load.LastLine) : CommandResults.Failure(load.LastLine));
     }
 }

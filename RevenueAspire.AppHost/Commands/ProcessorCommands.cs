@@ -51,47 +51,27 @@ internal static class ProcessorCommands
             });
     }
 
-    private static async Task<ExecuteCommandResult> ProcessAsync(ProjectResource processor, ExecuteCommandContext context, string folder)
+    private static Task<ExecuteCommandResult> ProcessAsync(ProjectResource processor, ExecuteCommandContext context, string folder)
     {
         var path = Resolve(context.Arguments[PathInput].Value, folder)!;
-        try
+        return ServiceTool.RunAsync(processor, context, ["process", "--", path], run => run.ExitCode switch
         {
-            var run = await ServiceTool.RunAsync(processor, context, ["process", "--", path]);
-            var name = Path.GetFileName(path);
-            return run.ExitCode switch
-            {
-                ExitCodes.Done => CommandResults.Success($"{name}: every line is counted.", Table(run), CommandResultFormat.Text, displayImmediately: true),
-                ExitCodes.SomeRejected => CommandResults.Success(
-                    $"{name}: counted but for the rejected lines, which are in the table rejected_event.",
-                    Table(run),
-                    CommandResultFormat.Text,
-                    displayImmediately: true),
-                _ => CommandResults.Failure(run.LastLine),
-            };
-        }
-        catch (OperationCanceledException)
-        {
-            return CommandResults.Canceled();
-        }
+            ExitCodes.Done => Counted(run, "every line is counted."),
+            ExitCodes.SomeRejected => Counted(run, "counted but for the rejected lines, which are in the table rejected_event."),
+            _ => CommandResults.Failure(run.LastLine),
+        });
+
+        ExecuteCommandResult Counted(CommandLineResult run, string how) =>
+            CommandResults.Success($"{Path.GetFileName(path)}: {how}", Table(run), CommandResultFormat.Text, displayImmediately: true);
     }
 
-    private static async Task<ExecuteCommandResult> VerifyAsync(ProjectResource processor, ExecuteCommandContext context)
-    {
-        try
+    private static Task<ExecuteCommandResult> VerifyAsync(ProjectResource processor, ExecuteCommandContext context) =>
+        ServiceTool.RunAsync(processor, context, ["verify"], run => run.ExitCode switch
         {
-            var run = await ServiceTool.RunAsync(processor, context, ["verify"]);
-            return run.ExitCode switch
-            {
-                ExitCodes.Done => CommandResults.Success(run.LastLine),
-                ExitCodes.Differs => CommandResults.Failure(run.LastLine, Table(run)),
-                _ => CommandResults.Failure(run.LastLine),
-            };
-        }
-        catch (OperationCanceledException)
-        {
-            return CommandResults.Canceled();
-        }
-    }
+            ExitCodes.Done => CommandResults.Success(run.LastLine),
+            ExitCodes.Differs => CommandResults.Failure(run.LastLine, Table(run)),
+            _ => CommandResults.Failure(run.LastLine),
+        });
 
     private static string? Resolve(string? text, string folder) => string.IsNullOrWhiteSpace(text) ? null : Path.GetFullPath(text.Trim().Trim('"'), folder);
 

@@ -12,7 +12,6 @@ internal sealed record CommandLineResult(int ExitCode, IReadOnlyList<string> Out
     /// <summary>The closing line, which by convention of these tools says how the command ended.</summary>
     public string LastLine => Lines.LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? $"It ended with exit code {ExitCode} and without a message.";
 
-    /// <summary>All lines.</summary>
     public string Text => string.Join('\n', Output.Concat(Errors)).Trim('\n');
 
     private IEnumerable<string> Lines => ExitCode is ExitCodes.Done or ExitCodes.SomeRejected ? Errors.Concat(Output) : Output.Concat(Errors);
@@ -27,8 +26,21 @@ internal static partial class ServiceTool
     /// <param name="service">Whose program and environment.</param>
     /// <param name="context">The command; its cancellation kills the program and its children, which all of them survive by design.</param>
     /// <param name="arguments">The command line.</param>
-    /// <exception cref="OperationCanceledException">The command was cancelled.</exception>
-    public static async Task<CommandLineResult> RunAsync(ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments)
+    /// <param name="describe">The answer of the dashboard, unless the command was cancelled.</param>
+    public static async Task<ExecuteCommandResult> RunAsync(
+        ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments, Func<CommandLineResult, ExecuteCommandResult> describe)
+    {
+        try
+        {
+            return describe(await RunAsync(service, context, arguments));
+        }
+        catch (OperationCanceledException)
+        {
+            return CommandResults.Canceled();
+        }
+    }
+
+    private static async Task<CommandLineResult> RunAsync(ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments)
     {
         var environment = await EnvironmentOfAsync(service, context);
         // The dashboard's addresses are the AppHost's own.

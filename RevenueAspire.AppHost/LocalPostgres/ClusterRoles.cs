@@ -1,5 +1,4 @@
 using System.Text.Json;
-using RevenueAspire.AppHost.Model;
 using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
@@ -21,11 +20,7 @@ internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standb
                 ? roles
                 : throw new UserErrorException($"{path} is damaged: only it says which server is the primary. Restore it.");
         }
-        catch (FileNotFoundException)
-        {
-            return null;
-        }
-        catch (DirectoryNotFoundException)
+        catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }

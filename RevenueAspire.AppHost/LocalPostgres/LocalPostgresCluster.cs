@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using RevenueAspire.AppHost.Model;
 using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
@@ -9,7 +8,6 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 /// <summary>A primary and its standbys (<c>Postgres:Replicas</c>; none by default) on this machine. The runner changes it, one step at a time.</summary>
 internal sealed class LocalPostgresCluster
 {
-    /// <summary>Most standbys.</summary>
     public const int MostStandbys = 4;
 
     private readonly string _directory;
@@ -30,13 +28,11 @@ internal sealed class LocalPostgresCluster
     /// <summary>Password of user postgres on all servers; set at each start.</summary>
     public ParameterResource Password { get; }
 
-    /// <summary>All servers.</summary>
     public IReadOnlyList<LocalPostgresServerResource> Servers { get; private set; } = [];
 
     /// <summary>The server that takes writes when it runs.</summary>
     public LocalPostgresServerResource Primary { get; private set; } = null!;
 
-    /// <summary>All servers but the primary.</summary>
     public IEnumerable<LocalPostgresServerResource> Standbys => Servers.Where(server => server != Primary);
 
     /// <summary>The databases that are created when the primary is up.</summary>

@@ -15,18 +15,13 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
     /// <returns>Whether it is done, and in one line what was done, or why not.</returns>
     public async Task<(bool Done, string Message)> PromoteAsync(LocalPostgresCluster cluster, CancellationToken cancellationToken)
     {
-        await servers.OneAtATime.WaitAsync(cancellationToken);
         try
         {
-            return (true, await PromoteOneAsync(cluster, cancellationToken));
+            return (true, await servers.OneAtATimeAsync(() => PromoteOneAsync(cluster, cancellationToken), cancellationToken));
         }
         catch (Exception exception) when (LocalPostgresServers.IsProblem(exception))
         {
             return (false, exception.Message);
-        }
-        finally
-        {
-            servers.OneAtATime.Release();
         }
     }
 
@@ -125,18 +120,15 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
                 await Task.Delay(CoverInterval);
             }
 
-            await servers.OneAtATime.WaitAsync();
-            try
+            await servers.OneAtATimeAsync(() =>
             {
                 if (primary.IsPrimary)
                 {
                     primary.Cluster.Cover();
                 }
-            }
-            finally
-            {
-                servers.OneAtATime.Release();
-            }
+
+                return Task.CompletedTask;
+            }, CancellationToken.None);
         }
         catch (Exception exception) when (exception is NpgsqlException or ObjectDisposedException)
         {

@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
 using Aspire.Hosting.Eventing;
-using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 using RevenueAspire.AppHost.Model;
-using RevenueAspire.CommandLine;
 using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
@@ -25,45 +23,29 @@ internal sealed class LocalPostgresRunner(
     /// <summary>Starts the server in its role, and publishes it as running. The first start of the primary creates its databases and starts the
     /// standbys.</summary>
     /// <returns>Null, or in one line why it did not start.</returns>
-    public async Task<string?> StartAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken)
+    public Task<string?> StartAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken) => servers.OneAtATimeAsync(async () =>
     {
-        await servers.OneAtATime.WaitAsync(cancellationToken);
-        try
+        var problem = await TryStartAsync(resource, cancellationToken);
+        if (resource.IsPrimary)
         {
-            var problem = await TryStartAsync(resource, cancellationToken);
-            if (resource.IsPrimary)
-            {
-                // Without the primary, a standby that exists can start, and be promoted; one that does not exist is copied when the primary has started.
-                var others = resource.Cluster.Standbys.Where(standby => !_tried.ContainsKey(standby)
-                    && (problem is null || LocalPostgresServer.IsStandby(standby.DataDirectory)));
-                await Task.WhenAll(others.Select(standby => TryStartAsync(standby, cancellationToken)));
-            }
-
-            return problem;
+            // Without the primary, a standby that exists can start, and be promoted; one that does not exist is copied when the primary has started.
+            var others = resource.Cluster.Standbys.Where(standby => !_tried.ContainsKey(standby)
+                && (problem is null || LocalPostgresServer.IsStandby(standby.DataDirectory)));
+            await Task.WhenAll(others.Select(standby => TryStartAsync(standby, cancellationToken)));
         }
-        finally
-        {
-            servers.OneAtATime.Release();
-        }
-    }
 
-    /// <summary>Stops the server at once, whoever uses it: what the services do without their database can be watched.</summary>
-    public async Task StopAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken)
+        return problem;
+    }, cancellationToken);
+
+    /// <summary>Stops the server at once, also while clients use it.</summary>
+    public Task StopAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken) => servers.OneAtATimeAsync(async () =>
     {
-        await servers.OneAtATime.WaitAsync(cancellationToken);
-        try
+        if (servers.Started.TryGetValue(resource, out var server) && !server.Exited.IsCompleted)
         {
-            if (servers.Started.TryGetValue(resource, out var server) && !server.Exited.IsCompleted)
-            {
-                await states.PublishAsync(resource, KnownResourceStates.Stopping);
-                await server.StopAsync(cancellationToken);
-            }
+            await states.PublishAsync(resource, KnownResourceStates.Stopping);
+            await server.StopAsync(cancellationToken);
         }
-        finally
-        {
-            servers.OneAtATime.Release();
-        }
-    }
+    }, cancellationToken);
 
     public async ValueTask DisposeAsync()
     {

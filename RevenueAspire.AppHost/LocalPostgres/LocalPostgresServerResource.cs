@@ -16,7 +16,6 @@ public sealed class LocalPostgresServerResource : Resource, IResourceWithConnect
     /// <summary>TCP port on 127.0.0.1.</summary>
     public int Port { get; }
 
-    /// <inheritdoc/>
     public ReferenceExpression ConnectionStringExpression =>
         ReferenceExpression.Create($"Host=127.0.0.1;Port={Port.ToString(CultureInfo.InvariantCulture)};Username=postgres;Password={Cluster.Password}");
 

@@ -12,8 +12,29 @@ internal sealed partial class LocalPostgresServers(ResourceLoggerService loggers
     /// <summary>The servers that were started, also those that have ended since.</summary>
     public ConcurrentDictionary<LocalPostgresServerResource, LocalPostgresServer> Started { get; } = [];
 
-    /// <summary>Held by whatever starts, stops or promotes a server.</summary>
+    /// <summary>Held while a server is started, stopped or promoted.</summary>
     public SemaphoreSlim OneAtATime { get; } = new(1);
+
+    /// <summary>Runs an action that starts, stops or promotes a server: one at a time.</summary>
+    public async Task<T> OneAtATimeAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken)
+    {
+        await OneAtATime.WaitAsync(cancellationToken);
+        try
+        {
+            return await action();
+        }
+        finally
+        {
+            OneAtATime.Release();
+        }
+    }
+
+    /// <inheritdoc cref="OneAtATimeAsync{T}"/>
+    public Task OneAtATimeAsync(Func<Task> action, CancellationToken cancellationToken) => OneAtATimeAsync(async () =>
+    {
+        await action();
+        return true;
+    }, cancellationToken);
 
     public bool IsRunning(LocalPostgresServerResource resource) => Started.TryGetValue(resource, out var server) && !server.Exited.IsCompleted;
 

@@ -45,6 +45,5 @@ internal sealed class AppHostLock : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _file.Dispose();
 }

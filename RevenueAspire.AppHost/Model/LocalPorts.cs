@@ -3,7 +3,6 @@ using RevenueAspire.AppHost.Ports;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>Fixed ports on this machine.</summary>
 internal static class LocalPorts
 {
     /// <summary>Listens on the setting's port, itself and without a proxy; published, the platform chooses. A port in use is one line in the dashboard and on

@@ -18,8 +18,7 @@ internal static class ModelDatabase
     public const string PostgresTag = "17.6";
 
     /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: the user's own,
-    /// else a managed server.
-    /// <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
+    /// else a managed server. <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
         // Published, the platform's server has its own.

@@ -37,7 +37,6 @@ internal sealed class ClientOptions : IValidatableObject
     [Range(1, 86400, ErrorMessage = "must be from 1 to 86400.")]
     public int GiveUpAfterSeconds { get; set; } = 60;
 
-    /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (FindUrlProblem(Url) is { } url)

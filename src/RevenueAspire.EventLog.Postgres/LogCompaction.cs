@@ -2,6 +2,7 @@ using System.Buffers;
 using Npgsql;
 using NpgsqlTypes;
 using RevenueAspire.EventLog.Postgres.Writing;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
@@ -45,9 +46,7 @@ internal static class LogCompaction
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
 
         // One at a time, and never while retention removes: both take the log's row first.
-        await using (var hold = new NpgsqlCommand(
-            "select from event_log where log_id = $1 and is_closed for update", connection)
-        { Parameters = { new() { Value = logId } } })
+        await using (var hold = new NpgsqlCommand("select from event_log where log_id = $1 and is_closed for update", connection).With(logId))
         await using (var held = await hold.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
         {
             if (!await held.ReadAsync(cancellationToken).ConfigureAwait(false))
@@ -59,10 +58,7 @@ internal static class LogCompaction
         var batches = new List<(long From, long To)>();
         await using (var list = new NpgsqlCommand(
             "select from_offset, to_offset from event_log_batch where log_id = $1 and from_offset >= $2 and to_offset <= $3 order by from_offset limit $4",
-            connection)
-        {
-            Parameters = { new() { Value = logId }, new() { Value = from }, new() { Value = applied }, new() { Value = RowsAtATime } },
-        })
+            connection).With(logId, from, applied, RowsAtATime))
         await using (var rows = await list.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
         {
             while (await rows.ReadAsync(cancellationToken).ConfigureAwait(false))

@@ -86,16 +86,15 @@ public sealed class PostgresLogReader : ILogReader
         return Open(new PostgresLogReader(null, connection, logId));
     }
 
-    /// <summary>Opens a log within the caller's transaction, whose connection stays the caller's: no second connection is
-    /// needed while the first is held.</summary>
+    /// <summary>Opens a log within the caller's transaction, whose connection stays the caller's: no second connection is needed while the first is
+    /// held.</summary>
     /// <inheritdoc cref="Open(NpgsqlDataSource, Guid)"/>
     internal static PostgresLogReader OpenWithin(NpgsqlConnection connection, Guid logId) =>
         Open(new PostgresLogReader(null, connection, logId, ownsSnapshot: false));
 
     /// <summary>Asks the database for the log's end. With synchronous standbys it is returned once their quorum has it.</summary>
-    /// <remarks>A commit whose wait for the standbys was cancelled is visible, but a server that takes over may have other bytes at
-    /// its offsets. They must never be applied (rule R1).
-    /// A snapshot needs no quorum: log and ledger in it are of one server.</remarks>
+    /// <remarks>A commit whose wait for the standbys was cancelled is visible, but a server that takes over may have other bytes at its offsets. They must
+    /// never be applied (rule R1). A snapshot needs no quorum: log and ledger in it are of one server.</remarks>
     /// <exception cref="EventLogException">The log is gone.</exception>
     /// <exception cref="IOException">The database cannot be asked now, or its standbys have not confirmed the log's end.</exception>
     public long ReadDurableMark()
@@ -119,18 +118,15 @@ public sealed class PostgresLogReader : ILogReader
     private (long First, long End, bool HasStandbys) FindBounds(NpgsqlConnection connection)
     {
         using var command = new NpgsqlCommand(
-            "select first_offset, end_offset, current_setting('synchronous_standby_names') <> '' from event_log where log_id = $1", connection)
-        {
-            Parameters = { new() { Value = LogId } },
-        };
+            "select first_offset, end_offset, current_setting('synchronous_standby_names') <> '' from event_log where log_id = $1", connection).With(LogId);
         using var rows = command.ExecuteReader(CommandBehavior.SingleRow);
         return rows.Read()
             ? (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2))
             : throw new EventLogException($"{Name}: the database no longer has this log: it was replaced, or restored to an earlier state");
     }
 
-    /// <summary>Whether a commit that is later than all that is visible reached its quorum. Its time-out ends nothing but
-    /// the wait of this empty commit.</summary>
+    /// <summary>Whether a commit that is later than all that is visible reached its quorum. Its time-out ends nothing but the wait of this empty
+    /// commit.</summary>
     private static bool IsConfirmed(NpgsqlConnection connection)
     {
         using var confirmation = new CommitConfirmation(connection);
@@ -191,7 +187,6 @@ public sealed class PostgresLogReader : ILogReader
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         // Its transaction ends with it; other connections are taken for a moment each.
@@ -224,10 +219,7 @@ public sealed class PostgresLogReader : ILogReader
             where log_id = $1 and from_offset < $3
               and from_offset >= coalesce((select max(from_offset) from event_log_batch where log_id = $1 and from_offset <= $2), $2)
             order by from_offset
-            """, connection)
-        {
-            Parameters = { new() { Value = LogId }, new() { Value = offset }, new() { Value = to } },
-        };
+            """, connection).With(LogId, offset, to);
         using var rows = command.ExecuteReader();
         StoredBatch? found = null;
         long unpacked = 0;
@@ -248,9 +240,7 @@ public sealed class PostgresLogReader : ILogReader
     private long NextAfter(long offset) => Query(connection =>
     {
         using var command = new NpgsqlCommand("select min(from_offset) from event_log_batch where log_id = $1 and from_offset > $2", connection)
-        {
-            Parameters = { new() { Value = LogId }, new() { Value = offset } },
-        };
+            .With(LogId, offset);
         return command.ExecuteScalar() is long next ? next : _end;
     });
 

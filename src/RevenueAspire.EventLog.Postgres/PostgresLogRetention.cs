@@ -5,8 +5,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Bounds what a database keeps of its logs, however often processes end and others begin. Not thread-safe; any
-/// number of processes may have one.</summary>
+/// <summary>Bounds what a database keeps of its logs, however often processes end and others begin. Not thread-safe; any number of processes may have
+/// one.</summary>
 /// <param name="database">The database.</param>
 /// <param name="options">Validated settings.</param>
 /// <param name="logger">Gets what was compacted, and what could not be.</param>
@@ -24,7 +24,6 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
     /// <summary>Closed logs of which an earlier pass has found that the ledger has them to their end.</summary>
     private readonly HashSet<Guid> _finished = [];
 
-    /// <inheritdoc/>
     public TimeSpan Interval => TimeSpan.FromSeconds(20);
 
     /// <summary>Closes the logs of processes that have ended, compacts what the ledger has of them, removes what is no longer
@@ -92,11 +91,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
                        delete from event_log_batch b using old, moved
                        where b.log_id = old.log_id and b.from_offset = old.from_offset and b.to_offset = old.to_offset returning 1)
                 select count(*) from gone
-                """);
-            command.Parameters.Add(new NpgsqlParameter { Value = logId });
-            command.Parameters.Add(new NpgsqlParameter { Value = applied });
-            command.Parameters.Add(new NpgsqlParameter { Value = retainBytes });
-            command.Parameters.Add(new NpgsqlParameter { Value = RowsAtATime });
+                """).With(logId, applied, retainBytes, RowsAtATime);
             var count = (int)(long)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
             removed += count;
             if (count < RowsAtATime)
@@ -114,9 +109,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
     internal static async Task ForgetKeysAsync(NpgsqlDataSource database, int window, CancellationToken cancellationToken)
     {
         await using (var remove = database.CreateCommand(
-            "delete from event_log_key where key_number < (select keys_from from event_log_memory where announced_at < now() - $1)"))
+            "delete from event_log_key where key_number < (select keys_from from event_log_memory where announced_at < now() - $1)").With(AnnouncedFor))
         {
-            remove.Parameters.Add(new NpgsqlParameter { Value = AnnouncedFor });
             await remove.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
 
@@ -126,9 +120,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             update event_log_memory set keys_from = oldest.key_number, announced_at = now()
             from (select key_number from event_log_key order by key_number desc offset greatest($1 - 1, 0) limit 1) oldest
             where keys_from < oldest.key_number and announced_at < now() - $2
-            """);
-        announce.Parameters.Add(new NpgsqlParameter { Value = window });
-        announce.Parameters.Add(new NpgsqlParameter { Value = AnnouncedFor });
+            """).With(window, AnnouncedFor);
         await announce.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
@@ -146,8 +138,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             return;
         }
 
-        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are
-        // given the time of a pass to see that.
+        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are given the time of a pass to see
+        // that.
         var isFinished = log.IsClosed && applied >= log.End;
         var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)

@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
@@ -22,16 +23,13 @@ public static class PostgresLogSchema
     /// (two reads) when nothing is to do.</summary>
     /// <param name="connection">Open, as a role that may create tables, unless the tables exist.</param>
     /// <param name="cancellationToken">Cancels; the schema is then applied wholly or not at all.</param>
-    /// <exception cref="EventLogException">The database cannot hold a log: not UTF-8, tables that are missing in part, changed,
-    /// UNLOGGED, without a key, or in more than one schema.
-    /// The message names the cause and the repair, which keeps all data.</exception>
+    /// <exception cref="EventLogException">The database cannot hold a log: not UTF-8, tables that are missing in part, changed, UNLOGGED, without a key, or in
+    /// more than one schema. The message names the cause and the repair, which keeps all data.</exception>
     /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
     public static async Task ApplyAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(connection);
-        await using var look = new NpgsqlCommand("select obj_description(to_regclass('event_log'), 'pg_class') = $1",
-            connection)
-        { Parameters = { new() { Value = Version } } };
+        await using var look = new NpgsqlCommand("select obj_description(to_regclass('event_log'), 'pg_class') = $1", connection).With(Version);
         var isCurrent = await look.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is true;
         await using var apply = new NpgsqlCommand(isCurrent ? Check : Script, connection);
         try

@@ -45,23 +45,18 @@ public sealed class PostgresLogStore : ILogStore
         Name = $"Postgres {place.Host}:{place.Port}/{place.Database}";
     }
 
-    /// <inheritdoc/>
     public string Name { get; }
 
     /// <inheritdoc/>
     /// <remarks>Another one after the log was closed by another process, or is gone with its database. Empty until the database was reached.</remarks>
     public Guid LogId => Position.LogId;
 
-    /// <inheritdoc/>
     public long DurableMark => Position.DurableMark;
 
-    /// <inheritdoc/>
     public TimeSpan OpeningFsync { get; private set; }
 
-    /// <inheritdoc/>
     public ILogRetention Retention { get; }
 
-    /// <inheritdoc/>
     public TimeSpan InDoubtTimeout { get; }
 
     string? ILogStore.OpeningError => "the database has not been reached yet";

@@ -105,10 +105,7 @@ public static class PostgresLogs
               select * from event_log_batch b where b.log_id = l.log_id and b.from_offset <= $2 and $2 < l.end_offset
               order by b.from_offset desc limit 1) b on true
             where l.log_id = $1
-            """, connection)
-        {
-            Parameters = { new() { Value = receipt.LogId }, new() { Value = receipt.Offset } },
-        };
+            """, connection).With(receipt.LogId, receipt.Offset);
         await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
         if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
         {
@@ -130,7 +127,6 @@ public static class PostgresLogs
         return receipt.Offset < batch.To && batch.IsRecord(receipt.Offset) ? ReceiptLookup.Record : ReceiptLookup.NoRecord;
     }
 
-    /// <summary>Which keys the database remembers.</summary>
     internal static async Task<KeyMemory> ReadMemoryAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(

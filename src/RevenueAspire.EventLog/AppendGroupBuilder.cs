@@ -10,10 +10,10 @@ namespace RevenueAspire.EventLog;
 /// <summary>Turns request lines into a group of records (rule L3): validated, compact, with the server's fields. Not thread-safe;
 /// reusable after <see cref="Build"/>.</summary>
 /// <remarks>A record is <c>{...what the client
-/// sent...,"timestamp":"2026-01-31T12:34:56.789Z"[,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.
+/// sent...,"timestamp":"2026-01-31T12:34:56.789Z"[,"caller":".."][,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.
 /// The server's fields stand on the last record of a batch only, for all of it, and end in
 /// <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>; the others are what the
-/// client sent. A client's own <c>timestamp</c> is removed, so recovery can tell any part of a torn batch from single
+/// client sent. A client's own fields of these names are removed, so recovery can tell any part of a torn batch from single
 /// records: no record without a time stands alone.
 /// A lone record has no <c>batch</c> unless lines were rejected beside it.</remarks>
 public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
@@ -114,9 +114,11 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
     /// <param name="bodyHash">SHA-256 of the inflated body (32 bytes); needed with a key, else empty.</param>
     /// <param name="traceParent">W3C traceparent of the request, or null.</param>
     /// <param name="rejectedCount">Lines rejected beside the events.</param>
+    /// <param name="caller">The caller that the key belongs to and that the record names; null for a caller without a name.</param>
     /// <exception cref="ArgumentException">The key, the hash or the trace is not as said.</exception>
     /// <exception cref="InvalidOperationException">No event was added.</exception>
-    public AppendGroup Build(string? idempotencyKey = null, ReadOnlySpan<byte> bodyHash = default, string? traceParent = null, int rejectedCount = 0)
+    public AppendGroup Build(
+        string? idempotencyKey = null, ReadOnlySpan<byte> bodyHash = default, string? traceParent = null, int rejectedCount = 0, CallerName? caller = null)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(rejectedCount);
         if (Count == 0)
@@ -127,10 +129,15 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         CheckArguments(idempotencyKey, bodyHash, traceParent);
         TakeTime();
         _buffer.Append(_stamp);
+        if (caller is not null)
+        {
+            _buffer.Append(caller.Field);
+        }
+
         UInt128 keyHash = default, shortBodyHash = default;
         if (idempotencyKey is not null)
         {
-            (keyHash, shortBodyHash) = AppendKey(idempotencyKey, bodyHash);
+            (keyHash, shortBodyHash) = AppendKey(idempotencyKey, bodyHash, caller);
         }
 
         if (traceParent is not null)
@@ -217,7 +224,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         }
     }
 
-    private (UInt128 Key, UInt128 Body) AppendKey(string key, ReadOnlySpan<byte> bodyHash)
+    private (UInt128 Key, UInt128 Body) AppendKey(string key, ReadOnlySpan<byte> bodyHash, CallerName? caller)
     {
         _buffer.Append(""","idempotencyKey":"""u8);
         AppendVisibleAscii(key);
@@ -227,7 +234,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         _buffer.Append("\""u8);
         Span<byte> plain = stackalloc byte[MaxKeyLength];
         var length = Encoding.ASCII.GetBytes(key, plain);
-        return (RecordFields.HashKey(plain[..length]), RecordFields.ShortenHash(bodyHash));
+        return (RecordFields.HashKey(caller is null ? default : caller.Utf8, plain[..length]), RecordFields.ShortenHash(bodyHash));
     }
 
     /// <summary>Writes a JSON string of visible ASCII, of which only the quote and the backslash need an escape.</summary>

@@ -21,9 +21,8 @@ public enum AppendStatus
     /// <summary>The caller of <see cref="EventLogWriter.Refuse"/> has closed the log to appends: nothing was appended.</summary>
     Refused,
 
-    /// <summary>The medium failed in the middle of the write, and what was written may still be kept: it could not be cut off the
-    /// disk again, or the database does not tell.
-    /// Only a repeat with the same key is safe.</summary>
+    /// <summary>The medium failed in the middle of the write, and what was written may still be kept: it could not be cut off the disk again, or the database
+    /// does not tell. Only a repeat with the same key is safe.</summary>
     InDoubt,
 }
 

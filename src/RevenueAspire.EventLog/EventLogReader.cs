@@ -52,9 +52,8 @@ public sealed class EventLogReader : ILogReader
         return new EventLogReader(files, directory, ReadIdentity(files, directory));
     }
 
-    /// <summary>Reads the durable mark: cheap (16 bytes), meant to be polled. While the mark file is missing or damaged: what
-    /// this reader read last (that stays durable),
-    /// or <see cref="FirstOffset"/> when it never read one (nothing may be read).</summary>
+    /// <summary>Reads the durable mark: cheap (16 bytes), meant to be polled. While the mark file is missing or damaged: what this reader read last (that stays
+    /// durable), or <see cref="FirstOffset"/> when it never read one (nothing may be read).</summary>
     /// <exception cref="EventLogException">log.json is gone or names another log (looked at once a second).</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
     public long ReadDurableMark()
@@ -94,7 +93,6 @@ public sealed class EventLogReader : ILogReader
         return offset == mark ? default : _segments.Read(offset, mark, destination);
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         lock (_gate)

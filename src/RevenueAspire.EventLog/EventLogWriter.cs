@@ -4,8 +4,8 @@ using RevenueAspire.EventLog.Writing;
 namespace RevenueAspire.EventLog;
 
 /// <summary>The group commit of a log: takes events, and acknowledges them once its store has made them durable. Thread-safe.</summary>
-/// <remarks>Callers enqueue under one short lock. One thread makes all calls that write to the store. Cancelling an append
-/// ends the wait, never the write.</remarks>
+/// <remarks>Callers enqueue under one short lock. One thread makes all calls that write to the store. Cancelling an append ends the wait, never the
+/// write.</remarks>
 public sealed class EventLogWriter : IAsyncDisposable
 {
     private readonly ILogStore _store;

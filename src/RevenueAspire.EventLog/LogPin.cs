@@ -21,7 +21,6 @@ public sealed class LogPin : IDisposable
     /// <exception cref="EventLogException">It could not be pinned.</exception>
     public static LogPin Take(string directory) => Take(directory, PhysicalFileSystem.Instance);
 
-    /// <inheritdoc/>
     public void Dispose() => _lock?.Dispose();
 
     internal static LogPin Take(string directory, IFileSystem files)

@@ -9,7 +9,6 @@ public readonly record struct Receipt(Guid LogId, long Offset)
     private const int IdDigits = 32;
     private static readonly SearchValues<char> HexDigits = SearchValues.Create("0123456789abcdef");
 
-    /// <inheritdoc/>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{LogId:N}:{Offset}");
 
     /// <summary>Accepts exactly what <see cref="ToString"/> writes (lower-case hex, decimal offset without sign or leading zeros).</summary>

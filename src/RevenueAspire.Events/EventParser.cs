@@ -36,10 +36,10 @@ public readonly ref struct ParsedEvent
 }
 
 /// <summary>Parses one line of JSON to an event, with full validation. Not thread-safe: one instance a thread (it owns scratch memory).</summary>
-/// <remarks>JSON as RFC 8259 has it, no comments, no trailing commas, at most <see cref="MaxDepth"/> levels; the line must be valid UTF-8.
-/// A byte order mark before the line, CR after it and white space around tokens (also newlines, for a request's body that is parsed as one line) are skipped.
-/// Unknown fields are ignored, also duplicate ones;
-/// a duplicate <c>userId</c>, <c>name</c> or <c>value</c> is rejected. A plain line takes a fast path with the same answer.</remarks>
+/// <remarks>JSON as RFC 8259 has it, no comments, no trailing commas, at most <see cref="MaxDepth"/> levels; the line must be valid UTF-8. A byte order mark
+/// before the line, CR after it and white space around tokens (also newlines, for a request's body that is parsed as one line) are skipped. Unknown fields are
+/// ignored, also duplicate ones; a duplicate <c>userId</c>, <c>name</c> or <c>value</c> is rejected. A plain line takes a fast path with the same
+/// answer.</remarks>
 public sealed class EventParser(EventTypes types)
 {
     /// <summary>Raised whenever the same bytes may parse to another answer; part of <see cref="EventTypes.Fingerprint"/>.</summary>

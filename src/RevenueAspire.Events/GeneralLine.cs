@@ -4,12 +4,11 @@ using System.Text.Unicode;
 
 namespace RevenueAspire.Events;
 
-/// <summary>The general path: any JSON at all, through <see cref="Utf8JsonReader"/>. Its answer is the answer;
-/// <see cref="PlainLine"/> only gives it sooner.</summary>
+/// <summary>The general path: any JSON at all, through <see cref="Utf8JsonReader"/>. Its answer is the answer; <see cref="PlainLine"/> only gives it
+/// sooner.</summary>
 /// <remarks><see cref="JsonGrammar"/> goes before the reader, so that no line costs an exception. The reason of a line with several faults follows a fixed
-/// order, outermost first: UTF-8, grammar and depth (whichever comes first), object,
-/// then <c>userId</c>, <c>name</c>, <c>value</c>, for each: twice, missing, kind, content. Fields are looked at only in a line that is whole JSON:
-/// what a cut-off line lacks says nothing.</remarks>
+/// order, outermost first: UTF-8, grammar and depth (whichever comes first), object, then <c>userId</c>, <c>name</c>, <c>value</c>, for each: twice, missing,
+/// kind, content. Fields are looked at only in a line that is whole JSON: what a cut-off line lacks says nothing.</remarks>
 internal static class GeneralLine
 {
     private static readonly JsonReaderOptions Strict = new()

@@ -3,11 +3,9 @@ using System.Runtime.CompilerServices;
 namespace RevenueAspire.Events;
 
 /// <summary>The fast path: accepts the lines that programs write, and leaves every other line, valid or not, to <see cref="GeneralLine"/>.</summary>
-/// <remarks>It never rejects: it accepts, or does not know. A line with <c>userId</c>, <c>name</c>, <c>value</c> in this
-/// order, without white space or with single spaces
-/// where JSON writers put them, is compared with a template, eight bytes and more at a time. Where the template ends or
-/// fails, fields are read one by one, in any
-/// order and with any white space, as long as their names and values are strings without escapes, short integers, or literals.</remarks>
+/// <remarks>It never rejects: it accepts, or does not know. A line with <c>userId</c>, <c>name</c>, <c>value</c> in this order, without white space or with
+/// single spaces where JSON writers put them, is compared with a template, eight bytes and more at a time. Where the template ends or fails, fields are read
+/// one by one, in any order and with any white space, as long as their names and values are strings without escapes, short integers, or literals.</remarks>
 internal static class PlainLine
 {
     private const int HasUserId = 1;

@@ -4,6 +4,7 @@ namespace RevenueAspire.Events;
 public static class ServerFields
 {
     public const string Timestamp = "timestamp";
+    public const string Caller = "caller";
     public const string IdempotencyKey = "idempotencyKey";
     public const string BodyHash = "bodyHash";
     public const string TraceParent = "traceparent";
@@ -12,6 +13,7 @@ public static class ServerFields
     /// <summary>Whether a field's name, as it stands between its quotes in valid JSON, is one of these, however it is spelled.</summary>
     internal static bool Contains(ReadOnlySpan<byte> rawName) =>
         JsonStrings.TextEquals(rawName, "timestamp"u8)
+        || JsonStrings.TextEquals(rawName, "caller"u8)
         || JsonStrings.TextEquals(rawName, "idempotencyKey"u8)
         || JsonStrings.TextEquals(rawName, "bodyHash"u8)
         || JsonStrings.TextEquals(rawName, "traceparent"u8)

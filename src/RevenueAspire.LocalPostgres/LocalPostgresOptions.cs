@@ -29,9 +29,8 @@ public sealed class LocalPostgresOptions
     /// thread, one line at a time; or null.</summary>
     public Action<string>? Log { get; init; }
 
-    /// <summary>The server stops also when this process ends without stopping it (kill -9, a crash), through a small watching shell. Linux and
-    /// macOS; without effect on Windows, where the next start
-    /// cleans up. Off: a server left behind runs on until the next start on its data directory.</summary>
+    /// <summary>The server stops also when this process ends without stopping it (kill -9, a crash), through a small watching shell. Linux and macOS; without
+    /// effect on Windows, where the next start cleans up. Off: a server left behind runs on until the next start on its data directory.</summary>
     public bool StopWithParent { get; init; }
 
     /// <summary>How long a start may take from the launch to the first answer, recovery after a crash included.</summary>

@@ -11,8 +11,8 @@ public static class LocalPostgresReplication
     /// <summary>Creates the role that standbys connect as, or gives it this server's password. Needed on a primary before its first standby starts; waits for
     /// no standby.</summary>
     /// <exception cref="NpgsqlException">The server is a standby, or does not answer.</exception>
-    /// <exception cref="LocalPostgresException">The server's programs include no pg_basebackup (those of npm do not), so
-    /// that no standby can be made.</exception>
+    /// <exception cref="LocalPostgresException">The server's programs include no pg_basebackup (those of npm do not), so that no standby can be
+    /// made.</exception>
     public static async Task EnsureReplicationRoleAsync(this LocalPostgresServer server, CancellationToken cancellationToken)
     {
         StandbyFiles.RequireBaseBackup(server.Installation);
@@ -66,8 +66,8 @@ public static class LocalPostgresReplication
             "select coalesce(max(flush_lsn - '0/0'), 0)::bigint from pg_stat_replication where sync_state in ('sync', 'quorum')", cancellationToken))!;
 
     /// <summary>The end of the write-ahead log that this standby has received, in bytes. Complete only once its primary has ended
-    /// (<see cref="LocalPostgresServer.AllExited"/>).
-    /// Waits until the standby has replayed all that it has on disk: until then it does not know how much that is.</summary>
+    /// (<see cref="LocalPostgresServer.AllExited"/>). Waits until the standby has replayed all that it has on disk: until then it does not know how much that
+    /// is.</summary>
     /// <exception cref="NpgsqlException">The server does not answer.</exception>
     /// <exception cref="LocalPostgresException">It still replays after 60 s, or is no standby.</exception>
     public static async Task<long> ReceivedAsync(this LocalPostgresServer server, CancellationToken cancellationToken)

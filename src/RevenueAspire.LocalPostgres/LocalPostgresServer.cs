@@ -34,10 +34,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
     /// <exception cref="LocalPostgresException">No binaries, a data directory of another major version, a port in use...: one line
     /// that says what and what to do.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; nothing is left running.</exception>
-    public static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
-    {
-        return options.StandbyOf is null ? await StartAsync(options, null, cancellationToken) : await StandbyStart.RunAsync(options, cancellationToken);
-    }
+    public static Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken) =>
+        options.StandbyOf is null ? StartAsync(options, null, cancellationToken) : StandbyStart.RunAsync(options, cancellationToken);
 
     internal static async Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, PrimaryState? primary, CancellationToken cancellationToken)
     {
@@ -92,19 +90,10 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
     internal string Password => _options.Password;
 
-    /// <summary>The last lines of its log.</summary>
     internal IReadOnlyCollection<string> LastLines => _process.LastLines;
 
     /// <summary>For Npgsql: Host, Port, Username, Password, Database.</summary>
-    public string ConnectionString(string database = "postgres") =>
-        new NpgsqlConnectionStringBuilder
-        {
-            Host = "127.0.0.1",
-            Port = Port,
-            Username = "postgres",
-            Password = _options.Password,
-            Database = database
-        }.ConnectionString;
+    public string ConnectionString(string database = "postgres") => Connection(database).ConnectionString;
 
     /// <summary>Creates a UTF-8 database unless it exists.</summary>
     public async Task EnsureDatabaseAsync(string database, CancellationToken cancellationToken)
@@ -145,7 +134,6 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         await _stopped.Value;
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync() => await StopAsync(CancellationToken.None);
 
     private async Task StopOnceAsync()
@@ -266,7 +254,9 @@ public sealed class LocalPostgresServer : IAsyncDisposable
     internal async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
     {
         // Not pooled: an idle connection in a pool would be one more session to end at the stop.
-        var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(ConnectionString()) { Pooling = false }.ConnectionString);
+        var settings = Connection("postgres");
+        settings.Pooling = false;
+        var connection = new NpgsqlConnection(settings.ConnectionString);
         try
         {
             await connection.OpenAsync(cancellationToken);
@@ -291,6 +281,9 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         await using var command = new NpgsqlCommand(sql, connection);
         await command.ExecuteNonQueryAsync(cancellationToken);
     }
+
+    private NpgsqlConnectionStringBuilder Connection(string database) =>
+        new() { Host = "127.0.0.1", Port = Port, Username = "postgres", Password = _options.Password, Database = database };
 
     private static int FreePort()
     {

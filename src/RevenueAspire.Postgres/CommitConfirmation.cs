@@ -29,7 +29,6 @@ public sealed class CommitConfirmation : IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public void Dispose() => _connection.Notice -= Watch;
 
     private void Watch(object sender, NpgsqlNoticeEventArgs notice) => IsMissing |= notice.Notice.Routine == Replication.WaitRoutine;
@@ -38,6 +37,5 @@ public sealed class CommitConfirmation : IDisposable
 /// <summary>The server ended a wait for its synchronous standbys: the commit may be on one machine only, and is in doubt (rule R1).</summary>
 public sealed class UnconfirmedCommitException() : NpgsqlException("the database's synchronous standbys have not confirmed the commit")
 {
-    /// <inheritdoc/>
     public override bool IsTransient => true;
 }

@@ -9,16 +9,14 @@ public static class ConnectionStringRules
 {
     private const string Form = "Write it like Host=localhost;Username=postgres;Password=...;Database=revenuedb.";
 
-    /// <summary>The driver's least buffer.</summary>
     private const int LeastBufferBytes = 4096;
 
     private static readonly string[] Utf8 = ["UTF8", "UTF-8", "unicode"];
 
     /// <summary>
-    /// Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead
-    /// peer within a minute; no encryption by Kerberos;
-    /// with several hosts only a primary is used, and looked for each second. Encoding and prepared statements are this
-    /// program's business, whatever the environment says.
+    /// Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead peer within a minute; no
+    /// encryption by Kerberos; with several hosts only a primary is used, and looked for each second. Encoding and prepared statements are this program's
+    /// business, whatever the environment says.
     /// </summary>
     /// <param name="setting">Name of the setting, for messages.</param>
     /// <param name="connectionString">As the user has written it.</param>

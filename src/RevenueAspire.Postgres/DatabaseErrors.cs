@@ -57,9 +57,8 @@ public static class DatabaseErrors
     /// <summary>Drops the pooled connections of a source after an error that a pooled connection would repeat: read-only, shut down, or
     /// a lost prepared statement. Thread-safe.</summary>
     /// <remarks>
-    /// A session keeps <c>default_transaction_read_only</c> as it was at its start, and a connection to a former primary stays
-    /// read-only. Only a new physical connection can work.
-    /// A connection in use closes when it is returned. Any other error changes nothing.
+    /// A session keeps <c>default_transaction_read_only</c> as it was at its start, and a connection to a former primary stays read-only. Only a new physical
+    /// connection can work. A connection in use closes when it is returned. Any other error changes nothing.
     /// </remarks>
     /// <param name="database">Where the failed call ran.</param>
     /// <param name="exception">How it failed.</param>

@@ -23,8 +23,8 @@ public sealed record ServerDurability(string ConfirmedCommit, string DurableComm
     /// <summary>The durability of a <see cref="Replication.ConfirmedCommit"/>, such as an append: <c>local</c>, <c>flush</c> or <c>apply</c>.</summary>
     public string Confirmed => Describe(ConfirmedCommit);
 
-    /// <summary>The durability of a <see cref="Replication.DurableCommit"/>, such as a write of the ledger:
-    /// <c>local</c>, <c>remote write</c>, <c>flush</c> or <c>apply</c>.</summary>
+    /// <summary>The durability of a <see cref="Replication.DurableCommit"/>, such as a write of the ledger: <c>local</c>, <c>remote write</c>, <c>flush</c> or
+    /// <c>apply</c>.</summary>
     public string Durable => Describe(DurableCommit);
 
     /// <summary>Asks the server. Waits for no standby.</summary>

@@ -132,6 +132,6 @@ public sealed class SessionCheck
         $"{keyword} in ConnectionStrings:revenuedb, PGOPTIONS, or {name} of the role, the database or the server";
 }
 
-/// <summary>A new session has a setting with which this program would write or read wrong data. The message is one line and
-/// names the setting and its place.</summary>
+/// <summary>A new session has a setting with which this program would write or read wrong data. The message is one line and names the setting and its
+/// place.</summary>
 public sealed class SessionSettingException(string message) : NpgsqlException(message);

@@ -10,7 +10,6 @@ public sealed class SessionDatabase(NpgsqlDataSource source, bool isSeparate) : 
     /// <summary>The source.</summary>
     public NpgsqlDataSource Source => source;
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         if (isSeparate)
@@ -19,6 +18,5 @@ public sealed class SessionDatabase(NpgsqlDataSource source, bool isSeparate) : 
         }
     }
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync() => isSeparate ? source.DisposeAsync() : ValueTask.CompletedTask;
 }

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace RevenueAspire;
 
 /// <summary>Status of a file that .NET does not report: its identity, kind and owner. Compiled into each project that needs it.</summary>
-/// <remarks>Linux: statx(2), whose structure is the same on every architecture. macOS: stat(2) in its 64-bit form, of
-/// which only the identity is read.</remarks>
+/// <remarks>Linux: statx(2), whose structure is the same on every architecture. macOS: stat(2) in its 64-bit form, of which only the identity is
+/// read.</remarks>
 [UnsupportedOSPlatform("windows")]
 internal readonly partial struct FileStatus
 {

@@ -1,8 +1,6 @@
 using Aspire.Hosting.ApplicationModel;
 using RevenueAspire.AppHost.LocalPostgres;
-using RevenueAspire.AppHost.Model;
 using RevenueAspire.CommandLine;
-using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests;
 

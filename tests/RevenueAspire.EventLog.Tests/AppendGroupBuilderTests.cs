@@ -42,6 +42,47 @@ public sealed class AppendGroupBuilderTests
         Assert.Equal("00-ab-cd-01", last.GetProperty("traceparent").GetString());
     }
 
+    [Theory]
+    [InlineData("shop-1", "shop-1")]
+    [InlineData("auth0|a+b@c", "auth0|a+b@c")]
+    [InlineData("a \"b\\ ä\n", "a \\\"b\\\\ ä\\n")]
+    public void L3_the_caller_follows_the_time_on_the_last_record(string name, string written)
+    {
+        Add(TestLog.Event("a", 1));
+        Add(TestLog.Event("b", 2));
+        var text = Render(_builder.Build("k", Hash, rejectedCount: 1, caller: new CallerName(name)));
+
+        Assert.StartsWith(TestLog.Event("a", 1) + "\n" + TestLog.Event("b", 2)[..^1]
+            + $$""",{{Stamp}},"caller":"{{written}}","idempotencyKey":"k","bodyHash":""", text, StringComparison.Ordinal);
+        Add(TestLog.Event("a", 1));
+        Assert.Equal($"{TestLog.Event("a", 1)[..^1]},{Stamp},\"caller\":\"{written}\"}}\n", Render(_builder.Build(caller: new CallerName(name))));
+    }
+
+    [Theory]
+    [InlineData("caller")]
+    [InlineData("c\\u0061ller")]
+    public void L3_a_client_cannot_name_the_caller(string field)
+    {
+        var line = """{"userId":"a","FIELD":"forged","name":"add_revenue","value":1,"x":{"caller":"kept"}}"""
+            .Replace("FIELD", field, StringComparison.Ordinal);
+
+        Assert.Equal("""{"userId":"a","name":"add_revenue","value":1,"x":{"caller":"kept"},""" + Stamp + "}\n", Render(Built(line)));
+    }
+
+    /// <summary>A token's subject may have any length, a record's server fields have a limit.</summary>
+    [Fact]
+    public void L3_a_caller_whose_name_is_too_long_is_written_as_its_hash()
+    {
+        Assert.Equal(new string('n', 254), new CallerName(new string('n', 254)).Text);
+        var name = new CallerName(new string('n', 255)).Text;
+
+        Assert.Equal(name, new CallerName(new string('n', 255)).Text);
+        Assert.Matches("^sha256-[0-9a-f]{64}$", name);
+        Assert.Matches("^sha256-[0-9a-f]{64}$", new CallerName(new string('\u0001', 60)).Text);
+        Assert.NotEqual(name, new CallerName(new string('n', 256)).Text);
+        Assert.Throws<ArgumentException>(() => new CallerName(""));
+    }
+
     [Fact]
     public void L3_a_batch_ends_with_where_it_began_its_counts_and_the_checksum_of_all_bytes_before()
     {
@@ -168,6 +209,21 @@ public sealed class AppendGroupBuilderTests
         Assert.True(RecordFields.TryRead(Encoding.UTF8.GetBytes(lines[1]), out var last));
         Assert.Equal((RecordRole.Open, RecordRole.Closing), (first.Role, last.Role));
         Assert.Equal((true, key, body, 2, 3), (last.HasKey, last.Key, last.Body, last.Count, last.RejectedCount));
+    }
+
+    /// <summary>Older logs keep a client's own field of this name, before the time. Their keys must stay the keys that they were.</summary>
+    [Theory]
+    [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"caller\":\"shop-1\",{0}}", null)]
+    [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"caller\":7,{0}}", null)]
+    [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,{0},\"caller\":\"shop-1\"}", "shop-1")]
+    public void L9_only_the_servers_own_field_names_the_caller_of_a_key(string record, string? caller)
+    {
+        Add(TestLog.Event("a", 1));
+        var expected = _builder.Build("k", Hash, caller: caller is null ? null : new CallerName(caller));
+        var line = record.Replace("{0}", $"{Stamp},\"idempotencyKey\":\"k\",\"bodyHash\":\"{Convert.ToHexStringLower(Hash)}\"", StringComparison.Ordinal);
+
+        Assert.True(RecordFields.TryRead(Encoding.UTF8.GetBytes(line), out var fields));
+        Assert.Equal((true, expected.KeyHash), (fields.HasKey, fields.Key));
     }
 
     private void Add(string line) => Assert.Equal(ParseOutcome.Event, _builder.Add(Encoding.UTF8.GetBytes(line), out _));

@@ -35,7 +35,7 @@ internal static class TestLog
     public static string Event(string user, long value) => $$"""{"userId":"{{user}}","name":"add_revenue","value":{{value}}}""";
 
     /// <summary>A group of one event for each user, the values from 1.</summary>
-    public static AppendGroup Group(string[] users, string? key = null, int rejected = 0, string? body = null)
+    public static AppendGroup Group(string[] users, string? key = null, int rejected = 0, string? body = null, string? caller = null)
     {
         var builder = new AppendGroupBuilder(EventTypes.Default, TimeProvider.System);
         var lines = users.Select((user, i) => Event(user, i + 1)).ToArray();
@@ -45,10 +45,10 @@ internal static class TestLog
         }
 
         var hash = key is null ? [] : SHA256.HashData(Encoding.UTF8.GetBytes(body ?? string.Join('\n', lines)));
-        return builder.Build(key, hash, rejectedCount: rejected);
+        return builder.Build(key, hash, rejectedCount: rejected, caller: caller is null ? null : new CallerName(caller));
     }
 
-    public static AppendGroup Single(string user, string? key = null, string? body = null) => Group([user], key, 0, body);
+    public static AppendGroup Single(string user, string? key = null, string? body = null, string? caller = null) => Group([user], key, 0, body, caller);
 
     public static async Task<AppendResult> AppendAsync(EventLogWriter writer, AppendGroup group) => await writer.AppendAsync(group, CancellationToken.None);
 

@@ -20,6 +20,7 @@ public sealed class CompactFormTests
 
     [Theory]
     [InlineData("timestamp", "1")]
+    [InlineData("caller", "\"shop-1\"")]
     [InlineData("idempotencyKey", "\"}\"")]
     [InlineData("bodyHash", "[1,{\"userId\":\"x\"}]")]
     [InlineData("traceparent", "{\"a\":{\"b\":[]}}")]

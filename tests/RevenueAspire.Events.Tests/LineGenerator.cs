@@ -7,7 +7,7 @@ internal sealed class LineGenerator(Random random)
 {
     private static readonly string[] KnownNames = ["add_revenue", "subtract_revenue"];
 
-    private static readonly string[] ServerNames = ["timestamp", "idempotencyKey", "bodyHash", "traceparent", "batch"];
+    private static readonly string[] ServerNames = ["timestamp", "caller", "idempotencyKey", "bodyHash", "traceparent", "batch"];
 
     private static readonly string[] Numbers =
     [

@@ -12,7 +12,7 @@ internal static partial class Oracle
 {
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
-    private static readonly string[] Server = ["timestamp", "idempotencyKey", "bodyHash", "traceparent", "batch"];
+    private static readonly string[] Server = ["timestamp", "caller", "idempotencyKey", "bodyHash", "traceparent", "batch"];
 
     /// <summary>The right answer for a line, with the compact form as Latin-1 for an event, and empty for any other outcome.</summary>
     public static ParsedLine Judge(byte[] line, IReadOnlyDictionary<string, int> signs)

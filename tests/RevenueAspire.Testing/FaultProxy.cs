@@ -144,7 +144,6 @@ public sealed class FaultProxy : IAsyncDisposable
         Delay(TimeSpan.Zero);
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();

@@ -106,7 +106,6 @@ public sealed class PatroniCluster : IAsyncDisposable
         return string.Join('\n', files.Select(file => $"--- {Path.GetFileName(file)}\n{string.Join('\n', File.ReadLines(file).TakeLast(20))}"));
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         for (var node = 0; node < Count; node++)

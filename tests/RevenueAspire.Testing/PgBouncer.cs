@@ -126,7 +126,6 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
     /// <exception cref="IOException">The pooler does not answer, or refuses the command.</exception>
     public Task ExecuteAsync(string command, CancellationToken cancellationToken) => PgBouncerConsole.ExecuteAsync(Port, command, cancellationToken);
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         await KillAsync();

@@ -182,7 +182,6 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
     public async Task<int[]> WaitingBackendsAsync() =>
         (int[])(await ExecuteAsync("select coalesce(array_agg(pid), '{}') from pg_stat_activity where wait_event = 'SyncRep'"))!;
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         Resume();

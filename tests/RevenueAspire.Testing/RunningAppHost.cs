@@ -97,7 +97,6 @@ public sealed class RunningAppHost : IAsyncDisposable
         return await Process.WaitForExitAsync(StopLimit);
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         _http.Dispose();

@@ -28,7 +28,6 @@ public abstract class TestDatabase(string connectionString) : IAsyncDisposable
 
     public Task<long> CountAsync(string table) => ScalarAsync<long>($"select count(*) from {table}");
 
-    /// <inheritdoc/>
     public virtual async ValueTask DisposeAsync()
     {
         await Database.DisposeAsync();

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 using RevenueAspire.Api.Configuration;
@@ -11,20 +12,23 @@ namespace RevenueAspire.Api.Access;
 internal sealed partial class AccessControl : IDisposable
 {
     private readonly ILogger<AccessControl> _logger;
+    private readonly Callers _callers;
     private readonly IDisposable _reloads;
     private readonly ValidTokens? _tokens;
     private readonly bool _tokensGuardReads;
-    private volatile SecretSet _ingest;
+    private volatile Senders _ingest;
     private volatile SecretSet _reads;
 
     /// <param name="configuration">Holds the secrets.</param>
     /// <param name="environment">In Development there is a default secret.</param>
+    /// <param name="callers">Knows the callers by name.</param>
     /// <param name="logger">Logs refused reloads.</param>
     /// <param name="tokens">The tokens validated before; null where tokens are not accepted.</param>
     /// <exception cref="OptionsValidationException">Neither secret nor tokens, or a secret that no header can carry.</exception>
-    public AccessControl(IConfiguration configuration, IHostEnvironment environment, ILogger<AccessControl> logger, ValidTokens? tokens = null)
+    public AccessControl(
+        IConfiguration configuration, IHostEnvironment environment, Callers callers, ILogger<AccessControl> logger, ValidTokens? tokens = null)
     {
-        (_logger, _tokens) = (logger, tokens);
+        (_logger, _callers, _tokens) = (logger, callers, tokens);
         _tokensGuardReads = tokens is not null && !environment.IsDevelopment();
         var options = IngestOptions.Read(configuration, environment);
         string[] errors = [.. options.FindErrors(requiresSecret: tokens is null)];
@@ -33,7 +37,7 @@ internal sealed partial class AccessControl : IDisposable
             throw new OptionsValidationException(IngestOptions.Section, typeof(IngestOptions), errors);
         }
 
-        _ingest = new SecretSet(options.Secrets);
+        _ingest = SendersOf(options, former: null);
         _reads = new SecretSet(options.ReadSecrets);
         _reloads = ChangeToken.OnChange(configuration.GetReloadToken, () => Reload(IngestOptions.Read(configuration, environment)));
         foreach (var file in (configuration as IConfigurationBuilder)?.Sources.OfType<FileConfigurationSource>() ?? [])
@@ -44,28 +48,37 @@ internal sealed partial class AccessControl : IDisposable
     }
 
     /// <summary>Which kinds of credentials open a call.</summary>
-    public (bool Secrets, bool Tokens) Accepts => (!_ingest.IsEmpty || !_reads.IsEmpty, _tokens is not null);
+    public (bool Secrets, bool Tokens) Accepts => (!_ingest.Secrets.IsEmpty || !_reads.IsEmpty, _tokens is not null);
+
+    /// <summary>The caller of a request that may send events.</summary>
+    public Caller CallerOf(HttpContext context) =>
+        MayIngest(context.Request.Headers.Authorization, out var caller) ? caller : _callers.Of(context.User) ?? _callers.OfSecret(name: null);
 
     /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads. In Development tokens guard none: a token that a developer
     /// makes must not close the page.</summary>
     public bool IsReadOpen => _reads.IsEmpty && !_tokensGuardReads;
 
     /// <summary>Whether the Authorization header allows to send events: by a secret, or by a token that was validated before.</summary>
-    public bool MayIngest(StringValues authorization) => _ingest.Matches(authorization) || FindToken(authorization) is { MaySend: true };
+    /// <param name="authorization">The header.</param>
+    /// <param name="caller">The caller that the secret or the token belongs to.</param>
+    public bool MayIngest(StringValues authorization, [NotNullWhen(true)] out Caller? caller)
+    {
+        caller = FindSecret(authorization) ?? (FindToken(authorization) is { MaySend: true } token ? _callers.Of(token.Caller) : null);
+        return caller is not null;
+    }
 
     /// <summary>Whether the Authorization header allows to read everything: by a secret, by a token that was validated before, or because reads are
     /// open.</summary>
     public bool MayRead(StringValues authorization) => IsReadOpen || _reads.Matches(authorization) || FindToken(authorization) is { MayRead: true };
 
     /// <summary>Which rights the Authorization header has as a secret.</summary>
-    public (bool Sends, bool Reads) MatchSecret(StringValues authorization) => (_ingest.Matches(authorization), _reads.Matches(authorization));
+    public (Caller? Sender, bool Reads) MatchSecret(StringValues authorization) => (FindSecret(authorization), _reads.Matches(authorization));
 
-    /// <inheritdoc/>
     public void Dispose() => _reloads.Dispose();
 
     private void Reload(IngestOptions options)
     {
-        string[] errors = [.. options.FindErrors(requiresSecret: !_ingest.IsEmpty)];
+        string[] errors = [.. options.FindErrors(requiresSecret: !_ingest.Secrets.IsEmpty)];
         if (errors.Length > 0)
         {
             LogReloadRefused(string.Join(" ", errors));
@@ -79,12 +92,32 @@ internal sealed partial class AccessControl : IDisposable
             return;
         }
 
-        _ingest = new SecretSet(options.Secrets);
+        _ingest = SendersOf(options, _ingest);
         _reads = new SecretSet(options.ReadSecrets);
     }
 
     private ValidToken? FindToken(StringValues authorization) =>
         _tokens is not null && BearerToken.TryFind(authorization, out var token) ? _tokens.Current.Find(token) : null;
+
+    private Caller? FindSecret(StringValues authorization)
+    {
+        var senders = _ingest;
+        var index = senders.Secrets.IndexOf(authorization);
+        return index < 0 ? null : senders.Callers[index];
+    }
+
+    /// <summary>A reload keeps the caller of an unnamed secret, and with it what the caller has used of its limit.</summary>
+    private Senders SendersOf(IngestOptions options, Senders? former) => new(
+        new SecretSet(options.Secrets.Select(secret => secret.Value)),
+        [.. options.Secrets.Select(secret =>
+            secret.Name is null && former?.CallerOf(secret.Value) is { Name: null } same ? same : _callers.OfSecret(secret.Name))]);
+
+    /// <param name="Secrets">Any of these may send events.</param>
+    /// <param name="Callers">The caller of each.</param>
+    private sealed record Senders(SecretSet Secrets, Caller[] Callers)
+    {
+        public Caller? CallerOf(string secret) => Secrets.IndexOf(secret) is >= 0 and var index ? Callers[index] : null;
+    }
 
     [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are not used, the former secrets stay in force: {Errors}")]
     private partial void LogReloadRefused(string errors);

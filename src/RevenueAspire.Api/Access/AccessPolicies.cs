@@ -20,7 +20,7 @@ internal static class AccessPolicies
     public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
     {
         var services = builder.Services;
-        services.AddSingleton<AccessControl>().AddSingleton<AccessRefusals>().AddTransient<SecretHandler>();
+        services.AddSingleton<Callers>().AddSingleton<AccessControl>().AddSingleton<AccessRefusals>().AddTransient<SecretHandler>();
         var hasTokens = TokenSettings.AreConfigured(builder.Configuration, builder.Environment);
 
         // AddAuthentication also adds data protection, which writes a key below the home directory at start.
@@ -58,7 +58,7 @@ internal static class AccessPolicies
     {
         var authorization = context.Request.Headers.Authorization;
         return BearerToken.TryFind(authorization, out _)
-            && context.RequestServices.GetRequiredService<AccessControl>().MatchSecret(authorization) is (false, false)
+            && context.RequestServices.GetRequiredService<AccessControl>().MatchSecret(authorization) is (null, false)
                 ? JwtBearerDefaults.AuthenticationScheme
                 : null;
     }

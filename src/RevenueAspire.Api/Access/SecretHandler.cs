@@ -15,24 +15,27 @@ internal sealed class SecretHandler(
 {
     public const string SchemeName = "Secret";
 
-    /// <inheritdoc/>
     protected override Task<AuthenticateResult> HandleAuthenticateAsync()
     {
-        var (sends, reads) = access.MatchSecret(Request.Headers.Authorization);
-        List<Claim> scopes = [];
-        if (sends)
+        var (sender, reads) = access.MatchSecret(Request.Headers.Authorization);
+        List<Claim> claims = [];
+        if (sender is not null)
         {
-            scopes.Add(new Claim(Scopes.Type, Scopes.Write));
+            claims.Add(new Claim(Scopes.Type, Scopes.Write));
+            if (sender.Name is { } name)
+            {
+                claims.Add(new Claim(CallerClaim.Type, name.Text));
+            }
         }
 
         if (reads || access.IsReadOpen)
         {
-            scopes.Add(new Claim(Scopes.Type, Scopes.Read));
+            claims.Add(new Claim(Scopes.Type, Scopes.Read));
         }
 
         // Where reads are open, a caller without a secret may read, and is still a stranger: not authenticated.
-        var identity = new ClaimsIdentity(scopes, sends || reads ? SchemeName : null);
-        return Task.FromResult(scopes.Count == 0
+        var identity = new ClaimsIdentity(claims, sender is not null || reads ? SchemeName : null);
+        return Task.FromResult(claims.Count == 0
             ? AuthenticateResult.NoResult()
             : AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName)));
     }
@@ -40,7 +43,6 @@ internal sealed class SecretHandler(
     /// <summary>A secret that grants something else is answered as a wrong one.</summary>
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => HandleChallengeAsync(properties);
 
-    /// <inheritdoc/>
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         IngestRequest.CountRefusal(Context, metrics);

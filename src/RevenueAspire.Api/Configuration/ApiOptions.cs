@@ -31,7 +31,6 @@ internal sealed class ApiOptions : IValidatableObject
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "must be a time between 00:00:01 and 01:00:00, written hh:mm:ss.")]
     public TimeSpan BatchBodyTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
-    /// <inheritdoc/>
     public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
     {
         if (BatchMemoryBytes < Ingest.BatchMemory.Largest(MaxBatchBytes))

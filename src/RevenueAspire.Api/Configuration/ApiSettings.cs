@@ -1,3 +1,4 @@
+using Microsoft.Extensions.Options;
 using RevenueAspire.CommandLine;
 using RevenueAspire.EventLog;
 using RevenueAspire.ServiceDefaults;
@@ -14,6 +15,8 @@ internal static class ApiSettings
     {
         var configuration = builder.Configuration;
         builder.Services.AddAnnotatedOptions<ApiOptions>(ApiOptions.Section);
+        builder.Services.AddAnnotatedOptions<LimitsOptions>(LimitsOptions.Section);
+        builder.Services.AddSingleton<IValidateOptions<LimitsOptions>, LimitNames>();
         builder.Services.AddAnnotatedOptions<EventLogOptions>("EventLog")
             .Configure(options => options.Directory = DataDirectory.ResolveEventLog(configuration));
         builder.Services.AddSingleton(_ => configuration.ReadEventTypes());

@@ -1,3 +1,4 @@
+using System.Buffers;
 using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Configuration;
@@ -10,18 +11,27 @@ internal sealed class IngestOptions
     /// <summary>What a fresh clone accepts: in Development only.</summary>
     public const string DevelopmentSecret = "secret";
 
-    /// <summary>Any of these, as the whole value of the Authorization header, may send events: several during a rotation.</summary>
-    public IReadOnlyList<string> Secrets { get; set; } = [];
+    /// <summary>Characters of a caller's name, at most.</summary>
+    private const int MaxNameLength = 64;
+
+    private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_.");
+
+    /// <summary>Any of these, as the whole value of the Authorization header, may send events: several per name during a rotation.</summary>
+    public IReadOnlyList<IngestSecret> Secrets { get; set; } = [];
 
     /// <summary>Any of these may read; empty: reads are open.</summary>
     public IReadOnlyList<string> ReadSecrets { get; set; } = [];
 
-    /// <summary>Reads the section: a list (<c>Ingest:Secrets:0</c>) and a single value (<c>Ingest:Secrets=...</c>) are both accepted, and count
-    /// together.</summary>
+    /// <summary>Reads the section: a list (<c>Ingest:Secrets:0</c>), a single value (<c>Ingest:Secrets=...</c>) and names, each with a value or a list
+    /// (<c>Ingest:Secrets:shop-1</c>, <c>Ingest:Secrets:shop-1:0</c>), count together.</summary>
     public static IngestOptions Read(IConfiguration configuration, IHostEnvironment environment)
     {
         var section = configuration.GetSection(Section);
-        var options = new IngestOptions { Secrets = ReadList(section, nameof(Secrets)), ReadSecrets = ReadList(section, nameof(ReadSecrets)) };
+        var options = new IngestOptions
+        {
+            Secrets = ReadSenders(section.GetSection(nameof(Secrets))),
+            ReadSecrets = ReadList(section.GetSection(nameof(ReadSecrets))),
+        };
         if (section[nameof(ReadSecrets)] is "")
         {
             // Present but empty is an error (a variable that was not filled in), and no wish to open the reads: it becomes an entry that no header can carry.
@@ -30,7 +40,7 @@ internal sealed class IngestOptions
 
         if (options.Secrets.Count == 0 && environment.IsDevelopment())
         {
-            options.Secrets = [DevelopmentSecret];
+            options.Secrets = [new IngestSecret(null, DevelopmentSecret)];
         }
 
         return options;
@@ -47,22 +57,60 @@ internal sealed class IngestOptions
                 + "(only with ASPNETCORE_ENVIRONMENT=Development the default \"secret\" holds), or configure tokens.";
         }
 
-        foreach (var error in FindErrors(nameof(Secrets), Secrets).Concat(FindErrors(nameof(ReadSecrets), ReadSecrets)))
+        var named = Secrets.Where(secret => secret.Name is not null).Select(secret => secret.Name!).Distinct();
+        foreach (var name in named.Where(name => name.Length > MaxNameLength || name.AsSpan().ContainsAnyExcept(NameCharacters)))
+        {
+            yield return $"{NameOf(name)}: a caller's name has 1 to {MaxNameLength} letters (a to z), digits, hyphens, underscores and full stops.";
+        }
+
+        if (named.Contains(Ingest.IngestMetrics.OtherName))
+        {
+            yield return $"{NameOf(Ingest.IngestMetrics.OtherName)}: metrics use this name for callers that they do not list; choose another one.";
+        }
+
+        foreach (var shared in Secrets.GroupBy(secret => secret.Value, secret => secret.Name).Where(names => names.Distinct().Count() > 1))
+        {
+            yield return $"{string.Join(" and ", shared.Distinct().Select(NameOf))} hold the same secret: give each caller its own.";
+        }
+
+        foreach (var error in FindErrors(Secrets.Select(secret => (NameOf(secret.Name), secret.Value)))
+            .Concat(FindErrors(ReadSecrets.Select(secret => ($"{Section}:{nameof(ReadSecrets)}", secret)))))
         {
             yield return error;
         }
     }
 
-    private static IEnumerable<string> FindErrors(string name, IReadOnlyList<string> secrets) =>
+    private static string NameOf(string? caller) => $"{Section}:{nameof(Secrets)}{(caller is null ? "" : ":" + caller)}";
+
+    private static IEnumerable<string> FindErrors(IEnumerable<(string Setting, string Value)> secrets) =>
         from secret in secrets
-        where !SecretSet.IsUsable(secret)
-        select $"{Section}:{name} has an entry that no header can carry: a secret is 1 to {SecretSet.MaxLength} ASCII characters, without control characters "
+        where !SecretSet.IsUsable(secret.Value)
+        select $"{secret.Setting} has an entry that no header can carry: a secret is 1 to {SecretSet.MaxLength} ASCII characters, without control characters "
             + "and without spaces at its ends.";
 
-    private static string[] ReadList(IConfigurationSection section, string name)
+    /// <summary>A key of digits is a place in a list. Names are in lower case: keys of the configuration have no case, and a name must not depend on the
+    /// source that spells it.</summary>
+    private static IngestSecret[] ReadSenders(IConfigurationSection section)
     {
-        var list = section.GetSection(name);
+        var entries = section.GetChildren().SelectMany(entry => entry.Key.All(char.IsAsciiDigit)
+            ? [new IngestSecret(null, entry.Value ?? "")]
+            : ReadList(entry).DefaultIfEmpty("").Select(value => new IngestSecret(entry.Key.ToLowerInvariant(), value)));
+        return string.IsNullOrEmpty(section.Value) ? [.. entries] : [new IngestSecret(null, section.Value), .. entries];
+    }
+
+    private static string[] ReadList(IConfigurationSection list)
+    {
         string[] entries = [.. list.GetChildren().Select(entry => entry.Value ?? "")];
         return string.IsNullOrEmpty(list.Value) ? entries : [list.Value, .. entries];
     }
+}
+
+/// <summary>A secret that grants sending.</summary>
+/// <param name="name">The caller's name, or null.</param>
+/// <param name="value">The whole value of the Authorization header.</param>
+internal sealed class IngestSecret(string? name, string value)
+{
+    public string? Name { get; } = name;
+
+    public string Value { get; } = value;
 }

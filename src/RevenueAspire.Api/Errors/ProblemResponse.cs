@@ -6,7 +6,7 @@ namespace RevenueAspire.Api.Errors;
 /// <summary>Answers with problem details.</summary>
 internal static class ProblemResponse
 {
-    /// <summary>Every 503 says when to come back.</summary>
+    /// <summary>Every 429 and 503 says when to come back.</summary>
     private const int DefaultRetrySeconds = 5;
 
     public const string ContentType = "application/problem+json";
@@ -16,15 +16,14 @@ internal static class ProblemResponse
     /// <param name="status">4xx or 5xx.</param>
     /// <param name="detail">A sentence for people.</param>
     /// <param name="field">The field, parameter or header at fault, or null.</param>
-    /// <param name="retryAfterSeconds">For 503: when to come back.</param>
+    /// <param name="retryAfterSeconds">For 429 and 503: when to come back.</param>
     public static Task WriteAsync(HttpContext context, int status, string detail, string? field = null, int? retryAfterSeconds = null) =>
         WriteAsync(context, Problem.Of(status, detail, field), retryAfterSeconds);
 
-    /// <summary>Answers with a problem.</summary>
     public static Task WriteAsync(HttpContext context, Problem problem, int? retryAfterSeconds = null)
     {
         context.Response.StatusCode = problem.Status;
-        if (problem.Status == StatusCodes.Status503ServiceUnavailable)
+        if (problem.Status is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
         {
             context.Response.Headers.RetryAfter = (retryAfterSeconds ?? DefaultRetrySeconds).ToString(CultureInfo.InvariantCulture);
         }

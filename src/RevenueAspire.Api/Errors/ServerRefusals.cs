@@ -13,10 +13,9 @@ namespace RevenueAspire.Api.Errors;
 /// that are too long or too slow.</summary>
 /// <remarks>
 /// Kestrel answers those with an empty body. It reports each one as a diagnostic event before it writes that answer, and it adds nothing to an answer that has
-/// begun by then.
-/// This source replaces the one that Kestrel reports to; the events of the other parts of ASP.NET Core go to their own listener, so nothing runs per request.
-/// Without a problem, and with the status code alone, remain HTTP/2, whose streams Kestrel ends differently, and a protocol version that Kestrel does not
-/// speak.
+/// begun by then. This source replaces the one that Kestrel reports to; the events of the other parts of ASP.NET Core go to their own listener, so nothing runs
+/// per request. Without a problem, and with the status code alone, remain HTTP/2, whose streams Kestrel ends differently, and a protocol version that Kestrel
+/// does not speak.
 /// </remarks>
 internal sealed class ServerRefusals : DiagnosticSource
 {

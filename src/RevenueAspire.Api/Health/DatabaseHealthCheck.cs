@@ -8,8 +8,8 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Degraded while the ledger cannot be read, or a commit waits for a standby.
-/// Unhealthy when the ledger is wrong, or its tables cannot keep it right.</summary>
+/// <summary>Degraded while the ledger cannot be read, or a commit waits for a standby. Unhealthy when the ledger is wrong, or its tables cannot keep it
+/// right.</summary>
 /// <remarks>Settings of the server that matter at a power cut only are data and a warning: their operator chose them, and a status that never changes hides
 /// one that does.</remarks>
 internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOptions> options) : IHealthCheck

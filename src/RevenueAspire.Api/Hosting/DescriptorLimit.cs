@@ -37,7 +37,6 @@ internal static partial class DescriptorLimit
     [LibraryImport("libc", EntryPoint = "getrlimit")]
     private static partial int GetLimit(int resource, out Limit limit);
 
-    /// <summary>The kernel's <c>struct rlimit</c>.</summary>
     [StructLayout(LayoutKind.Sequential)]
     private readonly struct Limit
     {

@@ -18,8 +18,7 @@ internal sealed partial class OpenConnections(ILogger logger)
     /// <returns>False, without counting it, when too few descriptors would be left.</returns>
     /// <remarks>
     /// A new descriptor has the lowest number that is free, so everything below the number of a new socket is in use. Whatever else the process has open is
-    /// counted that way too.
-    /// Beside the reserve, one descriptor per connection stays free: a request opens at most one file or one session of the database.
+    /// counted that way too. Beside the reserve, one descriptor per connection stays free: a request opens at most one file or one session of the database.
     /// </remarks>
     public bool TryAdd(Socket socket)
     {

@@ -1,4 +1,5 @@
 using Microsoft.Extensions.Options;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
@@ -9,7 +10,7 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvents</c>: many events as JSON Lines, appended as one atomic group.</summary>
 internal sealed class Batch(
-    EventLogWriter log, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, IngestMetrics metrics, BatchMemory memory)
+    EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, CallerLimits limits, BatchMemory memory)
 {
     /// <summary>The usual ratio for events; the reservation grows where it is wrong.</summary>
     private const int TypicalGzipRatio = 8;
@@ -28,8 +29,11 @@ internal sealed class Batch(
 
     public async Task HandleAsync(HttpContext context)
     {
+        var caller = access.CallerOf(context);
         var gzip = ContentTypes.IsGzip(context.Request.Headers.ContentEncoding);
-        if ((IngestRequest.RefuseKey(context, metrics, out var key) ?? RefuseBody(context, gzip)) is { } refusal)
+        string? key = null;
+        if ((limits.Refuse(context, caller) ?? IngestRequest.RefuseKey(context, caller.Metrics, out key) ?? RefuseBody(context, caller.Metrics, gzip))
+            is { } refusal)
         {
             await refusal;
             return;
@@ -37,7 +41,7 @@ internal sealed class Batch(
 
         if (!ListedParameter.TryRead(context, out var listed))
         {
-            await IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status400BadRequest, ListedParameter.Rule, ListedParameter.Name);
+            await IngestRequest.RefuseAsync(context, caller.Metrics, StatusCodes.Status400BadRequest, ListedParameter.Rule, ListedParameter.Name);
             return;
         }
 
@@ -45,14 +49,14 @@ internal sealed class Batch(
             BatchMemory.For(ExpectedBytes(context.Request.ContentLength, gzip)), _options.BatchWait, context.RequestAborted);
         if (reservation is null)
         {
-            await RefuseNoMemory(context);
+            await RefuseNoMemory(context, caller.Metrics);
             return;
         }
 
         var builder = new AppendGroupBuilder(types, time);
         try
         {
-            await TakeAsync(context, gzip, key, listed, builder, reservation);
+            await TakeAsync(context, caller, gzip, key, listed, builder, reservation);
         }
         finally
         {
@@ -61,11 +65,13 @@ internal sealed class Batch(
         }
     }
 
-    private async Task TakeAsync(HttpContext context, bool gzip, string? key, int listed, AppendGroupBuilder builder, BatchMemory.Reservation reservation)
+    private async Task TakeAsync(
+        HttpContext context, Caller caller, bool gzip, string? key, int listed, AppendGroupBuilder builder, BatchMemory.Reservation reservation)
     {
+        var metrics = caller.Metrics;
         builder.Reserve(gzip ? 0 : RecordBytes(ExpectedBytes(context.Request.ContentLength, gzip)));
         using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null, listed);
-        if (!await TryReadAsync(context, gzip, lines, reservation))
+        if (!await TryReadAsync(context, metrics, gzip, lines, reservation))
         {
             return;
         }
@@ -74,12 +80,18 @@ internal sealed class Batch(
         metrics.CountRejected(lines.RejectedCount);
         if (builder.Count == 0)
         {
+            limits.Charge(caller, lines.RejectedCount);
             await ProblemResponse.WriteAsync(context, NothingValid(lines));
             return;
         }
 
-        var group = builder.Build(key, lines.Hash(), IngestRequest.TraceParent(), lines.RejectedCount);
+        var group = builder.Build(key, lines.Hash(), IngestRequest.TraceParent(), lines.RejectedCount, caller.Name);
         var result = await log.AppendAsync(group, CancellationToken.None);
+        if (result.Status is AppendStatus.Appended or AppendStatus.KeyConflict)
+        {
+            limits.Charge(caller, group.Count + group.RejectedCount);
+        }
+
         if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
         {
             await IngestRequest.AnswerFailureAsync(context, metrics, result, group.Count);
@@ -103,7 +115,7 @@ internal sealed class Batch(
     }
 
     /// <summary>Reads the body, or answers why it could not be read.</summary>
-    private async Task<bool> TryReadAsync(HttpContext context, bool gzip, BatchLines lines, BatchMemory.Reservation reservation)
+    private async Task<bool> TryReadAsync(HttpContext context, CallerMetrics metrics, bool gzip, BatchLines lines, BatchMemory.Reservation reservation)
     {
         using var timeout = new CancellationTokenSource(_options.BatchBodyTimeout, time);
         BatchRead read;
@@ -119,8 +131,8 @@ internal sealed class Batch(
         lines.Complete();
         await (read switch
         {
-            BatchRead.TooLarge => RefuseTooLarge(context),
-            BatchRead.NoMemory => RefuseNoMemory(context),
+            BatchRead.TooLarge => RefuseTooLarge(context, metrics),
+            BatchRead.NoMemory => RefuseNoMemory(context, metrics),
             BatchRead.TooSlow => IngestRequest.RefuseAsync(
                 context, metrics, StatusCodes.Status408RequestTimeout,
                 $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null),
@@ -132,7 +144,7 @@ internal sealed class Batch(
         return read == BatchRead.Complete;
     }
 
-    private Task? RefuseBody(HttpContext context, bool gzip)
+    private Task? RefuseBody(HttpContext context, CallerMetrics metrics, bool gzip)
     {
         var request = context.Request;
         if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.JsonLines, ContentTypes.NdJson))
@@ -152,14 +164,14 @@ internal sealed class Batch(
 
         // What is compressed is no smaller inflated, but for the few bytes that gzip adds; the exact limit is kept while inflating.
         var maxLength = gzip ? _options.MaxBatchBytes + (_options.MaxBatchBytes / 1024L) + 1024 : _options.MaxBatchBytes;
-        return request.ContentLength > maxLength ? RefuseTooLarge(context) : null;
+        return request.ContentLength > maxLength ? RefuseTooLarge(context, metrics) : null;
     }
 
-    private Task RefuseTooLarge(HttpContext context) => IngestRequest.RefuseAsync(
+    private Task RefuseTooLarge(HttpContext context, CallerMetrics metrics) => IngestRequest.RefuseAsync(
         context, metrics, StatusCodes.Status413PayloadTooLarge,
         $"The body is larger than {_options.MaxBatchBytes} bytes after inflation, the limit of a batch. Nothing was appended.", field: null);
 
-    private Task RefuseNoMemory(HttpContext context) => IngestRequest.RefuseAsync(
+    private static Task RefuseNoMemory(HttpContext context, CallerMetrics metrics) => IngestRequest.RefuseAsync(
         context, metrics, StatusCodes.Status503ServiceUnavailable, "Too many batches are being written. Nothing was appended; try again.", field: null,
         NoMemoryRetrySeconds);
 

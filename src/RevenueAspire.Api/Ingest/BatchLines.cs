@@ -22,16 +22,14 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
     private int _carried;
     private bool _tooLong;
 
-    /// <summary>Bytes so far.</summary>
     public long Length { get; private set; }
 
     /// <summary>Lines so far, blank ones too.</summary>
     public int Lines { get; private set; }
 
-    /// <summary>Lines that are no events.</summary>
     public int RejectedCount { get; private set; }
 
-    /// <summary>The first of them.</summary>
+    /// <summary>The first rejected lines, as many as are listed.</summary>
     public IReadOnlyList<RejectedLine> Rejected => _rejected;
 
     /// <summary>Takes the next bytes of the inflated body.</summary>
@@ -80,7 +78,6 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
     /// <summary>SHA-256 of the body; empty when it was not wanted.</summary>
     public byte[] Hash() => _hash?.GetHashAndReset() ?? [];
 
-    /// <inheritdoc/>
     public void Dispose() => _hash?.Dispose();
 
     private void Carry(ReadOnlySpan<byte> bytes)

@@ -137,7 +137,6 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
             return true;
         }
 
-        /// <inheritdoc/>
         public void Dispose()
         {
             memory.GiveBack(_bytes);

@@ -11,8 +11,9 @@ internal static class IngestApi
 
     public static WebApplicationBuilder AddIngest(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<BatchMemory>().AddSingleton<SingleEvent>().AddSingleton<Batch>()
-            .AddSingleton<KeyState>().AddHostedService<IngestReport>();
+        builder.Services.AddSingleton<IngestMetrics>().AddSingleton<CallerLimits>().AddSingleton<BatchMemory>()
+            .AddSingleton<SingleEvent>().AddSingleton<Batch>().AddSingleton<KeyState>()
+            .AddHostedService<IngestReport>();
         return builder;
     }
 
@@ -23,10 +24,11 @@ internal static class IngestApi
     {
         RouteEndpoint? endpoint = null;
         var access = app.Services.GetRequiredService<AccessControl>();
+        var single = app.Services.GetRequiredService<SingleEvent>();
         app.Use(next => context =>
         {
             if (context.Request.Path.Value != SingleEventPath || !HttpMethods.IsPost(context.Request.Method)
-                || !access.MayIngest(context.Request.Headers.Authorization))
+                || !access.MayIngest(context.Request.Headers.Authorization, out var caller))
             {
                 return next(context);
             }
@@ -35,7 +37,7 @@ internal static class IngestApi
             endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
                 .Single(route => route.RoutePattern.RawText == SingleEventPath);
             context.SetEndpoint(endpoint);
-            var handling = endpoint.RequestDelegate!(context);
+            var handling = single.HandleAsync(context, caller);
             return handling.IsCompleted ? SocketThreads.CompleteOnPoolAsync(handling) : handling;
         });
         return app;
@@ -54,7 +56,7 @@ internal static class IngestApi
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
             .Produces<ReceiptAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 503);
+            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 429, 503);
 
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
@@ -64,7 +66,7 @@ internal static class IngestApi
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
-            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 503);
+            .ProducesProblems(400, 401, 403, 408, 413, 415, 422, 429, 503);
 
         app.MapRead("/liveEvents/state", state.HandleAsync, AccessPolicies.Send)
             .Describe(

@@ -39,6 +39,7 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
             counts.Repeated - _reported.Repeated,
             counts.Rejected - _reported.Rejected,
             counts.Refused - _reported.Refused,
+            counts.Limited - _reported.Limited,
             log.LastReceipt?.ToString() ?? "none yet");
         (_reported, _since, _reportedAt) = (counts, at, at);
     }
@@ -61,8 +62,8 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
     }
 
     [LoggerMessage(EventIds.EventsAccepted, LogLevel.Information,
-        "Accepted {Events} events of {Requests} requests in {Seconds:0.0} s ({Repeated} repeated, {Rejected} rejected, {Refused} refused); last receipt "
-            + "{Receipt}.")]
+        "Accepted {Events} events of {Requests} requests in {Seconds:0.0} s ({Repeated} repeated, {Rejected} rejected, {Refused} refused, {Limited} over a "
+            + "limit); last receipt {Receipt}.")]
     private static partial void LogIngested(
-        ILogger logger, long events, long requests, double seconds, long repeated, long rejected, long refused, string receipt);
+        ILogger logger, long events, long requests, double seconds, long repeated, long rejected, long refused, long limited, string receipt);
 }

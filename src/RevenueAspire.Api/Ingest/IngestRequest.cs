@@ -33,7 +33,7 @@ internal static class IngestRequest
 
     /// <summary>Reads the Idempotency-Key.</summary>
     /// <returns>Null when the body may be read, else the refusal under way.</returns>
-    public static Task? RefuseKey(HttpContext context, IngestMetrics metrics, out string? key) =>
+    public static Task? RefuseKey(HttpContext context, CallerMetrics metrics, out string? key) =>
         IdempotencyKey.TryRead(context.Request.Headers, out key)
             ? null
             : RefuseAsync(
@@ -41,7 +41,7 @@ internal static class IngestRequest
                 $"{IdempotencyKey.Header}: must be given once, as 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
 
     /// <summary>Refuses a request whose body has not been read, or not to its end.</summary>
-    public static Task RefuseAsync(HttpContext context, IngestMetrics metrics, int status, string detail, string? field, int? retryAfterSeconds = null)
+    public static Task RefuseAsync(HttpContext context, CallerMetrics metrics, int status, string detail, string? field, int? retryAfterSeconds = null)
     {
         metrics.CountRefused(1);
         CloseUnlessCheap(context);
@@ -56,7 +56,7 @@ internal static class IngestRequest
     /// <param name="exception"><see cref="IsBrokenBody"/>.</param>
     /// <returns>The exception to throw. To the server some malformed chunks (a size beyond 32 bits) are an error of the stream, and not a bad
     /// request.</returns>
-    public static Exception CountBrokenBody(IngestMetrics metrics, Exception exception)
+    public static Exception CountBrokenBody(CallerMetrics metrics, Exception exception)
     {
         metrics.CountRefused(1);
         return exception is IOException and not (BadHttpRequestException or ConnectionResetException)
@@ -72,7 +72,7 @@ internal static class IngestRequest
     /// <param name="metrics">Counts the refusal.</param>
     /// <param name="result">Neither Appended nor Repeated.</param>
     /// <param name="events">Events in the group.</param>
-    public static Task AnswerFailureAsync(HttpContext context, IngestMetrics metrics, AppendResult result, int events)
+    public static Task AnswerFailureAsync(HttpContext context, CallerMetrics metrics, AppendResult result, int events)
     {
         metrics.CountRefused(events);
         return result.Status switch
@@ -97,7 +97,8 @@ internal static class IngestRequest
         };
     }
 
-    private static void CloseUnlessCheap(HttpContext context)
+    /// <summary>Ends the connection after the answer, where the rest of the body is not worth reading.</summary>
+    public static void CloseUnlessCheap(HttpContext context)
     {
         if (context.Request.ContentLength is null or > CheapToDrainBytes)
         {

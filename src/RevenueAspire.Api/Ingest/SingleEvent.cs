@@ -2,6 +2,7 @@ using System.Buffers;
 using System.IO.Pipelines;
 using System.Security.Cryptography;
 using Microsoft.Extensions.Options;
+using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
@@ -12,8 +13,8 @@ namespace RevenueAspire.Api.Ingest;
 
 /// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no
 /// log line.</summary>
-internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProvider time,
-    IOptions<ApiOptions> options, IngestMetrics metrics, ILogger<SingleEvent> logger)
+internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time,
+    IOptions<ApiOptions> options, CallerLimits limits, ILogger<SingleEvent> logger)
 {
     /// <summary>One builder per thread: a request awaits nothing between its first and its last use.</summary>
     [ThreadStatic]
@@ -24,26 +25,31 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
 
     private readonly int _maxBytes = options.Value.MaxEventBytes;
 
+    /// <summary>Handles a request that may send events.</summary>
+    public Task HandleAsync(HttpContext context) => HandleAsync(context, access.CallerOf(context));
+
     /// <summary>Handles the request from its headers to its answer, errors included.</summary>
     /// <remarks>A body that has come with its headers, as small ones do, costs one state machine: this one, which waits for the disk.</remarks>
-    public async Task HandleAsync(HttpContext context)
+    public async Task HandleAsync(HttpContext context, Caller caller)
     {
         try
         {
-            if ((IngestRequest.RefuseKey(context, metrics, out var key) ?? RefuseBody(context)) is { } refusal)
+            string? key = null;
+            if ((limits.Refuse(context, caller) ?? IngestRequest.RefuseKey(context, caller.Metrics, out key) ?? RefuseBody(context, caller.Metrics))
+                is { } refusal)
             {
                 await refusal;
                 return;
             }
 
-            if (!TryTakeWhole(context.Request.BodyReader, key, out var reading, out var group, out var reason))
+            if (!TryTakeWhole(context.Request.BodyReader, caller, key, out var reading, out var group, out var reason))
             {
-                group = Take(await ReadOnAsync(context.Request.BodyReader, reading), key, out reason);
+                group = Take(await ReadOnAsync(context.Request.BodyReader, caller.Metrics, reading), caller, key, out reason);
             }
 
             if (group is null)
             {
-                await RefuseAsync(context, reason);
+                await RefuseAsync(context, caller.Metrics, reason);
                 return;
             }
 
@@ -51,17 +57,17 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
             var result = await log.AppendAsync(group, CancellationToken.None);
             if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
             {
-                await IngestRequest.AnswerFailureAsync(context, metrics, result, events: 1);
+                await IngestRequest.AnswerFailureAsync(context, caller.Metrics, result, events: 1);
                 return;
             }
 
             if (result.Status == AppendStatus.Appended)
             {
-                metrics.CountAccepted();
+                caller.Metrics.CountAccepted();
             }
             else
             {
-                metrics.CountRepeated(1);
+                caller.Metrics.CountRepeated(1);
             }
 
             await ReceiptWriter.WriteAsync(context.Response, result.Receipt);
@@ -73,7 +79,8 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
     }
 
     /// <summary>Takes a body that has arrived. False: the read is under way.</summary>
-    private bool TryTakeWhole(PipeReader reader, string? key, out ValueTask<ReadResult> reading, out AppendGroup? group, out RejectReason? reason)
+    private bool TryTakeWhole(
+        PipeReader reader, Caller caller, string? key, out ValueTask<ReadResult> reading, out AppendGroup? group, out RejectReason? reason)
     {
         (group, reason) = (null, null);
         reading = reader.ReadAsync();
@@ -91,7 +98,7 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
 
         try
         {
-            group = Take(read.Buffer, key, out reason);
+            group = Take(read.Buffer, caller, key, out reason);
             return true;
         }
         finally
@@ -103,7 +110,7 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
 
     /// <summary>Waits for the rest of the body.</summary>
     /// <returns>The body, or more than it may be.</returns>
-    private async Task<ReadOnlySequence<byte>> ReadOnAsync(PipeReader reader, ValueTask<ReadResult> reading)
+    private async Task<ReadOnlySequence<byte>> ReadOnAsync(PipeReader reader, CallerMetrics metrics, ValueTask<ReadResult> reading)
     {
         // What comes in pieces is put together here. Left in the pipe until it is whole, it would bring the server into a state in which it cannot even end a
         // request that is cut off, and complains with a stack trace for each.
@@ -135,10 +142,11 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
 
     /// <summary>Parses the body.</summary>
     /// <param name="body">All of it, or more than may be.</param>
+    /// <param name="caller">Its sender.</param>
     /// <param name="key">The Idempotency-Key.</param>
     /// <param name="reason">Why it is no event; null when it is too large.</param>
     /// <returns>Null for a body that is refused.</returns>
-    private AppendGroup? Take(in ReadOnlySequence<byte> body, string? key, out RejectReason? reason)
+    private AppendGroup? Take(in ReadOnlySequence<byte> body, Caller caller, string? key, out RejectReason? reason)
     {
         reason = null;
         if (body.Length > _maxBytes && IsTooLarge(body))
@@ -146,17 +154,17 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
             return null;
         }
 
-        metrics.CountBytes(body.Length);
-        var group = TryBuild(body, key, out var rejected);
+        caller.Metrics.CountBytes(body.Length);
+        var group = TryBuild(body, caller, key, out var rejected);
         reason = rejected;
         return group;
     }
 
-    private Task RefuseAsync(HttpContext context, RejectReason? reason)
+    private Task RefuseAsync(HttpContext context, CallerMetrics metrics, RejectReason? reason)
     {
         if (reason is not { } rejected)
         {
-            return RefuseTooLarge(context);
+            return RefuseTooLarge(context, metrics);
         }
 
         metrics.CountRejected(1);
@@ -165,7 +173,7 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
             : ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, rejected.Describe(), rejected.Field());
     }
 
-    private Task? RefuseBody(HttpContext context)
+    private Task? RefuseBody(HttpContext context, CallerMetrics metrics)
     {
         var request = context.Request;
         if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.Json))
@@ -182,32 +190,32 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
                 context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: a single event is sent uncompressed.", "Content-Encoding");
         }
 
-        return request.ContentLength > _maxBytes + MaxSurroundingBytes ? RefuseTooLarge(context) : null;
+        return request.ContentLength > _maxBytes + MaxSurroundingBytes ? RefuseTooLarge(context, metrics) : null;
     }
 
     private bool IsTooLarge(in ReadOnlySequence<byte> body) =>
         body.Length > _maxBytes + MaxSurroundingBytes || body.ToArray().AsSpan().Trim(" \t\r\n"u8).Length > _maxBytes;
 
-    private Task RefuseTooLarge(HttpContext context) =>
+    private Task RefuseTooLarge(HttpContext context, CallerMetrics metrics) =>
         IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status413PayloadTooLarge,
             $"The body is larger than {_maxBytes} bytes, the limit of a single event.", field: null);
 
-    private AppendGroup? TryBuild(in ReadOnlySequence<byte> body, string? key, out RejectReason reason)
+    private AppendGroup? TryBuild(in ReadOnlySequence<byte> body, Caller caller, string? key, out RejectReason reason)
     {
         if (body.IsSingleSegment)
         {
-            return TryBuild(body.FirstSpan, key, out reason);
+            return TryBuild(body.FirstSpan, caller, key, out reason);
         }
 
         var length = (int)body.Length;
         var copy = ArrayPool<byte>.Shared.Rent(length);
         body.CopyTo(copy);
-        var group = TryBuild(copy.AsSpan(0, length), key, out reason);
+        var group = TryBuild(copy.AsSpan(0, length), caller, key, out reason);
         ArrayPool<byte>.Shared.Return(copy);
         return group;
     }
 
-    private AppendGroup? TryBuild(ReadOnlySpan<byte> body, string? key, out RejectReason reason)
+    private AppendGroup? TryBuild(ReadOnlySpan<byte> body, Caller caller, string? key, out RejectReason reason)
     {
         if (!ReferenceEquals(_perThread.Owner, this))
         {
@@ -225,11 +233,11 @@ internal sealed class SingleEvent(EventLogWriter log, EventTypes types, TimeProv
 
         if (key is null)
         {
-            return builder.Build(traceParent: IngestRequest.TraceParent());
+            return builder.Build(traceParent: IngestRequest.TraceParent(), caller: caller.Name);
         }
 
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(body, hash);
-        return builder.Build(key, hash, IngestRequest.TraceParent());
+        return builder.Build(key, hash, IngestRequest.TraceParent(), caller: caller.Name);
     }
 }

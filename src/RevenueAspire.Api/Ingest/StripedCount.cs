@@ -7,7 +7,6 @@ internal sealed class StripedCount
 {
     private readonly Cell[] _cells = new Cell[System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount)];
 
-    /// <summary>What was added so far.</summary>
     public long Sum
     {
         get

@@ -1,4 +1,3 @@
-using Microsoft.AspNetCore.Http.Metadata;
 using Npgsql;
 using RevenueAspire.Api.OpenApi;
 using RevenueAspire.Ledger;

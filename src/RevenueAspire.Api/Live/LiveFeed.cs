@@ -1,6 +1,5 @@
-using System.Text;
+using System.Net.ServerSentEvents;
 using System.Text.Json;
-using System.Text.Json.Serialization.Metadata;
 using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Live;
@@ -19,7 +18,6 @@ internal sealed class LiveFeed
     private LiveMessage _latest;
     private int _viewers;
 
-    /// <summary>Viewers now.</summary>
     public int Viewers => Volatile.Read(ref _viewers);
 
     /// <summary>Counts a new viewer.</summary>
@@ -39,7 +37,6 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Forgets a viewer.</summary>
     public void RemoveViewer()
     {
         lock (_lock)
@@ -64,7 +61,7 @@ internal sealed class LiveFeed
     /// <summary>Gives a snapshot to all viewers, and keeps it for later viewers when its figures are new.</summary>
     public void Publish(LiveSnapshot snapshot)
     {
-        var bytes = ToEvent("snapshot", snapshot, ApiJson.Of<LiveSnapshot>());
+        var item = new SseItem<string>(JsonSerializer.Serialize(snapshot, ApiJson.Of<LiveSnapshot>()), "snapshot");
         TaskCompletionSource waiting;
         lock (_lock)
         {
@@ -73,7 +70,7 @@ internal sealed class LiveFeed
                 _recent.Add(snapshot);
             }
 
-            _latest = new LiveMessage(_latest.Number + 1, bytes);
+            _latest = new LiveMessage(_latest.Number + 1, item);
             (waiting, _next) = (_next, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously));
         }
 
@@ -81,7 +78,7 @@ internal sealed class LiveFeed
     }
 
     /// <summary>A viewer's first event: the points of the last minutes.</summary>
-    public ReadOnlyMemory<byte> HistoryEvent()
+    public SseItem<string> HistoryEvent()
     {
         LiveHistory history;
         lock (_lock)
@@ -89,7 +86,7 @@ internal sealed class LiveFeed
             history = _recent.ToHistory();
         }
 
-        return ToEvent("history", history, ApiJson.Of<LiveHistory>());
+        return new SseItem<string>(JsonSerializer.Serialize(history, ApiJson.Of<LiveHistory>()), "history");
     }
 
     /// <summary>The latest message, once it is another than the one that the viewer has.</summary>
@@ -113,12 +110,9 @@ internal sealed class LiveFeed
             await next.WaitAsync(cancellationToken);
         }
     }
-
-    private static byte[] ToEvent<T>(string name, T value, JsonTypeInfo<T> type) =>
-        [.. Encoding.UTF8.GetBytes($"event: {name}\ndata: "), .. JsonSerializer.SerializeToUtf8Bytes(value, type), (byte)'\n', (byte)'\n'];
 }
 
-/// <summary>A server-sent event.</summary>
+/// <summary>A snapshot as it goes out.</summary>
 /// <param name="Number">From 1.</param>
-/// <param name="Event">As it goes out.</param>
-internal readonly record struct LiveMessage(long Number, ReadOnlyMemory<byte> Event);
+/// <param name="Event">Its server-sent event.</param>
+internal readonly record struct LiveMessage(long Number, SseItem<string> Event);

@@ -1,3 +1,6 @@
+using System.Net.ServerSentEvents;
+using System.Runtime.CompilerServices;
+using Microsoft.Extensions.Primitives;
 using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Errors;
 
@@ -25,27 +28,15 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
         try
         {
             using var end = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, lifetime.ApplicationStopping);
-            context.Response.ContentType = ContentType;
-            context.Response.Headers.CacheControl = "no-store";
             context.Response.Headers.XContentTypeOptions = "nosniff";
             context.Response.Headers["X-Accel-Buffering"] = "no";
             if (HttpMethods.IsHead(context.Request.Method))
             {
+                context.Response.ContentType = ContentType;
                 return;
             }
 
-            await SendAsync(context.Response, feed.HistoryEvent(), end.Token);
-            for (var message = default(LiveMessage); ;)
-            {
-                message = await feed.NextAsync(message.Number, end.Token);
-                if (!access.MayRead(authorization))
-                {
-                    // The secret was revoked meanwhile: the viewer's next request gets a 401.
-                    return;
-                }
-
-                await SendAsync(context.Response, message.Event, end.Token);
-            }
+            await TypedResults.ServerSentEvents(ReadAsync(authorization, end.Token)).ExecuteAsync(context);
         }
         catch (OperationCanceledException)
         {
@@ -57,9 +48,15 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
         }
     }
 
-    private static async Task SendAsync(HttpResponse response, ReadOnlyMemory<byte> bytes, CancellationToken cancellationToken)
+    private async IAsyncEnumerable<SseItem<string>> ReadAsync(StringValues authorization, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        await response.BodyWriter.WriteAsync(bytes, cancellationToken);
-        await response.BodyWriter.FlushAsync(cancellationToken);
+        yield return feed.HistoryEvent();
+        var message = await feed.NextAsync(0, cancellationToken);
+
+        // A secret that was revoked meanwhile ends the stream: the viewer's next request gets a 401.
+        for (; access.MayRead(authorization); message = await feed.NextAsync(message.Number, cancellationToken))
+        {
+            yield return message.Event;
+        }
     }
 }

@@ -20,7 +20,6 @@ internal sealed class RecentSnapshots
         _points.Enqueue(snapshot);
     }
 
-    /// <summary>A copy.</summary>
     public LiveHistory ToHistory() => new(
         [.. _points.Select(point => point.At)],
         [.. _points.Select(point => point.TotalRevenue ?? "0")],

@@ -39,6 +39,7 @@ internal sealed record ApiExample(string Status, string Json)
         Problem.Of(413, "An event has at most 65536 bytes."),
         Problem.Of(415, "Content-Type: must be application/json.", "Content-Type"),
         Problem.Of(422, "Idempotency-Key: was used with another body.", "Idempotency-Key"),
+        Problem.Of(429, "This caller sends more events per second than its limit. Nothing was appended; try again in 1 s."),
         Problem.Of(503, "It cannot be answered now; try again."),
     ]).ToDictionary(problem => problem.Status.ToString(CultureInfo.InvariantCulture), problem => JsonSerializer.Serialize(problem, ApiJson.Of<Problem>()));
 }

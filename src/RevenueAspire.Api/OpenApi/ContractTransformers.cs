@@ -53,7 +53,8 @@ internal static class ContractTransformers
             }
         }
 
-        if (operation.Responses is { } responses && responses.TryGetValue("503", out var unavailable) && unavailable is OpenApiResponse refusal)
+        foreach (var refusal in (operation.Responses ?? []).Where(response => response.Key is "429" or "503").Select(response => response.Value)
+            .OfType<OpenApiResponse>())
         {
             refusal.Headers = new Dictionary<string, IOpenApiHeader>
             {
@@ -74,9 +75,10 @@ internal static class ContractTransformers
             Description = "Takes revenue events and keeps them: acknowledged means on disk. Reads back what each user has. Errors are problem details (RFC "
                 + "9457) that name the field. "
                 + "HEAD is taken wherever GET is.",
+            License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
         };
         // The client knows the address that it called.
-        document.Servers = [];
+        document.Servers = [new OpenApiServer { Url = "/" }];
         document.Components ??= new OpenApiComponents();
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
         {

@@ -1,5 +1,4 @@
 using RevenueAspire.EventLog;
-using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.EventLog.Storage;
 using RevenueAspire.Ledger;
 
@@ -43,8 +42,8 @@ internal sealed partial class LedgerGuard(
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Inspects the ledger, and compares it with the log. One inspection at a time:
-    /// calls during an inspection share it, so that probes of a slow database take one connection.</summary>
+    /// <summary>Inspects the ledger, and compares it with the log. One inspection at a time: calls during an inspection share it, so that probes of a slow
+    /// database take one connection.</summary>
     /// <returns>Null where there is no ledger yet.</returns>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
     /// <exception cref="LedgerException">The database holds something else; the message says what.</exception>

@@ -1,7 +1,6 @@
 using System.Security.Authentication;
 using Npgsql;
 using RevenueAspire.Api.Hosting;
-using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 using RevenueAspire.Postgres;
 using RevenueAspire.ServiceDefaults;

@@ -1,5 +1,3 @@
-using RevenueAspire.Ledger;
-
 namespace RevenueAspire.Api.Reads;
 
 /// <summary>Applies the schema as soon as the database is there. The API does not wait for it.</summary>

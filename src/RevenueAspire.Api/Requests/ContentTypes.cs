@@ -3,7 +3,6 @@ using Microsoft.Extensions.Primitives;
 
 namespace RevenueAspire.Api.Requests;
 
-/// <summary>Which bodies the calls take.</summary>
 internal static class ContentTypes
 {
     public const string Json = "application/json";

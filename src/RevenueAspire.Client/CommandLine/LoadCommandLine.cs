@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.CommandLine.Parsing;
 using System.Globalization;
 using RevenueAspire.Client.Load;
 using RevenueAspire.Client.Sending;
@@ -25,7 +24,6 @@ internal sealed record LoadArguments(string? Url, string? Secret, int? Concurren
     public int? Seed { get; init; }
 }
 
-/// <summary>The arguments of <c>load</c>.</summary>
 internal static class LoadCommandLine
 {
     public const string Help =
@@ -50,7 +48,6 @@ internal static class LoadCommandLine
     private const int MaxUsers = 1_000_000_000;
     private static readonly TimeSpan MaxDuration = TimeSpan.FromDays(1);
 
-    /// <summary>The command.</summary>
     public static Command Build(Func<LoadArguments, Task<int>> load)
     {
         var (url, secret, concurrency, json) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency(), ProgramCommandLine.JsonOption());

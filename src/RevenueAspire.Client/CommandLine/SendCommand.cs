@@ -1,7 +1,6 @@
 using System.Text;
 using RevenueAspire.Client.Http;
 using RevenueAspire.Client.Input;
-using RevenueAspire.Client.Journal;
 using RevenueAspire.Client.Sending;
 using RevenueAspire.CommandLine;
 

@@ -100,7 +100,6 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
             });
     }
 
-    /// <summary>A number with thousands separators.</summary>
     public static string Number(long value) => value.ToString("N0", CultureInfo.InvariantCulture);
 
     private async Task ShowLinesAsync(string file, long length, long before, SendRun run, Task task)

@@ -12,7 +12,6 @@ internal sealed class SendProgress(TimeProvider time)
     /// <summary>Since the first run began.</summary>
     public TimeSpan Elapsed => time.GetElapsedTime(_start);
 
-    /// <summary>Lines that have an answer.</summary>
     public long AnsweredLines => _ended + _runs.Sum(run => run.AnsweredLines);
 
     /// <summary>Adds a run; those before it have ended.</summary>

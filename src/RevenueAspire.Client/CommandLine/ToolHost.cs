@@ -32,9 +32,8 @@ internal static class ToolHost
         int? concurrency, string? url, Func<IServiceProvider, ClientOptions, ApiTarget, CancellationToken, Task<int>> command)
     {
         // Read by .NET when the first socket is made: answers are taken up on the thread that hears of them, instead of waking another one for each. Measured:
-        // a tenth to a fifth more
-        // single events a second. Nothing in a command blocks such a thread for long: files are written elsewhere. The service shares its process with a web
-        // server, and stays as it is.
+        // a tenth to a fifth more single events a second. Nothing in a command blocks such a thread for long: files are written elsewhere. The service shares
+        // its process with a web server, and stays as it is.
         SetUnlessGiven(InlineCompletions, "1");
         var proxy = EnvironmentProxy.Install();
         using var signals = new StopSignals();

@@ -174,7 +174,8 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, string sec
         }
 
         // Accepted is accepted, wherever: sent again to the log that the run began with, the lines would count in both.
-        var otherLog = Log.Advance(receipt.LogId, receipt.Offset) ? null : $"a receipt of the log {receipt.LogId:N}, while the run began with the log {Log.Id:N}";
+        var otherLog = Log.Advance(receipt.LogId, receipt.Offset) ? null
+            : $"a receipt of the log {receipt.LogId:N}, while the run began with the log {Log.Id:N}";
         return isBatch
             ? new AttemptResult(AttemptOutcome.Accepted)
             {

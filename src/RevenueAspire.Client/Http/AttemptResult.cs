@@ -34,19 +34,16 @@ internal enum AttemptOutcome
 /// <param name="Reason">Why, for people.</param>
 internal readonly record struct BatchReject(int Line, string Reason = "");
 
-/// <summary>The outcome of one attempt.</summary>
 internal sealed record AttemptResult(AttemptOutcome Kind)
 {
     /// <summary>Shared by the most frequent answer, which has nothing else to say.</summary>
     public static readonly AttemptResult OneAccepted = new(AttemptOutcome.Accepted) { Accepted = 1 };
 
-    /// <summary>Lines that were appended.</summary>
     public int Accepted { get; init; }
 
     /// <summary>Lines that were not; as many as are listed, where the API keeps its word.</summary>
     public int RejectedCount { get; init; }
 
-    /// <summary>Each of them.</summary>
     public IReadOnlyList<BatchReject> Rejected { get; init; } = [];
 
     /// <summary>What the API, or the connection, says about it.</summary>

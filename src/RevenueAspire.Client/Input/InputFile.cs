@@ -52,7 +52,6 @@ internal sealed class InputFile : IDisposable
     /// <summary>Whether it is a copy of what was inflated, or of standard input, which nobody else can change.</summary>
     public bool IsCopy => _isCopy;
 
-    /// <summary>Bytes now.</summary>
     public long CurrentLength => RandomAccess.GetLength(Handle);
 
     /// <summary>Bytes that lie behind <see cref="Length"/> now; of a packed file those that were appended to the packed one, since it was opened.</summary>

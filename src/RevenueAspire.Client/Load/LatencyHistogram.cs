@@ -10,7 +10,6 @@ internal sealed class LatencyHistogram
 
     private readonly LongConcurrentHistogram _histogram = new(lowestTrackableValue: 1, (long)Longest.TotalMicroseconds, numberOfSignificantValueDigits: 3);
 
-    /// <summary>Durations recorded.</summary>
     public long Count => _histogram.TotalCount;
 
     /// <summary>Records a duration; a negative one counts as zero.</summary>

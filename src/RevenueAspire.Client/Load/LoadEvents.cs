@@ -80,3 +80,11 @@ internal sealed class LoadEvents(int seed, int users, UserSkew skew)
         }
     }
 }
+
+internal enum UserSkew
+{
+    Uniform,
+
+    /// <summary>The n-th user has 1/n of the first one's events.</summary>
+    Zipf,
+}

@@ -18,17 +18,14 @@ internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, 
     /// <summary>Events a request, at least 1.</summary>
     public int EventsPerRequest => Math.Max(1, Batch);
 
-    /// <summary>Requests a second.</summary>
     public double RequestRate => (double)Rate / EventsPerRequest;
 
-    /// <summary>Requests in all.</summary>
     public long Requests => Math.Max(1, (long)Math.Round(RequestRate * Duration.TotalSeconds));
 }
 
 /// <summary>Sends the requests of a plan when they are due, and counts. Nothing is repeated. For one run; counters may be read meanwhile.</summary>
 /// <remarks>Latency counts from the moment at which a request was due, not from the one at which it went out: a client that waits for a slow answer before it
-/// sends the next request would
-/// otherwise measure a stall once, however many requests it kept from being sent (coordinated omission).</remarks>
+/// sends the next request would otherwise measure a stall once, however many requests it kept from being sent (coordinated omission).</remarks>
 internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 {
     /// <summary>How long what is due, and could not be sent yet, may still be sent after the end.</summary>
@@ -47,7 +44,6 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
     /// <summary>Events of requests that were sent.</summary>
     public long Sent => Interlocked.Read(ref _sent);
 
-    /// <summary>Events that the API acknowledged.</summary>
     public long Accepted => Interlocked.Read(ref _accepted);
 
     /// <summary>Events of requests that were due and could not be sent in time.</summary>

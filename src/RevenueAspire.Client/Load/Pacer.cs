@@ -52,7 +52,6 @@ internal sealed partial class Pacer : IDisposable
         return null;
     }
 
-    /// <summary>Slots that were taken.</summary>
     public long Taken => Math.Min(_slots, Volatile.Read(ref _taken));
 
     public void Dispose()

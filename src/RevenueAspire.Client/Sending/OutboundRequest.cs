@@ -51,7 +51,6 @@ internal sealed class OutboundRequest
     /// <summary>The lines, each with a newline behind it.</summary>
     public ReadOnlyMemory<byte> Body => _buffer.AsMemory(0, _length);
 
-    /// <summary>Bytes in <see cref="Body"/>.</summary>
     public int Length => _length;
 
     /// <summary>False after an attempt that broke off: the connection may still be reading the buffer, so it must not be reused.</summary>

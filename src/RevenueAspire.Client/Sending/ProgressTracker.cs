@@ -23,10 +23,8 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
     /// <summary>Bytes of the file that are answered, with or without gaps before them.</summary>
     public long AnsweredBytes => Volatile.Read(ref _answeredBytes);
 
-    /// <summary>Lines that are answered.</summary>
     public long AnsweredLines => Volatile.Read(ref _answeredLines);
 
-    /// <summary>Whether no request is open.</summary>
     public bool IsEmpty
     {
         get
@@ -48,7 +46,6 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
         }
     }
 
-    /// <summary>Notes a request as answered.</summary>
     public void Complete(OutboundRequest request)
     {
         lock (_gate)

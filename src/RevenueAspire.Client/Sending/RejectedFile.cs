@@ -22,7 +22,6 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
     /// <summary>Bytes written by this run.</summary>
     public long Length { get; private set; } = length;
 
-    /// <summary>FILE.rejected.jsonl.</summary>
     public static string PathFor(string file) => file + Suffix;
 
     /// <summary>Of several files that are named together (<c>*.jsonl</c>): the one whose rejected lines a file holds, or null.</summary>

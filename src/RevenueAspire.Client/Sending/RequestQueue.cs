@@ -28,7 +28,6 @@ internal sealed class RequestQueue(int workers)
         return ValueTask.CompletedTask;
     }
 
-    /// <summary>Nothing more comes.</summary>
     public void Complete() => _requests.Writer.Complete();
 
     /// <summary>Waits for a request; false when none will come.</summary>

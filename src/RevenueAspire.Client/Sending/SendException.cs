@@ -8,7 +8,6 @@ internal enum SendFailure
     /// <summary>The API did not answer, or answered "later", for too long.</summary>
     ApiAway,
 
-    /// <summary>The API refuses the secret.</summary>
     Unauthorized,
 
     /// <summary>The address answers, but not as the API does, or it cannot tell repeats.</summary>
@@ -20,7 +19,6 @@ internal enum SendFailure
     /// <summary>The run cannot be resumed without the danger of counting lines twice.</summary>
     CannotResume,
 
-    /// <summary>There is no unfinished run.</summary>
     NothingToResume,
 
     /// <summary>The input, the journal or the file of rejected lines cannot be read or written.</summary>

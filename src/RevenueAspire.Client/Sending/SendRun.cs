@@ -7,8 +7,7 @@ namespace RevenueAspire.Client.Sending;
 /// <summary>Sends one file: a reader, so many workers, and a saver.</summary>
 /// <remarks>
 /// What a kill at any moment leaves behind: the journal says up to where every line is answered, beyond which offset nothing was sent, and the digest of all
-/// bytes before that. In
-/// between a resumed run sends the same requests with the same keys. Rejected lines are on disk before the journal passes them.
+/// bytes before that. In between a resumed run sends the same requests with the same keys. Rejected lines are on disk before the journal passes them.
 /// </remarks>
 internal sealed class SendRun : IDisposable
 {

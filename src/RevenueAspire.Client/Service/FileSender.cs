@@ -13,9 +13,8 @@ internal sealed record FileSent(string File, long Sent, long Accepted, long Reje
 /// <summary>Sends the configured file, one run at a time. Thread-safe.</summary>
 /// <remarks>
 /// A run's journal is named after the file's content and the API's log, so that neither the build folder nor the address matters. A run that was cut off is
-/// taken up by
-/// the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has nothing of it,
-/// and gets all.
+/// taken up by the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has
+/// nothing of it, and gets all.
 /// </remarks>
 internal sealed partial class FileSender(
     IHttpMessageHandlerFactory http,
@@ -30,7 +29,6 @@ internal sealed partial class FileSender(
     /// <summary>Takes the only place; null when a run is under way. Give it back with <see cref="IDisposable.Dispose"/>.</summary>
     public IDisposable? TryEnter() => _running.Wait(0) ? new Place(_running) : null;
 
-    /// <summary>Waits for the only place.</summary>
     public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
     {
         await _running.WaitAsync(cancellationToken);
@@ -57,7 +55,7 @@ internal sealed partial class FileSender(
             StartPatience = startPatience,
         };
         var observer = new LogObserver(logger, time);
-        using var input = await InputFile.OpenAsync(FileSettings.Resolve(settings.File), () => Stream.Null, journals.SpoolPath, stop);
+        using var input = await InputFile.OpenAsync(ResolveFile(settings.File), () => Stream.Null, journals.SpoolPath, stop);
         var log = await LogStateQuery.WaitAsync(api, sending, observer, time, stop);
         using var job = await OpenAsync(input, kind, again, api.Url, log, stop);
         if (job is null)
@@ -131,6 +129,13 @@ internal sealed partial class FileSender(
         }
     }
 
+    /// <summary>A relative path counts from the program's folder, and from the current directory where the program's folder has no such file.</summary>
+    private static string ResolveFile(string file)
+    {
+        var beside = Path.GetFullPath(file, AppContext.BaseDirectory);
+        return File.Exists(beside) ? beside : File.Exists(file) ? Path.GetFullPath(file) : beside;
+    }
+
     /// <summary>A run of the same content that was cut off while the API kept another log, or null.</summary>
     private JournalEntry? FindCutOff(SendKind kind, string content)
     {
@@ -178,7 +183,6 @@ internal sealed partial class FileSender(
     }
 }
 
-/// <summary>Where the journals are.</summary>
 internal sealed record JournalDirectory(string Path)
 {
     /// <summary>Beside it: where what cannot be read in place is copied to.</summary>

@@ -33,7 +33,6 @@ public sealed class StopSignals : IDisposable
         return await command(signals.Token).ConfigureAwait(false);
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         foreach (var registration in _registrations)

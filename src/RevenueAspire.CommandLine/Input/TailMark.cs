@@ -4,9 +4,8 @@ namespace RevenueAspire.CommandLine;
 /// disposed with it.</summary>
 /// <remarks>
 /// Zero bytes may follow the last member, as on a tape: gzip(1) ignores them. But the last member may itself end in zero bytes, and only the inflater knows
-/// where it ends.
-/// So zero bytes at the very end are given one at a time. An inflater that has found the end stops at the first byte that is no member; one that needs more
-/// goes on, up to the mark.
+/// where it ends. So zero bytes at the very end are given one at a time. An inflater that has found the end stops at the first byte that is no member; one that
+/// needs more goes on, up to the mark.
 /// </remarks>
 internal sealed class TailMark(ReadOnlyMemory<byte> begin, Stream source, ReadOnlyMemory<byte> mark) : ForwardStream
 {

@@ -4,8 +4,8 @@ namespace RevenueAspire.CommandLine;
 /// pipe without a reader.</summary>
 /// <remarks>
 /// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on <see cref="Console.Out"/> and
-/// <see cref="Console.Error"/> never throw.
-/// A command passes its exit code through <see cref="ExitCode"/> at its end, so that a script sees that the result was lost. Thread-safe.
+/// <see cref="Console.Error"/> never throw. A command passes its exit code through <see cref="ExitCode"/> at its end, so that a script sees that the result was
+/// lost. Thread-safe.
 /// </remarks>
 public static class GuardedConsole
 {

@@ -15,12 +15,15 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
     /// <summary>The host's own account of a failed start, stack trace and all, and its second one of a failed background service. <see cref="StartupErrors"/>
     /// says the same in one line.</summary>
     private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
+    private const int BackgroundServiceFaulted = 9;
     private const int BackgroundServiceStoppingHost = 10;
     private const int HostedServiceStartupFaulted = 11;
 
+    private volatile bool _hasStartFailed;
+
     public override void Write<TState>(in LogEntry<TState> logEntry, IExternalScopeProvider? scopeProvider, TextWriter textWriter)
     {
-        if (logEntry.EventId.Id is HostedServiceStartupFaulted or BackgroundServiceStoppingHost && logEntry.Category == HostCategory)
+        if (logEntry.Category == HostCategory && IsSaidByStartupErrors(logEntry.EventId.Id, logEntry.Exception))
         {
             return;
         }
@@ -36,6 +39,14 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
         {
             textWriter.WriteLine(exception.ToString());
         }
+    }
+
+    private bool IsSaidByStartupErrors(int eventId, Exception? exception)
+    {
+        _hasStartFailed |= eventId == HostedServiceStartupFaulted;
+        return eventId is HostedServiceStartupFaulted or BackgroundServiceStoppingHost
+            // The end of a failed start cancels the services that had begun, which the host takes for their failure.
+            || (eventId == BackgroundServiceFaulted && _hasStartFailed && exception is OperationCanceledException);
     }
 
     private static string LevelName(LogLevel level) => level switch

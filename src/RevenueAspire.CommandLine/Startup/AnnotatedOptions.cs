@@ -10,7 +10,6 @@ namespace RevenueAspire.CommandLine;
 /// <param name="section">The configuration section that holds the options.</param>
 public sealed class AnnotatedOptions<TOptions>(string section) : IValidateOptions<TOptions> where TOptions : class
 {
-    /// <inheritdoc/>
     public ValidateOptionsResult Validate(string? name, TOptions options)
     {
         var results = new List<ValidationResult>();

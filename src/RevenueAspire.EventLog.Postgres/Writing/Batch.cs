@@ -86,7 +86,6 @@ internal sealed class Batch : IDisposable
         return new Batch(from, plain, bytes.Length, compressed, compressedLength, KeyRows.Of([]));
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         ArrayPool<byte>.Shared.Return(_plain);

@@ -19,8 +19,8 @@ internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
     private static readonly TimeSpan LostPatience = TimeSpan.FromSeconds(30);
 
     /// <summary>Commits, and disposes of the batch.</summary>
-    /// <exception cref="CommitAbandonedException">The server no longer shows the commit, or the process is to stop. The
-    /// session is no longer the caller's.</exception>
+    /// <exception cref="CommitAbandonedException">The server no longer shows the commit, or the process is to stop. The session is no longer the
+    /// caller's.</exception>
     public CommitOutcome Run(LogSession session, Batch batch, ICommitObserver observer, CancellationToken stop)
     {
         var append = session.AppendAsync(batch);

@@ -50,7 +50,6 @@ internal sealed class KeyRows
         return rows;
     }
 
-    /// <summary>As the hash has them.</summary>
     public static byte[] Bytes(UInt128 hash)
     {
         var bytes = new byte[16];

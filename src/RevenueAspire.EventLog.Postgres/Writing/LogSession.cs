@@ -19,8 +19,8 @@ internal sealed class LogSession : IAsyncDisposable
     private const string Move =
         $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
 
-    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A
-    // stricter setting (remote_apply) stays (rule R4).
+    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A stricter setting (remote_apply) stays
+    // (rule R4).
     private const string Durable = Replication.ConfirmCommit;
 
     private const string AppendSql =
@@ -67,10 +67,8 @@ internal sealed class LogSession : IAsyncDisposable
         _appendKeyed.Parameters.Add(new NpgsqlParameter { NpgsqlDbType = NpgsqlDbType.Array | NpgsqlDbType.Integer });
     }
 
-    /// <summary>The log.</summary>
     public Guid LogId { get; private set; }
 
-    /// <summary>Its end.</summary>
     public long End { get; private set; }
 
     /// <summary>What every append of this session names.</summary>
@@ -174,11 +172,10 @@ internal sealed class LogSession : IAsyncDisposable
         return new CommitOutcome(moved, known);
     }
 
-    /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all
-    /// processes commit one after the other.</summary>
+    /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all processes commit one after the
+    /// other.</summary>
     public Task NotifyAsync(CancellationToken cancellationToken) => ExecuteAsync($"notify {PostgresLogs.Channel}", cancellationToken);
 
-    /// <summary>Which keys the database remembers.</summary>
     public Task<KeyMemory> ReadMemoryAsync(CancellationToken cancellationToken) => PostgresLogs.ReadMemoryAsync(_connection, cancellationToken);
 
     /// <summary>Says that the process lives.</summary>
@@ -186,10 +183,7 @@ internal sealed class LogSession : IAsyncDisposable
     public async Task<bool> StayAliveAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"update event_log set alive_until = {AliveUntil} where log_id = $1 and epoch = $2 and not is_closed", _connection)
-        {
-            Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
-        };
+            $"update event_log set alive_until = {AliveUntil} where log_id = $1 and epoch = $2 and not is_closed", _connection).With(LogId, Epoch);
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
     }
 
@@ -197,14 +191,10 @@ internal sealed class LogSession : IAsyncDisposable
     public async Task CloseLogAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
-            $"update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2 returning {Durable}", _connection)
-        {
-            Parameters = { new() { Value = LogId }, new() { Value = Epoch } },
-        };
+            $"update event_log set is_closed = true, epoch = epoch + 1 where log_id = $1 and epoch = $2 returning {Durable}", _connection).With(LogId, Epoch);
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         _confirmation.Dispose();
@@ -219,10 +209,7 @@ internal sealed class LogSession : IAsyncDisposable
     {
         await using var command = new NpgsqlCommand(
             $"update event_log set epoch = epoch + 1, alive_until = {AliveUntil} where log_id = $1 returning end_offset, epoch, is_closed, {Durable}",
-            _connection)
-        {
-            Parameters = { new() { Value = logId } },
-        };
+            _connection).With(logId);
         var started = Stopwatch.GetTimestamp();
         long end, epoch;
         bool isClosed;
@@ -251,10 +238,7 @@ internal sealed class LogSession : IAsyncDisposable
     {
         var logId = Guid.NewGuid();
         await using var command = new NpgsqlCommand(
-            $"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection)
-        {
-            Parameters = { new() { Value = logId }, new() { Value = writer } },
-        };
+            $"insert into event_log (log_id, writer, alive_until) values ($1, $2, {AliveUntil}) returning {Durable}", _connection).With(logId, writer);
         var started = Stopwatch.GetTimestamp();
         await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         _confirmation.Require();

@@ -23,7 +23,6 @@ internal sealed class SessionUpkeep(TimeSpan aliveInterval)
         }
     }
 
-    /// <summary>A session was opened.</summary>
     public void Begin()
     {
         _aliveAt = _notifiedAt = Stopwatch.GetTimestamp();

@@ -6,7 +6,6 @@ internal sealed class BlockChecksums
     private readonly List<uint> _finished = [];
     private uint _state = Crc32C.Initial;
 
-    /// <summary>Bytes taken in.</summary>
     public long Length { get; private set; }
 
     public void Append(ReadOnlySpan<byte> bytes)

@@ -4,10 +4,9 @@ namespace RevenueAspire.EventLog.Format;
 
 /// <summary>Memory of a large group, outside the garbage collector's heap: what is let go of goes back to the system at once, and
 /// what was never written to costs nothing.</summary>
-/// <remarks>From a pool of arrays, large batches kept several times their size: every length that the buffer had grown through stayed
-/// in the pool, some of it reachable for one thread only.
-/// A block grows where it is: on Linux the system moves its pages instead of copying them. A few small ones are kept for the next batch, whose pages are then
-/// there already. Not thread-safe; Take and Dispose may be called from any thread.</remarks>
+/// <remarks>From a pool of arrays, large batches kept several times their size: every length that the buffer had grown through stayed in the pool, some of it
+/// reachable for one thread only. A block grows where it is: on Linux the system moves its pages instead of copying them. A few small ones are kept for the
+/// next batch, whose pages are then there already. Not thread-safe; Take and Dispose may be called from any thread.</remarks>
 internal sealed unsafe partial class LargeBlock : IDisposable
 {
     /// <summary>Blocks that are kept, and how large each may be: 64 MB in all.</summary>
@@ -84,7 +83,6 @@ internal sealed unsafe partial class LargeBlock : IDisposable
         Length = bytes;
     }
 
-    /// <inheritdoc/>
     public void Dispose()
     {
         // Given back twice, a block would have two owners, and one's events would be another's.

@@ -4,8 +4,7 @@ namespace RevenueAspire.EventLog.Format;
 
 /// <summary>A growing buffer that can be cut back and handed over. Small ones come from pools of arrays, large ones are blocks of their own.</summary>
 /// <remarks>Most hold one event and are handed over: rented by the thread that parses, given back by the one that answers. The shared pool keeps a few arrays
-/// for each thread and makes the others anew,
-/// which was a third of what an event allocated; so the smallest size has a pool that all threads share.</remarks>
+/// for each thread and makes the others anew, which was a third of what an event allocated; so the smallest size has a pool that all threads share.</remarks>
 internal sealed class RecordBuffer : IBufferWriter<byte>
 {
     private const int InitialBytes = 512;
@@ -103,7 +102,7 @@ internal sealed class RecordBuffer : IBufferWriter<byte>
         }
     }
 
-    /// <summary>By its size it is known where an array is from: the smaller pool has no larger ones, and the shared one is
-    /// asked for larger ones only.</summary>
+    /// <summary>By its size it is known where an array is from: the smaller pool has no larger ones, and the shared one is asked for larger ones
+    /// only.</summary>
     private static ArrayPool<byte> PoolOf(int length) => length <= InitialBytes ? Small : ArrayPool<byte>.Shared;
 }

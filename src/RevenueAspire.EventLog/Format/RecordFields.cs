@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Buffers.Text;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 
 namespace RevenueAspire.EventLog.Format;
@@ -28,6 +29,9 @@ internal readonly struct RecordFields
     /// <summary>Deeper than the parser of events allows, so that what it let through is readable.</summary>
     private const int MaxDepth = 128;
 
+    /// <summary>No name and key that this program writes are longer together.</summary>
+    private const int MaxStackBytes = 512;
+
     public RecordRole Role { get; init; }
 
     public long From { get; init; }
@@ -47,10 +51,24 @@ internal readonly struct RecordFields
 
     public UInt128 Body { get; init; }
 
-    public static UInt128 HashKey(ReadOnlySpan<byte> key)
+    /// <summary>Names a key among those of all callers. Without a caller it is the hash of the key alone, as in older logs.</summary>
+    /// <param name="caller">The caller's name; empty for a caller without one.</param>
+    /// <param name="key">Visible ASCII, so that the zero before it separates it from any name.</param>
+    public static UInt128 HashKey(ReadOnlySpan<byte> caller, ReadOnlySpan<byte> key)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
-        SHA256.HashData(key, hash);
+        if (caller.IsEmpty)
+        {
+            SHA256.HashData(key, hash);
+            return BinaryPrimitives.ReadUInt128LittleEndian(hash);
+        }
+
+        var length = caller.Length + 1 + key.Length;
+        var both = length <= MaxStackBytes ? stackalloc byte[length] : new byte[length];
+        caller.CopyTo(both);
+        both[caller.Length] = 0;
+        key.CopyTo(both[(caller.Length + 1)..]);
+        SHA256.HashData(both, hash);
         return BinaryPrimitives.ReadUInt128LittleEndian(hash);
     }
 
@@ -74,6 +92,11 @@ internal readonly struct RecordFields
             // Torn or damaged bytes are this method's business: false is the answer, not a hidden error.
             return false;
         }
+        catch (InvalidOperationException)
+        {
+            // An escaped caller in damaged bytes that are no UTF-8.
+            return false;
+        }
     }
 
     private static bool TryReadObject(ReadOnlySpan<byte> line, out RecordFields fields)
@@ -83,7 +106,7 @@ internal readonly struct RecordFields
         json.Read();
         var stamped = false;
         var result = new RecordFields();
-        ReadOnlySpan<byte> key = default, body = default;
+        ReadOnlySpan<byte> caller = default, key = default, body = default;
         var keyIsEscaped = false;
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
@@ -94,6 +117,11 @@ internal readonly struct RecordFields
             if (name.SequenceEqual("timestamp"u8))
             {
                 stamped = json.TokenType == JsonTokenType.String;
+            }
+            else if (stamped && name.SequenceEqual("caller"u8) && json.TokenType == JsonTokenType.String)
+            {
+                // In older logs a client's own field of this name may stand before the time.
+                caller = json.ValueIsEscaped ? Encoding.UTF8.GetBytes(json.GetString()!) : json.ValueSpan;
             }
             else if (name.SequenceEqual("idempotencyKey"u8))
             {
@@ -137,7 +165,7 @@ internal readonly struct RecordFields
                 return false;
             }
 
-            result = result with { HasKey = true, Key = HashKey(keyIsEscaped ? Unescape(key) : key), Body = ShortenHash(hash) };
+            result = result with { HasKey = true, Key = HashKey(caller, keyIsEscaped ? Unescape(key) : key), Body = ShortenHash(hash) };
         }
 
         fields = result.Role == RecordRole.Single ? result with { Count = 1 } : result;

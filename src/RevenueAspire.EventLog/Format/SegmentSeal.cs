@@ -5,9 +5,9 @@ namespace RevenueAspire.EventLog.Format;
 
 /// <summary>The sidecar of a sealed segment (rule L8): its length, a CRC-32C per block, the ranges that recovery found damaged, and its keyed records
 /// (so that a start need not scan sealed segments).</summary>
-/// <remarks>Little-endian: head (magic 8, log id 16, start 8, length 8, keysFrom 8, blocks 4, damaged ranges 4, keyed records 4),
-/// block CRCs (4 each), damaged ranges (16 each),
-/// CRC of everything before (4); keyed records (48 each), CRC of the keyed records (4). A reader needs only what stands before the first CRC.</remarks>
+/// <remarks>Little-endian: head (magic 8, log id 16, start 8, length 8, keysFrom 8, blocks 4, damaged ranges 4, keyed records 4), block CRCs (4 each), damaged
+/// ranges (16 each), CRC of everything before (4); keyed records (48 each), CRC of the keyed records (4). A reader needs only what stands before the first
+/// CRC.</remarks>
 internal sealed class SegmentSeal
 {
     public const int BlockBytes = 64 * 1024;
@@ -21,8 +21,8 @@ internal sealed class SegmentSeal
     /// <summary>Bytes of the segment.</summary>
     public required long Length { get; init; }
 
-    /// <summary>When it was sealed, keys of records at or behind this offset were remembered; of the segment's own keyed
-    /// records only those are listed.</summary>
+    /// <summary>When it was sealed, keys of records at or behind this offset were remembered; of the segment's own keyed records only those are
+    /// listed.</summary>
     public required long KeysFrom { get; init; }
 
     public required uint[] BlockCrcs { get; init; }

@@ -4,8 +4,8 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Reading;
 
-/// <summary>An open segment and what is known of its checksums. Reads are thread-safe; <see cref="Take"/> and
-/// <see cref="Drop"/> belong under the table's lock.</summary>
+/// <summary>An open segment and what is known of its checksums. Reads are thread-safe; <see cref="Take"/> and <see cref="Drop"/> belong under the table's
+/// lock.</summary>
 internal sealed class OpenSegment(IFileSystem files, string directory, long start, Guid logId)
 {
     private const byte Unknown = 0;

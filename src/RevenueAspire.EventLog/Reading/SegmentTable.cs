@@ -1,4 +1,3 @@
-using RevenueAspire.EventLog.Format;
 using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Reading;

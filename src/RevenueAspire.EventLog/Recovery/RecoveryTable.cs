@@ -43,8 +43,8 @@ internal readonly record struct RecoveryFacts(long? Mark, bool HasSegment, long 
 /// <summary>What recovery does about it.</summary>
 /// <param name="Case">The row.</param>
 /// <param name="KeepTo">Log offset to which the last segment is cut; its end when nothing is dropped.</param>
-/// <param name="KeptFrom">[KeptFrom, KeepTo) is written and fsynced again before the mark moves over it: after a failed
-/// fsync what is read may not be on disk.</param>
+/// <param name="KeptFrom">[KeptFrom, KeepTo) is written and fsynced again before the mark moves over it: after a failed fsync what is read may not be on
+/// disk.</param>
 /// <param name="End">The new mark: where the next group goes.</param>
 /// <param name="Seal">The last segment is sealed now, so that readers learn of its damage, or because data goes on elsewhere.</param>
 /// <param name="TailDamage">Bytes at the end that are kept although nothing whole is there, because they are below the mark; empty when none.</param>
@@ -55,9 +55,8 @@ internal readonly record struct RecoveryDecision(RecoveryCase Case, long KeepTo,
 /// <remarks>
 /// <para>Without a mark the last segment's beginning stands for it (a sealed one's end): the segments before were sealed, hence fsynced.
 /// The same holds for a mark before the last segment.</para>
-/// <para>Three promises hold in every row: nothing below the mark is cut off; whole groups above it are kept, since the mark itself
-/// is not fsynced and they may have been acknowledged;
-/// the new mark is not below the old one.</para>
+/// <para>Three promises hold in every row: nothing below the mark is cut off; whole groups above it are kept, since the mark itself is not fsynced and they may
+/// have been acknowledged; the new mark is not below the old one.</para>
 /// </remarks>
 internal static class RecoveryTable
 {

@@ -5,9 +5,8 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Recovery;
 
 /// <summary>What a segment without a seal really holds: whole groups, what lies between them, and what lies behind the last one.</summary>
-/// <remarks>A group is whole when it is one valid record without <c>batch</c>, or records that lead without a break to a
-/// closing one whose count and CRC are right.
-/// Every other byte is damage when a whole group follows, and the tail when none does.</remarks>
+/// <remarks>A group is whole when it is one valid record without <c>batch</c>, or records that lead without a break to a closing one whose count and CRC are
+/// right. Every other byte is damage when a whole group follows, and the tail when none does.</remarks>
 internal sealed class SegmentScan
 {
     private const int InitialBuffer = 256 * 1024;

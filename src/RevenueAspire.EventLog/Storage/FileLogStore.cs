@@ -1,5 +1,4 @@
 using Microsoft.Extensions.Logging;
-using RevenueAspire.EventLog.Format;
 using RevenueAspire.EventLog.Recovery;
 using RevenueAspire.EventLog.Writing;
 
@@ -177,10 +176,9 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
     }
 
-    /// <summary>Opens everything again (rule L7). This process knows its mark and that no append above it was acknowledged, so those bytes
-    /// are cut off: a repeat of what failed, keyed or not,
-    /// is appended once. Should the process end before that, the start keeps what the disk then holds together with its keys,
-    /// so that a keyed repeat finds it.</summary>
+    /// <summary>Opens everything again (rule L7). This process knows its mark and that no append above it was acknowledged, so those bytes are cut off: a
+    /// repeat of what failed, keyed or not, is appended once. Should the process end before that, the start keeps what the disk then holds together with its
+    /// keys, so that a keyed repeat finds it.</summary>
     InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         try

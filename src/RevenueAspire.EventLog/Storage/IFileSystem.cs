@@ -1,6 +1,5 @@
 namespace RevenueAspire.EventLog.Storage;
 
-/// <summary>How a file is opened.</summary>
 internal enum OpenKind
 {
     /// <summary>An existing file, for reading.</summary>

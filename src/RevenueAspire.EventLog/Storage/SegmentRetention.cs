@@ -18,10 +18,8 @@ public sealed class SegmentRetention : ILogRetention
     internal SegmentRetention(FileLogStore log, EventLogOptions options, IFileSystem files, ILogger logger) =>
         (_log, _options, _files, _logger) = (log, options, files, logger);
 
-    /// <inheritdoc/>
     public TimeSpan Interval => TimeSpan.FromSeconds(2);
 
-    /// <inheritdoc/>
     public async Task RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(findApplied);

@@ -5,11 +5,9 @@ using Microsoft.Win32.SafeHandles;
 namespace RevenueAspire.EventLog.Storage;
 
 /// <summary>fsync as the log needs it on Unix.</summary>
-/// <remarks><see cref="RandomAccess.FlushToDisk"/> takes EROFS, EINVAL and ENOTSUP for success. A file system that the kernel
-/// turned read-only after an error answers EROFS:
-/// exactly the moment at which nothing may be acknowledged. So Linux calls fdatasync itself and takes every error seriously
-/// (fdatasync flushes a changed length too).
-/// On macOS the runtime's flush is used: it issues F_FULLFSYNC, which a plain fsync does not.</remarks>
+/// <remarks><see cref="RandomAccess.FlushToDisk"/> takes EROFS, EINVAL and ENOTSUP for success. A file system that the kernel turned read-only after an error
+/// answers EROFS: exactly the moment at which nothing may be acknowledged. So Linux calls fdatasync itself and takes every error seriously (fdatasync flushes a
+/// changed length too). On macOS the runtime's flush is used: it issues F_FULLFSYNC, which a plain fsync does not.</remarks>
 [UnsupportedOSPlatform("windows")]
 internal static partial class UnixSync
 {

@@ -52,7 +52,6 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Whether <see cref="Stop"/> was called.</summary>
     public bool IsStopping => Volatile.Read(ref _stopping);
 
     public Receipt? LastReceipt
@@ -111,7 +110,6 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Refuses new groups for good.</summary>
     public void Stop()
     {
         lock (_gate)
@@ -164,7 +162,6 @@ internal sealed class AppendIntake
         _lastCommitGroups = taken.Count;
     }
 
-    /// <summary>Admits groups again.</summary>
     public void Open() => Set(WriterState.Running, null);
 
     /// <summary>Refuses new groups. The queued ones wait.</summary>

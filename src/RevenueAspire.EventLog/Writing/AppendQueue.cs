@@ -41,8 +41,8 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
         return pending;
     }
 
-    /// <summary>Gives the places of a group that was taken, and of its repeats, back, before they are answered: nobody else
-    /// can reach them afterwards.</summary>
+    /// <summary>Gives the places of a group that was taken, and of its repeats, back, before they are answered: nobody else can reach them
+    /// afterwards.</summary>
     public void Release(PendingAppend pending)
     {
         GiveBack(pending.Group);

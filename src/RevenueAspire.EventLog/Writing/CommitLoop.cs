@@ -7,8 +7,8 @@ namespace RevenueAspire.EventLog.Writing;
 internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogOptions options, ILogger<EventLogWriter> logger)
     : ICommitObserver, IAsyncDisposable
 {
-    /// <summary>How long a stop waits for a store that does not answer. Then the appends in doubt are answered so. Each
-    /// finished commit begins it again.</summary>
+    /// <summary>How long a stop waits for a store that does not answer. Then the appends in doubt are answered so. Each finished commit begins it
+    /// again.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
     private readonly WriterMetrics _metrics = new(() => intake.Depth);
@@ -60,7 +60,6 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _completions.RunInline();
     }
 
-    /// <summary>The end of the thread.</summary>
     public void Close()
     {
         const string Reason = "the process is stopping, and the log does not answer";
@@ -246,7 +245,6 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         EventLogMessages.RunningAgain(logger, store.Name, store.LogId, store.DurableMark);
     }
 
-    /// <inheritdoc/>
     void ICommitObserver.Overdue(WriterState state, string reason)
     {
         var queued = intake.Close(state, reason);

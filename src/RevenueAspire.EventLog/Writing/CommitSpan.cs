@@ -3,9 +3,8 @@ using System.Diagnostics;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>The span <c>log commit</c> of one recorded request: from the queue until its group is durable. Source <c>RevenueAspire.EventLog</c>.</summary>
-/// <remarks>The writer only leaves a note of its commit; the activity is made where the outcomes are handed out, on the thread pool.
-/// Without a listener, and for a request that is not
-/// recorded, nothing is made at all.</remarks>
+/// <remarks>The writer only leaves a note of its commit; the activity is made where the outcomes are handed out, on the thread pool. Without a listener, and
+/// for a request that is not recorded, nothing is made at all.</remarks>
 internal sealed class CommitSpan
 {
     public const string SourceName = "RevenueAspire.EventLog";

@@ -1,9 +1,8 @@
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>The outcomes of one turn of the writer, handed out by a few work items of the thread pool instead of one each.</summary>
-/// <remarks>Filled by one thread; then each work item takes the next outcome until none is left. A caller that holds its work item up
-/// holds up only what no other work item takes: a turn of a few
-/// outcomes has one work item, and no turn has more than there are processors, so what continues here must not block.
+/// <remarks>Filled by one thread; then each work item takes the next outcome until none is left. A caller that holds its work item up holds up only what no
+/// other work item takes: a turn of a few outcomes has one work item, and no turn has more than there are processors, so what continues here must not block.
 /// The last work item to end makes the object ready to be filled again: <see cref="RunOnPool"/> of the same thread finds it there.</remarks>
 internal sealed class Completions : IThreadPoolWorkItem
 {

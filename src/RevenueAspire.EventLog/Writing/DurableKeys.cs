@@ -20,7 +20,6 @@ internal sealed class DurableKeys(Guid logId)
         }
     }
 
-    /// <summary>Takes over what recovery found.</summary>
     public void Replace(KeyIndex index)
     {
         lock (_gate)

@@ -89,7 +89,6 @@ internal enum InDoubtOutcome
     /// <summary>They are not in the log and cannot come into it.</summary>
     NotAppended,
 
-    /// <summary>They are in the log.</summary>
     Appended,
 
     /// <summary>It cannot be found out any more.</summary>
@@ -115,13 +114,12 @@ internal readonly record struct KnownKey(UInt128 Key, UInt128 Body, Receipt Rece
         : new AppendResult(AppendStatus.KeyConflict, default, 0, 0);
 }
 
-/// <summary>Another process has closed the log.</summary>
 internal sealed class LogClosedException() : Exception("the log was closed by another process");
 
 /// <summary>A commit that nobody may be told succeeded.</summary>
 /// <param name="cause">What the disk said.</param>
-/// <param name="needsRecovery">Whether the files must be opened and recovered again; else the write was undone and the disk
-/// only needs to take bytes again.</param>
+/// <param name="needsRecovery">Whether the files must be opened and recovered again; else the write was undone and the disk only needs to take bytes
+/// again.</param>
 /// <param name="isUndone">Whether nothing of the commit is left on disk, whatever happens next; else the next start may find it.</param>
 internal sealed class CommitException(Exception cause, bool needsRecovery, bool isUndone) : Exception(cause.Message, cause)
 {

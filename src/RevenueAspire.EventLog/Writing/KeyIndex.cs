@@ -11,7 +11,6 @@ internal sealed class KeyIndex(int window)
     private int[] _slots = new int[2 * InitialCapacity];
     private int _first;
 
-    /// <summary>Keyed records remembered.</summary>
     public int Count { get; private set; }
 
     /// <summary>Keys of records at or behind this offset are remembered; 0 while none was forgotten.</summary>

@@ -4,9 +4,8 @@ using Microsoft.Extensions.ObjectPool;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>A group that waits for its outcome: pooled, awaited once.</summary>
-/// <remarks>Two own it: who awaits it and the writer. It goes back to the pool when both are done with it, so a cancelled
-/// wait never lets a later request share it.
-/// Continuations run where <see cref="Complete"/> is called: <see cref="Completions"/> sees to it that this is never the writer's thread.</remarks>
+/// <remarks>Two own it: who awaits it and the writer. It goes back to the pool when both are done with it, so a cancelled wait never lets a later request share
+/// it. Continuations run where <see cref="Complete"/> is called: <see cref="Completions"/> sees to it that this is never the writer's thread.</remarks>
 internal sealed class PendingAppend : IValueTaskSource<AppendResult>
 {
     private const int Owners = 2;
@@ -19,7 +18,6 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
     private int _owners;
     private int _completed;
 
-    /// <summary>What is to be appended.</summary>
     public AppendGroup Group { get; private set; } = null!;
 
     /// <summary>Names the group's last record, once written.</summary>

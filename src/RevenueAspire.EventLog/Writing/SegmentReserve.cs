@@ -3,9 +3,9 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>Zeros ahead of the data of a segment. Not thread-safe.</summary>
-/// <remarks>Under load they are written ahead and flushed with the data. The next fsyncs then overwrite blocks that the file already
-/// has, and need no entry in the file system's journal,
-/// which is what most of a small fsync's time goes into. The zeros go when the load does, before a segment is sealed, and at the end.</remarks>
+/// <remarks>Under load they are written ahead and flushed with the data. The next fsyncs then overwrite blocks that the file already has, and need no entry in
+/// the file system's journal, which is what most of a small fsync's time goes into. The zeros go when the load does, before a segment is sealed, and at the
+/// end.</remarks>
 internal sealed class SegmentReserve(EventLogOptions options)
 {
     private static readonly byte[] Zeros = new byte[1 << 20];
@@ -15,10 +15,8 @@ internal sealed class SegmentReserve(EventLogOptions options)
     /// <summary>Whether zeros follow the data, which ends at a log offset.</summary>
     public bool IsBehind(long end) => _to > end;
 
-    /// <summary>The zeros were cut off.</summary>
     public void Clear() => _to = 0;
 
-    /// <summary>Another segment begins.</summary>
     public void Reset() => (_to, _isRefused) = (0, false);
 
     /// <summary>Writes zeros behind where the groups will end, when many come at once and there is no room left.</summary>

@@ -57,6 +57,7 @@ internal sealed class BinaryRows(Stream stream)
             Array.Resize(ref _buffer, _at + bytes);
         }
 
-        _filled += await stream.ReadAtLeastAsync(_buffer.AsMemory(_filled), bytes - (_filled - _at), cancellationToken: cancellationToken).ConfigureAwait(false);
+        var missing = bytes - (_filled - _at);
+        _filled += await stream.ReadAtLeastAsync(_buffer.AsMemory(_filled), missing, cancellationToken: cancellationToken).ConfigureAwait(false);
     }
 }

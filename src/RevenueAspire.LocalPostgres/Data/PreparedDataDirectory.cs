@@ -5,22 +5,14 @@ using RevenueAspire.LocalPostgres.Processes;
 namespace RevenueAspire.LocalPostgres.Data;
 
 /// <summary>A data directory that is ready for its server, and locked against other owners until disposed.</summary>
-internal sealed class PreparedDataDirectory : IDisposable
+internal sealed class PreparedDataDirectory(
+    string path, PostgresInstallation installation, ServerAccount account, IReadOnlyDictionary<string, string> settings, DataDirectoryLock owner) : IDisposable
 {
-    private readonly DataDirectoryLock _owner;
-    private readonly IReadOnlyDictionary<string, string> _settings;
+    public string Path => path;
 
-    public PreparedDataDirectory(
-        string path, PostgresInstallation installation, ServerAccount account, IReadOnlyDictionary<string, string> settings, DataDirectoryLock owner) =>
-        (Path, Installation, Account, _settings, _owner) = (path, installation, account, settings, owner);
+    public PostgresInstallation Installation => installation;
 
-    /// <summary>Full path.</summary>
-    public string Path { get; }
-
-    /// <summary>The programs that fit it.</summary>
-    public PostgresInstallation Installation { get; }
-
-    public ServerAccount Account { get; }
+    public ServerAccount Account => account;
 
     /// <summary>The command line of its server: in a session of its own, as the right user.</summary>
     public LaunchCommand ServerCommand(int port)
@@ -28,10 +20,10 @@ internal sealed class PreparedDataDirectory : IDisposable
         // No Unix socket: its local connections are trusted, so any user of the machine could use it. Only this machine's loopback, with the password.
         string[] own = ["-D", Path, "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
             "-c", "log_destination=stderr", "-c", "logging_collector=off", "-c", "lc_messages=C"];
-        var given = _settings.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" });
+        var given = settings.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" });
         return Session.New(Account.Wrap(new LaunchCommand(Installation.Program("postgres"), [.. own, .. given])));
     }
 
     /// <summary>Unlocks it; the server should have ended.</summary>
-    public void Dispose() => _owner.Dispose();
+    public void Dispose() => owner.Dispose();
 }

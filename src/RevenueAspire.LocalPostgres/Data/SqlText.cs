@@ -6,6 +6,5 @@ internal static class SqlText
     /// <summary>A string literal; the server has standard_conforming_strings on, its default.</summary>
     public static string Literal(string text) => "'" + text.Replace("'", "''", StringComparison.Ordinal) + "'";
 
-    /// <summary>An identifier.</summary>
     public static string Identifier(string name) => "\"" + name.Replace("\"", "\"\"", StringComparison.Ordinal) + "\"";
 }

@@ -1,6 +1,5 @@
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>Finds programs by name.</summary>
 internal static class Executables
 {
     /// <summary>Directories of PATH, in order.</summary>

@@ -8,8 +8,8 @@ internal sealed record LaunchCommand(string FileName, IReadOnlyList<string> Argu
     /// <summary>A directory that whoever runs the program may enter: Postgres refuses to start where it may not.</summary>
     public static string WorkingDirectory => OperatingSystem.IsWindows() ? Path.GetTempPath() : "/";
 
-    /// <summary>Set for the program: messages in English, since the errors of a failed start are read. (Inherited PG*
-    /// variables must not reach it either.)</summary>
+    /// <summary>Set for the program: messages in English, since the errors of a failed start are read. (Inherited PG* variables must not reach it
+    /// either.)</summary>
     public static IReadOnlyDictionary<string, string> Environment { get; } = new Dictionary<string, string> { ["LC_ALL"] = "C" };
 
     /// <summary>Set for this command beside <see cref="Environment"/>.</summary>

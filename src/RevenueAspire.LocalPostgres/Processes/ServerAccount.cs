@@ -52,7 +52,6 @@ internal sealed class ServerAccount
             + "user.");
     }
 
-    /// <summary>The command as this user.</summary>
     public LaunchCommand Wrap(LaunchCommand command) => _switch(command);
 
     /// <summary>The first directory on the way to <paramref name="path"/> (itself included, where it exists) that this user may not enter, or null.</summary>

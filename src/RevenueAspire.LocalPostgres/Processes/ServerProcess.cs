@@ -27,7 +27,6 @@ internal sealed class ServerProcess : IDisposable
     /// <summary>Completes when all processes of the server have ended: each of them holds the pipes of its output. Fails as <see cref="Exited"/>.</summary>
     public Task AllExited => Task.WhenAll(Exited, _output);
 
-    /// <summary>Its last lines.</summary>
     public IReadOnlyCollection<string> LastLines
     {
         get

@@ -5,7 +5,8 @@ using RevenueAspire.Processor.Reading;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Aggregates ranges in bounded memory (rule M4), on several cores: each worker parses blocks of whole lines into a table of its own. A table that has
-/// its share of <see cref="ProcessorOptions.MaxUsersInMemory"/> is sorted and written to disk as a run. Not thread-safe; reusable, and keeps its memory.</summary>
+/// its share of <see cref="ProcessorOptions.MaxUsersInMemory"/> is sorted and written to disk as a run. Not thread-safe; reusable, and keeps its
+/// memory.</summary>
 internal sealed class RangeAggregator : IDisposable
 {
     private readonly ProcessorOptions _options;

@@ -5,7 +5,8 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be read from
+/// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be
+/// read from
 /// any number of threads.</summary>
 /// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, the sum (zigzag, little-endian).</remarks>
 /// <param name="directory">Made where it is missing; null for the folder of this program.</param>

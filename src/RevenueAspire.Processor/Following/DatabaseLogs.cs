@@ -14,7 +14,10 @@ internal sealed class DatabaseLogs(
     NpgsqlDataSource database, SessionDatabase session, ApplyServices services, TimeProvider time, ILogger logger, Action<string, string> unreadable)
         : ILogDirectory
 {
+    private static readonly TimeSpan CheckInterval = TimeSpan.FromSeconds(10);
     private readonly LogNotifications _notifications = new(session.Source, time, logger);
+    private readonly HashSet<Guid> _finished = [];
+    private long _checked;
     private Dictionary<Guid, long> _unfinished = [];
 
     /// <inheritdoc/>
@@ -51,13 +54,20 @@ internal sealed class DatabaseLogs(
     public Task RunAsync(CancellationToken cancellationToken) => _notifications.RunAsync(cancellationToken);
 
     /// <summary>The end of each log that is still written, or that the ledger does not have to its end.</summary>
-    /// <remarks>Read again each time, never remembered: a database that was set back has to apply again. The ledger is asked after the log, so that a log
-    /// counts as finished only if it is.</remarks>
+    /// <remarks>The ledger is asked after the log, so that a log counts as finished only if it is. Closed logs become many: those that it has to their end are
+    /// asked for once per <see cref="CheckInterval"/> only, since a database that was set back has to apply again.</remarks>
     private async Task<Dictionary<Guid, long>> FindUnfinishedAsync(CancellationToken cancellationToken)
     {
+        if (time.GetElapsedTime(_checked) >= CheckInterval)
+        {
+            _finished.Clear();
+            _checked = time.GetTimestamp();
+        }
+
         var logs = await PostgresLogs.ListAsync(database, cancellationToken).ConfigureAwait(false);
-        Guid[] closed = [.. logs.Where(log => log.IsClosed).Select(log => log.LogId)];
-        var applied = await services.Sources.FindAppliedThroughAsync(closed, cancellationToken).ConfigureAwait(false);
-        return logs.Where(log => !log.IsClosed || applied.GetValueOrDefault(log.LogId) < log.End).ToDictionary(log => log.LogId, log => log.End);
+        Guid[] closed = [.. logs.Where(log => log.IsClosed && !_finished.Contains(log.LogId)).Select(log => log.LogId)];
+        var applied = closed.Length == 0 ? [] : await services.Sources.FindAppliedThroughAsync(closed, cancellationToken).ConfigureAwait(false);
+        _finished.UnionWith(logs.Where(log => log.IsClosed && applied.GetValueOrDefault(log.LogId) >= log.End).Select(log => log.LogId));
+        return logs.Where(log => !log.IsClosed || !_finished.Contains(log.LogId)).ToDictionary(log => log.LogId, log => log.End);
     }
 }

@@ -26,7 +26,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
     private long _applied;
     private long _standbyLag;
 
-    /// <summary>Follows until cancelled, or until the source stops, and disposes of itself. Never throws: whatever goes wrong with one log stays with it.</summary>
+    /// <summary>Follows until cancelled, or until the source stops, and disposes of itself. Never throws: whatever goes wrong with one log stays with
+    /// it.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         services.Metrics.ObserveLag(_logId, ReadLag);

@@ -180,8 +180,8 @@ internal sealed class FileSourceReader : ISourceReader
         _held = blocks.IsUnchanged(start, _block.AsSpan(0, length))
             ? (start, length)
             : throw new SourceStoppedException(
-                $"{Name}: CHANGED between hashing and counting, near byte {start}. Only bytes that it is known by were counted. Put the original back and process "
-                + "it again; never change a file in place, append to it");
+                $"{Name}: CHANGED between hashing and counting, near byte {start}. Only bytes that it is known by were counted. Put the original back and "
+                + "process it again; never change a file in place, append to it");
     }
 
     private LogRead ReadUnchecked(long offset, Span<byte> destination)

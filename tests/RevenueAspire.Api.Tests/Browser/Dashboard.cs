@@ -37,7 +37,6 @@ public sealed class Dashboard : IAsyncDisposable
         return await OpenPage.OpenAsync(browser, await _host.LoginUrlAsync(), height: height);
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         if (_host is not null)

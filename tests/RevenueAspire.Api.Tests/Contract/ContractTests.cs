@@ -56,8 +56,8 @@ public sealed class ContractTests : IDisposable
 
         string Statuses(string path, string method) =>
             string.Join(' ', paths.GetProperty(path).GetProperty(method).GetProperty("responses").EnumerateObject().Select(response => response.Name).Order());
-        Assert.Equal("202 400 401 403 408 413 415 422 503", Statuses("/liveEvent", "post"));
-        Assert.Equal("202 400 401 403 408 413 415 422 503", Statuses("/liveEvents", "post"));
+        Assert.Equal("202 400 401 403 408 413 415 422 429 503", Statuses("/liveEvent", "post"));
+        Assert.Equal("202 400 401 403 408 413 415 422 429 503", Statuses("/liveEvents", "post"));
         Assert.Equal("200 400 401 403 404 503", Statuses("/userEvents/{userid}", "get"));
         Assert.Equal("200 400 401 403 404 503", Statuses("/userEvents", "get"));
         Assert.Equal("200 400 401 403 404 503", Statuses("/receipts/{receipt}", "get"));

@@ -3,6 +3,7 @@ using System.Globalization;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using RevenueAspire.Api.Ingest;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
@@ -45,17 +46,17 @@ public sealed class IngestReportTests : IDisposable
         await using var api = await ApiHost.StartAsync(_directory);
         using var meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
         var metrics = new IngestMetrics(meters.GetRequiredService<IMeterFactory>());
-        var clock = new Clock();
+        var clock = new ManualClock();
         using var factory = LoggerFactory.Create(logging => logging.AddProvider(_entries));
         using var report = new IngestReport(api.Log, metrics, clock, factory.CreateLogger<IngestReport>());
         var told = new List<string>();
         for (var second = 1; second <= 60; second++)
         {
-            clock.Seconds = second;
+            clock.Now = TimeSpan.FromSeconds(second);
             if (second is >= 30 and < 45)
             {
-                metrics.CountAccepted();
-                metrics.CountAccepted();
+                metrics.Unnamed.CountAccepted();
+                metrics.Unnamed.CountAccepted();
             }
 
             var before = _entries.Entries.Count;
@@ -69,14 +70,5 @@ public sealed class IngestReportTests : IDisposable
         report.Report(now: true);
         report.Report(now: true);
         Assert.Equal(4, _entries.Entries.Count);
-    }
-
-    private sealed class Clock : TimeProvider
-    {
-        public long Seconds { get; set; }
-
-        public override long TimestampFrequency => 1;
-
-        public override long GetTimestamp() => Seconds;
     }
 }

@@ -63,6 +63,7 @@ public sealed class OverloadTests : IDisposable
                 ["revenue.ingest.events outcome=repeated"] = 1,
                 ["revenue.ingest.events outcome=rejected"] = 2,
                 ["revenue.ingest.events outcome=refused"] = 1,
+                ["revenue.ingest.events outcome=limited"] = 0,
             },
             new SortedDictionary<string, long>(counted));
     }

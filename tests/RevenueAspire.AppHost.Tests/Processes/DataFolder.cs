@@ -1,5 +1,4 @@
 using System.Buffers.Binary;
-using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests.Processes;
 

@@ -63,7 +63,6 @@ internal sealed class MeasuredServer : IAsyncDisposable
         }
     }
 
-    /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
         if (_service is not null)

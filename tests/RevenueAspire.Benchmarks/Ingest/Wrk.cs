@@ -34,23 +34,37 @@ internal static partial class Wrk
     public static Task<WrkResult> RunBatchesAsync(string url, int connections, int seconds, string file) =>
         RunAsync(url, connections, seconds, "batch.lua", file, Guid.NewGuid().ToString("N"));
 
+    /// <summary>Sends single events with another secret, whatever the answers are.</summary>
+    /// <returns>Answers per second.</returns>
+    public static async Task<double> FloodAsync(string url, int connections, int seconds, string secret)
+    {
+        var run = await StartAsync(url, connections, seconds, "flood.lua", secret);
+        return run.IsSuccess ? RateOf(run) : throw new InvalidOperationException($"wrk against {url}: {run.StandardOutput}");
+    }
+
     private static async Task<WrkResult> RunAsync(string url, int connections, int seconds, string script, params string[] arguments)
     {
-        var path = Path.Combine(AppContext.BaseDirectory, "Ingest", script);
-        string[] load = ["-t1", $"-c{Amounts.Connections(connections)}", $"-d{Amounts.Seconds(seconds)}s", "--timeout", Patience, "--latency"];
-        var run = await Cli.Wrap("wrk").WithArguments([.. load, "-s", path, url, "--", .. arguments]).WithValidation(CommandResultValidation.None)
-            .ExecuteBufferedAsync();
+        var run = await StartAsync(url, connections, seconds, script, arguments);
         var output = run.StandardOutput;
         if (!run.IsSuccess || output.Contains("Non-2xx", StringComparison.Ordinal) || output.Contains("Socket errors", StringComparison.Ordinal))
         {
             throw new InvalidOperationException($"wrk against {url}: {output}");
         }
 
-        var rate = double.Parse(Rate().Match(output).Groups[1].Value, CultureInfo.InvariantCulture);
         var p99 = P99().Match(output);
         var unit = p99.Groups[2].Value switch { "us" => 0.001, "ms" => 1, _ => 1000.0 };
-        return new WrkResult(rate, TimeSpan.FromMilliseconds(double.Parse(p99.Groups[1].Value, CultureInfo.InvariantCulture) * unit));
+        return new WrkResult(RateOf(run), TimeSpan.FromMilliseconds(double.Parse(p99.Groups[1].Value, CultureInfo.InvariantCulture) * unit));
     }
+
+    private static async Task<BufferedCommandResult> StartAsync(string url, int connections, int seconds, string script, params string[] arguments)
+    {
+        var path = Path.Combine(AppContext.BaseDirectory, "Ingest", script);
+        string[] load = ["-t1", $"-c{Amounts.Connections(connections)}", $"-d{Amounts.Seconds(seconds)}s", "--timeout", Patience, "--latency"];
+        return await Cli.Wrap("wrk").WithArguments([.. load, "-s", path, url, "--", .. arguments]).WithValidation(CommandResultValidation.None)
+            .ExecuteBufferedAsync();
+    }
+
+    private static double RateOf(BufferedCommandResult run) => double.Parse(Rate().Match(run.StandardOutput).Groups[1].Value, CultureInfo.InvariantCulture);
 
     [GeneratedRegex(@"Requests/sec:\s+([\d.]+)")]
     private static partial Regex Rate();

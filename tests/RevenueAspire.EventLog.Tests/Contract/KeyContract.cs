@@ -45,6 +45,32 @@ public abstract class KeyContract : IAsyncDisposable
     }
 
     [Fact]
+    public async Task L9_keys_belong_to_their_caller_also_in_flight_and_after_a_start()
+    {
+        string?[] callers = [null, "shop-1", "shop-2", "a \"quoted\\ näme\u0001"];
+        AppendGroup[] Groups() =>
+            [.. callers.Select((caller, i) => TestLog.Group([$"u{i}", "last"], "k", rejected: i, caller: caller))];
+        var log = await _fixture.OpenAsync();
+        Task<AppendResult>[] appends;
+        await using (await _fixture.HoldAsync())
+        {
+            appends = [.. Groups().Select(group => AppendAsync(log, group))];
+        }
+
+        var first = await Task.WhenAll(appends);
+        Assert.All(first, result => Assert.Equal(AppendStatus.Appended, result.Status));
+        Assert.Equal(callers.Length, first.Select(result => result.Receipt).Distinct().Count());
+        await log.DisposeAsync();
+
+        log = await _fixture.OpenAsync();
+        var repeats = await Task.WhenAll(Groups().Select(group => AppendAsync(log, group)));
+
+        Assert.Equal(first.Select(result => result with { Status = AppendStatus.Repeated }), repeats);
+        Assert.Equal(AppendStatus.KeyConflict, (await AppendAsync(log, TestLog.Single("c", "k", caller: "shop-2"))).Status);
+        Assert.Equal(AppendStatus.Appended, (await AppendAsync(log, TestLog.Single("c", "k", caller: "shop-3"))).Status);
+    }
+
+    [Fact]
     public async Task L9_a_repeat_in_flight_waits_for_the_first_and_gets_what_that_became()
     {
         var log = await _fixture.OpenAsync();

@@ -173,7 +173,8 @@ public sealed class PartMergeTests
     {
         public override int Count => 4;
 
-        public override ReadOnlySpan<byte> UserId(int index) => index switch { 0 => "user000004"u8, 1 => "user000007"u8, 2 => "user000006"u8, _ => "user000009"u8 };
+        public override ReadOnlySpan<byte> UserId(int index) =>
+            index switch { 0 => "user000004"u8, 1 => "user000007"u8, 2 => "user000006"u8, _ => "user000009"u8 };
 
         public override Int128 Delta(int index) => 1;
     }

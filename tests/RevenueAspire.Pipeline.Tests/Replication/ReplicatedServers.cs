@@ -19,9 +19,7 @@ public sealed class ReplicatedServers : ICollectionFixture<ReplicatedServers>, I
         return _servers;
     }
 
-    /// <inheritdoc/>
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
-    /// <inheritdoc/>
     public ValueTask DisposeAsync() => _servers?.DisposeAsync() ?? ValueTask.CompletedTask;
 }

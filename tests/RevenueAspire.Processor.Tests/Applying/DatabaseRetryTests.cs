@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 using RevenueAspire.Processor.Applying;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Applying;
 
@@ -52,7 +53,7 @@ public sealed class DatabaseRetryTests
     [Fact]
     public async Task The_limit_counts_from_the_first_attempt()
     {
-        var clock = new Clock();
+        var clock = new ManualClock();
         var calls = 0;
         var thrown = await Assert.ThrowsAsync<PostgresException>(() => Retry(TimeSpan.FromSeconds(30), clock).RunAsync<int>(
             _ =>
@@ -95,15 +96,6 @@ public sealed class DatabaseRetryTests
 
     private static DatabaseRetry Retry(TimeSpan? limit, TimeProvider? time = null) =>
         new(limit, time ?? TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
-
-    private sealed class Clock : TimeProvider
-    {
-        public TimeSpan Now { get; set; }
-
-        public override long TimestampFrequency => TimeSpan.TicksPerSecond;
-
-        public override long GetTimestamp() => Now.Ticks;
-    }
 
     private sealed class Levels : ILogger<DatabaseRetry>
     {

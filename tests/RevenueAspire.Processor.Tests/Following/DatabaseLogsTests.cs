@@ -96,10 +96,37 @@ public sealed class DatabaseLogsTests
         }
     }
 
-    /// <summary>A process of the API after the other, each with a log of its own.</summary>
-    private static async Task WriteAsync(NpgsqlDataSource database, int writer)
+    [Fact]
+    public async Task The_ledger_is_asked_for_a_finished_log_each_ten_seconds_only_and_applies_it_again_after_it_was_set_back()
     {
-        for (var round = 0; round < Rounds; round++)
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var time = new ManualClock();
+        var logs = new DatabaseLogs(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), time,
+            NullLogger.Instance, (name, reason) => Assert.Fail($"{name}: {reason}"));
+        await WriteAsync(ledger.Database, writer: 0, rounds: 1);
+        var logId = await ledger.ScalarAsync<Guid>("select log_id from event_log");
+        using (Assert.Single(await logs.OpenAsync(_ => false, CancellationToken.None)))
+        {
+            Assert.False(logs.IsFinished(logId));
+        }
+
+        await ledger.Sources.OpenLogAsync(logId, PostgresLogs.SourceName(logId), CancellationToken.None);
+        await ledger.ExecuteAsync("update event_source set (claimed_through, applied_through) = (select end_offset, end_offset from event_log)");
+        Assert.Empty(await logs.OpenAsync(_ => false, CancellationToken.None));
+        Assert.True(logs.IsFinished(logId));
+
+        await ledger.ExecuteAsync("update event_source set claimed_through = 0, applied_through = 0");
+        time.Now += TimeSpan.FromSeconds(9);
+        Assert.Empty(await logs.OpenAsync(_ => false, CancellationToken.None));
+        time.Now += TimeSpan.FromSeconds(1);
+        using var again = Assert.Single(await logs.OpenAsync(_ => false, CancellationToken.None));
+        Assert.Equal(logId, again.LogId);
+    }
+
+    /// <summary>A process of the API after the other, each with a log of its own.</summary>
+    private static async Task WriteAsync(NpgsqlDataSource database, int writer, int rounds = Rounds)
+    {
+        for (var round = 0; round < rounds; round++)
         {
             await using var log = await OpenAsync(database);
             for (var i = 1; i <= Appends; i++)

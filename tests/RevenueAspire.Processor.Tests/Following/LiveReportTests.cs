@@ -54,7 +54,7 @@ public sealed class LiveReportTests
     [Fact]
     public void A_line_comes_at_once_and_the_next_ten_seconds_later()
     {
-        var clock = new Clock();
+        var clock = new ManualClock();
         var entries = new EntryLog();
         var report = new LiveReport("log", clock, entries);
         var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions(), 1);
@@ -63,7 +63,7 @@ public sealed class LiveReportTests
         var told = new List<string>();
         for (var second = 1; second <= 40; second++)
         {
-            clock.Seconds = second;
+            clock.Now = TimeSpan.FromSeconds(second);
             if (second is >= 5 and < 13)
             {
                 aggregator.Clear();
@@ -91,15 +91,6 @@ public sealed class LiveReportTests
         await stop.CancelAsync();
         await following;
         return [.. entries.Entries];
-    }
-
-    private sealed class Clock : TimeProvider
-    {
-        public long Seconds { get; set; }
-
-        public override long TimestampFrequency => 1;
-
-        public override long GetTimestamp() => Seconds;
     }
 
     private sealed class EntryLog : ILogger<ApplyServices>

@@ -115,14 +115,14 @@ public sealed class ConcurrencyTests
         var file = EventFile.Random(Seed.Random(nameof(M4_a_taken_over_range_adopts_the_frozen_end_and_slices)), 800, 120, badEvery: 50);
         var path = ledger.Write("frozen.jsonl", file.Bytes);
         var options =
-            new ProcessorOptions { BlockBytes = 1000, MaxUsersInMemory = 60, MaxRejectsPerRange = 5, Connections = 3, MergeBatchRows = 10, Workers = 1 };
+            new ProcessorOptions { BlockBytes = 1000, MaxRejectsPerRange = 5, Connections = 3, MergeBatchRows = 10, Workers = 1 };
         var frozen = await FreezeAsync(ledger, path, options, mergeParts: 1);
         Assert.True(frozen.Frozen!.End < file.Bytes.Length && frozen.Frozen.Parts.Count == 3);
 
         var (result, differences) = await ledger.VerifyAsync();
         Assert.True(result.Differences == 0 && differences.Count == 0);
 
-        await ledger.ProcessAsync(path, new ProcessorOptions { Connections = 1, MaxUsersInMemory = 1_000_000, MergeBatchRows = 3 });
+        await ledger.ProcessAsync(path, new ProcessorOptions { Connections = 1, MaxUsersInMemory = 10, MergeBatchRows = 3 });
         await ledger.AssertBalancesAsync(file);
         Assert.Equal(file.Rejected.Select(line => line.Line), await ledger.RejectedLinesAsync());
     }

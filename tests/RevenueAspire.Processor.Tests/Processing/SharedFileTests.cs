@@ -88,8 +88,8 @@ public sealed class SharedFileTests
         for (var line = 0; line < lines; line++)
         {
             var range = begins.IndexOf(line);
-            file.Add(range < 0 ? string.Create(CultureInfo.InvariantCulture, $"user{line % 40:d2}") : string.Create(CultureInfo.InvariantCulture, $"!{range:d5}"),
-                10 + (line % 90));
+            var user = range < 0 ? $"user{(line % 40).ToString("d2", CultureInfo.InvariantCulture)}" : $"!{range.ToString("d5", CultureInfo.InvariantCulture)}";
+            file.Add(user, 10 + (line % 90));
         }
 
         return (file, begins.Count);

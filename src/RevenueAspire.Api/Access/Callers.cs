@@ -1,0 +1,60 @@
+using System.Collections.Concurrent;
+using System.Security.Claims;
+using RevenueAspire.Api.Ingest;
+using RevenueAspire.EventLog;
+
+namespace RevenueAspire.Api.Access;
+
+/// <summary>The callers, by name. Thread-safe.</summary>
+internal sealed class Callers(IngestMetrics metrics)
+{
+    /// <summary>Callers with tokens that have their own value of the tag <c>caller</c>; further ones share <c>other</c>.</summary>
+    public const int MaxCounted = 100;
+
+    /// <summary>Callers with tokens that are kept; further ones are made per request.</summary>
+    private const int MaxKept = 10_000;
+
+    /// <summary>Characters of a token's name that is kept.</summary>
+    private const int MaxKeptLength = 256;
+
+    private readonly ConcurrentDictionary<string, Caller> _byName = new(StringComparer.Ordinal);
+
+    // Guards additions: a metric's tag must not be added twice.
+    private readonly Lock _gate = new();
+    private int _tokens;
+    private CallerMetrics? _other;
+
+    /// <summary>The caller that a secret belongs to.</summary>
+    /// <param name="name">The secret's name, or null.</param>
+    public Caller OfSecret(string? name) => name is null ? new Caller(null, metrics.Unnamed) : Find(name) ?? Add(name, isSecret: true);
+
+    /// <summary>The caller that a token belongs to; null for a principal without <see cref="CallerClaim"/>.</summary>
+    /// <remarks>A secret and a token of the same name are one caller.</remarks>
+    public Caller? Of(ClaimsPrincipal principal) =>
+        principal.FindFirst(CallerClaim.Type)?.Value is not { Length: > 0 } name ? null : Find(name) ?? Add(name, isSecret: false);
+
+    private Caller? Find(string name) => _byName.GetValueOrDefault(name);
+
+    private Caller Add(string name, bool isSecret)
+    {
+        lock (_gate)
+        {
+            if (Find(name) is { } known)
+            {
+                return known;
+            }
+
+            var isKept = isSecret || (name.Length <= MaxKeptLength && _tokens < MaxKept);
+            var isCounted = isSecret || (isKept && _tokens < MaxCounted && name != IngestMetrics.OtherName);
+            var text = new CallerName(name);
+            var caller = new Caller(text, isCounted ? metrics.Add(text.Text) : _other ??= metrics.Add(IngestMetrics.OtherName));
+            if (isKept)
+            {
+                _byName[name] = caller;
+                _tokens += isSecret ? 0 : 1;
+            }
+
+            return caller;
+        }
+    }
+}

@@ -1,0 +1,97 @@
+using System.ComponentModel.DataAnnotations;
+using Microsoft.Extensions.Options;
+
+namespace RevenueAspire.Api.Configuration;
+
+/// <summary>How many events callers may send (section <c>Limits</c>). Off by default.</summary>
+internal sealed class LimitsOptions : IValidatableObject
+{
+    public const string Section = "Limits";
+
+    private const int MaxEvents = 1_000_000_000;
+
+    /// <summary>Events per second that a caller may send in the long run; null: no limit.</summary>
+    [Range(1, MaxEvents)]
+    public int? EventsPerSecond { get; set; }
+
+    /// <summary>Events that a caller may send at once after a pause; null: those of a second.</summary>
+    [Range(1, MaxEvents)]
+    public int? Burst { get; set; }
+
+    /// <summary>Limits of some callers, by name, in place of the limit above.</summary>
+    public Dictionary<string, CallerLimit> Callers { get; set; } = [];
+
+    /// <inheritdoc/>
+    public IEnumerable<ValidationResult> Validate(ValidationContext validationContext)
+    {
+        if (Burst is not null && EventsPerSecond is null)
+        {
+            yield return new ValidationResult($"needs {Section}:{nameof(EventsPerSecond)}.", [nameof(Burst)]);
+        }
+
+        foreach (var (name, limit) in Callers)
+        {
+            var setting = $"{nameof(Callers)}:{name}:";
+            if (limit.EventsPerSecond is null or < 1 or > MaxEvents)
+            {
+                yield return new ValidationResult($"must be between 1 and {MaxEvents}.", [setting + nameof(CallerLimit.EventsPerSecond)]);
+            }
+
+            if (limit.Burst is < 1 or > MaxEvents)
+            {
+                yield return new ValidationResult($"must be between 1 and {MaxEvents}.", [setting + nameof(CallerLimit.Burst)]);
+            }
+        }
+    }
+}
+
+/// <summary>The limit of one caller.</summary>
+internal sealed class CallerLimit
+{
+    /// <inheritdoc cref="LimitsOptions.EventsPerSecond"/>
+    public int? EventsPerSecond { get; set; }
+
+    /// <inheritdoc cref="LimitsOptions.Burst"/>
+    public int? Burst { get; set; }
+}
+
+/// <summary>Finds limits that would have no effect because a name is wrong.</summary>
+internal sealed class LimitNames(IConfiguration configuration, IHostEnvironment environment) : IValidateOptions<LimitsOptions>
+{
+    /// <summary>The standard section that turns tokens on.</summary>
+    private const string TokensSection = "Authentication:Schemes:Bearer";
+
+    private static readonly string[] Settings = [nameof(CallerLimit.EventsPerSecond), nameof(CallerLimit.Burst)];
+
+    /// <inheritdoc/>
+    public ValidateOptionsResult Validate(string? name, LimitsOptions options)
+    {
+        string[] errors = [.. FindErrors()];
+        return errors.Length == 0 ? ValidateOptionsResult.Success : ValidateOptionsResult.Fail(errors);
+    }
+
+    private IEnumerable<string> FindErrors()
+    {
+        var section = configuration.GetSection(LimitsOptions.Section);
+        var callers = section.GetSection(nameof(LimitsOptions.Callers)).GetChildren().ToArray();
+        foreach (var setting in section.GetChildren().Where(setting => !Is(setting, [.. Settings, nameof(LimitsOptions.Callers)]))
+            .Concat(callers.SelectMany(caller => caller.GetChildren().Where(setting => !Is(setting, Settings)))))
+        {
+            yield return $"{setting.Path}: there is no such setting.";
+        }
+
+        if (configuration.GetSection(TokensSection).Exists())
+        {
+            // The names of tokens are unknown at start.
+            yield break;
+        }
+
+        var names = IngestOptions.Read(configuration, environment).Secrets.Select(secret => secret.Name);
+        foreach (var caller in callers.Where(caller => !names.Contains(caller.Key, StringComparer.OrdinalIgnoreCase)))
+        {
+            yield return $"{caller.Path}: no secret of {IngestOptions.Section}:{nameof(IngestOptions.Secrets)} has this name.";
+        }
+    }
+
+    private static bool Is(IConfigurationSection setting, string[] names) => names.Contains(setting.Key, StringComparer.OrdinalIgnoreCase);
+}
