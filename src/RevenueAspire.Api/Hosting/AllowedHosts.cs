@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.HostFiltering;
 using Microsoft.Extensions.Primitives;
 using RevenueAspire.Api.Errors;
+using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Hosting;
 
@@ -9,12 +10,12 @@ namespace RevenueAspire.Api.Hosting;
 /// <remarks>ASP.NET Core's own filter answers with a page of HTML, before any middleware of the API: it lets everything pass here.</remarks>
 internal static class AllowedHosts
 {
-    private const string Setting = "AllowedHosts";
     private const string AnyHost = "*";
-    private const string DevelopmentHosts = "localhost;*.localhost;127.0.0.1;[::1]";
 
+    /// <summary>Call it before anything reads the setting.</summary>
     public static WebApplicationBuilder AddAllowedHosts(this WebApplicationBuilder builder)
     {
+        builder.AddHostNames();
         builder.Services.Configure<HostFilteringOptions>(options => options.AllowedHosts = [AnyHost]);
         return builder;
     }
@@ -22,7 +23,7 @@ internal static class AllowedHosts
     /// <summary>Call it before anything else. Costs a request nothing where every host is allowed.</summary>
     public static WebApplication UseAllowedHosts(this WebApplication app)
     {
-        var setting = app.Configuration[Setting] ?? (app.Environment.IsDevelopment() ? DevelopmentHosts : AnyHost);
+        var setting = app.Configuration[HostNames.Setting] ?? AnyHost;
         StringSegment[] hosts = [.. setting.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
             .Select(host => new StringSegment(host))];
         if (hosts is [] || hosts.Any(host => host.Value == AnyHost))
@@ -37,7 +38,7 @@ internal static class AllowedHosts
             return host.Length == 0 || HostString.MatchesAny(host, hosts)
                 ? next(context)
                 : SocketThreads.CompleteOnPoolAsync(ProblemResponse.WriteAsync(
-                    context, StatusCodes.Status400BadRequest, $"Host: this API does not answer for that name; {Setting} lists its names.", "Host"));
+                    context, StatusCodes.Status400BadRequest, $"Host: this API does not answer for that name; {HostNames.Setting} lists its names.", "Host"));
         });
         return app;
     }

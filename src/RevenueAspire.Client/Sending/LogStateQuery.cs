@@ -22,8 +22,6 @@ internal static class LogStateQuery
             case AttemptOutcome.TryAgain:
                 throw new SendException(
                     SendFailure.ApiAway, $"No API answers at {api.Url} ({answer.Detail}). Start it, or name its address with --url or Client:Url.");
-            case AttemptOutcome.Unauthorized:
-                throw new SendException(SendFailure.Unauthorized, $"The API at {api.Url} refuses the secret (401).");
             case AttemptOutcome.Impossible:
                 throw new SendException(SendFailure.Refused, $"Nothing can be sent to {api.Url}: {answer.Detail}.");
         }
