@@ -11,7 +11,7 @@ namespace RevenueAspire.Benchmarks.Ingest;
 /// </remarks>
 internal static class IngestComparison
 {
-    private static readonly string[] Parts = ["single", "batch", "latency", "allocations", "client", "limits", "node", "all"];
+    private static readonly string[] Parts = ["single", "batch", "latency", "allocations", "client", "limits", "tokens", "node", "all"];
 
     /// <summary>The command line.</summary>
     public static Command Command()
@@ -27,6 +27,7 @@ internal static class IngestComparison
                 client: RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets; batches also with a core for the
                 API and one for the sender;
                 limits: single events of one caller beside another one that sends far more than its limit;
+                tokens: single events with a token beside the same with a secret;
                 node: a small Node server that appends without fsync, beside bare Kestrel;
                 all: all of them, as without any
                 """,
@@ -90,6 +91,11 @@ internal static class IngestComparison
         if (Wanted("limits"))
         {
             await Limits.CompareAsync(bare.Url, settings);
+        }
+
+        if (Wanted("tokens"))
+        {
+            await Tokens.CompareAsync(bare.Url, settings);
         }
 
         if (Wanted("node"))

@@ -26,8 +26,14 @@ internal static partial class Wrk
     /// <param name="waitMilliseconds">Pause of a connection before each request; it is no part of the latency.</param>
     /// <exception cref="System.ComponentModel.Win32Exception">wrk is not installed.</exception>
     /// <exception cref="InvalidOperationException">The server answered with anything but 2xx.</exception>
-    public static Task<WrkResult> RunAsync(string url, int connections, int seconds, int waitMilliseconds = 0) =>
-        RunAsync(url, connections, seconds, waitMilliseconds == 0 ? "post.lua" : "paced.lua", waitMilliseconds.ToString(CultureInfo.InvariantCulture));
+    public static Task<WrkResult> RunAsync(string url, int connections, int seconds, int waitMilliseconds = 0) => waitMilliseconds == 0
+        ? RunWithAsync(url, connections, seconds, Secret)
+        : RunAsync(url, connections, seconds, "paced.lua", waitMilliseconds.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>Runs wrk once with another Authorization header.</summary>
+    /// <inheritdoc cref="RunAsync(string, int, int, int)"/>
+    public static Task<WrkResult> RunWithAsync(string url, int connections, int seconds, string authorization) =>
+        RunAsync(url, connections, seconds, "post.lua", authorization);
 
     /// <summary>Runs wrk once with batches of 1000 lines of a file, each with a new key.</summary>
     /// <inheritdoc cref="RunAsync(string, int, int, int)"/>

@@ -1,7 +1,7 @@
--- Single events, each another one.
+-- Single events, each another one; the first argument is the Authorization header.
 wrk.method = "POST"
-wrk.headers["Authorization"] = "secret"
 wrk.headers["Content-Type"] = "application/json"
+function init(args) wrk.headers["Authorization"] = args[1] end
 local n = 0
 request = function()
   n = n + 1
