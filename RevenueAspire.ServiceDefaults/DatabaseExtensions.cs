@@ -54,11 +54,13 @@ public static class DatabaseExtensions
     /// Connects to nothing yet.</summary>
     /// <param name="configuration">With <c>ConnectionStrings:revenuedb</c>.</param>
     /// <param name="applicationName">Shown in pg_stat_activity where the setting says nothing.</param>
+    /// <param name="isPatient">Whether statements may take any time, whatever the setting says.</param>
     /// <exception cref="UserErrorException">The connection string is missing, or cannot work.</exception>
-    public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName)
+    public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName, bool isPatient = false)
     {
-        return BuildSlim(WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration))
-            ?? throw new UserErrorException(NotSet));
+        var connectionString = WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration))
+            ?? throw new UserErrorException(NotSet);
+        return BuildSlim(isPatient ? new NpgsqlConnectionStringBuilder(connectionString) { CommandTimeout = 0 }.ConnectionString : connectionString);
     }
 
     /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the

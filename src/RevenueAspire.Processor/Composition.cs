@@ -40,11 +40,12 @@ internal static class Composition
     /// host.</remarks>
     /// <exception cref="UserErrorException">A setting of the wrong type.</exception>
     /// <exception cref="OptionsValidationException">An invalid value.</exception>
-    public static CommandServices BuildCommand()
+    /// <param name="isPatient">Whether statements may take any time: <c>verify</c> reads the whole table with one.</param>
+    public static CommandServices BuildCommand(bool isPatient = false)
     {
         var configuration = ReadConfiguration();
         var (options, types) = ReadSettings(configuration);
-        return new CommandServices(options, types, () => configuration.BuildRevenueDatabase(ApplicationName));
+        return new CommandServices(options, types, () => configuration.BuildRevenueDatabase(ApplicationName, isPatient));
     }
 
     private static (ProcessorOptions Options, EventTypes Types) ReadSettings(IConfiguration configuration)

@@ -20,6 +20,7 @@ internal static class EventIds
     public const int FollowerFailed = 3025;
     public const int MarkBehindLedger = 3026;
     public const int PositionLost = 3027;
+    public const int SpoolRefused = 3028;
     public const int BytesLost = 3030;
     public const int RecordsRejected = 3031;
     public const int RangeMerged = 3032;

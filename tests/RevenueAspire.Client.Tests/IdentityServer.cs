@@ -27,12 +27,6 @@ internal sealed class IdentityServer : IAsyncDisposable
     /// <summary>Paths of all requests, in order of arrival.</summary>
     public ConcurrentQueue<string> Requests { get; } = [];
 
-    /// <summary>The tokens that it issued.</summary>
-    public ConcurrentQueue<string> Tokens { get; } = [];
-
-    /// <summary>Number of tokens that it issued.</summary>
-    public int Issued => Tokens.Count;
-
     /// <summary>Answers in place of the server; true if it did.</summary>
     public Func<HttpContext, Task<bool>> Before { get; set; } = _ => Task.FromResult(false);
 
@@ -84,7 +78,26 @@ internal sealed class IdentityServer : IAsyncDisposable
         });
         app.UseAuthentication();
         await app.StartAsync();
+        await identity.WarmUpAsync();
         return identity;
+    }
+
+    /// <summary>The first answer takes seconds on a busy machine, which is no answer for a client.</summary>
+    private async Task WarmUpAsync()
+    {
+        using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(1) };
+        await http.GetStringAsync(new Uri(Url + "/.well-known/openid-configuration"));
+        await http.GetStringAsync(new Uri(Url + "/.well-known/jwks"));
+        using var form = new FormUrlEncodedContent(new Dictionary<string, string>
+        {
+            ["grant_type"] = "client_credentials",
+            ["client_id"] = ClientId,
+            ["client_secret"] = ClientSecret,
+            ["scope"] = "events.write",
+        });
+        using var answer = await http.PostAsync(new Uri(Url + "/connect/token"), form);
+        answer.EnsureSuccessStatusCode();
+        Requests.Clear();
     }
 
     /// <summary>Settings of a client that takes its tokens here.</summary>

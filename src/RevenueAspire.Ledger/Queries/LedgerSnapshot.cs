@@ -74,7 +74,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     }
 
     /// <summary>Streams all balances in order of user id bytes: UTF-8 user id, valid until the next one, and revenue.</summary>
-    /// <remarks>One enumeration at a time; memory does not grow with the number of users.</remarks>
+    /// <remarks>One enumeration at a time; memory does not grow with the number of users. The first row may take long, since Postgres may sort the table: the
+    /// connection's Command Timeout must allow for it.</remarks>
     /// <exception cref="LedgerException">A revenue is no integer: another program wrote to the table.</exception>
     public async IAsyncEnumerable<(ReadOnlyMemory<byte> UserId, BigInteger Revenue)> ReadBalancesAsync(
         [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -84,13 +85,27 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         var rows = await _connection.BeginRawBinaryCopyAsync(Copy, cancellationToken).ConfigureAwait(false);
         await using (rows.ConfigureAwait(false))
         {
-            var reader = new BinaryRows(rows);
-            await reader.SkipAsync(BinaryRows.HeaderBytes, cancellationToken).ConfigureAwait(false);
-            while (await reader.ReadFieldCountAsync(cancellationToken).ConfigureAwait(false) > 0)
+            var isRead = false;
+            try
             {
-                var userId = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
-                var revenue = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
-                yield return (reader.Field(userId), ParseRevenue("users_revenue", reader.Field(revenue).Span));
+                var reader = new BinaryRows(rows);
+                await reader.SkipAsync(BinaryRows.HeaderBytes, cancellationToken).ConfigureAwait(false);
+                while (await reader.ReadFieldCountAsync(cancellationToken).ConfigureAwait(false) > 0)
+                {
+                    var userId = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+                    var revenue = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+                    yield return (reader.Field(userId), ParseRevenue("users_revenue", reader.Field(revenue).Span));
+                }
+
+                isRead = true;
+            }
+            finally
+            {
+                if (!isRead && _connection.FullState.HasFlag(ConnectionState.Open))
+                {
+                    // Else the stream would read the rest of the table before it ends.
+                    await rows.CancelAsync().ConfigureAwait(false);
+                }
             }
         }
     }

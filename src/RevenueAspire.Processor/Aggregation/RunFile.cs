@@ -20,8 +20,10 @@ internal sealed class RunFile(string? directory = null) : IDisposable
 
     private const int BufferBytes = 256 << 10;
 
-    /// <summary>Bytes between two looks at the disk. So few bytes are never refused for want of space.</summary>
-    private const long SpaceCheckBytes = 64L << 20;
+    /// <summary>Bytes of all runs of this process that are never refused for want of space.</summary>
+    private const long UncheckedBytes = 64L << 20;
+
+    private static long s_held;
 
     /// <summary>Bytes between two marks: what a seek reads at most.</summary>
     private const int MarkBytes = 64 << 10;
@@ -31,7 +33,6 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     private string _directory = directory ?? "";
     private SafeFileHandle? _file;
     private long _length;
-    private long _nextCheck = SpaceCheckBytes;
     private int _buffered;
 
     /// <summary>The runs since <see cref="Clear"/>.</summary>
@@ -51,16 +52,16 @@ internal sealed class RunFile(string? directory = null) : IDisposable
                 _buffer = new byte[BufferBytes + LongestRecord];
             }
 
-            if (_length >= _nextCheck)
+            if (Interlocked.Read(ref s_held) >= UncheckedBytes)
             {
                 SpoolFile.RefuseFullDisk(_directory);
-                _nextCheck = _length + SpaceCheckBytes;
             }
 
             Write(users);
         }
-        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or UserErrorException)
         {
+            (_length, _buffered) = (_runs.Count == 0 ? 0 : _runs[^1].End, 0);
             throw new SpoolException(
                 $"{_directory}: users that do not fit into memory cannot be written here: {exception.Message} Make room, choose another Data:Directory, or let "
                 + "memory hold more users (Processor:MaxUsersInMemory).", exception);
@@ -70,17 +71,29 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     /// <summary>Forgets all runs, and gives their space back.</summary>
     public void Clear()
     {
-        if (_runs.Count > 0)
-        {
-            RandomAccess.SetLength(_file!, 0);
-        }
-
+        Interlocked.Add(ref s_held, -_runs.Sum(run => run.End - run.Start));
         _runs.Clear();
-        (_length, _buffered, _nextCheck) = (0, 0, SpaceCheckBytes);
+        (_length, _buffered) = (0, 0);
+        try
+        {
+            if (_file is not null && RandomAccess.GetLength(_file) > 0)
+            {
+                RandomAccess.SetLength(_file, 0);
+            }
+        }
+        catch (IOException exception)
+        {
+            throw new SpoolException($"{_directory}: the space of users that are merged cannot be given back: {exception.Message}", exception);
+        }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _file?.Dispose();
+    public void Dispose()
+    {
+        Interlocked.Add(ref s_held, -_runs.Sum(run => run.End - run.Start));
+        _runs.Clear();
+        _file?.Dispose();
+    }
 
     private void Write(SortedUsers users)
     {
@@ -107,6 +120,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
 
         var last = users.Split(1)[0];
         Flush();
+        Interlocked.Add(ref s_held, _length - start);
         _runs.Add(new SortedRun(_file!, start, _length, users.Count, marks, last));
     }
 

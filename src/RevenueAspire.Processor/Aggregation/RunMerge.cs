@@ -11,6 +11,10 @@ namespace RevenueAspire.Processor.Aggregation;
 /// are equal.</remarks>
 internal sealed class RunMerge : IDeltaReader
 {
+    /// <summary>Bytes of all runs that are held at once, as long as each has its least.</summary>
+    private const int AllBufferBytes = 32 << 20;
+
+    private const int LeastBufferBytes = 4 << 10;
     private readonly RunReader[] _heap;
     private readonly ulong[] _prefixes;
     private readonly byte[] _userId = new byte[256];
@@ -31,9 +35,10 @@ internal sealed class RunMerge : IDeltaReader
             _skip = Math.Min(_skip, runs[0].First.AsSpan().CommonPrefixLength(run.Last));
         }
 
+        var buffer = Math.Clamp(AllBufferBytes / runs.Count, LeastBufferBytes, RunReader.BufferBytes);
         foreach (var run in runs)
         {
-            var reader = new RunReader(run, run.Seek(after));
+            var reader = new RunReader(run, run.Seek(after), buffer);
             var any = reader.Read();
             while (any && reader.UserId.SequenceCompareTo(after) <= 0)
             {

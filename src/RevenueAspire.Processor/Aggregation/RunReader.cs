@@ -4,12 +4,16 @@ using System.Runtime.CompilerServices;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Reads one run in order. Not thread-safe.</summary>
-internal sealed class RunReader(SortedRun run, long from)
+/// <param name="run">The run.</param>
+/// <param name="from">Offset of a record.</param>
+/// <param name="bufferBytes">What is read at once, at least <see cref="RunFile.LongestRecord"/>.</param>
+internal sealed class RunReader(SortedRun run, long from, int bufferBytes = RunReader.BufferBytes)
 {
-    private const int BufferBytes = 64 << 10;
+    /// <summary>Read at once where memory does not matter.</summary>
+    public const int BufferBytes = 64 << 10;
 
     // The longest record may end at the end of what was read, and its sum is taken as 16 bytes.
-    private readonly byte[] _buffer = new byte[BufferBytes + sizeof(ulong) * 2];
+    private readonly byte[] _buffer = new byte[bufferBytes + sizeof(ulong) * 2];
     private long _next = from;
     private int _at;
     private int _filled;
@@ -51,13 +55,25 @@ internal sealed class RunReader(SortedRun run, long from)
         return _length > 0;
     }
 
+    private int Read(Span<byte> destination)
+    {
+        try
+        {
+            return RandomAccess.Read(run.File, destination, _next);
+        }
+        catch (IOException exception)
+        {
+            throw new SpoolException($"A file in the folder spool cannot be read: {exception.Message}", exception);
+        }
+    }
+
     private void Fill()
     {
         _buffer.AsSpan(_at, _filled - _at).CopyTo(_buffer);
         (_at, _filled) = (0, _filled - _at);
-        while (_filled < BufferBytes && _next < run.End)
+        while (_filled < bufferBytes && _next < run.End)
         {
-            var count = RandomAccess.Read(run.File, _buffer.AsSpan(_filled, (int)Math.Min(BufferBytes - _filled, run.End - _next)), _next);
+            var count = Read(_buffer.AsSpan(_filled, (int)Math.Min(bufferBytes - _filled, run.End - _next)));
             if (count == 0)
             {
                 throw new SpoolException("A file in the folder spool has become shorter than what was written to it.");

@@ -15,6 +15,10 @@ internal sealed class UserSums
     private const int ChunkBytes = 1 << ChunkBits;
     private const int KeyAt = 9;
     private const int SmallestSlots = 1 << 10;
+
+    /// <summary>Bytes of a record that counts as one user. Most are shorter.</summary>
+    private const int LongRecordBytes = 64;
+
     private byte[][] _chunks = [];
     private int _chunkCount;
     private readonly List<int> _chunkEnds = [];
@@ -30,8 +34,8 @@ internal sealed class UserSums
     /// <summary>The slots: 0 for an empty one, else the hash in the upper 32 bits and the record plus 1 in the lower ones.</summary>
     public ReadOnlySpan<ulong> Slots => _slots;
 
-    /// <summary>What counts against a limit of users: those with a 128-bit sum cost twice.</summary>
-    public int Weight => Count + (_wide?.Count ?? 0);
+    /// <summary>What counts against a limit of users: those with a 128-bit sum cost twice, and long ids more.</summary>
+    public int Weight => Math.Max(Count + (_wide?.Count ?? 0), (int)((((long)_chunk << ChunkBits) + _chunkUsed) / LongRecordBytes));
 
     /// <summary>Adds to a user's sum.</summary>
     /// <param name="userId">1 to 256 bytes; copied when the user is new.</param>

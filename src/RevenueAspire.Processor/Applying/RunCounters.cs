@@ -36,7 +36,11 @@ internal sealed class RunCounters
     /// <summary>Adds a merged range.</summary>
     public void AddRange(IRangeUsers users)
     {
-        _isCounted &= users.IsCounted;
+        if (!users.IsCounted)
+        {
+            _isCounted = false;
+        }
+
         Interlocked.Add(ref _users, users.Count);
         Interlocked.Increment(ref _ranges);
     }

@@ -71,7 +71,15 @@ internal sealed class SourceApplier : IDisposable
     {
         _aggregating.Dispose();
         _merging.Dispose();
-        Array.ForEach(_aggregators, aggregator => aggregator?.Dispose());
+        var aggregated = _counters.BytesAggregated;
+
+        // The counters live longer: without this they would keep the tables.
+        _counters.ObserveAggregation(() => aggregated);
+        for (var lane = 0; lane < Lanes; lane++)
+        {
+            _aggregators[lane]?.Dispose();
+            _aggregators[lane] = null;
+        }
     }
 
     private async Task RunSecondLaneAsync(CancellationTokenSource stop)
@@ -221,7 +229,7 @@ internal sealed class SourceApplier : IDisposable
     private async Task CloseAsync(CancellationToken cancellationToken)
     {
         var applied = await _services.Retry.RunAsync(
-            token => RangeClose.CloseAsync(_services.Database, _sourceId, through => SourceScan.TailHash(_reader.Whole, through), token),
+            token => RangeClose.CloseAsync(_services.Database, _sourceId, through => SourceScan.TailHash(through <= _reader.ReadEnd() ? _reader : _reader.Whole, through), token),
             cancellationToken).ConfigureAwait(false);
         _counters.AppliedThrough = applied;
 

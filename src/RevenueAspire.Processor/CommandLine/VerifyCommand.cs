@@ -26,7 +26,7 @@ internal static class VerifyCommand
 
     private static async Task<int> CheckAsync(string[] places, bool json, CancellationToken cancellationToken)
     {
-        var services = Composition.BuildCommand();
+        var services = Composition.BuildCommand(isPatient: true);
         await using var owned = services.ConfigureAwait(false);
         var state = await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
         if (state.Fault is { } fault)

@@ -51,6 +51,9 @@ internal static partial class FollowerMessages
     [LoggerMessage(EventIds.LogNotReadableNow, LogLevel.Warning, "{Directory}: cannot be read now, trying again: {Problem}")]
     public static partial void LogUnreadableNow(this ILogger logger, string directory, string problem);
 
+    [LoggerMessage(EventIds.SpoolRefused, LogLevel.Error, "{Directory}: nothing of its backlog is applied, trying again: {Problem}")]
+    public static partial void LogSpoolRefused(this ILogger logger, string directory, string problem);
+
     [LoggerMessage(EventIds.PositionLost, LogLevel.Warning,
         "{Directory}: the database has lost what it had applied of this log, after a failover or a restore; it is applied again from the log.")]
     public static partial void LogForgotten(this ILogger logger, string directory);

@@ -31,7 +31,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         services.Metrics.ObserveLag(_logId, ReadLag);
-        var pause = StandbyPause;
+        var (pause, spoolPause) = (StandbyPause, StandbyPause);
         try
         {
             while (true)
@@ -39,6 +39,13 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
                 try
                 {
                     await FollowAsync(() => pause = StandbyPause, cancellationToken).ConfigureAwait(false);
+                }
+                catch (SpoolException exception)
+                {
+                    // The log is readable, and reading all of it again fills the disk again: ever less often.
+                    logger.LogSpoolRefused(_name, exception.Message);
+                    await Task.Delay(spoolPause, time, cancellationToken).ConfigureAwait(false);
+                    spoolPause = spoolPause * 2 < LongestPause ? spoolPause * 2 : LongestPause;
                 }
                 catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
                 {

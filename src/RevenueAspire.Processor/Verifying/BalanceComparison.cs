@@ -63,6 +63,7 @@ internal static class BalanceComparison
         // Every user of an event has a row, whatever the unread bytes hold.
         void ReportMissing()
         {
+            cancellationToken.ThrowIfCancellationRequested();
             users++;
             differences++;
             report(new LedgerDifference(events.UserId.ToArray(), null, events.Delta));

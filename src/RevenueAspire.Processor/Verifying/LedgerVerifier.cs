@@ -231,6 +231,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
 
         for (var users = _range.Sort().ReadAfter([]); users.Read();)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             if (IsMerged(range.Frozen, users.UserId))
             {
                 _balances.Add(users.UserId, users.Delta);

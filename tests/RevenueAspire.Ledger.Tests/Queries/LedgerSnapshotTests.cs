@@ -41,6 +41,59 @@ public sealed class LedgerSnapshotTests
         Assert.Equal(100_000, users);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    public async Task M13_reading_all_balances_waits_for_the_first_row_as_long_as_the_command_timeout_says(int seconds)
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("insert into users_revenue values ('user1', 1)");
+        await using var source = NpgsqlDataSource.Create(
+            new NpgsqlConnectionStringBuilder(database.ConnectionString) { CommandTimeout = seconds }.ConnectionString);
+        await using var snapshot = await LedgerSnapshot.OpenAsync(source, CancellationToken.None);
+        await using var hold = await database.Source.OpenConnectionAsync();
+        await using var transaction = await hold.BeginTransactionAsync();
+        await using (var wait = new NpgsqlCommand("lock table users_revenue", hold))
+        {
+            await wait.ExecuteNonQueryAsync();
+        }
+
+        var reading = ReadAsync(snapshot);
+        if (seconds > 0)
+        {
+            await Assert.ThrowsAnyAsync<Exception>(() => reading.WaitAsync(TimeSpan.FromSeconds(30)));
+            return;
+        }
+
+        await Task.Delay(TimeSpan.FromSeconds(2));
+        await transaction.CommitAsync();
+        Assert.Single(await reading);
+    }
+
+    [Fact]
+    public async Task M13_reading_the_balances_stops_at_once_when_it_is_cancelled()
+    {
+        await using var database = await LedgerDatabase.CreateAsync();
+        await database.ExecuteAsync("insert into users_revenue select repeat('x', 200) || i, i from generate_series(1, 300000) as i");
+        await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
+        using var stop = new CancellationTokenSource();
+        var (users, expected) = (0, 0L);
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(async () =>
+        {
+            await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(stop.Token))
+            {
+                // The text order of the numbers is the order of the users; fields stay whole where the buffer moves.
+                Assert.Equal(revenue.ToString(System.Globalization.CultureInfo.InvariantCulture), Encoding.UTF8.GetString(user.Span[200..]));
+                expected++;
+                if (++users == 20_000)
+                {
+                    await stop.CancelAsync();
+                }
+            }
+        });
+        Assert.InRange(expected, 20_000, 40_000);
+    }
+
     [Fact]
     public async Task M13_a_snapshot_shows_sources_ranges_and_balances_of_one_moment()
     {

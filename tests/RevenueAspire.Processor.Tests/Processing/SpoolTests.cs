@@ -65,11 +65,32 @@ public sealed class SpoolTests
         Assert.Equal(0, (await ledger.VerifyAsync(LedgerFixture.Tiny())).Result.Differences);
     }
 
+    [Fact]
+    public async Task The_service_waits_for_room_and_then_applies_the_backlog()
+    {
+        await using var ledger = await LedgerFixture.CreateAsync();
+        var file = EventFile.Random(Seed.Random(nameof(The_service_waits_for_room_and_then_applies_the_backlog)), 2000, 100);
+        await using var log = new TestLog(ledger.Folder.File("events"));
+        await log.AppendAsync(file.Bytes);
+        Directory.CreateDirectory(ledger.Folder.File("data"));
+        File.WriteAllText(ledger.Folder.File("data/spool"), "");
+        await using var service = Start(ledger, "", log.Directory);
+        await service.WaitForLineAsync("nothing of its backlog is applied, trying again");
+        Assert.Empty(await ledger.BalancesAsync());
+        File.Delete(ledger.Folder.File("data/spool"));
+        await Eventually.IsTrueAsync(() => ledger.ScalarAsync<bool>($"select coalesce(max(applied_through), 0) = {log.Mark} from event_source"));
+        await ledger.AssertBalancesAsync(file);
+        Assert.Equal(0, await service.TerminateAsync());
+    }
+
+    /// <summary>Starts a command, or the service where there is none.</summary>
     private static ServiceProcess Start(LedgerFixture ledger, string command, string path) => ServiceProcess.Start(
         "RevenueAspire.Processor",
-        command == "verify" ? [command] : [.. command.Split(' '), path],
+        command is "verify" ? [command] : command is "" ? [] : [.. command.Split(' '), path],
         new Dictionary<string, string?>
         {
+            ["EventLog__Directory"] = command is "" ? path : null,
+            ["Processor__LiveRangeBytes"] = "100",
             ["ConnectionStrings__revenuedb"] = ledger.ConnectionString,
             ["Data__Directory"] = ledger.Folder.File("data"),
             ["Processor__MaxUsersInMemory"] = "20",
