@@ -15,7 +15,7 @@ public static class HostNames
     private const string ThisMachine = "localhost;*.localhost;127.0.0.1;[::1]";
 
     /// <summary>Sets the default of Development, which is this machine, and checks the setting. Elsewhere any name is the default.</summary>
-    /// <exception cref="UserErrorException">An entry is not a host name, and so would never match.</exception>
+    /// <exception cref="UserErrorException">The list is empty, or an entry is not a host name, and so would never match.</exception>
     public static WebApplicationBuilder AddHostNames(this WebApplicationBuilder builder)
     {
         var hosts = builder.Configuration[Setting];
@@ -29,7 +29,13 @@ public static class HostNames
             return builder;
         }
 
-        return hosts.Split(';', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault(host => !IsHostName(host)) is { } wrong
+        var names = hosts.Split(';', StringSplitOptions.RemoveEmptyEntries);
+        if (names.Length == 0)
+        {
+            throw new UserErrorException($"{Setting}: '{hosts}' names no host, and would allow every one. List names separated by semicolons, or *.");
+        }
+
+        return names.FirstOrDefault(host => !IsHostName(host)) is { } wrong
             ? throw new UserErrorException(
                 $"{Setting}: '{wrong}' is not a host name. List names without scheme and port, separated by semicolons, or *.")
             : builder;

@@ -50,6 +50,10 @@ internal sealed partial class AccessControl : IDisposable
     /// <summary>Which kinds of credentials open a call.</summary>
     public (bool Secrets, bool Tokens) Accepts => (!_ingest.Secrets.IsEmpty || !_reads.IsEmpty, _tokens is not null);
 
+    /// <summary>Whether a secret has this name, in any case. A token's caller must have another one: records, limits and keys belong to the name.</summary>
+    public bool IsNameOfSecret(string name) =>
+        _ingest.Callers.Any(caller => caller.Name is { } own && own.Text.Equals(name, StringComparison.OrdinalIgnoreCase));
+
     /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads. In Development tokens guard none: a token that a developer
     /// makes must not close the page.</summary>
     public bool IsReadOpen => _reads.IsEmpty && !_tokensGuardReads;
@@ -87,7 +91,7 @@ internal sealed partial class AccessControl : IDisposable
 
     private void Reload(IngestOptions options)
     {
-        string[] errors = [.. options.FindErrors(requiresSecret: !_ingest.Secrets.IsEmpty)];
+        string[] errors = [.. options.FindErrors(requiresSecret: _tokens is null)];
         if (errors.Length > 0)
         {
             LogReloadRefused(string.Join(" ", errors));
@@ -103,6 +107,9 @@ internal sealed partial class AccessControl : IDisposable
 
         _ingest = SendersOf(options, _ingest);
         _reads = new SecretSet(options.ReadSecrets);
+
+        // A new secret may have the name of a token's caller.
+        _tokens?.Drop();
     }
 
     /// <summary>A reload keeps the caller of an unnamed secret, and with it what the caller has used of its limit.</summary>

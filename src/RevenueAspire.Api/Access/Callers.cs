@@ -29,7 +29,6 @@ internal sealed class Callers(IngestMetrics metrics)
     public Caller OfSecret(string? name) => name is null ? new Caller(null, metrics.Unnamed) : Find(name) ?? Add(name, isSecret: true);
 
     /// <summary>The caller that a token belongs to; null for a principal without <see cref="CallerClaim"/>.</summary>
-    /// <remarks>A secret and a token of the same name are one caller.</remarks>
     public Caller? Of(ClaimsPrincipal principal) =>
         principal.FindFirst(CallerClaim.Type)?.Value is not { Length: > 0 } name ? null : Find(name) ?? Add(name, isSecret: false);
 

@@ -47,7 +47,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     /// <summary>Takes address and client from the options.</summary>
     public void Use(JwtBearerOptions options)
     {
-        (_address, _interval) = (options.MetadataAddress, options.AutomaticRefreshInterval);
+        (_address, _interval) = (options.MetadataAddress, options.RefreshInterval);
         _retriever = new HttpDocumentRetriever(options.Backchannel) { RequireHttps = options.RequireHttpsMetadata };
     }
 

@@ -115,6 +115,6 @@ internal sealed class ValidTokens(TimeProvider time)
     /// <summary>Take it before a token is validated, and add the token to that one: after a change of keys it belongs to nobody.</summary>
     public TokenCache Current => _current;
 
-    /// <summary>Forgets all tokens. Call it after the new keys are in force.</summary>
+    /// <summary>Forgets all tokens. Call it after the new keys, or the new secrets, are in force.</summary>
     public void Drop() => _current = new TokenCache(time);
 }

@@ -9,10 +9,12 @@ namespace RevenueAspire.Api.Access;
 
 /// <summary>What the API adds to the library's validation of tokens: the cache before it, the claims and the answers after it. One per request.</summary>
 /// <param name="tokens">The tokens validated before.</param>
+/// <param name="access">Knows the names of the secrets.</param>
 /// <param name="refusals">Writes the answers.</param>
 /// <param name="metrics">Counts refused sends.</param>
 /// <param name="identity">The source of the keys; null where the settings hold them.</param>
-internal sealed class TokenEvents(ValidTokens tokens, AccessRefusals refusals, IngestMetrics metrics, IdentityServer? identity = null) : JwtBearerEvents
+internal sealed class TokenEvents(
+    ValidTokens tokens, AccessControl access, AccessRefusals refusals, IngestMetrics metrics, IdentityServer? identity = null) : JwtBearerEvents
 {
     /// <summary>Identity servers and callers rarely agree on the second.</summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
@@ -64,6 +66,12 @@ internal sealed class TokenEvents(ValidTokens tokens, AccessRefusals refusals, I
             return Task.CompletedTask;
         }
 
+        if (access.IsNameOfSecret(name))
+        {
+            context.Fail(new TokenException("The caller of the token has the name of a secret in Ingest:Secrets"));
+            return Task.CompletedTask;
+        }
+
         List<Claim> claims = [new(CallerClaim.Type, name)];
         if (Find(token, JwtRegisteredClaimNames.Sub) is { } subject)
         {
@@ -72,7 +80,7 @@ internal sealed class TokenEvents(ValidTokens tokens, AccessRefusals refusals, I
 
         claims.AddRange(token.Claims.Where(claim => claim.Type is "scope" or "scp").SelectMany(claim => claim.Value.Split(' ')).Distinct()
             .Where(Scopes.All.ContainsKey).Select(scope => new Claim(Scopes.Type, scope)));
-        var valid = new ValidToken(new ClaimsPrincipal(new ClaimsIdentity(claims, context.Scheme.Name)), new DateTimeOffset(token.ValidTo) + ClockSkew);
+        var valid = new ValidToken(new ClaimsPrincipal(new ClaimsIdentity(claims, context.Scheme.Name)), EndOf(token));
         _cache.Add(_token, valid);
         context.Principal = valid.Caller;
         context.Success();
@@ -95,6 +103,10 @@ internal sealed class TokenEvents(ValidTokens tokens, AccessRefusals refusals, I
         IngestRequest.CountRefusal(context.HttpContext, metrics);
         return AccessRefusals.ForbidAsync(context.HttpContext);
     }
+
+    /// <summary>From then on it is not accepted. An expiry may be the last second that there is.</summary>
+    private static DateTimeOffset EndOf(JsonWebToken token) =>
+        token.ValidTo < DateTime.MaxValue - ClockSkew ? new DateTimeOffset(token.ValidTo) + ClockSkew : DateTimeOffset.MaxValue;
 
     /// <summary>The claim's text: 1 to as many bytes as a user id has, without control characters.</summary>
     private static string? Find(JsonWebToken token, string type) =>

@@ -14,6 +14,9 @@ internal static class TokenSettings
     /// <summary>HMAC-SHA256 needs this much.</summary>
     private const int MinKeyBytes = 32;
 
+    private static readonly TimeSpan MinTime = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxTime = TimeSpan.FromDays(1);
+
     private static readonly string[] PublicKeyAlgorithms =
     [
         SecurityAlgorithms.RsaSha256, SecurityAlgorithms.RsaSha384, SecurityAlgorithms.RsaSha512,
@@ -52,7 +55,7 @@ internal static class TokenSettings
         // Defaults that the section may replace.
         services.Configure<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme, options =>
         {
-            options.AutomaticRefreshInterval = IdentityServer.DefaultInterval;
+            options.RefreshInterval = IdentityServer.DefaultInterval;
             options.RequireHttpsMetadata = !MayUseHttp(section, builder.Environment);
         });
         new AuthenticationBuilder(services).AddJwtBearer();
@@ -66,17 +69,22 @@ internal static class TokenSettings
 
             // An authority's public keys must never verify what anyone can sign with them as a shared key.
             parameters.ValidAlgorithms = HasKeys(section) ? [.. PublicKeyAlgorithms, .. SharedKeyAlgorithms] : PublicKeyAlgorithms;
+
+            // The library would read them from the section with each token.
+            parameters.IssuerSigningKeys = parameters.IssuerSigningKeys?.ToArray();
         });
+
+        // Made at start, not by the first request.
+        services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme).ValidateOnStart();
         if (HaveServer(builder.Configuration))
         {
             services.AddSingleton<IdentityServer>().AddHostedService(provider => provider.GetRequiredService<IdentityServer>());
 
-            // The server's address must be known before it is asked: the options are made at start, not by the first request.
             services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme).PostConfigure<IdentityServer>((options, identity) =>
             {
                 identity.Use(options);
                 options.ConfigurationManager = identity;
-            }).ValidateOnStart();
+            });
         }
     }
 
@@ -92,6 +100,11 @@ internal static class TokenSettings
         else if (name is not null && !address!.StartsWith("https:", StringComparison.OrdinalIgnoreCase) && !MayUseHttp(section, environment))
         {
             yield return $"{Section}:{name} must begin with https: keys that are read over http can be exchanged on the way. "
+                + "Only in Development, and from this machine, http is accepted.";
+        }
+        else if (bool.TryParse(section["RequireHttpsMetadata"], out var requiresHttps) && !requiresHttps && !MayUseHttp(section, environment))
+        {
+            yield return $"{Section}:RequireHttpsMetadata must be true or absent: the authority could name keys that are read over http. "
                 + "Only in Development, and from this machine, http is accepted.";
         }
 
@@ -119,6 +132,7 @@ internal static class TokenSettings
 
     private static IEnumerable<string> FindKeyErrors(IConfigurationSection section, List<string> issuers)
     {
+        HashSet<string> withKey = [];
         foreach (var key in section.GetSection("SigningKeys").GetChildren())
         {
             var bytes = new byte[key["Value"]?.Length ?? 0];
@@ -130,6 +144,10 @@ internal static class TokenSettings
             if (!issuers.Contains(key["Issuer"] ?? ""))
             {
                 yield return $"{key.Path}:Issuer must be one of {Section}:ValidIssuers.";
+            }
+            else if (!withKey.Add(key["Issuer"]!))
+            {
+                yield return $"{key.Path}:Issuer has a key already: each issuer has one.";
             }
         }
     }
@@ -144,19 +162,24 @@ internal static class TokenSettings
             }
         }
 
-        foreach (var name in (string[])["IncludeErrorDetails", "MapInboundClaims", "RefreshOnIssuerKeyNotFound", "RequireHttpsMetadata", "SaveToken"])
+        foreach (var name in (string[])["IncludeErrorDetails", "MapInboundClaims", "RefreshOnIssuerKeyNotFound", "SaveToken"])
         {
-            if (section[name] is { } value && !bool.TryParse(value, out _))
+            if (section[name] is not null)
             {
-                yield return $"{Section}:{name} must be true or false.";
+                yield return $"{Section}:{name} has no effect here: remove it.";
             }
+        }
+
+        if (section["RequireHttpsMetadata"] is { } requiresHttps && !bool.TryParse(requiresHttps, out _))
+        {
+            yield return $"{Section}:RequireHttpsMetadata must be true or false.";
         }
 
         foreach (var name in (string[])["BackchannelTimeout", "RefreshInterval"])
         {
-            if (section[name] is { } value && !(TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var time) && time > TimeSpan.Zero))
+            if (section[name] is { } value && !(TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var time) && time >= MinTime && time <= MaxTime))
             {
-                yield return $"{Section}:{name} must be a time such as 00:00:05.";
+                yield return $"{Section}:{name} must be a time such as 00:00:05, of a second to a day.";
             }
         }
     }

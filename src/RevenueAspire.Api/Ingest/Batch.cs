@@ -71,7 +71,7 @@ internal sealed class Batch(
         var metrics = caller.Metrics;
         builder.Reserve(gzip ? 0 : RecordBytes(ExpectedBytes(context.Request.ContentLength, gzip)));
         using var lines = new BatchLines(builder, _options.MaxEventBytes, hashed: key is not null, listed);
-        if (!await TryReadAsync(context, metrics, gzip, lines, reservation))
+        if (!await TryReadAsync(context, caller, gzip, builder, lines, reservation))
         {
             return;
         }
@@ -87,7 +87,7 @@ internal sealed class Batch(
 
         var group = builder.Build(key, lines.Hash(), IngestRequest.TraceParent(), lines.RejectedCount, caller.Name);
         var result = await log.AppendAsync(group, CancellationToken.None);
-        if (result.Status is AppendStatus.Appended or AppendStatus.KeyConflict)
+        if (result.Status is AppendStatus.Appended or AppendStatus.Repeated or AppendStatus.KeyConflict)
         {
             limits.Charge(caller, group.Count + group.RejectedCount);
         }
@@ -115,8 +115,10 @@ internal sealed class Batch(
     }
 
     /// <summary>Reads the body, or answers why it could not be read.</summary>
-    private async Task<bool> TryReadAsync(HttpContext context, CallerMetrics metrics, bool gzip, BatchLines lines, BatchMemory.Reservation reservation)
+    private async Task<bool> TryReadAsync(
+        HttpContext context, Caller caller, bool gzip, AppendGroupBuilder builder, BatchLines lines, BatchMemory.Reservation reservation)
     {
+        var metrics = caller.Metrics;
         using var timeout = new CancellationTokenSource(_options.BatchBodyTimeout, time);
         BatchRead read;
         try
@@ -125,10 +127,17 @@ internal sealed class Batch(
         }
         catch (Exception exception) when (IngestRequest.IsBrokenBody(exception))
         {
+            limits.Charge(caller, builder.Count + lines.RejectedCount);
             throw IngestRequest.CountBrokenBody(metrics, exception);
         }
 
         lines.Complete();
+        if (read is not (BatchRead.Complete or BatchRead.NoMemory))
+        {
+            // Inflating and parsing them cost the same as for a batch that is appended.
+            limits.Charge(caller, builder.Count + lines.RejectedCount);
+        }
+
         await (read switch
         {
             BatchRead.TooLarge => RefuseTooLarge(context, metrics),

@@ -41,6 +41,15 @@ public sealed class IdentityServerTests : IDisposable
     }
 
     [Fact]
+    public async Task Keys_are_read_again_at_the_interval_of_the_settings()
+    {
+        await using var identity = await IdentityHost.StartAsync(_old);
+        await using var api = await ApiHost.StartAsync(_directory, null, [.. identity.Settings, "Authentication:Schemes:Bearer:RefreshInterval=00:00:01"]);
+
+        await Eventually.IsTrueAsync(() => Task.FromResult(Volatile.Read(ref identity.Readings) >= 3));
+    }
+
+    [Fact]
     public async Task Known_tokens_and_keys_work_on_while_the_identity_server_is_unavailable_and_health_reports_it()
     {
         await using var identity = await IdentityHost.StartAsync(_old);

@@ -165,14 +165,4 @@ public sealed class SecretTests : IDisposable
         Assert.False(new SecretSet(["a"]).Matches("a\0"));
         Assert.False(new SecretSet(["a"]).Matches(StringValues.Empty));
     }
-
-    private sealed class ReloadableSource(Dictionary<string, string?> settings) : IConfigurationSource
-    {
-        public IConfigurationProvider Build(IConfigurationBuilder builder) => new Provider(settings);
-
-        private sealed class Provider(Dictionary<string, string?> settings) : ConfigurationProvider
-        {
-            public override void Load() => Data = new Dictionary<string, string?>(settings, StringComparer.OrdinalIgnoreCase);
-        }
-    }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using Microsoft.Extensions.Configuration;
 
 namespace RevenueAspire.Api.Tests.Access;
 
@@ -21,7 +22,7 @@ public sealed class TokenCallerTests : IAsyncLifetime
     [Fact]
     public async Task Records_carry_the_tokens_client_and_keys_belong_to_it()
     {
-        await using var api = await ApiHost.StartAsync(_directory, null, [.. _identity.Settings, "Ingest:Secrets:kiosk=one"]);
+        await using var api = await ApiHost.StartAsync(_directory, null, [.. _identity.Settings, "Ingest:Secrets:shop-1=one"]);
         var kiosk = Bearer(Key.Sign(claims: ("client_id", "kiosk")));
         var subject = Bearer(Key.Sign(claims: [("client_id", null), ("sub", "auth0|a \"b\"")]));
         var receipts = new List<string?>();
@@ -37,9 +38,34 @@ public sealed class TokenCallerTests : IAsyncLifetime
         }
 
         string?[] callers = [.. api.Records().Select(record => record.TryGetProperty("caller", out var caller) ? caller.GetString() : null)];
-        Assert.Equal(["kiosk", "kiosk", "auth0|a \"b\"", "auth0|a \"b\"", null, null], callers);
+        Assert.Equal(["kiosk", "kiosk", "auth0|a \"b\"", "auth0|a \"b\"", "shop-1", "shop-1", null, null], callers);
         Assert.Equal(receipts[..8], receipts[8..]);
-        Assert.Equal(receipts[..2], receipts[4..6]);
+    }
+
+    [Fact]
+    public async Task A_token_with_the_name_of_a_secret_is_refused()
+    {
+        var settings = new Dictionary<string, string?> { ["Ingest:Secrets:kiosk"] = "one" };
+        IConfigurationRoot? configuration = null;
+        await using var api = await ApiHost.StartAsync(
+            _directory, null,
+            builder => configuration = ((IConfigurationBuilder)builder.Configuration).Add(new ReloadableSource(settings)) as IConfigurationRoot,
+            _identity.Settings);
+        var later = Bearer(Key.Sign(claims: ("client_id", "later")));
+        (await api.PostEventAsync(Sample.Plain, later)).Expect(HttpStatusCode.Accepted);
+        settings["Ingest:Secrets:later"] = "two";
+        configuration!.Reload();
+
+        foreach (var token in new[] { later, Bearer(Key.Sign(claims: ("client_id", "kiosk"))), Bearer(Key.Sign(claims: ("client_id", "Kiosk"))),
+            Bearer(Key.Sign(claims: [("client_id", null), ("azp", "kiosk")])), Bearer(Key.Sign(claims: [("client_id", null), ("sub", "kiosk")])) })
+        {
+            var answer = (await api.PostEventAsync(Sample.Plain, token)).ExpectProblem(401, "Authorization");
+            Assert.Contains("error=\"invalid_token\"", answer.Header("WWW-Authenticate"), StringComparison.Ordinal);
+            Assert.Contains("has the name of a secret in Ingest:Secrets", answer.Header("WWW-Authenticate"), StringComparison.Ordinal);
+        }
+
+        (await api.PostEventAsync(Sample.Plain, ("Authorization", "two"))).Expect(HttpStatusCode.Accepted);
+        Assert.Equal(["later", "later"], api.Records().Select(record => record.GetProperty("caller").GetString()));
     }
 
     [Fact]

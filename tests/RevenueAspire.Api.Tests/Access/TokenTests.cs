@@ -1,5 +1,6 @@
 using System.Net;
 using System.Text;
+using Microsoft.Extensions.Configuration;
 using Microsoft.IdentityModel.Tokens;
 
 namespace RevenueAspire.Api.Tests.Access;
@@ -40,6 +41,62 @@ public sealed class TokenTests : IAsyncLifetime
         }
 
         Assert.Equal(24, _api.Records().Count);
+    }
+
+    [Fact]
+    public async Task A_token_may_expire_at_the_end_of_time()
+    {
+        var token = Rsa.Sign(expiresIn: new DateTime(9999, 12, 31, 23, 59, 30, DateTimeKind.Utc) - DateTime.UtcNow);
+
+        for (var i = 0; i < 2; i++)
+        {
+            (await _api.PostEventAsync(Sample.Plain, Bearer(token))).Expect(HttpStatusCode.Accepted);
+        }
+    }
+
+    [Fact]
+    public async Task The_last_secret_may_be_removed_where_tokens_are_accepted()
+    {
+        using var directory = new TempDirectory();
+        var settings = new Dictionary<string, string?> { ["Ingest:Secrets"] = "leaked" };
+        IConfigurationRoot? configuration = null;
+        await using var api = await ApiHost.StartAsync(
+            directory, null,
+            builder => configuration = ((IConfigurationBuilder)builder.Configuration).Add(new ReloadableSource(settings)) as IConfigurationRoot,
+            _identity.Settings);
+        (await api.PostEventAsync(Sample.Plain, ("Authorization", "leaked"))).Expect(HttpStatusCode.Accepted);
+
+        settings["Ingest:Secrets"] = "";
+        configuration!.Reload();
+
+        (await api.PostEventAsync(Sample.Plain, ("Authorization", "leaked"))).ExpectProblem(401, "Authorization");
+        (await api.PostEventAsync(Sample.Plain, Bearer(Rsa.Sign()))).Expect(HttpStatusCode.Accepted);
+    }
+
+    [Fact]
+    public async Task A_change_of_shared_keys_needs_a_restart()
+    {
+        using var directory = new TempDirectory();
+        byte[][] keys = [new byte[32], [.. Enumerable.Repeat((byte)1, 32)]];
+        const string Section = "Authentication:Schemes:Bearer:";
+        var settings = new Dictionary<string, string?>
+        {
+            [Section + "ValidAudience"] = TokenKey.Audience,
+            [Section + "ValidIssuer"] = TokenKey.Issuer,
+            [Section + "SigningKeys:0:Issuer"] = TokenKey.Issuer,
+            [Section + "SigningKeys:0:Value"] = Convert.ToBase64String(keys[0]),
+        };
+        IConfigurationRoot? configuration = null;
+        await using var api = await ApiHost.StartAsync(
+            directory, null,
+            builder => configuration = ((IConfigurationBuilder)builder.Configuration).Add(new ReloadableSource(settings)) as IConfigurationRoot,
+            [.. settings.Select(setting => $"{setting.Key}={setting.Value}")]);
+
+        settings[Section + "SigningKeys:0:Value"] = Convert.ToBase64String(keys[1]);
+        configuration!.Reload();
+
+        (await api.PostEventAsync(Sample.Plain, Bearer(TokenKey.Shared(keys[0]).Sign()))).Expect(HttpStatusCode.Accepted);
+        (await api.PostEventAsync(Sample.Plain, Bearer(TokenKey.Shared(keys[1]).Sign()))).ExpectProblem(401, "Authorization");
     }
 
     [Fact]

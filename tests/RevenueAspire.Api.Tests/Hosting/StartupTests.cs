@@ -52,6 +52,7 @@ public sealed class StartupTests : IDisposable
         { "--ConnectionStrings:revenuedb=nonsense", "ConnectionStrings:revenuedb" },
         { "--ConnectionStrings:revenuedb=Username=postgres;Database=revenuedb", "ConnectionStrings:revenuedb" },
         { "--EventLog:Directory=/proc/nope/events", "/proc/nope/events" },
+        { "--AllowedHosts=;", "AllowedHosts: " },
     };
 
     /// <summary>Each a list of settings, without the section <c>Authentication:Schemes:Bearer</c>.</summary>
@@ -67,10 +68,18 @@ public sealed class StartupTests : IDisposable
         { "ValidAudience=a MetadataAddress=http://login.test/x", "Bearer:MetadataAddress must begin with https" },
         { "ValidAudience=a Authority=https://login.test ValidateAudience=false", "Bearer:ValidateAudience must be true" },
         { "ValidAudience=a Authority=https://login.test ValidateIssuer=false", "Bearer:ValidateIssuer must be true" },
-        { "ValidAudience=a Authority=https://login.test SaveToken=x", "Bearer:SaveToken must be true or false" },
+        { "ValidAudience=a Authority=https://login.test RequireHttpsMetadata=x", "Bearer:RequireHttpsMetadata must be true or false" },
+        { "ValidAudience=a Authority=https://login.test RequireHttpsMetadata=false", "Bearer:RequireHttpsMetadata must be true or absent" },
+        { "ValidAudience=a Authority=https://login.test SaveToken=false", "Bearer:SaveToken has no effect" },
+        { "ValidAudience=a Authority=https://login.test RefreshInterval=00:00:00.9", "Bearer:RefreshInterval must be a time" },
+        { "ValidAudience=a Authority=https://login.test RefreshInterval=2.00:00:00", "Bearer:RefreshInterval must be a time" },
         { "ValidAudience=a Authority=https://login.test BackchannelTimeout=x", "Bearer:BackchannelTimeout must be a time" },
         { $"ValidAudience=a SigningKeys:0:Issuer=i SigningKeys:0:Value={Key}", "Bearer:ValidIssuer is not set" },
         { $"ValidAudience=a ValidIssuer=j SigningKeys:0:Issuer=i SigningKeys:0:Value={Key}", "SigningKeys:0:Issuer must be one of" },
+        {
+            $"ValidAudience=a ValidIssuer=i SigningKeys:0:Issuer=i SigningKeys:0:Value={Key} SigningKeys:1:Issuer=i SigningKeys:1:Value={Key}",
+            "SigningKeys:1:Issuer has a key already"
+        },
         { "ValidAudience=a ValidIssuer=i SigningKeys:0:Issuer=i SigningKeys:0:Value=short", "SigningKeys:0:Value must be a shared key" },
     };
 

@@ -52,21 +52,33 @@ public sealed class CallerLimitTests : IDisposable
     }
 
     [Fact]
-    public async Task A_repeat_of_a_batch_takes_one_event_and_so_does_one_that_the_server_cannot_take()
+    public async Task A_repeat_of_a_batch_takes_its_lines_and_one_that_the_server_cannot_take_one()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Limits:EventsPerSecond=1", "Limits:Burst=1000");
         var batch = string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 900));
         Task<Answer> PostAsync() => api.PostEventsAsync(batch, ("Idempotency-Key", "k"));
-        (await PostAsync()).Expect(HttpStatusCode.Accepted);
-
-        (await PostAsync()).Expect(HttpStatusCode.Accepted);
         api.Log.Refuse("for the test");
         (await PostAsync()).ExpectProblem(503, null);
+        (await PostAsync()).ExpectProblem(503, null);
         api.Log.Refuse(null);
-        (await PostAsync()).Expect(HttpStatusCode.Accepted);
 
-        (await api.PostEventsAsync(string.Concat(Enumerable.Repeat("x\n", 900)))).ExpectProblem(400, null);
+        (await PostAsync()).Expect(HttpStatusCode.Accepted);
+        (await PostAsync()).Expect(HttpStatusCode.Accepted);
         (await PostAsync()).ExpectProblem(429, null);
+    }
+
+    [Fact]
+    public async Task A_batch_that_cannot_be_read_takes_the_lines_that_were_read()
+    {
+        await using var api = await ApiHost.StartAsync(_directory, null,
+            "Ingest:Secrets:0=cut", "Ingest:Secrets:1=long", "Limits:EventsPerSecond=1", "Limits:Burst=100", "Api:MaxBatchBytes=2000000");
+        var lines = string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 5000));
+        foreach (var (secret, body, status) in new[]
+            { ("cut", Gzip.Compress(lines)[..^8], 400), ("long", Gzip.Compress(lines + new string('x', 2_000_000)), 413) })
+        {
+            Assert.Equal(status, (await api.PostEventsAsync(body, ("Content-Encoding", "gzip"), ("Authorization", secret))).Status);
+            (await api.PostEventAsync(Sample.Plain, ("Authorization", secret))).ExpectProblem(429, null);
+        }
     }
 
     [Fact]
