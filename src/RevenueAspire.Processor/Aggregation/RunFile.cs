@@ -23,7 +23,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     /// <summary>Bytes of all runs of this process that are never refused for want of space.</summary>
     private const long UncheckedBytes = 64L << 20;
 
-    private static long s_held;
+    private static long _heldByProcess;
 
     /// <summary>Bytes between two marks: what a seek reads at most.</summary>
     private const int MarkBytes = 64 << 10;
@@ -52,7 +52,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
                 _buffer = new byte[BufferBytes + LongestRecord];
             }
 
-            if (Interlocked.Read(ref s_held) >= UncheckedBytes)
+            if (Interlocked.Read(ref _heldByProcess) >= UncheckedBytes)
             {
                 SpoolFile.RefuseFullDisk(_directory);
             }
@@ -71,7 +71,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     /// <summary>Forgets all runs, and gives their space back.</summary>
     public void Clear()
     {
-        Interlocked.Add(ref s_held, -_runs.Sum(run => run.End - run.Start));
+        Interlocked.Add(ref _heldByProcess, -_runs.Sum(run => run.End - run.Start));
         _runs.Clear();
         (_length, _buffered) = (0, 0);
         try
@@ -90,7 +90,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Interlocked.Add(ref s_held, -_runs.Sum(run => run.End - run.Start));
+        Interlocked.Add(ref _heldByProcess, -_runs.Sum(run => run.End - run.Start));
         _runs.Clear();
         _file?.Dispose();
     }
@@ -120,7 +120,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
 
         var last = users.Split(1)[0];
         Flush();
-        Interlocked.Add(ref s_held, _length - start);
+        Interlocked.Add(ref _heldByProcess, _length - start);
         _runs.Add(new SortedRun(_file!, start, _length, users.Count, marks, last));
     }
 

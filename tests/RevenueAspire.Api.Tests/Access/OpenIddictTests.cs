@@ -39,7 +39,10 @@ public sealed class OpenIddictTests : IDisposable
         using var http = new HttpClient();
         using var form = new FormUrlEncodedContent(new Dictionary<string, string>
         {
-            ["grant_type"] = "client_credentials", ["client_id"] = "shop", ["client_secret"] = "shop's own", ["scope"] = scope,
+            ["grant_type"] = "client_credentials",
+            ["client_id"] = "shop",
+            ["client_secret"] = "shop's own",
+            ["scope"] = scope,
         });
         using var response = await http.PostAsync(new Uri(url + "/connect/token"), form);
         var body = await response.Content.ReadAsStringAsync();

@@ -65,6 +65,13 @@ internal sealed class IdentityHost : IAsyncDisposable
 
     private static Dictionary<string, string> Describe(Microsoft.IdentityModel.Tokens.JsonWebKey key) => new Dictionary<string, string?>
     {
-        ["kty"] = key.Kty, ["use"] = "sig", ["kid"] = key.Kid, ["n"] = key.N, ["e"] = key.E, ["crv"] = key.Crv, ["x"] = key.X, ["y"] = key.Y,
+        ["kty"] = key.Kty,
+        ["use"] = "sig",
+        ["kid"] = key.Kid,
+        ["n"] = key.N,
+        ["e"] = key.E,
+        ["crv"] = key.Crv,
+        ["x"] = key.X,
+        ["y"] = key.Y,
     }.Where(member => member.Value is not null).ToDictionary(member => member.Key, member => member.Value!);
 }

@@ -64,7 +64,7 @@ public sealed class NginxTests : IAsyncDisposable
         using var stream = await ConnectAsync();
         await stream.WriteAsync(Encoding.ASCII.GetBytes("GET /liveLedger HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         Assert.Contains("event: ", await ReadAsync(stream, "\ndata: "), StringComparison.Ordinal);
-       
+
     }
 
     private async Task<Installation> StartAsync(Installation installation)

@@ -1,10 +1,10 @@
 using System.Text;
 using System.Text.RegularExpressions;
 using Npgsql;
-using RevenueAspire.Processor.Tests.Support;
-using RevenueAspire.Testing;
 using RevenueAspire.Processor.Applying;
 using RevenueAspire.Processor.Reading;
+using RevenueAspire.Processor.Tests.Support;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Processing;
 
