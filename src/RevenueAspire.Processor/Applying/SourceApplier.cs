@@ -229,7 +229,7 @@ internal sealed class SourceApplier : IDisposable
     private async Task CloseAsync(CancellationToken cancellationToken)
     {
         var applied = await _services.Retry.RunAsync(
-            token => RangeClose.CloseAsync(_services.Database, _sourceId, through => SourceScan.TailHash(through <= _reader.ReadEnd() ? _reader : _reader.Whole, through), token),
+            token => RangeClose.CloseAsync(_services.Database, _sourceId, TailHash, token),
             cancellationToken).ConfigureAwait(false);
         _counters.AppliedThrough = applied;
 
@@ -239,6 +239,9 @@ internal sealed class SourceApplier : IDisposable
             _progress.Signal();
         }
     }
+
+    /// <summary>Of what this processor has read, where it has; other processors may have applied more.</summary>
+    private ReadOnlyMemory<byte> TailHash(long through) => SourceScan.TailHash(through <= _reader.ReadEnd() ? _reader : _reader.Whole, through);
 
     private async Task<SourceStatus> ReadStatusAsync(CancellationToken cancellationToken) =>
         await _services.Retry.RunAsync(
