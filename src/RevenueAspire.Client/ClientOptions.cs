@@ -52,7 +52,7 @@ internal sealed class ClientOptions : IValidatableObject
     [Range(1, 3600, ErrorMessage = "must be from 1 to 3600.")]
     public int RequestTimeoutSeconds { get; set; } = 30;
 
-    /// <summary>Seconds that the API may be away, or ask to wait, before a run gives up.</summary>
+    /// <summary>Seconds that the API may be away, or ask to wait, before a run gives up. Waits of a limited client (429) do not count.</summary>
     [Range(1, 86400, ErrorMessage = "must be from 1 to 86400.")]
     public int GiveUpAfterSeconds { get; set; } = 60;
 

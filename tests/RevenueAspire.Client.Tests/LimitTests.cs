@@ -58,6 +58,30 @@ public sealed class LimitTests : IDisposable
         Assert.Contains("429: provoked 429", _client.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("--concurrency", "1")]
+    [InlineData("--batch", "2", "--concurrency", "4")]
+    public async Task The_wait_that_a_limited_api_asks_for_does_not_count_as_time_without_it(params string[] options)
+    {
+        await using var api = await FakeApi.StartAsync();
+        api.Before = async (context, number) =>
+        {
+            if (number > 2)
+            {
+                return false;
+            }
+
+            await FakeApi.Answer(context, 429, "3");
+            return true;
+        };
+        _client.Options.GiveUpAfterSeconds = 2;
+
+        var code = await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(4)), options);
+
+        Assert.True(code == ExitCodes.Done, _client.Error);
+        Assert.Equal(SendHarness.Events(4).Order(), api.Records.Order());
+    }
+
     [Fact]
     public async Task A_run_far_above_the_limit_goes_on_while_some_requests_pass()
     {

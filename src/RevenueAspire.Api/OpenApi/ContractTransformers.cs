@@ -194,8 +194,8 @@ internal static class ContractTransformers
                         ["checks"] = new OpenApiSchema
                         {
                             Type = JsonSchemaType.Object,
-                            Description = "Each check by name: its status. A caller with the right to read and, outside Development, a secret or token also gets "
-                                + "description and data."
+                            Description = "Each check by name: its status. A caller with the right to read and, outside Development, a secret or token "
+                                + "also gets description and data."
                         },
                     },
                 },

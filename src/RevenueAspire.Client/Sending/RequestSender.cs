@@ -221,7 +221,7 @@ internal sealed class RequestSender
     private SendException Failure(AttemptResult answer, OutboundRequest request) => answer.Kind switch
     {
         AttemptOutcome.Unauthorized => SendException.Unauthorized(_api, answer),
-        AttemptOutcome.TryAgain when !answer.IsUnsent && answer.RetryAfter is { } wait && wait >= _giveUpAfter => new SendException(
+        AttemptOutcome.TryAgain when answer is { IsUnsent: false, IsLimited: false, RetryAfter: { } wait } && wait >= _giveUpAfter => new SendException(
             SendFailure.ApiAway,
             $"The API at {_api.Url} asks to wait {wait.TotalSeconds:0} s or longer ({answer.Detail}), "
             + $"and a run waits {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),

@@ -5,7 +5,8 @@ using RevenueAspire.Client.Http;
 namespace RevenueAspire.Client.Sending;
 
 /// <summary>Repeats an attempt while the answer is <see cref="AttemptOutcome.TryAgain"/>: exponential waits with jitter, 5 s at most, or as long as the API
-/// asks; ends a fixed time after the first failure. Of a limited client (429), that time begins again with each request that passes.</summary>
+/// asks; ends a fixed time after the first failure. Of a limited client (429), that time begins again with each request that passes, and the waits
+/// that the API asks for do not count.</summary>
 internal sealed class RetryPolicy
 {
     private static readonly ResiliencePropertyKey<long> FirstFailure = new("first-failure");
@@ -85,7 +86,15 @@ internal sealed class RetryPolicy
             arguments.Context.Properties.Set(FirstFailure, first);
         }
 
-        var since = answer.IsLimited ? Math.Max(first, Volatile.Read(ref _passedAt)) : first;
-        return _giveUpAfter == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(since, now) + (answer.RetryAfter ?? TimeSpan.Zero) < _giveUpAfter;
+        var wait = answer.RetryAfter ?? TimeSpan.Zero;
+        if (answer.IsLimited)
+        {
+            // The API is there, and says how long a large batch takes to be paid off: that wait is not counted.
+            var since = Math.Max(first, Volatile.Read(ref _passedAt));
+            arguments.Context.Properties.Set(FirstFailure, since + (long)(wait.TotalSeconds * _time.TimestampFrequency));
+            (first, wait) = (since, TimeSpan.Zero);
+        }
+
+        return _giveUpAfter == Timeout.InfiniteTimeSpan || _time.GetElapsedTime(first, now) + wait < _giveUpAfter;
     }
 }
