@@ -6,7 +6,7 @@ namespace RevenueAspire.Api.Hosting;
 /// <summary>The certificates of Kestrel's settings, renewed without a restart.</summary>
 internal static class Certificates
 {
-    /// <summary>Follows the files of <c>Kestrel:Certificates:Default</c> and of each <c>Kestrel:Endpoints:NAME:Certificate</c>.</summary>
+    /// <summary>Follows the files of <c>Kestrel:Certificates:Default</c> and of <c>Kestrel:Endpoints:NAME:Certificate</c>.</summary>
     public static WebApplicationBuilder AddCertificates(this WebApplicationBuilder builder)
     {
         var settings = builder.Configuration.GetSection("Kestrel");
@@ -15,16 +15,24 @@ internal static class Certificates
             var logger = kestrel.ApplicationServices.GetRequiredService<ILogger<CertificateFile>>();
             // Kestrel's own reload would close the endpoint of a changed certificate.
             var loader = kestrel.Configure(settings, reloadOnChange: false);
-            if (Open(settings.GetSection("Certificates:Default")) is { } common)
+            var common = Open(settings.GetSection("Certificates:Default"));
+            var endpoints = settings.GetSection("Endpoints").GetChildren().ToArray();
+            if (common is not null && endpoints.Length == 0)
             {
                 kestrel.ConfigureHttpsDefaults(https => Follow(https, common));
             }
 
-            foreach (var endpoint in settings.GetSection("Endpoints").GetChildren())
+            foreach (var endpoint in endpoints.Where(endpoint => IsFollowed(endpoint, settings)))
             {
-                if (Open(endpoint.GetSection("Certificate")) is { } own)
+                if ((Open(endpoint.GetSection("Certificate")) ?? common) is { } file)
                 {
-                    loader.Endpoint(endpoint.Key, configured => Follow(configured.HttpsOptions, own));
+                    loader.Endpoint(endpoint.Key, configured =>
+                    {
+                        if (configured.IsHttps)
+                        {
+                            Follow(configured.HttpsOptions, file);
+                        }
+                    });
                 }
             }
 
@@ -32,6 +40,13 @@ internal static class Certificates
         });
         return builder;
     }
+
+    /// <summary>Whether one file is the certificate of all connections: not where the name that the client asks for decides (<c>Sni</c>), where it is in a store,
+    /// and with HTTP/3, which has no place to choose it.</summary>
+    private static bool IsFollowed(IConfigurationSection endpoint, IConfigurationSection settings) =>
+        !endpoint.GetSection("Sni").GetChildren().Any()
+        && endpoint["Certificate:Subject"] is null
+        && (endpoint["Protocols"] ?? settings["EndpointDefaults:Protocols"])?.Contains("Http3", StringComparison.OrdinalIgnoreCase) is not true;
 
     private static void Follow(HttpsConnectionAdapterOptions https, CertificateFile file) =>
         https.OnAuthenticate = (_, options) => options.ServerCertificateContext = file.Current();

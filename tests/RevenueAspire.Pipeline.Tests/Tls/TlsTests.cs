@@ -100,6 +100,21 @@ public sealed class TlsTests : IAsyncDisposable
         Assert.DoesNotContain("   at ", api.Output, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public async Task The_certificate_of_a_host_name_is_not_replaced_by_the_default_one()
+    {
+        _authority.Issue(Certificate, Key);
+        var (named, namedKey) = (_installation.File("named.pem"), _installation.File("named.key"));
+        _authority.Issue(named, namedKey);
+        var settings = DocumentedSettings();
+        settings["Kestrel__Endpoints__Https__Sni__localhost__Certificate__Path"] = named;
+        settings["Kestrel__Endpoints__Https__Sni__localhost__Certificate__KeyPath"] = namedKey;
+        await StartApiAsync(settings);
+
+        using var expected = X509Certificate2.CreateFromPemFile(named, namedKey);
+        Assert.Equal(expected.SerialNumber, await ServedAsync());
+    }
+
     [Theory]
     [InlineData("no file", "Kestrel:Certificates:Default: the certificate {0} cannot be used: Could not find file '{0}'.")]
     [InlineData("no key", "Kestrel:Certificates:Default: the certificate {0} cannot be used: Could not find file '{1}'.")]
