@@ -69,13 +69,22 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
     }
 
     public void Rename(string from, string to) =>
-        disk.Run(this, DiskOperation.Rename, to, () => disk.ChangeEntries(entries =>
+        disk.Run(this, DiskOperation.Rename, to, () =>
         {
-            if (entries.Remove(from, out var file))
+            // A rename moves this file, also where it survives a power cut and an earlier change of the same name does not.
+            if (disk.Entries.GetValueOrDefault(from) is { } file)
             {
-                entries[to] = file;
+                disk.ChangeEntries(entries =>
+                {
+                    if (entries.GetValueOrDefault(from) == file)
+                    {
+                        entries.Remove(from);
+                    }
+
+                    entries[to] = file;
+                });
             }
-        }));
+        });
 
     public void Delete(string path) => disk.Run(this, DiskOperation.Delete, path, () => disk.ChangeEntries(entries => entries.Remove(path)));
 
