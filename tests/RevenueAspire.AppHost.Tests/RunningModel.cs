@@ -58,7 +58,8 @@ internal sealed class RunningModel : IAsyncDisposable
                 .. arguments,
             ]);
         var model = new RunningModel(builder, await builder.BuildAsync(), folder);
-        await model.App.StartAsync();
+        // A server that does not start leaves the services waiting: the test fails, and does not hang.
+        await model.App.StartAsync().WaitAsync(StartLimit);
         model._watcher = model.WatchAsync();
         return model;
     }
