@@ -41,8 +41,8 @@ internal static class Certificates
         return builder;
     }
 
-    /// <summary>Whether one file is the certificate of all connections: not where the name that the client asks for decides (<c>Sni</c>), where it is in a store,
-    /// and with HTTP/3, which has no place to choose it.</summary>
+    /// <summary>Whether one file is the certificate of all connections: not where the host name decides (<c>Sni</c>), where it is in a store, and with
+    /// HTTP/3, which has no place to choose it.</summary>
     private static bool IsFollowed(IConfigurationSection endpoint, IConfigurationSection settings) =>
         !endpoint.GetSection("Sni").GetChildren().Any()
         && endpoint["Certificate:Subject"] is null
