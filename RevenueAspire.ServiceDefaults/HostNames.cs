@@ -6,7 +6,7 @@ using RevenueAspire.CommandLine;
 namespace RevenueAspire.ServiceDefaults;
 
 /// <summary>The host names that a service answers for (<c>AllowedHosts</c>). ASP.NET Core refuses others with 400.</summary>
-/// <remarks>Without this, a web page could name a host of its own that resolves to 127.0.0.1, and read the service as a part of its own site.</remarks>
+/// <remarks>Otherwise a web page could let its host name resolve to 127.0.0.1, and read the service as a part of its site.</remarks>
 public static class HostNames
 {
     /// <summary>The framework's setting: names without ports, separated by semicolons; <c>*</c> for any, <c>*.example.com</c> for those below one.</summary>

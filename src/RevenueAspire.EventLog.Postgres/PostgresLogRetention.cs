@@ -138,8 +138,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             return;
         }
 
-        // Nobody applies anything behind the end of a closed log, so that there is nothing to compare with; processors are given the time of a pass to see
-        // that.
+        // A closed log has no bytes after its end to compare with. Processors get the time of one pass to see that.
         var isFinished = log.IsClosed && applied >= log.End;
         var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)

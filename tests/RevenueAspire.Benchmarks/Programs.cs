@@ -11,18 +11,13 @@ internal static class Programs
     /// <summary>Seconds of a command of the processor: the program itself, as a user starts it, not the dotnet command with its dll.</summary>
     /// <param name="database">Connection string of the ledger, or null.</param>
     /// <param name="arguments">The command line.</param>
-    public static Task<double> ProcessorAsync(string? database, params string[] arguments) => TimeAsync(
-        Path.ChangeExtension(Repository.Executable("RevenueAspire.Processor"), OperatingSystem.IsWindows() ? ".exe" : null),
-        arguments,
-        new() { ["ConnectionStrings__revenuedb"] = database });
+    public static async Task<double> ProcessorAsync(string? database, params string[] arguments) =>
+        (await Processor(database, arguments).ExecuteBufferedAsync()).RunTime.TotalSeconds;
 
     /// <summary>As <see cref="ProcessorAsync"/>, with the most memory that the process had, in MiB (Linux; else 0).</summary>
     public static async Task<(double Seconds, double Memory)> MeasureProcessorAsync(string? database, params string[] arguments)
     {
-        var running = Cli.Wrap(Path.ChangeExtension(Repository.Executable("RevenueAspire.Processor"), OperatingSystem.IsWindows() ? ".exe" : null))
-            .WithArguments(arguments)
-            .WithEnvironmentVariables(new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database })
-            .ExecuteBufferedAsync();
+        var running = Processor(database, arguments).ExecuteBufferedAsync();
         var memory = 0.0;
         while (!running.Task.IsCompleted)
         {
@@ -40,6 +35,11 @@ internal static class Programs
         var result = await Cli.Wrap(program).WithArguments(arguments).WithEnvironmentVariables(environment).ExecuteBufferedAsync();
         return result.RunTime.TotalSeconds;
     }
+
+    private static Command Processor(string? database, string[] arguments) =>
+        Cli.Wrap(Path.ChangeExtension(Repository.Executable("RevenueAspire.Processor"), OperatingSystem.IsWindows() ? ".exe" : null))
+            .WithArguments(arguments)
+            .WithEnvironmentVariables(new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = database });
 
     private static readonly TimeSpan MemoryPause = TimeSpan.FromMilliseconds(100);
 

@@ -63,11 +63,8 @@ internal sealed partial class AccessControl : IDisposable
     /// <param name="caller">The caller that the secret or the token belongs to.</param>
     public bool MayIngest(StringValues authorization, [NotNullWhen(true)] out Caller? caller)
     {
-        var senders = _ingest;
-        var index = senders.Secrets.IndexOf(authorization);
-        caller = index >= 0 ? senders.Callers[index]
-            : FindToken(authorization) is { MaySend: true } token ? token.Sender ??= _callers.Of(token.Caller)
-            : null;
+        caller = _ingest.Find(authorization)
+            ?? (FindToken(authorization) is { MaySend: true } token ? token.Sender ??= _callers.Of(token.Caller) : null);
         return caller is not null;
     }
 
@@ -80,12 +77,7 @@ internal sealed partial class AccessControl : IDisposable
     public bool MayRead(StringValues authorization) => IsReadOpen || _reads.Matches(authorization) || FindToken(authorization) is { MayRead: true };
 
     /// <summary>Which rights the Authorization header has as a secret: the caller that may send, and whether it may read.</summary>
-    public (Caller? Sender, bool Reads) MatchSecret(StringValues authorization)
-    {
-        var senders = _ingest;
-        var index = senders.Secrets.IndexOf(authorization);
-        return (index < 0 ? null : senders.Callers[index], _reads.Matches(authorization));
-    }
+    public (Caller? Sender, bool Reads) MatchSecret(StringValues authorization) => (_ingest.Find(authorization), _reads.Matches(authorization));
 
     public void Dispose() => _reloads.Dispose();
 
@@ -116,13 +108,14 @@ internal sealed partial class AccessControl : IDisposable
     private Senders SendersOf(IngestOptions options, Senders? former) => new(
         new SecretSet(options.Secrets.Select(secret => secret.Value)),
         [.. options.Secrets.Select(secret =>
-            secret.Name is null && former?.CallerOf(secret.Value) is { Name: null } same ? same : _callers.OfSecret(secret.Name))]);
+            secret.Name is null && former?.Find(secret.Value) is { Name: null } same ? same : _callers.OfSecret(secret.Name))]);
 
     /// <param name="Secrets">Any of these may send events.</param>
     /// <param name="Callers">The caller of each.</param>
     private sealed record Senders(SecretSet Secrets, Caller[] Callers)
     {
-        public Caller? CallerOf(string secret) => Secrets.IndexOf(secret) is >= 0 and var index ? Callers[index] : null;
+        /// <summary>The caller whose secret this is, or null.</summary>
+        public Caller? Find(StringValues secret) => Secrets.IndexOf(secret) is >= 0 and var index ? Callers[index] : null;
     }
 
     private ValidToken? FindToken(StringValues authorization) =>

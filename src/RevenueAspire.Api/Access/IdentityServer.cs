@@ -89,10 +89,12 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
+        // The first reading began with the start.
+        await _reading;
         while (true)
         {
-            await ReadAsync();
             await Task.Delay(Failure is null ? _interval : RetryInterval, time, stoppingToken);
+            await ReadAsync();
         }
     }
 

@@ -112,7 +112,7 @@ internal sealed class ValidTokens(TimeProvider time)
 {
     private volatile TokenCache _current = new(time);
 
-    /// <summary>Take it before a token is validated, and add the token to that one: after a change of keys it belongs to nobody.</summary>
+    /// <summary>Take it before a token is validated, and add the token to the one that was taken: after a change of keys no request reads that one.</summary>
     public TokenCache Current => _current;
 
     /// <summary>Forgets all tokens. Call it after the new keys, or the new secrets, are in force.</summary>

@@ -106,6 +106,7 @@ internal sealed class IngestOptions
 }
 
 /// <summary>A secret that grants sending.</summary>
+/// <remarks>Not a record, whose text would show the secret.</remarks>
 /// <param name="name">The caller's name, or null.</param>
 /// <param name="value">The whole value of the Authorization header.</param>
 internal sealed class IngestSecret(string? name, string value)

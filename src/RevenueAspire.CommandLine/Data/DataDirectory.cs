@@ -21,8 +21,8 @@ public static class DataDirectory
 
     /// <summary><c>Data:Directory</c> when set (a relative one counts from the current directory); else <c>.data</c> in the clone; else, where Postgres' own
     /// user could not enter that (Linux, as root), a folder below /var/tmp named after a hash of the clone's path; without a clone, <c>.data</c> in the
-    /// program's folder. Full path; not created, but for the folder below /var/tmp: its name can be foretold, so it is made, or shown to be ours, before
-    /// anybody uses it.</summary>
+    /// program's folder. Full path. Only the folder below /var/tmp is created: its name can be predicted, so it is created, or checked to be this
+    /// user's, before its first use.</summary>
     /// <exception cref="UserErrorException">The folder below /var/tmp is not ours.</exception>
     public static string Resolve(IConfiguration configuration)
     {

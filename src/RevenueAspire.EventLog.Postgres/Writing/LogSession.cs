@@ -172,7 +172,7 @@ internal sealed class LogSession : IAsyncDisposable
         return new CommitOutcome(moved, known);
     }
 
-    /// <summary>Wakes the processors: a statement of its own, since a notification inside of the append would have all processes commit one after the
+    /// <summary>Wakes the processors. A separate statement: a notification inside the append would make all processes commit one after the
     /// other.</summary>
     public Task NotifyAsync(CancellationToken cancellationToken) => ExecuteAsync($"notify {PostgresLogs.Channel}", cancellationToken);
 

@@ -2,9 +2,9 @@ using System.Buffers;
 
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>A growing buffer that can be cut back and handed over. Small ones come from pools of arrays, large ones are blocks of their own.</summary>
+/// <summary>A growing buffer that can be cut back and handed over. Small ones come from pools of arrays, large ones are separate blocks.</summary>
 /// <remarks>Most hold one event and are handed over: rented by the thread that parses, given back by the one that answers. The shared pool keeps a few arrays
-/// for each thread and makes the others anew, which was a third of what an event allocated; so the smallest size has a pool that all threads share.</remarks>
+/// per thread and allocates the others, which was a third of the allocations of an event. So all threads share a pool of the smallest size.</remarks>
 internal sealed class RecordBuffer : IBufferWriter<byte>
 {
     private const int InitialBytes = 512;

@@ -16,9 +16,9 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
     private readonly List<LogRange> _gaps = [];
 
     /// <summary>Recovers.</summary>
-    /// <param name="knownMark">When a running writer recovers: its own mark. Nobody was told that anything above it was appended, so that is undone, and a
-    /// repeat of it is a first attempt. Null at a start: what stands above the mark on disk may have been acknowledged.</param>
-    /// <param name="mayUndo">False: somebody else may have written the log meanwhile, so nothing is undone, and the larger of the two marks holds.</param>
+    /// <param name="knownMark">When a running writer recovers: its own mark. Nothing above it was acknowledged, so recovery undoes that, and a repeat of
+    /// it is a first attempt. Null at a start: what stands above the mark on disk may have been acknowledged.</param>
+    /// <param name="mayUndo">False: another process may have written the log meanwhile, so nothing is undone, and the larger of the two marks holds.</param>
     public RecoveredLog Run(long? knownMark, bool mayUndo = true)
     {
         var names = files.List(directory);

@@ -41,8 +41,8 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
         return pending;
     }
 
-    /// <summary>Gives the places of a group that was taken, and of its repeats, back, before they are answered: nobody else can reach them
-    /// afterwards.</summary>
+    /// <summary>Frees the places of a group that was taken, and of its repeats. Call it before they are answered: afterwards they may be in use
+    /// again.</summary>
     public void Release(PendingAppend pending)
     {
         GiveBack(pending.Group);

@@ -4,8 +4,9 @@ using Microsoft.Extensions.ObjectPool;
 namespace RevenueAspire.EventLog.Writing;
 
 /// <summary>A group that waits for its outcome: pooled, awaited once.</summary>
-/// <remarks>Two own it: who awaits it and the writer. It goes back to the pool when both are done with it, so a cancelled wait never lets a later request share
-/// it. Continuations run where <see cref="Complete"/> is called: <see cref="Completions"/> sees to it that this is never the writer's thread.</remarks>
+/// <remarks>It has two owners: the caller that awaits it, and the writer. It returns to the pool when both are done with it, so a cancelled wait never lets a
+/// later request share it. Continuations run where <see cref="Complete"/> is called: <see cref="Completions"/> sees to it that this is never the writer's
+/// thread.</remarks>
 internal sealed class PendingAppend : IValueTaskSource<AppendResult>
 {
     private const int Owners = 2;

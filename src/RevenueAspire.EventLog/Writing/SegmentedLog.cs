@@ -93,8 +93,8 @@ internal sealed class SegmentedLog : IDisposable
         catch (Exception e) when (IsDiskError(e) || e is EventLogException)
         {
             // Rule L7: the kernel reports a lost write once and calls the pages clean; a second fsync of these bytes would succeed and mean nothing. So they
-            // are cut off before anybody is answered, and what is fsynced then is the length without them: should the process end now, the next start finds
-            // none of it.
+            // are cut off before any caller is answered, and the fsync is of the length without them. If the process ends now, the next start finds none of
+            // them.
             throw new CommitException(e, needsRecovery: true, isUndone: TryUndo());
         }
 

@@ -38,7 +38,7 @@ internal sealed class DeltaBatch
     /// <param name="through">The last user to copy, or empty: then to the end.</param>
     /// <exception cref="ArgumentException">The users do not ascend: a watermark would pass users that were never added.</exception>
     /// <exception cref="InvalidOperationException">The last user to copy is not among them.</exception>
-    // Compiled well at once, as what follows: a merge is over before the runtime would do so by itself.
+    // Optimized at the first call, as the methods below: a merge ends before the runtime would compile it again.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public void Fill(IDeltaReader users, ReadOnlySpan<byte> after, int rows, ReadOnlySpan<byte> through)
     {

@@ -3,8 +3,7 @@ using System.Numerics;
 namespace RevenueAspire.Ledger;
 
 /// <summary>Users in ascending order of the bytes of their ids (the database's <c>COLLATE "C"</c>), each once, with the sum to add to their revenue. They may
-/// lie
-/// in memory or on disk. Thread-safe.</summary>
+/// lie in memory or on disk. Thread-safe.</summary>
 public interface ISortedDeltas
 {
     /// <summary>Whether a user is among them.</summary>

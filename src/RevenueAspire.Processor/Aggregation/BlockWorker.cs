@@ -118,7 +118,7 @@ internal sealed class BlockWorker(EventTypes types)
         }
     }
 
-    // Compiled well at once: most of a command's work is over before the runtime would do so by itself.
+    // Optimized at the first call: most of a command's work ends before the runtime would compile it again.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private long AggregateLines(ISourceReader source, in Block block)
     {

@@ -3,8 +3,7 @@ using RevenueAspire.Ledger;
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>The users of a range in order of their bytes, in memory (<see cref="SortedUsers"/>) or on disk (<see cref="SpilledUsers"/>). Reads only, from any
-/// number
-/// of threads, until their aggregator is cleared.</summary>
+/// number of threads, until their aggregator is cleared.</summary>
 internal interface IRangeUsers : ISortedDeltas
 {
     /// <summary>Number of users; an upper bound where <see cref="IsCounted"/> is false.</summary>

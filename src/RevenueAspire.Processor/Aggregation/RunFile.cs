@@ -1,13 +1,13 @@
 using System.Buffers.Binary;
 using Microsoft.Win32.SafeHandles;
 using RevenueAspire.CommandLine;
+using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
-/// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be
-/// read from
-/// any number of threads.</summary>
+/// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be read
+/// from any number of threads.</summary>
 /// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, the sum (zigzag, little-endian).</remarks>
 /// <param name="directory">Made where it is missing; null for the folder of this program.</param>
 internal sealed class RunFile(string? directory = null) : IDisposable
@@ -16,17 +16,17 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     public const int RecordHeader = 2;
 
     /// <summary>Bytes of the longest record.</summary>
-    public const int LongestRecord = RecordHeader + 256 + 16;
+    public const int LongestRecord = RecordHeader + EventParser.MaxUserIdBytes + 16;
 
     private const int BufferBytes = 256 << 10;
 
     /// <summary>Bytes of all runs of this process that are never refused for want of space.</summary>
     private const long UncheckedBytes = 64L << 20;
 
-    private static long _heldByProcess;
-
     /// <summary>Bytes between two marks: what a seek reads at most.</summary>
     private const int MarkBytes = 64 << 10;
+
+    private static long _heldByProcess;
 
     private readonly List<SortedRun> _runs = [];
     private byte[] _buffer = [];
@@ -71,9 +71,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     /// <summary>Forgets all runs, and gives their space back.</summary>
     public void Clear()
     {
-        Interlocked.Add(ref _heldByProcess, -_runs.Sum(run => run.End - run.Start));
-        _runs.Clear();
-        (_length, _buffered) = (0, 0);
+        ForgetRuns();
         try
         {
             if (_file is not null && RandomAccess.GetLength(_file) > 0)
@@ -90,9 +88,15 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
-        Interlocked.Add(ref _heldByProcess, -_runs.Sum(run => run.End - run.Start));
-        _runs.Clear();
+        ForgetRuns();
         _file?.Dispose();
+    }
+
+    private void ForgetRuns()
+    {
+        Interlocked.Add(ref _heldByProcess, -_length);
+        _runs.Clear();
+        (_length, _buffered) = (0, 0);
     }
 
     private void Write(SortedUsers users)

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
@@ -7,8 +8,7 @@ namespace RevenueAspire.Processor.Aggregation;
 /// <summary>Reads several sorted runs as one: in order of the users' bytes, and a user that several runs hold once, with its sums added up. Not
 /// thread-safe.</summary>
 /// <remarks>A binary heap over the runs' next users. It compares 8 bytes behind the beginning that all users share as one number, and whole ids only where
-/// these
-/// are equal.</remarks>
+/// these are equal.</remarks>
 internal sealed class RunMerge : IDeltaReader
 {
     /// <summary>Bytes of all runs that are held at once, as long as each has its least.</summary>
@@ -17,7 +17,7 @@ internal sealed class RunMerge : IDeltaReader
     private const int LeastBufferBytes = 4 << 10;
     private readonly RunReader[] _heap;
     private readonly ulong[] _prefixes;
-    private readonly byte[] _userId = new byte[256];
+    private readonly byte[] _userId = new byte[EventParser.MaxUserIdBytes];
     private readonly int _skip;
     private int _count;
     private int _length;

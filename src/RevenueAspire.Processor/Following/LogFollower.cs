@@ -45,14 +45,14 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
                     // The log is readable, and reading all of it again fills the disk again: ever less often.
                     logger.LogSpoolRefused(_name, exception.Message);
                     await Task.Delay(spoolPause, time, cancellationToken).ConfigureAwait(false);
-                    spoolPause = spoolPause * 2 < LongestPause ? spoolPause * 2 : LongestPause;
+                    spoolPause = Next(spoolPause);
                 }
                 catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
                 {
                     // A disk, a network share or a right that is missing now may be there later; nothing was skipped.
                     logger.LogUnreadableNow(_name, exception.Message);
                     await Task.Delay(pause, time, cancellationToken).ConfigureAwait(false);
-                    pause = pause * 2 < LongestPause ? pause * 2 : LongestPause;
+                    pause = Next(pause);
                     _log.Reopen();
                 }
             }
@@ -87,6 +87,8 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
 
     /// <inheritdoc/>
     public void Dispose() => _aggregator.Dispose();
+
+    private static TimeSpan Next(TimeSpan pause) => pause * 2 < LongestPause ? pause * 2 : LongestPause;
 
     private async Task FollowAsync(Action readable, CancellationToken cancellationToken)
     {
