@@ -29,6 +29,15 @@ public interface IDeltaReader
     /// <summary>Moves to the next user; false at the end.</summary>
     /// <exception cref="IOException">The disk failed.</exception>
     bool Read();
+
+    /// <summary>Moves to the user's next event in ascending order of offsets; false at the end, and always where the range was aggregated without its
+    /// events.</summary>
+    /// <exception cref="IOException">The disk failed.</exception>
+    bool ReadEvent(out AppliedEvent applied)
+    {
+        applied = default;
+        return false;
+    }
 }
 
 /// <summary>Extends <see cref="ISortedDeltas"/>.</summary>

@@ -1,0 +1,95 @@
+namespace RevenueAspire.Ledger;
+
+/// <summary>The column <c>events</c> of <c>event_history</c>: several events of one user and one source as bytes. Pure functions.</summary>
+/// <remarks>
+/// Per event, in ascending order of offsets: the offset minus the one before it (the first: the offset), the number of its type in <c>history_type</c>, the
+/// value in zigzag form, and in a row of a log the milliseconds since the event before it in zigzag form (the first: since the row's column <c>at</c>).
+/// Numbers are base 128, lowest digit first, with the high bit set on all bytes but the last (LEB128). A file's event has no time.
+/// One row per event would cost about 130 bytes per event with its index; a packed row of 20 events costs 20 bytes per event.
+/// </remarks>
+public static class HistoryCodec
+{
+    /// <summary>Bytes of one event at most: four numbers of 64 bits.</summary>
+    public const int MaxEventBytes = 4 * MaxNumberBytes;
+
+    private const int MaxNumberBytes = 10;
+
+    /// <summary>Writes an event.</summary>
+    /// <param name="bytes">At least <see cref="MaxEventBytes"/>.</param>
+    /// <param name="applied">The event; its type is the number in <c>history_type</c>.</param>
+    /// <param name="offsetBefore">Offset of the event before it in the row; 0 for the first.</param>
+    /// <param name="timeBefore">Time of the event before it in the row; for the first the row's time. Not used without a time.</param>
+    /// <returns>Bytes written.</returns>
+    public static int Write(Span<byte> bytes, in AppliedEvent applied, long offsetBefore, long timeBefore)
+    {
+        var length = WriteNumber(bytes, (ulong)(applied.Offset - offsetBefore));
+        length += WriteNumber(bytes[length..], (ulong)applied.Type);
+        length += WriteNumber(bytes[length..], ZigZag(applied.Value));
+        return applied.Time == AppliedEvent.NoTime ? length : length + WriteNumber(bytes[length..], ZigZag(applied.Time - timeBefore));
+    }
+
+    /// <summary>Reads a row.</summary>
+    /// <param name="bytes">The column.</param>
+    /// <param name="at">The row's time in milliseconds; null for a row of a file.</param>
+    /// <returns>The events in ascending order of offsets; their types are numbers in <c>history_type</c>.</returns>
+    /// <exception cref="LedgerException">The bytes are no row: another program wrote to the table.</exception>
+    public static List<AppliedEvent> Read(ReadOnlySpan<byte> bytes, long? at)
+    {
+        var (offset, time) = (0L, at ?? AppliedEvent.NoTime);
+        List<AppliedEvent> events = [];
+        while (!bytes.IsEmpty)
+        {
+            offset += (long)ReadNumber(ref bytes);
+            var type = (int)ReadNumber(ref bytes);
+            var value = UnZigZag(ReadNumber(ref bytes));
+            if (at is not null)
+            {
+                time += UnZigZag(ReadNumber(ref bytes));
+            }
+
+            events.Add(new AppliedEvent(offset, type, value, time));
+        }
+
+        return events;
+    }
+
+    /// <summary>Writes a number.</summary>
+    /// <param name="bytes">At least 10.</param>
+    /// <returns>Bytes written.</returns>
+    public static int WriteNumber(Span<byte> bytes, ulong number)
+    {
+        var length = 0;
+        while (number >= 0x80)
+        {
+            bytes[length++] = (byte)(number | 0x80);
+            number >>= 7;
+        }
+
+        bytes[length] = (byte)number;
+        return length + 1;
+    }
+
+    /// <summary>Takes a number from the front.</summary>
+    /// <exception cref="LedgerException">The bytes end within it, or it has more than 64 bits.</exception>
+    public static ulong ReadNumber(ref ReadOnlySpan<byte> bytes)
+    {
+        var (number, shift) = (0UL, 0);
+        for (var length = 0; length < bytes.Length && length < MaxNumberBytes; length++, shift += 7)
+        {
+            number |= (ulong)(bytes[length] & 0x7F) << shift;
+            if (bytes[length] < 0x80)
+            {
+                bytes = bytes[(length + 1)..];
+                return number;
+            }
+        }
+
+        throw new LedgerException("event_history holds bytes that are no events: another program writes to this table");
+    }
+
+    /// <summary>Maps small numbers of either sign to small numbers.</summary>
+    public static ulong ZigZag(long number) => (ulong)(number << 1 ^ number >> 63);
+
+    /// <summary>The inverse of <see cref="ZigZag"/>.</summary>
+    public static long UnZigZag(ulong number) => (long)(number >> 1) ^ -(long)(number & 1);
+}
