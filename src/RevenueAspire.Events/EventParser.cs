@@ -25,6 +25,9 @@ public readonly ref struct ParsedEvent
     /// <summary>The value as sent.</summary>
     public long Value { get; init; }
 
+    /// <summary>Index of the event's name in the ordinal order of <see cref="EventTypes.Signs"/>.</summary>
+    public int Type { get; init; }
+
     /// <summary>1 or -1, from <see cref="EventTypes"/>.</summary>
     public int Sign { get; init; }
 

@@ -39,11 +39,11 @@ public sealed class EventTypes
         }
     }
 
-    private sealed record Entry(string Name, byte[] Utf8, int Sign);
+    private sealed record Entry(string Name, byte[] Utf8, int Sign, int Index);
 
     /// <summary><c>add_revenue</c> (+1) and <c>subtract_revenue</c> (-1).</summary>
     public static EventTypes Default { get; } = new(
-        [new("add_revenue", "add_revenue"u8.ToArray(), 1), new("subtract_revenue", "subtract_revenue"u8.ToArray(), -1)]);
+        [new("add_revenue", "add_revenue"u8.ToArray(), 1, 0), new("subtract_revenue", "subtract_revenue"u8.ToArray(), -1, 1)]);
 
     /// <summary>SHA-256 (32 bytes) over the sorted names and signs and <see cref="EventParser.Version"/>: two processors with the same
     /// fingerprint fold the same bytes to the same sums.</summary>
@@ -85,12 +85,18 @@ public sealed class EventTypes
 
         var names = byName.Keys.ToArray();
         Array.Sort(names, StringComparer.Ordinal);
-        return new EventTypes(Array.ConvertAll(names, name => new Entry(name, Encode(name), byName[name])));
+        return new EventTypes([.. names.Select((name, index) => new Entry(name, Encode(name), byName[name], index))]);
     }
 
     /// <summary>Finds the sign of a name given as unescaped UTF-8.</summary>
+    public bool TryGetSign(ReadOnlySpan<byte> name, out int sign) => TryGet(name, out _, out sign);
+
+    /// <summary>Finds a name given as unescaped UTF-8.</summary>
+    /// <param name="name">The name.</param>
+    /// <param name="type">Its index in the ordinal order of all names.</param>
+    /// <param name="sign">Its sign.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)] // Asked once an event, from the first one on.
-    public bool TryGetSign(ReadOnlySpan<byte> name, out int sign)
+    public bool TryGet(ReadOnlySpan<byte> name, out int type, out int sign)
     {
         var byLength = _byLength;
         if ((uint)name.Length < (uint)byLength.Length)
@@ -99,13 +105,13 @@ public sealed class EventTypes
             {
                 if (name.SequenceEqual(entry.Utf8))
                 {
-                    sign = entry.Sign;
+                    (type, sign) = (entry.Index, entry.Sign);
                     return true;
                 }
             }
         }
 
-        sign = 0;
+        (type, sign) = (-1, 0);
         return false;
     }
 

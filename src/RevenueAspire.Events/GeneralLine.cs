@@ -29,19 +29,18 @@ internal static class GeneralLine
         var fields = default(KnownFields);
         var reason = Utf8.IsValid(text) ? Read(text, ref fields) : RejectReason.InvalidUtf8;
         ReadOnlySpan<byte> userId = default;
-        var sign = 0;
-        var value = 0L;
+        var (type, sign, value) = (0, 0, 0L);
         if (reason == RejectReason.None)
         {
             // The name goes first through the scratch memory, since the user id stays there; the user id's reason still goes first.
-            var nameReason = ReadName(fields.Name, types, scratch, out sign);
+            var nameReason = ReadName(fields.Name, types, scratch, out type, out sign);
             reason = ReadUserId(fields.UserId, scratch, out userId);
             reason = reason != RejectReason.None ? reason : nameReason;
             reason = reason != RejectReason.None ? reason : ReadValue(fields.Value, out value);
         }
 
         parsed = reason == RejectReason.None
-            ? new ParsedEvent { UserId = userId, Value = value, Sign = sign }
+            ? new ParsedEvent { UserId = userId, Value = value, Type = type, Sign = sign }
             : new ParsedEvent { Reason = reason };
         return reason == RejectReason.None ? ParseOutcome.Event : ParseOutcome.Rejected;
     }
@@ -121,9 +120,9 @@ internal static class GeneralLine
         };
     }
 
-    private static RejectReason ReadName(Field field, EventTypes types, Span<byte> scratch, out int sign)
+    private static RejectReason ReadName(Field field, EventTypes types, Span<byte> scratch, out int type, out int sign)
     {
-        sign = 0;
+        (type, sign) = (0, 0);
         if (field.Count != 1)
         {
             return field.Count == 0 ? RejectReason.NameMissing : RejectReason.NameDuplicate;
@@ -146,7 +145,7 @@ internal static class GeneralLine
             name = scratch[..written];
         }
 
-        return types.TryGetSign(name, out sign) ? RejectReason.None : RejectReason.NameUnknown;
+        return types.TryGet(name, out type, out sign) ? RejectReason.None : RejectReason.NameUnknown;
     }
 
     private static RejectReason ReadValue(Field field, out long value)

@@ -30,20 +30,20 @@ internal static class PlainLine
         {
             var name = text[..PlainText.Length(text)];
             text = text[name.Length..];
-            if (types.TryGetSign(name, out var sign) && (PlainText.TryTake(ref text, "\",\"value\":"u8) || PlainText.TryTake(ref text, "\", \"value\": "u8)))
+            if (types.TryGet(name, out var type, out var sign) && (PlainText.TryTake(ref text, "\",\"value\":"u8) || PlainText.TryTake(ref text, "\", \"value\": "u8)))
             {
                 var beforeValue = text;
                 if (PlainText.TryTakeInteger(ref text, out var value))
                 {
                     if (IsEnd(text))
                     {
-                        parsed = new ParsedEvent { UserId = userId, Value = value, Sign = sign };
+                        parsed = new ParsedEvent { UserId = userId, Value = value, Type = type, Sign = sign };
                         template = new TemplateParts(userId, name, beforeValue[..^text.Length]);
                         return true;
                     }
 
                     template = default;
-                    var others = new Fields { Seen = HasAll, UserId = userId, Sign = sign, Value = value };
+                    var others = new Fields { Seen = HasAll, UserId = userId, Type = type, Sign = sign, Value = value };
                     return PlainText.TryTake(ref text, ","u8) ? TryTakeFields(text, types, others, out parsed) : Unknown(out parsed);
                 }
             }
@@ -132,7 +132,7 @@ internal static class PlainLine
             return false;
         }
 
-        parsed = new ParsedEvent { UserId = fields.UserId, Value = fields.Value, Sign = fields.Sign };
+        parsed = new ParsedEvent { UserId = fields.UserId, Value = fields.Value, Type = fields.Type, Sign = fields.Sign };
         return true;
     }
 
@@ -151,7 +151,7 @@ internal static class PlainLine
         else if (name.SequenceEqual("name"u8))
         {
             seen = HasName;
-            if (!PlainText.TryTakeString(ref text, out var type) || !types.TryGetSign(type, out fields.Sign))
+            if (!PlainText.TryTakeString(ref text, out var type) || !types.TryGet(type, out fields.Type, out fields.Sign))
             {
                 return false;
             }
@@ -213,6 +213,7 @@ internal static class PlainLine
     {
         public int Seen;
         public ReadOnlySpan<byte> UserId;
+        public int Type;
         public int Sign;
         public long Value;
     }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using RevenueAspire.EventLog;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
 using RevenueAspire.Processor.Reading;
@@ -9,9 +10,12 @@ namespace RevenueAspire.Processor.Aggregation;
 internal sealed record Reject(int Block, RejectedLine Line);
 
 /// <summary>One thread's share of a range: its buffer, its parser, its users.</summary>
-internal sealed class BlockWorker(EventTypes types)
+internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
 {
     private const int BeginningBytes = 256;
+
+    /// <summary>Bytes of events in the memory of one worker. Putting them in order takes as much again.</summary>
+    private const long MaxEventBytes = 32 << 20;
 
     /// <summary>Lines after which a plain line is tried again.</summary>
     private const int MostUntried = 63;
@@ -33,7 +37,7 @@ internal sealed class BlockWorker(EventTypes types)
     public int RejectCount;
 
     /// <summary>The users in memory.</summary>
-    public UserSums Users { get; private set; } = new();
+    public UserSums Users { get; private set; } = NewUsers(keepsEvents);
 
     /// <summary>The users on disk.</summary>
     public RunFile Runs { get; } = new();
@@ -62,8 +66,13 @@ internal sealed class BlockWorker(EventTypes types)
     public List<Reject> Rejects { get; } = [];
 
     /// <summary>Starts a range; the users stay.</summary>
-    public void Begin(int maxRejects)
+    public void Begin(int maxRejects, ISourceReader source, long from)
     {
+        if (Users.Events is { } events)
+        {
+            (events.Base, events.HasTimes) = (from, source.Kind == SourceKind.Log);
+        }
+
         _maxRejects = maxRejects;
         FullAt = null;
         Events = 0;
@@ -77,7 +86,7 @@ internal sealed class BlockWorker(EventTypes types)
     }
 
     /// <summary>Aggregates one block.</summary>
-    public void Aggregate(ISourceReader source, in Block block)
+    public void Aggregate(ISourceReader source, in Block block, RecordTimes times)
     {
         var lines = block.Kind switch
         {
@@ -86,6 +95,12 @@ internal sealed class BlockWorker(EventTypes types)
             BlockKind.TooLong => RejectBlock(block, RejectReason.TooLong.Describe()),
             _ => RejectBlock(block, block.Damage!),
         };
+        if (Users.Events is { HasPending: true } waiting)
+        {
+            // The batch goes on in the next block: its last record has the time.
+            waiting.SetTime(times.After(block.Offset + block.Count));
+        }
+
         _blocks.Add(block.Index);
         _lines.Add((int)lines);
         Volatile.Write(ref BytesAggregated, BytesAggregated + block.Count);
@@ -94,8 +109,9 @@ internal sealed class BlockWorker(EventTypes types)
     /// <summary>Writes the users to disk as a sorted run where memory holds more of them than a limit.</summary>
     public void SpillAbove(int users)
     {
-        if (Users.Weight > users)
+        if (Users.Weight > users || Users.Events?.Bytes > MaxEventBytes)
         {
+            Users.Events?.Arrange(Users);
             Runs.Add(UserSort.Sort(Users, _sortMemory));
             Users.Clear();
         }
@@ -105,8 +121,15 @@ internal sealed class BlockWorker(EventTypes types)
     public void SpillAll()
     {
         SpillAbove(0);
-        (Users, _sortMemory) = (new UserSums(), new SortMemory());
+        var (from, hasTimes) = (Users.Events?.Base ?? 0, Users.Events?.HasTimes ?? false);
+        (Users, _sortMemory) = (NewUsers(keepsEvents), new SortMemory());
+        if (Users.Events is { } events)
+        {
+            (events.Base, events.HasTimes) = (from, hasTimes);
+        }
     }
+
+    private static UserSums NewUsers(bool keepsEvents) => new() { Events = keepsEvents ? new UserEvents() : null };
 
     /// <summary>Writes the number of lines of each block that this worker aggregated.</summary>
     /// <param name="lines">A place for each block of the range.</param>
@@ -136,7 +159,7 @@ internal sealed class BlockWorker(EventTypes types)
             if (Rejects.Count >= _maxRejects && offset > block.Offset)
             {
                 FullAt = offset;
-                Revenue += _queue.AddTo(Users, all, Times);
+                Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
                 return line;
             }
 
@@ -150,7 +173,7 @@ internal sealed class BlockWorker(EventTypes types)
                 Events++;
                 if (_queue.Add(all, all.Length - rest.Length + EventParser.PlainUserIdAt, userIdLength, delta))
                 {
-                    Revenue += _queue.AddTo(Users, all, Times);
+                    Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
                 }
 
                 first = false;
@@ -169,7 +192,13 @@ internal sealed class BlockWorker(EventTypes types)
             var content = newline < 0 ? rest : rest[..newline];
             var length = newline < 0 ? rest.Length : newline + 1;
             var reason = RejectReason.TooLong;
-            var outcome = content.Length > source.MaxLineBytes ? ParseOutcome.Rejected : Count(content, out reason);
+            if (Users.Events is not null)
+            {
+                // The events of a user are kept in the order of their offsets.
+                Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
+            }
+
+            var outcome = content.Length > source.MaxLineBytes ? ParseOutcome.Rejected : Count(content, offset, out reason);
             if (outcome == ParseOutcome.Rejected && first && block.AfterDamage && reason != RejectReason.NameUnknown)
             {
                 // The rest of a record that damage cut: no suffix of a valid record is itself one, so it counts only where a record begins here.
@@ -180,7 +209,7 @@ internal sealed class BlockWorker(EventTypes types)
                 if (reason == RejectReason.NameUnknown && source.Kind == SourceKind.Log)
                 {
                     UnknownNameAt ??= offset;
-                    Revenue += _queue.AddTo(Users, all, Times);
+                    Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
                     return line;
                 }
 
@@ -198,11 +227,11 @@ internal sealed class BlockWorker(EventTypes types)
             rest = rest[length..];
         }
 
-        Revenue += _queue.AddTo(Users, all, Times);
+        Revenue += _queue.AddTo(Users, all, Times, block.Offset, _parser.Types);
         return line;
     }
 
-    private ParseOutcome Count(ReadOnlySpan<byte> content, out RejectReason reason)
+    private ParseOutcome Count(ReadOnlySpan<byte> content, long offset, out RejectReason reason)
     {
         var outcome = _parser.Parse(content, out var parsed);
         if (outcome == ParseOutcome.Event)
@@ -210,6 +239,16 @@ internal sealed class BlockWorker(EventTypes types)
             Events++;
             Revenue += parsed.Delta;
             Users.Add(parsed.UserId, parsed.Delta * Times);
+            if (Users.Events is { } events)
+            {
+                Users.TryFind(parsed.UserId, out var record);
+                events.Add(record, offset, parsed.Type, parsed.Value);
+            }
+        }
+
+        if (Users.Events is { HasPending: true } waiting && RecordTime.TryRead(content, out var time))
+        {
+            waiting.SetTime(time);
         }
 
         reason = parsed.Reason;

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using RevenueAspire.Events;
 
 namespace RevenueAspire.Processor.Aggregation;
 
@@ -30,9 +31,11 @@ internal sealed class EventQueue
     /// <param name="users">The table.</param>
     /// <param name="block">The block that the events are of.</param>
     /// <param name="times">How often each event counts.</param>
+    /// <param name="blockOffset">Offset of the block in the source.</param>
+    /// <param name="types">The known names.</param>
     /// <returns>The sum of the events, each once.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public Int128 AddTo(UserSums users, ReadOnlySpan<byte> block, int times)
+    public Int128 AddTo(UserSums users, ReadOnlySpan<byte> block, int times, long blockOffset, EventTypes types)
     {
         var count = _count;
         _count = 0;
@@ -62,6 +65,25 @@ internal sealed class EventQueue
             sum += _delta[index];
         }
 
+        if (users.Events is { } events)
+        {
+            for (var index = 0; index < count; index++)
+            {
+                AddEvent(users, events, block, index, blockOffset, types);
+            }
+        }
+
         return sum;
+    }
+
+    private void AddEvent(UserSums users, UserEvents events, ReadOnlySpan<byte> block, int index, long blockOffset, EventTypes types)
+    {
+        // A plain line has exactly this between the user id and the name.
+        var betweenBytes = "\",\"name\":\""u8.Length;
+        var at = _userIdAt[index];
+        users.TryFind(block.Slice(at, _userIdLength[index]), _hash[index], out var record);
+        var name = block[(at + _userIdLength[index] + betweenBytes)..];
+        types.TryGet(name[..name.IndexOf((byte)'"')], out var type, out var sign);
+        events.Add(record, blockOffset + at - EventParser.PlainUserIdAt, type, sign * _delta[index]);
     }
 }

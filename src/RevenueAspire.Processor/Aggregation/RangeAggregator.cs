@@ -16,14 +16,15 @@ internal sealed class RangeAggregator : IDisposable
     /// <param name="types">The event names that count.</param>
     /// <param name="options">Limits and block size.</param>
     /// <param name="workers">Threads to use, at least 1.</param>
-    public RangeAggregator(EventTypes types, ProcessorOptions options, int workers)
+    /// <param name="keepsEvents">Whether the events behind the sums are kept, for the history.</param>
+    public RangeAggregator(EventTypes types, ProcessorOptions options, int workers, bool keepsEvents = false)
     {
         _options = options;
         _usersPerWorker = Math.Max(1, options.MaxUsersInMemory / workers);
         _workers = new BlockWorker[workers];
         for (var index = 0; index < workers; index++)
         {
-            _workers[index] = new BlockWorker(types);
+            _workers[index] = new BlockWorker(types, keepsEvents);
         }
     }
 
@@ -58,6 +59,11 @@ internal sealed class RangeAggregator : IDisposable
     {
         if (!Runs.Any())
         {
+            foreach (var worker in _workers)
+            {
+                worker.Users.Events?.Arrange(worker.Users);
+            }
+
             return UserSort.Sort(Array.ConvertAll(_workers, worker => worker.Users));
         }
 
@@ -116,20 +122,21 @@ internal sealed class RangeAggregator : IDisposable
     private RangeAggregate AggregateOnce(ISourceReader source, long from, long to, bool limited, bool hashed, CancellationToken cancellationToken)
     {
         using var cursor = new BlockCursor(source, from, to, _options.BlockBytes, hashed);
-        Array.ForEach(_workers, worker => worker.Begin(limited ? _options.MaxRejectsPerRange : int.MaxValue));
+        Array.ForEach(_workers, worker => worker.Begin(limited ? _options.MaxRejectsPerRange : int.MaxValue, source, from));
+        var times = new RecordTimes(source);
         var workers = Math.Min(_workers.Length, (int)Math.Min((to - from) / _options.BlockBytes + 1, int.MaxValue));
-        WorkerThreads.Run(workers, number => Work(_workers[number], source, cursor, limited, cancellationToken));
+        WorkerThreads.Run(workers, number => Work(_workers[number], source, cursor, times, limited, cancellationToken));
         return Assemble(cursor, from);
     }
 
-    private void Work(BlockWorker worker, ISourceReader source, BlockCursor cursor, bool limited, CancellationToken cancellationToken)
+    private void Work(BlockWorker worker, ISourceReader source, BlockCursor cursor, RecordTimes times, bool limited, CancellationToken cancellationToken)
     {
         try
         {
             while (cursor.TryNext(ref worker.Buffer, out var block))
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                worker.Aggregate(source, block);
+                worker.Aggregate(source, block, times);
                 worker.SpillAbove(_usersPerWorker - 1);
                 if (worker.UnknownNameAt is not null || worker.FullAt is not null || (limited && IsFull()))
                 {

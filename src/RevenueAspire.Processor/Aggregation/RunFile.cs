@@ -8,7 +8,8 @@ namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Writes sorted runs of users to a file without a name in the folder <c>spool</c>. A kill leaves nothing of it. Not thread-safe; the runs may be read
 /// from any number of threads.</summary>
-/// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, the sum (zigzag, little-endian).</remarks>
+/// <remarks>A record is the id's length less one (1 byte), the number of bytes of the sum (1), the id, the sum (zigzag, little-endian), and where the events are
+/// kept the number of their bytes (4, little-endian). The events lie in the same order in a second file without a name.</remarks>
 /// <param name="directory">Made where it is missing; null for the folder of this program.</param>
 internal sealed class RunFile(string? directory = null) : IDisposable
 {
@@ -16,7 +17,10 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     public const int RecordHeader = 2;
 
     /// <summary>Bytes of the longest record.</summary>
-    public const int LongestRecord = RecordHeader + EventParser.MaxUserIdBytes + 16;
+    public const int LongestRecord = RecordHeader + EventParser.MaxUserIdBytes + 16 + EventsLength;
+
+    /// <summary>Bytes of the length of a user's events.</summary>
+    public const int EventsLength = sizeof(int);
 
     private const int BufferBytes = 256 << 10;
 
@@ -34,6 +38,10 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     private SafeFileHandle? _file;
     private long _length;
     private int _buffered;
+    private SafeFileHandle? _eventFile;
+    private long _eventsLength;
+    private byte[] _eventBuffer = [];
+    private int _eventsBuffered;
 
     /// <summary>The runs since <see cref="Clear"/>.</summary>
     public IReadOnlyList<SortedRun> Runs => _runs;
@@ -52,6 +60,12 @@ internal sealed class RunFile(string? directory = null) : IDisposable
                 _buffer = new byte[BufferBytes + LongestRecord];
             }
 
+            if (users.HasEvents && _eventFile is null)
+            {
+                _eventFile = SpoolFile.Create(_directory);
+                _eventBuffer = new byte[BufferBytes];
+            }
+
             if (Interlocked.Read(ref _heldByProcess) >= UncheckedBytes)
             {
                 SpoolFile.RefuseFullDisk(_directory);
@@ -62,6 +76,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException or UserErrorException)
         {
             (_length, _buffered) = (_runs.Count == 0 ? 0 : _runs[^1].End, 0);
+            (_eventsLength, _eventsBuffered) = (_runs.Count == 0 ? 0 : _runs[^1].Events?.End ?? 0, 0);
             throw new SpoolException(
                 $"{_directory}: users that do not fit into memory cannot be written here: {exception.Message} Make room, choose another Data:Directory, or let "
                 + "memory hold more users (Processor:MaxUsersInMemory).", exception);
@@ -74,10 +89,8 @@ internal sealed class RunFile(string? directory = null) : IDisposable
         ForgetRuns();
         try
         {
-            if (_file is not null && RandomAccess.GetLength(_file) > 0)
-            {
-                RandomAccess.SetLength(_file, 0);
-            }
+            Empty(_file);
+            Empty(_eventFile);
         }
         catch (IOException exception)
         {
@@ -90,18 +103,27 @@ internal sealed class RunFile(string? directory = null) : IDisposable
     {
         ForgetRuns();
         _file?.Dispose();
+        _eventFile?.Dispose();
+    }
+
+    private static void Empty(SafeFileHandle? file)
+    {
+        if (file is not null && RandomAccess.GetLength(file) > 0)
+        {
+            RandomAccess.SetLength(file, 0);
+        }
     }
 
     private void ForgetRuns()
     {
-        Interlocked.Add(ref _heldByProcess, -_length);
+        Interlocked.Add(ref _heldByProcess, -_length - _eventsLength);
         _runs.Clear();
-        (_length, _buffered) = (0, 0);
+        (_length, _buffered, _eventsLength, _eventsBuffered) = (0, 0, 0, 0);
     }
 
     private void Write(SortedUsers users)
     {
-        var (start, nextMark) = (_length, _length);
+        var (start, nextMark, eventsStart, index) = (_length, _length, _eventsLength, 0);
         List<RunMark> marks = [];
         var reader = users.ReadAfter([]);
         while (reader.Read())
@@ -109,11 +131,19 @@ internal sealed class RunFile(string? directory = null) : IDisposable
             var userId = reader.UserId;
             if (_length >= nextMark)
             {
-                marks.Add(new RunMark(_length, userId.ToArray()));
+                marks.Add(new RunMark(_length, _eventsLength, userId.ToArray()));
                 nextMark = _length + MarkBytes;
             }
 
             var bytes = WriteRecord(_buffer.AsSpan(_buffered), userId, reader.Delta);
+            if (users.HasEvents)
+            {
+                var events = users.EventsAt(index++);
+                BinaryPrimitives.WriteInt32LittleEndian(_buffer.AsSpan(_buffered + bytes), events.Length);
+                bytes += EventsLength;
+                WriteEvents(events);
+            }
+
             _buffered += bytes;
             _length += bytes;
             if (_buffered >= BufferBytes)
@@ -124,14 +154,42 @@ internal sealed class RunFile(string? directory = null) : IDisposable
 
         var last = users.Split(1)[0];
         Flush();
-        Interlocked.Add(ref _heldByProcess, _length - start);
-        _runs.Add(new SortedRun(_file!, start, _length, users.Count, marks, last));
+        FlushEvents();
+        Interlocked.Add(ref _heldByProcess, _length - start + _eventsLength - eventsStart);
+        var run = users.HasEvents ? new RunEvents(_eventFile!, _eventsLength, users.EventBase, users.EventsHaveTimes) : null;
+        _runs.Add(new SortedRun(_file!, start, _length, users.Count, marks, last, run));
     }
 
     private void Flush()
     {
         RandomAccess.Write(_file!, _buffer.AsSpan(0, _buffered), _length - _buffered);
         _buffered = 0;
+    }
+
+    private void WriteEvents(ReadOnlySpan<byte> events)
+    {
+        _eventsLength += events.Length;
+        while (!events.IsEmpty)
+        {
+            var bytes = Math.Min(events.Length, _eventBuffer.Length - _eventsBuffered);
+            events[..bytes].CopyTo(_eventBuffer.AsSpan(_eventsBuffered));
+            _eventsBuffered += bytes;
+            events = events[bytes..];
+            if (_eventsBuffered == _eventBuffer.Length)
+            {
+                RandomAccess.Write(_eventFile!, _eventBuffer, _eventsLength - events.Length - _eventsBuffered);
+                _eventsBuffered = 0;
+            }
+        }
+    }
+
+    private void FlushEvents()
+    {
+        if (_eventsBuffered > 0)
+        {
+            RandomAccess.Write(_eventFile!, _eventBuffer.AsSpan(0, _eventsBuffered), _eventsLength - _eventsBuffered);
+            _eventsBuffered = 0;
+        }
     }
 
     private static int WriteRecord(Span<byte> record, ReadOnlySpan<byte> userId, Int128 sum)
@@ -153,13 +211,15 @@ internal sealed class RunFile(string? directory = null) : IDisposable
 /// <param name="Users">Number of records.</param>
 /// <param name="Marks">Places of some records in ascending order, the first one included.</param>
 /// <param name="Last">The last user.</param>
-internal sealed record SortedRun(SafeFileHandle File, long Start, long End, long Users, IReadOnlyList<RunMark> Marks, byte[] Last)
+/// <param name="Events">The events behind the sums; null where none are kept.</param>
+internal sealed record SortedRun(
+    SafeFileHandle File, long Start, long End, long Users, IReadOnlyList<RunMark> Marks, byte[] Last, RunEvents? Events = null)
 {
     /// <summary>The first user.</summary>
     public byte[] First => Marks[0].UserId;
 
     /// <summary>Offset of a record from which all users after a key are found; its own user may come before the key.</summary>
-    public long Seek(ReadOnlySpan<byte> key)
+    public RunPlace Seek(ReadOnlySpan<byte> key)
     {
         var (low, high) = (0, Marks.Count);
         while (low < high)
@@ -168,12 +228,23 @@ internal sealed record SortedRun(SafeFileHandle File, long Start, long End, long
             (low, high) = Marks[middle].UserId.AsSpan().SequenceCompareTo(key) <= 0 ? (middle + 1, high) : (low, middle);
         }
 
-        return low == 0 ? Start : Marks[low - 1].Offset;
+        var mark = Marks[Math.Max(0, low - 1)];
+        return new RunPlace(mark.Offset, mark.EventsAt);
     }
 }
 
+/// <summary>The place of a record, and of its events in their file.</summary>
+internal readonly record struct RunPlace(long Offset, long EventsAt);
+
 /// <summary>The place of a record.</summary>
-internal readonly record struct RunMark(long Offset, byte[] UserId);
+internal readonly record struct RunMark(long Offset, long EventsAt, byte[] UserId);
+
+/// <summary>The events of a run.</summary>
+/// <param name="File">Open for as long as the run is read.</param>
+/// <param name="End">Where they end in the file.</param>
+/// <param name="Base">Where the range begins.</param>
+/// <param name="HaveTimes">Whether events have times.</param>
+internal sealed record RunEvents(SafeFileHandle File, long End, long Base, bool HaveTimes);
 
 /// <summary>The folder <c>spool</c> cannot be used; the message is for the user, and names the folder. The source is not at fault.</summary>
 internal sealed class SpoolException(string message, Exception? inner = null) : IOException(message, inner);

@@ -18,6 +18,7 @@ internal sealed class RunMerge : IDeltaReader
     private readonly RunReader[] _heap;
     private readonly ulong[] _prefixes;
     private readonly byte[] _userId = new byte[EventParser.MaxUserIdBytes];
+    private readonly EventMerge? _events;
     private readonly int _skip;
     private int _count;
     private int _length;
@@ -26,6 +27,7 @@ internal sealed class RunMerge : IDeltaReader
     /// <param name="after">Exclusive; empty for all users.</param>
     public RunMerge(IReadOnlyList<SortedRun> runs, ReadOnlySpan<byte> after)
     {
+        _events = runs[0].Events is null ? null : new EventMerge();
         _heap = new RunReader[runs.Count];
         _prefixes = new ulong[runs.Count];
         _skip = runs[0].First.Length;
@@ -77,15 +79,33 @@ internal sealed class RunMerge : IDeltaReader
         first.CopyTo(_userId);
         _length = first.Length;
         var (prefix, sum) = (_prefixes[0], _heap[0].Delta);
+        if (_events is not null)
+        {
+            _events.Clear();
+            _heap[0].AddEventsTo(_events);
+        }
+
         Advance();
         while (_count > 0 && _prefixes[0] == prefix && _heap[0].UserId.SequenceEqual(UserId))
         {
             sum += _heap[0].Delta;
+            if (_events is not null)
+            {
+                _heap[0].AddEventsTo(_events);
+            }
+
             Advance();
         }
 
         Delta = sum;
         return true;
+    }
+
+    /// <inheritdoc/>
+    public bool ReadEvent(out AppliedEvent applied)
+    {
+        applied = default;
+        return _events is not null && _events.Read(out applied);
     }
 
     /// <summary>Moves the run with the least user to its next one.</summary>

@@ -1,20 +1,24 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
+using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Processor.Aggregation;
 
 /// <summary>Reads one run in order. Not thread-safe.</summary>
 /// <param name="run">The run.</param>
-/// <param name="from">Offset of a record.</param>
+/// <param name="from">The place of a record.</param>
 /// <param name="bufferBytes">What is read at once, at least <see cref="RunFile.LongestRecord"/>.</param>
-internal sealed class RunReader(SortedRun run, long from, int bufferBytes = RunReader.BufferBytes)
+internal sealed class RunReader(SortedRun run, RunPlace from, int bufferBytes = RunReader.BufferBytes)
 {
     /// <summary>Read at once where memory does not matter.</summary>
     public const int BufferBytes = 64 << 10;
 
     // The longest record may end at the end of what was read, and its sum is taken as 16 bytes.
     private readonly byte[] _buffer = new byte[bufferBytes + sizeof(ulong) * 2];
-    private long _next = from;
+    private readonly FileEventBytes? _events = run.Events is { } events ? new FileEventBytes(events) : null;
+    private readonly int _trailer = run.Events is null ? 0 : RunFile.EventsLength;
+    private long _next = from.Offset;
+    private long _eventsAt = from.EventsAt;
     private int _at;
     private int _filled;
     private int _length;
@@ -43,7 +47,8 @@ internal sealed class RunReader(SortedRun run, long from, int bufferBytes = RunR
     {
         if (_length > 0)
         {
-            _at += RunFile.RecordHeader + _length + _buffer[_at + 1];
+            _eventsAt += EventsLength;
+            _at += RunFile.RecordHeader + _length + _buffer[_at + 1] + _trailer;
         }
 
         if (_filled - _at < RunFile.LongestRecord && _next < run.End)
@@ -54,6 +59,18 @@ internal sealed class RunReader(SortedRun run, long from, int bufferBytes = RunR
         _length = _at < _filled ? _buffer[_at] + 1 : 0;
         return _length > 0;
     }
+
+    /// <summary>Adds the user's events; they stay valid when this reader moves on.</summary>
+    public void AddEventsTo(EventMerge merge)
+    {
+        if (_events is not null)
+        {
+            merge.Add(_events, _eventsAt, EventsLength);
+        }
+    }
+
+    private int EventsLength => _trailer == 0 ? 0
+        : BinaryPrimitives.ReadInt32LittleEndian(_buffer.AsSpan(_at + RunFile.RecordHeader + _length + _buffer[_at + 1]));
 
     private int Read(Span<byte> destination)
     {
@@ -81,6 +98,50 @@ internal sealed class RunReader(SortedRun run, long from, int bufferBytes = RunR
 
             _filled += count;
             _next += count;
+        }
+    }
+}
+
+/// <summary>The events of a run, on disk. Not thread-safe.</summary>
+internal sealed class FileEventBytes(RunEvents events) : EventBytes(events.Base, events.HaveTimes)
+{
+    private const int BufferBytes = 16 << 10;
+    private byte[] _buffer = [];
+    private long _from;
+    private int _filled;
+
+    /// <inheritdoc/>
+    public override ReadOnlySpan<byte> Peek(long at, long end)
+    {
+        var needed = (int)Math.Min(end - at, HistoryCodec.MaxEventBytes);
+        if (at < _from || at + needed > _from + _filled)
+        {
+            Fill(at);
+        }
+
+        var start = (int)(at - _from);
+        return _buffer.AsSpan(start, (int)Math.Min(end - at, _filled - start));
+    }
+
+    private void Fill(long at)
+    {
+        if (_buffer.Length == 0)
+        {
+            _buffer = new byte[BufferBytes];
+        }
+
+        (_from, _filled) = (at, 0);
+        while (_filled < _buffer.Length && at + _filled < events.End)
+        {
+            try
+            {
+                var count = RandomAccess.Read(events.File, _buffer.AsSpan(_filled, (int)Math.Min(_buffer.Length - _filled, events.End - at - _filled)), at + _filled);
+                _filled += count > 0 ? count : throw new SpoolException("A file in the folder spool has become shorter than what was written to it.");
+            }
+            catch (IOException exception) when (exception is not SpoolException)
+            {
+                throw new SpoolException($"A file in the folder spool cannot be read: {exception.Message}", exception);
+            }
         }
     }
 }

@@ -44,9 +44,37 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
 
     private ReadOnlySpan<byte> UserId(int index) => tables[(int)(records[index] >> 32)].UserId((uint)records[index]);
 
+    /// <summary>The events of a user in one table, as they are written to disk.</summary>
+    public ReadOnlySpan<byte> EventsAt(int index) => tables[0].Events!.Of((uint)records[index]).Span;
+
+    /// <summary>Whether the events behind the sums are there.</summary>
+    public bool HasEvents => tables.Length > 0 && tables[0].Events is not null;
+
+    /// <summary>Where the range begins that the events are of.</summary>
+    public long EventBase => tables[0].Events!.Base;
+
+    /// <summary>Whether the events have times.</summary>
+    public bool EventsHaveTimes => tables[0].Events!.HasTimes;
+
+    private void FindEvents(int index, EventMerge events)
+    {
+        events.Clear();
+        var userId = UserId(index);
+        foreach (var table in tables)
+        {
+            if (table.TryFind(userId, out var record))
+            {
+                var bytes = table.Events!.Of(record);
+                events.Add(new MemoryEventBytes(bytes, table.Events.Base, table.Events.HasTimes), 0, bytes.Length);
+            }
+        }
+    }
+
     private sealed class Reader(SortedUsers users, int index) : IDeltaReader
     {
+        private readonly EventMerge? _events = users.HasEvents ? new EventMerge() : null;
         private int _index = index;
+        private int _eventsOf = -1;
 
         public ReadOnlySpan<byte> UserId => users.UserId(_index);
 
@@ -56,6 +84,23 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
         {
             users.Prefetch(_index + Ahead);
             return ++_index < users.Count;
+        }
+
+        public bool ReadEvent(out AppliedEvent applied)
+        {
+            if (_events is null)
+            {
+                applied = default;
+                return false;
+            }
+
+            if (_eventsOf != _index)
+            {
+                users.FindEvents(_index, _events);
+                _eventsOf = _index;
+            }
+
+            return _events.Read(out applied);
         }
     }
 

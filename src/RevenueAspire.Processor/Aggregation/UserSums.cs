@@ -34,6 +34,12 @@ internal sealed class UserSums
     /// <summary>The slots: 0 for an empty one, else the hash in the upper 32 bits and the record plus 1 in the lower ones.</summary>
     public ReadOnlySpan<ulong> Slots => _slots;
 
+    /// <summary>The events behind the sums; null where no history is kept.</summary>
+    public UserEvents? Events { get; init; }
+
+    /// <summary>Half of each record's number is below this.</summary>
+    public int RecordLimit => (int)((((long)Math.Max(_chunk, 0) << ChunkBits) + (_chunk < 0 ? 0 : _chunkUsed)) >> 4) + 1;
+
     /// <summary>What counts against a limit of users: those with a 128-bit sum cost twice, and long ids more.</summary>
     public int Weight => Math.Max(Count + (_wide?.Count ?? 0), (int)((((long)_chunk << ChunkBits) + _chunkUsed) / LongRecordBytes));
 
@@ -181,6 +187,7 @@ internal sealed class UserSums
             Array.Clear(_slots);
         }
 
+        Events?.Clear();
         _wide = null;
         Count = 0;
         _chunk = -1;

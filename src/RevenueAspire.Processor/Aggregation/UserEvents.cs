@@ -1,0 +1,195 @@
+using System.Buffers.Binary;
+using System.Runtime.CompilerServices;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Aggregation;
+
+/// <summary>The events behind the sums of one table, for the history. Not thread-safe.</summary>
+/// <remarks>
+/// An event is appended with the place of its user's record, and once all events are there, <see cref="Arrange"/> puts those of each user together (a counting
+/// sort, which keeps their order). So collecting costs one write per event, and no object per user. An event is four numbers in the form of
+/// <see cref="HistoryCodec"/>: offset since the beginning of the range, type, value, and in a log the time.
+/// </remarks>
+internal sealed class UserEvents
+{
+    private const int ChunkBytes = 1 << 20;
+
+    /// <summary>Record (4 bytes) and length (1 byte) of an event, before its numbers.</summary>
+    private const int HeaderBytes = 5;
+
+    private readonly List<byte[]> _chunks = [];
+    private readonly List<int> _ends = [];
+    private readonly List<Pending> _pending = [];
+    private byte[] _chunk = [];
+    private int _used;
+    private int _filledChunks;
+    private int[] _userEnds = [];
+    private byte[] _arranged = [];
+
+    /// <summary>An event of a batch, whose last record carries the time.</summary>
+    private readonly record struct Pending(uint Record, long Offset, int Type, long Value);
+
+    /// <summary>Bytes that the events take.</summary>
+    public long Bytes { get; private set; }
+
+    /// <summary>Where the range begins: offsets are relative to it. Set before the first event.</summary>
+    public long Base { get; set; }
+
+    /// <summary>Whether events have times: those of a log.</summary>
+    public bool HasTimes { get; set; }
+
+    /// <summary>Whether events wait for the time of their batch.</summary>
+    public bool HasPending => _pending.Count > 0;
+
+    /// <summary>Adds an event. Those of a user come in ascending order of offsets. In a log it waits for <see cref="SetTime"/>.</summary>
+    /// <param name="record">The user's record in the table.</param>
+    /// <param name="offset">Offset in the source.</param>
+    /// <param name="type">Index of the name.</param>
+    /// <param name="value">As sent.</param>
+    public void Add(uint record, long offset, int type, long value)
+    {
+        if (HasTimes)
+        {
+            _pending.Add(new Pending(record, offset, type, value));
+        }
+        else
+        {
+            Append(record, offset, type, value, 0);
+        }
+    }
+
+    /// <summary>Sets the time of the events that wait for it.</summary>
+    /// <param name="milliseconds">Since 1970-01-01 UTC.</param>
+    public void SetTime(long milliseconds)
+    {
+        foreach (var (record, offset, type, value) in _pending)
+        {
+            Append(record, offset, type, value, milliseconds);
+        }
+
+        _pending.Clear();
+    }
+
+    /// <summary>Puts the events of each user together; call once, when all are there.</summary>
+    /// <param name="table">The table that the records are of.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public void Arrange(UserSums table)
+    {
+        var users = table.RecordLimit;
+        if (_userEnds.Length < users)
+        {
+            _userEnds = new int[users];
+        }
+
+        var ends = _userEnds.AsSpan(0, users);
+        ends.Clear();
+        CloseChunk();
+        var bytes = 0;
+        for (var index = 0; index < _filledChunks; index++)
+        {
+            var chunk = _chunks[index].AsSpan(0, _ends[index]);
+            for (var at = 0; at < chunk.Length; at += HeaderBytes + chunk[at + 4])
+            {
+                ends[(int)(BinaryPrimitives.ReadUInt32LittleEndian(chunk[at..]) >> 1)] += chunk[at + 4];
+                bytes += chunk[at + 4];
+            }
+        }
+
+        if (_arranged.Length < bytes)
+        {
+            _arranged = GC.AllocateUninitializedArray<byte>(bytes);
+        }
+
+        // Each end moves from the user's first byte to behind its last one.
+        var start = 0;
+        foreach (ref var end in ends)
+        {
+            (end, start) = (start, start + end);
+        }
+
+        for (var index = 0; index < _filledChunks; index++)
+        {
+            var chunk = _chunks[index].AsSpan(0, _ends[index]);
+            for (var at = 0; at < chunk.Length; at += HeaderBytes + chunk[at + 4])
+            {
+                ref var end = ref ends[(int)(BinaryPrimitives.ReadUInt32LittleEndian(chunk[at..]) >> 1)];
+                var length = chunk[at + 4];
+                chunk.Slice(at + HeaderBytes, length).CopyTo(_arranged.AsSpan(end));
+                end += length;
+            }
+        }
+    }
+
+    /// <summary>The events of a user, after <see cref="Arrange"/>.</summary>
+    public ReadOnlyMemory<byte> Of(uint record)
+    {
+        var index = (int)(record >> 1);
+        var start = index == 0 ? 0 : _userEnds[index - 1];
+        return _arranged.AsMemory(start, _userEnds[index] - start);
+    }
+
+    /// <summary>Forgets all events. A little memory stays for the next range.</summary>
+    public void Clear()
+    {
+        const int KeptChunks = 4;
+        _pending.Clear();
+        _ends.Clear();
+        (_filledChunks, _used, Bytes, _chunk) = (0, 0, 0, []);
+        if (_chunks.Count > KeptChunks)
+        {
+            _chunks.RemoveRange(KeptChunks, _chunks.Count - KeptChunks);
+            _arranged = [];
+        }
+    }
+
+    /// <summary>Reads an event from the front of a user's bytes.</summary>
+    /// <param name="bytes">At least one event; moved past it.</param>
+    /// <param name="from">Where the range begins.</param>
+    /// <param name="hasTime">Whether events have times.</param>
+    public static AppliedEvent Read(ref ReadOnlySpan<byte> bytes, long from, bool hasTime)
+    {
+        var offset = from + (long)HistoryCodec.ReadNumber(ref bytes);
+        var type = (int)HistoryCodec.ReadNumber(ref bytes);
+        var value = HistoryCodec.UnZigZag(HistoryCodec.ReadNumber(ref bytes));
+        return new AppliedEvent(offset, type, value, hasTime ? HistoryCodec.UnZigZag(HistoryCodec.ReadNumber(ref bytes)) : AppliedEvent.NoTime);
+    }
+
+    private void Append(uint record, long offset, int type, long value, long time)
+    {
+        if (_chunk.Length - _used < HeaderBytes + HistoryCodec.MaxEventBytes)
+        {
+            CloseChunk();
+            if (_filledChunks == _chunks.Count)
+            {
+                _chunks.Add(GC.AllocateUninitializedArray<byte>(ChunkBytes));
+            }
+
+            (_chunk, _used) = (_chunks[_filledChunks], 0);
+        }
+
+        var bytes = _chunk.AsSpan(_used);
+        BinaryPrimitives.WriteUInt32LittleEndian(bytes, record);
+        var numbers = bytes[HeaderBytes..];
+        var length = HistoryCodec.WriteNumber(numbers, (ulong)(offset - Base));
+        length += HistoryCodec.WriteNumber(numbers[length..], (ulong)type);
+        length += HistoryCodec.WriteNumber(numbers[length..], HistoryCodec.ZigZag(value));
+        if (HasTimes)
+        {
+            length += HistoryCodec.WriteNumber(numbers[length..], HistoryCodec.ZigZag(time));
+        }
+
+        bytes[4] = (byte)length;
+        _used += HeaderBytes + length;
+        Bytes += HeaderBytes + length;
+    }
+
+    private void CloseChunk()
+    {
+        if (_chunk.Length > 0)
+        {
+            _ends.Add(_used);
+            _filledChunks++;
+            (_chunk, _used) = ([], 0);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+using RevenueAspire.EventLog;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.Reading;
+
+/// <summary>Finds the time of a batch whose last record lies in a later block. Thread-safe.</summary>
+/// <remarks>A batch may have 32 MB, so the answer for one place is kept for all places up to that record.</remarks>
+internal sealed class RecordTimes(ISourceReader source)
+{
+    private readonly Lock _lock = new();
+    private long _from = -1;
+    private long _through = -1;
+    private long _time;
+
+    /// <summary>The time of the first record from an offset on that has one; 0 (1970) where damage leaves none.</summary>
+    /// <param name="offset">The beginning of a record.</param>
+    public long After(long offset)
+    {
+        lock (_lock)
+        {
+            if (offset < _from || offset >= _through)
+            {
+                (_from, _through, _time) = (offset, offset, 0);
+                Search(offset);
+            }
+
+            return _time;
+        }
+    }
+
+    private void Search(long offset)
+    {
+        var end = source.Kind == SourceKind.Log ? source.Whole.ReadEnd() : offset;
+        var bytes = new byte[1 << 20];
+        var carried = 0;
+        for (var at = offset; at < end;)
+        {
+            if (carried == bytes.Length)
+            {
+                Array.Resize(ref bytes, 2 * bytes.Length);
+            }
+
+            var read = source.Whole.Read(at, bytes.AsSpan(carried, (int)Math.Min(bytes.Length - carried, end - at)));
+            if (read.Count == 0)
+            {
+                (at, carried) = (read.DamagedThrough, 0);
+                continue;
+            }
+
+            at += read.Count;
+            var rest = bytes.AsSpan(0, carried + read.Count);
+            while (rest.IndexOf((byte)'\n') is >= 0 and var newline)
+            {
+                if (RecordTime.TryRead(rest[..newline], out _time))
+                {
+                    _through = at - rest.Length + newline + 1;
+                    return;
+                }
+
+                rest = rest[(newline + 1)..];
+            }
+
+            carried = rest.Length;
+            rest.CopyTo(bytes);
+        }
+    }
+}
