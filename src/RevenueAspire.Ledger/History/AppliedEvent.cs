@@ -9,4 +9,7 @@ public readonly record struct AppliedEvent(long Offset, int Type, long Value, lo
 {
     /// <summary>The time of an event that has none.</summary>
     public const long NoTime = long.MinValue;
+
+    /// <summary>Number of the source where a reader reads several; else 0.</summary>
+    public int Source { get; init; }
 }

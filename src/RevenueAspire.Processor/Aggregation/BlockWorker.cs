@@ -66,11 +66,11 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
     public List<Reject> Rejects { get; } = [];
 
     /// <summary>Starts a range; the users stay.</summary>
-    public void Begin(int maxRejects, ISourceReader source, long from)
+    public void Begin(int maxRejects, ISourceReader source, long from, int sourceNumber)
     {
         if (Users.Events is { } events)
         {
-            (events.Base, events.HasTimes) = (from, source.Kind == SourceKind.Log);
+            (events.Base, events.HasTimes, events.Source) = (from, source.Kind == SourceKind.Log, sourceNumber);
         }
 
         _maxRejects = maxRejects;
@@ -121,11 +121,11 @@ internal sealed class BlockWorker(EventTypes types, bool keepsEvents = false)
     public void SpillAll()
     {
         SpillAbove(0);
-        var (from, hasTimes) = (Users.Events?.Base ?? 0, Users.Events?.HasTimes ?? false);
+        var form = Users.Events?.Form ?? default;
         (Users, _sortMemory) = (NewUsers(keepsEvents), new SortMemory());
         if (Users.Events is { } events)
         {
-            (events.Base, events.HasTimes) = (from, hasTimes);
+            (events.Base, events.HasTimes, events.Source) = (form.Base, form.HaveTimes, form.Source);
         }
     }
 

@@ -7,11 +7,10 @@ internal sealed class EventMerge
 {
     private readonly List<EventStream> _streams = [];
     private int _open;
+    private int _first;
 
     /// <summary>Begins the next user.</summary>
     public void Clear() => (_open, _first) = (0, 0);
-
-    private int _first;
 
     /// <summary>Adds a place.</summary>
     /// <param name="source">Not changed while this reads.</param>
@@ -86,7 +85,7 @@ internal sealed class EventMerge
 
             var window = _source!.Peek(_at, _end);
             var rest = window;
-            Current = UserEvents.Read(ref rest, _source.Base, _source.HasTimes);
+            Current = UserEvents.Read(ref rest, _source.Form);
             _at += window.Length - rest.Length;
             return true;
         }
@@ -94,20 +93,17 @@ internal sealed class EventMerge
 }
 
 /// <summary>Bytes of events, in memory or on disk.</summary>
-/// <param name="from">Where the range begins that the events are of.</param>
-/// <param name="hasTimes">Whether events have times.</param>
-internal abstract class EventBytes(long from, bool hasTimes)
+internal abstract class EventBytes(EventForm form)
 {
-    public long Base { get; } = from;
-
-    public bool HasTimes { get; } = hasTimes;
+    /// <summary>How they are to be read.</summary>
+    public EventForm Form { get; } = form;
 
     /// <summary>The bytes from a place on, at least one whole event. Valid until the next call.</summary>
     public abstract ReadOnlySpan<byte> Peek(long at, long end);
 }
 
 /// <summary>Events in memory.</summary>
-internal sealed class MemoryEventBytes(ReadOnlyMemory<byte> bytes, long from, bool hasTimes) : EventBytes(from, hasTimes)
+internal sealed class MemoryEventBytes(ReadOnlyMemory<byte> bytes, EventForm form) : EventBytes(form)
 {
     /// <inheritdoc/>
     public override ReadOnlySpan<byte> Peek(long at, long end) => bytes.Span[(int)at..(int)end];

@@ -37,6 +37,14 @@ internal sealed class RangeAggregator : IDisposable
         set => Array.ForEach(_workers, worker => worker.Times = value);
     }
 
+    /// <summary>Number of the source in the events of the next aggregations. Call <see cref="Spill"/> before another one: events of two ranges do not lie in
+    /// one table.</summary>
+    public int SourceNumber { get; set; }
+
+    /// <summary>Writes all users to disk.</summary>
+    /// <exception cref="IOException">The disk is full, or failed.</exception>
+    public void Spill() => WorkerThreads.Run(_workers.Length, number => _workers[number].SpillAll());
+
     /// <summary>False where rejected lines are of no interest: none is held, and they limit nothing.</summary>
     public bool KeepsRejects
     {
@@ -67,7 +75,7 @@ internal sealed class RangeAggregator : IDisposable
             return UserSort.Sort(Array.ConvertAll(_workers, worker => worker.Users));
         }
 
-        WorkerThreads.Run(_workers.Length, number => _workers[number].SpillAll());
+        Spill();
         return new SpilledUsers([.. Runs]);
     }
 
@@ -122,7 +130,7 @@ internal sealed class RangeAggregator : IDisposable
     private RangeAggregate AggregateOnce(ISourceReader source, long from, long to, bool limited, bool hashed, CancellationToken cancellationToken)
     {
         using var cursor = new BlockCursor(source, from, to, _options.BlockBytes, hashed);
-        Array.ForEach(_workers, worker => worker.Begin(limited ? _options.MaxRejectsPerRange : int.MaxValue, source, from));
+        Array.ForEach(_workers, worker => worker.Begin(limited ? _options.MaxRejectsPerRange : int.MaxValue, source, from, SourceNumber));
         var times = new RecordTimes(source);
         var workers = Math.Min(_workers.Length, (int)Math.Min((to - from) / _options.BlockBytes + 1, int.MaxValue));
         WorkerThreads.Run(workers, number => Work(_workers[number], source, cursor, times, limited, cancellationToken));

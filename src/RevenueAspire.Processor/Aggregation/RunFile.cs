@@ -156,7 +156,7 @@ internal sealed class RunFile(string? directory = null) : IDisposable
         Flush();
         FlushEvents();
         Interlocked.Add(ref _heldByProcess, _length - start + _eventsLength - eventsStart);
-        var run = users.HasEvents ? new RunEvents(_eventFile!, _eventsLength, users.EventBase, users.EventsHaveTimes) : null;
+        var run = users.HasEvents ? new RunEvents(_eventFile!, _eventsLength, users.EventForm) : null;
         _runs.Add(new SortedRun(_file!, start, _length, users.Count, marks, last, run));
     }
 
@@ -242,9 +242,8 @@ internal readonly record struct RunMark(long Offset, long EventsAt, byte[] UserI
 /// <summary>The events of a run.</summary>
 /// <param name="File">Open for as long as the run is read.</param>
 /// <param name="End">Where they end in the file.</param>
-/// <param name="Base">Where the range begins.</param>
-/// <param name="HaveTimes">Whether events have times.</param>
-internal sealed record RunEvents(SafeFileHandle File, long End, long Base, bool HaveTimes);
+/// <param name="Form">How they are to be read.</param>
+internal sealed record RunEvents(SafeFileHandle File, long End, EventForm Form);
 
 /// <summary>The folder <c>spool</c> cannot be used; the message is for the user, and names the folder. The source is not at fault.</summary>
 internal sealed class SpoolException(string message, Exception? inner = null) : IOException(message, inner);

@@ -103,7 +103,7 @@ internal sealed class RunReader(SortedRun run, RunPlace from, int bufferBytes = 
 }
 
 /// <summary>The events of a run, on disk. Not thread-safe.</summary>
-internal sealed class FileEventBytes(RunEvents events) : EventBytes(events.Base, events.HaveTimes)
+internal sealed class FileEventBytes(RunEvents events) : EventBytes(events.Form)
 {
     private const int BufferBytes = 16 << 10;
     private byte[] _buffer = [];

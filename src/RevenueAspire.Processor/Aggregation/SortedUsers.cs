@@ -50,11 +50,8 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
     /// <summary>Whether the events behind the sums are there.</summary>
     public bool HasEvents => tables.Length > 0 && tables[0].Events is not null;
 
-    /// <summary>Where the range begins that the events are of.</summary>
-    public long EventBase => tables[0].Events!.Base;
-
-    /// <summary>Whether the events have times.</summary>
-    public bool EventsHaveTimes => tables[0].Events!.HasTimes;
+    /// <summary>How the events are to be read.</summary>
+    public EventForm EventForm => tables[0].Events!.Form;
 
     private void FindEvents(int index, EventMerge events)
     {
@@ -65,7 +62,7 @@ internal sealed class SortedUsers(UserSums[] tables, ulong[] records, int length
             if (table.TryFind(userId, out var record))
             {
                 var bytes = table.Events!.Of(record);
-                events.Add(new MemoryEventBytes(bytes, table.Events.Base, table.Events.HasTimes), 0, bytes.Length);
+                events.Add(new MemoryEventBytes(bytes, table.Events.Form), 0, bytes.Length);
             }
         }
     }

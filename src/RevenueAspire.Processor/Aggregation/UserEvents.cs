@@ -38,6 +38,12 @@ internal sealed class UserEvents
     /// <summary>Whether events have times: those of a log.</summary>
     public bool HasTimes { get; set; }
 
+    /// <summary>Number of the source, where several are read together.</summary>
+    public int Source { get; set; }
+
+    /// <summary>How the events of the range are to be read.</summary>
+    public EventForm Form => new(Base, HasTimes, Source);
+
     /// <summary>Whether events wait for the time of their batch.</summary>
     public bool HasPending => _pending.Count > 0;
 
@@ -144,14 +150,16 @@ internal sealed class UserEvents
 
     /// <summary>Reads an event from the front of a user's bytes.</summary>
     /// <param name="bytes">At least one event; moved past it.</param>
-    /// <param name="from">Where the range begins.</param>
-    /// <param name="hasTime">Whether events have times.</param>
-    public static AppliedEvent Read(ref ReadOnlySpan<byte> bytes, long from, bool hasTime)
+    /// <param name="form">Of their range.</param>
+    public static AppliedEvent Read(ref ReadOnlySpan<byte> bytes, EventForm form)
     {
-        var offset = from + (long)HistoryCodec.ReadNumber(ref bytes);
+        var offset = form.Base + (long)HistoryCodec.ReadNumber(ref bytes);
         var type = (int)HistoryCodec.ReadNumber(ref bytes);
         var value = HistoryCodec.UnZigZag(HistoryCodec.ReadNumber(ref bytes));
-        return new AppliedEvent(offset, type, value, hasTime ? HistoryCodec.UnZigZag(HistoryCodec.ReadNumber(ref bytes)) : AppliedEvent.NoTime);
+        return new AppliedEvent(offset, type, value, form.HaveTimes ? HistoryCodec.UnZigZag(HistoryCodec.ReadNumber(ref bytes)) : AppliedEvent.NoTime)
+        {
+            Source = form.Source,
+        };
     }
 
     private void Append(uint record, long offset, int type, long value, long time)
@@ -193,3 +201,9 @@ internal sealed class UserEvents
         }
     }
 }
+
+/// <summary>How the events of a range are to be read.</summary>
+/// <param name="Base">Where the range begins: offsets are relative to it.</param>
+/// <param name="HaveTimes">Whether events have times: those of a log.</param>
+/// <param name="Source">Number of the source, where several are read together.</param>
+internal readonly record struct EventForm(long Base, bool HaveTimes, int Source);
