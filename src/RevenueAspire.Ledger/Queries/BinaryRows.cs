@@ -30,15 +30,16 @@ internal sealed class BinaryRows(Stream stream)
         return BinaryPrimitives.ReadInt16BigEndian(_buffer.AsSpan(_at - sizeof(short)));
     }
 
-    /// <summary>Reads the next field of the row, which is not null; for <see cref="Field"/>.</summary>
+    /// <summary>Reads the next field of the row, for <see cref="Field"/>; its length is -1 where it is null.</summary>
     public async ValueTask<(int Start, int Length)> ReadFieldAsync(CancellationToken cancellationToken)
     {
         await EnsureAsync(sizeof(int), cancellationToken).ConfigureAwait(false);
         var length = BinaryPrimitives.ReadInt32BigEndian(_buffer.AsSpan(_at));
         _at += sizeof(int);
-        await EnsureAsync(length, cancellationToken).ConfigureAwait(false);
-        _at += length;
-        return (_at - length - _rowAt, length);
+        var bytes = Math.Max(length, 0);
+        await EnsureAsync(bytes, cancellationToken).ConfigureAwait(false);
+        _at += bytes;
+        return (_at - bytes - _rowAt, length);
     }
 
     /// <summary>The bytes of a field.</summary>

@@ -23,7 +23,22 @@ public sealed record EventRange(Guid Id, Guid SourceId, long From, long To, Froz
 /// <param name="Revenue">Sum of the events, all parts together.</param>
 public sealed record FrozenRange(
     long End, ReadOnlyMemory<byte> BytesHash, ReadOnlyMemory<byte> TypesHash, long Lines, long Events, long Rejects,
-    long LastRejectOffset, long RejectsMergedThrough, IReadOnlyList<RangePart> Parts, BigInteger Revenue);
+    long LastRejectOffset, long RejectsMergedThrough, IReadOnlyList<RangePart> Parts, BigInteger Revenue)
+{
+    /// <summary>Whether the watermarks say that a user is merged.</summary>
+    public bool IsMerged(ReadOnlySpan<byte> userId)
+    {
+        foreach (var part in Parts)
+        {
+            if (userId.SequenceCompareTo(part.UpperKey.Span) <= 0)
+            {
+                return userId.SequenceCompareTo(part.MergedThrough.Span) <= 0;
+            }
+        }
+
+        return false;
+    }
+}
 
 /// <summary>A slice of a range's users.</summary>
 /// <param name="Index">From 0.</param>

@@ -70,7 +70,8 @@ internal static class JsonResults
                 ? new UncheckedJson(
                     users.Users, users.Revenue, users.UnreadEvents, users.UnreadRevenue, users.Contradicts,
                     users.First.Select(user => Encoding.UTF8.GetString(user.UserId)))
-                : null),
+                : null,
+            result.History is { } history ? new HistoryJson(history.Rows, history.Differences, history.Findings) : null),
         Json.VerifyJson);
 
     /// <summary>Writes the result of a <c>verify</c> that an exception ended.</summary>
@@ -89,7 +90,9 @@ internal sealed record FileJson(
 
 internal sealed record VerifyJson(
     int ExitCode, long Users, int Sources, long Differing, IEnumerable<DifferenceJson> Differences, IEnumerable<TotalJson> Totals, IEnumerable<string> Errors,
-    IEnumerable<SourceJson> Results, UncheckedJson? Unchecked);
+    IEnumerable<SourceJson> Results, UncheckedJson? Unchecked, HistoryJson? History);
+
+internal sealed record HistoryJson(long Rows, long Differing, IEnumerable<string> Differences);
 
 internal sealed record DifferenceJson(string UserId, BigInteger? Table, BigInteger? Events);
 

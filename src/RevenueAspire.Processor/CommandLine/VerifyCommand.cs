@@ -80,6 +80,16 @@ internal static class VerifyCommand
                     + $"users, or a total of a source, is wrong."));
         }
 
+        if (result.History is { Differences: > 0 } history)
+        {
+            foreach (var finding in history.Findings)
+            {
+                Print(finding);
+            }
+
+            Print(string.Create(CultureInfo.InvariantCulture, $"The history differs in {history.Differences:N0} places."));
+        }
+
         if (!result.IsComplete)
         {
             foreach (var report in result.Reports)
@@ -90,7 +100,8 @@ internal static class VerifyCommand
 
         Print(string.Create(CultureInfo.InvariantCulture,
             $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}"
-            + $"{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}."));
+            + $"{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}"
+            + $"{(result.History is { Differences: 0 } equal ? string.Create(CultureInfo.InvariantCulture, $"; {equal.Rows:N0} rows of the history are equal") : "")}."));
     }
 
     private static string Text(LedgerDifference difference, string said) => string.Create(

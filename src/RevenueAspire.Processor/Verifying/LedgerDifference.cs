@@ -51,9 +51,10 @@ internal sealed record SourceReport(string Name, int Generations, long Bytes, So
 /// <param name="Reports">A report per log and per content of files.</param>
 /// <param name="Unchecked">Users that could not be checked; null where all bytes were aggregated.</param>
 /// <param name="Hints">What may explain differences, a line for people each.</param>
+/// <param name="History">How the history compares; null where none is kept.</param>
 internal sealed record VerifyResult(
     long Users, int Sources, long Differences, IReadOnlyList<TotalDifference> Totals, IReadOnlyList<SourceReport> Reports, UncheckedUsers? Unchecked,
-    IReadOnlyList<string> Hints)
+    IReadOnlyList<string> Hints, HistoryResult? History = null)
 {
     /// <summary>Why sources are not checked, a line for people each.</summary>
     public IReadOnlyList<string> Unread => [.. Reports.SelectMany(report => report.Reasons.Select(reason => $"{report.Name}: {reason}"))];
@@ -62,7 +63,7 @@ internal sealed record VerifyResult(
     public bool IsComplete => Reports.All(report => report.Reasons.Count == 0);
 
     /// <summary>No difference was found in what could be checked.</summary>
-    public bool IsEqual => Differences == 0 && Totals.Count == 0 && Unchecked is not { Contradicts: true };
+    public bool IsEqual => Differences == 0 && Totals.Count == 0 && Unchecked is not { Contradicts: true } && History is not { Differences: > 0 };
 
     /// <summary>A difference is certain, whatever could not be checked; so it outranks the rest.</summary>
     public int ExitCode => !IsEqual ? ExitCodes.Differs : IsComplete ? ExitCodes.Done : ExitCodes.NotDone;

@@ -82,9 +82,25 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         var (users, differences) = await BalanceComparison.RunAsync(
             snapshot, balances, _unchecked.IsEmpty, residue, report, cancellationToken).ConfigureAwait(false);
         var share = _unchecked.IsEmpty ? null : residue.Against(_unchecked);
+        var history = await CheckHistoryAsync(snapshot, sources, cancellationToken).ConfigureAwait(false);
         return new VerifyResult(
             users, sources.Sum(source => source.Times), differences, _totals, [.. sources.Select(Report)], share,
-            differences > 0 || _totals.Count > 0 || share is { Contradicts: true } ? hints : []);
+            differences > 0 || _totals.Count > 0 || share is { Contradicts: true } ? hints : [], history);
+    }
+
+    /// <summary>Compares the history, where it is kept; null where there is none, or where it was ended.</summary>
+    private async Task<HistoryResult?> CheckHistoryAsync(
+        LedgerSnapshot snapshot, IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
+    {
+        if (await snapshot.ReadHistoryAsync(cancellationToken).ConfigureAwait(false) is not { IsKept: false } history)
+        {
+            return null;
+        }
+
+        // The balances are compared: their memory is needed.
+        _balances.Clear();
+        using var check = new HistoryCheck(types, options);
+        return await check.RunAsync(history, sources, cancellationToken).ConfigureAwait(false);
     }
 
     private SourceReport Report(VerifiedSource source)
@@ -232,23 +248,10 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         for (var users = _range.Sort().ReadAfter([]); users.Read();)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (IsMerged(range.Frozen, users.UserId))
+            if (range.Frozen.IsMerged(users.UserId))
             {
                 _balances.Add(users.UserId, users.Delta);
             }
         }
-    }
-
-    private static bool IsMerged(FrozenRange frozen, ReadOnlySpan<byte> userId)
-    {
-        foreach (var part in frozen.Parts)
-        {
-            if (userId.SequenceCompareTo(part.UpperKey.Span) <= 0)
-            {
-                return userId.SequenceCompareTo(part.MergedThrough.Span) <= 0;
-            }
-        }
-
-        return false;
     }
 }

@@ -1,0 +1,282 @@
+using System.Globalization;
+using System.Numerics;
+using System.Text;
+using System.Text.Json;
+using RevenueAspire.CommandLine;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.Aggregation;
+using RevenueAspire.Processor.Reading;
+
+namespace RevenueAspire.Processor.Verifying;
+
+/// <summary>Compares the history with logs and files, event by event, and with the balances (<c>verify</c>).</summary>
+/// <remarks>
+/// The events of all sources come in the order of user ids, as the rows do; those that memory does not hold are on disk meanwhile. The events of one user are
+/// in memory together.
+/// Where retention has removed rows, an event without a row is no finding. The balances still have to chain from the oldest row to users_revenue.
+/// </remarks>
+internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) : IDisposable
+{
+    /// <summary>Findings that are printed in words; all are counted.</summary>
+    private const int Listed = 20;
+
+    private readonly RangeAggregator _events = new(types, options, options.WorkerCount, keepsEvents: true) { KeepsRejects = false };
+    private readonly (string Name, int Sign)[] _types = [.. types.Signs.Select(type => (type.Key, type.Value))];
+    private readonly List<Stretch> _stretches = [];
+    private readonly HashSet<Guid> _unread = [];
+    private readonly List<string> _findings = [];
+    private long _differences;
+
+    /// <summary>Bytes of a source that were read together.</summary>
+    /// <param name="Generations">The sources that have applied them.</param>
+    /// <param name="Range">Set for a range that is merged in part: users up to each part's watermark are applied.</param>
+    private sealed record Stretch(IReadOnlyList<Guid> Generations, EventRange? Range);
+
+    /// <summary>An event with its source, as both sides have it.</summary>
+    private readonly record struct Entry(Guid Source, long Offset, long Time, string Name, int Sign, long Value) : IComparable<Entry>
+    {
+        public int CompareTo(Entry other) => Source.CompareTo(other.Source) is not 0 and var order ? order : Offset.CompareTo(other.Offset);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _events.Dispose();
+
+    /// <summary>Reads the events of all sources that can be read, and compares.</summary>
+    /// <exception cref="IOException">The spool folder is full, or a disk failed.</exception>
+    public async Task<HistoryResult> RunAsync(
+        HistorySnapshot history, IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
+    {
+        await Task.Run(() => ReadAll(sources, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var expected = _events.Sort().ReadAfter([]);
+        var hasExpected = expected.Read();
+        var user = new UserRows();
+        var rows = 0L;
+        await foreach (var row in history.ReadAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (user.IsStarted && !row.UserId.Span.SequenceEqual(user.UserId))
+            {
+                Compare(history, user, expected, ref hasExpected);
+                user = new UserRows();
+            }
+
+            user.Add(row, history);
+            rows += row.Seq is null ? 0 : 1;
+        }
+
+        if (user.IsStarted)
+        {
+            Compare(history, user, expected, ref hasExpected);
+        }
+
+        return new HistoryResult(rows, _differences, _findings);
+    }
+
+    private void ReadAll(IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
+    {
+        foreach (var source in sources)
+        {
+            try
+            {
+                if (source.Refusal is not null)
+                {
+                    throw new UserErrorException(source.Refusal);
+                }
+
+                using var reader = source.Open(options.MaxLineBytes);
+                Read(reader, [.. source.Generations.Select(generation => generation.Id)], null, source.Source.AppliedThrough, cancellationToken);
+                foreach (var range in source.Ranges)
+                {
+                    Read(reader, [range.SourceId], range, range.Frozen!.End, cancellationToken);
+                }
+
+                if (reader.FirstOffset > 0 || source.Unread.Count > 0)
+                {
+                    _unread.UnionWith(source.Generations.Select(generation => generation.Id));
+                }
+            }
+            catch (Exception exception) when (VerifiedSource.IsOfSource(exception))
+            {
+                // The check of the balances reports it. Here its rows are left out of the comparison.
+                _unread.UnionWith(source.Generations.Select(generation => generation.Id));
+            }
+        }
+    }
+
+    private void Read(ISourceReader reader, IReadOnlyList<Guid> generations, EventRange? range, long through, CancellationToken cancellationToken)
+    {
+        var from = range?.From ?? reader.FirstOffset;
+        if (from < through)
+        {
+            _events.SourceNumber = _stretches.Count;
+            _stretches.Add(new Stretch(generations, range));
+            _events.Aggregate(reader, from, through, limited: false, hashed: false, cancellationToken);
+            _events.Spill();
+        }
+    }
+
+    private void Compare(HistorySnapshot history, UserRows user, IDeltaReader expected, ref bool hasExpected)
+    {
+        // Users with events and without a row in users_revenue are reported as balances.
+        while (hasExpected && expected.UserId.SequenceCompareTo(user.UserId) < 0)
+        {
+            hasExpected = expected.Read();
+        }
+
+        var events = new List<Entry>();
+        if (hasExpected && expected.UserId.SequenceEqual(user.UserId))
+        {
+            while (expected.ReadEvent(out var applied))
+            {
+                Add(history, user.UserId, applied, events);
+            }
+
+            hasExpected = expected.Read();
+        }
+
+        foreach (var fault in user.Faults)
+        {
+            Report(user.UserId, fault);
+        }
+
+        CompareEvents(history, user, events);
+    }
+
+    private void Add(HistorySnapshot history, byte[] userId, AppliedEvent applied, List<Entry> events)
+    {
+        var stretch = _stretches[applied.Source];
+        if (stretch.Range is { } range && !range.Frozen!.IsMerged(userId))
+        {
+            return;
+        }
+
+        foreach (var source in stretch.Generations)
+        {
+            if (!history.Missing.Any(gap => gap.SourceId == source && gap.Contains(applied.Offset, userId)))
+            {
+                var (name, sign) = _types[applied.Type];
+                events.Add(new Entry(source, applied.Offset, applied.Time, name, sign, applied.Value));
+            }
+        }
+    }
+
+    private void CompareEvents(HistorySnapshot history, UserRows user, List<Entry> events)
+    {
+        events.Sort();
+        user.Events.Sort();
+        var (e, r) = (0, 0);
+        while (e < events.Count || r < user.Events.Count)
+        {
+            var order = e == events.Count ? 1 : r == user.Events.Count ? -1 : events[e].CompareTo(user.Events[r]);
+            if (order == 0)
+            {
+                if (events[e] != user.Events[r])
+                {
+                    Report(user.UserId, $"the history has {Text(user.Events[r])}, the source says {Text(events[e])}");
+                }
+
+                (e, r) = (e + 1, r + 1);
+            }
+            else if (order < 0)
+            {
+                if (!history.IsCut && !_unread.Contains(events[e].Source))
+                {
+                    Report(user.UserId, $"the history lacks {Text(events[e])}");
+                }
+
+                e++;
+            }
+            else
+            {
+                if (!_unread.Contains(user.Events[r].Source))
+                {
+                    Report(user.UserId, $"the history has {Text(user.Events[r])}, which is not in the source");
+                }
+
+                r++;
+            }
+        }
+    }
+
+    private void Report(byte[] userId, string finding)
+    {
+        if (_differences++ < Listed)
+        {
+            _findings.Add($"{JsonSerializer.Serialize(Encoding.UTF8.GetString(userId))}: {finding}");
+        }
+    }
+
+    private static string Text(Entry entry)
+    {
+        var time = entry.Time == AppliedEvent.NoTime ? ""
+            : DateTimeOffset.FromUnixTimeMilliseconds(entry.Time).ToString(", yyyy-MM-dd'T'HH:mm:ss.fff'Z'", CultureInfo.InvariantCulture);
+        return string.Create(CultureInfo.InvariantCulture,
+            $"{entry.Name} {entry.Value} ({(entry.Sign < 0 ? '-' : '+')}) of source {entry.Source} at offset {entry.Offset}{time}");
+    }
+
+    /// <summary>The rows of one user.</summary>
+    private sealed class UserRows
+    {
+        private readonly List<string> _faults = [];
+        private BigInteger? _balance;
+        private BigInteger? _revenue;
+
+        public byte[] UserId { get; private set; } = [];
+
+        public bool IsStarted => UserId.Length > 0;
+
+        public List<Entry> Events { get; } = [];
+
+        /// <summary>What is wrong with the rows alone.</summary>
+        public IEnumerable<string> Faults => _balance is { } balance && balance != _revenue
+            ? [.. _faults, string.Create(CultureInfo.InvariantCulture,
+                $"the history ends with the balance {balance}, users_revenue has {_revenue?.ToString(CultureInfo.InvariantCulture) ?? "no row"}")]
+            : _faults;
+
+        public void Add(in HistoryRow row, HistorySnapshot history)
+        {
+            if (!IsStarted)
+            {
+                (UserId, _revenue) = (row.UserId.ToArray(), row.UserRevenue);
+            }
+
+            if (row.Seq is not { } seq)
+            {
+                return;
+            }
+
+            if (_balance is { } before && before + row.Revenue != row.Balance)
+            {
+                Fault(seq, $"the balance is {row.Balance} after {row.Revenue}, and was {before} before it");
+            }
+
+            _balance = row.Balance;
+            if (!history.Sources.TryGetValue(row.SourceNumber, out var source))
+            {
+                Fault(seq, $"there is no source number {row.SourceNumber}");
+                return;
+            }
+
+            var sum = BigInteger.Zero;
+            foreach (var applied in HistoryCodec.Read(row.Events.Span, source.IsLog ? row.At : null))
+            {
+                var (name, sign) = history.Types.GetValueOrDefault(applied.Type, ($"unknown name {applied.Type}", 0));
+                sum += sign * (BigInteger)applied.Value;
+                Events.Add(new Entry(source.Id, applied.Offset, applied.Time, name, sign, applied.Value));
+            }
+
+            if (sum != row.Revenue)
+            {
+                Fault(seq, $"the row's events add up to {sum}, its revenue is {row.Revenue}");
+            }
+        }
+
+        private void Fault(long seq, FormattableString text) => _faults.Add($"row {seq}: {text.ToString(CultureInfo.InvariantCulture)}");
+    }
+}
+
+/// <summary>The result of the comparison.</summary>
+/// <param name="Rows">Rows that were compared.</param>
+/// <param name="Differences">Findings.</param>
+/// <param name="Findings">The first of them, a line each.</param>
+internal sealed record HistoryResult(long Rows, long Differences, IReadOnlyList<string> Findings);
