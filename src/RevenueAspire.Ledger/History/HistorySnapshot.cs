@@ -14,11 +14,7 @@ public sealed class HistorySnapshot
     // 0 where no table of the name exists: the history was never turned on.
     private const string Exists = "select to_regclass('history_state') is not null";
 
-    private const string State =
-        """
-        select kept_at is not null, (select coalesce(min(number), 0) from history_partition), exists (select from history_partition where number = 1)
-        from history_state
-        """;
+    private const string State = "select kept_at is not null, retained_from is not null from history_state";
 
     private const string Rows =
         """
@@ -65,7 +61,7 @@ public sealed class HistorySnapshot
                 throw new LedgerException("history_state is empty: another program writes to this table. Run 'history drop', and 'history build' to make it again");
             }
 
-            (kept, cut) = (rows.GetBoolean(0), !rows.GetBoolean(2));
+            (kept, cut) = (rows.GetBoolean(0), rows.GetBoolean(1));
         }
 
         return new HistorySnapshot(connection)

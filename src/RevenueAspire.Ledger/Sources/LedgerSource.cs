@@ -23,4 +23,8 @@ public enum SourceKind
 /// <param name="TypesHash">Fingerprint of what it was aggregated with; empty before the first range, a single byte where ranges had different ones.</param>
 public sealed record LedgerSource(
     Guid Id, SourceKind Kind, string Name, int Generation, long ClaimedThrough, long AppliedThrough,
-    long LinesThrough, long EventsThrough, long RejectsThrough, long Length, ReadOnlyMemory<byte> TailHash, Guid ContentId, ReadOnlyMemory<byte> TypesHash);
+    long LinesThrough, long EventsThrough, long RejectsThrough, long Length, ReadOnlyMemory<byte> TailHash, Guid ContentId, ReadOnlyMemory<byte> TypesHash)
+{
+    /// <summary>Time at which the ledger first saw the source.</summary>
+    public DateTimeOffset CreatedAt { get; init; }
+}

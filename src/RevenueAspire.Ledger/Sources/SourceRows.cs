@@ -7,10 +7,10 @@ internal static class SourceRows
 {
     public const string Columns =
         "source_id, kind, name, generation, claimed_through, applied_through, lines_through, events_through, rejects_through, "
-            + "length, tail_hash, content_id, types_hash";
+            + "length, tail_hash, content_id, types_hash, created_at";
 
     /// <summary>Number of <see cref="Columns"/>.</summary>
-    public const int Count = 13;
+    public const int Count = 14;
 
     public static LedgerSource Read(NpgsqlDataReader row) => new(
         row.GetGuid(0),
@@ -25,7 +25,10 @@ internal static class SourceRows
         row.GetInt64(9),
         row.GetFieldValue<byte[]>(10),
         row.GetGuid(11),
-        row.GetFieldValue<byte[]>(12));
+        row.GetFieldValue<byte[]>(12))
+    {
+        CreatedAt = row.GetFieldValue<DateTimeOffset>(13),
+    };
 
     public static async Task<List<LedgerSource>> ListAsync(NpgsqlCommand command, CancellationToken cancellationToken)
     {

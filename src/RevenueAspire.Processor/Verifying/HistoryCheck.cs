@@ -2,11 +2,8 @@ using System.Globalization;
 using System.Numerics;
 using System.Text;
 using System.Text.Json;
-using RevenueAspire.CommandLine;
 using RevenueAspire.Events;
 using RevenueAspire.Ledger;
-using RevenueAspire.Processor.Aggregation;
-using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Verifying;
 
@@ -21,17 +18,10 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
     /// <summary>Findings that are printed in words; all are counted.</summary>
     private const int Listed = 20;
 
-    private readonly RangeAggregator _events = new(types, options, options.WorkerCount, keepsEvents: true) { KeepsRejects = false };
+    private readonly SourceEvents _events = new(types, options);
     private readonly (string Name, int Sign)[] _types = [.. types.Signs.Select(type => (type.Key, type.Value))];
-    private readonly List<Stretch> _stretches = [];
-    private readonly HashSet<Guid> _unread = [];
     private readonly List<string> _findings = [];
     private long _differences;
-
-    /// <summary>Bytes of a source that were read together.</summary>
-    /// <param name="Generations">The sources that have applied them.</param>
-    /// <param name="Range">Set for a range that is merged in part: users up to each part's watermark are applied.</param>
-    private sealed record Stretch(IReadOnlyList<Guid> Generations, EventRange? Range);
 
     /// <summary>An event with its source, as both sides have it.</summary>
     private readonly record struct Entry(Guid Source, long Offset, long Time, string Name, int Sign, long Value) : IComparable<Entry>
@@ -47,8 +37,8 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
     public async Task<HistoryResult> RunAsync(
         HistorySnapshot history, IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
     {
-        await Task.Run(() => ReadAll(sources, cancellationToken), cancellationToken).ConfigureAwait(false);
-        var expected = _events.Sort().ReadAfter([]);
+        await Task.Run(() => _events.ReadAll(sources, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var expected = _events.Users();
         var hasExpected = expected.Read();
         var user = new UserRows();
         var rows = 0L;
@@ -72,49 +62,6 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
         return new HistoryResult(rows, _differences, _findings);
     }
 
-    private void ReadAll(IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
-    {
-        foreach (var source in sources)
-        {
-            try
-            {
-                if (source.Refusal is not null)
-                {
-                    throw new UserErrorException(source.Refusal);
-                }
-
-                using var reader = source.Open(options.MaxLineBytes);
-                Read(reader, [.. source.Generations.Select(generation => generation.Id)], null, source.Source.AppliedThrough, cancellationToken);
-                foreach (var range in source.Ranges)
-                {
-                    Read(reader, [range.SourceId], range, range.Frozen!.End, cancellationToken);
-                }
-
-                if (reader.FirstOffset > 0 || source.Unread.Count > 0)
-                {
-                    _unread.UnionWith(source.Generations.Select(generation => generation.Id));
-                }
-            }
-            catch (Exception exception) when (VerifiedSource.IsOfSource(exception))
-            {
-                // The check of the balances reports it. Here its rows are left out of the comparison.
-                _unread.UnionWith(source.Generations.Select(generation => generation.Id));
-            }
-        }
-    }
-
-    private void Read(ISourceReader reader, IReadOnlyList<Guid> generations, EventRange? range, long through, CancellationToken cancellationToken)
-    {
-        var from = range?.From ?? reader.FirstOffset;
-        if (from < through)
-        {
-            _events.SourceNumber = _stretches.Count;
-            _stretches.Add(new Stretch(generations, range));
-            _events.Aggregate(reader, from, through, limited: false, hashed: false, cancellationToken);
-            _events.Spill();
-        }
-    }
-
     private void Compare(HistorySnapshot history, UserRows user, IDeltaReader expected, ref bool hasExpected)
     {
         // Users with events and without a row in users_revenue are reported as balances.
@@ -126,9 +73,13 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
         var events = new List<Entry>();
         if (hasExpected && expected.UserId.SequenceEqual(user.UserId))
         {
-            while (expected.ReadEvent(out var applied))
+            foreach (var (source, applied) in _events.Of(expected))
             {
-                Add(history, user.UserId, applied, events);
+                if (!history.Missing.Any(gap => gap.SourceId == source && gap.Contains(applied.Offset, user.UserId)))
+                {
+                    var (name, sign) = _types[applied.Type];
+                    events.Add(new Entry(source, applied.Offset, applied.Time, name, sign, applied.Value));
+                }
             }
 
             hasExpected = expected.Read();
@@ -140,24 +91,6 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
         }
 
         CompareEvents(history, user, events);
-    }
-
-    private void Add(HistorySnapshot history, byte[] userId, AppliedEvent applied, List<Entry> events)
-    {
-        var stretch = _stretches[applied.Source];
-        if (stretch.Range is { } range && !range.Frozen!.IsMerged(userId))
-        {
-            return;
-        }
-
-        foreach (var source in stretch.Generations)
-        {
-            if (!history.Missing.Any(gap => gap.SourceId == source && gap.Contains(applied.Offset, userId)))
-            {
-                var (name, sign) = _types[applied.Type];
-                events.Add(new Entry(source, applied.Offset, applied.Time, name, sign, applied.Value));
-            }
-        }
     }
 
     private void CompareEvents(HistorySnapshot history, UserRows user, List<Entry> events)
@@ -179,7 +112,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
             }
             else if (order < 0)
             {
-                if (!history.IsCut && !_unread.Contains(events[e].Source))
+                if (!history.IsCut && !_events.Unread.Contains(events[e].Source))
                 {
                     Report(user.UserId, $"the history lacks {Text(events[e])}");
                 }
@@ -188,7 +121,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
             }
             else
             {
-                if (!_unread.Contains(user.Events[r].Source))
+                if (!_events.Unread.Contains(user.Events[r].Source))
                 {
                     Report(user.UserId, $"the history has {Text(user.Events[r])}, which is not in the source");
                 }

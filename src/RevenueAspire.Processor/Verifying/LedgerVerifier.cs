@@ -36,38 +36,27 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     /// <exception cref="UserErrorException">One of the places does not exist.</exception>
     public async Task<VerifyResult> RunAsync(Action<LedgerDifference> report, CancellationToken cancellationToken, IReadOnlyList<string>? places = null)
     {
-        if (places?.FirstOrDefault(place => !Path.Exists(place)) is { } missing)
+        var opened = await VerifiedSources.OpenAsync(database, options, places ?? [], cancellationToken).ConfigureAwait(false);
+        await using (opened.ConfigureAwait(false))
         {
-            throw new UserErrorException($"{missing}: no such file or folder");
-        }
-
-        using var pins = new LogPins();
-        var snapshot = await pins.OpenSnapshotAsync(() => LedgerSnapshot.OpenAsync(database, cancellationToken), cancellationToken).ConfigureAwait(false);
-        await using (snapshot.ConfigureAwait(false))
-        {
-            var name = await snapshot.ExportAsync(cancellationToken).ConfigureAwait(false);
-            var sources = VerifiedSource.List(snapshot, logId => LogSourceReader.OpenSnapshot(database, name, logId));
-            foreach (var source in sources)
-            {
-                if (pins.Failure(source.Source.Name) is { } failure)
-                {
-                    source.Refuse(failure);
-                }
-            }
-
-            var search = new ContentSearch(options.MaxLineBytes, places ?? []);
-            await Task.Run(() => search.Run([.. sources.Where(source => source.Source.Kind == SourceKind.File)], cancellationToken),
-                cancellationToken).ConfigureAwait(false);
-            return await RunAsync(snapshot, sources, report, cancellationToken).ConfigureAwait(false);
+            return await RunAsync(opened.Snapshot, opened.Sources, report, cancellationToken).ConfigureAwait(false);
         }
     }
 
     private async Task<VerifyResult> RunAsync(
-        LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
+        LedgerSnapshot snapshot, IReadOnlyList<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
     {
         var hints = new List<string>();
         var residue = new Residue();
-        await Task.Run(() => sources.ForEach(source => Attempt(source, () => Check(source, hints))), cancellationToken).ConfigureAwait(false);
+        await Task.Run(
+            () =>
+            {
+                foreach (var source in sources)
+                {
+                    Attempt(source, () => Check(source, hints));
+                }
+            },
+            cancellationToken).ConfigureAwait(false);
         var balances = await Task.Run(
             () =>
             {
@@ -149,7 +138,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     }
 
     /// <summary>Aggregates all sources; false when one of them failed.</summary>
-    private bool TryAggregate(LedgerSnapshot snapshot, List<VerifiedSource> sources, CancellationToken cancellationToken)
+    private bool TryAggregate(LedgerSnapshot snapshot, IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
     {
         _balances.Clear();
         _totals.Clear();

@@ -1,0 +1,189 @@
+using System.Numerics;
+using System.Globalization;
+using Npgsql;
+using NpgsqlTypes;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Adds the history of events that were applied before it began: partition 0, whose rows come before all others. Not thread-safe.</summary>
+/// <remarks>
+/// One transaction: the rows go into a table of their own, which becomes the partition at the end. A kill leaves nothing, and processors go on meanwhile: they
+/// never write to this partition.
+/// </remarks>
+public sealed class HistoryBuild : IAsyncDisposable
+{
+    private const string Table = "event_history_0";
+    private const long Lock = 5641763209170222;
+    private const long MillisecondsPerHour = 3_600_000;
+    private const long FirstSeqOfPartition1 = 1L << 40;
+    private readonly NpgsqlConnection _connection;
+    private readonly NpgsqlTransaction _transaction;
+    private readonly HistoryWriter _writer;
+    private readonly IReadOnlyList<int> _sources;
+    private readonly byte[] _events = new byte[HistoryRows.MaxRowBytes + HistoryCodec.MaxEventBytes];
+    private NpgsqlBinaryImporter? _copy;
+
+    private HistoryBuild(NpgsqlConnection connection, NpgsqlTransaction transaction, HistoryWriter writer, IReadOnlyList<int> sources) =>
+        (_connection, _transaction, _writer, _sources) = (connection, transaction, writer, sources);
+
+    /// <summary>Rows written.</summary>
+    public long Rows { get; private set; }
+
+    /// <summary>Begins.</summary>
+    /// <param name="database">The ledger's database, as the owner of its tables.</param>
+    /// <param name="writer">Of the history as it is now.</param>
+    /// <param name="sources">The sources whose events come: <see cref="BuiltEvent.Source"/> is an index into this list.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="LedgerException">Another build is running.</exception>
+    public static async Task<HistoryBuild> BeginAsync(
+        NpgsqlDataSource database, HistoryWriter writer, IReadOnlyList<HistorySource> sources, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(database);
+        ArgumentNullException.ThrowIfNull(writer);
+        ArgumentNullException.ThrowIfNull(sources);
+        var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            var numbers = new List<int>(sources.Count);
+            foreach (var source in sources)
+            {
+                numbers.Add(await writer.SourceNumberAsync(connection, source.Id, source.IsLog, cancellationToken).ConfigureAwait(false));
+            }
+
+            var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
+            var build = new HistoryBuild(connection, transaction, writer, numbers);
+            await build.ExecuteAsync(
+                "set local idle_in_transaction_session_timeout = 0; set local statement_timeout = 0", cancellationToken).ConfigureAwait(false);
+            await using (var tryLock = new NpgsqlCommand($"select pg_try_advisory_xact_lock({Lock})", connection))
+            {
+                if (await tryLock.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) is false)
+                {
+                    throw new LedgerException("another 'history build' is running on this ledger: wait for its end");
+                }
+            }
+
+            await build.ExecuteAsync(
+                $"create table {Table} (like event_history including defaults including constraints)", cancellationToken).ConfigureAwait(false);
+            build._copy = await connection.BeginBinaryImportAsync(
+                $"copy {Table} (seq, at, source_no, user_id, revenue, balance, events) from stdin (format binary)", cancellationToken).ConfigureAwait(false);
+            return build;
+        }
+        catch
+        {
+            await connection.DisposeAsync().ConfigureAwait(false);
+            throw;
+        }
+    }
+
+    /// <summary>Adds the events of a user.</summary>
+    /// <param name="userId">UTF-8; each user once.</param>
+    /// <param name="opening">The user's balance before the first of them.</param>
+    /// <param name="events">In the order in which they are to be listed.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task AddAsync(ReadOnlyMemory<byte> userId, BigInteger opening, IReadOnlyList<BuiltEvent> events, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(events);
+        var balance = opening;
+        for (var next = 0; next < events.Count;)
+        {
+            var first = events[next];
+            var (length, count, revenue) = Pack(events, next);
+            next += count;
+            balance += revenue;
+            if (++Rows == FirstSeqOfPartition1)
+            {
+                throw new LedgerException("the history has too many rows for one partition");
+            }
+
+            await _copy!.StartRowAsync(cancellationToken).ConfigureAwait(false);
+            await _copy.WriteAsync(Rows, NpgsqlDbType.Bigint, cancellationToken).ConfigureAwait(false);
+            await _copy.WriteAsync(DateTimeOffset.FromUnixTimeMilliseconds(first.At).UtcDateTime, NpgsqlDbType.TimestampTz, cancellationToken).ConfigureAwait(false);
+            await _copy.WriteAsync(_sources[first.Source], NpgsqlDbType.Integer, cancellationToken).ConfigureAwait(false);
+            await _copy.WriteAsync(userId, NpgsqlDbType.Text, cancellationToken).ConfigureAwait(false);
+            await _copy.WriteAsync(revenue, NpgsqlDbType.Numeric, cancellationToken).ConfigureAwait(false);
+            await _copy.WriteAsync(balance, NpgsqlDbType.Numeric, cancellationToken).ConfigureAwait(false);
+            await _copy.WriteAsync(_events.AsMemory(0, length), NpgsqlDbType.Bytea, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Makes all rows visible at once, and forgets that they were missing.</summary>
+    /// <param name="built">The sources whose missing events are all among the rows.</param>
+    /// <param name="firstAt">Time before which no event of the rows was applied.</param>
+    /// <param name="cancellationToken">Cancels; then nothing is changed, or all is.</param>
+    public async Task CommitAsync(IReadOnlyCollection<Guid> built, DateTimeOffset firstAt, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(built);
+        await _copy!.CompleteAsync(cancellationToken).ConfigureAwait(false);
+        await _copy.DisposeAsync().ConfigureAwait(false);
+        _copy = null;
+        await ExecuteAsync($"alter table {Table} add primary key (user_id, seq)", cancellationToken).ConfigureAwait(false);
+        await ExecuteAsync(
+            $"alter table event_history attach partition {Table} for values from (0) to ({FirstSeqOfPartition1.ToString(CultureInfo.InvariantCulture)})",
+            cancellationToken).ConfigureAwait(false);
+        await using (var state = new NpgsqlCommand("insert into history_partition (number, started_at) values (0, $1)", _connection))
+        {
+            state.Parameters.Add(new NpgsqlParameter { Value = firstAt.UtcDateTime, NpgsqlDbType = NpgsqlDbType.TimestampTz });
+            await state.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        await using (var missing = new NpgsqlCommand("delete from history_missing where source_id = any ($1)", _connection))
+        {
+            missing.Parameters.Add(WriteBatch.Parameter(built.ToArray()));
+            await missing.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+        }
+
+        // After the commit all rows are there, or none.
+        await ExecuteAsync($"select {WriteBatch.CommitSynchronously}", cancellationToken).ConfigureAwait(false);
+        await _transaction.CommitAsync(cancellationToken).ConfigureAwait(false);
+    }
+
+    /// <summary>Without <see cref="CommitAsync"/>: nothing stays.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_copy is not null)
+        {
+            await _copy.DisposeAsync().ConfigureAwait(false);
+        }
+
+        await _transaction.DisposeAsync().ConfigureAwait(false);
+        await _connection.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Packs events of one source and one hour.</summary>
+    private (int Length, int Count, BigInteger Revenue) Pack(IReadOnlyList<BuiltEvent> events, int from)
+    {
+        var first = events[from];
+        var isLog = first.Applied.Time != AppliedEvent.NoTime;
+        var (length, count, revenue, offset, time) = (0, 0, BigInteger.Zero, 0L, first.At);
+        while (from + count < events.Count && count < HistoryRows.MaxRowEvents && length <= HistoryRows.MaxRowBytes - HistoryCodec.MaxEventBytes)
+        {
+            var (source, at, applied) = events[from + count];
+            if (source != first.Source || applied.Offset < offset
+                || Math.DivRem(at, MillisecondsPerHour).Quotient != Math.DivRem(first.At, MillisecondsPerHour).Quotient)
+            {
+                break;
+            }
+
+            var (number, sign) = _writer.Types[applied.Type];
+            length += HistoryCodec.Write(_events.AsSpan(length), applied with { Type = number }, offset, time);
+            revenue += sign * (BigInteger)applied.Value;
+            offset = applied.Offset;
+            time = isLog ? applied.Time : time;
+            count++;
+        }
+
+        return (length, count, revenue);
+    }
+
+    private async Task ExecuteAsync(string statement, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(statement, _connection);
+        await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
+    }
+}
+
+/// <summary>An event for <see cref="HistoryBuild"/>.</summary>
+/// <param name="Source">Index of the source.</param>
+/// <param name="At">Time of the row: server time, or for a file the time at which its source was created; milliseconds since 1970-01-01 UTC.</param>
+/// <param name="Applied">The event.</param>
+public readonly record struct BuiltEvent(int Source, long At, AppliedEvent Applied);

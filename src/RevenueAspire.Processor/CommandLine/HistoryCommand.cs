@@ -1,0 +1,73 @@
+using System.CommandLine;
+using System.Globalization;
+using RevenueAspire.CommandLine;
+using RevenueAspire.Ledger;
+using RevenueAspire.Processor.History;
+
+namespace RevenueAspire.Processor.CommandLine;
+
+/// <summary><c>history build</c>, <c>history keep</c> and <c>history drop</c></summary>
+internal static class HistoryCommand
+{
+    /// <summary>The command.</summary>
+    public static Command Build(string[] arguments)
+    {
+        var places = new Argument<string[]>("FILE")
+        {
+            Arity = ArgumentArity.ZeroOrMore,
+            Description = "Where counted files are now: files, or folders of them. Known paths, and the files next to them, are searched without it.",
+        };
+        places.RefuseUnknownOptions(arguments);
+        var build = new Command("build",
+            "Add the events that were applied before the history began, from the retained logs and files. Starts the history where there is none. "
+            + "Processors need History:Enabled=true, and go on meanwhile.")
+        {
+            places,
+        };
+        build.SetAction((parsed, _) => StopSignals.RunAsync(token => BuildAsync(parsed.GetValue(places) ?? [], token)));
+        var keep = new Command("keep", "End the history and keep its rows, for SQL. Set History:Enabled=false and stop the processors before.");
+        keep.SetAction((_, _) => StopSignals.RunAsync(token => EndAsync(
+            LedgerHistory.KeepAsync, "The history has ended. Its rows are in the view user_event. 'history drop' removes them.", token)));
+        var drop = new Command("drop", "End the history and remove its rows. Set History:Enabled=false and stop the processors before. Balances do not change.");
+        drop.SetAction((_, _) => StopSignals.RunAsync(token => EndAsync(LedgerHistory.DropAsync, "The history is removed.", token)));
+        return new Command("history", "Turn the history of events on for an old ledger, or off.") { build, keep, drop };
+    }
+
+    private static async Task<int> BuildAsync(string[] places, CancellationToken cancellationToken)
+    {
+        var services = Composition.BuildCommand(isPatient: true);
+        await using var owned = services.ConfigureAwait(false);
+        await OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        var writer = await LedgerHistory.EnableAsync(services.Database, services.Types.Signs, rebuild: true, cancellationToken).ConfigureAwait(false);
+        var result = await new HistoryBackfill(services.Database, services.Types, services.Options, writer)
+            .RunAsync(places, cancellationToken).ConfigureAwait(false);
+        Console.Out.WriteLine(result.Rows == 0 && result.Unread.Count == 0
+            ? "The history has all events."
+            : string.Create(CultureInfo.InvariantCulture, $"Added {result.Events:N0} events in {result.Rows:N0} rows."));
+        foreach (var source in result.Unread)
+        {
+            await Console.Error.WriteLineAsync(Printable.Escape($"Not in the history: {source}")).ConfigureAwait(false);
+        }
+
+        return result.Unread.Count == 0 ? ExitCodes.Done : ExitCodes.SomeRejected;
+    }
+
+    private static async Task<int> EndAsync(
+        Func<Npgsql.NpgsqlDataSource, CancellationToken, Task<bool>> end, string done, CancellationToken cancellationToken)
+    {
+        var services = Composition.BuildCommand();
+        await using var owned = services.ConfigureAwait(false);
+        await OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        Console.Out.WriteLine(await end(services.Database, cancellationToken).ConfigureAwait(false) ? done : "The ledger keeps no history.");
+        return ExitCodes.Done;
+    }
+
+    private static async Task OpenAsync(CommandServices services, CancellationToken cancellationToken)
+    {
+        var state = await CommandDatabase.OpenAsync(services, cancellationToken).ConfigureAwait(false);
+        if (state.Fault is { } fault)
+        {
+            throw new LedgerException(fault);
+        }
+    }
+}
