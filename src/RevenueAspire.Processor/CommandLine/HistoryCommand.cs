@@ -38,7 +38,13 @@ internal static class HistoryCommand
         var services = Composition.BuildCommand(isPatient: true);
         await using var owned = services.ConfigureAwait(false);
         await OpenAsync(services, cancellationToken).ConfigureAwait(false);
-        var writer = await LedgerHistory.EnableAsync(services.Database, services.Types.Signs, rebuild: true, cancellationToken).ConfigureAwait(false);
+        if (await LedgerHistory.InspectAsync(services.Database, cancellationToken).ConfigureAwait(false) is { KeptAt: not null })
+        {
+            // Events since then have no rows, and rows cannot be put in between: made again from the beginning.
+            await LedgerHistory.DropAsync(services.Database, cancellationToken).ConfigureAwait(false);
+        }
+
+        var writer = await LedgerHistory.EnableAsync(services.Database, services.Types.Signs, cancellationToken).ConfigureAwait(false);
         var result = await new HistoryBackfill(services.Database, services.Types, services.Options, writer)
             .RunAsync(places, cancellationToken).ConfigureAwait(false);
         Console.Out.WriteLine(result.Rows == 0 && result.Unread.Count == 0
