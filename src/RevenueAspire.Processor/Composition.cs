@@ -44,14 +44,18 @@ internal static class Composition
     public static CommandServices BuildCommand(bool isPatient = false)
     {
         var configuration = ReadConfiguration();
-        var (options, types) = ReadSettings(configuration);
-        return new CommandServices(options, types, () => configuration.BuildRevenueDatabase(ApplicationName, isPatient));
+        var (options, history, types) = ReadSettings(configuration);
+        return new CommandServices(options, history, types, () => configuration.BuildRevenueDatabase(ApplicationName, isPatient));
     }
 
-    private static (ProcessorOptions Options, EventTypes Types) ReadSettings(IConfiguration configuration)
+    private static (ProcessorOptions Options, HistoryOptions History, EventTypes Types) ReadSettings(IConfiguration configuration) =>
+        (Read<ProcessorOptions>(configuration, ProcessorOptions.Section), Read<HistoryOptions>(configuration, HistoryOptions.Section),
+            configuration.ReadEventTypes());
+
+    private static TOptions Read<TOptions>(IConfiguration configuration, string name) where TOptions : class, new()
     {
-        var options = new ProcessorOptions();
-        var section = configuration.GetSection(ProcessorOptions.Section);
+        var options = new TOptions();
+        var section = configuration.GetSection(name);
 
         // The defaults are valid: to bind and check them would only cost time.
         if (section.Exists())
@@ -66,13 +70,13 @@ internal static class Composition
                 throw new UserErrorException($"Settings of the processor: {exception.Message}", exception);
             }
 
-            if (new AnnotatedOptions<ProcessorOptions>(ProcessorOptions.Section).Validate(null, options) is { Failed: true } result)
+            if (new AnnotatedOptions<TOptions>(name).Validate(null, options) is { Failed: true } result)
             {
-                throw new OptionsValidationException(Options.DefaultName, typeof(ProcessorOptions), result.Failures);
+                throw new OptionsValidationException(Options.DefaultName, typeof(TOptions), result.Failures);
             }
         }
 
-        return (options, configuration.ReadEventTypes());
+        return options;
     }
 
     /// <summary>Where what cannot be read in place is copied to. Looked up only when it is needed.</summary>
@@ -90,8 +94,9 @@ internal static class Composition
     private static void AddProcessor(this HostApplicationBuilder builder)
     {
         builder.AddRevenueDatabase();
-        var (options, types) = ReadSettings(builder.Configuration);
+        var (options, history, types) = ReadSettings(builder.Configuration);
         builder.Services.AddSingleton(options);
+        builder.Services.AddSingleton(history);
         builder.Services.AddSingleton(types);
         builder.Services.AddSingleton(TimeProvider.System);
         builder.Services.AddSingleton(services => new ProcessorMetrics(services.GetRequiredService<IMeterFactory>().Create(ProcessorMetrics.MeterName)));

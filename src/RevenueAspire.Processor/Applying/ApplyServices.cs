@@ -26,4 +26,7 @@ internal sealed class ApplyServices(
     public RangeFreezer Freezer { get; } = new(database, retry, options, metrics, new SourceReports(logger));
 
     public RangeMerger Merger { get; } = new(database, retry, options);
+
+    /// <summary>Writes the history; null where the ledger keeps none. Set once, before the first source is applied.</summary>
+    public HistoryWriter? History { get; set; }
 }

@@ -8,11 +8,12 @@ internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry
 {
     /// <summary>Merges what is not merged yet. Returns when everything is, whoever did it.</summary>
     /// <exception cref="OperationCanceledException">Cancelled, or the lease was lost.</exception>
-    public async Task MergeAsync(EventRange range, ISortedDeltas users, IReadOnlyList<RejectedLine> rejects, RangeLease lease)
+    public async Task MergeAsync(
+        EventRange range, ISortedDeltas users, IReadOnlyList<RejectedLine> rejects, HistoryWriter? history, RangeLease lease)
     {
         // The first failure stops the other parts between two statements, so that the range is given back at once.
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(lease.Work);
-        var parts = range.Frozen!.Parts.Select(part => StopOthersAsync(MergePartAsync(range, part.Index, users, lease, stop.Token), stop));
+        var parts = range.Frozen!.Parts.Select(part => StopOthersAsync(MergePartAsync(range, part.Index, users, history, lease, stop.Token), stop));
         await Task.WhenAll([.. parts, StopOthersAsync(MergeRejectsAsync(range, rejects, lease, stop.Token), stop)]).ConfigureAwait(false);
     }
 
@@ -29,14 +30,15 @@ internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry
         }
     }
 
-    private Task MergePartAsync(EventRange range, int index, ISortedDeltas users, RangeLease lease, CancellationToken cancellationToken) =>
+    private Task MergePartAsync(
+        EventRange range, int index, ISortedDeltas users, HistoryWriter? history, RangeLease lease, CancellationToken cancellationToken) =>
         UntilMergedAsync(
             range,
             async (frozen, token) =>
             {
                 var part = frozen.Parts[index];
                 return part.MergedThrough.Span.SequenceEqual(part.UpperKey.Span)
-                    || await PartMerge.MergeAsync(database, range.Id, part, users, options.MergeBatchRows, null, token).ConfigureAwait(false);
+                    || await PartMerge.MergeAsync(database, range.Id, part, users, options.MergeBatchRows, history, token).ConfigureAwait(false);
             },
             lease,
             cancellationToken);

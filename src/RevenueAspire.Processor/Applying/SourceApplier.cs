@@ -164,7 +164,8 @@ internal sealed class SourceApplier : IDisposable
                 lease = RangeLease.Start(_services.Database, range.Id, _owner, _services.Options.Lease, cancellationToken);
                 _progress.BeginWork();
                 RefuseBeyondEnd(range);
-                var aggregator = _aggregators[lane] ??= new RangeAggregator(_services.Types, _services.Options, _services.Options.WorkerCount);
+                var aggregator = _aggregators[lane] ??= new RangeAggregator(
+                    _services.Types, _services.Options, _services.Options.WorkerCount, keepsEvents: _services.History is not null);
                 work = await _services.Freezer.AggregateAsync(range, _reader, _fingerprint, aggregator, lease).ConfigureAwait(false);
             }
             finally
@@ -186,7 +187,7 @@ internal sealed class SourceApplier : IDisposable
                 {
                     var started = Stopwatch.GetTimestamp();
                     using var activity = MergeActivity.Start(MergeActivity.Range, _reader, work.Range.From, work.Range.To);
-                    await _services.Merger.MergeAsync(work.Range, work.Users, work.Rejects, lease).ConfigureAwait(false);
+                    await _services.Merger.MergeAsync(work.Range, work.Users, work.Rejects, _services.History, lease).ConfigureAwait(false);
                     lease.IsFinished = true;
                     _services.Reports.ReportMerged(_reader, work, Stopwatch.GetElapsedTime(started));
                 }

@@ -8,13 +8,16 @@ using RevenueAspire.Processor.Applying;
 namespace RevenueAspire.Processor.CommandLine;
 
 /// <summary>What a command works with, made when it is asked for. Not thread-safe before it is made.</summary>
-internal sealed class CommandServices(ProcessorOptions options, EventTypes types, Func<NpgsqlDataSource> buildDatabase) : IAsyncDisposable
+internal sealed class CommandServices(
+    ProcessorOptions options, HistoryOptions history, EventTypes types, Func<NpgsqlDataSource> buildDatabase) : IAsyncDisposable
 {
     private NpgsqlDataSource? _database;
     private DatabaseRetry? _retry;
     private ApplyServices? _applying;
 
     public ProcessorOptions Options { get; } = options;
+
+    public HistoryOptions History { get; } = history;
 
     public EventTypes Types { get; } = types;
 

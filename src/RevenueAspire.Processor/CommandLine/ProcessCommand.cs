@@ -3,6 +3,7 @@ using System.Globalization;
 using RevenueAspire.CommandLine;
 using RevenueAspire.Ledger;
 using RevenueAspire.Postgres;
+using RevenueAspire.Processor.History;
 using RevenueAspire.Processor.Processing;
 using RevenueAspire.Processor.Reading;
 
@@ -37,6 +38,8 @@ internal static class ProcessCommand
             throw new LedgerException(fault);
         }
 
+        services.Applying.History = await services.Retry.RunAsync(
+            token => HistorySetup.RunAsync(services.Database, services.Types, services.History, token), cancellationToken).ConfigureAwait(false);
         return await RunAllAsync(
             inputs, json, (input, progress) => RunOneAsync(services, input, again, progress, cancellationToken), cancellationToken).ConfigureAwait(false);
     }

@@ -27,6 +27,7 @@ internal static class ProcessorCommandLine
           RevenueAspire.Processor process *.jsonl --json           one JSON object on standard output, for scripts
           RevenueAspire.Processor verify                           compare the table with logs and files
           RevenueAspire.Processor verify /archive                  the same, where counted files were moved to another folder
+          RevenueAspire.Processor history build                    add events to the history that were applied before it began
           source <(RevenueAspire.Processor completion bash)        complete commands and options with the tab key
 
         Exit codes:
@@ -47,14 +48,15 @@ internal static class ProcessorCommandLine
     {
         var process = BuildProcess(arguments);
         var verify = BuildVerify(arguments);
+        var history = HistoryCommand.Build(arguments);
         var root = new RootCommand(
             "Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service "
             + "that follows the logs of EventLog:Directory.")
         {
-            process, verify, CompletionCommand.Build(Program),
+            process, verify, history, CompletionCommand.Build(Program),
         };
         root.SetAction((_, _) => RunServiceAsync());
-        var help = new Dictionary<Command, string> { [root] = Examples, [process] = Examples, [verify] = Examples };
+        var help = new Dictionary<Command, string> { [root] = Examples, [process] = Examples, [verify] = Examples, [history] = Examples };
         return ProgramCommandLine.RunAsync(root, Program, arguments, help, finds: verify);
     }
 

@@ -9,6 +9,7 @@ using RevenueAspire.EventLog.Postgres;
 using RevenueAspire.Ledger;
 using RevenueAspire.Postgres;
 using RevenueAspire.Processor.Applying;
+using RevenueAspire.Processor.History;
 using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Following;
@@ -18,7 +19,7 @@ namespace RevenueAspire.Processor.Following;
 /// on.</remarks>
 internal sealed class FollowerService(
     NpgsqlDataSource database, SessionDatabase session, ApplyServices services, IConfiguration configuration, TimeProvider time,
-    IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
+    HistoryOptions history, IHostApplicationLifetime lifetime, ILogger<FollowerService> logger) : BackgroundService
 {
     private static readonly TimeSpan ScanPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LedgerPause = TimeSpan.FromSeconds(10);
@@ -106,6 +107,7 @@ internal sealed class FollowerService(
             throw new LedgerException(fault);
         }
 
+        services.History = await HistorySetup.RunAsync(database, services.Types, history, cancellationToken).ConfigureAwait(false);
         logger.LogLedger(state.Schema, state.Database);
         foreach (var warning in state.Warnings)
         {

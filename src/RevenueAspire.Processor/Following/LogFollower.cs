@@ -16,7 +16,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
     private static readonly TimeSpan LongestPause = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan StandbyPause = TimeSpan.FromSeconds(1);
     private readonly LogLease _lease = new(services, opened.LogId, time);
-    private readonly RangeAggregator _aggregator = new(services.Types, services.Options, 1);
+    private readonly RangeAggregator _aggregator = new(services.Types, services.Options, 1, keepsEvents: services.History is not null);
     private readonly RunCounters _counters = new();
     private readonly LiveReport _live = new(opened.Name, time, logger);
     private readonly Guid _logId = opened.LogId;
@@ -192,7 +192,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         var tail = SourceScan.TailHash(_log.Reader, range.End);
         if (!await services.Retry.RunAsync(
             token => LiveApply.TryApplyAsync(services.Database, _logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail,
-                services.Types.Fingerprint, before, null, token), cancellationToken).ConfigureAwait(false))
+                services.Types.Fingerprint, before, services.History, token), cancellationToken).ConfigureAwait(false))
         {
             return false;
         }

@@ -190,8 +190,19 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
                 return;
             }
 
+            List<AppliedEvent> events;
+            try
+            {
+                events = HistoryCodec.Read(row.Events.Span, source.IsLog ? row.At : null);
+            }
+            catch (LedgerException exception)
+            {
+                Fault(seq, $"{exception.Message}");
+                return;
+            }
+
             var sum = BigInteger.Zero;
-            foreach (var applied in HistoryCodec.Read(row.Events.Span, source.IsLog ? row.At : null))
+            foreach (var applied in events)
             {
                 var (name, sign) = history.Types.GetValueOrDefault(applied.Type, ($"unknown name {applied.Type}", 0));
                 sum += sign * (BigInteger)applied.Value;

@@ -128,7 +128,7 @@ public sealed class PackedInputTests
         Assert.Equal(3, verify.ExitCode);
         using (var json = JsonDocument.Parse(Assert.Single(verify.StandardOutput)))
         {
-            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "totals", "errors", "results", "unchecked"],
+            Assert.Equal(["exitCode", "users", "sources", "differing", "differences", "totals", "errors", "results", "unchecked", "history"],
                 json.RootElement.EnumerateObject().Select(field => field.Name));
             var difference = json.RootElement.GetProperty("differences")[0];
             Assert.Equal(("a", "123456789012345678901234567890", "1"),

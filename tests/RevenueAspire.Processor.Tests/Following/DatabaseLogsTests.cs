@@ -30,7 +30,7 @@ public sealed class DatabaseLogsTests
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Engine", "Postgres")]).Build();
         using var lifetime = new Lifetime();
         var services = Enumerable.Range(0, 2).Select(_ => new FollowerService(
-            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, lifetime.Of,
+            ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration, TimeProvider.System, new HistoryOptions(), lifetime.Of,
             NullLogger<FollowerService>.Instance)).ToArray();
         var queries = new LedgerQueries(ledger.Database);
         var logRetention = new PostgresLogRetention(
@@ -99,7 +99,7 @@ public sealed class DatabaseLogsTests
     [Fact]
     public async Task The_ledger_is_asked_for_a_finished_log_each_ten_seconds_only_and_applies_it_again_after_it_was_set_back()
     {
-        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
         var time = new ManualClock();
         var logs = new DatabaseLogs(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), time,
             NullLogger.Instance, (name, reason) => Assert.Fail($"{name}: {reason}"));

@@ -47,7 +47,7 @@ public sealed class EmptiedLedgerTests
         var lines = new ServiceLog();
         var time = new QuickTime();
         using var service = new FollowerService(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration,
-            time, new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), lines);
+            time, new HistoryOptions(), new ApplicationLifetime(NullLogger<ApplicationLifetime>.Instance), lines);
         await service.StartAsync(CancellationToken.None);
         await LogFollowing.AppliedAsync(ledger, log);
         Assert.Contains(lines.Lines, line => line.Contains("in schema public", StringComparison.Ordinal));

@@ -17,7 +17,7 @@ public sealed class FollowerServiceTests
         var lifetime = new Lifetime();
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Directory", ledger.Folder.File("events"))]).Build();
         using var service = new FollowerService(ledger.Database, new SessionDatabase(ledger.Database, isSeparate: false), ledger.Services(), configuration,
-            new BrokenTimers(), lifetime, NullLogger<FollowerService>.Instance);
+            new BrokenTimers(), new HistoryOptions(), lifetime, NullLogger<FollowerService>.Instance);
         await service.StartAsync(CancellationToken.None);
         await Eventually.IsTrueAsync(() => lifetime.Stops > 0);
         Assert.Equal("no timers", Assert.IsType<NotSupportedException>(service.Refusal).Message);

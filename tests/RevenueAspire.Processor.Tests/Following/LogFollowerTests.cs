@@ -56,7 +56,7 @@ public sealed class LogFollowerTests
     [InlineData("delete from event_source; delete from users_revenue")]
     public async Task R3_what_a_failover_took_back_is_applied_again_also_without_new_events(string failover)
     {
-        await using var ledger = await LedgerFixture.CreateAsync();
+        await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
         await using var log = new TestLog(ledger.Folder.File("log"));
         using var stop = new CancellationTokenSource();
         var following = FollowAsync(ledger, log.Directory, new ProcessorOptions { LeaseSeconds = 1 }, stop.Token);

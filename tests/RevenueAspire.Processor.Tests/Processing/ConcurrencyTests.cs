@@ -177,7 +177,7 @@ public sealed class ConcurrencyTests
         // The holder wakes up, and finds its range gone at each step.
         var lease = RangeLease.Start(ledger.Database, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
         var work = await services.Freezer.AggregateAsync(
-            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease);
+            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1, ledger.KeepsHistory), lease);
         Assert.Null(work);
         await lease.DisposeAsync();
         await ledger.AssertBalancesAsync(file);
@@ -220,10 +220,10 @@ public sealed class ConcurrencyTests
         var range = (await RangeClaims.TryClaimAsync(ledger.Database, source.Id, 0, reader.ReadEnd(), owner, options.Lease, CancellationToken.None))!;
         await using var lease = RangeLease.Start(ledger.Database, range.Id, owner, options.Lease, CancellationToken.None);
         var work = (await services.Freezer.AggregateAsync(
-            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
+            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1, ledger.KeepsHistory), lease))!;
         foreach (var part in work.Range.Frozen!.Parts.Take(mergeParts))
         {
-            Assert.True(await PartMerge.MergeAsync(ledger.Database, range.Id, part, work.Users, options.MergeBatchRows, null, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(ledger.Database, range.Id, part, work.Users, options.MergeBatchRows, services.History, CancellationToken.None));
         }
 
         return work.Range;

@@ -29,15 +29,30 @@ internal sealed class LedgerFixture : TestDatabase
 
     public SourceRegistry Sources { get; }
 
+    public bool KeepsHistory => History is not null;
+
+    private HistoryWriter? History { get; set; }
+
     public TempDirectory Folder { get; } = new();
 
     /// <summary>In a new database of the tests' server, or in an empty one of another server.</summary>
-    public static async Task<LedgerFixture> CreateAsync(string? connectionString = null)
+    /// <param name="connectionString">Of the empty database.</param>
+    /// <param name="keepsHistory">Whether all <see cref="Services"/> write the history; <see cref="VerifyAsync"/> compares it.</param>
+    public static async Task<LedgerFixture> CreateAsync(string? connectionString = null, bool keepsHistory = true)
     {
         var fixture = new LedgerFixture(connectionString ?? await TestPostgres.CreateDatabaseAsync());
         await LedgerSchema.ApplyAsync(fixture.Database, CancellationToken.None);
+        if (keepsHistory)
+        {
+            await fixture.EnableHistoryAsync();
+        }
+
         return fixture;
     }
+
+    /// <summary>Begins the history; all <see cref="Services"/> from here on write it.</summary>
+    public async Task EnableHistoryAsync() =>
+        History = await LedgerHistory.EnableAsync(Database, EventTypes.Default.Signs, CancellationToken.None);
 
     /// <summary>Limits so small that a file of some hundred lines takes every path.</summary>
     public static ProcessorOptions Tiny(Random? random = null) => new()
@@ -58,7 +73,11 @@ internal sealed class LedgerFixture : TestDatabase
         var retry = new DatabaseRetry(TimeSpan.FromSeconds(30), TimeProvider.System, NullLogger<DatabaseRetry>.Instance);
         var metrics = new ProcessorMetrics(Meters.Create(ProcessorMetrics.MeterName));
         return new ApplyServices(
-            database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), metrics, logger ?? NullLogger<ApplyServices>.Instance);
+            database ?? Database, retry, types ?? EventTypes.Default, options ?? new ProcessorOptions(), metrics, logger ?? NullLogger<ApplyServices>.Instance)
+        {
+            History = KeepsHistory && types is not null
+                ? Task.Run(() => LedgerHistory.EnableAsync(Database, types.Signs, CancellationToken.None)).GetAwaiter().GetResult() : History,
+        };
     }
 
     public string Write(string name, byte[] bytes)

@@ -153,8 +153,8 @@ public sealed class VerifyLogTests
         var range = (await RangeClaims.TryClaimAsync(ledger.Database, log.LogId, 0, log.Mark, owner, options.Lease, CancellationToken.None))!;
         await using var lease = RangeLease.Start(ledger.Database, range.Id, owner, options.Lease, CancellationToken.None);
         var work = (await services.Freezer.AggregateAsync(
-            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1), lease))!;
+            range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1, ledger.KeepsHistory), lease))!;
         Assert.True(
-            await PartMerge.MergeAsync(ledger.Database, range.Id, work.Range.Frozen!.Parts[0], work.Users, options.MergeBatchRows, null, CancellationToken.None));
+            await PartMerge.MergeAsync(ledger.Database, range.Id, work.Range.Frozen!.Parts[0], work.Users, options.MergeBatchRows, services.History, CancellationToken.None));
     }
 }

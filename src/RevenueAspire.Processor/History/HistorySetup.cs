@@ -1,0 +1,25 @@
+using Npgsql;
+using RevenueAspire.Events;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Processor.History;
+
+/// <summary>Decides at start whether a processor writes the history.</summary>
+internal static class HistorySetup
+{
+    /// <summary>Begins or joins the history of the ledger.</summary>
+    /// <returns>Null where none is kept.</returns>
+    /// <exception cref="LedgerException">The setting contradicts the ledger; the message names both ways out.</exception>
+    public static async Task<HistoryWriter?> RunAsync(
+        NpgsqlDataSource database, EventTypes types, HistoryOptions options, CancellationToken cancellationToken)
+    {
+        var isKept = options.Enabled == true
+            || await LedgerHistory.InspectAsync(database, cancellationToken).ConfigureAwait(false) is { KeptAt: null };
+        return (isKept, options.Enabled) switch
+        {
+            (false, _) => null,
+            (true, false) => throw new LedgerException(LedgerHistory.Refusal),
+            _ => await LedgerHistory.EnableAsync(database, types.Signs, cancellationToken).ConfigureAwait(false),
+        };
+    }
+}
