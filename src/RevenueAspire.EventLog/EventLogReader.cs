@@ -88,7 +88,7 @@ public sealed class EventLogReader : ILogReader
         var mark = ReadDurableMark();
         if (offset < FirstOffset || offset > mark)
         {
-            throw new EventLogException($"{Directory}: offset {offset} lies outside the log, which holds {FirstOffset} to {mark}");
+            throw new EventLogException($"{Directory}: offset {offset} is outside the log, which contains offsets {FirstOffset} to {mark}");
         }
 
         return offset == mark ? default : _segments.Read(offset, mark, destination);

@@ -21,7 +21,8 @@ internal sealed class SegmentSeal
     /// <summary>Bytes of the segment.</summary>
     public required long Length { get; init; }
 
-    /// <summary>When the segment was sealed, keys of records from this offset on were remembered. The seal lists only such records.</summary>
+    /// <summary>When the segment was sealed, keys of records from this offset on were remembered. The seal lists only the keyed
+    /// records from there on.</summary>
     public required long KeysFrom { get; init; }
 
     public required uint[] BlockCrcs { get; init; }
