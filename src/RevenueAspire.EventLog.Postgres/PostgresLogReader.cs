@@ -150,7 +150,7 @@ public sealed class PostgresLogReader : ILogReader
 
             if (offset < FirstOffset || offset > _end)
             {
-                throw new EventLogException($"{Name}: offset {offset} lies outside the log, which holds {FirstOffset} to {_end}");
+                throw new EventLogException($"{Name}: offset {offset} is outside the log, which contains offsets {FirstOffset} to {_end}");
             }
 
             if (offset == _end)

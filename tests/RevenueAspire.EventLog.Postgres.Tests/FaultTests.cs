@@ -69,7 +69,7 @@ public sealed class FaultTests
     }
 
     [Fact]
-    public async Task A_statement_of_an_earlier_session_that_arrives_late_changes_nothing()
+    public async Task A_late_statement_of_an_earlier_session_changes_nothing()
     {
         await using var database = await PostgresLog.CreateAsync();
         var (late, _) = await Writing.LogSession.OpenAsync(database.Database, null, "test", CancellationToken.None);

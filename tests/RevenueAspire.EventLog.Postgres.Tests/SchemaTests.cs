@@ -6,7 +6,7 @@ namespace RevenueAspire.EventLog.Postgres.Tests;
 public sealed class SchemaTests
 {
     [Fact]
-    public async Task ApplyAsync_by_eight_processes_at_once_makes_one_schema()
+    public async Task ApplyAsync_by_eight_processes_at_once_creates_one_schema()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         var connections = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
