@@ -149,8 +149,8 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>Whether a careful client may repeat its request. Its record, if any, is above the durable mark at its first attempt, and the log states from
-    /// which offset it remembers keys. Keys in flight prevent a repeat, because they could push this one out of the window.</summary>
+    /// <summary>Whether a careful client may repeat its request. Its record, if any, is not below the durable mark at its first attempt, and the log states
+    /// from which offset it remembers keys. Keys in flight prevent a repeat, because they could push this one out of the window.</summary>
     private bool MayRepeat(ModelGroup group) =>
         group.Key is not null && _writer!.Files().KeysFrom <= (group.Receipt?.Offset ?? group.MarkAtFirstAttempt) && !_waiting.Any(
             waiting => waiting.Group.Key is not null && waiting.Group != group);

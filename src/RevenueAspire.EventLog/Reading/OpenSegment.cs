@@ -96,7 +96,7 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
 
             var through = Start + Math.Min(blockAt + SegmentSeal.BlockBytes, verified.Seal.Length);
             return new LogRead(
-                0, through, $"{directory}: bytes {Start + blockAt} to {through} of the log do not match the checksum that was stored when they were written");
+                0, through, $"{directory}: bytes {Start + blockAt} to {through} of the log do not match their stored checksum");
         }
 
         return new LogRead(count, 0, null);

@@ -34,7 +34,7 @@ internal sealed class DiskFailure(string directory)
     {
         var isBug = exception is not (CommitException or EventLogException) && !SegmentedLog.IsDiskError(exception);
         return new StoreFailure(
-            IsLoss(exception) ? "the log files were removed or replaced" : isBug ? StoreFailure.BugCause : "the disk failed",
+            IsLoss(exception) ? "the log is no longer at its path" : isBug ? StoreFailure.BugCause : "the disk failed",
             exception.Message.StartsWith(directory, StringComparison.Ordinal) ? exception.Message : $"{directory}: {exception.Message}",
             isBug ? exception : null);
     }
