@@ -118,7 +118,7 @@ public sealed class EventTypes
         }
         catch (EncoderFallbackException e)
         {
-            throw new ArgumentException($"EventTypes: the name '{name}' contains half of a surrogate pair.", e);
+            throw new ArgumentException($"EventTypes: the name '{name}' contains an unpaired surrogate.", e);
         }
 
         return utf8.Length is >= 1 and <= MaxNameBytes

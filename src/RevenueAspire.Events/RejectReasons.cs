@@ -8,7 +8,7 @@ public static class RejectReasons
     public static string Describe(this RejectReason reason) => reason switch
     {
         RejectReason.InvalidJson => "line: must be one complete JSON object, but is not valid JSON",
-        RejectReason.InvalidUtf8 => "line: must be UTF-8, but contains other bytes",
+        RejectReason.InvalidUtf8 => "line: must be UTF-8, but contains invalid bytes",
         RejectReason.NotAnObject => "line: must be a JSON object in braces, not another kind of JSON value",
         RejectReason.TooDeep => "line: must not nest objects and arrays deeper than 64 levels",
         RejectReason.TooLong => "line: is longer than the limit for one event",
@@ -17,7 +17,7 @@ public static class RejectReasons
         RejectReason.UserIdEmpty => "userId: must not be empty",
         RejectReason.UserIdTooLong => "userId: must be at most 256 bytes of UTF-8",
         RejectReason.UserIdHasNul => "userId: must not contain the character U+0000",
-        RejectReason.UserIdHasLoneSurrogate => "userId: must not contain half of a surrogate pair",
+        RejectReason.UserIdHasLoneSurrogate => "userId: must not contain an unpaired surrogate",
         RejectReason.UserIdDuplicate => "userId: must occur only once",
         RejectReason.NameMissing => "name: is missing",
         RejectReason.NameNotAString => "name: must be a string in quotes",
