@@ -5,7 +5,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>A permanent error ends a send at once, with one line that names the cause. The client does not mistake a proxy's error for the API's.</summary>
+/// <summary>A permanent error ends a send at once, with one line that names the cause. A proxy's error is not treated as the API's.</summary>
 public sealed class PermanentErrorTests : IDisposable
 {
     private readonly SendHarness _client = new();
