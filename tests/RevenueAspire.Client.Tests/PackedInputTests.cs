@@ -94,7 +94,8 @@ public sealed class PackedInputTests : IDisposable
             var file = _client.Path("cut.gz");
             await File.WriteAllBytesAsync(file, bytes);
             Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
-            Assert.Contains("not a complete gzip file", Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+            var line = Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            Assert.Contains("not a complete gzip file", line, StringComparison.Ordinal);
         }
 
         Assert.Empty(api.Keys);

@@ -24,10 +24,10 @@ internal static class ClientCommandLine
         """
 
         Exit codes:
-            0  every line is counted
-            1  failed or incomplete, or the result could not be written; see stderr
+          0  every line is counted
+          1  failed or incomplete, or the result could not be written; see stderr
           2  wrong usage
-            3  done, but some lines were rejected; see FILE.rejected.jsonl
+          3  done, but some lines were rejected; see FILE.rejected.jsonl
 
         """;
 

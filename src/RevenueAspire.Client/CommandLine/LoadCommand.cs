@@ -74,7 +74,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
 
     private static SendSettings Waiting(LoadPlan plan) => new()
     {
-        Concurrency = 1, // A load sends no keys, so any key window of the API is large enough.
+        Concurrency = 1, // A load sends no keys, so the smallest key window of the API is enough.
         RequestTimeout = plan.RequestTimeout,
         GiveUpAfter = TimeSpan.FromSeconds(2),
         StartPatience = TimeSpan.FromSeconds(2),

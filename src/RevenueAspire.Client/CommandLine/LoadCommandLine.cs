@@ -37,11 +37,11 @@ internal static class LoadCommandLine
         Requests start at the given rate, no matter whether earlier ones were answered (an open loop). Latency counts from the moment a request is due,
         so a stall of the API shows in every request that was due during it. A request still unsent 10 s after the end counts with its waiting time.
         Nothing is retried. A load uses no idempotency keys, so it cannot push the keys of other clients out of the API's window.
-        The events are real: afterwards the ledger holds the revenue of users load-1 to load-N. The seed and the options determine the events.
+        The events are real: afterwards the ledger contains the revenue of users load-1 to load-N. The seed and the options determine the events.
 
         Exit codes:
           0  every event is accepted
-            1  some events were not accepted, or the API does not answer; the output has the counts, stderr has the reason
+          1  some events were not accepted, or the API does not answer; the output has the counts, stderr has the reason
           2  wrong usage
 
         """;

@@ -6,8 +6,8 @@ using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary>The host of <c>send</c> and <c>load</c>: configuration, telemetry and HttpClient as in the service, but no web server and no console logging: the
-/// command writes to the console.</summary>
+/// <summary>The host of <c>send</c> and <c>load</c>: configuration, telemetry and HttpClient as in the service, but no web server. Only errors are logged,
+/// because the command writes to the console.</summary>
 internal static class ToolHost
 {
     internal const string InlineCompletions = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";

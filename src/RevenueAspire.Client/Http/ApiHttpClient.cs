@@ -18,7 +18,7 @@ internal static class ApiHttpClient
             {
                 handler.MaxConnectionsPerServer = concurrency(provider);
                 handler.ConnectTimeout = TimeSpan.FromSeconds(5);
-                // Below the time after which servers close idle connections.
+                // The idle time is shorter than that of servers. The lifetime limits how long a changed DNS entry goes unnoticed.
                 handler.PooledConnectionIdleTimeout = TimeSpan.FromSeconds(60);
                 handler.PooledConnectionLifetime = TimeSpan.FromMinutes(10);
                 // A redirected POST would arrive as a GET. Report the wrong address instead.

@@ -25,7 +25,7 @@ internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, 
 
 /// <summary>Sends the requests of a plan when they are due, and counts the results. Nothing is retried. For one run; counters may be read during it.</summary>
 /// <remarks>Latency counts from the moment a request was due, not from the moment it was sent. Otherwise a stall would count only once: the client waits for
-/// the slow answer, and does not send the requests that were due meanwhile (coordinated omission).</remarks>
+/// the slow answer, and does not send the requests that become due during it (coordinated omission).</remarks>
 internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 {
     /// <summary>Time after the end during which requests that are due may still be sent.</summary>

@@ -27,7 +27,7 @@ internal sealed partial class FileSender(
 {
     private readonly SemaphoreSlim _running = new(1, 1);
 
-    /// <summary>Takes the only place; null if a run is in progress. Dispose the result to release the place.</summary>
+    /// <summary>Reserves the next run; null if a run is in progress. Dispose the result to end the reservation.</summary>
     public IDisposable? TryEnter() => _running.Wait(0) ? new Place(_running) : null;
 
     public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
@@ -36,7 +36,7 @@ internal sealed partial class FileSender(
         return new Place(_running);
     }
 
-    /// <summary>Sends the file. The caller must hold the only place.</summary>
+    /// <summary>Sends the file. The caller must have the reservation of <see cref="TryEnter"/> or <see cref="EnterAsync"/>.</summary>
     /// <param name="kind">The reason for the run; each kind has separate journals.</param>
     /// <param name="again">Begins a new run even if a journal exists.</param>
     /// <param name="startPatience">Time that the API may be unavailable before the first request.</param>

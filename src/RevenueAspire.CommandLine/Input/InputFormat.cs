@@ -10,7 +10,7 @@ internal enum Packing
     Zstd,
 }
 
-/// <summary>Recognises, by content, files that are not lines of JSON in UTF-8. Otherwise each of their lines would be rejected, or some counted by chance.
+/// <summary>Recognises, by content, files that are not lines of JSON in UTF-8. Unchecked, each of their lines would be rejected, or some counted by chance.
 /// Thread-safe.</summary>
 public static class InputFormat
 {

@@ -11,7 +11,7 @@ public static class SpoolFile
     /// <summary>The name of standard input on the command line.</summary>
     public const string StandardInput = "-";
 
-    /// <summary>Bytes written between free-space checks. Smaller inputs are never rejected for lack of space.</summary>
+    /// <summary>Bytes written between free-space checks. Smaller inputs are not checked.</summary>
     private const long SpaceCheckBytes = 64L << 20;
 
     /// <summary>Free space to keep for the log and the database, which may be on the same disk.</summary>
@@ -157,7 +157,7 @@ public static class SpoolFile
         long length = 0, nextCheck = SpaceCheckBytes;
         while (true)
         {
-            // Wait with a separate token, because a read of a terminal or a pipe cannot be cancelled.
+            // Cancel the waiting instead of the read, because a read of a terminal or a pipe may ignore cancellation.
             var read = await source.ReadAsync(buffer, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
             if (read == 0)
             {
@@ -176,8 +176,8 @@ public static class SpoolFile
                 catch (IOException exception)
                 {
                     throw new UserErrorException(
-                        $"{name}: too large to be copied to {directory} ({length >> 20} MB so far): {exception.Message} No line was counted. Free some space, or "
-                        + "choose another Data:Directory.", exception);
+                        $"{name}: too large to be copied to {directory} ({length >> 20} MB so far): {exception.Message} No line was counted. Free some space, "
+                        + "or choose another Data:Directory.", exception);
                 }
             }
         }

@@ -12,7 +12,7 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
 
     private const string Prefix = "RevenueAspire.";
 
-    /// <summary>The host logs a failed start with its stack trace, and logs a failed background service twice. These entries are dropped, because
+    /// <summary>The host logs a failed start with its stack trace, and a failed background service a second time. Both entries are dropped, because
     /// <see cref="StartupErrors"/> reports the same in one line.</summary>
     private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
     private const int BackgroundServiceFaulted = 9;

@@ -32,7 +32,7 @@ internal static class LeftoverServer
 
         if (isServer == false)
         {
-            // No server runs, but another process (or a zombie) may now have this id. Postgres would take it for a running server.
+            // No server runs, but another process (or a zombie) may now have this id. Postgres would treat it as a running server.
             File.Delete(PostmasterPid.PathIn(dataDirectory));
             return;
         }

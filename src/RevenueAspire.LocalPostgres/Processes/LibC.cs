@@ -21,7 +21,7 @@ internal static partial class LibC
     {
         if (Chown(path, userId, groupId) != 0)
         {
-            throw new IOException($"{path} could not be given to user {userId}: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw new IOException($"The owner of {path} could not be changed to user {userId}: {Marshal.GetLastPInvokeErrorMessage()}");
         }
     }
 
