@@ -25,8 +25,8 @@ public sealed class ConnectionStringRulesTests
     [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5;Password=s3cret-p4ss", "Minimum Pool Size must not be above")]
     [InlineData("Host=h;Maximum Pool Size=1;Password=s3cret-p4ss", "Maximum Pool Size must be at least 2")]
     [InlineData("Host=h;Target Session Attributes=primary;Password=s3cret-p4ss", "Target Session Attributes needs several hosts")]
-    [InlineData("Host=h;Root Certificate=/no/such/file;Password=s3cret-p4ss", "Root Certificate names a file that is not there")]
-    [InlineData("Host=h;SSL Mode=Prefer;SSL Negotiation=Direct;Password=s3cret-p4ss", "does not take these keywords together")]
+    [InlineData("Host=h;Root Certificate=/no/such/file;Password=s3cret-p4ss", "Root Certificate names a file that does not exist")]
+    [InlineData("Host=h;SSL Mode=Prefer;SSL Negotiation=Direct;Password=s3cret-p4ss", "does not accept this combination of keywords")]
     public void A_connection_string_that_cannot_work_is_one_line_without_the_password(string connectionString, string named)
     {
         var error = Assert.Throws<UserErrorException>(() => DatabaseExtensions.WithDefaults(connectionString, "Reader", hasLog: true));

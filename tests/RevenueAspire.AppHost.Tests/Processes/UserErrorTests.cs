@@ -64,7 +64,7 @@ public sealed class UserErrorTests : IDisposable
         await File.WriteAllTextAsync(Path.Combine(_data.Postgres, "PG_VERSION"), "9.6\n");
         await using var host = RunningAppHost.Start(_data.Path);
 
-        await AssertOneLineAsync(host, $"postgres: {_data.Postgres} was made by PostgreSQL 9.6, and this needs 15 to 18");
+        await AssertOneLineAsync(host, $"postgres: {_data.Postgres} was created by PostgreSQL 9.6, but 15 to 18 is required");
     }
 
     private static async Task AssertOneLineAsync(RunningAppHost host, string start)

@@ -45,7 +45,7 @@ public sealed class TlsTests : IAsyncDisposable
         (string Name, Action<string, string> Issue, string Cause)[] cases =
         [
             ("Unknown", (certificate, key) => other.Issue(certificate, key),
-                "its certificate is from an authority that is not trusted here; SSL_CERT_FILE names a PEM file of trusted ones"),
+                "its certificate is from an authority that this machine does not trust; set SSL_CERT_FILE to a PEM file of trusted authorities"),
             ("Host", (certificate, key) => _authority.Issue(certificate, key, host: "api.example"), "its certificate is for another host name"),
             ("Expired", (certificate, key) => _authority.Issue(certificate, key, fromDays: -9, toDays: -1), "its certificate has expired, or is not valid yet"),
             ("Early", (certificate, key) => _authority.Issue(certificate, key, fromDays: 1, toDays: 9), "its certificate has expired, or is not valid yet"),
