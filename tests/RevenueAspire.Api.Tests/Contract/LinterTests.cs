@@ -4,12 +4,12 @@ using CliWrap.Buffered;
 
 namespace RevenueAspire.Api.Tests.Contract;
 
-/// <summary>The linters that readers of the contract use. <c>.ci/run</c> installs them.</summary>
+/// <summary>Common linters for OpenAPI. <c>.ci/run</c> installs them.</summary>
 public sealed class LinterTests : IDisposable
 {
     private static readonly string Programs = Path.Combine(Repository.Root, "artifacts/linters/node_modules/.bin");
 
-    /// <summary>They would ask the network for a newer version, and report their use.</summary>
+    /// <summary>Disables their requests for updates and usage reports.</summary>
     private static readonly Dictionary<string, string?> Quiet = new()
     {
         ["REDOCLY_TELEMETRY"] = "off",
