@@ -75,7 +75,7 @@ internal sealed class LimitNames(IConfiguration configuration, IHostEnvironment 
         foreach (var setting in section.GetChildren().Where(setting => !Is(setting, [.. Settings, nameof(LimitsOptions.Callers)]))
             .Concat(callers.SelectMany(caller => caller.GetChildren().Where(setting => !Is(setting, Settings)))))
         {
-            yield return $"{setting.Path}: there is no such setting.";
+            yield return $"{setting.Path}: unknown setting.";
         }
 
         if (TokenSettings.AreConfigured(configuration, environment))

@@ -38,7 +38,7 @@ internal static class IngestRequest
             ? null
             : RefuseAsync(
                 context, metrics, StatusCodes.Status400BadRequest,
-                $"{IdempotencyKey.Header}: must be given once, as 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
+                $"{IdempotencyKey.Header}: must be given once, with 1 to {IdempotencyKey.MaxLength} visible ASCII characters.", IdempotencyKey.Header);
 
     /// <summary>Refuses a request whose body is unread or only partly read.</summary>
     public static Task RefuseAsync(HttpContext context, CallerMetrics metrics, int status, string detail, string? field, int? retryAfterSeconds = null)

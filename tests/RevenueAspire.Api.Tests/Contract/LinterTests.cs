@@ -27,7 +27,7 @@ public sealed class LinterTests : IDisposable
     public async Task The_document_has_no_error(string linter, params string[] arguments)
     {
         var program = Path.Combine(Programs, linter);
-        Assert.SkipUnless(File.Exists(program), $"{linter} is not installed: .ci/run fetches it through npm.");
+        Assert.SkipUnless(File.Exists(program), $"{linter} is not installed; .ci/run installs it with npm.");
         await using var api = await ApiHost.StartAsync(_directory);
         await File.WriteAllTextAsync(
             _directory.File("openapi.json"), (await api.GetAsync("/openapi/v1.json", ("Authorization", null))).Expect(HttpStatusCode.OK).Body);

@@ -28,7 +28,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public async Task Connections_stay_below_the_limit_and_the_log_continues_and_all_recovers()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs prlimit");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await _place.StartProcessAsync(
             url, $"--EventLog:SegmentBytes={1 << 16}", $"--ConnectionStrings:revenuedb={await TestPostgres.CreateDatabaseAsync()}");
@@ -52,11 +52,11 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
 
         var open = Directory.GetFileSystemEntries($"/proc/{process.Id}/fd").Length;
         used = process.ProcessorTime - used;
-        output.WriteLine($"{open} descriptors are open, {segments} events of 60 KB were taken, and {used.TotalSeconds:0.00} s of processor time used in "
+        output.WriteLine($"{open} descriptors are open, {segments} events of 60 KB were accepted, and {used.TotalSeconds:0.00} s of processor time used in "
             + $"{Watched.TotalSeconds} s.");
         Assert.True(open < Limit - 16, $"{open} of {Limit} descriptors are open.");
         Assert.True(used < MaxUsed, $"The API was busy for {used}.");
-        await process.WaitForLineAsync("Raise that limit (ulimit -n)");
+        await process.WaitForLineAsync("Raise the limit (ulimit -n)");
 
         CloseFlood();
         using var late = new HttpClient();
@@ -68,7 +68,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public async Task Without_a_free_descriptor_the_process_waits_and_then_accepts_the_waiting_connections()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs prlimit");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await _place.StartProcessAsync(url);
         await process.WaitForUrlAsync(url + "/health");
@@ -90,7 +90,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     [Fact]
     public async Task A_limit_too_low_for_one_connection_prints_one_line_and_exits_with_1()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs prlimit");
         var start = new ProcessStartInfo(
             "prlimit", ["--nofile=256", "dotnet", Repository.Executable("RevenueAspire.Api"), "--urls=http://127.0.0.1:0"])
         { RedirectStandardError = true };

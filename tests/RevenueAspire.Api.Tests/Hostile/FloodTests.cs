@@ -26,9 +26,9 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
 
     [Theory]
     [InlineData("a wrong secret", "/liveEvent", "Authorization: wrong", Sample.Plain)]
-    [InlineData("no event", "/liveEvent", "Authorization: s", "{}")]
+    [InlineData("an invalid event", "/liveEvent", "Authorization: s", "{}")]
     [InlineData("a known key", "/liveEvent", "Authorization: s\r\nIdempotency-Key: k", Sample.Plain)]
-    [InlineData("no batch", "/liveEvents", "Authorization: s", "{}\n{}\n{}")]
+    [InlineData("an invalid batch", "/liveEvents", "Authorization: s", "{}\n{}\n{}")]
     [InlineData("an unknown path", "/nowhere", "Authorization: s", "")]
     public async Task Others_are_served_during_a_flood_of(string kind, string path, string headers, string body)
     {

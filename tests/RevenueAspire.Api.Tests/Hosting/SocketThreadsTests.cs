@@ -32,7 +32,7 @@ public sealed class SocketThreadsTests
     [InlineData(LogEngine.Postgres, "1", false)]
     public async Task A_process_polls_sockets_with_a_thread_per_processor_if_requests_begin_there(LogEngine engine, string? environment, bool expected)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Threads are counted in /proc.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");
         Assert.SkipUnless(Environment.ProcessorCount is > 1 and < 30, "The runtime always has one such thread, and more with many processors.");
         using var place = new LogPlace(engine);
         var url = $"http://127.0.0.1:{FreePort.Next()}";

@@ -257,7 +257,7 @@ public sealed class StartupTests : IDisposable
     [InlineData("--urls=ftp://x", ">/dev/full 2>/dev/full", 1)]
     public async Task Text_that_cannot_be_written_sets_the_exit_code(string argument, string redirections, int exitCode)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /dev/full");
         var environment = new Dictionary<string, string?> { ["Ingest__Secrets"] = "s", ["EventLog__Directory"] = _directory.File("events") };
 
         await using var process = await ServiceProcess.RunAsync(Api, [argument], environment, redirections: redirections);

@@ -13,7 +13,7 @@ public sealed class DiskTests : IDisposable
     [Fact]
     public async Task L7_a_full_disk_is_503_without_partial_writes_and_events_are_accepted_once_there_is_room()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "a limit on the size of files can be set from outside on Linux only");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "only Linux can limit the file size of another process");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         var log = _directory.File("events");
         await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}", $"--EventLog:Directory={log}", "--Ingest:Secrets=s"]);

@@ -16,7 +16,7 @@ public sealed class ResidentMemoryTests : IDisposable
     [Fact]
     public async Task Many_concurrent_large_batches_stay_within_their_memory()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "resident memory is read from /proc");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         const int MemoryBytes = 64 << 20;
         await using var api = ServiceProcess.Start(

@@ -50,7 +50,7 @@ internal sealed class LiveViewer : IDisposable
             }
         }
 
-        throw new TimeoutException("No such snapshot came.");
+        throw new TimeoutException("No matching snapshot arrived.");
     }
 
     public void Dispose()

@@ -44,7 +44,7 @@ public sealed class LifeTests
     [Fact]
     public async Task A_kill_leaves_no_process_and_the_next_start_continues()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Finds the processes through /proc.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");
         using var data = new DataFolder();
         await using var first = RunningAppHost.Start(data.Path);
         await first.WaitUntilUpAsync();
