@@ -83,5 +83,5 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
     };
 
     private static string DescribeWait(TimeSpan age) =>
-        string.Create(CultureInfo.InvariantCulture, $"a statement that began {age.TotalSeconds:0} s ago is waiting for the database's synchronous standbys");
+        string.Create(CultureInfo.InvariantCulture, $"a statement that began {age.TotalSeconds:0} s ago waits for the database's synchronous standbys");
 }

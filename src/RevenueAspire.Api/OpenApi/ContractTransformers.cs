@@ -113,7 +113,7 @@ internal static class ContractTransformers
         }
 
         document.Paths.Add("/health", Health(
-            document, "health", "Readiness", "Healthy or Degraded. While the database is unavailable: Degraded, and the API still accepts events.",
+            document, "health", "Readiness", "Healthy, or Degraded. For example, Degraded while the database is unavailable and the API accepts events.",
             "Unhealthy. For example, the log cannot be written."));
         document.Paths.Add("/alive", Health(document, "alive", "Liveness", "The process is running.", "The process must be restarted."));
         return Task.CompletedTask;
