@@ -9,8 +9,8 @@ internal static class RawTarget
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The second and last segment of a path like <c>/userEvents/user1</c>, still encoded. Null when the path as sent has another form, such as dot
-    /// segments that the server resolved.</summary>
+    /// <summary>The second and last segment of a path like <c>/userEvents/user1</c>, still encoded; null when the path as sent has another form (dot segments
+    /// that the server resolved).</summary>
     public static string? FindLastSegment(HttpContext context)
     {
         var path = PathOf(context).TrimEnd('/').TrimStart('/');
