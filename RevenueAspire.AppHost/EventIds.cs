@@ -1,6 +1,6 @@
 namespace RevenueAspire.AppHost;
 
-/// <summary>The ids of the AppHost's log entries, 6000 to 6999. An id keeps its meaning.</summary>
+/// <summary>Ids of the AppHost's log messages, 6000 to 6999. An id never changes its meaning.</summary>
 internal static class EventIds
 {
     public const int ServerLine = 6000;

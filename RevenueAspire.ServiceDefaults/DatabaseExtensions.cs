@@ -14,12 +14,13 @@ public static class DatabaseExtensions
     /// <summary>Name of the connection string and of the database.</summary>
     public const string DatabaseName = "revenuedb";
 
-    /// <summary>Name of the connection string for parts that need a session, where <see cref="DatabaseName"/> leads to a pooler in transaction mode.</summary>
+    /// <summary>Name of the connection string for parts that need a session, for a <see cref="DatabaseName"/> that points to a pooler in transaction
+    /// mode.</summary>
     public const string SessionDatabaseName = "revenuedb-session";
 
-    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Nothing is connected, and a missing setting is an
-    /// error only when it is first resolved; one that Npgsql refuses is an error at once.</summary>
-    /// <exception cref="UserErrorException">The connection string cannot work.</exception>
+    /// <summary>Registers NpgsqlDataSource for <c>ConnectionStrings:revenuedb</c>, with traces and metrics. Does not connect. A missing setting fails when the
+    /// data source is first resolved; an invalid one fails at once.</summary>
+    /// <exception cref="UserErrorException">The connection string is invalid.</exception>
     public static TBuilder AddRevenueDatabase<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         var connectionString = WithDefaults(
@@ -29,13 +30,13 @@ public static class DatabaseExtensions
             settings =>
             {
                 settings.ConnectionString = connectionString;
-                // Aspire's check reports Unhealthy when the database is unavailable; the API then still accepts events, and its own check reports Degraded.
+                // Aspire's check reports Unhealthy while the database is unavailable. The API still accepts events then, and its check reports Degraded.
                 settings.DisableHealthChecks = true;
-                // ConfigureOpenTelemetry listens to Npgsql, and only where there is a collector.
+                // ConfigureOpenTelemetry subscribes to Npgsql, and only if there is a collector.
                 settings.DisableTracing = true;
                 settings.DisableMetrics = true;
             },
-            // Processors look for work and renew leases: queries that belong to no request and no merge would bury all other traces. Npgsql's metrics count
+            // Processors look for work and renew leases. These queries belong to no request or merge, and would bury all other traces. Npgsql's metrics count
             // them.
             source =>
             {
@@ -50,12 +51,11 @@ public static class DatabaseExtensions
         return builder;
     }
 
-    /// <summary>The database of a command, which lives too short for a host: without what Npgsql can do beside plain types and arrays, and without its log.
-    /// Connects to nothing yet.</summary>
-    /// <param name="configuration">With <c>ConnectionStrings:revenuedb</c>.</param>
-    /// <param name="applicationName">Shown in pg_stat_activity where the setting says nothing.</param>
-    /// <param name="isPatient">Whether statements may take any time, whatever the setting says.</param>
-    /// <exception cref="UserErrorException">The connection string is missing, or cannot work.</exception>
+    /// <summary>The database for a short-lived command, without a host. Supports only plain types and arrays, and logs nothing. Does not connect yet.</summary>
+    /// <param name="configuration">The configuration with <c>ConnectionStrings:revenuedb</c>.</param>
+    /// <param name="applicationName">The name in pg_stat_activity, unless the setting has one.</param>
+    /// <param name="isPatient">Whether statements may run without a time limit, regardless of the setting.</param>
+    /// <exception cref="UserErrorException">The connection string is missing or invalid.</exception>
     public static NpgsqlDataSource BuildRevenueDatabase(this IConfiguration configuration, string applicationName, bool isPatient = false)
     {
         var connectionString = WithDefaults(configuration.GetConnectionString(DatabaseName), applicationName, HasLog(configuration))
@@ -63,8 +63,8 @@ public static class DatabaseExtensions
         return BuildSlim(isPatient ? new NpgsqlConnectionStringBuilder(connectionString) { CommandTimeout = 0 }.ConnectionString : connectionString);
     }
 
-    /// <summary>The database for a part that needs a session: <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it, the
-    /// same as <c>revenuedb</c>.</summary>
+    /// <summary>The database for a part that needs a session, for <c>LISTEN</c>. <c>ConnectionStrings:revenuedb-session</c> bypasses a pooler; without it,
+    /// <c>revenuedb</c> is used.</summary>
     private static SessionDatabase BuildSessionDatabase(IServiceProvider services)
     {
         var connectionString = services.GetRequiredService<IConfiguration>().GetConnectionString(SessionDatabaseName);
@@ -86,11 +86,11 @@ public static class DatabaseExtensions
     }
 
     private static string NotSet =>
-        $"ConnectionStrings:{DatabaseName} is not set: give the database as "
+        $"ConnectionStrings:{DatabaseName} is not set. Set it as "
             + $"ConnectionStrings__{DatabaseName}=\"Host=...;Username=...;Password=...;Database={DatabaseName}\".";
 
-    /// <summary>Null where the user gives none.</summary>
-    /// <exception cref="UserErrorException">It cannot work; one line names the keyword and never a value.</exception>
+    /// <summary>The connection string; null if it is not set.</summary>
+    /// <exception cref="UserErrorException">The connection string is invalid. One line names the keyword and never a value.</exception>
     internal static string? WithDefaults(string? connectionString, string applicationName, bool hasLog = false) =>
         string.IsNullOrWhiteSpace(connectionString)
             ? null
@@ -108,6 +108,6 @@ public static class DatabaseExtensions
         }
     }
 
-    /// <summary>Whether the log is in the database too. A wrong value is reported by the part that opens the log.</summary>
+    /// <summary>Whether the database also contains the log. The part that opens the log reports a wrong value.</summary>
     private static bool HasLog(IConfiguration configuration) => string.Equals(configuration["EventLog:Engine"], "Postgres", StringComparison.OrdinalIgnoreCase);
 }

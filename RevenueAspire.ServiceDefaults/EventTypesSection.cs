@@ -5,13 +5,13 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.ServiceDefaults;
 
-/// <summary>The section <c>EventTypes</c>: a name with 1 or -1 each. API and processors must be given the same.</summary>
+/// <summary>The section <c>EventTypes</c>: event names, each with the sign 1 or -1. API and processors need the same section.</summary>
 public static class EventTypesSection
 {
     private const string Section = "EventTypes";
 
-    /// <summary>Reads the section; without it, <see cref="EventTypes.Default"/>.</summary>
-    /// <exception cref="OptionsValidationException">A bad name, or a sign other than 1 and -1; the message names the entry.</exception>
+    /// <summary>Reads the section; without it, returns <see cref="EventTypes.Default"/>.</summary>
+    /// <exception cref="OptionsValidationException">An invalid name, or a sign other than 1 and -1. The message names the entry.</exception>
     public static EventTypes ReadEventTypes(this IConfiguration configuration)
     {
         var entries = configuration.GetSection(Section).GetChildren().ToList();

@@ -18,17 +18,17 @@ using OpenTelemetry.Trace;
 
 namespace RevenueAspire.ServiceDefaults;
 
-/// <summary>What every service shares, as in Aspire's template: telemetry, health checks, service discovery and resilient HTTP clients.
-/// <see cref="DatabaseExtensions"/> adds the data source.</summary>
+/// <summary>Shared by all services, as in Aspire's template: telemetry, health checks, service discovery and resilient HTTP clients. <see
+/// cref="DatabaseExtensions"/> adds the data source.</summary>
 public static class Extensions
 {
     /// <summary>Tag of the checks that <c>/alive</c> runs.</summary>
     public const string LiveTag = "live";
 
-    /// <summary>Share of requests that is traced when neither the caller nor <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
+    /// <summary>Share of requests to trace if neither the caller nor <c>OTEL_TRACES_SAMPLER</c> decides.</summary>
     private const double DefaultSamplingRatio = 0.01;
 
-    /// <summary>Meters of ASP.NET Core. OpenTelemetry's instrumentation package adds more of them; with those a request allocates 650 B instead of 507
+    /// <summary>Meters of ASP.NET Core to export. OpenTelemetry's instrumentation package adds more of them, and a request then allocates 650 B instead of 507
     /// (README).</summary>
     private static readonly string[] WebMeters = ["Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "Microsoft.AspNetCore.Routing",
         "Microsoft.AspNetCore.Diagnostics"];
@@ -40,7 +40,7 @@ public static class Extensions
     };
 
     /// <summary>Adds telemetry, health checks, service discovery, and retries for every HttpClient of the factory.</summary>
-    /// <remarks>Call it first: telemetry then starts before, and ends after, the service's own hosted services.</remarks>
+    /// <remarks>Call it first. Telemetry then starts before the service's hosted services, and stops after them.</remarks>
     public static TBuilder AddServiceDefaults<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         builder.ConfigureOpenTelemetry();
@@ -54,10 +54,10 @@ public static class Extensions
         return builder;
     }
 
-    /// <summary>Sends traces, metrics and logs to <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. Without that setting nothing listens: no activity and no measurement is
-    /// made.</summary>
-    /// <remarks>The exporters send in batches from bounded queues on separate threads and drop what a collector does not take. An unavailable collector costs
-    /// no event.</remarks>
+    /// <summary>Sends traces, metrics and logs to <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>. Without that setting, no listener exists, so no activity and no
+    /// measurement is created.</summary>
+    /// <remarks>The exporters send in batches from bounded queues on separate threads. They drop items that the collector does not accept, so an unavailable
+    /// collector costs no event.</remarks>
     public static TBuilder ConfigureOpenTelemetry<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         if (string.IsNullOrWhiteSpace(builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]))
@@ -65,14 +65,14 @@ public static class Extensions
             return builder;
         }
 
-        // A scope of ASP.NET Core holds the request's path, and the path holds a user id.
+        // A scope of ASP.NET Core contains the request's path, and the path contains a user id.
         builder.Logging.AddOpenTelemetry(logs =>
         {
             logs.IncludeFormattedMessage = true;
             logs.IncludeScopes = false;
         });
 
-        // A sampler set in code would override the variable, which the SDK reads.
+        // A sampler set in code would override the environment variable that the SDK reads.
         double? ratio = string.IsNullOrWhiteSpace(builder.Configuration["OTEL_TRACES_SAMPLER"]) ? DefaultSamplingRatio : null;
         builder.Services.AddSingleton<IStartupFilter>(new RequestSpans(ratio));
         builder.Services.AddOpenTelemetry()
@@ -95,8 +95,8 @@ public static class Extensions
             .UseOtlpExporter();
         builder.Services.AddHostedService<TelemetryShutdown>();
 
-        // The exporters drop what a collector does not take. Retries would delay the stop, and log a warning with a stack trace per attempt.
-#pragma warning disable EXTEXP0001 // May still change; no other call exempts a client from the handlers of AddServiceDefaults.
+        // The exporters drop items that the collector does not accept. Retries would delay the stop, and log a warning with a stack trace per attempt.
+#pragma warning disable EXTEXP0001 // Experimental; no other call exempts a client from the handlers of AddServiceDefaults.
         foreach (var exporter in (string[])["OtlpTraceExporter", "OtlpMetricExporter", "OtlpLogExporter"])
         {
             builder.Services.AddHttpClient(exporter).RemoveAllResilienceHandlers();
@@ -105,19 +105,19 @@ public static class Extensions
         return builder;
     }
 
-    /// <summary>Adds the check that the process answers, which <c>/alive</c> runs.</summary>
+    /// <summary>Adds the check that <c>/alive</c> runs.</summary>
     public static TBuilder AddDefaultHealthChecks<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
-        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy("the process answers"), [LiveTag]);
+        builder.Services.AddHealthChecks().AddCheck("self", () => HealthCheckResult.Healthy("the process is running"), [LiveTag]);
         return builder;
     }
 
     /// <summary>Maps <c>GET /health</c> (readiness; Degraded answers 200) and <c>GET /alive</c> (liveness), in every environment.</summary>
-    /// <remarks><c>HEAD</c> runs the checks too and answers without a body. The body of <c>GET</c> is
-    /// <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>. Description and data may name folders,
-    /// offsets and errors of the disk.</remarks>
+    /// <remarks><c>HEAD</c> also runs the checks, and answers without a body. The body of <c>GET</c> is
+    /// <c>{"status":"Degraded","checks":{"ledger":{"status":"Degraded","description":"...","data":{}}}}</c>. Description and data may contain folders, offsets
+    /// and disk errors.</remarks>
     /// <param name="app">The service.</param>
-    /// <param name="showsDetails">Whether this request's caller gets description and data; null: every caller does.</param>
+    /// <param name="showsDetails">Whether the caller of a request sees description and data; null: every caller does.</param>
     public static WebApplication MapDefaultEndpoints(this WebApplication app, Func<HttpContext, bool>? showsDetails = null)
     {
         app.MapHealth("/health", showsDetails, new HealthCheckOptions());
@@ -128,7 +128,7 @@ public static class Extensions
     private static void MapHealth(this WebApplication app, string path, Func<HttpContext, bool>? showsDetails, HealthCheckOptions options)
     {
         options.ResponseWriter = (context, report) => WriteHealthAsync(context, report, showsDetails?.Invoke(context) ?? true);
-        // Health checks would answer any method, TRACE too. Some monitors send HEAD.
+        // Health checks would otherwise answer any method, including TRACE. Some monitors send HEAD.
         app.MapHealthChecks(path, options).WithMetadata(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head])).DisableHttpMetrics();
     }
 
@@ -143,8 +143,8 @@ public static class Extensions
         HealthJson,
         context.RequestAborted);
 
-    /// <summary>Sends what is left within two seconds at the stop: a collector that hangs would otherwise hold it up for 15 s, longer than Aspire's
-    /// orchestrator waits before it kills.</summary>
+    /// <summary>At the stop, flushes pending telemetry for at most two seconds. A hanging collector would otherwise delay the stop for 15 s, longer than
+    /// Aspire's orchestrator waits before it kills.</summary>
     private sealed class TelemetryShutdown(TracerProvider traces, MeterProvider metrics, LoggerProvider logs) : IHostedService
     {
         private const int LimitMilliseconds = 2000;

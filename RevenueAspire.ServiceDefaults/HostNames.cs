@@ -5,17 +5,18 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.ServiceDefaults;
 
-/// <summary>The host names that a service answers for (<c>AllowedHosts</c>). ASP.NET Core refuses others with 400.</summary>
-/// <remarks>Otherwise a web page could let its host name resolve to 127.0.0.1, and read the service as a part of its site.</remarks>
+/// <summary>The host names that a service accepts (<c>AllowedHosts</c>). ASP.NET Core refuses others with 400.</summary>
+/// <remarks>Otherwise a web page could point its host name at 127.0.0.1, and read the service as a part of its site (DNS rebinding).</remarks>
 public static class HostNames
 {
-    /// <summary>The framework's setting: names without ports, separated by semicolons; <c>*</c> for any, <c>*.example.com</c> for those below one.</summary>
+    /// <summary>The framework's setting: names without ports, separated by semicolons. <c>*</c> allows any name, <c>*.example.com</c> the subdomains of
+    /// one.</summary>
     public const string Setting = "AllowedHosts";
 
     private const string ThisMachine = "localhost;*.localhost;127.0.0.1;[::1]";
 
-    /// <summary>Sets the default of Development, which is this machine, and checks the setting. Elsewhere any name is the default.</summary>
-    /// <exception cref="UserErrorException">The list is empty, or an entry is not a host name, and so would never match.</exception>
+    /// <summary>Validates the setting. In Development the default is this machine, otherwise any name.</summary>
+    /// <exception cref="UserErrorException">The list is empty, or an entry is not a host name and would never match.</exception>
     public static WebApplicationBuilder AddHostNames(this WebApplicationBuilder builder)
     {
         var hosts = builder.Configuration[Setting];
@@ -32,12 +33,12 @@ public static class HostNames
         var names = hosts.Split(';', StringSplitOptions.RemoveEmptyEntries);
         if (names.Length == 0)
         {
-            throw new UserErrorException($"{Setting}: '{hosts}' names no host, and would allow every one. List names separated by semicolons, or *.");
+            throw new UserErrorException($"{Setting}: '{hosts}' contains no name, and would allow every host. Set names separated by semicolons, or *.");
         }
 
         return names.FirstOrDefault(host => !IsHostName(host)) is { } wrong
             ? throw new UserErrorException(
-                $"{Setting}: '{wrong}' is not a host name. List names without scheme and port, separated by semicolons, or *.")
+                $"{Setting}: '{wrong}' is not a host name. Set names without scheme and port, separated by semicolons, or *.")
             : builder;
     }
 
@@ -45,7 +46,7 @@ public static class HostNames
         host == "*" || Uri.CheckHostName(host.StartsWith("*.", StringComparison.Ordinal) ? host[2..] : host) switch
         {
             UriHostNameType.Dns or UriHostNameType.IPv4 => true,
-            // The header of a request has brackets.
+            // In a request's header, an IPv6 address has brackets.
             UriHostNameType.IPv6 => host.StartsWith('['),
             _ => false,
         };

@@ -4,42 +4,42 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Commands;
 
-/// <summary>What the dashboard can do with the client.</summary>
+/// <summary>The client's commands in the dashboard.</summary>
 internal static class ClientCommands
 {
     private const string Count = "count";
     private const string Rate = "rate";
     private const int SecondsPerDay = 86_400;
 
-    /// <summary>'Send events.jsonl' and 'Send load'.</summary>
+    /// <summary>Adds 'Send events.jsonl' and 'Send load'.</summary>
     public static IResourceBuilder<ProjectResource> WithSendCommands(this IResourceBuilder<ProjectResource> client) => client
         .WithHttpCommand("/generateEvents", "Send events.jsonl", commandName: "send-events", commandOptions: new()
         {
-            Description = "Sends the sample file to the API. Each time counts.",
+            Description = "Sends the sample file to the API. Its events count again with each run.",
             IconName = "Send",
             IsHighlighted = true,
             GetCommandResult = DescribeAsync,
         })
         .WithCommand("send-load", "Send load", context => SendLoadAsync(client.Resource, context), new CommandOptions
         {
-            Description = "Sends made-up events of the users load-1 to load-1000, at a steady rate.",
+            Description = "Sends generated events for the users load-1 to load-1000 at a steady rate.",
             IconName = "TopSpeed",
             Arguments =
             [
-                Number(Count, "Events", "10000", "How many, up to 1000000."),
-                Number(Rate, "Events a second", "1000", "Up to 100000. Each event is a request."),
+                Number(Count, "Events", "10000", "Number of events, up to 1000000."),
+                Number(Rate, "Events per second", "1000", "Up to 100000. Each event is a separate request."),
             ],
             ValidateArguments = context =>
             {
                 var (count, rate) = (context.RequireNumber(Count, 1, 1_000_000), context.RequireNumber(Rate, 1, 100_000));
                 if (count / rate >= SecondsPerDay)
                 {
-                    context.AddValidationError(context.Inputs[Rate], "At this rate, that many events take more than a day.");
+                    context.AddValidationError(context.Inputs[Rate], "Sending that many events at this rate takes more than a day.");
                 }
 
                 return Task.CompletedTask;
             },
-            Progress = new CommandProgressOptions { Title = "Send load", Message = "The events are being sent." },
+            Progress = new CommandProgressOptions { Title = "Send load", Message = "Sending events." },
             UpdateState = CommandInputs.WhileRunning,
         });
 
@@ -49,7 +49,7 @@ internal static class ClientCommands
         return Describe(context.Response.IsSuccessStatusCode, (int)context.Response.StatusCode, text);
     }
 
-    /// <summary>One sentence from the answer of <c>/generateEvents</c>: counts, or the problem's detail.</summary>
+    /// <summary>One sentence from the answer of <c>/generateEvents</c>: the counts, or the problem's detail.</summary>
     internal static ExecuteCommandResult Describe(bool succeeded, int status, string text)
     {
         try
@@ -66,14 +66,14 @@ internal static class ClientCommands
         }
         catch (Exception exception) when (exception is JsonException or KeyNotFoundException or InvalidOperationException)
         {
-            return CommandResults.Failure($"The client answered {status}, and nothing that can be read.");
+            return CommandResults.Failure($"The client answered {status} with an unreadable body.");
         }
     }
 
     private static InteractionInput Number(string name, string label, string value, string description) =>
         new() { Name = name, Label = label, InputType = InputType.Number, Required = true, Value = value, Description = description };
 
-    /// <summary>The client's <c>load</c>, for as long as the events take at this rate.</summary>
+    /// <summary>Runs the client's <c>load</c> for the time that the events take at this rate.</summary>
     private static Task<ExecuteCommandResult> SendLoadAsync(ProjectResource client, ExecuteCommandContext context)
     {
         var (count, rate) = (context.Number(Count), context.Number(Rate));

@@ -2,16 +2,16 @@ using System.Globalization;
 
 namespace RevenueAspire.AppHost.Commands;
 
-/// <summary>What commands ask for, and how an answer that does not fit is refused before anything runs.</summary>
+/// <summary>The inputs of commands. An invalid input is refused before the command runs.</summary>
 internal static class CommandInputs
 {
-    /// <summary>A command that needs its service.</summary>
+    /// <summary>Enables a command only while its service runs.</summary>
     public static ResourceCommandState WhileRunning(UpdateCommandStateContext context) =>
         context.ResourceSnapshot.State?.Text is { } state && (state == KnownResourceStates.Running || state == KnownResourceStates.RuntimeUnhealthy)
             ? ResourceCommandState.Enabled
             : ResourceCommandState.Disabled;
 
-    /// <summary>The number of an input; null, with a message beside the input, when it is no whole number within the limits.</summary>
+    /// <summary>The number in an input. Null, with a message next to the input, if it is not a whole number within the limits.</summary>
     public static int? RequireNumber(this InputsDialogValidationContext context, string name, int least, int most)
     {
         var input = context.Inputs[name];
@@ -24,9 +24,9 @@ internal static class CommandInputs
         return null;
     }
 
-    /// <summary>A number that was found to fit.</summary>
+    /// <summary>A number that has been validated.</summary>
     public static int Number(this ExecuteCommandContext context, string name) =>
-        TryNumber(context.Arguments[name].Value, out var number) ? number : throw new InvalidOperationException($"{name} is no number.");
+        TryNumber(context.Arguments[name].Value, out var number) ? number : throw new InvalidOperationException($"{name} is not a number.");
 
     private static bool TryNumber(string? text, out int number) => int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number);
 }

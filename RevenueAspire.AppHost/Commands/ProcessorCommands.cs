@@ -2,19 +2,19 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Commands;
 
-/// <summary>What the dashboard can do with the ledger, by the processor's own command line.</summary>
+/// <summary>The processor's commands in the dashboard, by way of its command line.</summary>
 internal static class ProcessorCommands
 {
     private const string PathInput = "path";
 
-    /// <summary>'Process a file' and 'Verify ledger'.</summary>
+    /// <summary>Adds 'Process a file' and 'Verify ledger'.</summary>
     public static IResourceBuilder<ProjectResource> WithLedgerCommands(this IResourceBuilder<ProjectResource> processor)
     {
         var folder = processor.ApplicationBuilder.AppHostDirectory;
         return processor
             .WithCommand("process-file", "Process a file", context => ProcessAsync(processor.Resource, context, folder), new CommandOptions
             {
-                Description = "Counts a file of events, once however often it is asked for.",
+                Description = "Applies a file of events to the ledger. A repeat does not count it again.",
                 IconName = "DocumentAdd",
                 Arguments =
                 [
@@ -25,7 +25,7 @@ internal static class ProcessorCommands
                         InputType = InputType.Text,
                         Required = true,
                         Placeholder = "/home/you/day1.jsonl",
-                        Description = $"A path on this machine; a relative one counts from {folder}.",
+                        Description = $"A path on this machine. Relative paths start at {folder}.",
                     },
                 ],
                 ValidateArguments = context =>
@@ -33,20 +33,20 @@ internal static class ProcessorCommands
                     var input = context.Inputs[PathInput];
                     if (Resolve(input.Value, folder) is not { } path || !Path.Exists(path))
                     {
-                        context.AddValidationError(input, $"There is no {Resolve(input.Value, folder) ?? "such file"} on this machine.");
+                        context.AddValidationError(input, $"No such file on this machine: {Resolve(input.Value, folder) ?? "(no path)"}");
                     }
 
                     return Task.CompletedTask;
                 },
-                Progress = new CommandProgressOptions { Title = "Process a file", Message = "The file is being counted." },
+                Progress = new CommandProgressOptions { Title = "Process a file", Message = "Processing the file." },
                 UpdateState = CommandInputs.WhileRunning,
             })
             .WithCommand("verify-ledger", "Verify ledger", context => VerifyAsync(processor.Resource, context), new CommandOptions
             {
-                Description = "Adds up all events of the log again, and compares with the table.",
+                Description = "Adds up all events of the log again, and compares the sums with the table.",
                 IconName = "ShieldCheckmark",
                 IsHighlighted = true,
-                Progress = new CommandProgressOptions { Title = "Verify ledger", Message = "All balances are being computed again." },
+                Progress = new CommandProgressOptions { Title = "Verify ledger", Message = "Computing all balances again." },
                 UpdateState = CommandInputs.WhileRunning,
             });
     }
@@ -57,7 +57,7 @@ internal static class ProcessorCommands
         return ServiceTool.RunAsync(processor, context, ["process", "--", path], run => run.ExitCode switch
         {
             ExitCodes.Done => Counted(run, "every line is counted."),
-            ExitCodes.SomeRejected => Counted(run, "counted but for the rejected lines, which are in the table rejected_event."),
+            ExitCodes.SomeRejected => Counted(run, "every line is counted, except the rejected lines; see the table rejected_event."),
             _ => CommandResults.Failure(run.LastLine),
         });
 

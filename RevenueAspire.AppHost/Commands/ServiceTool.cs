@@ -6,27 +6,27 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Commands;
 
-/// <summary>The output of a command line that has ended, per stream: its first and its last lines.</summary>
+/// <summary>The output of a finished command line, per stream: its first and its last lines.</summary>
 internal sealed record CommandLineResult(int ExitCode, IReadOnlyList<string> Output, IReadOnlyList<string> Errors)
 {
-    /// <summary>The closing line, which by convention of these tools says how the command ended.</summary>
-    public string LastLine => Lines.LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? $"It ended with exit code {ExitCode} and without a message.";
+    /// <summary>The closing line. By convention these tools end with a line that describes the outcome.</summary>
+    public string LastLine => Lines.LastOrDefault(line => line.Trim().Length > 0)?.Trim() ?? $"Ended with exit code {ExitCode} and without a message.";
 
     public string Text => string.Join('\n', Output.Concat(Errors)).Trim('\n');
 
     private IEnumerable<string> Lines => ExitCode is ExitCodes.Done or ExitCodes.SomeRejected ? Errors.Concat(Output) : Output.Concat(Errors);
 }
 
-/// <summary>Runs the command line of a service once, as a command of the dashboard: the same program, with the environment that the service has.</summary>
+/// <summary>Runs the command line of a service once, as a command of the dashboard. It uses the service's program and environment.</summary>
 internal static partial class ServiceTool
 {
     private const int LinesKept = 200;
 
-    /// <summary>Runs the program to its end. Its lines also appear in the resource's console log.</summary>
-    /// <param name="service">Whose program and environment.</param>
-    /// <param name="context">The command; its cancellation kills the program and its children, which all of them survive by design.</param>
+    /// <summary>Runs the program until it exits. Its output also appears in the resource's console log.</summary>
+    /// <param name="service">The service with the program and the environment.</param>
+    /// <param name="context">The command. Its cancellation kills the program and its children; each of these programs survives a kill without loss.</param>
     /// <param name="arguments">The command line.</param>
-    /// <param name="describe">The answer of the dashboard, unless the command was cancelled.</param>
+    /// <param name="describe">Creates the dashboard's answer, unless the command was cancelled.</param>
     public static async Task<ExecuteCommandResult> RunAsync(
         ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments, Func<CommandLineResult, ExecuteCommandResult> describe)
     {
@@ -43,9 +43,9 @@ internal static partial class ServiceTool
     private static async Task<CommandLineResult> RunAsync(ProjectResource service, ExecuteCommandContext context, IReadOnlyList<string> arguments)
     {
         var environment = await EnvironmentOfAsync(service, context);
-        // The dashboard's addresses are the AppHost's own.
+        // The dashboard's addresses are for the AppHost only.
         environment["ASPNETCORE_URLS"] = null;
-        // Under the resource's own name in the dashboard: an instance is called after its service.
+        // Appears under the resource's name in the dashboard: an instance is called after its service.
         environment["OTEL_SERVICE_NAME"] = service.Name;
         if (context.ResourceName.StartsWith(service.Name + "-", StringComparison.Ordinal))
         {
@@ -74,10 +74,10 @@ internal static partial class ServiceTool
             .BuildAsync(context.Services.GetRequiredService<DistributedApplicationExecutionContext>(), context.Logger, context.CancellationToken);
         if (configured.Exception is { } failure)
         {
-            throw new InvalidOperationException($"The environment of {service.Name} cannot be made: {failure.Message}", failure);
+            throw new InvalidOperationException($"The environment of {service.Name} cannot be resolved: {failure.Message}", failure);
         }
 
-        // A template is for the orchestrator to fill in, per replica.
+        // The orchestrator fills in templates, per replica.
         return configured.EnvironmentVariables
             .Where(variable => !variable.Value.Contains("{{", StringComparison.Ordinal))
             .ToDictionary(variable => variable.Key, variable => (string?)variable.Value);
@@ -88,7 +88,7 @@ internal static partial class ServiceTool
         LogLine(logger, line);
         if (lines.Count == LinesKept)
         {
-            // The beginning says what was run, the end how it went.
+            // The first lines show the command, the last lines its outcome.
             lines.RemoveAt(LinesKept / 2);
         }
 

@@ -3,14 +3,15 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>Which server is the primary, kept beside the data directories. It decides which data counts: all others are copies of it. Immutable.</summary>
-/// <param name="Primary">Name of the server. A promotion is decided once this is on disk, and completed by each later start.</param>
-/// <param name="Standbys">Each commit that the primary has acknowledged is also on one of these servers at least. Empty while that is not known: after a
-/// promotion, and after a change of <c>Postgres:Replicas</c>, until one of them has caught up.</param>
+/// <summary>The name of the primary, stored next to the data directories. It decides which data is valid: all other directories are copies.
+/// Immutable.</summary>
+/// <param name="Primary">Name of the primary. A promotion is decided as soon as this is on disk, and each later start completes it.</param>
+/// <param name="Standbys">At least one of these servers also has each commit that the primary has acknowledged. Empty while that is unknown: after a promotion,
+/// and after a change of <c>Postgres:Replicas</c>, until one of them has caught up.</param>
 internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standbys)
 {
-    /// <summary>The roles in a file; null if it does not exist.</summary>
-    /// <exception cref="UserErrorException">The file is damaged, or names other servers.</exception>
+    /// <summary>Reads the roles from a file; null if it does not exist.</summary>
+    /// <exception cref="UserErrorException">The file is damaged, or names unknown servers.</exception>
     public static ClusterRoles? Read(string path, IReadOnlyList<string> names)
     {
         try
@@ -18,7 +19,7 @@ internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standb
             var roles = JsonSerializer.Deserialize<ClusterRoles>(File.ReadAllBytes(path), JsonSerializerOptions.Web);
             return roles is { Primary: not null, Standbys: not null } && names.Contains(roles.Primary)
                 ? roles
-                : throw new UserErrorException($"{path} is damaged: only it says which server is the primary. Restore it.");
+                : throw new UserErrorException($"{path} is damaged. Only this file names the primary; restore it.");
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
@@ -26,12 +27,12 @@ internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standb
         }
         catch (Exception exception) when (exception is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw new UserErrorException($"{path} cannot be read, and only it says which server is the primary: {exception.Message} Restore it.");
+            throw new UserErrorException($"{path} cannot be read: {exception.Message} Only this file names the primary; restore it.");
         }
     }
 
     /// <summary>Replaces the file. When it returns, the roles survive a power cut.</summary>
-    /// <exception cref="UserErrorException">The disk refused; the file is as before.</exception>
+    /// <exception cref="UserErrorException">A disk error. The file is unchanged.</exception>
     public void Write(string path)
     {
         try
@@ -44,6 +45,6 @@ internal sealed record ClusterRoles(string Primary, IReadOnlyList<string> Standb
         }
     }
 
-    /// <summary>Whether these are the standbys, in any order.</summary>
+    /// <summary>Whether the given servers are the standbys, in any order.</summary>
     public bool HasStandbys(IEnumerable<string> names) => Standbys.ToHashSet().SetEquals(names);
 }

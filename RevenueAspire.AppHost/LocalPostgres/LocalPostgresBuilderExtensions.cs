@@ -7,10 +7,10 @@ namespace RevenueAspire.AppHost.LocalPostgres;
 /// <summary>Adds local Postgres servers to the model.</summary>
 internal static class LocalPostgresBuilderExtensions
 {
-    /// <summary>A database on servers of this machine, from programs found on it or fetched. Left out of the manifest.</summary>
+    /// <summary>Adds a database on servers of this machine. Uses installed Postgres programs or downloads them. The manifest omits it.</summary>
     /// <param name="builder">The model.</param>
     /// <param name="cluster">The servers; each becomes a resource.</param>
-    /// <param name="name">Name of the database, created when the primary is up.</param>
+    /// <param name="name">Name of the database, created when the primary is running.</param>
     public static IResourceBuilder<LocalPostgresDatabaseResource> AddLocalPostgresDatabase(
         this IDistributedApplicationBuilder builder, LocalPostgresCluster cluster, [ResourceName] string name)
     {
@@ -41,7 +41,7 @@ internal static class LocalPostgresBuilderExtensions
                 CreationTimeStamp = DateTime.UtcNow,
                 Properties = [new("Data directory", server.DataDirectory), new("Port", server.Port)],
             })
-            // An annotation: the orchestrator overwrites the addresses of a snapshot with those of annotations.
+            // As annotations, since the orchestrator overwrites the addresses of a snapshot with those of annotations.
             .WithUrl(string.Create(CultureInfo.InvariantCulture, $"tcp://localhost:{server.Port}"))
             .WithIconName("DatabaseMultiple")
             .WithHealth(server.Name + "_check", new LocalPostgresHealthCheck(server))
@@ -50,7 +50,7 @@ internal static class LocalPostgresBuilderExtensions
             .WithPromotion();
         if (server.IsPrimary)
         {
-            // Its start starts the standbys, which are copies of it.
+            // Starting the primary also starts its standbys, since they are copies of it.
             added.OnInitializeResource((resource, initialize, cancellationToken) =>
                 initialize.Services.GetRequiredService<LocalPostgresRunner>().StartAsync(resource, cancellationToken));
         }

@@ -5,7 +5,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>A primary and its standbys (<c>Postgres:Replicas</c>; none by default) on this machine. The runner changes it, one step at a time.</summary>
+/// <summary>A primary and its standbys on this machine (<c>Postgres:Replicas</c>; none by default). The runner changes it, one step at a time.</summary>
 internal sealed class LocalPostgresCluster
 {
     public const int MostStandbys = 4;
@@ -25,32 +25,33 @@ internal sealed class LocalPostgresCluster
         _saved = ClusterRoles.Read(_rolesFile, _names);
     }
 
-    /// <summary>Password of user postgres on all servers; set at each start.</summary>
+    /// <summary>Password of the user postgres on all servers; set at each start.</summary>
     public ParameterResource Password { get; }
 
     public IReadOnlyList<LocalPostgresServerResource> Servers { get; private set; } = [];
 
-    /// <summary>The server that takes writes when it runs.</summary>
+    /// <summary>The server that accepts writes while it runs.</summary>
     public LocalPostgresServerResource Primary { get; private set; } = null!;
 
     public IEnumerable<LocalPostgresServerResource> Standbys => Servers.Where(server => server != Primary);
 
-    /// <summary>The databases that are created when the primary is up.</summary>
+    /// <summary>The databases to create when the primary is running.</summary>
     public IReadOnlyList<LocalPostgresDatabaseResource> Databases => _databases;
 
-    /// <summary>For a connection string: <c>127.0.0.1:5432,127.0.0.1:5433</c>.</summary>
+    /// <summary>The hosts for a connection string: <c>127.0.0.1:5432,127.0.0.1:5433</c>.</summary>
     public string Hosts => string.Join(',', Servers.Select(server => string.Create(CultureInfo.InvariantCulture, $"127.0.0.1:{server.Port}")));
 
-    /// <summary>Whether a standby surely has each commit that the primary has acknowledged.</summary>
+    /// <summary>Whether at least one standby is sure to have each commit that the primary has acknowledged.</summary>
     public bool IsCovered => Servers.Count > 1 && _saved is { } saved && saved.Primary == Primary.Name && saved.HasStandbys(Names(Standbys));
 
-    /// <summary>The servers of a data directory. The primary is that of the last run, whatever its name; the first others by number are its standbys.</summary>
-    /// <param name="directory">Holds a data directory per server, of its name.</param>
-    /// <param name="name">Of the first server; the others add their number.</param>
-    /// <param name="password">Of user postgres.</param>
-    /// <param name="port">Of the first server, the others have the following ones; 0 chooses free ones.</param>
-    /// <param name="standbys">How many, up to <see cref="MostStandbys"/>.</param>
-    /// <exception cref="UserErrorException">The data directory does not show which server is the primary.</exception>
+    /// <summary>The servers of a data directory. The primary is the one of the last run, regardless of its name. Its standbys are the other servers with the
+    /// lowest numbers.</summary>
+    /// <param name="directory">Contains a data directory per server, under the server's name.</param>
+    /// <param name="name">Name of the first server; the others append their number.</param>
+    /// <param name="password">Password of the user postgres.</param>
+    /// <param name="port">Port of the first server; the others use the ports after it. 0 chooses free ports.</param>
+    /// <param name="standbys">Number of standbys, up to <see cref="MostStandbys"/>.</param>
+    /// <exception cref="UserErrorException">The primary is unknown, or its data is missing.</exception>
     public static LocalPostgresCluster Open(string directory, string name, ParameterResource password, int port, int standbys)
     {
         var cluster = new LocalPostgresCluster(directory, name, password);
@@ -66,20 +67,22 @@ internal sealed class LocalPostgresCluster
         return cluster;
     }
 
-    /// <summary>The value of synchronous_standby_names: any one of the other servers; empty without others.</summary>
+    /// <summary>The value of synchronous_standby_names: any one of the other servers; empty if there are none.</summary>
     public string SynchronousStandbysOf(LocalPostgresServerResource server) =>
         Servers.Count == 1 ? "" : $"ANY 1 ({string.Join(", ", Servers.Where(other => other != server).Select(other => other.ApplicationName))})";
 
-    /// <summary>Call before each start of the primary: a change of its standbys is on disk before it acknowledges a commit on their word.</summary>
-    /// <exception cref="UserErrorException">Its directory is missing, another AppHost has changed the roles meanwhile, or they cannot be written.</exception>
+    /// <summary>Call before each start of the primary. A change of its standbys is then on disk before the primary relies on their confirmation of a
+    /// commit.</summary>
+    /// <exception cref="UserErrorException">Its directory is missing, another AppHost has changed the roles meanwhile, or the roles cannot be
+    /// written.</exception>
     public void BeginPrimary()
     {
-        // The directory may be missing since it was stopped.
+        // The directory may have disappeared since the server was stopped.
         _ = FindPrimary();
         var now = ClusterRoles.Read(_rolesFile, _names);
         if (now?.Primary != _saved?.Primary)
         {
-            throw new UserErrorException($"Another AppHost made {now?.Primary ?? "no server"} the primary meanwhile ({_rolesFile}): start this one again.");
+            throw new UserErrorException($"Another AppHost made {now?.Primary ?? "no server"} the primary meanwhile ({_rolesFile}). Restart this AppHost.");
         }
 
         var isKnown = _saved?.Primary == Primary.Name && (_saved.Standbys.Count == 0 || _saved.HasStandbys(Names(Standbys)));
@@ -91,11 +94,11 @@ internal sealed class LocalPostgresCluster
     }
 
     /// <summary>Records that a standby has caught up with the primary.</summary>
-    /// <exception cref="UserErrorException">The disk refused.</exception>
+    /// <exception cref="UserErrorException">A disk error.</exception>
     public void Cover() => Save(new ClusterRoles(Primary.Name, [.. Names(Standbys)]));
 
-    /// <summary>Decides for good that a standby is the primary. The former primary is a standby from now on, also after a kill right now.</summary>
-    /// <exception cref="UserErrorException">The disk refused: nothing has changed.</exception>
+    /// <summary>Makes a standby the primary, durably: the former primary is a standby from now on, even after a kill.</summary>
+    /// <exception cref="UserErrorException">A disk error. Nothing has changed.</exception>
     public void Decide(LocalPostgresServerResource primary)
     {
         Save(new ClusterRoles(primary.Name, []));
@@ -110,10 +113,10 @@ internal sealed class LocalPostgresCluster
         _saved = roles;
     }
 
-    /// <summary>Refuses data whose primary is not known or is missing: an old copy, or an empty server, would be taken for the ledger.</summary>
+    /// <summary>Refuses data if the primary is unknown or missing. Otherwise an old copy or an empty server would become the ledger.</summary>
     private string FindPrimary()
     {
-        // A directory without this file holds no cluster.
+        // A directory without this file contains no cluster.
         var existing = _names.Where(name => File.Exists(Path.Combine(_directory, name, "PG_VERSION"))).ToArray();
         if (existing.Length == 0)
         {
@@ -124,13 +127,13 @@ internal sealed class LocalPostgresCluster
         {
             return existing.Contains(_saved.Primary)
                 ? _saved.Primary
-                : throw new UserErrorException($"{Path.Combine(_directory, _saved.Primary)} is missing, but it is the primary's ({_rolesFile}), and "
+                : throw new UserErrorException($"{Path.Combine(_directory, _saved.Primary)} is missing. It belongs to the primary ({_rolesFile}), and "
                     + $"{string.Join(", ", existing)} may lack some of its data. Restore it.");
         }
 
         return existing.FirstOrDefault(name => name != _names[0]) is { } copy
             ? throw new UserErrorException($"{Path.Combine(_directory, copy)} exists, but {_rolesFile}, which names the primary, is missing. "
-                + $"Restore the file, or move {copy} elsewhere if it is no copy of this data.")
+                + $"Restore the file, or move {copy} elsewhere if it is not a copy of this data.")
             : _names[0];
     }
 

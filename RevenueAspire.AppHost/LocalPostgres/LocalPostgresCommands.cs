@@ -2,12 +2,12 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>'Start' and 'Stop' of a local Postgres, as containers and projects have them, and 'Promote a standby'.</summary>
+/// <summary>Adds 'Start' and 'Stop' to a local Postgres, like those of containers and projects, and 'Promote a standby'.</summary>
 internal static class LocalPostgresCommands
 {
     private static readonly string[] Stopped = [KnownResourceStates.Exited, KnownResourceStates.FailedToStart];
 
-    /// <summary>By the names that every resource's have, so that tools find them.</summary>
+    /// <summary>The command names that all resources share, so tools find them.</summary>
     public static IResourceBuilder<LocalPostgresServerResource> WithStartAndStop(this IResourceBuilder<LocalPostgresServerResource> server) => server
         .WithCommand(KnownResourceCommands.StartCommand, "Start", context => StartAsync(server.Resource, context), new CommandOptions
         {
@@ -19,20 +19,20 @@ internal static class LocalPostgresCommands
         .WithCommand(KnownResourceCommands.StopCommand, "Stop", context => StopAsync(server.Resource, context), new CommandOptions
         {
             Description = server.Resource.Cluster.Servers.Count == 1
-                ? "With the log in files, the API continues to accept events. They are counted when the server is started again."
-                : "Without the primary, nothing is counted until it is started again or a standby is promoted.",
+                ? "With the log in files, the API continues to accept events. Processors apply them after the server is started again."
+                : "Without the primary, no event is applied until it is started again or a standby is promoted.",
             IconName = "Stop",
             IconVariant = IconVariant.Filled,
             IsHighlighted = true,
             UpdateState = context => Shown(context.ResourceSnapshot.State?.Text == KnownResourceStates.Running),
         });
 
-    /// <summary>'Promote a standby' of a primary that has ended.</summary>
+    /// <summary>Adds 'Promote a standby' to a stopped primary.</summary>
     public static IResourceBuilder<LocalPostgresServerResource> WithPromotion(this IResourceBuilder<LocalPostgresServerResource> server) =>
         server.Resource.Cluster.Servers.Count == 1 ? server : server
             .WithCommand("promote-standby", "Promote a standby", context => PromoteAsync(server.Resource, context), new CommandOptions
             {
-                Description = "The standby that has received most becomes the primary. This server becomes a standby of it when it is started again.",
+                Description = "The standby that has received the most data becomes the primary. When this server is started again, it becomes its standby.",
                 IconName = "ArrowCircleUp",
                 IconVariant = IconVariant.Filled,
                 IsHighlighted = true,

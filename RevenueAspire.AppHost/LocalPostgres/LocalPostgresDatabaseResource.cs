@@ -1,7 +1,8 @@
 namespace RevenueAspire.AppHost.LocalPostgres;
 
 /// <summary>A database of local Postgres servers. It runs while their primary runs.</summary>
-/// <remarks>No IResourceWithParent: a service that waits for the database would wait for one server too, which may be stopped after a promotion.</remarks>
+/// <remarks>Does not implement IResourceWithParent: a service that waits for the database would also wait for one server, which may be stopped after a
+/// promotion.</remarks>
 public sealed class LocalPostgresDatabaseResource : Resource, IResourceWithConnectionString
 {
     private readonly LocalPostgresCluster _cluster;
@@ -9,7 +10,7 @@ public sealed class LocalPostgresDatabaseResource : Resource, IResourceWithConne
     internal LocalPostgresDatabaseResource(string name, LocalPostgresCluster cluster)
         : base(name) => _cluster = cluster;
 
-    /// <summary>Names all servers; clients look for the primary.</summary>
+    /// <summary>The connection string names all servers; clients find the primary among them.</summary>
     public ReferenceExpression ConnectionStringExpression =>
         _cluster.Servers.Count == 1
             ? ReferenceExpression.Create($"{_cluster.Primary};Database={Name}")

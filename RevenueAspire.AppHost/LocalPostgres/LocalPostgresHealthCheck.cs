@@ -3,7 +3,7 @@ using Npgsql;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>Healthy when the server takes a connection; a standby must also receive from the primary.</summary>
+/// <summary>Healthy when the server accepts a connection. A standby must also receive data from the primary.</summary>
 internal sealed class LocalPostgresHealthCheck(LocalPostgresServerResource server) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -14,12 +14,12 @@ internal sealed class LocalPostgresHealthCheck(LocalPostgresServerResource serve
             if (server.IsPrimary)
             {
                 await AskAsync(server, "select true", cancellationToken);
-                return HealthCheckResult.Healthy("Postgres answers");
+                return HealthCheckResult.Healthy("Postgres accepts connections");
             }
 
             return await AskAsync(server, receives, cancellationToken)
                 ? HealthCheckResult.Healthy($"Follows {server.Cluster.Primary.Name}")
-                : HealthCheckResult.Degraded($"Receives nothing from {server.Cluster.Primary.Name}");
+                : HealthCheckResult.Degraded($"Receives no data from {server.Cluster.Primary.Name}");
         }
         catch (NpgsqlException exception)
         {
@@ -27,11 +27,11 @@ internal sealed class LocalPostgresHealthCheck(LocalPostgresServerResource serve
         }
     }
 
-    /// <exception cref="NpgsqlException">The server does not answer.</exception>
+    /// <exception cref="NpgsqlException">The server is unavailable.</exception>
     internal static async Task<bool> AskAsync(LocalPostgresServerResource server, string question, CancellationToken cancellationToken)
     {
         var connectionString = await server.ConnectionStringExpression.GetValueAsync(cancellationToken);
-        // Not pooled: an idle connection would be one more to wait for at the stop.
+        // Not pooled: the server would have to wait for an idle connection when it stops.
         await using var connection = new NpgsqlConnection(connectionString + ";Database=postgres;Pooling=false;Timeout=5");
         await connection.OpenAsync(cancellationToken);
         await using var command = new NpgsqlCommand(question, connection);
@@ -39,7 +39,7 @@ internal sealed class LocalPostgresHealthCheck(LocalPostgresServerResource serve
     }
 }
 
-/// <summary>Healthy when the primary takes a connection and a standby confirms its commits, where there are standbys.</summary>
+/// <summary>Healthy when the primary accepts a connection and, if there are standbys, one of them confirms its commits.</summary>
 internal sealed class LocalPostgresDatabaseHealthCheck(LocalPostgresCluster cluster) : IHealthCheck
 {
     public async Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -51,8 +51,8 @@ internal sealed class LocalPostgresDatabaseHealthCheck(LocalPostgresCluster clus
         try
         {
             return await LocalPostgresHealthCheck.AskAsync(cluster.Primary, confirmed, cancellationToken)
-                ? HealthCheckResult.Healthy($"{cluster.Primary.Name} takes writes")
-                : HealthCheckResult.Unhealthy($"No standby confirms the commits of {cluster.Primary.Name}: they wait");
+                ? HealthCheckResult.Healthy($"{cluster.Primary.Name} accepts writes")
+                : HealthCheckResult.Unhealthy($"Commits of {cluster.Primary.Name} wait: no standby confirms them");
         }
         catch (NpgsqlException exception)
         {

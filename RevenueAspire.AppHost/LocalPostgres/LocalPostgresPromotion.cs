@@ -5,14 +5,14 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>Makes a standby the primary, without losing a commit that was acknowledged. Thread-safe.</summary>
+/// <summary>Promotes a standby without losing an acknowledged commit. Thread-safe.</summary>
 internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, LocalPostgresStates states, ResourceProblems problems)
 {
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(15);
     private static readonly TimeSpan CoverInterval = TimeSpan.FromMilliseconds(500);
 
-    /// <summary>Makes the standby that has received most the primary; the others follow it. Refused while it may lack an acknowledged commit.</summary>
-    /// <returns>Whether it is done, and in one line what was done, or why not.</returns>
+    /// <summary>Promotes the standby that has received the most data; the others follow it. Refuses if that standby may lack an acknowledged commit.</summary>
+    /// <returns>Whether the promotion succeeded, and one line with the result or the reason.</returns>
     public async Task<(bool Done, string Message)> PromoteAsync(LocalPostgresCluster cluster, CancellationToken cancellationToken)
     {
         try
@@ -30,18 +30,18 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
         var former = cluster.Primary;
         if (servers.IsRunning(former))
         {
-            throw new UserErrorException($"{former.Name} runs: stop it first.");
+            throw new UserErrorException($"{former.Name} is running. Stop it first.");
         }
 
         if (!cluster.IsCovered)
         {
             throw new UserErrorException(
-                $"No standby is known to have all events of {former.Name}, since none has caught up with it yet: start {former.Name}.");
+                $"No standby has caught up with {former.Name} yet, so each may lack acknowledged events. Start {former.Name}.");
         }
 
         await EndAsync(former, cancellationToken);
         var chosen = await MostReceivedAsync(cluster, cancellationToken);
-        // From here on the chosen one is the primary, also after a kill: a later start completes the promotion, and makes the former primary a copy.
+        // From here on the chosen server is the primary, even after a kill. A later start completes the promotion, and makes the former primary a copy.
         cluster.Decide(chosen);
         var followers = cluster.Standbys.Where(servers.IsRunning).ToArray();
         try
@@ -56,7 +56,7 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
         catch (Exception exception) when (LocalPostgresServers.IsProblem(exception))
         {
             throw new LocalPostgresException(
-                $"{chosen.Name} is the primary from now on, but its promotion is not complete ({exception.Message}): stop and start all servers, it first.",
+                $"{chosen.Name} is the new primary, but its promotion is incomplete ({exception.Message}). Restart all servers, {chosen.Name} first.",
                 exception);
         }
         finally
@@ -65,16 +65,16 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
         }
 
         return followers.Length == 0
-            ? $"{chosen.Name} is the primary. Commits wait for a standby: start {former.Name}."
+            ? $"{chosen.Name} is the primary. Commits wait for a standby. Start {former.Name}."
             : $"{chosen.Name} is the primary, followed by {string.Join(", ", followers.Select(follower => follower.Name))}.";
     }
 
-    /// <summary>Makes sure that no process of the former primary is left: one of its sessions could still acknowledge a commit.</summary>
+    /// <summary>Makes sure that the former primary has no running process: one of its sessions could still acknowledge a commit.</summary>
     private async Task EndAsync(LocalPostgresServerResource former, CancellationToken cancellationToken)
     {
         if (!servers.Started.TryGetValue(former, out var server))
         {
-            // It has not run since this AppHost began; an earlier one may have left it behind.
+            // This AppHost has not started it, but an earlier one may have left it running.
             await LocalPostgresServer.StopLeftoverAsync(await servers.OptionsAsync(former, null, cancellationToken), cancellationToken);
             return;
         }
@@ -85,26 +85,28 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
         }
         catch (TimeoutException)
         {
-            throw new LocalPostgresException($"Processes of {former.Name} are still running: wait for their end, and try again.");
+            throw new LocalPostgresException($"Processes of {former.Name} are still running. Wait until they have ended, and try again.");
         }
     }
 
-    /// <summary>Each acknowledged commit is on one standby at least, so the one that has received most has all. Each must be asked.</summary>
+    /// <summary>At least one standby has each acknowledged commit, so the one that has received the most data has all. Every standby must be running to compare
+    /// them.</summary>
     private async Task<LocalPostgresServerResource> MostReceivedAsync(LocalPostgresCluster cluster, CancellationToken cancellationToken)
     {
-        // A directory that is no standby's has confirmed nothing to the former primary.
+        // A directory that is not a standby's has confirmed nothing to the former primary.
         var standbys = cluster.Standbys.Where(standby => LocalPostgresServer.IsStandby(standby.DataDirectory)).ToArray();
         if (standbys.FirstOrDefault(standby => !servers.IsRunning(standby)) is { } stopped)
         {
-            throw new UserErrorException($"{stopped.Name} does not run, and may have events that the other standbys lack: start it first.");
+            throw new UserErrorException($"{stopped.Name} is not running, and may have events that the other standbys lack. Start it first.");
         }
 
         var received = await Task.WhenAll(standbys.Select(standby => servers.Started[standby].ReceivedAsync(cancellationToken)));
         return standbys.Zip(received).MaxBy(entry => entry.Second).First
-            ?? throw new UserErrorException($"No standby of {cluster.Primary.Name} has data: start {cluster.Primary.Name}.");
+            ?? throw new UserErrorException($"No standby of {cluster.Primary.Name} has data. Start {cluster.Primary.Name}.");
     }
 
-    /// <summary>Waits until a standby has all that the primary has now. What the primary acknowledges from now on, a standby has confirmed.</summary>
+    /// <summary>Waits until a standby has all of the primary's current data. A standby confirms each commit that the primary acknowledges from now
+    /// on.</summary>
     public async Task CoverAsync(LocalPostgresServerResource primary, LocalPostgresServer server)
     {
         if (primary.Cluster.IsCovered || primary.Cluster.Servers.Count == 1)
@@ -132,7 +134,7 @@ internal sealed class LocalPostgresPromotion(LocalPostgresServers servers, Local
         }
         catch (Exception exception) when (exception is NpgsqlException or ObjectDisposedException)
         {
-            // The server has ended, and is looked at again when it starts.
+            // The server has ended. Its next start checks it again.
         }
         catch (UserErrorException exception)
         {

@@ -6,7 +6,7 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>Runs the servers of the model, and says in the dashboard how they are. Disposed with the AppHost's services, so after the orchestrator has stopped
+/// <summary>Runs the servers of the model, and shows their state in the dashboard. Disposed with the AppHost's services, so after the orchestrator has stopped
 /// the clients.</summary>
 internal sealed class LocalPostgresRunner(
     LocalPostgresServers servers,
@@ -22,13 +22,13 @@ internal sealed class LocalPostgresRunner(
 
     /// <summary>Starts the server in its role, and publishes it as running. The first start of the primary creates its databases and starts the
     /// standbys.</summary>
-    /// <returns>Null, or in one line why it did not start.</returns>
+    /// <returns>Null, or one line with the reason why it did not start.</returns>
     public Task<string?> StartAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken) => servers.OneAtATimeAsync(async () =>
     {
         var problem = await TryStartAsync(resource, cancellationToken);
         if (resource.IsPrimary)
         {
-            // Without the primary, a standby that exists can start, and be promoted; one that does not exist is copied when the primary has started.
+            // Without the primary, an existing standby can start and be promoted. A missing one is copied after the primary has started.
             var others = resource.Cluster.Standbys.Where(standby => !_tried.ContainsKey(standby)
                 && (problem is null || LocalPostgresServer.IsStandby(standby.DataDirectory)));
             await Task.WhenAll(others.Select(standby => TryStartAsync(standby, cancellationToken)));
@@ -37,7 +37,7 @@ internal sealed class LocalPostgresRunner(
         return problem;
     }, cancellationToken);
 
-    /// <summary>Stops the server at once, also while clients use it.</summary>
+    /// <summary>Stops the server at once, even while clients use it.</summary>
     public Task StopAsync(LocalPostgresServerResource resource, CancellationToken cancellationToken) => servers.OneAtATimeAsync(async () =>
     {
         if (servers.Started.TryGetValue(resource, out var server) && !server.Exited.IsCompleted)
@@ -49,9 +49,9 @@ internal sealed class LocalPostgresRunner(
 
     public async ValueTask DisposeAsync()
     {
-        // A start that is under way is cancelled with the AppHost, or has a server to stop.
+        // A start in progress is cancelled with the AppHost, or leaves a server to stop.
         var idle = await servers.OneAtATime.WaitAsync(PatienceWithClients);
-        // A primary sends its last commits to its standbys while it stops, so it is first.
+        // The primary stops first, since it sends its last commits to its standbys while it stops.
         foreach (var role in servers.Started.GroupBy(entry => entry.Key.IsPrimary).OrderByDescending(role => role.Key).ToArray())
         {
             await Task.WhenAll(role.Select(async entry =>
@@ -81,7 +81,7 @@ internal sealed class LocalPostgresRunner(
             await states.PublishAsync(resource, KnownResourceStates.Starting);
             if (servers.Started.TryGetValue(resource, out var ended))
             {
-                // One that ended without a stop still has the lock of its data directory.
+                // A server that ended without a stop still holds the lock of its data directory.
                 await ended.DisposeAsync();
             }
 
@@ -108,7 +108,7 @@ internal sealed class LocalPostgresRunner(
     {
         var cluster = resource.Cluster;
         cluster.BeginPrimary();
-        // A promotion that was decided, and cut off before its end. It waits for no primary: nothing listens on port 1.
+        // Completes a promotion that was decided but cut off. It needs no primary: no server listens on port 1.
         var isChosen = LocalPostgresServer.IsStandby(resource.DataDirectory);
         var unreachable = isChosen ? new LocalPostgresPrimary(1, resource.ApplicationName) : null;
         var server = await LocalPostgresServer.StartAsync(await servers.OptionsAsync(resource, unreachable, cancellationToken), cancellationToken);
@@ -156,14 +156,14 @@ internal sealed class LocalPostgresRunner(
         var primary = resource.Cluster.Primary;
         if (!servers.IsRunning(primary) && !LocalPostgresServer.IsStandby(resource.DataDirectory))
         {
-            throw new LocalPostgresException($"{resource.Name} becomes a copy of {primary.Name}, which does not run: start {primary.Name} first.");
+            throw new LocalPostgresException($"{resource.Name} becomes a copy of {primary.Name}, which is not running. Start {primary.Name} first.");
         }
 
         var source = new LocalPostgresPrimary(primary.Port, resource.ApplicationName);
         return await LocalPostgresServer.StartAsync(await servers.OptionsAsync(resource, source, cancellationToken), cancellationToken);
     }
 
-    /// <summary>The services are stopped by another process: the server goes when the last of them has let go of it.</summary>
+    /// <summary>Waits until the last client has disconnected; another process stops the services.</summary>
     private static async Task WaitForClientsAsync(LocalPostgresServer server)
     {
         try
@@ -179,7 +179,7 @@ internal sealed class LocalPostgresRunner(
         }
         catch (NpgsqlException)
         {
-            // It does not answer, so nobody waits for it.
+            // The server is unavailable, so no client uses it.
         }
     }
 }

@@ -6,16 +6,16 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>The server processes of this AppHost, by their resource. Thread-safe.</summary>
+/// <summary>The server processes of this AppHost, by resource. Thread-safe.</summary>
 internal sealed partial class LocalPostgresServers(ResourceLoggerService loggers)
 {
-    /// <summary>The servers that were started, also those that have ended since.</summary>
+    /// <summary>All servers started so far, including those that have ended.</summary>
     public ConcurrentDictionary<LocalPostgresServerResource, LocalPostgresServer> Started { get; } = [];
 
     /// <summary>Held while a server is started, stopped or promoted.</summary>
     public SemaphoreSlim OneAtATime { get; } = new(1);
 
-    /// <summary>Runs an action that starts, stops or promotes a server: one at a time.</summary>
+    /// <summary>Runs an action that starts, stops or promotes a server. Only one runs at a time.</summary>
     public async Task<T> OneAtATimeAsync<T>(Func<Task<T>> action, CancellationToken cancellationToken)
     {
         await OneAtATime.WaitAsync(cancellationToken);
@@ -38,10 +38,10 @@ internal sealed partial class LocalPostgresServers(ResourceLoggerService loggers
 
     public bool IsRunning(LocalPostgresServerResource resource) => Started.TryGetValue(resource, out var server) && !server.Exited.IsCompleted;
 
-    /// <summary>Whether an error is of the servers or of their user: it is shown, not thrown.</summary>
+    /// <summary>Whether the error comes from a server or its user. It is then reported, not thrown.</summary>
     public static bool IsProblem(Exception exception) => exception is LocalPostgresException or UserErrorException or NpgsqlException;
 
-    /// <summary>How a server is started: as a standby where a primary is given.</summary>
+    /// <summary>The options of a server: as a standby if a primary is given.</summary>
     public async Task<LocalPostgresOptions> OptionsAsync(
         LocalPostgresServerResource resource, LocalPostgresPrimary? primary, CancellationToken cancellationToken)
     {
@@ -60,9 +60,9 @@ internal sealed partial class LocalPostgresServers(ResourceLoggerService loggers
 
     private static Dictionary<string, string> SettingsOf(LocalPostgresServerResource resource) => resource.Cluster.Servers.Count == 1 ? [] : new()
     {
-        // On the command line: it holds from a server's first moment as the primary, and no later than this run.
+        // Passed on the command line, so it applies from the server's first moment as the primary, and only to this run.
         ["synchronous_standby_names"] = resource.Cluster.SynchronousStandbysOf(resource),
-        // A standby that was stopped for a while catches up instead of being copied.
+        // A standby that was stopped for a while catches up, without a new copy.
         ["wal_keep_size"] = "256MB",
         ["wal_retrieve_retry_interval"] = "500ms",
     };

@@ -3,17 +3,17 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.AppHost.LocalPostgres;
 
-/// <summary>What the dashboard shows of the servers. Thread-safe.</summary>
+/// <summary>Publishes the state of the servers to the dashboard. Thread-safe.</summary>
 internal sealed class LocalPostgresStates(ResourceNotificationService notifications)
 {
-    /// <summary>Waits for the server's end, and publishes it.</summary>
+    /// <summary>Waits until the server has ended, and publishes that.</summary>
     public async Task PublishEndAsync(LocalPostgresServerResource resource, LocalPostgresServer server)
     {
         await server.Exited;
         await PublishAsync(resource, KnownResourceStates.Exited);
     }
 
-    /// <summary>Publishes the state of a server, and of the databases that are reached through it.</summary>
+    /// <summary>Publishes the state of a server and of its databases.</summary>
     public async Task PublishAsync(LocalPostgresServerResource resource, string state)
     {
         foreach (var one in WithDatabases(resource))
@@ -29,7 +29,7 @@ internal sealed class LocalPostgresStates(ResourceNotificationService notificati
         }
     }
 
-    /// <summary>After a promotion: the roles and commands of all servers, and the databases that run again.</summary>
+    /// <summary>Publishes, after a promotion, the roles and commands of all servers, and the databases that run again.</summary>
     public async Task PublishRolesAsync(LocalPostgresCluster cluster, bool isPrimaryRunning)
     {
         foreach (var server in cluster.Standbys)
@@ -40,14 +40,14 @@ internal sealed class LocalPostgresStates(ResourceNotificationService notificati
         await PublishAsync(cluster.Primary, isPrimaryRunning ? KnownResourceStates.Running : KnownResourceStates.Exited);
     }
 
-    /// <summary>The dashboard shows the source of each resource in its list.</summary>
+    /// <summary>The role, in the column Source of the dashboard's list.</summary>
     private static ImmutableArray<ResourcePropertySnapshot> WithRole(ImmutableArray<ResourcePropertySnapshot> properties, LocalPostgresServerResource server) =>
         server.Cluster.Servers.Count == 1
             ? properties
             : [.. properties.Where(property => property.Name != CustomResourceKnownProperties.Source),
                 new(CustomResourceKnownProperties.Source, server.IsPrimary ? "primary" : $"standby of {server.Cluster.Primary.Name}")];
 
-    /// <summary>The server, and the databases that are reached through it.</summary>
+    /// <summary>The server and the databases on it.</summary>
     public static IEnumerable<IResource> WithDatabases(LocalPostgresServerResource resource) =>
         resource.IsPrimary ? [resource, .. resource.Cluster.Databases] : [resource];
 }

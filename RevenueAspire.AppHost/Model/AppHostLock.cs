@@ -2,16 +2,16 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>One AppHost per data directory: a second one would run its services on the first one's log. The operating system releases the lock when the process
-/// ends, however it ends.</summary>
+/// <summary>Allows one AppHost per data directory: a second one would run its services on the first one's log. The operating system releases the lock when the
+/// process ends for any reason.</summary>
 internal sealed class AppHostLock : IDisposable
 {
     private readonly FileStream _file;
 
     private AppHostLock(FileStream file) => _file = file;
 
-    /// <summary>Makes the directory if it is missing, passable for Postgres' own user, and locks it. Null when publishing, which uses no data.</summary>
-    /// <exception cref="UserErrorException">Another AppHost holds the lock, or the directory cannot be made.</exception>
+    /// <summary>Creates the directory if it is missing, accessible to Postgres' user, and locks it. Null when publishing, which uses no data.</summary>
+    /// <exception cref="UserErrorException">Another AppHost holds the lock, or the directory cannot be created.</exception>
     public static AppHostLock? Acquire(IDistributedApplicationBuilder builder) =>
         builder.ExecutionContext.IsRunMode ? Acquire(DataDirectory.Resolve(builder.Configuration)) : null;
 
@@ -25,7 +25,7 @@ internal sealed class AppHostLock : IDisposable
                 Directory.CreateDirectory(directory);
                 if (!OperatingSystem.IsWindows() && Environment.IsPrivilegedProcess)
                 {
-                    // Postgres does not run as root, whose umask may close the directory.
+                    // Postgres does not run as root, and root's umask may make the directory inaccessible.
                     File.SetUnixFileMode(directory, File.GetUnixFileMode(directory) | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute);
                 }
             }
@@ -41,7 +41,7 @@ internal sealed class AppHostLock : IDisposable
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException(
-                $"The data directory {directory} cannot be made or locked: {exception.Message} Choose another with --Data:Directory=PATH.");
+                $"The data directory {directory} cannot be created or locked: {exception.Message} Choose another with --Data:Directory=PATH.");
         }
     }
 

@@ -7,7 +7,7 @@ namespace RevenueAspire.AppHost.Model;
 /// <summary>The AppHost's own settings: on the command line (<c>--Ports:Api=8001</c>), in the environment (<c>Ports__Api</c>), or in user secrets.</summary>
 internal static class AppHostSettings
 {
-    /// <summary>A parameter from <c>Parameters:name</c>; on this machine it has a value without anybody's doing, published it has none.</summary>
+    /// <summary>A parameter from <c>Parameters:name</c>. It has a default value on this machine, but not when published.</summary>
     public static IResourceBuilder<ParameterResource> AddSecret(this IDistributedApplicationBuilder builder, string name, string inRunMode)
     {
         if (builder.ExecutionContext.IsRunMode && string.IsNullOrEmpty(builder.Configuration["Parameters:" + name]))
@@ -18,7 +18,7 @@ internal static class AppHostSettings
         return builder.AddParameter(name, secret: true);
     }
 
-    /// <exception cref="UserErrorException">Not a number, or outside of the limits.</exception>
+    /// <exception cref="UserErrorException">Not a number, or outside the limits.</exception>
     public static int Number(this IDistributedApplicationBuilder builder, string setting, int otherwise, int least, int most)
     {
         var text = builder.Configuration[setting];

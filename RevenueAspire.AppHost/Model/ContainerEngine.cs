@@ -3,13 +3,13 @@ using CliWrap;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>Whether containers can run here: the question that Aspire's orchestrator will ask, asked while the model is built. Aspire offers no public way to
-/// ask it.</summary>
+/// <summary>Checks, while the model is built, whether containers can run here. Aspire's orchestrator makes the same check later, but offers no public way to
+/// use it.</summary>
 internal static class ContainerEngine
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(10);
 
-    /// <summary><c>ASPIRE_CONTAINER_RUNTIME</c> when set, else docker or podman, answers <c>container ls -n 1</c>.</summary>
+    /// <summary>Whether <c>ASPIRE_CONTAINER_RUNTIME</c>, or by default docker or podman, answers <c>container ls -n 1</c>.</summary>
     public static async Task<bool> AnswersAsync()
     {
         string[] engines = Environment.GetEnvironmentVariable("ASPIRE_CONTAINER_RUNTIME") is { Length: > 0 } chosen ? [chosen] : ["docker", "podman"];
@@ -19,7 +19,7 @@ internal static class ContainerEngine
 
     private static async Task<bool> AnswersAsync(string engine)
     {
-        // A daemon that hangs counts as none.
+        // A hanging daemon counts as unavailable.
         using var patience = new CancellationTokenSource(Patience);
         try
         {
@@ -31,7 +31,7 @@ internal static class ContainerEngine
         }
         catch (Exception exception) when (exception is Win32Exception or OperationCanceledException)
         {
-            // Not installed, or no answer in time.
+            // Not installed, or no answer before the timeout.
             return false;
         }
     }

@@ -5,8 +5,8 @@ namespace RevenueAspire.AppHost.Model;
 
 internal static class LocalPorts
 {
-    /// <summary>Listens on the setting's port, itself and without a proxy; published, the platform chooses. A port in use is one line in the dashboard and on
-    /// the console, and the service is not started.</summary>
+    /// <summary>Makes the service listen on the setting's port directly, without a proxy. When published, the platform chooses the port. If the port is in use,
+    /// the service does not start, and the dashboard and the console show one line.</summary>
     public static IResourceBuilder<ProjectResource> WithLocalPort(this IResourceBuilder<ProjectResource> service, string setting, int otherwise)
     {
         var builder = service.ApplicationBuilder;

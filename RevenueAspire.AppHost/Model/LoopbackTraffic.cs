@@ -1,15 +1,15 @@
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>Keeps traffic within this machine off an HTTP proxy: health checks, commands, telemetry and the services' own requests use localhost.</summary>
+/// <summary>Exempts loopback traffic from an HTTP proxy. Health checks, commands, telemetry and the services' own requests use localhost.</summary>
 internal static class LoopbackTraffic
 {
     private static readonly string[] Variables = ["NO_PROXY", "no_proxy"];
 
-    /// <summary>The last spelling is the one that .NET compares with, the one before is for all others.</summary>
+    /// <summary>.NET compares with the last spelling, other programs with the one before it.</summary>
     private static readonly string[] Names = ["localhost", "127.0.0.1", "::1", "[::1]"];
 
-    /// <summary>Adds the loopback names to <c>NO_PROXY</c> and <c>no_proxy</c> of this process, which its children inherit. Hosts that the user has set stay.
-    /// Call it before the first <see cref="HttpClient"/> exists: .NET reads the variables once.</summary>
+    /// <summary>Adds the loopback names to <c>NO_PROXY</c> and <c>no_proxy</c> of this process, which its children inherit. Hosts set by the user stay. Call it
+    /// before the first <see cref="HttpClient"/> exists: .NET reads the variables once.</summary>
     public static void BypassProxy()
     {
         var bypassed = Bypassed(Variables.Select(Environment.GetEnvironmentVariable));
@@ -19,7 +19,7 @@ internal static class LoopbackTraffic
         }
     }
 
-    /// <summary>One list from the values of both variables and the loopback names, each host once.</summary>
+    /// <summary>Merges both variables and the loopback names into one list, without duplicates.</summary>
     internal static string Bypassed(IEnumerable<string?> given) =>
         string.Join(
             ',',

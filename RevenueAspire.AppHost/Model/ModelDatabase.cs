@@ -5,34 +5,34 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>The database, interchangeable for the rest of the model.</summary>
+/// <summary>Chooses the database. The rest of the model does not depend on the choice.</summary>
 internal static class ModelDatabase
 {
     /// <summary>Name of the connection string and of the database.</summary>
     public const string Name = "revenuedb";
 
-    /// <summary>Number of standbys beside the primary.</summary>
+    /// <summary>Setting: number of standbys in addition to the primary.</summary>
     public const string ReplicasSetting = "Postgres:Replicas";
 
-    /// <summary>Pinned: a floating tag would one day open the volume with another major version.</summary>
+    /// <summary>Pinned: a floating tag would at some point open the volume with another major version.</summary>
     public const string PostgresTag = "17.6";
 
-    /// <summary>The user's own (<c>ConnectionStrings:revenuedb</c>), else a container where an engine answers, else a local server. Published: the user's own,
-    /// else a managed server. <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
+    /// <summary>Uses the user's database (<c>ConnectionStrings:revenuedb</c>) if set. Otherwise a container if an engine is available, else a local server;
+    /// when published, a managed server. <c>Postgres:Mode</c> (<c>container</c>, <c>local</c>) decides without a probe.</summary>
     public static async Task<IResourceBuilder<IResourceWithConnectionString>> AddRevenueDatabaseAsync(this IDistributedApplicationBuilder builder)
     {
-        // Published, the platform's server has its own.
+        // When published, this variable has the platform's value.
         var standbys = builder.ExecutionContext.IsPublishMode
             ? 0
             : builder.Number(ReplicasSetting, otherwise: 0, least: 0, most: LocalPostgresCluster.MostStandbys);
         if (!string.IsNullOrEmpty(builder.Configuration.GetConnectionString(Name)))
         {
-            RequireNone(standbys, $"ConnectionStrings:{Name} names a server of yours");
+            RequireNone(standbys, $"ConnectionStrings:{Name} names an external server");
             return builder.AddConnectionString(Name);
         }
 
-        // One password for the life of the data: it is kept in the user secrets, since a new one would not open an old volume. Azure wants letters of both
-        // cases and digits in it.
+        // One password for the lifetime of the data, stored in the user secrets: a new one would not open an old volume. Azure requires letters of both cases
+        // and digits.
         var password = builder.AddParameter(
             "postgres-password",
             new GenerateParameterDefault { MinLength = 24, Special = false, MinLower = 1, MinUpper = 1, MinNumeric = 1 },
@@ -47,7 +47,7 @@ internal static class ModelDatabase
         var port = builder.Number("Ports:Postgres", otherwise: 0, least: 0, most: 65535);
         if (await UsesContainerAsync(builder.Configuration["Postgres:Mode"]))
         {
-            RequireNone(standbys, "the container of Postgres has no standbys; set Postgres:Mode to 'local'");
+            RequireNone(standbys, "the Postgres container has no standbys; set Postgres:Mode to 'local'");
             return builder.AddPostgres("postgres", password: password, port: port == 0 ? null : port)
                 .WithImageTag(PostgresTag)
                 .WithDataVolume()
@@ -57,7 +57,7 @@ internal static class ModelDatabase
         if (port + LocalPostgresCluster.MostStandbys > 65535 && standbys > 0)
         {
             throw new UserErrorException($"Ports:Postgres is '{port}': with {ReplicasSetting} it must be at most {65535 - LocalPostgresCluster.MostStandbys}, "
-                + "since standbys have the ports after it.");
+                + "since the standbys use the ports after it.");
         }
 
         var cluster = LocalPostgresCluster.Open(DataDirectory.Resolve(builder.Configuration), "postgres", password.Resource, port, standbys);
@@ -72,7 +72,7 @@ internal static class ModelDatabase
         }
     }
 
-    /// <summary>The variables of psql (PGOPTIONS, PGTZ, PGSSLROOTCERT...) in the user's shell are meant for other servers. The services inherit this process's
+    /// <summary>Clears psql's variables (PGOPTIONS, PGTZ, PGSSLROOTCERT...), which the user's shell sets for other servers. The services inherit this process's
     /// environment.</summary>
     private static void ForgetPostgresVariables()
     {
@@ -87,6 +87,6 @@ internal static class ModelDatabase
         null or "" => await ContainerEngine.AnswersAsync(),
         "container" => true,
         "local" => false,
-        _ => throw new UserErrorException($"Postgres:Mode is '{mode}': it must be 'container' or 'local', or not set."),
+        _ => throw new UserErrorException($"Postgres:Mode is '{mode}': it must be 'container', 'local' or not set."),
     };
 }

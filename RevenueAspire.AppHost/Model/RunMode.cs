@@ -4,20 +4,19 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>How the model runs on this machine.</summary>
+/// <summary>Settings of a run on this machine.</summary>
 internal static class RunMode
 {
-    /// <summary>The AppHost ends after its services, not before them: only then is a stop over when the prompt is back, and a local Postgres outlives its
+    /// <summary>Makes the AppHost end after its services. The stop is then complete when the prompt returns, and a local Postgres outlives its
     /// clients.</summary>
     public static IDistributedApplicationBuilder AddRunMode(this IDistributedApplicationBuilder builder)
     {
         builder.Services.AddSingleton<ResourceProblems>();
-        // Ctrl+C while resources still wait would end in the host's account of it, a stack trace. What keeps the host from starting is said by StartupErrors,
-        // or passes through.
+        // If Ctrl+C arrives while resources still wait, the host would log a stack trace. StartupErrors reports a failed start, or lets the exception through.
         builder.Services.AddLogging(logging => logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.Critical));
         if (builder.Configuration["ASPNETCORE_URLS"] is null)
         {
-            // Started without a launch profile: plain HTTP on loopback, as in the http profile. Aspire's default is https, which fails without a certificate.
+            // Without a launch profile, use plain HTTP on loopback like the http profile. Aspire's default is https, which fails without a certificate.
             builder.SetDefault("ASPIRE_ALLOW_UNSECURED_TRANSPORT", "true");
         }
 

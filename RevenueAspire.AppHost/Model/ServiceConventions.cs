@@ -2,10 +2,11 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Model;
 
-/// <summary>What each service of this model gets.</summary>
+/// <summary>Settings that every service of this model shares.</summary>
 internal static class ServiceConventions
 {
-    /// <summary>On this machine: one data directory for all, and the AppHost's environment name. Published, folders are the platform's.</summary>
+    /// <summary>On this machine, all services share a data directory and the AppHost's environment name. When published, the platform sets the
+    /// folders.</summary>
     public static IResourceBuilder<ProjectResource> WithSharedFolders(this IResourceBuilder<ProjectResource> service)
     {
         var builder = service.ApplicationBuilder;
@@ -15,25 +16,25 @@ internal static class ServiceConventions
                 .WithEnvironment("ASPNETCORE_ENVIRONMENT", builder.Environment.EnvironmentName)
                 .WithEnvironment("DOTNET_ENVIRONMENT", builder.Environment.EnvironmentName)
                 .WithoutDevelopmentCertificate()
-                // One line an entry; Aspire's default has two. In its spelling: of two variables that differ by case only, chance decides which one counts.
+                // One line per entry; Aspire's default has two. Keep Aspire's spelling: of two variables that differ only in case, an arbitrary one wins.
                 .WithEnvironment("LOGGING__CONSOLE__FORMATTERNAME", "line")
                 .WithEnvironment("Data__Directory", DataDirectory.Resolve(builder.Configuration))
                 .WithEnvironment("EventLog__Directory", DataDirectory.ResolveEventLog(builder.Configuration))
                 .WithEngine(builder.Configuration["EventLog:Engine"]);
     }
 
-    /// <summary>The engine of the log may be set for the AppHost, as its folder.</summary>
+    /// <summary>The AppHost may set the engine and the folder of the log.</summary>
     private static IResourceBuilder<ProjectResource> WithEngine(this IResourceBuilder<ProjectResource> service, string? engine) =>
         string.IsNullOrEmpty(engine) ? service : service.WithEnvironment("EventLog__Engine", engine);
 
-    /// <summary>The services use plain HTTP. Without this, Aspire asks for a development certificate that none of them would use.</summary>
+    /// <summary>The services use plain HTTP. Otherwise Aspire would require a development certificate that none of them uses.</summary>
     private static IResourceBuilder<ProjectResource> WithoutDevelopmentCertificate(this IResourceBuilder<ProjectResource> service) =>
-#pragma warning disable ASPIRECERTIFICATES001 // May still change; no other setting covers the services and leaves the dashboard's https profile as it is.
+#pragma warning disable ASPIRECERTIFICATES001 // Experimental; no other setting covers the services without changing the dashboard's https profile.
         service.WithoutHttpsCertificate();
 #pragma warning restore ASPIRECERTIFICATES001
 
-    /// <summary>On this machine, the dashboard's check. Published, probes: a process that hangs is started again, and one whose log cannot be written gets no
-    /// requests until it can.</summary>
+    /// <summary>On this machine, adds the dashboard's health check. When published, adds probes. The platform restarts a hanging process, and sends no requests
+    /// to a service whose log cannot be written.</summary>
     public static IResourceBuilder<ProjectResource> WithHealth(this IResourceBuilder<ProjectResource> service)
     {
         if (service.ApplicationBuilder.ExecutionContext.IsRunMode)
@@ -41,19 +42,19 @@ internal static class ServiceConventions
             return service.WithHttpHealthCheck("/health");
         }
 
-#pragma warning disable ASPIREPROBES001 // May still change; nothing else tells the platform which paths to ask.
+#pragma warning disable ASPIREPROBES001 // Experimental; no other API configures the platform's probes.
         return service
             .WithHttpProbe(ProbeType.Liveness, "/alive", periodSeconds: 10, timeoutSeconds: 5, failureThreshold: 6)
             .WithHttpProbe(ProbeType.Readiness, "/health", periodSeconds: 5, timeoutSeconds: 5, failureThreshold: 3);
 #pragma warning restore ASPIREPROBES001
     }
 
-    /// <summary>The connection string and nothing else: Aspire would also hand over user, password and addresses one by one, which no service reads.</summary>
+    /// <summary>Passes only the connection string. Aspire would also pass user, password and addresses separately, which no service reads.</summary>
     public static IResourceBuilder<ProjectResource> WithDatabase(
         this IResourceBuilder<ProjectResource> service, IResourceBuilder<IResourceWithConnectionString> database) =>
         service.WithReferenceEnvironment(ReferenceEnvironmentInjectionFlags.ConnectionString).WithReference(database).WaitFor(database);
 
-    /// <summary>Links in the dashboard, by their names; <c>/</c> is the service's own address.</summary>
+    /// <summary>Names the links in the dashboard; <c>/</c> is the service's address.</summary>
     public static IResourceBuilder<ProjectResource> WithNamedUrls(this IResourceBuilder<ProjectResource> service, params (string Path, string Name)[] urls)
     {
         foreach (var (path, name) in urls)

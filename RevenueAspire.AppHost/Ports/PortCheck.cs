@@ -3,15 +3,15 @@ using System.Net.Sockets;
 
 namespace RevenueAspire.AppHost.Ports;
 
-/// <summary>Finds a port in use before anything is started.</summary>
+/// <summary>Finds a port in use before a service starts.</summary>
 internal static class PortCheck
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>The services of an AppHost that was killed stop too. A processor may take 10 s for it, and on a busy machine each takes longer.</summary>
+    /// <summary>After a kill of the AppHost, its services stop too. A processor may take 10 s, and on a busy machine each takes longer.</summary>
     private static readonly TimeSpan PatienceWithOurs = TimeSpan.FromSeconds(25);
 
-    /// <summary>One line when somebody listens there, with who where that can be known and what to do; null when the port is free.</summary>
+    /// <summary>One line if the port is in use, with its owner if known and the remedy; null if the port is free.</summary>
     public static async Task<string?> ProblemAsync(int port, string service, string setting, CancellationToken cancellationToken)
     {
         if (IsFree(port))
@@ -25,11 +25,11 @@ internal static class PortCheck
             return null;
         }
 
-        var who = owner is null ? "" : $" by process {owner.ProcessId} ({owner.Command})";
-        return $"Port {port}, where {service} is to listen, is in use{who}. Stop that program, or choose another port with --{setting}=NUMBER.";
+        var usedBy = owner is null ? "" : $" by process {owner.ProcessId} ({owner.Command})";
+        return $"Port {port} of {service} is in use{usedBy}. Stop that program, or choose another port with --{setting}=NUMBER.";
     }
 
-    /// <summary>Waits for the process, not for its port: it closes the log only after that.</summary>
+    /// <summary>Waits for the process to end, not for its port: it closes the log only after it has closed the port.</summary>
     private static async Task<bool> EndsAsync(int processId, CancellationToken cancellationToken)
     {
         for (var deadline = DateTime.UtcNow + PatienceWithOurs; DateTime.UtcNow < deadline; await Task.Delay(Interval, cancellationToken))
@@ -47,7 +47,7 @@ internal static class PortCheck
     {
         try
         {
-            // One that has ended, and whose new parent has not looked yet, has no command line any more.
+            // A process that has ended has no command line until its parent collects its exit status.
             return File.ReadAllText($"/proc/{processId}/cmdline").Length == 0;
         }
         catch (IOException)
@@ -68,7 +68,7 @@ internal static class PortCheck
         }
         catch (SocketException exception)
         {
-            // No IPv6 on this machine is no hindrance.
+            // This machine has no IPv6, which is fine.
             return exception.SocketErrorCode != SocketError.AddressAlreadyInUse && exception.SocketErrorCode != SocketError.AccessDenied;
         }
     }

@@ -2,17 +2,17 @@ using System.Globalization;
 
 namespace RevenueAspire.AppHost.Ports;
 
-/// <summary>The process that listens on a port: known from /proc, so on Linux only, and only where this user may look into it.</summary>
-/// <param name="ProcessId">Its number.</param>
-/// <param name="Command">The beginning of its command line: <c>dotnet RevenueAspire.Api.dll</c>.</param>
+/// <summary>The process that listens on a port. Read from /proc, so it is known only on Linux, and only if this user may read that process.</summary>
+/// <param name="ProcessId">The process id.</param>
+/// <param name="Command">The beginning of its command line, such as <c>dotnet RevenueAspire.Api.dll</c>.</param>
 internal sealed record PortOwner(int ProcessId, string Command)
 {
     private const string Listening = "0A";
 
-    /// <summary>A service of ours: of another start, or of one that was killed, and just stopping.</summary>
+    /// <summary>Whether it is a service of this project: of another start, or of a killed AppHost and still stopping.</summary>
     public bool IsOurs => Command.Contains("RevenueAspire.", StringComparison.Ordinal);
 
-    /// <summary>Null when it cannot be known.</summary>
+    /// <summary>Finds the owner; null if unknown.</summary>
     public static PortOwner? Find(int port)
     {
         if (!OperatingSystem.IsLinux())
@@ -27,7 +27,7 @@ internal sealed record PortOwner(int ProcessId, string Command)
         }
         catch (IOException)
         {
-            // A process that ends while it is looked at; its name was only an extra.
+            // The process ended during the search. Its name is only additional information.
             return null;
         }
     }

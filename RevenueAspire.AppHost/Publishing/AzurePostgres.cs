@@ -3,15 +3,15 @@ namespace RevenueAspire.AppHost.Publishing;
 /// <summary>The managed Postgres of Azure (<c>postgres.bicep</c>) with the ledger's database.</summary>
 internal static class AzurePostgres
 {
-    /// <param name="builder">The model, while it is published.</param>
+    /// <param name="builder">The model to publish.</param>
     /// <param name="database">Name of the database.</param>
-    /// <param name="password">The server's. Only letters and digits, because it becomes a part of a connection string.</param>
+    /// <param name="password">The server's password. Only letters and digits, because it becomes a part of a connection string.</param>
     public static IResourceBuilder<IResourceWithConnectionString> AddAzurePostgres(
         this IDistributedApplicationBuilder builder,
         string database,
         IResourceBuilder<ParameterResource> password)
     {
-        // A parameter of azd, because azd keeps its value with the environment: a later deployment from another machine must not remove the standby server.
+        // A parameter of azd, because azd stores its value with the environment: a later deployment from another machine must not remove the standby server.
         var highAvailability = builder.AddParameter("postgres-high-availability", "Disabled", publishValueAsDefault: true);
         var server = new BicepModule("postgres", new Dictionary<string, string>
         {
@@ -24,7 +24,8 @@ internal static class AzurePostgres
     }
 }
 
-/// <summary>Its connection string is the server's output and the password. The output has no password, because Azure keeps outputs in clear text.</summary>
+/// <summary>The connection string combines the server's output and the password. The output excludes the password, because Azure stores outputs in clear
+/// text.</summary>
 internal sealed class AzurePostgresDatabase(string name, BicepOutput server, ParameterResource password) : Resource(name), IResourceWithConnectionString
 {
     public ReferenceExpression ConnectionStringExpression => ReferenceExpression.Create($"{server};Password={password}");

@@ -7,7 +7,7 @@ namespace RevenueAspire.AppHost.Publishing;
 /// <param name="read">Returns the Bicep text, and a value or manifest expression for each parameter without a default. azd sets <c>location</c>.</param>
 internal sealed class BicepModule(string name, Func<CancellationToken, Task<BicepText>> read) : Resource(name)
 {
-    /// <summary>A hand-written file of this folder.</summary>
+    /// <summary>Creates a module from a hand-written file of this folder.</summary>
     /// <param name="name">The resource's and the file's name, without extension.</param>
     /// <param name="parameters">See the constructor.</param>
     public BicepModule(string name, IReadOnlyDictionary<string, string> parameters)
@@ -15,11 +15,11 @@ internal sealed class BicepModule(string name, Func<CancellationToken, Task<Bice
     {
     }
 
-    /// <summary>The value that the deployed module returns under the given name.</summary>
+    /// <summary>An output of the deployed module.</summary>
     public BicepOutput Output(string output) => new(this, output);
 
     /// <summary>Writes the Bicep file, and the fields of the manifest's entry.</summary>
-    /// <exception cref="IOException">The folder of the manifest cannot be written.</exception>
+    /// <exception cref="IOException">The manifest's folder is not writable.</exception>
     public async Task WriteAsync(ManifestPublishingContext context)
     {
         var (text, parameters) = await read(context.CancellationToken);
@@ -58,5 +58,5 @@ internal sealed record BicepOutput(BicepModule Module, string Name) : IManifestE
     public IEnumerable<object> References => [Module];
 
     public ValueTask<string?> GetValueAsync(CancellationToken cancellationToken = default) =>
-        throw new InvalidOperationException($"{ValueExpression} has no value while the model is published.");
+        throw new InvalidOperationException($"{ValueExpression} has no value before azd deploys the module.");
 }

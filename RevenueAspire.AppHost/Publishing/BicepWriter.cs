@@ -2,13 +2,13 @@ using System.Text;
 
 namespace RevenueAspire.AppHost.Publishing;
 
-/// <summary>Text of a Bicep file, indented by blocks.</summary>
+/// <summary>Builds Bicep text, indented by block.</summary>
 internal sealed class BicepWriter
 {
     private readonly StringBuilder _text = new();
     private int _depth;
 
-    /// <summary>Returns the value as a literal of Bicep.</summary>
+    /// <summary>Returns the value as a Bicep literal.</summary>
     public static string Quote(string value)
     {
         var escaped = value
@@ -20,7 +20,7 @@ internal sealed class BicepWriter
 
     public void Line(string line = "") => _text.Append(' ', line.Length == 0 ? 0 : 2 * _depth).Append(line).Append('\n');
 
-    /// <summary>Writes the first line now, and the last one when the result is disposed; lines between them are indented.</summary>
+    /// <summary>Writes the first line now, and the last line when the result is disposed. Lines between them are indented.</summary>
     public IDisposable Block(string first, string last = "}")
     {
         Line(first);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace RevenueAspire.AppHost.Publishing;
 
-/// <summary>A service as a container app of Azure. azd's own description of a project has one replica and no probes, so the model brings its own.</summary>
+/// <summary>A service as a container app of Azure. The model writes its own description, since azd's has one replica and no probes.</summary>
 internal static class ContainerApp
 {
     /// <summary>Seconds from SIGTERM to SIGKILL; API and processor need up to 20.</summary>
@@ -40,7 +40,7 @@ internal static class ContainerApp
         var parameters = new Dictionary<string, string>
         {
             ["environmentId"] = environment.Output("AZURE_CONTAINER_APPS_ENVIRONMENT_ID").ValueExpression,
-            // No file reads the domain. Unless some parameter names it, azd does not know it, and cannot resolve the address of a service.
+            // No file reads the domain. But azd knows it only if a parameter names it, and needs it to resolve the address of a service.
             ["environmentDomain"] = environment.Output("AZURE_CONTAINER_APPS_ENVIRONMENT_DEFAULT_DOMAIN").ValueExpression,
             ["registryEndpoint"] = environment.Output("AZURE_CONTAINER_REGISTRY_ENDPOINT").ValueExpression,
             ["identityId"] = environment.Output("AZURE_CONTAINER_REGISTRY_MANAGED_IDENTITY_ID").ValueExpression,
@@ -107,7 +107,7 @@ internal static class ContainerApp
             text.Line("registries: [{ server: registryEndpoint, identity: identityId }]");
             if (service.GetEndpoints().FirstOrDefault() is { } endpoint)
             {
-                // Plain http is answered by a redirection, which turns a POST into a GET. Callers inside use https as well.
+                // Azure redirects plain http to https, which turns a POST into a GET. Internal callers use https as well.
                 var external = endpoint.EndpointAnnotation.IsExternal ? "true" : "false";
                 text.Line($"ingress: {{ external: {external}, targetPort: int(port), transport: 'http', allowInsecure: false }}");
             }
@@ -148,7 +148,7 @@ internal static class ContainerApp
 
     private static void WriteProbes(BicepWriter text, ProjectResource service)
     {
-#pragma warning disable ASPIREPROBES001 // As in ServiceConventions.
+#pragma warning disable ASPIREPROBES001 // Experimental, as in ServiceConventions.
         var probes = service.Annotations.OfType<EndpointProbeAnnotation>().ToArray();
         if (probes.Length == 0)
         {
@@ -173,7 +173,7 @@ internal static class ContainerApp
 #pragma warning restore ASPIREPROBES001
     }
 
-    /// <summary>Whether a secret parameter is a part of the value, directly or in a connection string.</summary>
+    /// <summary>Whether the value contains a secret parameter, directly or in a connection string.</summary>
     private static bool IsSecret(object? value) => value switch
     {
         ParameterResource parameter => parameter.Secret,
@@ -189,7 +189,7 @@ internal static class ContainerApp
     {
         public bool IsFixed => !Value.Contains('{', StringComparison.Ordinal);
 
-        /// <summary>Lower-case letters, digits and dashes, as Azure demands.</summary>
+        /// <summary>The name in Azure's required form: lower-case letters, digits and dashes.</summary>
         public string SecretName => Name.ToLowerInvariant().Replace('_', '-');
 
         public string Assignment => (IsSecret, IsFixed) switch

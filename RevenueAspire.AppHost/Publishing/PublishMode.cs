@@ -2,10 +2,10 @@ using RevenueAspire.AppHost.Model;
 
 namespace RevenueAspire.AppHost.Publishing;
 
-/// <summary>How the published services differ from those on this machine: they share no disk, several processes of each run, and the API is public.</summary>
+/// <summary>Differences between published services and those on this machine: they share no disk, each has several processes, and the API is public.</summary>
 internal static class PublishMode
 {
-    /// <summary>Completes the model when it is published; on this machine it does nothing.</summary>
+    /// <summary>Completes the model for publishing. Does nothing on this machine.</summary>
     public static void AddPublishMode(
         this IDistributedApplicationBuilder builder,
         IResourceBuilder<ProjectResource> api,
@@ -21,7 +21,7 @@ internal static class PublishMode
             .WithReplicas(builder.Number("Api:Replicas", otherwise: 2, least: 1, most: 16))
             .WithExternalHttpEndpoints()
             .WithEnvironment("Ingest__ReadSecrets__0", builder.AddParameter("read-secret", secret: true));
-        // Azure answers http by a redirection to https, which turns a POST into a GET.
+        // Azure redirects http to https, which turns a POST into a GET.
         client.WithEnvironment("Client__Url", ReferenceExpression.Create($"https://{api.GetEndpoint("http").Property(EndpointProperty.Host)}"));
         processor.WithLogInDatabase();
 
@@ -33,7 +33,7 @@ internal static class PublishMode
         }
     }
 
-    /// <summary>API and processor share no disk there, and a container's own disk is lost with it.</summary>
+    /// <summary>Published API and processors share no disk, and a container loses its disk when it ends. So the log is in Postgres.</summary>
     private static IResourceBuilder<ProjectResource> WithLogInDatabase(this IResourceBuilder<ProjectResource> service) =>
         service.WithEnvironment("EventLog__Engine", "Postgres");
 }

@@ -1,7 +1,7 @@
 @description('The region of all resources.')
 param location string = resourceGroup().location
 
-@description('The user that runs azd. azd fills it in, and by it knows that this file makes the environment.')
+@description('The user that runs azd. azd sets it, and recognizes by it that this file creates the environment.')
 param userPrincipalId string
 
 var suffix = uniqueString(resourceGroup().id)
@@ -61,7 +61,7 @@ resource environment 'Microsoft.App/managedEnvironments@2025-01-01' = {
   }
 }
 
-// The dashboard admits users with a role of their own on the environment.
+// The dashboard admits users with a separate role on the environment.
 resource userOpensDashboard 'Microsoft.Authorization/roleAssignments@2022-04-01' = if (!empty(userPrincipalId)) {
   name: guid(environment.id, userPrincipalId, contributor)
   scope: environment

@@ -19,7 +19,7 @@ var administrator = 'revenue'
 resource server 'Microsoft.DBforPostgreSQL/flexibleServers@2024-08-01' = {
   name: 'postgres-${uniqueString(resourceGroup().id)}'
   location: location
-  // Burstable servers allow no standby, and the smallest of them has fewer connections than these services open.
+  // Burstable servers support no standby, and the smallest of them has fewer connections than these services open.
   sku: {
     name: 'Standard_D2ds_v5'
     tier: 'GeneralPurpose'
@@ -60,7 +60,7 @@ resource database 'Microsoft.DBforPostgreSQL/flexibleServers/databases@2024-08-0
   }
 }
 
-// The server refuses a second change while one is in progress. Therefore each of these waits for the one before it.
+// The server refuses a second change while one is in progress, so each of these waits for the previous one.
 resource requireTls 'Microsoft.DBforPostgreSQL/flexibleServers/configurations@2024-08-01' = {
   parent: server
   name: 'require_secure_transport'
@@ -71,7 +71,7 @@ resource requireTls 'Microsoft.DBforPostgreSQL/flexibleServers/configurations@20
   dependsOn: [database]
 }
 
-// 0.0.0.0 means every address of Azure, those of other customers too: password and TLS protect the server.
+// 0.0.0.0 means every address in Azure, including those of other customers. Password and TLS protect the server.
 resource allowAzure 'Microsoft.DBforPostgreSQL/flexibleServers/firewallRules@2024-08-01' = {
   parent: server
   name: 'AllowAzureServices'

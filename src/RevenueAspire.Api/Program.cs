@@ -16,9 +16,9 @@ namespace RevenueAspire.Api;
 /// <summary>The API's wiring.</summary>
 public static class Program
 {
-    /// <summary>Runs until SIGTERM, SIGHUP or Ctrl+C: answers what is in flight, then closes the log.</summary>
+    /// <summary>Runs until SIGTERM, SIGHUP or Ctrl+C. Then it answers the requests in flight, and closes the log.</summary>
     /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>
-    /// <returns>0 stopped as asked, 1 could not start, failed, or could not write the help, 2 wrong usage.</returns>
+    /// <returns>0: stopped on request. 1: could not start, failed, or could not write the help. 2: wrong usage.</returns>
     public static Task<int> Main(string[] args) => StartupErrors.RunAsync(
         async () =>
         {
@@ -35,9 +35,9 @@ public static class Program
         },
         StartupFailure.Describe);
 
-    /// <summary>Builds the API with its log opened; it is not listening yet.</summary>
+    /// <summary>Builds the API and opens its log. It does not listen yet.</summary>
     /// <param name="args">Settings, as <c>--Section:Key=value</c>.</param>
-    /// <param name="configure">Changes to the wiring, before the API is built.</param>
+    /// <param name="configure">Changes the wiring before the API is built.</param>
     public static WebApplication Build(string[] args, Action<WebApplicationBuilder>? configure = null)
     {
         var builder = WebApplication.CreateBuilder(

@@ -4,16 +4,16 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client;
 
-/// <summary>Binds and checks <see cref="ClientOptions"/>.</summary>
+/// <summary>Binds and validates <see cref="ClientOptions"/>.</summary>
 internal static class ClientOptionsSetup
 {
-    /// <summary>Registers the options; a bad setting ends the start with a message that names it.</summary>
+    /// <summary>Registers the options. An invalid setting stops the start with a message that names it.</summary>
     public static void AddClientOptions(this IServiceCollection services)
     {
         services.AddAnnotatedOptions<ClientOptions>(ClientOptions.Section);
     }
 
-    /// <summary>The service's credential: <c>secret</c> in Development, to be set elsewhere.</summary>
+    /// <summary>Registers the service's credential. It defaults to <c>secret</c> in Development and is required elsewhere.</summary>
     public static void AddServiceCredential(this IServiceCollection services, IHostEnvironment environment)
     {
         services.AddOptions<ClientOptions>().Validate(

@@ -1,6 +1,6 @@
 namespace RevenueAspire.Client;
 
-/// <summary>The ids of the client's log entries, 5000 to 5999. An id keeps its meaning.</summary>
+/// <summary>Ids of the client's log entries, 5000 to 5999. An id never changes its meaning.</summary>
 internal static class EventIds
 {
     public const int SendStarted = 5000;

@@ -6,25 +6,25 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Merges the rows of a closed log. Any number of processes may try at once. Stateless.</summary>
+/// <summary>Merges the rows of a closed log. Any number of processes may run it at once. Stateless.</summary>
 internal static class LogCompaction
 {
-    /// <summary>Bytes of the log in one row at most: a row is unpacked as a whole.</summary>
+    /// <summary>Maximum log bytes per row, because a row is unpacked as a whole.</summary>
     private const int MaxRowBytes = 16 << 20;
 
-    /// <summary>Rows read at a time, so that no statement takes long.</summary>
+    /// <summary>Rows per statement, so that no statement takes long.</summary>
     private const int RowsAtATime = 2_000;
 
-    /// <summary>Puts the batches of a closed log that the ledger has into as few rows as possible: one per <see cref="MaxRowBytes"/>.
-    /// The bytes and their offsets stay the same.</summary>
-    /// <returns>Rows that went.</returns>
-    /// <exception cref="EventLogException">A batch is damaged: it is left as it is.</exception>
+    /// <summary>Merges the applied batches of a closed log into as few rows as possible, at most <see cref="MaxRowBytes"/> each. Bytes and offsets stay the
+    /// same.</summary>
+    /// <returns>Number of rows removed.</returns>
+    /// <exception cref="EventLogException">A batch is damaged; it stays unchanged.</exception>
     public static async Task<int> RunAsync(NpgsqlDataSource database, Guid logId, long applied, CancellationToken cancellationToken)
     {
         var removed = 0;
         while (true)
         {
-            // A row has no more of small ones than are listed at a time, so that those are merged once more.
+            // A pass merges at most RowsAtATime small rows into one, so repeat until nothing changes.
             var before = removed;
             for (long? from = 0; from is not null;)
             {
@@ -45,7 +45,7 @@ internal static class LogCompaction
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);
 
-        // One at a time, and never while retention removes: both take the log's row first.
+        // One process at a time, and never during retention: both lock the log's row first.
         await using (var hold = new NpgsqlCommand("select from event_log where log_id = $1 and is_closed for update", connection).With(logId))
         await using (var held = await hold.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
         {

@@ -3,14 +3,14 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Sorts what Postgres and its driver have to say about a log.</summary>
+/// <summary>Classifies errors of Postgres and its driver.</summary>
 internal static class PostgresLogErrors
 {
-    /// <summary>Whether it comes from the database or the way to it; anything else is a bug.</summary>
+    /// <summary>Whether the database or the connection caused the exception. Any other cause is a bug.</summary>
     public static bool IsOfDatabase(Exception exception) => exception is IOException || DatabaseErrors.IsOfDatabase(exception);
 
-    /// <summary>Whether a statement that failed so has certainly changed nothing, now and later. An error of severity ERROR ends the
-    /// transaction; all else leaves the commit in doubt.</summary>
+    /// <summary>Whether the failed statement has certainly changed nothing, and never will. An error of severity ERROR ends the transaction; any other error
+    /// leaves the commit in doubt.</summary>
     public static bool IsRefusal(Exception exception) =>
         exception is PostgresException { InvariantSeverity: "ERROR" } error
         && !error.SqlState.StartsWith("08", StringComparison.Ordinal)
@@ -20,7 +20,7 @@ internal static class PostgresLogErrors
     public static bool IsKnownKey(Exception exception) =>
         exception is PostgresException { SqlState: PostgresErrorCodes.UniqueViolation, TableName: "event_log_key" };
 
-    /// <summary>One line for people; never the password.</summary>
+    /// <summary>Describes an exception in one line for people, without the password.</summary>
     public static string Describe(Exception exception) => exception switch
     {
         EventLogException => exception.Message,

@@ -6,17 +6,17 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Reads a log in Postgres, while it is written. Thread-safe.</summary>
-/// <remarks>Rows of one log commit in the order of their offsets, each together with the log's end: whatever lies before the end is there.
-/// Memory: the batches read last, up to 32 MB and one batch.</remarks>
+/// <summary>Reads a log in Postgres, also while it is being written. Thread-safe.</summary>
+/// <remarks>The rows of a log commit in the order of their offsets, each together with the log's end. So all rows before the end are visible. Memory: the
+/// latest batches, up to 32 MB plus one batch.</remarks>
 public sealed class PostgresLogReader : ILogReader
 {
     private const long CacheBytes = 32 << 20;
 
-    /// <summary>Read at a time, in bytes of the log.</summary>
+    /// <summary>Log bytes per query.</summary>
     private const long WindowBytes = 1 << 20;
 
-    /// <summary>How long a reader waits for the standbys before it reports that they are unavailable.</summary>
+    /// <summary>Maximum wait for the standbys before the reader reports them as unavailable.</summary>
     private const int ConfirmSeconds = 2;
 
     private const string Columns = "from_offset, to_offset, encoding, crc, bytes";
@@ -41,24 +41,24 @@ public sealed class PostgresLogReader : ILogReader
     /// <summary>The log's id.</summary>
     public Guid LogId { get; }
 
-    /// <summary>For people.</summary>
+    /// <summary>Name of the log, as text for people.</summary>
     public string Name { get; }
 
-    /// <summary>First offset that is still kept, as of the last look at the end.</summary>
+    /// <summary>First offset still kept, as of the latest query of the log's end.</summary>
     public long FirstOffset => Volatile.Read(ref _firstOffset);
 
-    /// <summary>Opens a log for reading; its process need not run.</summary>
+    /// <summary>Opens a log for reading, whether or not its process runs.</summary>
     /// <exception cref="EventLogException">The database has no such log.</exception>
-    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    /// <exception cref="IOException">The database cannot be queried now.</exception>
     public static PostgresLogReader Open(NpgsqlDataSource database, Guid logId)
     {
         ArgumentNullException.ThrowIfNull(database);
         return Open(new PostgresLogReader(database, null, logId));
     }
 
-    /// <summary>Opens a log as of a snapshot: what retention removes meanwhile stays readable. Holds one connection until disposed of.</summary>
+    /// <summary>Opens a log in a snapshot, in which batches removed later stay readable. Holds one connection until disposed.</summary>
     /// <param name="database">The database.</param>
-    /// <param name="snapshot">As <c>pg_export_snapshot()</c> names it, in a transaction that is still open.</param>
+    /// <param name="snapshot">Result of <c>pg_export_snapshot()</c>, from a transaction that is still open.</param>
     /// <param name="logId">The log.</param>
     /// <inheritdoc cref="Open(NpgsqlDataSource, Guid)"/>
     public static PostgresLogReader OpenSnapshot(NpgsqlDataSource database, string snapshot, Guid logId)
@@ -70,7 +70,7 @@ public sealed class PostgresLogReader : ILogReader
         {
             connection = database.OpenConnection();
 
-            // A snapshot's name has no parameter form; Postgres made it, and anything else than its own letters is refused here.
+            // The statement takes no parameter for the name, so drop all characters that Postgres does not use in such names.
             using var begin = new NpgsqlCommand(
                 "begin isolation level repeatable read read only; set transaction snapshot "
                 + $"'{string.Concat(snapshot.Where(letter => char.IsAsciiHexDigit(letter) || letter == '-'))}'; "
@@ -86,17 +86,17 @@ public sealed class PostgresLogReader : ILogReader
         return Open(new PostgresLogReader(null, connection, logId));
     }
 
-    /// <summary>Opens a log within the caller's transaction, whose connection stays the caller's: no second connection is needed while the first is
-    /// held.</summary>
+    /// <summary>Opens a log within the caller's transaction, so that it needs no second connection while the first is held. The caller keeps ownership of the
+    /// connection.</summary>
     /// <inheritdoc cref="Open(NpgsqlDataSource, Guid)"/>
     internal static PostgresLogReader OpenWithin(NpgsqlConnection connection, Guid logId) =>
         Open(new PostgresLogReader(null, connection, logId, ownsSnapshot: false));
 
-    /// <summary>Asks the database for the log's end. With synchronous standbys it is returned once their quorum has it.</summary>
-    /// <remarks>A commit whose wait for the standbys was cancelled is visible, but a server that takes over may have other bytes at its offsets. They must
-    /// never be applied (rule R1). A snapshot needs no quorum: log and ledger in it are of one server.</remarks>
+    /// <summary>Reads the log's end from the database. With synchronous standbys, returns only an end that their quorum has.</summary>
+    /// <remarks>A commit whose wait for the standbys was cancelled is visible, but after a failover the new primary may have other bytes at its offsets. The
+    /// ledger must never apply them (rule R1). A snapshot needs no quorum, because its log and ledger are of one server.</remarks>
     /// <exception cref="EventLogException">The log is gone.</exception>
-    /// <exception cref="IOException">The database cannot be asked now, or its standbys have not confirmed the log's end.</exception>
+    /// <exception cref="IOException">The database cannot be queried now, or its standbys have not confirmed the log's end.</exception>
     public long ReadDurableMark()
     {
         lock (_gate)
@@ -125,8 +125,7 @@ public sealed class PostgresLogReader : ILogReader
             : throw new EventLogException($"{Name}: the database no longer has this log: it was replaced, or restored to an earlier state");
     }
 
-    /// <summary>Whether a commit that is later than all that is visible reached its quorum. Its time-out ends nothing but the wait of this empty
-    /// commit.</summary>
+    /// <summary>Whether a commit after all visible commits reached its quorum. A time-out ends only the wait of this empty commit.</summary>
     private static bool IsConfirmed(NpgsqlConnection connection)
     {
         using var confirmation = new CommitConfirmation(connection);
@@ -135,11 +134,11 @@ public sealed class PostgresLogReader : ILogReader
         return !confirmation.IsMissing;
     }
 
-    /// <summary>Copies bytes from a log offset on, never past the end.</summary>
+    /// <summary>Copies bytes from a log offset, never past the end.</summary>
     /// <param name="offset">From <see cref="FirstOffset"/> to the end.</param>
-    /// <param name="destination">Filled as far as the end and damage allow, and not beyond a megabyte.</param>
-    /// <exception cref="EventLogException">The offset lies outside the log, or the log is gone.</exception>
-    /// <exception cref="IOException">The database cannot be asked now.</exception>
+    /// <param name="destination">Filled up to the end, the first damage, or one megabyte.</param>
+    /// <exception cref="EventLogException">The offset is outside the log, or the log is gone.</exception>
+    /// <exception cref="IOException">The database cannot be queried now.</exception>
     public LogRead Read(long offset, Span<byte> destination)
     {
         lock (_gate)
@@ -151,7 +150,7 @@ public sealed class PostgresLogReader : ILogReader
 
             if (offset < FirstOffset || offset > _end)
             {
-                throw new EventLogException($"{Name}: offset {offset} lies outside the log, which holds {FirstOffset} to {_end}");
+                throw new EventLogException($"{Name}: offset {offset} is outside the log, which contains offsets {FirstOffset} to {_end}");
             }
 
             if (offset == _end)
@@ -165,7 +164,7 @@ public sealed class PostgresLogReader : ILogReader
                 var at = offset + copied;
                 if ((_cache.Find(at) ?? Load(at, at + Math.Min(WindowBytes, destination.Length - copied))) is not { } batch)
                 {
-                    // Retention may have removed it since the last look.
+                    // Retention may have removed it since the last query.
                     ReadDurableMark();
                     return copied > 0 ? new LogRead(copied, 0, null)
                         : at < FirstOffset ? throw new EventLogException($"{Name}: offset {at} is no longer kept")
@@ -189,7 +188,7 @@ public sealed class PostgresLogReader : ILogReader
 
     public void Dispose()
     {
-        // Its transaction ends with it; other connections are taken for a moment each.
+        // Disposing of it ends its transaction. Other connections are held only per query.
         if (_ownsSnapshot)
         {
             _snapshot?.Dispose();
@@ -210,7 +209,7 @@ public sealed class PostgresLogReader : ILogReader
         }
     }
 
-    /// <summary>Reads the batch that an offset lies in, and the ones behind it; null when the database has none there.</summary>
+    /// <summary>Reads the batch that contains an offset, and the following ones; null if the database has no batch there.</summary>
     private StoredBatch? Load(long offset, long to) => Query(connection =>
     {
         using var command = new NpgsqlCommand(

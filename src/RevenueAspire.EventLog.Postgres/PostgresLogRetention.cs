@@ -5,29 +5,29 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Bounds what a database keeps of its logs, however often processes end and others begin. Not thread-safe; any number of processes may have
-/// one.</summary>
+/// <summary>Limits the size of a database's logs, regardless of the number of processes that end and start. Not thread-safe; any number of processes may have
+/// an instance.</summary>
 /// <param name="database">The database.</param>
 /// <param name="options">Validated settings.</param>
-/// <param name="logger">Gets what was compacted, and what could not be.</param>
+/// <param name="logger">Receives the results of compactions.</param>
 public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOptions options, ILogger logger) : ILogRetention
 {
-    /// <summary>Between the announcement that keys are going and their end, on the database's clock, however many processes remove keys.</summary>
+    /// <summary>Time between announcing and removing keys, on the database's clock and for all processes together.</summary>
     private static readonly TimeSpan AnnouncedFor = TimeSpan.FromMinutes(2);
 
-    /// <summary>Rows removed at a time, so that no statement takes long.</summary>
+    /// <summary>Rows removed per statement, so that no statement takes long.</summary>
     private const int RowsAtATime = 2_000;
 
-    /// <summary>Closed logs that this process has compacted or found compact: nothing in them changes any more.</summary>
+    /// <summary>Closed logs that this process compacted or found compact. They no longer change.</summary>
     private readonly HashSet<Guid> _compacted = [];
 
-    /// <summary>Closed logs of which an earlier pass has found that the ledger has them to their end.</summary>
+    /// <summary>Closed logs that were completely applied in an earlier pass.</summary>
     private readonly HashSet<Guid> _finished = [];
 
     public TimeSpan Interval => TimeSpan.FromSeconds(20);
 
-    /// <summary>Closes the logs of processes that have ended, compacts what the ledger has of them, removes what is no longer
-    /// retained, and forgets old keys.</summary>
+    /// <summary>Closes the logs of ended processes, compacts closed logs that are applied, removes batches beyond the retention limit, and forgets old
+    /// keys.</summary>
     /// <inheritdoc/>
     public async Task RemoveAppliedAsync(Func<Guid, CancellationToken, Task<long?>> findApplied, CancellationToken cancellationToken)
     {
@@ -51,9 +51,9 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         }
     }
 
-    /// <summary>Closes the logs of processes that show no sign of life: an append of one that wakes up again fails, and it begins another log. Closed logs
-    /// without an event are removed a minute later, when no process reads them.</summary>
-    /// <returns>How many were closed.</returns>
+    /// <summary>Closes the logs of processes that no longer renew <c>alive_until</c>. If such a process resumes, its next append fails, and it begins another
+    /// log. Closed logs without events are removed a minute later, when no process reads them.</summary>
+    /// <returns>Number of logs closed.</returns>
     internal static async Task<int> CloseEndedAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         await using var command = database.CreateCommand(
@@ -65,20 +65,20 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Removes batches that the ledger has, wholly and durably (rule L10). Keys do not stand in the way: they have a separate table.</summary>
+    /// <summary>Removes batches that the ledger has applied completely and durably (rule L10). Their keys stay: they have a separate table.</summary>
     /// <param name="database">The database.</param>
     /// <param name="logId">The log.</param>
-    /// <param name="applied">Offset through which the ledger has the log.</param>
-    /// <param name="retainBytes">Bytes before the log's end that stay.</param>
-    /// <param name="cancellationToken">Stops between two steps.</param>
-    /// <returns>Rows removed.</returns>
+    /// <param name="applied">The ledger's applied offset.</param>
+    /// <param name="retainBytes">Bytes to keep before the log's end.</param>
+    /// <param name="cancellationToken">Stops between two statements.</param>
+    /// <returns>Number of rows removed.</returns>
     internal static async Task<int> RemoveBatchesAsync(
         NpgsqlDataSource database, Guid logId, long applied, long retainBytes, CancellationToken cancellationToken)
     {
         var removed = 0;
         while (true)
         {
-            // The first offset moves with the rows, so that a reader never takes what was removed for damage.
+            // The first offset moves together with the rows, so that readers do not report removed rows as damage.
             await using var command = database.CreateCommand(
                 """
                 with old as (
@@ -101,10 +101,10 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         }
     }
 
-    /// <summary>Forgets all idempotency keys but the newest, in two steps: it announces the end, and removes the keys <see cref="AnnouncedFor"/> later. A
-    /// client that asked in between is not misled.</summary>
+    /// <summary>Forgets all idempotency keys but the newest, in two steps: it announces the new limit, and removes the keys <see cref="AnnouncedFor"/> later. A
+    /// client that read the old limit meanwhile can still rely on it.</summary>
     /// <param name="database">The database.</param>
-    /// <param name="window">Keys that stay.</param>
+    /// <param name="window">Number of keys to keep.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     internal static async Task ForgetKeysAsync(NpgsqlDataSource database, int window, CancellationToken cancellationToken)
     {
@@ -114,7 +114,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             await remove.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
         }
 
-        // The oldest number that stays: those that were never used, since their statement failed, count as well, so it is looked for among the rows.
+        // Find the oldest number to keep among the rows: failed statements use up numbers, so counting back from the newest would keep too few keys.
         await using var announce = database.CreateCommand(
             """
             update event_log_memory set keys_from = oldest.key_number, announced_at = now()
@@ -124,8 +124,8 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         await announce.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>A log that is still written keeps its newest bytes; those of ended processes share what the newer ones leave of that, else each start of a
-    /// process would add to it for good.</summary>
+    /// <summary>Bytes to keep. An open log keeps its newest bytes. Closed logs share the part of the limit that newer logs do not use; otherwise each start of
+    /// a process would permanently use more space.</summary>
     private long RetainedBytes(LogExtent log, long newer) =>
         options.Retention == LogRetention.Off ? long.MaxValue : log.IsClosed ? Math.Max(0, options.RetainBytes - newer) : options.RetainBytes;
 
@@ -138,7 +138,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
             return;
         }
 
-        // A closed log has no bytes after its end to compare with. Processors get the time of one pass to see that.
+        // No bytes follow a closed log's end, so nothing is left to compare. Processors have one pass to notice that.
         var isFinished = log.IsClosed && applied >= log.End;
         var isAtRest = isFinished && !_finished.Add(log.LogId);
         if (isTooLong)
@@ -166,7 +166,7 @@ public sealed class PostgresLogRetention(NpgsqlDataSource database, EventLogOpti
         }
         catch (EventLogException exception)
         {
-            // A damaged batch stays as it is; the other logs are still compacted.
+            // The damaged log stays unchanged; the other logs are still compacted.
             PostgresLogMessages.NotCompacted(logger, exception.Message);
         }
     }

@@ -3,13 +3,13 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Applies and checks <c>eventlog.sql</c> (embedded; the same file works with psql).</summary>
+/// <summary>Applies and checks <c>eventlog.sql</c>, which is embedded and also works with psql.</summary>
 public static class PostgresLogSchema
 {
-    /// <summary>Class of the SQLSTATEs with which the script refuses a database.</summary>
+    /// <summary>SQLSTATE class of the errors with which the script refuses a database.</summary>
     private const string RefusalClass = "RV";
 
-    /// <summary>What the script's last statement leaves as the comment of event_log.</summary>
+    /// <summary>Comment of event_log, set by the script's last statement.</summary>
     internal const string Version = "event log schema 2";
 
     private const string CheckTag = "$check$";
@@ -19,13 +19,13 @@ public static class PostgresLogSchema
     /// <summary>The script.</summary>
     public static string Script { get; } = ReadScript();
 
-    /// <summary>Applies the schema under an advisory lock, and checks what acknowledgements rely on: safe to call from several processes at once, and cheap
-    /// (two reads) when nothing is to do.</summary>
-    /// <param name="connection">Open, as a role that may create tables, unless the tables exist.</param>
-    /// <param name="cancellationToken">Cancels; the schema is then applied wholly or not at all.</param>
-    /// <exception cref="EventLogException">The database cannot hold a log: not UTF-8, tables that are missing in part, changed, UNLOGGED, without a key, or in
-    /// more than one schema. The message names the cause and the repair, which keeps all data.</exception>
-    /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
+    /// <summary>Applies the schema under an advisory lock, and checks the properties on which acknowledgements rely. Safe to call from several processes at
+    /// once, and cheap (two reads) if nothing has to be done.</summary>
+    /// <param name="connection">Open. Its role must be able to create tables, unless the tables exist.</param>
+    /// <param name="cancellationToken">Cancels; the schema is then applied completely or not at all.</param>
+    /// <exception cref="EventLogException">The database cannot hold a log. It is not UTF-8, or its tables are incomplete, changed, UNLOGGED, without a key, or
+    /// in more than one schema. The message names the cause and a repair that keeps all data.</exception>
+    /// <exception cref="NpgsqlException">Any other error of Postgres.</exception>
     public static async Task ApplyAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(connection);
@@ -40,7 +40,7 @@ public static class PostgresLogSchema
         {
             if (!isCurrent)
             {
-                // The script opened a transaction, which the error has left behind.
+                // The script opened a transaction, which is still open after the error.
                 await using var rollback = new NpgsqlCommand("rollback", connection);
                 await rollback.ExecuteNonQueryAsync(CancellationToken.None).ConfigureAwait(false);
             }
@@ -49,7 +49,7 @@ public static class PostgresLogSchema
         }
     }
 
-    /// <summary>The script's block that checks.</summary>
+    /// <summary>Extracts the script's checking block.</summary>
     private static string ReadCheck()
     {
         var script = ReadScript();

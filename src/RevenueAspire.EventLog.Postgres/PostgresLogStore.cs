@@ -7,15 +7,15 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>A log in Postgres, one per process: one row per commit, with a synchronous commit. Public members are thread-safe.</summary>
-/// <remarks>The writer's thread waits for each statement: the database takes longer than a change of threads. An append whose outcome is in doubt is neither
-/// acknowledged nor refused until the next session has read it back: see <see cref="LogSession"/>.</remarks>
+/// <summary>A log in Postgres, one per process, with one row and one synchronous commit per group commit. Public members are thread-safe.</summary>
+/// <remarks>The writer thread blocks on each statement, because the database takes longer than a thread switch. An append in doubt is neither acknowledged nor
+/// refused until the next session has read it back: see <see cref="LogSession"/>.</remarks>
 public sealed class PostgresLogStore : ILogStore
 {
-    /// <summary>How long an append in doubt waits for the next session to read it back, long before clients stop waiting.</summary>
+    /// <summary>How long an append in doubt waits for the next session to read it back; far below the time-outs of clients.</summary>
     private static readonly TimeSpan DefaultInDoubtTimeout = TimeSpan.FromSeconds(3);
 
-    /// <summary>A row of a key that another process wrote and took back comes to rest soon.</summary>
+    /// <summary>Limits retries over a key that another process wrote and rolled back; such a key settles soon.</summary>
     private const int MaxKeyRounds = 20;
 
     private readonly NpgsqlDataSource _database;
@@ -25,13 +25,13 @@ public sealed class PostgresLogStore : ILogStore
     private readonly Lock _gate = new();
     private (Guid LogId, long DurableMark) _position;
 
-    // Of the writer's thread alone.
+    // Used only by the writer thread.
     private LogSession? _session;
     private Guid? _logId;
     private Guid? _memoryId;
     private readonly SessionUpkeep _upkeep;
 
-    /// <summary>Where the commit that is in doubt would end; null when none is.</summary>
+    /// <summary>End of the commit in doubt; null if none is.</summary>
     private long? _inDoubtEnd;
 
     private PostgresLogStore(
@@ -48,7 +48,8 @@ public sealed class PostgresLogStore : ILogStore
     public string Name { get; }
 
     /// <inheritdoc/>
-    /// <remarks>Another one after the log was closed by another process, or is gone with its database. Empty until the database was reached.</remarks>
+    /// <remarks>Changes when another process has closed the log, or the log has disappeared with its database. Empty until the database is first
+    /// reached.</remarks>
     public Guid LogId => Position.LogId;
 
     public long DurableMark => Position.DurableMark;
@@ -82,14 +83,14 @@ public sealed class PostgresLogStore : ILogStore
         }
     }
 
-    /// <summary>Begins a log. Does not wait for the database: until it is reached, the writer refuses appends.</summary>
-    /// <param name="database">The database; the writer takes one connection for good, and others for moments.</param>
+    /// <summary>Begins a log, without waiting for the database: until it is reached, the writer refuses appends.</summary>
+    /// <param name="database">The database. The writer holds one connection permanently, and further ones for moments.</param>
     /// <param name="options">Validated settings.</param>
-    /// <param name="loggers">Gets each failure and return of the database.</param>
+    /// <param name="loggers">Create the loggers for failures and recoveries of the database.</param>
     public static EventLogWriter StartWriter(NpgsqlDataSource database, EventLogOptions options, ILoggerFactory loggers) =>
         StartWriter(database, options, loggers, LogSession.Alive / 3);
 
-    /// <summary>The same, with another time between two signs of life, and another one after which an append in doubt no longer waits.</summary>
+    /// <summary>Begins a log with another interval of life signs, and another maximum wait of an append in doubt.</summary>
     internal static EventLogWriter StartWriter(
         NpgsqlDataSource database, EventLogOptions options, ILoggerFactory loggers, TimeSpan aliveInterval, TimeSpan? inDoubtTimeout = null)
     {
@@ -101,7 +102,7 @@ public sealed class PostgresLogStore : ILogStore
 
     bool ILogStore.TryGetKey(UInt128 key, out KnownKey known)
     {
-        // Another process may have written it: only a commit finds out.
+        // Another process may have written the key, so only a commit can know.
         known = default;
         return false;
     }
@@ -126,7 +127,7 @@ public sealed class PostgresLogStore : ILogStore
                 }
                 catch (Exception exception) when (PostgresLogErrors.IsKnownKey(exception) && round < MaxKeyRounds)
                 {
-                    // Another process has just written one of the keys: the next round sees it.
+                    // Another process has just written one of the keys. The next round sees it.
                     _inDoubtEnd = null;
                     continue;
                 }
@@ -134,7 +135,7 @@ public sealed class PostgresLogStore : ILogStore
                 _inDoubtEnd = null;
                 if (!outcome.Moved)
                 {
-                    // Without a known key this process was taken for dead, and its log was closed or taken over. Nothing of the commit is written.
+                    // No key was known, so another process considered this one dead and closed or took over its log. Nothing of the commit was written.
                     return outcome.Known.Count > 0 ? new CommitResult(batch.From, 0, outcome.Known) : throw new LogClosedException();
                 }
 
@@ -143,7 +144,7 @@ public sealed class PostgresLogStore : ILogStore
                 return new CommitResult(batch.From, batch.To - batch.From);
             }
 
-            // All were answered while the commit was overdue, and it came to nothing.
+            // All groups were answered while the commit was overdue, and the commit failed.
             return new CommitResult(_session!.End, 0, []);
         }
         catch (LogClosedException closed)
@@ -161,13 +162,13 @@ public sealed class PostgresLogStore : ILogStore
         }
     }
 
-    /// <summary>Connects, and settles what the last session left in doubt: from then on it is either in the log, or can never come into it.</summary>
+    /// <summary>Connects, and settles the commit in doubt of the last session: it is in the log now, or never will be.</summary>
     InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         LogSession? session = null;
         try
         {
-            // A take-over waits for locks and for replication, up to the time-out of a command: appends in doubt do not wait that long with it.
+            // A take-over may wait for locks and replication up to the command time-out. Appends in doubt do not wait that long.
             var opening = LogSession.OpenAsync(_database, _logId, $"{Environment.MachineName}:{Environment.ProcessId}", stop);
             if (_inDoubtEnd is not null && !CommitWait.EndsWithin(opening, timeLeft))
             {
@@ -185,7 +186,7 @@ public sealed class PostgresLogStore : ILogStore
         }
     }
 
-    /// <summary>Notifies the processors, and shows that this process lives.</summary>
+    /// <summary>Notifies the processors, and renews this process's sign of life.</summary>
     void ILogStore.Maintain(CancellationToken stop)
     {
         try
@@ -207,7 +208,7 @@ public sealed class PostgresLogStore : ILogStore
         }
         catch (Exception exception)
         {
-            // Other processes close it once this one has shown no sign of life for a while.
+            // Another process closes the log after this one has shown no sign of life for a while.
             PostgresLogMessages.NotClosed(_logger, Name, PostgresLogErrors.Describe(exception));
         }
 
@@ -221,7 +222,7 @@ public sealed class PostgresLogStore : ILogStore
         return new StoreFailure(isBug ? StoreFailure.BugCause : "the database failed", PostgresLogErrors.Describe(cause), isBug ? cause : null);
     }
 
-    /// <remarks>All processes share the keys: positions are numbers of keys, and move without this process.</remarks>
+    /// <remarks>All processes share the keys. Positions are key numbers, which other processes advance too.</remarks>
     ValueTask<KeyMemory> ILogStore.ReadKeysAsync(CancellationToken cancellationToken) =>
         new(PostgresLogs.QueryAsync(_database, Name, default, PostgresLogs.ReadMemoryAsync, cancellationToken));
 
@@ -242,8 +243,8 @@ public sealed class PostgresLogStore : ILogStore
         var memory = session.ReadMemoryAsync(stop).GetAwaiter().GetResult();
         var position = Position;
 
-        // A log without an event is removed when its process shows no sign of life for a while. In the same database a missing log can mean
-        // nothing else when nothing of it was acknowledged.
+        // Other processes remove a log without events if its process shows no sign of life for a while. In the same database, and with nothing acknowledged,
+        // this is the only reason for a missing log.
         var wasRemoved = endFound is null && position.DurableMark == 0 && memory.Id == _memoryId;
         var found = wasRemoved ? 0 : endFound;
         var outcome = _inDoubtEnd is null || found is not null ? InDoubtOutcome.NotAppended : InDoubtOutcome.Unknown;
@@ -254,18 +255,19 @@ public sealed class PostgresLogStore : ILogStore
         }
         else if (outcome == InDoubtOutcome.Unknown || (_inDoubtEnd is null && _logId is not null && found != position.DurableMark))
         {
-            // The database that may have it is no longer this one.
+            // This is no longer the database that may contain the commit.
             PostgresLogMessages.Replaced(_logger, Name, position.LogId);
         }
 
         _inDoubtEnd = null;
         if (session.LogId == _logId && session.End != position.DurableMark)
         {
-            // An older state of the database was restored: receipts already given name offsets that would be given again. Another log gives other receipts.
+            // The database was restored to an older state, so this log would give out the offsets of existing receipts again. Begin another log, with other
+            // receipts.
             PostgresLogMessages.Replaced(_logger, Name, session.LogId);
             session.CloseLogAsync(stop).GetAwaiter().GetResult();
             _logId = null;
-            throw new EventLogException($"{Name}: the log {session.LogId:N} is no longer where it was; another one is begun");
+            throw new EventLogException($"{Name}: the log {session.LogId:N} no longer ends at its known offset; starting another log");
         }
 
         _session = session;

@@ -5,22 +5,22 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres;
 
-/// <summary>Looks at the logs of a database. Stateless.</summary>
+/// <summary>Queries the logs of a database. Stateless.</summary>
 public static class PostgresLogs
 {
-    /// <summary>Notified after commits: <c>listen</c> to it, and look again now and then all the same.</summary>
+    /// <summary>Channel notified after commits. Listen to it, but also poll occasionally.</summary>
     public const string Channel = "revenue_event_log";
 
-    /// <summary>What the name of a source begins with that is a log in Postgres; then its id.</summary>
+    /// <summary>Prefix of a source name that denotes a log in Postgres, before the log's id.</summary>
     private const string Scheme = "postgres:";
 
-    /// <summary>Look-ups at once, per process: each unpacks a batch, which may be large, and takes a connection.</summary>
+    /// <summary>Limits concurrent look-ups per process: each takes a connection and unpacks a batch, which may be large.</summary>
     private static readonly SemaphoreSlim LookUps = new(8);
 
-    /// <summary>The name of a log's source.</summary>
+    /// <summary>The source name of a log.</summary>
     public static string SourceName(Guid logId) => $"{Scheme}{logId:N}";
 
-    /// <summary>Whether a source's name is that of such a log.</summary>
+    /// <summary>Whether a source name denotes a log in Postgres.</summary>
     public static bool TryParseSourceName(string name, out Guid logId)
     {
         ArgumentNullException.ThrowIfNull(name);
@@ -28,8 +28,8 @@ public static class PostgresLogs
         return name.StartsWith(Scheme, StringComparison.Ordinal) && Guid.TryParseExact(name.AsSpan(Scheme.Length), "N", out logId);
     }
 
-    /// <summary>All logs, the oldest first.</summary>
-    /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
+    /// <summary>All logs, oldest first.</summary>
+    /// <exception cref="NpgsqlException">Any error of Postgres.</exception>
     public static async Task<IReadOnlyList<LogExtent>> ListAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -37,10 +37,10 @@ public static class PostgresLogs
         return await ListAsync(connection, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>Queries the logs of a database.</summary>
+    /// <summary>Runs a query over the logs of a database.</summary>
     /// <param name="database">The database.</param>
-    /// <param name="name">What is queried, for people.</param>
-    /// <param name="whenMissing">Returned when the tables do not exist: at the first start the writer creates them at the same time.</param>
+    /// <param name="name">Subject of the query, for error messages.</param>
+    /// <param name="whenMissing">Result if the tables do not exist: at the first start the writer creates them at the same time.</param>
     /// <param name="query">Runs on a separate connection.</param>
     /// <param name="cancellationToken">Stops.</param>
     /// <exception cref="IOException">The database cannot be queried now.</exception>
@@ -78,7 +78,7 @@ public static class PostgresLogs
         return logs;
     }
 
-    /// <summary>Looks a receipt up, also one of another process.</summary>
+    /// <summary>Looks a receipt up, also if another process issued it.</summary>
     /// <exception cref="IOException">The database cannot be queried now.</exception>
     internal static async Task<ReceiptLookup> LookUpAsync(NpgsqlDataSource database, Receipt receipt, CancellationToken cancellationToken)
     {

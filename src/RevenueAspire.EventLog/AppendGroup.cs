@@ -3,13 +3,13 @@ using RevenueAspire.EventLog.Format;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>Records that are appended as one atomic unit; built by <see cref="AppendGroupBuilder"/>.</summary>
+/// <summary>Records that the log appends atomically; built by <see cref="AppendGroupBuilder"/>.</summary>
 public sealed class AppendGroup
 {
-    /// <summary>Bytes that <see cref="WriteClosing"/> needs at most.</summary>
+    /// <summary>Upper bound of the bytes that <see cref="WriteClosing"/> writes.</summary>
     internal const int MaxClosingBytes = 128;
 
-    // One of them, until it is given back.
+    // Exactly one of the two is set, until Release.
     private byte[]? _array;
     private LargeBlock? _block;
 
@@ -26,16 +26,16 @@ public sealed class AppendGroup
     /// <summary>Records in the group, at least 1.</summary>
     public int Count { get; internal init; }
 
-    /// <summary>Lines of the request that were no events, remembered with the key so that a repeat gets the same counts.</summary>
+    /// <summary>Rejected lines of the request. Stored with the key, so that a repeat gets the same counts.</summary>
     public int RejectedCount { get; internal init; }
 
-    /// <summary>The client's key, or null.</summary>
+    /// <summary>The client's idempotency key, or null.</summary>
     public string? IdempotencyKey { get; internal init; }
 
-    /// <summary>Rendered bytes, without the closing.</summary>
+    /// <summary>Bytes rendered so far, without the closing part.</summary>
     internal int Length { get; }
 
-    /// <summary>Where the last record begins in them.</summary>
+    /// <summary>Position of the last record within <see cref="Bytes"/>.</summary>
     internal int LastRecord { get; }
 
     /// <summary>Whether <see cref="WriteClosing"/> must follow the bytes.</summary>
@@ -53,12 +53,12 @@ public sealed class AppendGroup
     internal ReadOnlySpan<byte> Bytes =>
         _array is not null ? _array.AsSpan(0, Length)
         : _block is not null ? _block.From(0)[..Length]
-        : throw new InvalidOperationException("a group is used once");
+        : throw new InvalidOperationException("a group can be used only once");
 
-    /// <summary>Bytes that the group takes in a queue or on disk at most.</summary>
+    /// <summary>Upper bound of the group's bytes in the queue and on disk.</summary>
     internal int MaxBytes => Length + (HasClosing ? MaxClosingBytes : 0);
 
-    /// <summary>Ends the last record: only the writer knows at which offset the group begins.</summary>
+    /// <summary>Writes the end of the last record. It contains the group's offset, which only the writer knows.</summary>
     internal int WriteClosing(Span<byte> destination, long from)
     {
         System.Text.Unicode.Utf8.TryWrite(
@@ -67,12 +67,12 @@ public sealed class AppendGroup
             $$""","batch":{"from":{{from}},"count":{{Count}},"rejected":{{RejectedCount}},"crc":"{{Crc:x8}}" """,
             out var written);
 
-        // In place of the space that keeps the quotes apart above.
+        // Overwrite the space, which only separates the quotes in the raw string above.
         "}}\n"u8.CopyTo(destination[(written - 1)..]);
         return written + 2;
     }
 
-    /// <summary>Gives the memory back; called once, when nothing reads the bytes any more.</summary>
+    /// <summary>Frees the memory. Call once, after the last read of the bytes.</summary>
     internal void Release()
     {
         if (_array is { } array)

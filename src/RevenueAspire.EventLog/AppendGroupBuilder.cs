@@ -7,24 +7,24 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>Turns request lines into a group of records (rule L3): validated, compact, with the server's fields. Not thread-safe;
-/// reusable after <see cref="Build"/>.</summary>
-/// <remarks>A record is <c>{...what the client
-/// sent...,"timestamp":"2026-01-31T12:34:56.789Z"[,"caller":".."][,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.
-/// The server's fields stand on the last record of a batch only, for all of it, and end in
-/// <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>; the others are what the
-/// client sent. A client's own fields of these names are removed, so recovery can tell any part of a torn batch from single
-/// records: no record without a time stands alone.
-/// A lone record has no <c>batch</c> unless lines were rejected beside it.</remarks>
+/// <summary>Validates request lines and renders them as a group of compact records with the server's fields (rule L3). Not thread-safe; reusable after
+/// <see cref="Build"/>.</summary>
+/// <remarks>
+/// <para>A record is <c>{clientFields,"timestamp":".."[,"caller":".."][,"idempotencyKey":"..","bodyHash":".."][,"traceparent":".."][,"batch":{..}]}</c>.</para>
+/// <para>In a batch only the last record has the server's fields. It ends in <c>"batch":{"from":offset,"count":n,"rejected":n,"crc":"8 hex digits"}</c>. A
+/// single record has <c>batch</c> only if lines of its request were rejected.</para>
+/// <para>The builder removes a client's own fields of these names. Recovery can therefore distinguish a part of a torn batch from single records: a record
+/// without <c>timestamp</c> is never a single one.</para>
+/// </remarks>
 public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 {
-    /// <summary>Characters of an idempotency key at most.</summary>
+    /// <summary>Maximum characters of an idempotency key.</summary>
     public const int MaxKeyLength = 128;
 
-    /// <summary>Leaves room for the server's fields in the largest record that recovery reads.</summary>
+    /// <summary>Leaves room for the server's fields: recovery reads no record longer than <see cref="RecordFields.MaxRecordBytes"/>.</summary>
     private const int MaxLineBytes = RecordFields.MaxRecordBytes - 1024;
 
-    /// <summary>Bytes of <c>,"timestamp":"2026-01-31T12:34:56.789Z"</c>, and where the time begins in it.</summary>
+    /// <summary>Bytes of <c>,"timestamp":"2026-01-31T12:34:56.789Z"</c>, and the position of the time in it.</summary>
     private const int StampBytes = 39;
     private const int StampAt = 14;
 
@@ -37,14 +37,14 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
     /// <summary>Events added so far.</summary>
     public int Count { get; private set; }
 
-    /// <summary>Names the parser's event types.</summary>
+    /// <summary>The event types that the parser accepts.</summary>
     public EventTypes Types { get; } = types;
 
     internal TimeProvider Time { get; } = time;
 
-    /// <summary>Makes room for a group of so many bytes at once: growing to it would copy everything as often as it doubles, and
-    /// hold old and new at the same time.</summary>
-    /// <param name="bytes">A guess; 0 or less does nothing.</param>
+    /// <summary>Allocates room for a large group in advance. Growth by doubling would copy all bytes repeatedly, and hold the old and the new memory at the
+    /// same time.</summary>
+    /// <param name="bytes">Estimated bytes; 0 or less does nothing.</param>
     public void Reserve(int bytes)
     {
         if (bytes > 0)
@@ -53,9 +53,9 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         }
     }
 
-    /// <summary>Parses one line (without newline) and adds it when it is an event.</summary>
-    /// <param name="line">The line; copied. Up to 16 MB less the server's fields.</param>
-    /// <param name="reason">Why it was rejected, else None.</param>
+    /// <summary>Parses one line (without newline) and adds it if it is an event.</summary>
+    /// <param name="line">Copied. At most 16 MB less 1 KB for the server's fields.</param>
+    /// <param name="reason">The reason of a rejection, else None.</param>
     public ParseOutcome Add(ReadOnlySpan<byte> line, out RejectReason reason)
     {
         if (line.Length > MaxLineBytes)
@@ -84,12 +84,11 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         return outcome;
     }
 
-    /// <summary>Adds the lines at the front of a text of many that programs write without white space (<see cref="EventParser.TryTakePlainLine"/>): parsed
-    /// where they lie, and copied as they are.</summary>
-    /// <param name="lines">Any bytes. A line is taken with its newline; the first one that is not plain, valid or not, ends the
-    /// taking and is for <see cref="Add"/>.</param>
+    /// <summary>Adds the plain lines at the front of a text (<see cref="EventParser.TryTakePlainLine"/>). They are compact already, so they are parsed in place
+    /// and copied unchanged.</summary>
+    /// <param name="lines">Any bytes. Stops at the first line that is not plain or has no newline; pass that line to <see cref="Add"/>.</param>
     /// <param name="count">Events added.</param>
-    /// <returns>Bytes taken, which are whole lines.</returns>
+    /// <returns>Bytes consumed, always whole lines.</returns>
     public int AddPlainLines(ReadOnlySpan<byte> lines, out int count)
     {
         count = 0;
@@ -109,13 +108,13 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         return taken;
     }
 
-    /// <summary>Completes the group and empties the builder. At least one event must have been added.</summary>
+    /// <summary>Completes the group and empties the builder. Needs at least one event.</summary>
     /// <param name="idempotencyKey">1 to 128 visible ASCII characters, or null.</param>
-    /// <param name="bodyHash">SHA-256 of the inflated body (32 bytes); needed with a key, else empty.</param>
+    /// <param name="bodyHash">SHA-256 of the inflated body (32 bytes); required with a key, else empty.</param>
     /// <param name="traceParent">W3C traceparent of the request, or null.</param>
-    /// <param name="rejectedCount">Lines rejected beside the events.</param>
-    /// <param name="caller">The caller that the key belongs to and that the record names; null for a caller without a name.</param>
-    /// <exception cref="ArgumentException">The key, the hash or the trace is not as said.</exception>
+    /// <param name="rejectedCount">Rejected lines of the request.</param>
+    /// <param name="caller">Owner of the key, named in the record; null for a caller without a name.</param>
+    /// <exception cref="ArgumentException">The key, the hash or the trace violates its limits.</exception>
     /// <exception cref="InvalidOperationException">No event was added.</exception>
     public AppendGroup Build(
         string? idempotencyKey = null, ReadOnlySpan<byte> bodyHash = default, string? traceParent = null, int rejectedCount = 0, CallerName? caller = null)
@@ -166,20 +165,20 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         return group;
     }
 
-    /// <summary>Drops what was added, and gives the memory of much back: a builder that is not used any more is cleared.</summary>
+    /// <summary>Discards the added events and releases large memory. Call it on a builder that is no longer needed.</summary>
     public void Clear()
     {
         _buffer.Clear();
         Count = 0;
     }
 
-    /// <summary>What ends a record that is not its group's last one, and a plain line.</summary>
+    /// <summary>End of a plain line, and of each record except the last of its group.</summary>
     private static ReadOnlySpan<byte> EndOfRecord => "}\n"u8;
 
-    /// <summary>Adds events that are compact already.</summary>
-    /// <param name="records">Their lines, the last one without its end.</param>
-    /// <param name="last">Where the last one begins.</param>
-    /// <param name="count">How many.</param>
+    /// <summary>Adds events that are already compact.</summary>
+    /// <param name="records">Their lines, the last one without <see cref="EndOfRecord"/>.</param>
+    /// <param name="last">Position of the last record.</param>
+    /// <param name="count">Number of events.</param>
     private void AddCompact(ReadOnlySpan<byte> records, int last, int count)
     {
         if (Count > 0)
@@ -212,7 +211,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
 
     private static bool IsVisibleAscii(ReadOnlySpan<char> text) => !text.ContainsAnyExceptInRange('!', '~');
 
-    /// <summary>One time a group: its events arrived together. Groups of the same millisecond carry the same text, which is made once.</summary>
+    /// <summary>All events in a group share one timestamp: they arrived together. Groups of the same millisecond reuse the rendered text.</summary>
     private void TakeTime()
     {
         var utc = Time.GetUtcNow().UtcDateTime;
@@ -237,7 +236,7 @@ public sealed class AppendGroupBuilder(EventTypes types, TimeProvider time)
         return (RecordFields.HashKey(caller is null ? default : caller.Utf8, plain[..length]), RecordFields.ShortenHash(bodyHash));
     }
 
-    /// <summary>Writes a JSON string of visible ASCII, of which only the quote and the backslash need an escape.</summary>
+    /// <summary>Writes a JSON string of visible ASCII; only quote and backslash need an escape.</summary>
     private void AppendVisibleAscii(string text)
     {
         var span = _buffer.GetSpan((2 * text.Length) + 2);

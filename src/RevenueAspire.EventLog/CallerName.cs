@@ -5,11 +5,11 @@ using System.Text.Json;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>The name of a caller: records carry it, and idempotency keys belong to it. Immutable and thread-safe.</summary>
-/// <remarks>It is rendered once, so that a record with a name costs one copy more than a record without.</remarks>
+/// <summary>The name of a caller. Records contain it, and idempotency keys belong to it. Immutable and thread-safe.</summary>
+/// <remarks>Rendered once, so a name costs each record only one additional copy.</remarks>
 public sealed class CallerName
 {
-    /// <summary>Bytes of the name in a record at most, with its quotes and escapes.</summary>
+    /// <summary>Maximum bytes of the rendered name in a record, with quotes and escapes.</summary>
     private const int MaxRenderedBytes = 256;
 
     /// <param name="name">Any text. If its JSON form is longer than 256 bytes, <c>sha256-</c> and the hash of its UTF-8 (64 hex digits) replace it.</param>
@@ -30,12 +30,12 @@ public sealed class CallerName
         Field = [.. ",\"caller\":\""u8, .. rendered.EncodedUtf8Bytes, (byte)'"'];
     }
 
-    /// <summary>The name as records carry it.</summary>
+    /// <summary>The name as text, in the form that records contain.</summary>
     public string Text { get; }
 
-    /// <summary>The same in UTF-8.</summary>
+    /// <summary><see cref="Text"/> in UTF-8.</summary>
     internal byte[] Utf8 { get; }
 
-    /// <summary>The field of a record, with the comma before it.</summary>
+    /// <summary>The rendered field of a record, including the comma before it.</summary>
     internal byte[] Field { get; }
 }

@@ -6,10 +6,10 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog;
 
 /// <summary>Reads a log directory from any process on the machine, while it is written. Thread-safe.</summary>
-/// <remarks>Never passes the durable mark (L5), verifies sealed segments (L8), never writes.</remarks>
+/// <remarks>Never reads past the durable mark (L5), verifies sealed segments (L8), never writes.</remarks>
 public sealed class EventLogReader : ILogReader
 {
-    /// <summary>How often it is checked that the folder still holds the same log.</summary>
+    /// <summary>Interval of the check that the folder still contains the same log.</summary>
     private static readonly TimeSpan IdentityCheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly IFileSystem _files;
@@ -36,14 +36,14 @@ public sealed class EventLogReader : ILogReader
     /// <summary>Full path of the folder.</summary>
     public string Directory { get; }
 
-    /// <summary>First offset that is still kept (retention may have removed what was before).</summary>
+    /// <summary>First offset still kept; retention may have removed earlier ones.</summary>
     public long FirstOffset => _segments.FirstOffset;
 
-    /// <summary>True when the directory holds a log (a log.json).</summary>
+    /// <summary>True if the directory contains a log (a log.json).</summary>
     public static bool IsLog(string directory) => File.Exists(Path.Combine(directory, LogFiles.Identity));
 
-    /// <summary>Opens a log for reading; its writer need not run.</summary>
-    /// <exception cref="EventLogException">No log.json, or it is damaged or cannot be read.</exception>
+    /// <summary>Opens a log for reading, whether or not its writer runs.</summary>
+    /// <exception cref="EventLogException">log.json is missing, damaged or unreadable.</exception>
     public static EventLogReader Open(string directory) => Open(directory, PhysicalFileSystem.Instance);
 
     internal static EventLogReader Open(string directory, IFileSystem files)
@@ -52,9 +52,10 @@ public sealed class EventLogReader : ILogReader
         return new EventLogReader(files, directory, ReadIdentity(files, directory));
     }
 
-    /// <summary>Reads the durable mark: cheap (16 bytes), meant to be polled. While the mark file is missing or damaged: what this reader read last (that stays
-    /// durable), or <see cref="FirstOffset"/> when it never read one (nothing may be read).</summary>
-    /// <exception cref="EventLogException">log.json is gone or names another log (looked at once a second).</exception>
+    /// <summary>Reads the durable mark: 16 bytes, cheap enough to poll.</summary>
+    /// <returns>The mark. While the mark file is missing or damaged, the last mark that this reader read, because that stays durable. Without one,
+    /// <see cref="FirstOffset"/>: nothing may be read.</returns>
+    /// <exception cref="EventLogException">log.json is gone or names another log (checked once per second).</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
     public long ReadDurableMark()
     {
@@ -76,18 +77,18 @@ public sealed class EventLogReader : ILogReader
         }
     }
 
-    /// <summary>Copies bytes from a log offset on, never past the mark as last read from disk.</summary>
+    /// <summary>Copies bytes from a log offset, never past the durable mark.</summary>
     /// <param name="offset">Log offset, from <see cref="FirstOffset"/> to the mark.</param>
-    /// <param name="destination">Filled as far as one segment, the mark and damage allow.</param>
-    /// <exception cref="EventLogException">The offset is before <see cref="FirstOffset"/> or beyond the mark, or log.json now names another log.</exception>
+    /// <param name="destination">Filled up to the end of the segment, the mark, or the first damage.</param>
+    /// <exception cref="EventLogException">The offset is outside the log, or log.json now names another log.</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
     public LogRead Read(long offset, Span<byte> destination)
     {
-        // The mark first: whatever it covers was made durable, and damage in it was made known, before it moved there.
+        // Read the mark first. Everything below it was durable, and its damage recorded in a seal, before the mark moved there.
         var mark = ReadDurableMark();
         if (offset < FirstOffset || offset > mark)
         {
-            throw new EventLogException($"{Directory}: offset {offset} lies outside the log, which holds {FirstOffset} to {mark}");
+            throw new EventLogException($"{Directory}: offset {offset} is outside the log, which contains offsets {FirstOffset} to {mark}");
         }
 
         return offset == mark ? default : _segments.Read(offset, mark, destination);
@@ -105,7 +106,7 @@ public sealed class EventLogReader : ILogReader
         _segments.Dispose();
     }
 
-    /// <summary>True when a record begins at this offset, below the mark and in bytes that can be trusted.</summary>
+    /// <summary>True if a record begins at this offset, below the mark and in undamaged bytes.</summary>
     internal bool IsRecord(long offset)
     {
         if (offset < FirstOffset || offset >= ReadDurableMark())
@@ -129,7 +130,7 @@ public sealed class EventLogReader : ILogReader
         }
     }
 
-    /// <summary>A folder that was deleted and made again is another log, and open files would go on showing the old one.</summary>
+    /// <summary>A deleted and recreated folder is another log, but the open files would still show the old one.</summary>
     private void CheckIdentity()
     {
         var id = ReadIdentity(_files, Directory);

@@ -1,13 +1,13 @@
 namespace RevenueAspire.EventLog;
 
-/// <summary>Removes from the logs of one store what the ledger has (rule L10). One call at a time, beside appends and reads.</summary>
+/// <summary>Removes log bytes that the ledger has applied (rule L10). Not thread-safe, but may run during appends and reads.</summary>
 public interface ILogRetention
 {
-    /// <summary>Between two passes.</summary>
+    /// <summary>Pause between two passes.</summary>
     TimeSpan Interval { get; }
 
-    /// <summary>Runs one pass, as far as <see cref="EventLogOptions.Retention"/> allows.</summary>
-    /// <param name="findApplied">The offset through which the ledger has a log, durably; null when it does not know the log.</param>
+    /// <summary>Runs one pass, within the limits of <see cref="EventLogOptions.Retention"/>.</summary>
+    /// <param name="findApplied">Returns the offset up to which the ledger has applied a log durably; null for a log unknown to the ledger.</param>
     /// <param name="cancellationToken">Stops between two steps.</param>
     /// <exception cref="IOException">The disk refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">The disk refuses.</exception>

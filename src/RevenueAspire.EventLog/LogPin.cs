@@ -2,13 +2,13 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog;
 
-/// <summary>Keeps retention from removing segments while somebody reads a log from its beginning (rule M13). Any number of processes may
-/// hold one; it ends with its process at the latest.</summary>
-/// <remarks>A lock of the operating system on a file in the folder: shared by those who pin, exclusive for the one who removes. No lease, so a reader that is
-/// slow or stopped loses nothing.</remarks>
+/// <summary>Prevents retention from removing segments while a process reads a log from its beginning (rule M13). Any number of processes may hold a pin. A pin
+/// ends at the latest with its process.</summary>
+/// <remarks>An operating system lock on a file in the folder: readers share it, retention needs it exclusively. It is no lease, so a slow or stopped reader
+/// loses nothing.</remarks>
 public sealed class LogPin : IDisposable
 {
-    /// <summary>Removing takes a moment; a pin waits for its end.</summary>
+    /// <summary>Maximum wait for a removal in progress, which takes moments.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
@@ -16,9 +16,9 @@ public sealed class LogPin : IDisposable
 
     private LogPin(IDisposable? @lock) => _lock = @lock;
 
-    /// <summary>Pins every segment that is there now, and all that come. Read the first offset after this.</summary>
+    /// <summary>Pins all segments, present and future. Read the first offset only after this call.</summary>
     /// <param name="directory">Folder of a log.</param>
-    /// <exception cref="EventLogException">It could not be pinned.</exception>
+    /// <exception cref="EventLogException">The log could not be pinned.</exception>
     public static LogPin Take(string directory) => Take(directory, PhysicalFileSystem.Instance);
 
     public void Dispose() => _lock?.Dispose();
@@ -31,7 +31,7 @@ public sealed class LogPin : IDisposable
         {
             if (!files.FileExists(path))
             {
-                // A copy of a log that no writer of this version has opened: nobody removes anything there.
+                // A copy of a log that no writer of this version has opened: no process removes segments there.
                 return new LogPin(null);
             }
 
@@ -45,7 +45,7 @@ public sealed class LogPin : IDisposable
                 if (Environment.TickCount64 > until)
                 {
                     throw new EventLogException(
-                        $"{directory}: segments are being removed since {Patience.TotalSeconds} s, so the log cannot be pinned; try again");
+                        $"{directory}: the log cannot be pinned, because another process has been removing segments for {Patience.TotalSeconds} s; try again");
                 }
 
                 Thread.Sleep(Pause);
@@ -57,7 +57,7 @@ public sealed class LogPin : IDisposable
         }
     }
 
-    /// <summary>Makes the file that is locked. Part of opening a log for writing.</summary>
+    /// <summary>Creates the lock file. Part of opening a log for writing.</summary>
     internal static void CreateFile(IFileSystem files, string directory)
     {
         if (!files.FileExists(PathIn(directory)))
@@ -66,7 +66,7 @@ public sealed class LogPin : IDisposable
         }
     }
 
-    /// <summary>The right to remove, or null while somebody has a pin.</summary>
+    /// <summary>Takes the exclusive lock for a removal; null while any process holds a pin.</summary>
     internal static IDisposable? TryExclude(IFileSystem files, string directory)
     {
         CreateFile(files, directory);

@@ -11,7 +11,7 @@ public readonly record struct Receipt(Guid LogId, long Offset)
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{LogId:N}:{Offset}");
 
-    /// <summary>Accepts exactly what <see cref="ToString"/> writes (lower-case hex, decimal offset without sign or leading zeros).</summary>
+    /// <summary>Accepts exactly the output of <see cref="ToString"/> (lower-case hex, decimal offset without sign or leading zeros).</summary>
     public static bool TryParse(ReadOnlySpan<char> text, out Receipt receipt)
     {
         receipt = default;
@@ -33,15 +33,15 @@ public readonly record struct Receipt(Guid LogId, long Offset)
     }
 }
 
-/// <summary>What a receipt names.</summary>
+/// <summary>Result of a look-up of a receipt.</summary>
 public enum ReceiptLookup
 {
-    /// <summary>A log that is not known here.</summary>
+    /// <summary>The log is unknown here.</summary>
     OtherLog,
 
-    /// <summary>A place of a known log at which no record begins.</summary>
+    /// <summary>The log is known, but no record begins at the offset.</summary>
     NoRecord,
 
-    /// <summary>A record, durable; retention may have removed it since, once the ledger had it.</summary>
+    /// <summary>A durable record. Retention may have removed it after the ledger applied it.</summary>
     Record,
 }

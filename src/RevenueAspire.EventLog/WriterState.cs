@@ -1,15 +1,15 @@
 namespace RevenueAspire.EventLog;
 
-/// <summary>Whether the writer accepts appends.</summary>
+/// <summary>State of the writer.</summary>
 public enum WriterState
 {
     /// <summary>Appends are accepted.</summary>
     Running,
 
-    /// <summary>A write or fsync failed; recovery is tried again by itself.</summary>
+    /// <summary>A write or fsync failed; the writer retries recovery automatically.</summary>
     Failed,
 
-    /// <summary>A commit takes longer than a few seconds, as when a synchronous standby is unavailable; appends are refused until it has ended.</summary>
+    /// <summary>A commit has taken several seconds, for example because a synchronous standby is unavailable. Appends are refused until it ends.</summary>
     Waiting,
 
     /// <summary>Disposed.</summary>

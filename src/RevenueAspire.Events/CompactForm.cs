@@ -2,15 +2,15 @@ using System.Buffers;
 
 namespace RevenueAspire.Events;
 
-/// <summary>Writes a valid event compactly: no white space between tokens, no top-level fields of the server, no closing brace.</summary>
+/// <summary>Writes the compact form of a valid event: without white space between tokens, top-level server fields and the closing brace.</summary>
 internal static class CompactForm
 {
-    /// <summary>Bytes of the template's fixed pieces.</summary>
+    /// <summary>Total bytes of the template's fixed parts.</summary>
     private const int TemplateBytes = 11 + 10 + 10;
 
     private static readonly SearchValues<byte> QuoteOrEscape = SearchValues.Create("\"\\"u8);
 
-    /// <summary>Writes a line that follows the template, with or without its spaces.</summary>
+    /// <summary>Writes a line that matches the template, with or without its spaces.</summary>
     internal static void Write(PlainLine.TemplateParts template, IBufferWriter<byte> compact)
     {
         var rest = compact.GetSpan(TemplateBytes + template.UserId.Length + template.Name.Length + template.Value.Length);
@@ -23,8 +23,8 @@ internal static class CompactForm
         compact.Advance(TemplateBytes + template.UserId.Length + template.Name.Length + template.Value.Length);
     }
 
-    /// <summary>Writes the compact form.</summary>
-    /// <param name="text">A JSON object that the parser has accepted, without white space around it. Nothing is checked again.</param>
+    /// <summary>Writes the compact form of any valid event.</summary>
+    /// <param name="text">A JSON object that the parser has accepted, without surrounding white space. It is not validated again.</param>
     /// <param name="compact">Receives at most as many bytes as <paramref name="text"/> has.</param>
     internal static void Write(ReadOnlySpan<byte> text, IBufferWriter<byte> compact)
     {
@@ -34,7 +34,7 @@ internal static class CompactForm
         var at = SkipWhiteSpace(text, 1);
         while (text[at] != '}')
         {
-            // Each field starts at its name, and is written with the comma that belongs before it; a server's field is then taken back.
+            // Each field is written with the comma before it. A server field is then removed again.
             var start = written;
             if (written > 1)
             {
@@ -63,7 +63,7 @@ internal static class CompactForm
         rest = rest[bytes.Length..];
     }
 
-    /// <summary>Copies without white space up to the comma or brace that ends the field, which is not copied.</summary>
+    /// <summary>Copies a field without white space. The comma or brace that ends it is not copied.</summary>
     private static void CopyField(ReadOnlySpan<byte> text, ref int at, Span<byte> target, ref int written)
     {
         for (var depth = 0; ;)
@@ -107,7 +107,7 @@ internal static class CompactForm
         return at;
     }
 
-    /// <summary>The position behind the closing quote of the string that opens at <paramref name="at"/>.</summary>
+    /// <summary>The position after the closing quote of the string that opens at <paramref name="at"/>.</summary>
     private static int StringEnd(ReadOnlySpan<byte> text, int at)
     {
         at++;

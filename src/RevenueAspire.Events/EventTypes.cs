@@ -6,16 +6,16 @@ using System.Text;
 
 namespace RevenueAspire.Events;
 
-/// <summary>The names of events that count, each with the sign of its value. Immutable and thread-safe.</summary>
+/// <summary>The names of the events that count, with the sign of their values. Immutable and thread-safe.</summary>
 public sealed class EventTypes
 {
-    /// <summary>Bytes of an event name in UTF-8.</summary>
+    /// <summary>Maximum bytes of an event name in UTF-8.</summary>
     public const int MaxNameBytes = 128;
 
-    /// <summary>Strict: a name with a lone surrogate has no UTF-8 form, so no line could ever carry it.</summary>
+    /// <summary>Strict, because a name with a lone surrogate has no UTF-8 form, so no line could contain it.</summary>
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Entries by the length of their name, so that a look-up compares only names that could match.</summary>
+    /// <summary>Entries by name length, so that a look-up compares only candidates.</summary>
     private readonly Entry[][] _byLength;
 
     /// <summary>In ordinal order.</summary>
@@ -45,9 +45,9 @@ public sealed class EventTypes
     public static EventTypes Default { get; } = new(
         [new("add_revenue", "add_revenue"u8.ToArray(), 1, 0), new("subtract_revenue", "subtract_revenue"u8.ToArray(), -1, 1)]);
 
-    /// <summary>SHA-256 (32 bytes) over the sorted names and signs and <see cref="EventParser.Version"/>: two processors with the same
-    /// fingerprint fold the same bytes to the same sums.</summary>
-    /// <remarks>Computed when first asked for: who only parses need not load a library of cryptography.</remarks>
+    /// <summary>SHA-256 (32 bytes) over the sorted names, their signs and <see cref="EventParser.Version"/>. Two processors with the same fingerprint compute
+    /// the same sums from the same bytes.</summary>
+    /// <remarks>Computed on first use, so that a program that only parses need not load a cryptography library.</remarks>
     public ReadOnlyMemory<byte> Fingerprint => _fingerprint ??= Hash(_entries);
 
     private byte[]? _fingerprint;
@@ -59,8 +59,8 @@ public sealed class EventTypes
 
     private ReadOnlyDictionary<string, int>? _signs;
 
-    /// <summary>Builds a set from configuration. Names are 1 to 128 bytes of UTF-8, compared byte by byte; signs are 1 or -1.</summary>
-    /// <exception cref="ArgumentException">Empty set, bad name, a name given twice, or a sign other than 1 and -1; the message names the entry.</exception>
+    /// <summary>Creates a set from configuration. Names have 1 to 128 bytes of UTF-8 and are compared byte by byte; signs are 1 or -1.</summary>
+    /// <exception cref="ArgumentException">The set is empty, a name is invalid or duplicate, or a sign is not 1 or -1. The message names the entry.</exception>
     public static EventTypes Create(IEnumerable<KeyValuePair<string, int>> signs)
     {
         ArgumentNullException.ThrowIfNull(signs);
@@ -74,13 +74,13 @@ public sealed class EventTypes
 
             if (name is null || !byName.TryAdd(name, sign))
             {
-                throw new ArgumentException(name is null ? "EventTypes: a name is null." : $"EventTypes: '{name}' is given twice.");
+                throw new ArgumentException(name is null ? "EventTypes: a name is null." : $"EventTypes: '{name}' occurs twice.");
             }
         }
 
         if (byName.Count == 0)
         {
-            throw new ArgumentException("EventTypes: at least one event name is needed.");
+            throw new ArgumentException("EventTypes: must have at least one event name.");
         }
 
         var names = byName.Keys.ToArray();
@@ -88,14 +88,14 @@ public sealed class EventTypes
         return new EventTypes([.. names.Select((name, index) => new Entry(name, Encode(name), byName[name], index))]);
     }
 
-    /// <summary>Finds the sign of a name given as unescaped UTF-8.</summary>
+    /// <summary>Finds the sign of a name in unescaped UTF-8.</summary>
     public bool TryGetSign(ReadOnlySpan<byte> name, out int sign) => TryGet(name, out _, out sign);
 
-    /// <summary>Finds a name given as unescaped UTF-8.</summary>
+    /// <summary>Finds a name in unescaped UTF-8.</summary>
     /// <param name="name">The name.</param>
     /// <param name="type">Its index in the ordinal order of all names.</param>
     /// <param name="sign">Its sign.</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // Asked once an event, from the first one on.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)] // Called once per event, so optimize it from the first call.
     public bool TryGet(ReadOnlySpan<byte> name, out int type, out int sign)
     {
         var byLength = _byLength;
@@ -124,7 +124,7 @@ public sealed class EventTypes
         }
         catch (EncoderFallbackException e)
         {
-            throw new ArgumentException($"EventTypes: the name '{name}' holds one half of a surrogate pair without the other.", e);
+            throw new ArgumentException($"EventTypes: the name '{name}' contains an unpaired surrogate.", e);
         }
 
         return utf8.Length is >= 1 and <= MaxNameBytes
@@ -132,7 +132,7 @@ public sealed class EventTypes
             : throw new ArgumentException($"EventTypes: the name '{name}' must be 1 to {MaxNameBytes} bytes of UTF-8.");
     }
 
-    /// <summary>Each name goes in with its length before it, so that no two sets have the same input.</summary>
+    /// <summary>Hashes the entries. Each name follows its length, so that different sets never have the same input.</summary>
     private static byte[] Hash(Entry[] entries)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);

@@ -4,11 +4,14 @@ using System.Text.Unicode;
 
 namespace RevenueAspire.Events;
 
-/// <summary>The general path: any JSON at all, through <see cref="Utf8JsonReader"/>. Its answer is the answer; <see cref="PlainLine"/> only gives it
-/// sooner.</summary>
-/// <remarks><see cref="JsonGrammar"/> goes before the reader, so that no line costs an exception. The reason of a line with several faults follows a fixed
-/// order, outermost first: UTF-8, grammar and depth (whichever comes first), object, then <c>userId</c>, <c>name</c>, <c>value</c>, for each: twice, missing,
-/// kind, content. Fields are looked at only in a line that is whole JSON: what a cut-off line lacks says nothing.</remarks>
+/// <summary>The general path, for any JSON, through <see cref="Utf8JsonReader"/>. It defines the result; <see cref="PlainLine"/> only computes it
+/// faster.</summary>
+/// <remarks>
+/// <para><see cref="JsonGrammar"/> checks the line before the reader, so that no line costs an exception.</para>
+/// <para>If a line has several faults, a fixed order determines its reason. First UTF-8, then the first fault of grammar or depth, then object, then
+/// <c>userId</c>, <c>name</c>, <c>value</c>. Within a field: duplicate, missing, kind, content. Fields are checked only in a complete JSON value, because a
+/// cut-off line lacks fields by accident.</para>
+/// </remarks>
 internal static class GeneralLine
 {
     private static readonly JsonReaderOptions Strict = new()
@@ -18,11 +21,11 @@ internal static class GeneralLine
         MaxDepth = EventParser.MaxDepth,
     };
 
-    /// <summary>Parses a line that is not blank, without byte order mark and surrounding white space.</summary>
+    /// <summary>Parses a non-blank line, without byte order mark and surrounding white space.</summary>
     /// <param name="text">The line.</param>
-    /// <param name="types">The known names.</param>
-    /// <param name="scratch">At least <see cref="EventParser.MaxUserIdBytes"/> and <see cref="EventTypes.MaxNameBytes"/>; holds
-    /// an unescaped user id afterwards.</param>
+    /// <param name="types">The accepted event types.</param>
+    /// <param name="scratch">At least <see cref="EventParser.MaxUserIdBytes"/> and <see cref="EventTypes.MaxNameBytes"/> bytes. Contains the unescaped user id
+    /// afterwards.</param>
     /// <param name="parsed">The event, or the reason.</param>
     internal static ParseOutcome Parse(ReadOnlySpan<byte> text, EventTypes types, Span<byte> scratch, out ParsedEvent parsed)
     {
@@ -32,7 +35,7 @@ internal static class GeneralLine
         var (type, sign, value) = (0, 0, 0L);
         if (reason == RejectReason.None)
         {
-            // The name goes first through the scratch memory, since the user id stays there; the user id's reason still goes first.
+            // Read the name first, because the user id must stay in the scratch memory. The user id's reason still takes precedence.
             var nameReason = ReadName(fields.Name, types, scratch, out type, out sign);
             reason = ReadUserId(fields.UserId, scratch, out userId);
             reason = reason != RejectReason.None ? reason : nameReason;
@@ -66,7 +69,7 @@ internal static class GeneralLine
         }
         catch (JsonException)
         {
-            // Not expected behind the check. Should the two ever disagree, then a line counts only if both accept it.
+            // Not expected after the check. If the two ever disagree, a line counts only if both accept it.
             return RejectReason.InvalidJson;
         }
 
@@ -156,7 +159,7 @@ internal static class GeneralLine
             return field.Count == 0 ? RejectReason.ValueMissing : RejectReason.ValueDuplicate;
         }
 
-        // The grammar is known to hold, so that a number without these characters is an integer, however long.
+        // The grammar is checked, so a number without these characters is an integer, regardless of its length.
         if (field.Kind != JsonTokenType.Number || field.Raw.ContainsAny(".eE"u8))
         {
             return RejectReason.ValueNotAnInteger;
@@ -172,7 +175,7 @@ internal static class GeneralLine
         public Field Value;
     }
 
-    /// <summary>What stands in the line for a known field.</summary>
+    /// <summary>A known field as found in the line.</summary>
     private ref struct Field
     {
         public int Count;
@@ -180,7 +183,7 @@ internal static class GeneralLine
         public bool IsEscaped;
         public ReadOnlySpan<byte> Raw;
 
-        /// <summary>Moves the reader on to the field's value. A container's inside is read, and checked, by the caller's loop.</summary>
+        /// <summary>Moves the reader to the field's value. The caller's loop reads and checks the content of a container.</summary>
         public void Read(ref Utf8JsonReader reader)
         {
             reader.Read();

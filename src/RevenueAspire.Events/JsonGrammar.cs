@@ -2,9 +2,9 @@ using System.Buffers;
 
 namespace RevenueAspire.Events;
 
-/// <summary>Checks that a text is one JSON value (RFC 8259) of bounded depth, without an exception for one that is not.</summary>
-/// <remarks><see cref="System.Text.Json.Utf8JsonReader"/> reports a fault only by throwing, which costs microseconds and memory: a body full of garbage
-/// would keep a core busy a hundred times longer than one full of events.</remarks>
+/// <summary>Checks that a text is one JSON value (RFC 8259) of limited depth, without throwing an exception.</summary>
+/// <remarks><see cref="System.Text.Json.Utf8JsonReader"/> reports faults only by exceptions, which cost microseconds and memory. A body of garbage would occupy
+/// a core a hundred times longer than one of events.</remarks>
 internal static class JsonGrammar
 {
     private static readonly SearchValues<byte> StringStops =
@@ -12,10 +12,10 @@ internal static class JsonGrammar
 
     private static readonly SearchValues<byte> HexDigits = SearchValues.Create("0123456789abcdefABCDEF"u8);
 
-    /// <summary>None, or the fault that comes first: InvalidJson or TooDeep. The text must be valid UTF-8.</summary>
+    /// <summary>Returns None or the first fault, InvalidJson or TooDeep. The text must be valid UTF-8.</summary>
     internal static RejectReason Check(ReadOnlySpan<byte> text)
     {
-        // One bit a level, the innermost lowest: set for an object, clear for an array.
+        // One bit per level, the innermost lowest: 1 for an object, 0 for an array.
         var objects = 0UL;
         var depth = 0;
         while (true)
@@ -47,7 +47,7 @@ internal static class JsonGrammar
                     continue;
                 }
 
-                // The closing bracket of an empty container is taken below, like any other.
+                // The loop below takes the closing bracket of an empty container, like any other.
             }
             else if (!(first == '"' ? TryTakeString(ref text)
                 : first is (byte)'-' or (>= (byte)'0' and <= (byte)'9') ? TryTakeNumber(ref text)
@@ -56,7 +56,7 @@ internal static class JsonGrammar
                 return RejectReason.InvalidJson;
             }
 
-            // Behind a value: closing brackets, then a comma or the end.
+            // After a value: closing brackets, then a comma or the end.
             while (true)
             {
                 text = PlainText.SkipWhiteSpace(text);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace RevenueAspire.Events;
 
-/// <summary>What is special about the text of an unescaped JSON string.</summary>
+/// <summary>Special properties of the text of an unescaped JSON string.</summary>
 [Flags]
 internal enum TextTraits
 {
@@ -11,17 +11,17 @@ internal enum TextTraits
     LoneSurrogate = 1,
     Nul = 2,
 
-    /// <summary>The text does not fit the target; what was written is to be thrown away.</summary>
+    /// <summary>The text does not fit the target, and the written part is useless.</summary>
     TooLong = 4,
 }
 
-/// <summary>Unescapes JSON strings (RFC 8259, section 7) without allocating and without throwing on lone surrogates.</summary>
+/// <summary>Unescapes JSON strings (RFC 8259, section 7). Does not allocate, and does not throw on lone surrogates.</summary>
 internal static class JsonStrings
 {
-    /// <summary>Unescapes the inside of a string that a JSON reader has accepted and that is valid UTF-8.</summary>
+    /// <summary>Unescapes the content of a string that a JSON reader has accepted and that is valid UTF-8.</summary>
     /// <param name="raw">The bytes between the quotes.</param>
     /// <param name="target">Receives the text.</param>
-    /// <param name="written">Bytes of text in <paramref name="target"/>; of no use unless the answer is free of TooLong and LoneSurrogate.</param>
+    /// <param name="written">Bytes written to <paramref name="target"/>; meaningless if the result has TooLong or LoneSurrogate.</param>
     internal static TextTraits Unescape(ReadOnlySpan<byte> raw, Span<byte> target, out int written)
     {
         var traits = TextTraits.None;
@@ -29,7 +29,7 @@ internal static class JsonStrings
         Span<byte> utf8 = stackalloc byte[4];
         while (true)
         {
-            // The text is scanned to its end even when it no longer fits: which reason a long text gets must not depend on where its fault lies.
+            // Scan to the end even if the text no longer fits: the reason for a long text must not depend on the position of its fault.
             var plain = raw.IndexOf((byte)'\\');
             traits |= Append(plain < 0 ? raw : raw[..plain], target, ref written);
             if (plain < 0)
@@ -67,7 +67,7 @@ internal static class JsonStrings
         }
     }
 
-    /// <summary>Whether the inside of an accepted string, unescaped, is the given text.</summary>
+    /// <summary>Whether the content of an accepted string, once unescaped, equals the given text.</summary>
     internal static bool TextEquals(ReadOnlySpan<byte> raw, ReadOnlySpan<byte> text)
     {
         if (!raw.Contains((byte)'\\'))
@@ -79,7 +79,7 @@ internal static class JsonStrings
         return Unescape(raw, unescaped, out var written) == TextTraits.None && unescaped[..written].SequenceEqual(text);
     }
 
-    /// <summary>Reads one <c>\uXXXX</c>, or two that form a pair. False for half a pair, which is consumed alone.</summary>
+    /// <summary>Reads one <c>\uXXXX</c>, or a pair of them. False for half a pair, which is consumed alone.</summary>
     private static bool TryReadScalar(ref ReadOnlySpan<byte> raw, out Rune scalar)
     {
         var first = ReadHex(raw);
@@ -104,7 +104,7 @@ internal static class JsonStrings
     {
         if (!text.TryCopyTo(target[written..]))
         {
-            // Filled to the brim, so that nothing shorter that follows fits again.
+            // Mark the target as full, so that no shorter text that follows fits again.
             written = target.Length;
             return TextTraits.TooLong;
         }

@@ -6,17 +6,17 @@ using System.Text.Unicode;
 
 namespace RevenueAspire.Events;
 
-/// <summary>Takes the plainest spellings of JSON tokens from the front of a text. False means not plain; the text may then have been taken in part.</summary>
+/// <summary>Takes the simplest forms of JSON tokens from the front of a text. False if the text is not plain; a part of it may then be consumed.</summary>
 internal static class PlainText
 {
-    /// <summary>Any number of so many digits fits in 64 bits.</summary>
+    /// <summary>Every number with this many digits fits in 64 bits.</summary>
     private const int MaxDigits = 18;
 
-    /// <summary>What ends a string of any language: its quote, or what is not plain.</summary>
+    /// <summary>End of a plain string in any language: its quote, or the first byte that is not plain.</summary>
     private static readonly SearchValues<byte> QuoteEscapeOrControl =
         SearchValues.Create([(byte)'"', (byte)'\\', .. Enumerable.Range(0, 0x20).Select(control => (byte)control)]);
 
-    /// <summary>Takes exactly these bytes; with a literal, the comparison is a few loads of 8 or 16 bytes.</summary>
+    /// <summary>Takes exactly these bytes. For a literal, the comparison compiles to a few loads of 8 or 16 bytes.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static bool TryTake(scoped ref ReadOnlySpan<byte> text, ReadOnlySpan<byte> expected)
     {
@@ -29,14 +29,14 @@ internal static class PlainText
         return true;
     }
 
-    /// <summary>Bytes before the first quote, backslash, control character or non-ASCII byte; all of them when there is none.</summary>
+    /// <summary>Bytes before the first quote, backslash, control character or non-ASCII byte; all bytes if there is none.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static int Length(ReadOnlySpan<byte> text)
     {
         var at = 0;
         for (; text.Length - at >= Vector128<byte>.Count; at += Vector128<byte>.Count)
         {
-            // Control characters are less than a space, and non-ASCII bytes are negative as signed numbers: one comparison finds both.
+            // Control characters are less than a space, and non-ASCII bytes are negative as signed numbers, so one comparison finds both.
             var bytes = Vector128.Create(text.Slice(at, Vector128<byte>.Count));
             var stops = Vector128.Equals(bytes, Vector128.Create((byte)'"'))
                 | Vector128.Equals(bytes, Vector128.Create((byte)'\\'))
@@ -58,7 +58,7 @@ internal static class PlainText
         return at;
     }
 
-    /// <summary>Bytes before the first quote, backslash or control character when they are valid UTF-8, else 0.</summary>
+    /// <summary>Bytes before the first quote, backslash or control character; 0 if they are not valid UTF-8.</summary>
     internal static int LengthInUtf8(ReadOnlySpan<byte> text)
     {
         var length = text.IndexOfAny(QuoteEscapeOrControl);
@@ -103,7 +103,7 @@ internal static class PlainText
         return true;
     }
 
-    /// <summary>The text without white space, as JSON has it, at its front.</summary>
+    /// <summary>Skips leading white space as JSON defines it.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     internal static ReadOnlySpan<byte> SkipWhiteSpace(ReadOnlySpan<byte> text)
     {

@@ -1,6 +1,6 @@
 namespace RevenueAspire.Events;
 
-/// <summary>Why a line is not an event. The numbers are stored nowhere; texts come from <see cref="RejectReasons"/>.</summary>
+/// <summary>Why a line is not an event. The numbers are never stored; <see cref="RejectReasons"/> has the texts.</summary>
 public enum RejectReason
 {
     None,
@@ -25,9 +25,9 @@ public enum RejectReason
     ValueOutOfRange,
     ValueDuplicate,
 
-    /// <summary>The line's bytes fail the segment's checksum, or lie in a gap of the log.</summary>
+    /// <summary>The line's bytes do not match the segment's checksum, or are in a gap of the log.</summary>
     Damaged,
 
-    /// <summary>A last line without newline that is not a valid event: it may still be completed.</summary>
+    /// <summary>The last line has no newline and is not a valid event; it may still be completed.</summary>
     Unfinished,
 }

@@ -1,6 +1,6 @@
 namespace RevenueAspire.Events;
 
-/// <summary>Top-level fields that only the server writes into a record; a client's own are removed.</summary>
+/// <summary>Top-level fields that only the server writes into a record. The log removes a client's own fields of these names.</summary>
 public static class ServerFields
 {
     public const string Timestamp = "timestamp";
@@ -10,7 +10,7 @@ public static class ServerFields
     public const string TraceParent = "traceparent";
     public const string Batch = "batch";
 
-    /// <summary>Whether a field's name, as it stands between its quotes in valid JSON, is one of these, however it is spelled.</summary>
+    /// <summary>Whether the raw name of a field in valid JSON is one of these, with or without escapes.</summary>
     internal static bool Contains(ReadOnlySpan<byte> rawName) =>
         JsonStrings.TextEquals(rawName, "timestamp"u8)
         || JsonStrings.TextEquals(rawName, "caller"u8)

@@ -8,7 +8,7 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres;
 
-/// <summary>A Postgres server on this machine, in a process session of its own, stopped when disposed. Thread-safe.</summary>
+/// <summary>A Postgres server on this machine, in a separate process session. Disposing stops it. Thread-safe.</summary>
 public sealed class LocalPostgresServer : IAsyncDisposable
 {
     private const int PortAttempts = 5;
@@ -29,11 +29,11 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         _stopped = new Lazy<Task>(StopOnceAsync);
     }
 
-    /// <summary>Finds or fetches binaries (15 to 18), makes the data directory, cleans up after a server that an earlier process left
-    /// behind, starts, and waits until it answers.</summary>
-    /// <exception cref="LocalPostgresException">No binaries, a data directory of another major version, a port in use...: one line
-    /// that says what and what to do.</exception>
-    /// <exception cref="OperationCanceledException">Cancelled; nothing is left running.</exception>
+    /// <summary>Finds or fetches programs (15 to 18), creates the data directory, stops a left-over server, starts the new one, and waits until it
+    /// answers.</summary>
+    /// <exception cref="LocalPostgresException">No programs, a data directory of another major version, a port in use, and so on. The message is one line with
+    /// the remedy.</exception>
+    /// <exception cref="OperationCanceledException">Cancelled; no server is left running.</exception>
     public static Task<LocalPostgresServer> StartAsync(LocalPostgresOptions options, CancellationToken cancellationToken) =>
         options.StandbyOf is null ? StartAsync(options, null, cancellationToken) : StandbyStart.RunAsync(options, cancellationToken);
 
@@ -66,8 +66,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
     /// <summary>Whether the data directory is a standby's: no primary has run on it since it was copied.</summary>
     public static bool IsStandby(string dataDirectory) => StandbyFiles.Exist(dataDirectory);
 
-    /// <summary>Stops a server that an earlier process left behind on the data directory. Returns at once where none runs.</summary>
-    /// <exception cref="LocalPostgresException">Another process still needs the server, or it does not end.</exception>
+    /// <summary>Stops a server left over from an earlier process on the data directory. Returns at once if there is none.</summary>
+    /// <exception cref="LocalPostgresException">Another process still uses the server, or it cannot be stopped.</exception>
     public static async Task StopLeftoverAsync(LocalPostgresOptions options, CancellationToken cancellationToken)
     {
         if (PostmasterPid.TryRead(options.DataDirectory) is not null)
@@ -78,7 +78,6 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>The port.</summary>
     public int Port { get; }
 
     /// <summary>Process id of the postmaster.</summary>
@@ -92,7 +91,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
     internal IReadOnlyCollection<string> LastLines => _process.LastLines;
 
-    /// <summary>For Npgsql: Host, Port, Username, Password, Database.</summary>
+    /// <summary>Returns a connection string for Npgsql: Host, Port, Username, Password, Database.</summary>
     public string ConnectionString(string database = "postgres") => Connection(database).ConnectionString;
 
     /// <summary>Creates a UTF-8 database unless it exists.</summary>
@@ -105,7 +104,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
             return;
         }
 
-        // No standby may follow yet. Each commit that follows reaches standbys only together with this one.
+        // Do not wait for standbys, because possibly none is connected yet. Every later commit reaches a standby only together with this one.
         await ExecuteAsync(connection, "set synchronous_commit = local", cancellationToken);
         await using var create = new NpgsqlCommand($"create database {SqlText.Identifier(database)} template template0 encoding 'UTF8'", connection);
         try
@@ -114,20 +113,21 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         }
         catch (PostgresException exception) when (exception.SqlState is PostgresErrorCodes.DuplicateDatabase or PostgresErrorCodes.UniqueViolation)
         {
-            // Another caller made it between the question and the answer.
+            // Another caller created the database between the query and this statement.
         }
     }
 
-    /// <summary>Completes when the server process has ended, whoever ended it.</summary>
+    /// <summary>Completes when the server process has ended, for whatever reason.</summary>
     public Task Exited => _process.Exited;
 
-    /// <summary>Completes when all processes of the server have ended: until then a commit may still be confirmed, also after a kill -9 of the first.</summary>
+    /// <summary>Completes when all processes of the server have ended. Until then a commit may still be confirmed, even after a kill -9 of the first
+    /// process.</summary>
     public Task AllExited => _process.AllExited;
 
-    /// <summary>Stops the server (fast shutdown: checkpoint, clean), bounded at 10 s, then immediate, then kill. Safe to call
-    /// again, and at the same time.</summary>
-    /// <param name="cancellationToken">Hurries: no longer waits for the clean stop, and goes on at once with the next.</param>
-    /// <exception cref="LocalPostgresException">It survived even the kill.</exception>
+    /// <summary>Stops the server: a fast shutdown with a checkpoint (up to 10 s), then an immediate shutdown, then kill. May be called again, and
+    /// concurrently.</summary>
+    /// <param name="cancellationToken">Stops waiting for the fast shutdown, and continues with the immediate one.</param>
+    /// <exception cref="LocalPostgresException">The server survived even the kill.</exception>
     public async Task StopAsync(CancellationToken cancellationToken)
     {
         await using var registration = cancellationToken.Register(_hurry.Cancel);
@@ -141,7 +141,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         var stop = new ServerStop(ProcessId, _directory.Path, _directory.Installation, _directory.Account);
         if (!_process.Exited.IsCompleted && !await stop.RunAsync(FastLimit, ImmediateLimit, _hurry.Token))
         {
-            throw new LocalPostgresException($"The Postgres server (process {ProcessId}) on {_directory.Path} does not end: stop it by hand.");
+            throw new LocalPostgresException($"The Postgres server (process {ProcessId}) on {_directory.Path} cannot be stopped: stop it by hand.");
         }
 
         try
@@ -156,8 +156,8 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         }
     }
 
-    /// <summary>Launches the server and waits until it answers; null when its port was taken meanwhile and another may be tried, or when
-    /// processes of a killed server still have to end.</summary>
+    /// <summary>Launches the server and waits until it answers. Returns null if the launch may be repeated: the port was taken in the meantime and another may
+    /// be tried, or processes of a killed server have not ended yet.</summary>
     private static async Task<LocalPostgresServer?> LaunchAsync(
         LocalPostgresOptions options, PreparedDataDirectory directory, int port, bool mayRetry, bool mayWait, bool mustAnswer,
         CancellationToken cancellationToken)
@@ -198,22 +198,22 @@ public sealed class LocalPostgresServer : IAsyncDisposable
             if (exception is OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
                 throw new LocalPostgresException(
-                    $"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s, and was stopped: "
+                    $"The Postgres server on {directory.Path} was not ready within {options.StartTimeout.TotalSeconds:0} s and was stopped: "
                     + $"{ServerMessages.Summarize(process.LastLines)}", exception);
             }
 
             if (exception is NpgsqlException)
             {
                 throw new LocalPostgresException(
-                    $"The Postgres server on {directory.Path} started, but does not answer on port {port}: {exception.Message}", exception);
+                    $"The Postgres server on {directory.Path} started but does not answer on port {port}: {exception.Message}", exception);
             }
 
             throw;
         }
     }
 
-    /// <summary>The postmaster's process id once its pid file says that it is ready (the directory is locked and had no such file, so it is
-    /// ours); null when the process ended before.</summary>
+    /// <summary>Returns the postmaster's process id when its pid file reports that it is ready; null if the process ends first. The file belongs to our server,
+    /// because the directory is locked and had no such file.</summary>
     private static async Task<int?> WaitUntilReadyAsync(ServerProcess process, PreparedDataDirectory directory, CancellationToken cancellationToken)
     {
         while (!process.Exited.IsCompleted)
@@ -230,7 +230,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
         return null;
     }
 
-    /// <summary>Ends whatever a failed start left.</summary>
+    /// <summary>Ends the server after a failed start.</summary>
     private static async Task EndAsync(ServerProcess process, PreparedDataDirectory directory)
     {
         if (process.Exited.IsCompleted)
@@ -253,7 +253,7 @@ public sealed class LocalPostgresServer : IAsyncDisposable
 
     internal async Task<NpgsqlConnection> ConnectAsync(CancellationToken cancellationToken)
     {
-        // Not pooled: an idle connection in a pool would be one more session to end at the stop.
+        // Not pooled, because an idle pooled connection would be one more session to end when the server stops.
         var settings = Connection("postgres");
         settings.Pooling = false;
         var connection = new NpgsqlConnection(settings.ConnectionString);
@@ -293,5 +293,5 @@ public sealed class LocalPostgresServer : IAsyncDisposable
     }
 }
 
-/// <summary>The server cannot be had; one line for people.</summary>
+/// <summary>The local server cannot be used. The message is one line for people.</summary>
 public sealed class LocalPostgresException(string message, Exception? cause = null) : Exception(message, cause);

@@ -4,7 +4,7 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres;
 
-/// <summary>Starts a standby on its data directory, or on a new copy of its primary where that one can no longer be followed.</summary>
+/// <summary>Starts a standby on its data directory, or on a new copy of its primary if the directory can no longer follow it.</summary>
 internal static class StandbyStart
 {
     private static readonly TimeSpan CatchUpLimit = TimeSpan.FromSeconds(30);
@@ -19,12 +19,13 @@ internal static class StandbyStart
         }
 
         await server.StopAsync(cancellationToken);
-        options.Log?.Invoke($"{options.DataDirectory} cannot follow the primary any more, and is copied again");
+        options.Log?.Invoke($"{options.DataDirectory} can no longer follow the primary and is copied again");
         StandbyFiles.Forget(options.DataDirectory);
         return await LocalPostgresServer.StartAsync(options, primary, cancellationToken);
     }
 
-    /// <summary>Waits until a standby has all that the primary had when it was asked, up to a limit; false when it never will.</summary>
+    /// <summary>Waits until a standby has received everything up to the primary's position at the query, or for at most 30 s. False if the standby can never
+    /// follow.</summary>
     private static async Task<bool> CanFollowAsync(LocalPostgresServer server, PrimaryState primary, CancellationToken cancellationToken)
     {
         const string reached = """
@@ -53,7 +54,7 @@ internal static class StandbyStart
                 }
                 catch (PostgresException exception) when (exception.SqlState == PostgresErrorCodes.InvalidPassword)
                 {
-                    // A new password is among what it has not received yet.
+                    // The standby may not have received a new password yet.
                     refusal = exception;
                 }
             }
@@ -66,7 +67,7 @@ internal static class StandbyStart
             if (exception is NpgsqlException)
             {
                 throw new LocalPostgresException(
-                    $"The standby on {server.DataDirectory} started, but does not answer: {ServerMessages.Summarize(server.LastLines)}", exception);
+                    $"The standby on {server.DataDirectory} started but does not answer: {ServerMessages.Summarize(server.LastLines)}", exception);
             }
 
             throw;

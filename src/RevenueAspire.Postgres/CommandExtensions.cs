@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace RevenueAspire.Postgres;
 
-/// <summary>Gives commands their parameters.</summary>
+/// <summary>Adds parameters to commands.</summary>
 public static class CommandExtensions
 {
     /// <summary>Sets <c>$1</c>, <c>$2</c>... in this order; the driver infers each type from the value.</summary>

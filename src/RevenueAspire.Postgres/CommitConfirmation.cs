@@ -2,7 +2,8 @@ using Npgsql;
 
 namespace RevenueAspire.Postgres;
 
-/// <summary>Notes whether the server ended a commit's wait for its standbys, from its beginning to its disposal (rule R1). Not thread-safe.</summary>
+/// <summary>Detects whether the server cancelled a commit's wait for its standbys, from the creation of this object to its disposal (rule R1). Not
+/// thread-safe.</summary>
 /// <remarks>Postgres reports such a commit as a success, with a warning that arrives before the end of the statement.</remarks>
 public sealed class CommitConfirmation : IDisposable
 {
@@ -16,11 +17,11 @@ public sealed class CommitConfirmation : IDisposable
         _connection.Notice += Watch;
     }
 
-    /// <summary>Whether a commit since the beginning may be on one machine only.</summary>
+    /// <summary>Whether a commit since the creation of this object may be on only one machine.</summary>
     public bool IsMissing { get; private set; }
 
-    /// <summary>Insists on the confirmation.</summary>
-    /// <exception cref="UnconfirmedCommitException">The wait was ended.</exception>
+    /// <summary>Requires the confirmation.</summary>
+    /// <exception cref="UnconfirmedCommitException">The wait was cancelled.</exception>
     public void Require()
     {
         if (IsMissing)
@@ -34,7 +35,7 @@ public sealed class CommitConfirmation : IDisposable
     private void Watch(object sender, NpgsqlNoticeEventArgs notice) => IsMissing |= notice.Notice.Routine == Replication.WaitRoutine;
 }
 
-/// <summary>The server ended a wait for its synchronous standbys: the commit may be on one machine only, and is in doubt (rule R1).</summary>
+/// <summary>The server cancelled a wait for its synchronous standbys: the commit may be on only one machine, and is in doubt (rule R1).</summary>
 public sealed class UnconfirmedCommitException() : NpgsqlException("the database's synchronous standbys have not confirmed the commit")
 {
     public override bool IsTransient => true;

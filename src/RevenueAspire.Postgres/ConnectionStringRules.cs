@@ -3,8 +3,9 @@ using Npgsql;
 
 namespace RevenueAspire.Postgres;
 
-/// <summary>Checks a connection string before its first use, and sets each value that this program relies on. Stateless.</summary>
-/// <remarks>No message of the driver about a connection string is passed on, since it may hold the password. Messages name keywords, never values.</remarks>
+/// <summary>Checks a connection string before its first use, and sets every value that this program relies on. Stateless.</summary>
+/// <remarks>The driver's messages about a connection string are not passed on, because they may contain the password. Messages name keywords, never
+/// values.</remarks>
 public static class ConnectionStringRules
 {
     private const string Form = "Write it like Host=localhost;Username=postgres;Password=...;Database=revenuedb.";
@@ -14,15 +15,15 @@ public static class ConnectionStringRules
     private static readonly string[] Utf8 = ["UTF8", "UTF-8", "unicode"];
 
     /// <summary>
-    /// Adds what the user has not said: three services of 24 connections fit into Postgres' default of 100; a keepalive shows a dead peer within a minute; no
-    /// encryption by Kerberos; with several hosts only a primary is used, and looked for each second. Encoding and prepared statements are this program's
-    /// business, whatever the environment says.
+    /// Adds defaults for keywords that the user has not set. A pool of 24 connections, so that three services fit into Postgres' default of 100. A keepalive,
+    /// to detect a dead peer within a minute. No Kerberos encryption. With several hosts, only a primary is used, and the hosts are checked every second.
+    /// Encoding and prepared statements are always set by this program, even if the environment has other values.
     /// </summary>
     /// <param name="setting">Name of the setting, for messages.</param>
-    /// <param name="connectionString">As the user has written it.</param>
-    /// <param name="applicationName">Shown in pg_stat_activity where the connection string does not name it.</param>
-    /// <param name="leastConnections">Connections that the program holds at once.</param>
-    /// <exception cref="FormatException">The connection string cannot work; one line names the keyword.</exception>
+    /// <param name="connectionString">The connection string as the user wrote it.</param>
+    /// <param name="applicationName">Shown in pg_stat_activity unless the connection string sets it.</param>
+    /// <param name="leastConnections">Number of connections that the program holds at once.</param>
+    /// <exception cref="FormatException">The connection string cannot work. The message is one line that names the keyword.</exception>
     public static string Complete(string setting, string connectionString, string applicationName, int leastConnections)
     {
         var builder = Parse(setting, connectionString);
@@ -44,7 +45,7 @@ public static class ConnectionStringRules
 
         if (!builder.ShouldSerialize("GSS Encryption Mode"))
         {
-            // Npgsql would try Kerberos first on every new connection, and fail: container images of .NET come without its library.
+            // Npgsql would try Kerberos first on every new connection, and fail: .NET container images lack its library.
             builder.GssEncryptionMode = GssEncryptionMode.Disable;
         }
 
@@ -61,14 +62,14 @@ public static class ConnectionStringRules
             }
         }
 
-        // PGCLIENTENCODING would have the server read the same bytes as other letters.
+        // PGCLIENTENCODING would make the server interpret the same bytes as other characters.
         builder.ClientEncoding = "UTF8";
 
-        // This program prepares its own statements, and only where no pooler is in between.
+        // This program prepares its statements explicitly, and only without a pooler.
         builder.MaxAutoPrepare = 0;
         if (Environment.GetEnvironmentVariable("PGTZ") is not null && !builder.ShouldSerialize("Timezone"))
         {
-            // Times travel in binary: the zone changes nothing, but a misspelt one would refuse every connection.
+            // Times are sent in binary, so the zone has no effect. But with a misspelt zone every connection would fail.
             builder.Timezone = "UTC";
         }
 
@@ -81,7 +82,7 @@ public static class ConnectionStringRules
         return builder.ConnectionString;
     }
 
-    /// <summary>Reads keyword by keyword, so that the first bad one can be named.</summary>
+    /// <summary>Parses keyword by keyword, so that the message can name the first invalid one.</summary>
     private static NpgsqlConnectionStringBuilder Parse(string setting, string connectionString)
     {
         if (connectionString.Contains("://", StringComparison.Ordinal) && connectionString.IndexOf("://", StringComparison.Ordinal) is var at
@@ -98,19 +99,19 @@ public static class ConnectionStringRules
         catch (ArgumentException)
         {
             throw new FormatException(
-                $"{setting}: not a list of Keyword=value, separated by semicolons; a value with a semicolon, quote or leading space goes between quotes. "
+                $"{setting}: not a list of Keyword=value, separated by semicolons; put a value with a semicolon, quote or leading space in quotes. "
                 + $"{Form}");
         }
 
         var builder = new NpgsqlConnectionStringBuilder();
         foreach (string keyword in pairs.Keys)
         {
-            // Part of a password that holds a semicolon may stand where a keyword belongs: only a keyword of the driver is named.
+            // If a password contains a semicolon, part of it may look like a keyword. So name only keywords of the driver.
             if (!IsKeyword(keyword))
             {
                 throw new FormatException(
-                    $"{setting}: it has a keyword that the driver does not know (number "
-                    + $"{pairs.Keys.Cast<string>().TakeWhile(other => other != keyword).Count() + 1} of {pairs.Count}). {Form}");
+                    $"{setting}: the driver does not know the keyword with number "
+                    + $"{pairs.Keys.Cast<string>().TakeWhile(other => other != keyword).Count() + 1} of {pairs.Count}. {Form}");
             }
 
             try
@@ -120,7 +121,7 @@ public static class ConnectionStringRules
             catch (Exception exception) when (
                 exception is ArgumentException or FormatException or InvalidCastException or OverflowException or NotSupportedException)
             {
-                throw new FormatException($"{setting}: {Name(connectionString, keyword)} has a value that the driver does not take. {Form}");
+                throw new FormatException($"{setting}: {Name(connectionString, keyword)} has a value that the driver does not accept. {Form}");
             }
         }
 
@@ -132,10 +133,10 @@ public static class ConnectionStringRules
         return builder;
     }
 
-    /// <summary>What would end in an abort, in errors without end, or in wrong data.</summary>
+    /// <summary>Rejects values that would cause a crash, endless errors, or wrong data.</summary>
     private static void Refuse(string setting, NpgsqlConnectionStringBuilder builder, int leastConnections)
     {
-#pragma warning disable CS0618 // Obsolete in the driver, and may still be written.
+#pragma warning disable CS0618 // Obsolete in the driver, but the user may still set it.
         Require(!builder.Multiplexing, "Multiplexing must be off: one connection would carry the transactions of several callers.");
 #pragma warning restore CS0618
         Require(builder.ReadBufferSize >= LeastBufferBytes, $"Read Buffer Size must be at least {LeastBufferBytes} (bytes).");
@@ -146,7 +147,7 @@ public static class ConnectionStringRules
             "Minimum Pool Size must not be above Maximum Pool Size.");
         Require(
             !builder.Pooling || builder.MaxPoolSize >= leastConnections,
-            $"Maximum Pool Size must be at least {leastConnections}: with EventLog:Engine=Postgres one connection belongs to the log for good, and reads need "
+            $"Maximum Pool Size must be at least {leastConnections}: with EventLog:Engine=Postgres the log keeps one connection permanently, and reads need "
             + "another.");
         Require(
             builder.TargetSessionAttributes is null || builder.Host!.Contains(',') || string.Equals(
@@ -169,12 +170,12 @@ public static class ConnectionStringRules
             var (source, file) = path is null ? (variable, Environment.GetEnvironmentVariable(variable)) : ($"{setting}: {keyword}", path);
             if (builder.SslMode != SslMode.Disable && !string.IsNullOrEmpty(file) && !File.Exists(file))
             {
-                throw new FormatException($"{source} names a file that is not there, or cannot be read.");
+                throw new FormatException($"{source} names a file that does not exist or cannot be read.");
             }
         }
     }
 
-    /// <summary>Builds a source, which checks what goes together and connects to nothing.</summary>
+    /// <summary>Builds a data source, which checks the combination of keywords without connecting.</summary>
     private static void Build(string setting, NpgsqlConnectionStringBuilder builder)
     {
         try
@@ -185,7 +186,8 @@ public static class ConnectionStringRules
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or InvalidOperationException or NotSupportedException)
         {
-            throw new FormatException($"{setting}: the driver does not take these keywords together: {string.Join(", ", builder.Keys.Cast<string>())}. {Form}");
+            throw new FormatException(
+                $"{setting}: the driver does not accept this combination of keywords: {string.Join(", ", builder.Keys.Cast<string>())}. {Form}");
         }
     }
 
@@ -203,7 +205,7 @@ public static class ConnectionStringRules
         }
     }
 
-    /// <summary>As the user spells it: the framework's pairs are in lower case.</summary>
+    /// <summary>Returns the keyword as the user spelt it; the framework converts keywords to lower case.</summary>
     private static string Name(string connectionString, string keyword) =>
         connectionString.IndexOf(keyword, StringComparison.OrdinalIgnoreCase) is var at and >= 0 ? connectionString.Substring(at, keyword.Length) : keyword;
 }

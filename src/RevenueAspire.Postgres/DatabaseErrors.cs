@@ -4,34 +4,34 @@ using Npgsql;
 
 namespace RevenueAspire.Postgres;
 
-/// <summary>Classifies errors of Postgres and its driver (rule M12): one place for ledger, log and API. Stateless.</summary>
-/// <remarks>A SQLSTATE is classified by its full code. A class of codes decides only where no code of it is listed.</remarks>
+/// <summary>Classifies errors of Postgres and its driver (rule M12), in one place for ledger, log and API. Stateless.</summary>
+/// <remarks>A SQLSTATE is classified by its full code. The class of a code decides only if the code is not listed.</remarks>
 public static class DatabaseErrors
 {
-    /// <summary>The driver's text when several hosts are configured and none of them is a primary now. The driver has no type for it; a
-    /// test compares it with the real driver.</summary>
+    /// <summary>The driver's message if several hosts are configured and none of them is currently a primary. The driver has no type for it; a test compares
+    /// the text with the real driver.</summary>
     private const string NoSuitableHost = "No suitable host was found.";
 
-    /// <summary>True when the same call may succeed later. False for an error of the data or of the schema, and for an exception
-    /// that is not an error of the database.</summary>
+    /// <summary>Whether the same call may succeed later. False for an error of the data or the schema, and for any exception that is not a database
+    /// error.</summary>
     public static bool IsTransient(Exception exception) => Unwrap(exception) switch
     {
         PostgresException { SqlState: var state } => !IsPermanent(state),
         NpgsqlException => true,
 
-        // Npgsql does not wrap these where it resolves a host name or waits for a connection.
+        // Npgsql does not wrap these while it resolves a host name or waits for a connection.
         SocketException or TimeoutException => true,
         ObjectDisposedException disposed => IsOfBrokenConnection(disposed),
         _ => false,
     };
 
-    /// <summary>True when an operator must change a setting before any connection works: no password, no TLS on one side, an untrusted certificate, a session
-    /// default that this program refuses.</summary>
+    /// <summary>Whether no connection can work until an operator changes a setting: a missing password, TLS on one side only, an untrusted certificate, or a
+    /// session default that this program refuses.</summary>
     public static bool IsSettings(Exception exception) => Unwrap(exception) switch
     {
         PostgresException { SqlState: PostgresErrorCodes.InvalidSchemaName } => true,
 
-        // The server refuses a parameter of the connection's start: Options, Search Path, Timezone.
+        // The server rejects a startup parameter of the connection: Options, Search Path, Timezone.
         PostgresException { InvariantSeverity: "FATAL", SqlState: PostgresErrorCodes.InvalidParameterValue or PostgresErrorCodes.UndefinedObject } => true,
         PostgresException => false,
         NpgsqlException { InnerException: AggregateException hosts } => hosts.InnerExceptions.All(IsSettings),
@@ -40,13 +40,13 @@ public static class DatabaseErrors
         _ => false,
     };
 
-    /// <summary>True when the server refuses this login or has no such database: a command reports it at once, a service asks again.</summary>
+    /// <summary>Whether the server refuses this login or has no such database. A command reports it at once; a service retries.</summary>
     public static bool IsRefusedLogin(Exception exception) => Unwrap(exception) is PostgresException
     {
         SqlState: PostgresErrorCodes.InvalidPassword or PostgresErrorCodes.InvalidAuthorizationSpecification or PostgresErrorCodes.InvalidCatalogName,
     };
 
-    /// <summary>True for an error of the database or of the way to it. Any other exception is a bug of this program, or an error of a file.</summary>
+    /// <summary>Whether this is an error of the database or of the connection to it. Any other exception is a bug in this program, or a file error.</summary>
     public static bool IsOfDatabase(Exception exception) => Unwrap(exception) switch
     {
         NpgsqlException or SocketException or TimeoutException => true,
@@ -54,14 +54,14 @@ public static class DatabaseErrors
         _ => false,
     };
 
-    /// <summary>Drops the pooled connections of a source after an error that a pooled connection would repeat: read-only, shut down, or
-    /// a lost prepared statement. Thread-safe.</summary>
+    /// <summary>Drops the pooled connections of a data source after an error that a pooled connection would repeat: read-only, shut down, or a lost prepared
+    /// statement. Thread-safe.</summary>
     /// <remarks>
-    /// A session keeps <c>default_transaction_read_only</c> as it was at its start, and a connection to a former primary stays read-only. Only a new physical
+    /// A session keeps the <c>default_transaction_read_only</c> of its start, and a connection to a former primary stays read-only. Only a new physical
     /// connection can work. A connection in use closes when it is returned. Any other error changes nothing.
     /// </remarks>
-    /// <param name="database">Where the failed call ran.</param>
-    /// <param name="exception">How it failed.</param>
+    /// <param name="database">The source of the failed call.</param>
+    /// <param name="exception">The error.</param>
     public static void DropConnections(NpgsqlDataSource database, Exception exception)
     {
         ArgumentNullException.ThrowIfNull(database);
@@ -81,7 +81,7 @@ public static class DatabaseErrors
         }
     }
 
-    /// <summary>The error concerns the session that the connection holds, not the data: another session may do the same work.</summary>
+    /// <summary>Whether the error concerns the connection's session, not the data: another session may succeed with the same work.</summary>
     private static bool IsOfSession(string state) => state is
         PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.InFailedSqlTransaction
         or PostgresErrorCodes.AdminShutdown or PostgresErrorCodes.CrashShutdown or PostgresErrorCodes.CannotConnectNow or PostgresErrorCodes.DatabaseDropped
@@ -91,10 +91,10 @@ public static class DatabaseErrors
 
     private const string IdleSessionTimeout = "57P05";
 
-    /// <summary>Class of the codes with which the ledger's own schema refuses; the message says what to do.</summary>
+    /// <summary>Class of the codes with which the ledger's own schema refuses; the message names the repair.</summary>
     private const string RefusalClass = "RV";
 
-    /// <summary>The same statement on the same data fails again until an operator changes data, schema, a right or a trigger.</summary>
+    /// <summary>Whether the same statement on the same data fails again until an operator changes the data, the schema, a privilege or a trigger.</summary>
     private static bool IsPermanent(string state) => !IsOfSession(state) && state switch
     {
         PostgresErrorCodes.FeatureNotSupported or PostgresErrorCodes.InvalidSchemaName => true,
@@ -102,16 +102,16 @@ public static class DatabaseErrors
             "21" // cardinality
             or "22" // data
             or "23" // a constraint
-            or "27" // data that a trigger has changed
-            or "38" or "39" // a function that the user has added
-            or "42" // syntax, a missing table or column, a missing right
+            or "27" // data changed by a trigger
+            or "38" or "39" // a function added by the user
+            or "42" // syntax, a missing table or column, a missing privilege
             or "44" // the check option of a view
-            or "P0" // raise exception in a trigger that the user has added
+            or "P0" // an exception raised by a trigger of the user
             or RefusalClass,
     };
 
-    /// <summary>Npgsql lets this out where a connection breaks between two statements: one of its wait handles is gone. A
-    /// disposed data source names itself.</summary>
+    /// <summary>Npgsql throws this if a connection breaks between two statements, because it has disposed one of its wait handles. The exception of a disposed
+    /// data source contains the source's name instead.</summary>
     private static bool IsOfBrokenConnection(ObjectDisposedException disposed) => disposed.ObjectName.StartsWith("System.Threading.", StringComparison.Ordinal);
 
     private static Exception Unwrap(Exception exception)
@@ -122,7 +122,7 @@ public static class DatabaseErrors
 
     private const string Setting = "ConnectionStrings:revenuedb";
 
-    /// <summary>One line that gives the cause and the setting to change. It never holds a password.</summary>
+    /// <summary>Returns one line with the cause and the setting to change. It never contains a password.</summary>
     public static string Describe(Exception exception)
     {
         var error = Unwrap(exception);
@@ -189,7 +189,7 @@ public static class DatabaseErrors
         _ => $"the database answered with an error: {error.MessageText} (SQLSTATE {error.SqlState})",
     };
 
-    /// <summary>Names the function: the first line of the context is the innermost.</summary>
+    /// <summary>Names the function. The first line of the context is the innermost.</summary>
     private static string Raiser(PostgresException error) => error.Where is { Length: > 0 } where
         ? $"correct or drop it: {where.Split('\n')[0]}"
         : "look for triggers on the tables of db.sql";

@@ -5,23 +5,23 @@ namespace RevenueAspire.Postgres;
 
 /// <summary>Decides whether a statement may be prepared by name. Thread-safe.</summary>
 /// <remarks>
-/// A pooler in transaction mode gives each transaction another session of the server, where a name is unknown (26000) or taken (42P05).
+/// A pooler in transaction mode gives each transaction another session of the server, in which a name is unknown (26000) or taken (42P05).
 /// <see cref="SessionCheck"/> recognises a pooler by the process id that it reports. No Reset On Close=true in the user's connection string declares one.
-/// The first error of that kind also ends named statements, for a pooler that was not recognised.
+/// If a pooler is not recognised, the first such error disables named statements.
 /// </remarks>
 public static class NamedStatements
 {
     private static readonly ConcurrentDictionary<(string? Host, int Port), bool> Poolers = [];
     private static volatile bool _disabled;
 
-    /// <summary>Whether the other end of an open connection was recognised as a pooler.</summary>
+    /// <summary>Whether the connection's peer was recognised as a pooler.</summary>
     public static bool IsPooler(NpgsqlConnection connection)
     {
         ArgumentNullException.ThrowIfNull(connection);
         return _disabled || (!Poolers.IsEmpty && Poolers.ContainsKey((connection.Host, connection.Port)));
     }
 
-    /// <summary>Prepares a command where names hold; else its statement is parsed at each execution.</summary>
+    /// <summary>Prepares a command by name if that is safe; otherwise the server parses its statement at each execution.</summary>
     public static Task PrepareNamedAsync(this NpgsqlCommand command, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(command);
@@ -35,7 +35,7 @@ public static class NamedStatements
         return MayPrepare(batch.Connection!) ? batch.PrepareAsync(cancellationToken) : Task.CompletedTask;
     }
 
-    /// <summary>Ends named statements in this process.</summary>
+    /// <summary>Disables named statements in this process.</summary>
     internal static void Disable() => _disabled = true;
 
     internal static void AddPooler(NpgsqlConnection connection) => Poolers[(connection.Host, connection.Port)] = true;

@@ -2,16 +2,16 @@ using Npgsql;
 
 namespace RevenueAspire.Postgres;
 
-/// <summary>What commits wait for on the server, as of one look. Immutable.</summary>
+/// <summary>The server's settings and state for commits at one moment. Immutable.</summary>
 /// <param name="ConfirmedCommit">synchronous_commit of a transaction that is acknowledged.</param>
-/// <param name="DurableCommit">synchronous_commit of a transaction that a crash must not take back.</param>
+/// <param name="DurableCommit">synchronous_commit of a transaction that must survive a crash.</param>
 /// <param name="StandbyNames">synchronous_standby_names. Empty: commits wait for no standby.</param>
-/// <param name="Standbys">Names of the connected standbys whose confirmation counts, sorted; null when the role may not see them.</param>
-/// <param name="OldestWait">Age of the oldest statement whose commit waits for a standby; null: none, as far as the role may see.
-/// A role sees its own sessions.</param>
+/// <param name="Standbys">Names of the connected standbys whose confirmation counts, sorted; null if the role lacks the privilege to see them.</param>
+/// <param name="OldestWait">Age of the oldest statement whose commit waits for a standby; null if there is none among the sessions that the role may see. Every
+/// role sees its own sessions.</param>
 public sealed record ServerDurability(string ConfirmedCommit, string DurableCommit, string StandbyNames, IReadOnlyList<string>? Standbys, TimeSpan? OldestWait)
 {
-    // Without pg_read_all_stats a role sees that a standby is connected, and nothing else of it.
+    // Without pg_read_all_stats, a role sees that a standby is connected, but no details.
     private const string Query =
         $"""
         select {Replication.ConfirmedCommit}, {Replication.DurableCommit}, current_setting('synchronous_standby_names'),
@@ -27,8 +27,8 @@ public sealed record ServerDurability(string ConfirmedCommit, string DurableComm
     /// <c>apply</c>.</summary>
     public string Durable => Describe(DurableCommit);
 
-    /// <summary>Asks the server. Waits for no standby.</summary>
-    /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
+    /// <summary>Queries the server. Waits for no standby.</summary>
+    /// <exception cref="NpgsqlException">The query failed.</exception>
     public static async Task<ServerDurability> ReadAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(database);

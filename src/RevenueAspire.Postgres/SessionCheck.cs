@@ -2,9 +2,9 @@ using Npgsql;
 
 namespace RevenueAspire.Postgres;
 
-/// <summary>Checks each new physical connection before its first use: what the environment, the role, the database or the server may have
-/// set differently. One round trip. Thread-safe.</summary>
-/// <remarks>Give <see cref="Run"/> and <see cref="RunAsync"/> to a data source as its initializer.</remarks>
+/// <summary>Checks each new physical connection before its first use, because the environment, the role, the database or the server may have changed its
+/// settings. One round trip. Thread-safe.</summary>
+/// <remarks>Pass <see cref="Run"/> and <see cref="RunAsync"/> to a data source as its initializers.</remarks>
 public sealed class SessionCheck
 {
     private const string Query =
@@ -17,11 +17,11 @@ public sealed class SessionCheck
 
     private readonly bool _isPooler;
 
-    /// <summary>Prepares the settings of a data source that is not built yet: its connections are not reset between two uses.</summary>
-    /// <param name="settings">No Reset On Close=true, as the user has written it, declares a pooler.</param>
+    /// <summary>Prepares the settings of a data source before it is built: its connections are not reset between two uses.</summary>
+    /// <param name="settings">If the user has set No Reset On Close=true, a pooler is assumed.</param>
     /// <remarks>
-    /// No part leaves state in a session. The driver would send a reset before the next statement, and not wait for its end: between the two a pooler may give
-    /// the session to another client. A statement that is longer than the pooler's buffer was then cut in two.
+    /// No part leaves state in a session. The driver would send a reset before the next statement without waiting for its end. Between the two, a pooler may
+    /// give the session to another client. A statement that was longer than the pooler's buffer was then cut in two.
     /// </remarks>
     public SessionCheck(NpgsqlConnectionStringBuilder settings)
     {
@@ -30,7 +30,7 @@ public sealed class SessionCheck
         settings.NoResetOnClose = true;
     }
 
-    /// <summary>Refuses a session that would write or read wrong data, and notes a pooler.</summary>
+    /// <summary>Rejects a session that would write or read wrong data, and records a pooler.</summary>
     /// <exception cref="SessionSettingException">The message names the setting.</exception>
     public void Run(NpgsqlConnection connection)
     {
@@ -73,13 +73,13 @@ public sealed class SessionCheck
 
     private static Settings Read(NpgsqlDataReader row) => new(row.GetInt32(0), row.GetBoolean(1), row.GetString(2), row.GetString(3), row.GetString(4) == "on");
 
-    /// <summary>The server reports these by itself when a session starts.</summary>
+    /// <summary>Checks the settings that the server reports at the start of a session.</summary>
     private static void CheckReported(NpgsqlConnection connection)
     {
         ArgumentNullException.ThrowIfNull(connection);
         Require(connection, "client_encoding", "UTF8");
 
-        // Off, a backslash in a literal would be an escape: '\x00' would be another value.
+        // If this is off, a backslash in a literal is an escape character, so '\x00' is another value.
         Require(connection, "standard_conforming_strings", "on");
     }
 
@@ -91,7 +91,7 @@ public sealed class SessionCheck
         }
     }
 
-    /// <summary>Returns whether the session is read-only, so that the cause must be asked for.</summary>
+    /// <summary>Returns whether the session is read-only; the caller then queries the cause.</summary>
     private bool Check(NpgsqlConnection connection, Settings settings)
     {
         if (_isPooler || settings.ProcessId != connection.ProcessID)
@@ -106,7 +106,7 @@ public sealed class SessionCheck
                 + $"{Places("Search Path", "search_path")}");
         }
 
-        // Compare-and-set and the lock of the files rely on it: a statement must see what was committed before it.
+        // Compare-and-set and the lock of the files require it: a statement must see everything that was committed before it.
         return settings.Isolation == "read committed"
             ? settings.IsReadOnly : throw Refusal("default_transaction_isolation", settings.Isolation, "read committed");
     }
@@ -114,14 +114,14 @@ public sealed class SessionCheck
     private static NpgsqlCommand SourceOf(NpgsqlConnection connection) =>
         new(Source, connection) { Parameters = { new() { Value = "default_transaction_read_only" } } };
 
-    /// <summary>A read-only phase that an operator sets for a database or a role ends by itself. One from the environment of this
-    /// process lasts as long as the process.</summary>
+    /// <summary>A read-only phase that an operator sets for a database or a role will end. One from the environment of this process lasts as long as the
+    /// process.</summary>
     private static void CheckReadOnly(string? source)
     {
         if (source == "client")
         {
             throw new SessionSettingException(
-                "this process asks for read-only sessions (default_transaction_read_only is on): correct PGOPTIONS, or Options in ConnectionStrings:revenuedb");
+                "this process requests read-only sessions (default_transaction_read_only is on): correct PGOPTIONS, or Options in ConnectionStrings:revenuedb");
         }
     }
 
@@ -132,6 +132,6 @@ public sealed class SessionCheck
         $"{keyword} in ConnectionStrings:revenuedb, PGOPTIONS, or {name} of the role, the database or the server";
 }
 
-/// <summary>A new session has a setting with which this program would write or read wrong data. The message is one line and names the setting and its
+/// <summary>A new session has a setting that would make this program write or read wrong data. The message is one line that names the setting and its
 /// place.</summary>
 public sealed class SessionSettingException(string message) : NpgsqlException(message);

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace RevenueAspire;
 
-/// <summary>Status of a file that .NET does not report: its identity, kind and owner. Compiled into each project that needs it.</summary>
+/// <summary>File status that .NET does not report: identity, kind and owner. Compiled into each project that needs it.</summary>
 /// <remarks>Linux: statx(2), whose structure is the same on every architecture. macOS: stat(2) in its 64-bit form, of which only the identity is
 /// read.</remarks>
 [UnsupportedOSPlatform("windows")]
@@ -14,7 +14,7 @@ internal readonly partial struct FileStatus
     private const int InterruptedError = 4;
     private const int NotADirectory = 20;
 
-    /// <summary>Larger than either structure.</summary>
+    /// <summary>More than the size of either structure.</summary>
     private const int StructureBytes = 512;
 
     private const int CurrentDirectory = -100;
@@ -47,7 +47,7 @@ internal readonly partial struct FileStatus
         }
     }
 
-    /// <summary>Identifies the file, whatever its name. While a file is open, no other file gets its number.</summary>
+    /// <summary>Identifies the file regardless of its name. While a file is open, no other file gets its number.</summary>
     public (ulong Device, ulong Number) Identity { get; }
 
     /// <summary>Whether it is a directory. Linux only.</summary>
@@ -56,14 +56,14 @@ internal readonly partial struct FileStatus
     /// <summary>Whether it is a regular file. Linux only.</summary>
     public bool IsRegularFile => (_mode & KindMask) == 0x8000;
 
-    /// <summary>Whether its group or all users may write to it. Linux only.</summary>
+    /// <summary>Whether the file's group or all users may write to it. Linux only.</summary>
     public bool IsWritableByOthers => (_mode & 0x12) != 0;
 
-    /// <summary>Whether it belongs to the user of this process. Linux only.</summary>
+    /// <summary>Whether the user of this process owns the file. Linux only.</summary>
     public bool IsOwn => _userId == GetEffectiveUserId();
 
     /// <summary>Reads the status of an open file.</summary>
-    /// <exception cref="IOException">The system refuses.</exception>
+    /// <exception cref="IOException">The system refuses the call.</exception>
     public static FileStatus Of(SafeFileHandle file, string path)
     {
         Span<byte> structure = stackalloc byte[StructureBytes];
@@ -77,10 +77,10 @@ internal readonly partial struct FileStatus
         return new FileStatus(structure);
     }
 
-    /// <summary>Reads the status of the file at a path; null when there is none. Opens nothing, so a pipe does not wait for its writer.</summary>
+    /// <summary>Reads the status of the file at a path; null if there is none. Does not open the file, so it never blocks on a pipe.</summary>
     /// <param name="path">The path.</param>
-    /// <param name="followLink">Whether a link at the path is followed. Only Linux can refrain from it.</param>
-    /// <exception cref="IOException">The system refuses.</exception>
+    /// <param name="followLink">Whether to follow a link at the path. Only Linux supports false.</param>
+    /// <exception cref="IOException">The system refuses the call.</exception>
     public static FileStatus? Find(string path, bool followLink = true)
     {
         Span<byte> structure = stackalloc byte[StructureBytes];
@@ -107,7 +107,7 @@ internal readonly partial struct FileStatus
         var error = Marshal.GetLastPInvokeError();
         if (error != InterruptedError)
         {
-            throw new IOException($"{path}: cannot be looked at: {Marshal.GetPInvokeErrorMessage(error)} ({error})");
+            throw new IOException($"{path}: the status cannot be read: {Marshal.GetPInvokeErrorMessage(error)} ({error})");
         }
     }
 

@@ -4,7 +4,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.AppHost.Tests;
 
-/// <summary>Which directory is the primary's, from run to run. The wrong answer replaces the newest data by an old copy.</summary>
+/// <summary>The choice of the primary's directory in each run. A wrong choice would replace the newest data by an old copy.</summary>
 public sealed class ClusterRolesTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -29,7 +29,7 @@ public sealed class ClusterRolesTests : IDisposable
     }
 
     [Fact]
-    public void The_primary_of_the_last_run_stays_with_any_number_of_standbys_and_a_change_of_them_must_be_covered_again()
+    public void The_primary_stays_for_any_number_of_standbys_and_a_new_set_of_standbys_must_catch_up()
     {
         var first = Open(2);
         first.BeginPrimary();
@@ -47,19 +47,19 @@ public sealed class ClusterRolesTests : IDisposable
             cluster.BeginPrimary();
         }
 
-        // No standby has confirmed what a primary alone acknowledged.
+        // No standby has confirmed the commits that the primary acknowledged alone.
         Assert.False(Open(2).IsCovered);
     }
 
     [Fact]
-    public void Data_whose_primary_is_not_known_is_refused()
+    public void Data_with_an_unknown_primary_is_refused()
     {
         Data("postgres", "postgres-2");
         Assert.StartsWith(
             $"{_directory.File("postgres-2")} exists, but {RolesFile}, which names the primary, is missing.", Refusal(), StringComparison.Ordinal);
 
         File.WriteAllText(RolesFile, """{"primary":"postgres-3","standbys":[]}""");
-        var missing = $"{_directory.File("postgres-3")} is missing, but it is the primary's ({RolesFile}), and postgres, postgres-2 may lack";
+        var missing = $"{_directory.File("postgres-3")} is missing. It belongs to the primary ({RolesFile}), and postgres, postgres-2 may lack";
         Assert.StartsWith(missing, Refusal(), StringComparison.Ordinal);
 
         foreach (var damaged in new[] { "", "{}", """{"primary":"other","standbys":[]}""", "null", "[1]" })
@@ -70,7 +70,7 @@ public sealed class ClusterRolesTests : IDisposable
     }
 
     [Fact]
-    public void A_start_on_roles_that_another_AppHost_changed_meanwhile_or_without_the_primarys_data_is_refused()
+    public void A_start_after_another_AppHost_changed_the_roles_or_without_the_primarys_data_is_refused()
     {
         Data("postgres");
         var cluster = Open(1);

@@ -7,11 +7,11 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests;
 
-/// <summary>The Aspire model as it runs: real services, a real database, the real orchestrator.</summary>
+/// <summary>The Aspire model in operation: real services, a real database, the real orchestrator.</summary>
 public sealed class ModelTests
 {
     [Fact]
-    public async Task The_sample_is_counted_while_a_processor_stops_and_starts_and_the_commands_say_what_they_did()
+    public async Task The_sample_is_counted_while_a_processor_restarts_and_the_commands_report_their_results()
     {
         await using var model = await RunningModel.StartAsync();
         await model.WaitUntilUpAsync();
@@ -29,7 +29,7 @@ public sealed class ModelTests
         var load = await commands.ExecuteCommandAsync("client", "send-load", Arguments(("count", "2000"), ("rate", "2000")));
         Assert.True(load.Success, load.Message);
         Assert.StartsWith("2,000 events sent, 2,000 accepted, 0 failed, 0 due but not sent, in ", load.Message, StringComparison.Ordinal);
-        // That none of these users has one of the 2,000 events happens once in 10^17 runs.
+        // The probability that none of these users gets one of the 2,000 events is 10^-17.
         await Eventually.IsTrueAsync(async () =>
         {
             var answers = await Task.WhenAll(Enumerable.Range(1, 20).Select(user => model.Api.GetAsync($"/userEvents/load-{user}")));
@@ -56,7 +56,7 @@ public sealed class ModelTests
     }
 
     [Fact]
-    public async Task While_the_database_is_stopped_from_the_dashboard_events_are_accepted_and_they_count_once_it_is_started()
+    public async Task Events_accepted_while_the_database_is_stopped_are_applied_after_its_start()
     {
         await using var model = await RunningModel.StartAsync();
         await model.WaitUntilUpAsync();
@@ -75,7 +75,7 @@ public sealed class ModelTests
     }
 
     [Fact]
-    public async Task A_port_in_use_is_one_line_in_the_log_of_its_resource()
+    public async Task A_port_in_use_writes_one_line_to_the_log_of_its_resource()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
@@ -86,11 +86,11 @@ public sealed class ModelTests
         await model.App.ResourceNotifications.WaitForResourceAsync("api", KnownResourceStates.FailedToStart, limit.Token);
 
         await Eventually.IsTrueAsync(
-            () => model.Complaints.Any(line => line.Contains($"Port {port}, where the api is to listen, is in use", StringComparison.Ordinal)));
+            () => model.Complaints.Any(line => line.Contains($"Port {port} of the api is in use", StringComparison.Ordinal)));
     }
 
     [Fact]
-    public async Task A_wrong_password_is_one_line_in_the_log_of_the_service_that_needs_the_database()
+    public async Task A_wrong_password_writes_one_line_to_the_log_of_the_service_that_needs_the_database()
     {
         var connectionString = new NpgsqlConnectionStringBuilder(await TestPostgres.CreateDatabaseAsync()) { Password = "wrong" }.ConnectionString;
         await using var model = await RunningModel.StartAsync(null, $"--ConnectionStrings:revenuedb={connectionString}");

@@ -9,7 +9,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests;
 
-/// <summary>A primary with standbys as the dashboard runs them: stop, promotion, return, restart.</summary>
+/// <summary>A primary with standbys, run from the dashboard: stop, promotion, return, restart.</summary>
 public sealed class ReplicaTests : IDisposable
 {
     private readonly DataFolder _data = new();
@@ -17,7 +17,7 @@ public sealed class ReplicaTests : IDisposable
     public void Dispose() => _data.Dispose();
 
     [Fact]
-    public async Task The_primary_is_lost_a_standby_promoted_the_former_primary_returns_as_its_standby_and_a_restart_completes_a_promotion_that_was_cut_off()
+    public async Task A_promotion_replaces_a_lost_primary_which_returns_as_standby_and_a_restart_completes_a_cut_off_promotion()
     {
         await using var load = new Load();
         string standby;
@@ -28,7 +28,7 @@ public sealed class ReplicaTests : IDisposable
             await load.MoreAsync();
 
             Assert.True((await ExecuteAsync(model, "postgres", KnownResourceCommands.StopCommand)).Success);
-            // What was on its way when the primary ended is in doubt; after that no event is acknowledged.
+            // Events in flight when the primary ended are in doubt. No later event is acknowledged.
             await Eventually.IsTrueAsync(async () => await load.RefusedAsync() == HttpStatusCode.ServiceUnavailable);
             var acknowledged = load.Acknowledged;
             await Task.Delay(500);
@@ -45,7 +45,7 @@ public sealed class ReplicaTests : IDisposable
 
             Assert.True((await ExecuteAsync(model, "postgres", KnownResourceCommands.StartCommand)).Success);
             await load.MoreAsync();
-            // The next loss: both others are asked, one of them the former primary.
+            // The next loss: the promotion compares both others, one of them the former primary.
             await Eventually.IsTrueAsync(() => RolesText().Contains("\"postgres\"", StringComparison.Ordinal));
             Assert.True((await ExecuteAsync(model, primary, KnownResourceCommands.StopCommand)).Success);
             var again = await ExecuteAsync(model, primary, "promote-standby");
@@ -55,10 +55,10 @@ public sealed class ReplicaTests : IDisposable
             await load.AssertCountedOnceAsync(model);
         }
 
-        // The host of the tests does not wait for the end of all servers.
+        // The test host does not wait until all servers have ended.
         await Eventually.IsTrueAsync(() => !Directory.EnumerateFiles(_data.Path, "postgres*.lock").Any(IsHeld));
 
-        // As after a kill between the decision and the promotion. The next start completes it, here with one standby less.
+        // Simulates a kill between the decision and the promotion. The next start completes it, here with one standby fewer.
         Assert.Equal("postgres", RolesPrimary());
         await File.WriteAllTextAsync(Path.Combine(_data.Path, "postgres-roles.json"), $$"""{"primary":"{{standby}}","standbys":[]}""");
         await using var restarted = await StartAsync(standbys: 1);
@@ -102,7 +102,7 @@ public sealed class ReplicaTests : IDisposable
     private static Task<ExecuteCommandResult> ExecuteAsync(RunningModel model, string resource, string command) =>
         model.App.ResourceCommands.ExecuteCommandAsync(resource, command);
 
-    /// <summary>Sends events one after the other, each with its own key and user, and repeats an event until it is acknowledged.</summary>
+    /// <summary>Sends events one after the other, each with a separate key and user, and repeats an event until it is acknowledged.</summary>
     private sealed class Load : IAsyncDisposable
     {
         private readonly ConcurrentDictionary<string, long> _acknowledged = [];
@@ -135,7 +135,7 @@ public sealed class ReplicaTests : IDisposable
             await _sending;
         }
 
-        /// <summary>Waits until each acknowledged event is in the ledger, and compares its value: a repeat that counted twice would show.</summary>
+        /// <summary>Waits until each acknowledged event is in the ledger, and compares its value, which reveals a repeat that counted twice.</summary>
         public async Task AssertCountedOnceAsync(RunningModel model)
         {
             foreach (var (user, value) in _acknowledged)
@@ -156,7 +156,7 @@ public sealed class ReplicaTests : IDisposable
             {
                 var number = Interlocked.Increment(ref _sent);
                 var user = string.Create(CultureInfo.InvariantCulture, $"{_run}-{number}");
-                // A value per event: twice one is never another's.
+                // A value per event such that the double of one never equals another.
                 var answer = await PostAsync(_api!, user, number, user);
                 while (answer != HttpStatusCode.Accepted && !_stop.IsCancellationRequested)
                 {

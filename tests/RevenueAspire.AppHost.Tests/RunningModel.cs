@@ -10,7 +10,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests;
 
-/// <summary>The Aspire model, started on ports and data of its own; a local Postgres, so that no container engine is needed.</summary>
+/// <summary>The running Aspire model with separate ports and data. It uses a local Postgres, so it needs no container engine.</summary>
 internal sealed class RunningModel : IAsyncDisposable
 {
     public static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
@@ -32,7 +32,7 @@ internal sealed class RunningModel : IAsyncDisposable
     /// <summary>All lines of the resources' logs.</summary>
     public ConcurrentQueue<string> Lines { get; } = [];
 
-    /// <summary>What the resources have logged as warning or error.</summary>
+    /// <summary>Warnings and errors that the resources have logged.</summary>
     public ConcurrentQueue<string> Complaints { get; } = [];
 
     /// <summary>Builds the model and starts it, without a wait.</summary>
@@ -41,11 +41,11 @@ internal sealed class RunningModel : IAsyncDisposable
         var folder = new TempDirectory();
         if (!OperatingSystem.IsWindows())
         {
-            // Postgres' own user must reach the data.
+            // Postgres' own user must have access to the data.
             File.SetUnixFileMode(folder.Path, File.GetUnixFileMode(folder.Path) | UnixFileMode.OtherExecute);
         }
 
-        // What a shell may have set for another server: the AppHost's own Postgres does not depend on it, and neither do the services.
+        // Variables that a shell may set for another server. They must not affect the AppHost's own Postgres or the services.
         Environment.SetEnvironmentVariable("PGOPTIONS", "-c default_transaction_read_only=on -c search_path=missing");
         Environment.SetEnvironmentVariable("PGCLIENTENCODING", "LATIN1");
         Environment.SetEnvironmentVariable("PGTZ", "Nowhere/Nothing");
@@ -58,7 +58,7 @@ internal sealed class RunningModel : IAsyncDisposable
                 .. arguments,
             ]);
         var model = new RunningModel(builder, await builder.BuildAsync(), folder);
-        // A server that does not start leaves the services waiting: the test fails, and does not hang.
+        // If a server does not start, the services keep waiting. The test then fails, and does not hang.
         await model.App.StartAsync().WaitAsync(StartLimit);
         model._watcher = model.WatchAsync();
         return model;
@@ -82,14 +82,14 @@ internal sealed class RunningModel : IAsyncDisposable
 
     public Task HasRevenueAsync(string userId, long revenue) => Eventually.EqualsAsync(revenue, () => RevenueAsync(userId), StartLimit);
 
-    /// <summary>The orchestrator's names of a resource's replicas.</summary>
+    /// <summary>The names of a resource's replicas in the orchestrator.</summary>
     public async Task<string[]> ReplicasAsync(string resource, int count)
     {
         using var limit = new CancellationTokenSource(StartLimit);
         var names = new HashSet<string>();
         await foreach (var state in App.ResourceNotifications.WatchAsync(limit.Token))
         {
-            // The service itself has a state under its own name before it has replicas.
+            // Before its replicas exist, the service has a state under its own name.
             if (state.Resource.Name == resource && state.ResourceId != resource && names.Add(state.ResourceId) && names.Count == count)
             {
                 break;
@@ -109,8 +109,7 @@ internal sealed class RunningModel : IAsyncDisposable
         _folder.Dispose();
     }
 
-    /// <summary>Watches the log of each instance, by the orchestrator's name of it: the log of a service with replicas is one that cannot be stopped being
-    /// watched.</summary>
+    /// <summary>Watches the log of each instance by its name in the orchestrator. Watching a replicated service by its own name cannot be stopped.</summary>
     private async Task WatchAsync()
     {
         var watchers = new Dictionary<string, Task>();
@@ -120,7 +119,7 @@ internal sealed class RunningModel : IAsyncDisposable
             {
                 if (!watchers.ContainsKey(state.ResourceId))
                 {
-                    // A log begins with what was written before it is watched.
+                    // A log begins with the lines written before the watch.
                     watchers.Add(state.ResourceId, WatchAsync(state.ResourceId));
                 }
             }

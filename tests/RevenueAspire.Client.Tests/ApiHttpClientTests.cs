@@ -10,7 +10,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>What lies between a request and its socket, and where that socket leads.</summary>
+/// <summary>The handlers between a request and its socket, and the address that the socket connects to.</summary>
 public sealed class ApiHttpClientTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -18,7 +18,7 @@ public sealed class ApiHttpClientTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public void No_handler_lies_between_a_request_and_its_socket()
+    public void Requests_pass_no_handler_before_the_socket()
     {
         using var host = Build();
         HttpMessageHandler handler = host.Services.GetRequiredService<IHttpMessageHandlerFactory>().CreateHandler(ApiHttpClient.Name);
@@ -29,7 +29,7 @@ public sealed class ApiHttpClientTests : IDisposable
         }
 
         Assert.IsType<SocketsHttpHandler>(handler);
-        // The factory's own, which does nothing per request.
+        // Added by the factory; does nothing per request.
         Assert.Equal(["LifetimeTrackingHttpMessageHandler"], names);
     }
 
@@ -45,7 +45,7 @@ public sealed class ApiHttpClientTests : IDisposable
     [InlineData("http://[::1]:8000/x", "http://[::1]:8000/x")]
     [InlineData("https+http://api.example", "https://api.example/")]
     [InlineData("https+http://api.example:81/x", "https://api.example:81/x")]
-    public async Task A_name_is_resolved_once_and_an_address_is_used_as_it_is(string url, string address, params string[] settings)
+    public async Task A_name_is_resolved_once_and_an_address_is_used_unchanged(string url, string address, params string[] settings)
     {
         using var host = Build(settings);
 
@@ -57,7 +57,7 @@ public sealed class ApiHttpClientTests : IDisposable
     [Theory]
     [InlineData("", 1)]
     [InlineData("api.example", 0)]
-    public async Task Send_goes_through_the_proxy_of_the_environment(string noProxy, int requests)
+    public async Task Send_uses_the_proxy_from_the_environment(string noProxy, int requests)
     {
         await using var proxy = await StubServer.StartAsync(context => StubServer.Page(context, StatusCodes.Status407ProxyAuthenticationRequired));
 
@@ -75,7 +75,7 @@ public sealed class ApiHttpClientTests : IDisposable
     }
 
     [Fact]
-    public async Task A_proxy_that_refuses_a_tunnel_ends_it_at_once()
+    public async Task A_proxy_that_refuses_a_tunnel_ends_the_send_at_once()
     {
         await using var proxy = await StubServer.StartAsync(context => StubServer.Page(context, StatusCodes.Status403Forbidden));
 
@@ -88,7 +88,7 @@ public sealed class ApiHttpClientTests : IDisposable
     }
 
     [Fact]
-    public async Task Send_reaches_this_machine_past_any_proxy()
+    public async Task Send_to_this_machine_bypasses_every_proxy()
     {
         await using var proxy = await StubServer.StartAsync(context => StubServer.Page(context, StatusCodes.Status502BadGateway));
         await using var api = await FakeApi.StartAsync();
@@ -101,7 +101,7 @@ public sealed class ApiHttpClientTests : IDisposable
     }
 
     [Fact]
-    public async Task A_variable_that_names_no_proxy_is_one_line()
+    public async Task An_invalid_proxy_variable_is_reported_in_one_line()
     {
         await using var send = await SendAsync("http://api.example/", ("HTTPS_PROXY", "ftp://user:hunter2@proxy"));
 
@@ -129,7 +129,7 @@ public sealed class ApiHttpClientTests : IDisposable
         var environment = new Dictionary<string, string?> { ["Data__Directory"] = _directory.File("data"), ["Client__GiveUpAfterSeconds"] = "1" };
         foreach (var name in (string[])["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"])
         {
-            // What the machine has set must not decide.
+            // Ignore proxy settings of the machine.
             (environment[name], environment[name.ToLowerInvariant()]) = (null, null);
         }
 

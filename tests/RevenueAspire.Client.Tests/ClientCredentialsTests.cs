@@ -8,7 +8,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Tokens of a real token server in place of the secret.</summary>
+/// <summary>Tokens from a real token server instead of the secret.</summary>
 public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
 {
     private readonly SendHarness _client = new();
@@ -47,13 +47,13 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
         Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
         Assert.True(fetches.Count == 1, "The token was renewed too early.");
 
-        // The former token serves until the new one is there.
+        // The previous token stays in use until the new one arrives.
         time.Now = TimeSpan.FromSeconds(8.1);
         Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
         await Eventually.IsTrueAsync(() => fetches.Count == 0);
         Assert.Equal("Bearer a", await credential.GetAsync(CancellationToken.None));
 
-        // At its end the caller waits.
+        // When the token has expired, the caller waits.
         time.Now = TimeSpan.FromSeconds(10);
         var late = credential.GetAsync(CancellationToken.None);
         Assert.False(late.IsCompleted);
@@ -62,7 +62,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     }
 
     [Fact]
-    public async Task A_run_outlives_tokens_of_a_few_seconds()
+    public async Task A_run_continues_when_tokens_last_only_seconds()
     {
         await using var identity = await IdentityServer.StartAsync(TimeSpan.FromSeconds(2));
         await using var api = await FakeApi.StartAsync();
@@ -77,7 +77,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     }
 
     [Fact]
-    public async Task A_refused_token_is_renewed_once_for_all_requests_in_flight_and_these_keep_their_keys()
+    public async Task A_refused_token_is_renewed_once_for_all_requests_in_flight_and_keys_stay_the_same()
     {
         await using var identity = await IdentityServer.StartAsync();
         await using var api = await FakeApi.StartAsync();
@@ -100,7 +100,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     }
 
     [Fact]
-    public async Task A_renewed_token_that_is_refused_too_is_one_line()
+    public async Task A_second_refusal_after_renewal_is_reported_in_one_line()
     {
         await using var identity = await IdentityServer.StartAsync();
         await using var api = await FakeApi.StartAsync();
@@ -118,7 +118,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     [Theory]
     [InlineData("wrong", null, "refuses Client:ClientId with Client:ClientSecret (invalid_client): Wrong secret ***.")]
     [InlineData(IdentityServer.ClientSecret, "ledger.read", "refuses the scope ledger.read (invalid_scope): ")]
-    public async Task A_refusal_of_the_token_server_ends_it_at_once(string secret, string? scope, string cause)
+    public async Task A_refusal_of_the_token_server_ends_the_send_at_once(string secret, string? scope, string cause)
     {
         await using var identity = await IdentityServer.StartAsync();
         await using var api = await FakeApi.StartAsync();
@@ -134,7 +134,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     }
 
     [Fact]
-    public async Task A_token_server_that_is_down_for_a_while_is_waited_for()
+    public async Task Send_waits_for_a_token_server_that_is_down_for_a_while()
     {
         await using var api = await FakeApi.StartAsync();
         api.Authorizes = header => header.StartsWith("Bearer ey", StringComparison.Ordinal);
@@ -152,7 +152,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     }
 
     [Fact]
-    public async Task A_token_server_that_stays_down_is_named()
+    public async Task A_token_server_that_stays_down_is_named_in_the_error()
     {
         await using var api = await FakeApi.StartAsync();
         (_client.Options.Authority, _client.Options.ClientId, _client.Options.ClientSecret, _client.Options.GiveUpAfterSeconds) =
@@ -167,14 +167,14 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     }
 
     [Theory]
-    [InlineData("slow", "gives no answer within 1 s")]
+    [InlineData("slow", "did not answer within 1 s")]
     [InlineData("503", "answers 503")]
-    [InlineData("html", "does not answer as one")]
+    [InlineData("html", "did not send a valid token answer")]
     [InlineData("404", "answers 404")]
     [InlineData("redirect", "answers 302")]
-    [InlineData("elsewhere", "does not answer as one (Endpoint does not use HTTPS")]
-    [InlineData("no token", "gives no bearer token")]
-    public async Task An_odd_token_server_is_named_with_the_cause(string kind, string cause)
+    [InlineData("elsewhere", "did not send a valid token answer (Endpoint does not use HTTPS")]
+    [InlineData("no token", "issued no bearer token")]
+    public async Task A_faulty_token_server_is_named_with_the_cause(string kind, string cause)
     {
         await using var server = await StubServer.StartAsync(context => AnswerAsync(context, kind));
         await using var api = await FakeApi.StartAsync();
@@ -203,7 +203,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
             ("Client__ClientId", IdentityServer.ClientId),
             ("Client__ClientSecret", IdentityServer.ClientSecret));
 
-        await client.WaitForLineAsync("is sent: 4 lines");
+        await client.WaitForLineAsync("was sent: 4 lines");
         using var answer = await Http.PostAsync(Generate, null);
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
 
@@ -270,7 +270,7 @@ public sealed class ClientCredentialsTests : ServiceFixture, IDisposable
     }
 
     [Fact]
-    public async Task A_contradiction_ends_the_start_with_one_line() => await AssertFailsAsync(
+    public async Task Contradictory_settings_end_the_start_with_one_line() => await AssertFailsAsync(
         "Client:TokenFile: contradicts Client:Secret.",
         ("ASPNETCORE_URLS", $"http://127.0.0.1:{Port}"), ("Client__Secret", "s"), ("Client__TokenFile", Write(["token"])));
 

@@ -3,7 +3,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Usage and bad input: what the user reads, and the exit code.</summary>
+/// <summary>Output and exit codes for help, usage errors and bad input.</summary>
 public sealed class CommandLineTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -18,10 +18,10 @@ public sealed class CommandLineTests : IDisposable
     [InlineData("--batch must be a number", "send", "x", "--batch", "many")]
     [InlineData("--concurrency must be a number from 1 to 1024", "send", "x", "--concurrency", "1025")]
     [InlineData("--url: 'ftp://x' is not an address", "send", "x", "--url", "ftp://x")]
-    [InlineData("--secret: a secret is", "send", "x", "--secret", "a\nb")]
-    [InlineData("is named twice", "send", "x", "./x")]
+    [InlineData("--secret: a secret must", "send", "x", "--secret", "a\nb")]
+    [InlineData("is given twice", "send", "x", "./x")]
     [InlineData("FILE is empty", "send", "")]
-    public async Task A_usage_error_exits_2_and_points_to_the_help(string message, params string[] args)
+    public async Task A_usage_error_exits_2_and_mentions_the_help(string message, params string[] args)
     {
         Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(args));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
@@ -42,12 +42,12 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_arguments_it_is_the_service() => Assert.Equal(-1, await _client.RunAsync());
+    public async Task Without_arguments_the_service_runs() => Assert.Equal(-1, await _client.RunAsync());
 
     [Theory]
     [InlineData(null, "1")]
     [InlineData("0", "0")]
-    public void A_variable_of_the_runtime_that_the_user_has_set_is_kept(string? given, string expected)
+    public void A_runtime_variable_set_by_the_user_is_kept(string? given, string expected)
     {
         var before = Environment.GetEnvironmentVariable(ToolHost.InlineCompletions);
         Environment.SetEnvironmentVariable(ToolHost.InlineCompletions, given);
@@ -63,19 +63,19 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public async Task A_missing_file_is_one_line_and_nothing_is_sent()
+    public async Task A_missing_file_is_reported_in_one_line_and_nothing_is_sent()
     {
         await using var api = await FakeApi.StartAsync();
         var good = _client.Write("good.jsonl", SendHarness.Events(3));
 
         Assert.Equal(ExitCodes.NotDone, await _client.RunAsync("send", good, _client.Path("none.jsonl"), "--url", api.Url.ToString()));
 
-        Assert.Equal($"{_client.Path("none.jsonl")}: there is no such file.", Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+        Assert.Equal($"{_client.Path("none.jsonl")} does not exist.", Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
         Assert.Empty(api.Keys);
     }
 
     [Fact]
-    public async Task A_directory_is_one_line_and_nothing_is_sent()
+    public async Task A_directory_is_reported_in_one_line_and_nothing_is_sent()
     {
         await using var api = await FakeApi.StartAsync();
         Directory.CreateDirectory(_client.Path("folder"));
@@ -86,7 +86,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_may_not_be_read_is_one_line()
+    public async Task An_unreadable_file_is_reported_in_one_line()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, "File modes do not bind this user.");
         await using var api = await FakeApi.StartAsync();
@@ -101,7 +101,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public async Task An_api_that_stays_away_is_named_and_exits_1()
+    public async Task An_unavailable_api_is_named_and_exits_1()
     {
         _client.Options.GiveUpAfterSeconds = 1;
         var file = _client.Write("a.jsonl", SendHarness.Events(1));
@@ -115,7 +115,7 @@ public sealed class CommandLineTests : IDisposable
     }
 
     [Fact]
-    public async Task A_data_directory_that_cannot_be_made_is_named()
+    public async Task A_data_directory_that_cannot_be_created_is_named()
     {
         await using var api = await FakeApi.StartAsync();
         File.WriteAllText(_client.JournalDirectory, "a file where the folder should be");

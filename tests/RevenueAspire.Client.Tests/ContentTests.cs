@@ -4,8 +4,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>A stopped send is found by the content of its file and the API's log: neither a path nor an address decides, and no advice leads to a double
-/// count.</summary>
+/// <summary>A stopped send is found by its file's content and the API's log, not by path or address. No advice leads to a double count.</summary>
 public sealed class ContentTests : IDisposable
 {
     private const int Lines = 40;
@@ -43,15 +42,15 @@ public sealed class ContentTests : IDisposable
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, other, "--resume"));
         AssertOnce(api);
-        Assert.Contains($"{other} has the content of {file}", _client.Error, StringComparison.Ordinal);
+        Assert.Contains($"{other} has the same content as {file}", _client.Error, StringComparison.Ordinal);
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, other, "--resume"));
-        Assert.Contains("was sent to the end before", _client.Out, StringComparison.Ordinal);
+        Assert.Contains("an earlier send completed this file", _client.Out, StringComparison.Ordinal);
         AssertOnce(api);
     }
 
     [Fact]
-    public async Task The_same_api_under_another_address_is_the_same_log()
+    public async Task The_same_api_at_another_address_has_the_same_log()
     {
         await using var api = await FakeApi.StartAsync();
         var file = await StopAsync(api);
@@ -78,7 +77,7 @@ public sealed class ContentTests : IDisposable
     }
 
     [Fact]
-    public async Task A_rotated_file_whose_send_had_ended_is_known_after_the_new_one_was_sent()
+    public async Task A_rotated_file_that_was_sent_is_recognised_after_a_send_of_the_new_one()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
@@ -89,12 +88,12 @@ public sealed class ContentTests : IDisposable
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Path("a.1.jsonl"), "--resume"));
 
-        Assert.Contains("was sent to the end before", _client.Out, StringComparison.Ordinal);
+        Assert.Contains("an earlier send completed this file", _client.Out, StringComparison.Ordinal);
         Assert.Equal(Lines + 1, api.Records.Count);
     }
 
     [Fact]
-    public async Task Files_that_were_not_begun_are_found_after_they_were_renamed()
+    public async Task Files_not_yet_begun_are_found_after_a_rename()
     {
         await using var api = await FakeApi.StartAsync();
         var a = _client.Write("a.jsonl", SendHarness.Events(Lines));
@@ -113,7 +112,7 @@ public sealed class ContentTests : IDisposable
     [Theory]
     [InlineData(15)]
     [InlineData(Lines + 10)]
-    public async Task Of_two_files_of_the_same_content_each_is_counted(int stopAt)
+    public async Task Two_files_with_the_same_content_are_both_counted(int stopAt)
     {
         await using var api = await FakeApi.StartAsync();
         var (a, b) = (_client.Write("a.jsonl", SendHarness.Events(Lines)), _client.Write("b.jsonl", SendHarness.Events(Lines)));
@@ -126,7 +125,7 @@ public sealed class ContentTests : IDisposable
     }
 
     [Fact]
-    public async Task A_new_send_of_a_renamed_file_names_the_one_that_was_stopped()
+    public async Task A_new_send_of_a_renamed_file_warns_of_the_stopped_one()
     {
         await using var api = await FakeApi.StartAsync();
         var file = await StopAsync(api);
@@ -134,13 +133,13 @@ public sealed class ContentTests : IDisposable
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, _client.Path("b.jsonl")));
 
-        Assert.Contains($"an earlier send of {_client.Path("b.jsonl")} (as {file}) was stopped after line", _client.Error, StringComparison.Ordinal);
+        Assert.Contains($"an earlier send of {_client.Path("b.jsonl")} (as {file}) stopped after line", _client.Error, StringComparison.Ordinal);
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Where_nothing_can_be_resumed_no_advice_says_to_send_it_again(bool hasOtherLog)
+    public async Task If_nothing_can_be_resumed_no_advice_suggests_a_new_send(bool hasOtherLog)
     {
         await using var api = await FakeApi.StartAsync();
         var file = hasOtherLog ? await StopAsync(api) : _client.Write("a.jsonl", SendHarness.Events(3));
@@ -149,7 +148,7 @@ public sealed class ContentTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
 
-        Assert.Contains(hasOtherLog ? "Resume at the API that keeps the first log" : "Nothing to resume", _client.Error, StringComparison.Ordinal);
+        Assert.Contains(hasOtherLog ? "Resume with the API that has the first log" : "Nothing to resume", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("without --resume", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("Leave --resume out", _client.Error, StringComparison.Ordinal);
         Assert.Equal(sent, api.Keys.Count);

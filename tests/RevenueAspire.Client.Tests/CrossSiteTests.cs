@@ -9,7 +9,7 @@ public sealed class CrossSiteTests : ServiceFixture
     private const string Browser = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/120 Safari/537.36";
 
     [Fact]
-    public async Task A_request_that_another_site_may_have_caused_is_403_and_sends_nothing()
+    public async Task A_request_from_another_site_answers_403_and_sends_nothing()
     {
         await using var api = await FakeApi.StartAsync();
         await using var client = await StartAsync(api.Url, Write(SendHarness.Events(3)));
@@ -35,7 +35,7 @@ public sealed class CrossSiteTests : ServiceFixture
     }
 
     [Fact]
-    public async Task Own_pages_the_address_bar_and_programs_may_send()
+    public async Task Requests_of_own_pages_the_address_bar_and_programs_are_accepted()
     {
         await using var api = await FakeApi.StartAsync();
         await using var client = await StartAsync(api.Url, Write(SendHarness.Events(1)));
@@ -44,7 +44,7 @@ public sealed class CrossSiteTests : ServiceFixture
             ("GET", [("Sec-Fetch-Site", "none"), ("User-Agent", Browser)]),
             ("POST", [("Sec-Fetch-Site", "same-origin"), ("Origin", $"http://127.0.0.1:{Port}")]),
             ("POST", [("Origin", $"http://127.0.0.1:{Port}"), ("User-Agent", Browser)]),
-            // A proxy has ended the TLS connection.
+            // A proxy terminates TLS.
             ("POST", [("Origin", $"https://127.0.0.1:{Port}"), ("User-Agent", Browser)]),
             ("GET", [("User-Agent", "curl/8.5.0")]),
             ("POST", []),
@@ -68,7 +68,7 @@ public sealed class CrossSiteTests : ServiceFixture
     [InlineData("Development", "client;*.example.com", "localhost", false)]
     [InlineData("Production", null, "any.example", true)]
     [InlineData("Production", "client", "any.example", false)]
-    public async Task The_service_answers_for_its_own_names_only(string environment, string? hosts, string host, bool isOwn)
+    public async Task The_service_answers_only_for_its_host_names(string environment, string? hosts, string host, bool isOwn)
     {
         await using var client = ServiceProcess.Start("RevenueAspire.Client", [], new Dictionary<string, string?>
         {
@@ -91,7 +91,7 @@ public sealed class CrossSiteTests : ServiceFixture
     [InlineData("localhost:3000")]
     [InlineData("localhost, client")]
     [InlineData("::1")]
-    public async Task What_is_no_host_name_is_refused_by_name(string host) => await AssertFailsAsync(
+    public async Task An_invalid_host_name_is_named_in_the_error(string host) => await AssertFailsAsync(
         $"AllowedHosts: '{host}' is not a host name.", ("ASPNETCORE_URLS", $"http://127.0.0.1:{Port}"), ("AllowedHosts", "client;" + host));
 
     private Task<HttpResponseMessage> SendAsync(string method, (string Name, string Value)[] headers)

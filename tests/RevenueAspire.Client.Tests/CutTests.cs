@@ -4,7 +4,7 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>How a file is cut into requests. A resumed run must come to the same cuts, so they are held against the plainest way to compute them.</summary>
+/// <summary>The cuts of a file into requests. A resumed run must make the same cuts, so they are compared with the simplest way to compute them.</summary>
 public sealed class CutTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -12,7 +12,7 @@ public sealed class CutTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
-    public async Task Requests_bytes_offsets_and_line_numbers_are_those_of_a_reader_that_takes_line_by_line()
+    public async Task Cuts_are_the_same_as_those_of_a_line_by_line_reader()
     {
         for (var round = 0; round < 16; round++)
         {

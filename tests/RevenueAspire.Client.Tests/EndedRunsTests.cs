@@ -5,7 +5,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>The number of journals is bounded, and none that a resume could need is removed.</summary>
+/// <summary>The number of journals is limited, but no journal that a resume could need is removed.</summary>
 public sealed class EndedRunsTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -13,7 +13,7 @@ public sealed class EndedRunsTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
-    public async Task Only_the_oldest_finished_runs_of_files_that_left_their_path_lose_their_journals()
+    public async Task Only_journals_of_the_oldest_finished_runs_of_moved_files_are_removed()
     {
         await using var api = await FakeApi.StartAsync();
         var (there, other) = (_client.Write("there.jsonl", SendHarness.Event(1)), _client.Write("other.jsonl", SendHarness.Event(2)));

@@ -3,8 +3,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>curl's rules for the proxy variables, each checked against curl (7.88; its IPv6 networks came later). Loopback alone differs: it never goes
-/// through a proxy.</summary>
+/// <summary>curl's rules for the proxy variables, each checked against curl (7.88; IPv6 networks against a later one). The only difference is loopback, which
+/// never uses a proxy.</summary>
 public sealed class EnvironmentProxyTests
 {
     private const string Proxy = "http://proxy:3128/";
@@ -44,11 +44,11 @@ public sealed class EnvironmentProxyTests
     [InlineData("http://[fd00::1]/", "fd00::/8", true)]
     [InlineData("http://[fd00::1]/", "[fd00::1]", true)]
     [InlineData("http://api.example/", "", false)]
-    public void No_proxy_names_what_is_reached_directly(string url, string noProxy, bool isDirect) =>
+    public void No_proxy_selects_direct_connections(string url, string noProxy, bool isDirect) =>
         Assert.Equal(isDirect ? null : Proxy, Find(url, "HTTP_PROXY=" + Proxy, "NO_PROXY=" + noProxy));
 
     [Fact]
-    public void The_lower_case_goes_before_the_upper_case() =>
+    public void Lower_case_has_precedence_over_upper_case() =>
         Assert.Equal(Proxy, Find("http://api.example/", "HTTP_PROXY=" + Proxy, "no_proxy=other", "NO_PROXY=*"));
 
     [Theory]
@@ -59,13 +59,13 @@ public sealed class EnvironmentProxyTests
     [InlineData("http://127.9.9.9/")]
     [InlineData("http://[::1]:8000/")]
     [InlineData("http://[::ffff:127.0.0.1]/")]
-    public void No_request_to_this_machine_goes_through_a_proxy(string url) => Assert.Null(Find(url, "ALL_PROXY=http://proxy:3128"));
+    public void Requests_to_this_machine_never_use_a_proxy(string url) => Assert.Null(Find(url, "ALL_PROXY=http://proxy:3128"));
 
     [Theory]
     [InlineData("HTTP_PROXY=ftp://user:hunter2@proxy")]
     [InlineData("https_proxy=http://user:hunter2@")]
     [InlineData("ALL_PROXY=http://user:hunter2@pro xy")]
-    public void What_is_no_proxys_address_is_named_and_not_repeated(string variable)
+    public void An_invalid_proxy_address_is_reported_without_its_value(string variable)
     {
         var failure = Assert.Throws<UserErrorException>(() => Find("http://api.example/", variable));
 
@@ -74,7 +74,7 @@ public sealed class EnvironmentProxyTests
     }
 
     [Fact]
-    public void User_and_password_are_decoded_for_their_proxy_alone()
+    public void User_and_password_are_decoded_and_used_only_for_their_proxy()
     {
         var proxy = Read("HTTP_PROXY=http://us%20er:p%40ss@proxy:3128", "HTTPS_PROXY=http://other:1")!;
 

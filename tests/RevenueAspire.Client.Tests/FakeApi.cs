@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>An API that behaves as the contract says, and can be told to fail: what a real one cannot be made to do at a given request. Thread-safe.</summary>
+/// <summary>An API that follows the contract, and can fail at a given request, unlike the real one. Thread-safe.</summary>
 internal sealed class FakeApi : IAsyncDisposable
 {
     public const string Secret = "secret";
@@ -27,7 +27,7 @@ internal sealed class FakeApi : IAsyncDisposable
 
     public Uri Url => new(_app.Urls.Single());
 
-    /// <summary>What is in the log, one event a line, in the order of appending.</summary>
+    /// <summary>The events in the log, in the order of appending.</summary>
     public List<string> Records { get; } = [];
 
     /// <summary>The keys of all POSTs, in order of arrival.</summary>
@@ -47,7 +47,7 @@ internal sealed class FakeApi : IAsyncDisposable
 
     public Guid LogId { get; set; } = Guid.NewGuid();
 
-    /// <summary>Stands for several processes whose keys are in a database: each receipt is of another log, and positions are numbers of keys.</summary>
+    /// <summary>Simulates several processes whose keys are in a database: each receipt is from another log, and positions are numbers of keys.</summary>
     public bool KeysShared { get; set; }
 
     public long Offset { get; set; } = 1000;
@@ -56,19 +56,19 @@ internal sealed class FakeApi : IAsyncDisposable
 
     public int KeyWindow { get; set; } = 1_000_000;
 
-    /// <summary>Whether <c>?listed=</c> is known.</summary>
+    /// <summary>Whether the API supports <c>?listed=</c>.</summary>
     public bool KnowsListed { get; set; } = true;
 
-    /// <summary>How often the state of the log was asked for, with the secret.</summary>
+    /// <summary>Number of authorized requests for the state of the log.</summary>
     public int StateReads { get; private set; }
 
     /// <summary>Replaces the list of rejected lines in answers to batches.</summary>
     public string? RejectedList { get; set; }
 
-    /// <summary>Whether the API tells which keys it remembers.</summary>
+    /// <summary>Whether the API reports which keys it remembers.</summary>
     public bool TellsLog { get; set; } = true;
 
-    /// <summary>So many of the next readings of the state find the log unreadable, as while the database is away.</summary>
+    /// <summary>Number of coming requests for the state that answer 503, as if the database were unavailable.</summary>
     public int UnreadableReads { get; set; }
 
     public int MaxInFlight { get; private set; }
@@ -77,10 +77,10 @@ internal sealed class FakeApi : IAsyncDisposable
 
     public TimeSpan Delay { get; set; }
 
-    /// <summary>Called with the number of the POST, from 1, before it is handled; true when it was answered there.</summary>
+    /// <summary>Called with the number of the POST, from 1, before it is handled. Returns true if it has answered the POST.</summary>
     public Func<HttpContext, int, Task<bool>> Before { get; set; } = (_, _) => Task.FromResult(false);
 
-    /// <summary>Called after a POST was handled, before it is answered; true when the answer must not be sent.</summary>
+    /// <summary>Called after a POST is handled, before it is answered. Returns true if the answer must not be sent.</summary>
     public Func<HttpContext, int, bool> LosesAnswer { get; set; } = (_, _) => false;
 
     public static async Task<FakeApi> StartAsync(int port = 0)
@@ -114,7 +114,7 @@ internal sealed class FakeApi : IAsyncDisposable
     {
         lock (_gate)
         {
-            // Of a token the calls of the test decide.
+            // The test's Authorizes decides only about POSTs; any token may read the state.
             var authorization = context.Request.Headers.Authorization.ToString();
             if (authorization != Secret && !authorization.StartsWith("Bearer ", StringComparison.Ordinal))
             {

@@ -5,7 +5,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>A file's name may hold newlines and escape sequences: none of them acts on a terminal, wherever the name is printed.</summary>
+/// <summary>A file's name may contain newlines and escape sequences. None of them affects a terminal, wherever the name is printed.</summary>
 public sealed class FileNameTests : IDisposable
 {
     private const string Name = "a\u001b[31m\n'b\\\u202e.jsonl";
@@ -24,7 +24,7 @@ public sealed class FileNameTests : IDisposable
     [InlineData("send", "-" + Name)]
     [InlineData("send", "x", "--url", Name)]
     [InlineData("load", "--url", Name)]
-    public async Task Errors_and_wrong_usage_print_it_escaped(params string[] arguments)
+    public async Task Errors_and_wrong_usage_print_the_name_escaped(params string[] arguments)
     {
         Assert.NotEqual(ExitCodes.Done, await _client.RunAsync(arguments));
 
@@ -34,7 +34,7 @@ public sealed class FileNameTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Bad_lines_a_summary_and_a_finished_run_print_it_escaped(bool isInteractive)
+    public async Task Bad_lines_a_summary_and_a_finished_run_print_the_name_escaped(bool isInteractive)
     {
         await using var api = await FakeApi.StartAsync();
         _client.IsInteractive = isInteractive;
@@ -51,7 +51,7 @@ public sealed class FileNameTests : IDisposable
     }
 
     [Fact]
-    public async Task Json_holds_the_name_itself_and_nothing_that_acts()
+    public async Task Json_contains_the_exact_name_without_control_characters()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write(Name, SendHarness.Event(1));
@@ -64,7 +64,7 @@ public sealed class FileNameTests : IDisposable
     }
 
     [Fact]
-    public async Task The_command_that_goes_on_names_the_file_for_a_shell()
+    public async Task The_command_to_continue_quotes_the_file_for_a_shell()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write(Name, SendHarness.Events(10));
@@ -81,7 +81,7 @@ public sealed class FileNameTests : IDisposable
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "1"));
 
         AssertPrintable();
-        const string Command = "Go on with: RevenueAspire.Client send ";
+        const string Command = "Continue with: RevenueAspire.Client send ";
         var line = _client.Error.Split('\n').Single(line => line.Contains(Command, StringComparison.Ordinal));
         var word = line[(line.IndexOf(Command, StringComparison.Ordinal) + Command.Length)..line.IndexOf(" --url", StringComparison.Ordinal)];
         var start = new ProcessStartInfo("bash", ["-c", $"printf %s {word}"]) { RedirectStandardOutput = true, Environment = { ["LC_ALL"] = "C.UTF-8" } };

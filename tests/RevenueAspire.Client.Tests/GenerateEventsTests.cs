@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>The calls of the service, against an API that can be made to fail.</summary>
+/// <summary>Calls of the service, with an API that can fail on demand.</summary>
 public sealed class GenerateEventsTests : ServiceFixture
 {
     [Fact]
@@ -26,7 +26,7 @@ public sealed class GenerateEventsTests : ServiceFixture
     }
 
     [Fact]
-    public async Task Without_a_setting_the_sample_beside_the_program_is_sent_to_the_discovered_api()
+    public async Task Without_settings_the_sample_file_is_sent_to_the_discovered_api()
     {
         await using var api = await FakeApi.StartAsync();
         await using var client = await StartAsync(new Uri("https+http://api"), file: null, ("services__api__http__0", api.Url.ToString()));
@@ -48,14 +48,14 @@ public sealed class GenerateEventsTests : ServiceFixture
         await Eventually.IsTrueAsync(() => !api.Keys.IsEmpty);
         using var second = await Http.PostAsync(Generate, null);
 
-        await AssertProblemAsync(HttpStatusCode.Conflict, "being sent already", second);
+        await AssertProblemAsync(HttpStatusCode.Conflict, "A run is already in progress", second);
         using var answer = await first;
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Single(api.Records);
     }
 
     [Fact]
-    public async Task A_caller_that_goes_away_does_not_leave_the_file_half_sent()
+    public async Task A_run_completes_after_its_caller_disconnects()
     {
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(300);
@@ -71,7 +71,7 @@ public sealed class GenerateEventsTests : ServiceFixture
     }
 
     [Fact]
-    public async Task An_api_that_is_away_answers_502()
+    public async Task An_unavailable_api_answers_502()
     {
         await using var client = await StartAsync(new Uri("http://127.0.0.1:1"), Write(SendHarness.Events(1)));
 
@@ -102,7 +102,7 @@ public sealed class GenerateEventsTests : ServiceFixture
     }
 
     [Fact]
-    public async Task An_unknown_path_has_the_same_shape_of_problem()
+    public async Task An_unknown_path_answers_with_a_problem_of_the_same_shape()
     {
         await using var client = await StartAsync(new Uri("http://127.0.0.1:1"), null);
 
@@ -115,7 +115,7 @@ public sealed class GenerateEventsTests : ServiceFixture
     [InlineData("/generateEvents", "GET, POST")]
     [InlineData("/health", "GET, HEAD")]
     [InlineData("/alive", "GET, HEAD")]
-    public async Task Every_method_that_is_not_documented_is_405(string path, string allowed)
+    public async Task Every_undocumented_method_answers_405(string path, string allowed)
     {
         await using var client = await StartAsync(new Uri("http://127.0.0.1:1"), null);
         foreach (var method in ((string[])["HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"]).Except(allowed.Split(", ")))
@@ -130,14 +130,14 @@ public sealed class GenerateEventsTests : ServiceFixture
     }
 
     [Fact]
-    public async Task A_run_that_was_cut_off_and_whose_keys_are_forgotten_is_named_with_its_journal_and_begins_anew_on_purpose()
+    public async Task An_interrupted_run_with_forgotten_keys_is_refused_unless_again_is_set()
     {
         await using var api = await FakeApi.StartAsync();
-        await using var client = await CutOffAsync(api);
+        await using var client = await InterruptRunAsync(api);
         api.KeysFrom = long.MaxValue;
 
         using var refused = await Http.PostAsync(Generate, null);
-        await AssertProblemAsync(HttpStatusCode.InternalServerError, "older than the API remembers keys", refused);
+        await AssertProblemAsync(HttpStatusCode.InternalServerError, "no longer remembers the keys of its open requests", refused);
         var detail = await refused.Content.ReadAsStringAsync();
         Assert.Contains("?again=true", detail, StringComparison.Ordinal);
         Assert.Contains(FilePath("data/client/generate-"), detail, StringComparison.Ordinal);
@@ -153,21 +153,21 @@ public sealed class GenerateEventsTests : ServiceFixture
     }
 
     [Fact]
-    public async Task A_run_that_was_cut_off_in_another_log_begins_anew_and_the_log_says_so()
+    public async Task A_run_interrupted_in_another_log_starts_again_with_a_warning()
     {
         await using var api = await FakeApi.StartAsync();
-        await using var client = await CutOffAsync(api);
+        await using var client = await InterruptRunAsync(api);
         api.LogId = Guid.NewGuid();
 
         using var answer = await Http.PostAsync(Generate, null);
 
         Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
         Assert.Equal(5 + 12, api.Records.Count);
-        await client.WaitForLineAsync("which has nothing of it");
+        await client.WaitForLineAsync("which contains none of it");
     }
 
-    /// <summary>The service after a run of 12 lines of which 5 were taken.</summary>
-    private async Task<ServiceProcess> CutOffAsync(FakeApi api)
+    /// <summary>Starts the service and interrupts a run of 12 lines after 5 accepted lines.</summary>
+    private async Task<ServiceProcess> InterruptRunAsync(FakeApi api)
     {
         api.Before = async (context, number) =>
         {
@@ -181,13 +181,13 @@ public sealed class GenerateEventsTests : ServiceFixture
         };
         var client = await StartAsync(api.Url, Write(SendHarness.Events(12)), ("Client__GiveUpAfterSeconds", "1"), ("Client__Concurrency", "1"));
         using var first = await Http.PostAsync(Generate, null);
-        await AssertProblemAsync(HttpStatusCode.BadGateway, "the next call", first);
+        await AssertProblemAsync(HttpStatusCode.BadGateway, "The next call", first);
         api.Before = (_, _) => Task.FromResult(false);
         return client;
     }
 
     [Fact]
-    public async Task A_run_that_was_cut_off_is_taken_up_by_the_next_call()
+    public async Task The_next_call_resumes_an_interrupted_run()
     {
         await using var api = await FakeApi.StartAsync();
         var isAway = true;
@@ -204,7 +204,7 @@ public sealed class GenerateEventsTests : ServiceFixture
         await using var client = await StartAsync(api.Url, Write(SendHarness.Events(12)), ("Client__GiveUpAfterSeconds", "1"), ("Client__Concurrency", "1"));
 
         using var first = await Http.PostAsync(Generate, null);
-        await AssertProblemAsync(HttpStatusCode.BadGateway, "the next call", first);
+        await AssertProblemAsync(HttpStatusCode.BadGateway, "The next call", first);
         isAway = false;
         using var second = await Http.PostAsync(Generate, null);
 

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Files that change while they are sent: what is appended is reported or followed, what is overwritten is detected.</summary>
+/// <summary>Files that change during a send: appended bytes are reported or followed, and overwritten ones are detected.</summary>
 public sealed class GrowingFileTests : IDisposable
 {
     private const int Lines = 30;
@@ -15,7 +15,7 @@ public sealed class GrowingFileTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
-    public async Task Bytes_that_are_appended_during_a_send_are_reported_and_sent_by_resume()
+    public async Task Bytes_appended_during_a_send_are_reported_and_sent_by_resume()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
@@ -25,7 +25,7 @@ public sealed class GrowingFileTests : IDisposable
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--json"));
 
         Assert.Contains(
-            $"{file}: {added.Length} bytes were appended after its send had begun, and are not sent. Send them with: RevenueAspire.Client send {file} --url "
+            $"{file}: {added.Length} bytes were appended after the send began; they were not sent. Send them with: RevenueAspire.Client send {file} --url "
             + $"{api.Url} --resume",
             _client.Error,
             StringComparison.Ordinal);
@@ -40,7 +40,7 @@ public sealed class GrowingFileTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_appended_to_a_packed_file_is_reported_and_sent_by_resume()
+    public async Task Bytes_appended_to_a_compressed_file_are_reported_and_sent_by_resume()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Path("a.gz");
@@ -48,14 +48,14 @@ public sealed class GrowingFileTests : IDisposable
         At(api, 10, () => Pack(file, [SendHarness.Event(Lines + 1)]));
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
-        Assert.Contains("bytes (compressed) were appended while it was sent", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("bytes (compressed) were appended during the send", _client.Error, StringComparison.Ordinal);
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
         Assert.Equal(SendHarness.Events(Lines + 1).Order(), api.Records.Order());
     }
 
     [Fact]
-    public async Task A_stopped_resume_of_what_was_appended_is_resumed_exactly()
+    public async Task A_stopped_resume_of_appended_lines_is_resumed_exactly()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
@@ -77,7 +77,7 @@ public sealed class GrowingFileTests : IDisposable
     [Theory]
     [InlineData(2)]
     [InlineData(Lines - 2)]
-    public async Task A_file_that_is_overwritten_in_place_during_its_send_is_detected(int line)
+    public async Task A_file_overwritten_in_place_during_its_send_is_detected(int line)
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
@@ -85,12 +85,12 @@ public sealed class GrowingFileTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "1"));
 
-        Assert.Contains($"{file} was overwritten while it was sent", _client.Error, StringComparison.Ordinal);
+        Assert.Contains($"{file} was overwritten during the send", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("--resume", _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_part_that_an_earlier_process_had_sent_is_not_overwritten_unseen()
+    public async Task Overwriting_a_part_that_an_earlier_process_sent_is_detected()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
@@ -100,18 +100,18 @@ public sealed class GrowingFileTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume", "--concurrency", "1"));
 
-        Assert.Contains("was overwritten while it was sent", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("was overwritten during the send", _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Follow_sends_lines_as_they_come_until_Ctrl_C_and_exits_0()
+    public async Task Follow_sends_appended_lines_until_Ctrl_C_and_exits_0()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
         var following = _client.SendAsync(api, file, "--follow");
         await Eventually.IsTrueAsync(() => api.Records.Count == Lines);
 
-        // A line that comes in two pieces is one line.
+        // A line that arrives in two pieces is one line.
         var text = SendHarness.Event(Lines + 1);
         File.AppendAllText(file, text[..20]);
         await Task.Delay(500);
@@ -127,7 +127,7 @@ public sealed class GrowingFileTests : IDisposable
     }
 
     [Fact]
-    public async Task Follow_does_not_send_half_a_line_and_says_so()
+    public async Task Follow_reports_an_incomplete_line_and_does_not_send_it()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(2));
@@ -137,7 +137,7 @@ public sealed class GrowingFileTests : IDisposable
         await _client.Stop.CancelAsync();
 
         Assert.Equal(ExitCodes.NotDone, await following.WaitAsync(TimeSpan.FromSeconds(30)));
-        Assert.Contains("bytes at its end are no whole line yet, and are not sent. Send them with: ", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("bytes at its end do not form a whole line yet; they were not sent. Send them with: ", _client.Error, StringComparison.Ordinal);
 
         _client.Stop = new CancellationTokenSource();
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
@@ -145,7 +145,7 @@ public sealed class GrowingFileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_followed_file_that_is_truncated_ends_the_send_with_one_line()
+    public async Task Truncating_a_followed_file_ends_the_send_with_one_line()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(Lines));
@@ -158,20 +158,20 @@ public sealed class GrowingFileTests : IDisposable
         }
 
         Assert.Equal(ExitCodes.NotDone, await following.WaitAsync(TimeSpan.FromSeconds(30)));
-        Assert.Contains("was truncated while it was followed", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("was truncated during --follow", _client.Error, StringComparison.Ordinal);
     }
 
     [Theory]
-    [InlineData("--follow needs one file", "-")]
-    [InlineData("--follow needs one file", "a", "b")]
-    public async Task Follow_takes_one_file(string message, params string[] files)
+    [InlineData("--follow needs exactly one file", "-")]
+    [InlineData("--follow needs exactly one file", "a", "b")]
+    public async Task Follow_accepts_exactly_one_file(string message, params string[] files)
     {
         Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(["send", .. files, "--follow"]));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_file_whose_name_begins_with_a_dash_is_sent_after_two_dashes()
+    public async Task A_file_name_with_a_leading_dash_is_accepted_after_two_dashes()
     {
         await using var api = await FakeApi.StartAsync();
         var name = $"-{Guid.NewGuid():N}.jsonl";
@@ -188,7 +188,7 @@ public sealed class GrowingFileTests : IDisposable
         }
     }
 
-    /// <summary>Does something when a POST arrives.</summary>
+    /// <summary>Runs an action when the given POST arrives.</summary>
     private static void At(FakeApi api, int request, Action action) => api.Before = (_, number) =>
     {
         if (number == request)
@@ -199,7 +199,7 @@ public sealed class GrowingFileTests : IDisposable
         return Task.FromResult(false);
     };
 
-    /// <summary>Changes one digit, and not the length.</summary>
+    /// <summary>Changes one digit, but not the length.</summary>
     private static void Overwrite(string file, int line)
     {
         using var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite);

@@ -12,7 +12,7 @@ using static OpenIddict.Server.OpenIddictServerEvents;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>A real token server (OpenIddict) that knows one client. Thread-safe.</summary>
+/// <summary>A real token server (OpenIddict) with one registered client. Thread-safe.</summary>
 internal sealed class IdentityServer : IAsyncDisposable
 {
     public const string ClientId = "till 7";
@@ -27,11 +27,11 @@ internal sealed class IdentityServer : IAsyncDisposable
     /// <summary>Paths of all requests, in order of arrival.</summary>
     public ConcurrentQueue<string> Requests { get; } = [];
 
-    /// <summary>Answers in place of the server; true if it did.</summary>
+    /// <summary>Called before the server; returns true if it has answered the request.</summary>
     public Func<HttpContext, Task<bool>> Before { get; set; } = _ => Task.FromResult(false);
 
-    /// <param name="lifetime">Of a token.</param>
-    /// <param name="port">0 for any.</param>
+    /// <param name="lifetime">Lifetime of a token.</param>
+    /// <param name="port">The port, or 0 for any.</param>
     public static async Task<IdentityServer> StartAsync(TimeSpan? lifetime = null, int port = 0)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -82,7 +82,7 @@ internal sealed class IdentityServer : IAsyncDisposable
         return identity;
     }
 
-    /// <summary>The first answer takes seconds on a busy machine, which is no answer for a client.</summary>
+    /// <summary>On a busy machine the first answer takes seconds, too long for the client's time-out.</summary>
     private async Task WarmUpAsync()
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromMinutes(1) };
@@ -100,7 +100,7 @@ internal sealed class IdentityServer : IAsyncDisposable
         Requests.Clear();
     }
 
-    /// <summary>Settings of a client that takes its tokens here.</summary>
+    /// <summary>Configures a client to fetch its tokens from this server.</summary>
     public void Configure(ClientOptions options) => (options.Authority, options.ClientId, options.ClientSecret) = (Url, ClientId, ClientSecret);
 
     public ValueTask DisposeAsync() => _app.DisposeAsync();

@@ -25,7 +25,7 @@ public sealed class KillTests : IAsyncDisposable
     [InlineData(0, 3)]
     [InlineData(7, 3)]
     [InlineData(400, 2)]
-    public async Task A_killed_send_that_is_resumed_neither_loses_nor_repeats_a_line(int batch, int kills)
+    public async Task A_killed_and_resumed_send_neither_loses_nor_repeats_a_line(int batch, int kills)
     {
         var random = Seed.Random($"kill send {batch}");
         await _api.StartAsync();
@@ -36,7 +36,7 @@ public sealed class KillTests : IAsyncDisposable
             await using var send = Start(file, batch, resume);
             var target = _api.DurableMark() + random.Next(Lines * BytesPerLine / (kills + 1));
             await Eventually.IsTrueAsync(
-                () => send.HasExited || (_api.DurableMark() > target && Journals().Length > 0), what: $"a log beyond {target} ({Seed.Hint})");
+                () => send.HasExited || (_api.DurableMark() > target && Journals().Length > 0), null, $"a log beyond {target} ({Seed.Hint})");
             await Task.Delay(random.Next(30));
             await send.KillAsync();
             resume = Journals().Length > 0;
@@ -49,7 +49,7 @@ public sealed class KillTests : IAsyncDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(50)]
-    public async Task A_killed_send_whose_file_was_edited_within_the_open_window_is_refused_and_appends_nothing(int batch)
+    public async Task Resume_after_a_kill_is_refused_if_the_file_was_edited_in_the_open_window(int batch)
     {
         await _api.StartAsync();
         var (file, _, _) = WriteFile(new Random(3));
@@ -59,19 +59,19 @@ public sealed class KillTests : IAsyncDisposable
             await send.KillAsync();
         }
 
-        // Near the end, surely not answered, and one byte longer: every later key would shift.
+        // Insert a byte near the end, where surely no line is answered yet: it would shift every later key.
         var text = File.ReadAllText(file);
         File.WriteAllText(file, text.Insert(text.LastIndexOf("\"value\":", StringComparison.Ordinal), " "));
         var before = _api.DurableMark();
         await using var resumed = await ServiceProcess.RunAsync("RevenueAspire.Client", Arguments(file, batch, resume: true), Environment);
 
         Assert.Equal(1, resumed.ExitCode);
-        Assert.Contains("has been changed since", Assert.Single(resumed.StandardError), StringComparison.Ordinal);
+        Assert.Contains("has changed since", Assert.Single(resumed.StandardError), StringComparison.Ordinal);
         Assert.Equal(before, _api.DurableMark());
     }
 
     [Fact]
-    public async Task A_send_goes_on_when_the_api_is_killed_and_started_again()
+    public async Task A_send_continues_after_the_api_is_killed_and_restarted()
     {
         var random = Seed.Random("kill api");
         await _api.StartAsync();
@@ -80,7 +80,7 @@ public sealed class KillTests : IAsyncDisposable
         for (var i = 0; i < 2; i++)
         {
             var target = _api.DurableMark() + random.Next(Lines * BytesPerLine / 4);
-            await Eventually.IsTrueAsync(() => send.HasExited || _api.DurableMark() > target, what: $"a log beyond {target} ({Seed.Hint})");
+            await Eventually.IsTrueAsync(() => send.HasExited || _api.DurableMark() > target, null, $"a log beyond {target} ({Seed.Hint})");
             await _api.KillAsync();
             await _api.StartAsync();
         }
@@ -90,7 +90,7 @@ public sealed class KillTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Sending_both_ways_and_rejecting_agree_with_the_real_api()
+    public async Task Single_events_and_batches_are_accepted_and_rejected_as_by_the_real_api()
     {
         await _api.StartAsync();
         string[] lines = [.. Enumerable.Range(0, 1500).Select(i => i % 3 == 0 ? Line(i) : $"bad {i}")];
@@ -108,7 +108,7 @@ public sealed class KillTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Resume_is_refused_when_the_real_api_has_forgotten_the_keys()
+    public async Task Resume_is_refused_if_the_real_api_has_forgotten_the_keys()
     {
         await _api.StartAsync(new Dictionary<string, string?> { ["EventLog__KeyWindow"] = "100" });
         var (file, _, _) = WriteFile(new Random(1));
@@ -129,14 +129,14 @@ public sealed class KillTests : IAsyncDisposable
         await using var resumed = await ServiceProcess.RunAsync("RevenueAspire.Client", Arguments(file, 0, resume: true), Environment);
 
         Assert.Equal(1, resumed.ExitCode);
-        Assert.Contains("its open requests are older than the API remembers keys", Assert.Single(resumed.StandardError), StringComparison.Ordinal);
+        Assert.Contains("the API no longer remembers the keys of its open requests", Assert.Single(resumed.StandardError), StringComparison.Ordinal);
         Assert.Equal(before, _api.DurableMark());
     }
 
     [Theory]
     [InlineData(Signal.Terminate)]
     [InlineData(Signal.Hangup)]
-    public async Task A_signal_to_stop_saves_progress_and_says_how_to_go_on(Signal signal)
+    public async Task A_stop_signal_saves_progress_and_prints_the_command_to_continue(Signal signal)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
         await _api.StartAsync();
@@ -148,7 +148,8 @@ public sealed class KillTests : IAsyncDisposable
             Assert.Equal(1, await send.WaitForExitAsync());
             Assert.Contains("Stopped.", send.StandardError);
             Assert.Contains(
-                send.StandardError, line => line.Contains($"Go on with: RevenueAspire.Client send {file} --url {_api.Url} --resume", StringComparison.Ordinal));
+                send.StandardError,
+                line => line.Contains($"Continue with: RevenueAspire.Client send {file} --url {_api.Url} --resume", StringComparison.Ordinal));
         }
 
         await FinishAsync(file, 0);
@@ -156,7 +157,7 @@ public sealed class KillTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_send_that_was_started_with_nohup_goes_on_when_the_terminal_closes()
+    public async Task A_send_with_nohup_continues_after_the_terminal_closes()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Needs env --ignore-signal.");
         await _api.StartAsync();

@@ -4,7 +4,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>An API that limits the rate (429): the client waits as long as asked, and sends each line once.</summary>
+/// <summary>An API with a rate limit (429): the client waits as long as the API asks, and sends each line once.</summary>
 public sealed class LimitTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -14,7 +14,7 @@ public sealed class LimitTests : IDisposable
     [Theory]
     [InlineData("--concurrency", "8")]
     [InlineData("--batch", "3", "--concurrency", "4")]
-    public async Task A_limited_api_gets_each_line_once_and_no_request_before_the_wait_it_asked_for(params string[] options)
+    public async Task A_rate_limited_api_gets_each_line_once_and_no_early_request(params string[] options)
     {
         await using var limiter = new TokenBucketRateLimiter(new TokenBucketRateLimiterOptions
         {
@@ -42,7 +42,7 @@ public sealed class LimitTests : IDisposable
             }
 
             Interlocked.Increment(ref refusals);
-            // A little earlier: the answer takes its way.
+            // A little less than 1 s, because the answer takes time to arrive.
             refused[key] = DateTime.UtcNow.AddSeconds(0.95);
             await FakeApi.Answer(context, 429, 1.ToString(CultureInfo.InvariantCulture));
             return true;
@@ -61,7 +61,7 @@ public sealed class LimitTests : IDisposable
     [Theory]
     [InlineData("--concurrency", "1")]
     [InlineData("--batch", "2", "--concurrency", "4")]
-    public async Task The_wait_that_a_limited_api_asks_for_does_not_count_as_time_without_it(params string[] options)
+    public async Task The_wait_that_a_429_asks_for_does_not_count_towards_giving_up(params string[] options)
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, number) =>
@@ -83,7 +83,7 @@ public sealed class LimitTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_far_above_the_limit_goes_on_while_some_requests_pass()
+    public async Task A_run_far_above_the_limit_continues_while_some_requests_pass()
     {
         await using var limiter = new FixedWindowRateLimiter(new FixedWindowRateLimiterOptions
         {
@@ -102,7 +102,7 @@ public sealed class LimitTests : IDisposable
 
             return !lease.IsAcquired;
         };
-        // The last of the requests in flight is refused for far longer.
+        // The last requests in flight are refused for much longer than this.
         _client.Options.GiveUpAfterSeconds = 3;
 
         var code = await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(32)), "--concurrency", "32");

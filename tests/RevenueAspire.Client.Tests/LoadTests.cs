@@ -7,7 +7,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>The load generator: what it sends, what it counts, and that a stall shows.</summary>
+/// <summary>The load generator: its events, its counts, and the effect of a stall on its latency.</summary>
 public sealed class LoadTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -17,7 +17,7 @@ public sealed class LoadTests : IDisposable
     [Theory]
     [InlineData(0, "uniform")]
     [InlineData(25, "zipf")]
-    public async Task A_load_on_the_real_api_appends_exactly_what_it_says(int batch, string skew)
+    public async Task A_load_on_the_real_api_appends_exactly_the_events_that_it_reports(int batch, string skew)
     {
         using var directory = new TempDirectory();
         await using var api = new RealApi(directory.File("data"));
@@ -41,7 +41,7 @@ public sealed class LoadTests : IDisposable
         Assert.True(latency[0].Value.GetDouble() > 0);
         Assert.Equal(latency.Select(value => value.Value.GetDouble()).Order(), latency.Select(value => value.Value.GetDouble()));
 
-        // The seed says which events they are, however the requests were mixed.
+        // The seed determines the events, independent of the order of the requests.
         var source = new LoadEvents(7, 50, skew == "zipf" ? UserSkew.Zipf : UserSkew.Uniform);
         Assert.Equal(Enumerable.Range(0, 500).Select(index => Text(source, index)).Order(), api.Records().Select(Sent).Order());
 
@@ -49,13 +49,13 @@ public sealed class LoadTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stall_is_seen_by_every_request_that_was_due_meanwhile()
+    public async Task A_stall_shows_in_every_request_that_was_due_during_it()
     {
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(200);
 
-        // One connection, 20 requests a second, 5 a second are answered: the n-th waits behind those before it.
-        // Measured from its sending, each would take 200 ms.
+        // One connection: 20 requests per second are due, but only 5 are answered, so each request also waits for all earlier ones. If latency counted from
+        // sending, each request would take 200 ms.
         Assert.Equal(
             ExitCodes.Done, await _client.RunAsync("load", "--rate", "20", "--duration", "0.5s", "--concurrency", "1", "--url", api.Url.ToString(), "--json"));
 
@@ -89,7 +89,7 @@ public sealed class LoadTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_secret_and_an_api_that_is_away_are_one_line()
+    public async Task A_wrong_secret_and_an_unavailable_api_are_reported_in_one_line()
     {
         using var directory = new TempDirectory();
         await using var api = new RealApi(directory.File("data"));
@@ -103,7 +103,7 @@ public sealed class LoadTests : IDisposable
     }
 
     [Fact]
-    public async Task Stopping_a_load_ends_it_with_what_was_measured()
+    public async Task Stopping_a_load_prints_its_measurements()
     {
         await using var api = await FakeApi.StartAsync();
         var load = _client.RunAsync("load", "--rate", "100", "--duration", "1h", "--url", api.Url.ToString());
@@ -142,13 +142,13 @@ public sealed class LoadTests : IDisposable
         foreach (var percent in (double[])[0, 1, 50, 90, 99, 99.9, 100])
         {
             var exact = values[Math.Max(0, (int)Math.Ceiling(values.Length * percent / 100) - 1)];
-            var told = histogram.Percentile(percent).TotalMicroseconds;
-            Assert.True(told >= exact && told <= exact * 1.001 + 1, $"p{percent}: {told} for {exact}. {Seed.Hint}");
+            var measured = histogram.Percentile(percent).TotalMicroseconds;
+            Assert.True(measured >= exact && measured <= exact * 1.001 + 1, $"p{percent}: {measured} for {exact}. {Seed.Hint}");
         }
     }
 
     [Fact]
-    public void Zipf_gives_the_nth_user_a_nth_of_the_first_ones_events()
+    public void Zipf_gives_the_nth_user_1_nth_of_the_events_of_the_first()
     {
         const int Users = 20;
         const int Events = 200_000;
@@ -163,7 +163,7 @@ public sealed class LoadTests : IDisposable
         var first = Events / Enumerable.Range(1, Users).Sum(rank => 1.0 / rank);
         for (var rank = 1; rank <= Users; rank++)
         {
-            // Five standard deviations; the seed is fixed.
+            // The limit is five standard deviations; the seed is fixed.
             var expected = first / rank;
             Assert.InRange(counts[rank], expected - (5 * Math.Sqrt(expected)), expected + (5 * Math.Sqrt(expected)));
         }
@@ -175,7 +175,7 @@ public sealed class LoadTests : IDisposable
         return Encoding.UTF8.GetString(buffer, 0, source.Write(index, buffer));
     }
 
-    /// <summary>A record without what the server has added: to a single event, and to the last of a batch.</summary>
+    /// <summary>Removes the server's fields from a record. A single event has them, and so does the last event of a batch.</summary>
     private static string Sent(string record) =>
         record.IndexOf(",\"timestamp\"", StringComparison.Ordinal) is >= 0 and var added ? record[..added] + "}" : record;
 }

@@ -2,14 +2,14 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>The pace of <c>send --rate</c>, on a clock of the test.</summary>
+/// <summary>The pace of <c>send --rate</c>, measured with a test clock.</summary>
 public sealed class PaceTests
 {
     [Theory]
     [InlineData(10, 1)]
     [InlineData(3000, 1)]
     [InlineData(100, 25)]
-    public async Task A_rate_is_kept_on_average(int rate, int batch)
+    public async Task A_rate_holds_on_average(int rate, int batch)
     {
         var clock = new JumpingClock();
         var pace = new Pace(rate, clock);
@@ -19,12 +19,12 @@ public sealed class PaceTests
             await pace.WaitAsync(batch, CancellationToken.None);
         }
 
-        // The last lines start their second and do not end it.
+        // The last lines are sent at the start of their interval, so the total is slightly below 10 s.
         Assert.InRange(clock.Now.TotalSeconds, 10 - (2.0 * batch / rate) - 0.002, 10);
     }
 
     [Fact]
-    public async Task What_was_held_up_does_not_come_all_at_once()
+    public async Task Delayed_lines_are_not_sent_all_at_once()
     {
         var clock = new JumpingClock();
         var pace = new Pace(100, clock);
@@ -49,7 +49,7 @@ public sealed class PaceTests
         Assert.Equal(TimeSpan.Zero, clock.Now);
     }
 
-    /// <summary>Stands still, and jumps to the end of each wait.</summary>
+    /// <summary>A clock that moves only by jumping to the end of each wait.</summary>
     private sealed class JumpingClock : TimeProvider
     {
         public TimeSpan Now { get; set; }

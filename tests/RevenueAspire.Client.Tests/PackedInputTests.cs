@@ -14,7 +14,7 @@ public sealed class PackedInputTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
-    public async Task A_gzip_file_is_sent_as_what_it_holds_whatever_its_name()
+    public async Task A_gzip_file_is_decompressed_whatever_its_name()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Path("events.jsonl");
@@ -61,7 +61,7 @@ public sealed class PackedInputTests : IDisposable
     }
 
     [Fact]
-    public async Task A_stopped_send_of_standard_input_says_that_it_cannot_be_resumed()
+    public async Task A_stopped_send_of_standard_input_reports_that_it_cannot_be_resumed()
     {
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(30);
@@ -77,15 +77,15 @@ public sealed class PackedInputTests : IDisposable
 
     [Theory]
     [InlineData("--resume needs a file", "send", "-", "--resume")]
-    [InlineData("is named twice", "send", "-", "-")]
-    public async Task What_standard_input_cannot_is_wrong_usage(string message, params string[] args)
+    [InlineData("is given twice", "send", "-", "-")]
+    public async Task Options_that_standard_input_does_not_support_are_wrong_usage(string message, params string[] args)
     {
         Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync(args));
         Assert.Contains(message, _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Gzip_that_is_not_whole_is_one_line_and_nothing_is_sent()
+    public async Task Incomplete_gzip_is_reported_in_one_line_and_nothing_is_sent()
     {
         await using var api = await FakeApi.StartAsync();
         var whole = Gzip(SendHarness.Events(300));
@@ -94,7 +94,8 @@ public sealed class PackedInputTests : IDisposable
             var file = _client.Path("cut.gz");
             await File.WriteAllBytesAsync(file, bytes);
             Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
-            Assert.Contains("not a whole gzip file", Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
+            var line = Assert.Single(_client.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries));
+            Assert.Contains("not a complete gzip file", line, StringComparison.Ordinal);
         }
 
         Assert.Empty(api.Keys);
@@ -129,7 +130,7 @@ public sealed class PackedInputTests : IDisposable
         using (var json = JsonDocument.Parse(_client.Out))
         {
             Assert.Equal(1, json.RootElement.GetProperty("exitCode").GetInt32());
-            Assert.Contains("no such file", json.RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
+            Assert.Contains("does not exist", json.RootElement.GetProperty("error").GetString(), StringComparison.Ordinal);
         }
     }
 

@@ -5,8 +5,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Errors that a repeat would meet again end a send at once, with one line that names the cause; those of a proxy are not taken for the
-/// API's.</summary>
+/// <summary>A permanent error ends a send at once, with one line that names the cause. A proxy's error is not treated as the API's.</summary>
 public sealed class PermanentErrorTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -16,15 +15,15 @@ public sealed class PermanentErrorTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
-    public async Task A_certificate_that_is_not_trusted_ends_it_at_once()
+    public async Task An_untrusted_certificate_ends_the_send_at_once()
     {
         await using var server = await StubServer.StartAsync(context => StubServer.Page(context, 200), withTls: true);
 
-        await AssertEndsAsync($"https://localhost:{server.Port}/", "its certificate is from an authority that is not trusted here");
+        await AssertEndsAsync($"https://localhost:{server.Port}/", "its certificate is from an authority that this machine does not trust");
     }
 
     [Fact]
-    public async Task Https_to_a_port_without_TLS_ends_it_at_once()
+    public async Task Https_to_a_port_without_TLS_ends_the_send_at_once()
     {
         await using var api = await FakeApi.StartAsync();
 
@@ -36,7 +35,7 @@ public sealed class PermanentErrorTests : IDisposable
     [InlineData(302)]
     [InlineData(307)]
     [InlineData(308)]
-    public async Task A_redirect_ends_it_at_once_and_names_the_address_without_what_may_be_secret(int status)
+    public async Task A_redirect_ends_the_send_at_once_and_names_the_address_without_secrets(int status)
     {
         await using var server = await StubServer.StartAsync(context =>
         {
@@ -54,7 +53,7 @@ public sealed class PermanentErrorTests : IDisposable
     [InlineData(403, "it answers 403 (forbidden)")]
     [InlineData(407, "the proxy asks for a user name and a password (407)")]
     [InlineData(511, "the network asks for a login first (511)")]
-    public async Task A_refusal_in_front_of_the_api_is_not_the_secret(int status, string cause)
+    public async Task A_refusal_by_a_proxy_is_not_reported_as_a_wrong_secret(int status, string cause)
     {
         await using var server = await StubServer.StartAsync(context => StubServer.Page(context, status));
 
@@ -66,10 +65,10 @@ public sealed class PermanentErrorTests : IDisposable
     [Theory]
     [InlineData(401, "a proxy in front of it asks for a login")]
     [InlineData(403, "a proxy or a firewall in front of it refuses the request")]
-    [InlineData(422, "answers 422, which is not the API's way")]
-    [InlineData(501, "answers 501, which is not the API's way")]
-    [InlineData(505, "answers 505, which is not the API's way")]
-    public async Task A_page_of_a_proxy_in_place_of_the_apis_answer_ends_it_at_once(int status, string cause)
+    [InlineData(422, "answers 422, unlike the API")]
+    [InlineData(501, "answers 501, unlike the API")]
+    [InlineData(505, "answers 505, unlike the API")]
+    public async Task A_proxys_page_instead_of_the_apis_answer_ends_the_send_at_once(int status, string cause)
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, number) =>
@@ -87,7 +86,7 @@ public sealed class PermanentErrorTests : IDisposable
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "1"));
 
         Assert.Contains(cause, _client.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("another content", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("other content", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("refuses the secret", _client.Error, StringComparison.Ordinal);
         Assert.Equal(4, api.Keys.Count);
         Assert.Contains("--resume", _client.Error, StringComparison.Ordinal);
@@ -100,7 +99,7 @@ public sealed class PermanentErrorTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData("4")]
-    public async Task A_413_of_a_proxy_for_single_lines_rejects_none_of_them(string? batch)
+    public async Task A_413_from_a_proxy_rejects_no_line(string? batch)
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, _) =>
@@ -112,12 +111,12 @@ public sealed class PermanentErrorTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, batch is null ? [] : ["--batch", batch]));
 
-        Assert.Contains("refused as too large (413), but not by the API", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("a proxy in front of the API refuses the request as too large (413)", _client.Error, StringComparison.Ordinal);
         Assert.Null(SendHarness.Rejected(file));
     }
 
     [Fact]
-    public async Task A_batch_that_is_too_large_for_a_proxy_is_split_until_it_passes()
+    public async Task A_batch_too_large_for_a_proxy_is_split_until_it_passes()
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, _) =>
@@ -140,7 +139,7 @@ public sealed class PermanentErrorTests : IDisposable
     [InlineData("99999999999999999999999")]
     [InlineData("2147483648")]
     [InlineData("4000000.5")]
-    public async Task A_wait_too_long_for_a_number_is_a_long_wait(string retryAfter)
+    public async Task A_Retry_After_that_overflows_a_number_is_a_long_wait(string retryAfter)
     {
         _client.Options.GiveUpAfterSeconds = 20;
         await using var api = await FakeApi.StartAsync();
@@ -152,18 +151,18 @@ public sealed class PermanentErrorTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(1))));
 
-        Assert.Contains("asks to wait 86400 s or longer (503: provoked 503)", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("asks to wait at least 86400 s (503: provoked 503)", _client.Error, StringComparison.Ordinal);
         Assert.Single(api.Keys);
     }
 
     [Fact]
-    public async Task Lines_that_another_log_has_accepted_are_not_sent_again()
+    public async Task Lines_accepted_by_another_log_are_not_sent_again()
     {
         await using var api = await FakeApi.StartAsync();
         var first = api.LogId;
         api.Before = (_, number) =>
         {
-            // Two APIs with a log each, behind one address.
+            // Simulates two APIs, each with a log, that share one address.
             api.LogId = number == 5 ? Guid.NewGuid() : first;
             return Task.FromResult(false);
         };
@@ -192,7 +191,7 @@ public sealed class PermanentErrorTests : IDisposable
         Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync("send", file, "--url", url));
         Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync("load", "--url", url));
 
-        Assert.Contains("--url: an address holds no user name and password", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("--url: an address must not contain a user name or password", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("ter2", _client.Error + _client.Out, StringComparison.Ordinal);
     }
 

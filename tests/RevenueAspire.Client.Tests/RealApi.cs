@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>The real API as a process, on a log of its own, without a database: it accepts events all the same.</summary>
+/// <summary>The real API as a process, with a separate log and without a database. It accepts events anyway.</summary>
 internal sealed class RealApi(string dataDirectory) : IAsyncDisposable
 {
     private readonly int _port = FreePort.Next();
@@ -19,7 +19,7 @@ internal sealed class RealApi(string dataDirectory) : IAsyncDisposable
             ["ASPNETCORE_ENVIRONMENT"] = "Development",
             ["ASPNETCORE_URLS"] = Url.ToString(),
             ["Data__Directory"] = dataDirectory,
-            ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=nobody;Database=none",
+            ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=none;Database=none",
         };
         _process = ServiceProcess.Start("RevenueAspire.Api", [], environment);
         await _process.WaitForUrlAsync(new Uri(Url, "health").ToString(), TimeSpan.FromSeconds(30));
@@ -48,7 +48,7 @@ internal sealed class RealApi(string dataDirectory) : IAsyncDisposable
         return Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries);
     }
 
-    /// <summary>Bytes of the log.</summary>
+    /// <summary>Bytes in the log up to its durable mark.</summary>
     public long DurableMark()
     {
         using var reader = OpenLog();

@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Journals: what a stopped run leaves behind, and when it may be taken up.</summary>
+/// <summary>The journal of a stopped run, and the conditions for resuming it.</summary>
 public sealed class ResumeTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -14,7 +14,7 @@ public sealed class ResumeTests : IDisposable
     [Theory]
     [InlineData(null)]
     [InlineData("3")]
-    public async Task Ctrl_C_stops_cleanly_and_resume_goes_on(string? batch)
+    public async Task Ctrl_C_stops_cleanly_and_resume_continues(string? batch)
     {
         await using var api = await FakeApi.StartAsync();
         string[] options = batch is null ? [] : ["--batch", batch];
@@ -30,7 +30,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(lines.Where(line => line[0] == '{').Order(), api.Records.Order());
         Assert.Equal(lines.Where(line => line[0] != '{'), SendHarness.Rejected(file)!);
         Assert.Contains("60 lines sent, 54 accepted, 6 rejected", _client.Out, StringComparison.Ordinal);
-        Assert.Contains("going on after line", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("continuing after line", _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -61,7 +61,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_finished_run_is_done_and_nothing_is_sent()
+    public async Task Resuming_a_finished_run_succeeds_and_sends_nothing()
     {
         await using var api = await FakeApi.StartAsync();
         var good = _client.Write("good.jsonl", SendHarness.Events(4));
@@ -70,7 +70,7 @@ public sealed class ResumeTests : IDisposable
         var sent = api.Keys.Count;
 
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, good, "--resume"));
-        Assert.Equal($"{good}: was sent to the end before: 4 lines sent, 4 accepted, 0 rejected\n", _client.Out);
+        Assert.Equal($"{good}: an earlier send completed this file: 4 lines sent, 4 accepted, 0 rejected\n", _client.Out);
         Assert.Equal(ExitCodes.SomeRejected, await _client.RunAsync("send", good, bad, "--url", api.Url.ToString(), "--resume"));
         Assert.Contains($"2 lines sent, 1 accepted, 1 rejected; the rejected lines are in {bad}.rejected.jsonl", _client.Out, StringComparison.Ordinal);
 
@@ -79,7 +79,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_finished_run_whose_file_was_changed_since_is_not_called_done()
+    public async Task A_finished_run_is_not_reported_as_done_after_its_file_changed()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(4));
@@ -87,7 +87,7 @@ public sealed class ResumeTests : IDisposable
         _client.Write("a.jsonl", SendHarness.Events(5)[1..]);
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
-        Assert.Contains("has been changed since", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("has changed since", _client.Error, StringComparison.Ordinal);
 
         _client.Write("a.jsonl", SendHarness.Events(6));
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
@@ -98,7 +98,7 @@ public sealed class ResumeTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_line_changed_in_the_part_that_may_have_been_sent_is_refused(bool nothingIsAnswered)
+    public async Task A_change_in_the_part_that_may_have_been_sent_is_refused(bool nothingIsAnswered)
     {
         await using var api = await FakeApi.StartAsync();
         var lines = SendHarness.Events(40);
@@ -107,21 +107,21 @@ public sealed class ResumeTests : IDisposable
         await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "4"));
         api.LosesAnswer = (_, _) => false;
         var records = api.Records.Count;
-        // One byte more behind what is answered shifts the key of every later line.
+        // An extra byte in a line that is not answered shifts the key of every later line.
         lines[30] = lines[30].Replace("add_revenue", "add_revenue ", StringComparison.Ordinal);
         _client.Write("a.jsonl", lines);
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
 
-        Assert.Contains("has been changed since", _client.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("Go on with", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("has changed since", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Continue with", _client.Error, StringComparison.Ordinal);
         Assert.Equal(records, api.Records.Count);
     }
 
     [Theory]
     [InlineData("set back", "an older copy was restored")]
-    [InlineData("another", "keeps another log")]
-    public async Task A_log_that_was_set_back_to_an_older_copy_or_is_another_is_refused_and_nothing_is_sent(string log, string reason)
+    [InlineData("another", "has another log")]
+    public async Task A_restored_older_log_or_another_log_is_refused_and_nothing_is_sent(string log, string reason)
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(40));
@@ -136,13 +136,13 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_run_of_which_nothing_was_sent_begins_with_the_log_and_the_file_as_they_are_now()
+    public async Task A_run_that_sent_nothing_begins_with_the_present_log_and_file()
     {
         await using var api = await FakeApi.StartAsync();
         var first = _client.Write("first.jsonl", SendHarness.Events(40));
         var second = _client.Write("second.jsonl", SendHarness.Events(3));
         await StopAtAsync(api, 5, () => _client.RunAsync("send", first, second, "--url", api.Url.ToString(), "--concurrency", "1"));
-        // The second file was not begun when the log was replaced; a resumed run is resumed once more.
+        // The second file was not begun when the log was replaced. Its resumed run is stopped and resumed once more.
         api.LogId = Guid.NewGuid();
         api.KeysFrom = api.Offset;
         _client.Write("second.jsonl", SendHarness.Events(30));
@@ -154,7 +154,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_new_send_beside_an_unfinished_one_warns_and_sends_all()
+    public async Task A_new_send_despite_an_unfinished_one_warns_and_sends_all()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(40));
@@ -168,7 +168,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task Of_several_files_resume_sends_what_is_left()
+    public async Task Resume_of_several_files_sends_the_remaining_lines()
     {
         await using var api = await FakeApi.StartAsync();
         var (a, b, c) = (
@@ -184,7 +184,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_was_changed_where_it_is_sent_is_refused()
+    public async Task A_change_in_the_sent_part_is_refused()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(40));
@@ -196,12 +196,12 @@ public sealed class ResumeTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
 
-        Assert.Contains("has been changed since", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("has changed since", _client.Error, StringComparison.Ordinal);
         Assert.Equal(sent, api.Keys.Count);
     }
 
     [Fact]
-    public async Task A_file_that_was_cut_is_refused()
+    public async Task A_truncated_file_is_refused()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(40));
@@ -214,7 +214,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task Resume_sends_what_was_appended_as_well()
+    public async Task Resume_also_sends_appended_lines()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(40));
@@ -250,33 +250,33 @@ public sealed class ResumeTests : IDisposable
         api.KeysFrom = api.Offset;
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
-        Assert.Contains("its open requests are older than the API remembers keys", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("the API no longer remembers the keys of its open requests", _client.Error, StringComparison.Ordinal);
         Assert.Equal(sent, api.Keys.Count);
 
-        // Requests are read ahead of the answers by a few, so the oldest open one is as old as a receipt a few before the last.
+        // A few requests are read ahead of the answers, so the oldest open one has the age of a receipt shortly before the last.
         api.KeysFrom = api.Offset - 800;
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
     }
 
     [Fact]
-    public async Task The_age_of_open_requests_is_that_of_the_first_process()
+    public async Task Open_requests_keep_the_age_recorded_by_the_first_process()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(40));
         await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
         var first = api.Offset;
         api.Offset += 100_000;
-        // The second process is stopped while the requests that the first may have sent are still open.
+        // Stop the second process while requests that the first may have sent are still open.
         await StopAtAsync(api, 5, () => _client.SendAsync(api, file, "--concurrency", "1", "--resume"));
         api.KeysFrom = first + 50_000;
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
 
-        Assert.Contains("older than the API remembers keys", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("no longer remembers the keys of its open requests", _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Receipts_of_many_logs_that_share_their_keys_are_one_run_and_its_age_is_that_of_the_keys()
+    public async Task With_shared_keys_receipts_may_be_of_many_logs_and_the_age_comes_from_the_keys()
     {
         await using var api = await FakeApi.StartAsync();
         api.KeysShared = true;
@@ -284,9 +284,9 @@ public sealed class ResumeTests : IDisposable
         await StopAtAsync(api, 20, () => _client.SendAsync(api, file, "--concurrency", "1"));
         api.KeysFrom = api.Offset;
 
-        // Offsets of receipts are no positions among shared keys: the run is as old as the API said last.
+        // Offsets of receipts are not positions among shared keys, so the run's age is the last position that the API reported.
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
-        Assert.Contains("its open requests are older than the API remembers keys", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("the API no longer remembers the keys of its open requests", _client.Error, StringComparison.Ordinal);
 
         api.KeysFrom = 1000;
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file, "--resume"));
@@ -294,7 +294,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_long_run_under_shared_keys_is_no_older_than_what_the_api_said_last()
+    public async Task A_long_run_with_shared_keys_uses_the_position_that_the_api_last_reported()
     {
         await using var api = await FakeApi.StartAsync();
         api.KeysShared = true;
@@ -303,7 +303,7 @@ public sealed class ResumeTests : IDisposable
         {
             if (number == 2)
             {
-                // Others have sent so much that the keys from the beginning of this run are forgotten.
+                // Other clients have sent so much that the API has forgotten the keys from the beginning of this run.
                 api.KeysFrom = api.Offset += 1_000_000;
                 var reads = api.StateReads;
                 await Eventually.IsTrueAsync(() => Task.FromResult(api.StateReads > reads + 1));
@@ -320,7 +320,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task A_log_that_cannot_be_read_at_present_is_waited_for()
+    public async Task Send_waits_for_a_log_that_is_temporarily_unreadable()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(40));
@@ -334,7 +334,7 @@ public sealed class ResumeTests : IDisposable
     }
 
     [Fact]
-    public async Task An_api_that_does_not_tell_is_sent_to_but_not_resumed()
+    public async Task A_send_to_an_api_without_key_state_works_but_cannot_be_resumed()
     {
         await using var api = await FakeApi.StartAsync();
         api.TellsLog = false;
@@ -343,7 +343,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Contains("cannot be resumed after a kill", _client.Error, StringComparison.Ordinal);
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--resume"));
-        Assert.Contains("does not tell which keys it remembers", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("does not report which keys it remembers", _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -355,12 +355,12 @@ public sealed class ResumeTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
 
-        Assert.Contains("by another process", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("Another process is sending", _client.Error, StringComparison.Ordinal);
         Assert.Empty(api.Keys);
     }
 
     [Fact]
-    public async Task A_lock_that_cannot_be_made_is_not_called_another_process()
+    public async Task A_lock_that_cannot_be_created_is_not_reported_as_another_process()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(4));
@@ -368,8 +368,8 @@ public sealed class ResumeTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file));
 
-        Assert.DoesNotContain("another process", _client.Error, StringComparison.Ordinal);
-        Assert.Contains("Progress cannot be kept", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("nother process", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("Progress cannot be saved", _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -386,7 +386,7 @@ public sealed class ResumeTests : IDisposable
         Assert.Equal(ExitCodes.Done, await _client.SendAsync(api, file));
     }
 
-    /// <summary>Runs a command and stops it when it has sent so many requests.</summary>
+    /// <summary>Runs a command and stops it after it has sent the given number of requests.</summary>
     private async Task StopAtAsync(FakeApi api, int requests, Func<Task<int>> run)
     {
         var sent = 0;

@@ -7,7 +7,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>What is repeated, with which key, and when the client gives up.</summary>
+/// <summary>Retries: which requests are repeated, with which key, and when the client gives up.</summary>
 public sealed class RetryTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -21,7 +21,7 @@ public sealed class RetryTests : IDisposable
     [InlineData(502)]
     [InlineData(503)]
     [InlineData(504)]
-    public async Task A_passing_failure_is_retried_with_the_same_key(int status)
+    public async Task A_temporary_failure_is_retried_with_the_same_key(int status)
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, number) =>
@@ -66,14 +66,14 @@ public sealed class RetryTests : IDisposable
     }
 
     [Fact]
-    public async Task Connections_that_are_reset_the_moment_they_are_made_are_made_again()
+    public async Task Connections_reset_at_once_are_reported_as_lost()
     {
         using var door = new TcpListener(IPAddress.Loopback, 0);
         door.Start();
         using var stop = new CancellationTokenSource();
         var slamming = Task.Run(async () =>
         {
-            // Many at once, since only some of the resets come before the client has looked who is there.
+            // Many connections at once: only some resets arrive before the client queries the socket's remote end.
             while (true)
             {
                 (await door.AcceptSocketAsync(stop.Token)).Close(0);
@@ -84,7 +84,7 @@ public sealed class RetryTests : IDisposable
         await Parallel.ForAsync(0, 1500, new ParallelOptions { MaxDegreeOfParallelism = 16 }, async (_, token) =>
         {
             var lost = await Record.ExceptionAsync(() => connection.GetLogStateAsync(token));
-            Assert.True(lost is HttpRequestException or IOException, $"{lost?.GetType()} is no lost connection to whoever tries again: {lost}");
+            Assert.True(lost is HttpRequestException or IOException, $"{lost?.GetType()} is not recognised as a lost connection: {lost}");
         });
         await stop.CancelAsync();
         await slamming.ContinueWith(_ => { }, TaskScheduler.Default);
@@ -125,7 +125,7 @@ public sealed class RetryTests : IDisposable
             if (number == 1)
             {
                 first = Stopwatch.GetTimestamp();
-                // A date has whole seconds: three of them are at least two.
+                // A date has whole seconds, so 3 s from now is at least 2 s.
                 await FakeApi.Answer(context, 503, asDate ? DateTimeOffset.UtcNow.AddSeconds(3).ToString("R") : "2");
                 return true;
             }
@@ -141,7 +141,7 @@ public sealed class RetryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wait_longer_than_its_patience_ends_the_run_at_once()
+    public async Task A_Retry_After_longer_than_the_limit_ends_the_run_at_once()
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, _) =>
@@ -157,7 +157,7 @@ public sealed class RetryTests : IDisposable
     }
 
     [Fact]
-    public async Task It_gives_up_after_a_bounded_time_and_says_how_to_go_on()
+    public async Task Send_gives_up_after_a_limited_time_and_prints_the_command_to_continue()
     {
         await using var api = await FakeApi.StartAsync();
         _client.Options.GiveUpAfterSeconds = 1;
@@ -175,9 +175,9 @@ public sealed class RetryTests : IDisposable
         };
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, file, "--concurrency", "1"));
-        Assert.Contains("was away for too long (503: provoked 503)", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("was unavailable for too long (503: provoked 503)", _client.Error, StringComparison.Ordinal);
         Assert.Contains(
-            $"10 lines accepted, 0 rejected, sent without a gap to line 10. Go on with: RevenueAspire.Client send {file} --url {api.Url} --resume",
+            $"10 lines accepted, 0 rejected, sent without gaps up to line 10. Continue with: RevenueAspire.Client send {file} --url {api.Url} --resume",
             _client.Error,
             StringComparison.Ordinal);
 
@@ -188,7 +188,7 @@ public sealed class RetryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_secret_stops_at_once_with_one_line()
+    public async Task A_wrong_secret_ends_the_send_at_once_with_one_line()
     {
         await using var api = await FakeApi.StartAsync();
 
@@ -221,7 +221,7 @@ public sealed class RetryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_202_without_a_receipt_is_not_believed()
+    public async Task A_202_without_a_receipt_is_an_error()
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, _) =>
@@ -248,7 +248,7 @@ public sealed class RetryTests : IDisposable
                 return false;
             }
 
-            // Others write meanwhile, more than the API remembers.
+            // Other clients send more requests than the API remembers.
             api.Offset += 100_000;
             api.KeysFrom = api.Offset - 1000;
             return true;
@@ -259,9 +259,9 @@ public sealed class RetryTests : IDisposable
             await _client.SendAsync(
                 api, _client.Write("a.jsonl", SendHarness.Events(40)), ["--concurrency", "1", .. batch is null ? (string[])[] : ["--batch", batch]]));
 
-        Assert.Contains("whose answer was lost", _client.Error, StringComparison.Ordinal);
-        Assert.Contains("older than the API remembers keys", _client.Error, StringComparison.Ordinal);
-        Assert.DoesNotContain("Go on with", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("(its answer was lost)", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("no longer remembers the keys of its open requests", _client.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("Continue with", _client.Error, StringComparison.Ordinal);
         Assert.Equal(api.Keys.Count, api.Keys.Distinct().Count());
         Assert.Equal(api.Records.Count, api.Records.Distinct().Count());
     }
@@ -278,12 +278,12 @@ public sealed class RetryTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(40)), "--concurrency", "1"));
 
-        Assert.Contains("keeps another log", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("has another log", _client.Error, StringComparison.Ordinal);
         Assert.Equal(5, api.Keys.Count);
     }
 
     [Fact]
-    public async Task The_workers_share_one_look_at_the_keys_a_second()
+    public async Task Workers_share_one_key_query_per_second()
     {
         await using var api = await FakeApi.StartAsync();
         api.LosesAnswer = (_, number) => number <= 64;
@@ -297,7 +297,7 @@ public sealed class RetryTests : IDisposable
     [Theory]
     [InlineData(0)]
     [InlineData(7)]
-    public async Task An_api_that_remembers_fewer_keys_than_requests_are_in_flight_is_not_sent_to(int window)
+    public async Task Nothing_is_sent_to_an_api_that_remembers_fewer_keys_than_requests_in_flight(int window)
     {
         await using var api = await FakeApi.StartAsync();
         api.KeyWindow = window;
@@ -312,7 +312,7 @@ public sealed class RetryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_key_known_with_another_body_stops_the_run_without_the_advice_to_resume()
+    public async Task A_key_known_with_another_body_stops_the_run_without_advice_to_resume()
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = async (context, number) =>
@@ -328,12 +328,12 @@ public sealed class RetryTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(10)), "--concurrency", "1"));
 
-        Assert.Contains("with another content (422)", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("with other content (422)", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("--resume", _client.Error, StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task Another_log_behind_the_api_stops_the_run()
+    public async Task A_receipt_of_another_log_stops_the_run()
     {
         await using var api = await FakeApi.StartAsync();
         api.Before = (_, number) =>
@@ -344,6 +344,6 @@ public sealed class RetryTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", SendHarness.Events(10)), "--concurrency", "1"));
 
-        Assert.Contains("Its data was replaced meanwhile", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("Its data was replaced during the run", _client.Error, StringComparison.Ordinal);
     }
 }

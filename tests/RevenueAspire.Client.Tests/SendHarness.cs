@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Runs the command line in this process, with files and journals in a folder of its own.</summary>
+/// <summary>Runs the command line in this process, with files and journals in a separate folder.</summary>
 internal sealed class SendHarness : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -14,19 +14,19 @@ internal sealed class SendHarness : IDisposable
 
     public string JournalDirectory => _directory.File("client");
 
-    /// <summary>Cancels like Ctrl+C.</summary>
+    /// <summary>Cancels a command, like Ctrl+C.</summary>
     public CancellationTokenSource Stop { get; set; } = new();
 
-    /// <summary>What standard input gives.</summary>
+    /// <summary>The content of standard input.</summary>
     public byte[] Input { get; set; } = [];
 
     /// <summary>Whether standard error shows a bar.</summary>
     public bool IsInteractive { get; set; }
 
-    /// <summary>What the last command wrote to stdout.</summary>
+    /// <summary>Standard output of the last command.</summary>
     public string Out { get; private set; } = "";
 
-    /// <summary>What the last command wrote to stderr.</summary>
+    /// <summary>Standard error of the last command.</summary>
     public string Error { get; private set; } = "";
 
     public string Path(string name) => _directory.File(name);
@@ -43,7 +43,7 @@ internal sealed class SendHarness : IDisposable
 
     public static string[] Events(int count) => [.. Enumerable.Range(1, count).Select(Event)];
 
-    /// <summary>Lines of FILE.rejected.jsonl; null when there is no such file.</summary>
+    /// <summary>Lines of FILE.rejected.jsonl; null if the file does not exist.</summary>
     public static string[]? Rejected(string file) => File.Exists(file + ".rejected.jsonl") ? File.ReadAllLines(file + ".rejected.jsonl") : null;
 
     public Task<int> SendAsync(FakeApi api, string file, params string[] options) => RunAsync(["send", file, "--url", api.Url.ToString(), .. options]);

@@ -5,11 +5,11 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>The file that is sent once after the start.</summary>
+/// <summary>Sending the file once at start.</summary>
 public sealed class SendOnStartTests : ServiceFixture
 {
     [Fact]
-    public async Task Send_on_start_sends_once_over_restarts_and_waits_for_the_api()
+    public async Task Send_on_start_sends_once_across_restarts_and_waits_for_the_api()
     {
         var file = Write(SendHarness.Events(6));
         var port = FreePort.Next();
@@ -17,7 +17,7 @@ public sealed class SendOnStartTests : ServiceFixture
         var client = await StartAsync(url, file, ("Client__SendOnStart", "true"));
         await client.WaitForLineAsync("Waiting for");
         await using var api = await FakeApi.StartAsync(port);
-        await client.WaitForLineAsync("is sent: 6 lines");
+        await client.WaitForLineAsync("was sent: 6 lines");
         await client.DisposeAsync();
 
         await using var again = await StartAsync(url, file, ("Client__SendOnStart", "true"));
@@ -30,7 +30,7 @@ public sealed class SendOnStartTests : ServiceFixture
     }
 
     [Fact]
-    public async Task Send_on_start_that_was_killed_goes_on_at_the_next_start()
+    public async Task A_killed_send_on_start_continues_at_the_next_start()
     {
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(50);
@@ -44,13 +44,13 @@ public sealed class SendOnStartTests : ServiceFixture
         Assert.InRange(api.Records.Count, 30, 99);
         api.Delay = TimeSpan.Zero;
         await using var again = await StartAsync(api.Url, file, ("Client__SendOnStart", "true"));
-        await again.WaitForLineAsync("is sent: 100 lines");
+        await again.WaitForLineAsync("was sent: 100 lines");
 
         Assert.Equal(SendHarness.Events(100).Order(), api.Records.Order());
     }
 
     [Fact]
-    public async Task Send_on_start_that_cannot_be_resumed_safely_says_so_and_does_not_send()
+    public async Task A_send_on_start_that_cannot_be_resumed_safely_is_reported_and_sends_nothing()
     {
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(50);
@@ -67,18 +67,18 @@ public sealed class SendOnStartTests : ServiceFixture
 
         var line = await again.WaitForLineAsync("NOT sent at start");
         Assert.Contains("fail", line, StringComparison.Ordinal);
-        Assert.Contains("older than the API remembers keys", line, StringComparison.Ordinal);
+        Assert.Contains("no longer remembers the keys of its open requests", line, StringComparison.Ordinal);
         Assert.Equal(sent, api.Keys.Count);
     }
 
     [Fact]
-    public async Task The_same_content_from_another_folder_at_another_address_is_not_sent_again_but_another_log_gets_it()
+    public async Task The_same_content_is_not_sent_again_to_the_same_log_but_to_another_log()
     {
         await using var api = await FakeApi.StartAsync();
         var file = Write(SendHarness.Events(6));
         await using (var client = await StartAsync(api.Url, file, ("Client__SendOnStart", "true")))
         {
-            await client.WaitForLineAsync("is sent: 6 lines");
+            await client.WaitForLineAsync("was sent: 6 lines");
         }
 
         var copy = FilePath("copy.jsonl");
@@ -93,33 +93,33 @@ public sealed class SendOnStartTests : ServiceFixture
         api.LogId = Guid.NewGuid();
         await using (var client = await StartAsync(api.Url, file, ("Client__SendOnStart", "true")))
         {
-            await client.WaitForLineAsync("is sent: 6 lines");
+            await client.WaitForLineAsync("was sent: 6 lines");
         }
 
         Assert.Equal(12, api.Records.Count);
     }
 
     [Fact]
-    public async Task Another_content_is_sent_on_start()
+    public async Task Changed_content_is_sent_on_start()
     {
         await using var api = await FakeApi.StartAsync();
         await using (var client = await StartAsync(api.Url, Write(SendHarness.Events(2)), ("Client__SendOnStart", "true")))
         {
-            await client.WaitForLineAsync("is sent: 2 lines");
+            await client.WaitForLineAsync("was sent: 2 lines");
         }
 
         await using var again = await StartAsync(api.Url, Write(SendHarness.Events(3)), ("Client__SendOnStart", "true"));
-        await again.WaitForLineAsync("is sent: 3 lines");
+        await again.WaitForLineAsync("was sent: 3 lines");
         Assert.Equal(5, api.Records.Count);
     }
 
     [Fact]
-    public async Task Only_the_oldest_finished_runs_that_prove_nothing_lose_their_journals()
+    public async Task Only_journals_of_the_oldest_finished_runs_that_are_not_needed_are_removed()
     {
         await using var api = await FakeApi.StartAsync();
         var directory = FilePath("data/client");
         await using var client = await StartAsync(api.Url, Write(SendHarness.Events(1)), ("Client__SendOnStart", "true"));
-        await client.WaitForLineAsync("is sent: 1 lines");
+        await client.WaitForLineAsync("was sent: 1 lines");
         var finished = RunJournal.TryRead(Assert.Single(Directory.GetFiles(directory, "start-*.json")))!;
         var otherLog = finished with { LogId = Guid.NewGuid() };
         string[] needed =

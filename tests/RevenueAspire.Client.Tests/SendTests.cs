@@ -4,7 +4,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>What is sent, in which requests, and what happens to bad lines.</summary>
+/// <summary>The requests of a send, and its handling of bad lines.</summary>
 public sealed class SendTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -12,7 +12,7 @@ public sealed class SendTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
-    public async Task Every_line_is_sent_once_with_a_key_of_its_own()
+    public async Task Every_line_is_sent_once_with_a_unique_key()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(500));
@@ -27,7 +27,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task The_same_file_again_is_sent_again()
+    public async Task A_second_send_sends_the_same_file_again()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(5));
@@ -40,7 +40,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task Several_files_are_sent_one_after_the_other()
+    public async Task Several_files_are_sent_in_sequence()
     {
         await using var api = await FakeApi.StartAsync();
 
@@ -56,7 +56,7 @@ public sealed class SendTests : IDisposable
     [Theory]
     [InlineData(1)]
     [InlineData(8)]
-    public async Task No_more_requests_are_in_flight_than_asked_for(int concurrency)
+    public async Task Concurrency_limits_the_requests_in_flight(int concurrency)
     {
         await using var api = await FakeApi.StartAsync();
         api.Delay = TimeSpan.FromMilliseconds(20);
@@ -68,7 +68,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task Blank_lines_CRLF_a_BOM_and_a_missing_last_newline_are_no_errors()
+    public async Task Blank_lines_CRLF_a_BOM_and_a_missing_last_newline_are_accepted()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Path("a.jsonl");
@@ -100,7 +100,7 @@ public sealed class SendTests : IDisposable
     [InlineData("1")]
     [InlineData("4")]
     [InlineData("1000")]
-    public async Task Bad_lines_are_named_and_written_byte_for_byte_and_the_rest_is_sent(string? batch)
+    public async Task Bad_lines_are_reported_and_written_byte_for_byte_and_the_others_are_sent(string? batch)
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Path("a.jsonl");
@@ -142,7 +142,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task The_first_bad_lines_are_named_and_the_others_counted()
+    public async Task The_first_bad_lines_are_printed_and_the_others_counted()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", Enumerable.Range(0, 250).Select(i => $"bad {i}"));
@@ -156,7 +156,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task A_batch_holds_so_many_lines_and_no_blank_ones()
+    public async Task A_batch_has_the_given_number_of_lines_and_no_blank_ones()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(25).SelectMany(line => new[] { line, "", " " }));
@@ -168,7 +168,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task A_batch_stays_below_its_size_in_bytes()
+    public async Task A_batch_stays_below_the_limit_in_bytes()
     {
         await using var api = await FakeApi.StartAsync();
         var line = $$"""{"userId":"u","pad":"{{new string('x', 60_000)}}"}""";
@@ -182,7 +182,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task A_batch_that_is_too_large_for_the_api_is_split()
+    public async Task A_batch_too_large_for_the_api_is_split()
     {
         await using var api = await FakeApi.StartAsync();
         api.MaxBatchBytes = 300;
@@ -198,7 +198,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task All_rejected_lines_of_a_batch_are_asked_for_and_no_line_is_sent_again_to_find_them()
+    public async Task A_batch_requests_all_its_rejected_lines_and_sends_no_line_twice()
     {
         await using var api = await FakeApi.StartAsync();
         string[] lines = [.. Enumerable.Range(1, 600).Select(i => i % 3 == 0 ? SendHarness.Event(i) : $"bad {i}")];
@@ -232,7 +232,7 @@ public sealed class SendTests : IDisposable
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", lines), "--batch", "200"));
 
-        Assert.Contains("the API rejected 150 lines, but names 100 of them", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("the API rejected 150 lines but listed only 100", _client.Error, StringComparison.Ordinal);
         Assert.Single(api.Keys);
     }
 
@@ -240,14 +240,14 @@ public sealed class SendTests : IDisposable
     [InlineData("""[{"line":1,"reason":"x"},{"line":1,"reason":"x"}]""")]
     [InlineData("""[{"line":0,"reason":"x"},{"line":1,"reason":"x"}]""")]
     [InlineData("""[{"line":1,"reason":"x"},{"line":4,"reason":"x"}]""")]
-    public async Task A_list_of_rejected_lines_that_cannot_be_stops_the_run_with_one_line(string list)
+    public async Task An_invalid_list_of_rejected_lines_stops_the_run_with_one_line(string list)
     {
         await using var api = await FakeApi.StartAsync();
         api.RejectedList = list;
 
         Assert.Equal(ExitCodes.NotDone, await _client.SendAsync(api, _client.Write("a.jsonl", "bad", "bad", SendHarness.Event(1)), "--batch", "3"));
 
-        Assert.Contains("the answer is unexpected", _client.Error, StringComparison.Ordinal);
+        Assert.Contains("the answer is invalid", _client.Error, StringComparison.Ordinal);
         Assert.DoesNotContain("   at ", _client.Error, StringComparison.Ordinal);
     }
 
@@ -270,11 +270,11 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task Rejected_lines_go_beside_the_journal_where_the_inputs_folder_cannot_be_written()
+    public async Task Rejected_lines_are_written_next_to_the_journal_if_the_folder_is_not_writable()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", "bad", SendHarness.Event(1), "worse");
-        // Stands for a read-only folder, which does not bind root.
+        // A directory of that name simulates a read-only folder, which would not stop root.
         Directory.CreateDirectory(file + ".rejected.jsonl");
 
         Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
@@ -304,7 +304,7 @@ public sealed class SendTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_of_rejected_lines_that_is_there_already_is_moved_aside_and_named()
+    public async Task An_existing_file_of_rejected_lines_is_moved_aside_and_named()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", "bad", SendHarness.Event(1));
@@ -318,13 +318,13 @@ public sealed class SendTests : IDisposable
         Assert.Equal("corrected by hand\n", File.ReadAllText(file + ".rejected.2.jsonl"));
         Assert.Contains($"they are now in {file}.rejected.2.jsonl", _client.Error, StringComparison.Ordinal);
 
-        // The same lines again are no second copy.
+        // Writing the same lines again leaves no second copy.
         Assert.Equal(ExitCodes.SomeRejected, await _client.SendAsync(api, file));
         Assert.False(File.Exists(file + ".rejected.3.jsonl"));
     }
 
     [Fact]
-    public async Task A_file_that_holds_the_rejected_lines_of_another_one_is_left_out()
+    public async Task A_file_with_rejected_lines_of_another_file_is_skipped()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(2));
@@ -334,14 +334,14 @@ public sealed class SendTests : IDisposable
 
         Assert.Equal(ExitCodes.Done, await _client.RunAsync("send", file, rejected, moved, "--url", api.Url.ToString(), "--json"));
 
-        Assert.Contains($"{rejected} holds the rejected lines of {file}, and is left out", _client.Error, StringComparison.Ordinal);
+        Assert.Contains($"{rejected} contains rejected lines of {file} and is skipped", _client.Error, StringComparison.Ordinal);
         Assert.Contains($$"""{"file":"{{moved}}","state":"left out","lines":0""", _client.Out, StringComparison.Ordinal);
         Assert.Equal(SendHarness.Events(2).Order(), api.Records.Order());
         Assert.Equal(["bad"], File.ReadAllLines(rejected));
     }
 
     [Fact]
-    public async Task Rejected_lines_that_can_be_written_nowhere_stop_the_run_before_progress_passes_them()
+    public async Task Rejected_lines_that_cannot_be_written_anywhere_stop_the_run_before_they_are_counted()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", "bad", SendHarness.Event(1));

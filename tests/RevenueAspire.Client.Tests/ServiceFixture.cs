@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Starts the service as a process, with data, file and port of its own.</summary>
+/// <summary>Starts the service as a process with separate data, file and port.</summary>
 public abstract class ServiceFixture : IDisposable
 {
     private readonly TempDirectory _directory = new();

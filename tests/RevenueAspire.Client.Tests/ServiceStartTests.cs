@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Health, and what keeps the service from starting.</summary>
+/// <summary>Health checks, and settings that prevent the start.</summary>
 public sealed class ServiceStartTests : ServiceFixture
 {
     [Fact]
@@ -28,7 +28,7 @@ public sealed class ServiceStartTests : ServiceFixture
     }
 
     [Fact]
-    public async Task APort_in_use_is_one_line_and_exit_1()
+    public async Task A_port_in_use_is_reported_in_one_line_with_exit_1()
     {
         using var listener = new TcpListener(IPAddress.Loopback, Port);
         listener.Start();
@@ -41,9 +41,9 @@ public sealed class ServiceStartTests : ServiceFixture
     [InlineData("https://localhost:8766")]
     [InlineData("http://localhost:99999")]
     [InlineData("ftp://localhost:8767")]
-    public async Task An_address_that_cannot_be_listened_on_is_one_line_that_names_it_and_exit_1(string address)
+    public async Task An_unusable_listening_address_is_named_in_one_line_with_exit_1(string address)
     {
-        await AssertFailsAsync(address, ("ASPNETCORE_URLS", address), ("HOME", FilePath("nobody")), ("XDG_DATA_HOME", FilePath("nobody")));
+        await AssertFailsAsync(address, ("ASPNETCORE_URLS", address), ("HOME", FilePath("none")), ("XDG_DATA_HOME", FilePath("none")));
     }
 
     [Theory]
@@ -52,6 +52,6 @@ public sealed class ServiceStartTests : ServiceFixture
     [InlineData("Client:Concurrency: must be from 1 to 1024", "Client__Concurrency", "0")]
     [InlineData("'many' at 'Client:Concurrency'", "Client__Concurrency", "many")]
     [InlineData("Client:File: must name", "Client__File", " ")]
-    public async Task A_bad_setting_is_one_line_that_names_it_and_exit_1(string message, string name, string value) =>
+    public async Task A_bad_setting_is_named_in_one_line_with_exit_1(string message, string name, string value) =>
         await AssertFailsAsync(message, ("ASPNETCORE_URLS", $"http://127.0.0.1:{Port}"), (name, value));
 }

@@ -6,8 +6,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>Standard streams that are closed or full, and disks that are: the work is finished where it can be, one line says what failed, and the process is
-/// never aborted.</summary>
+/// <summary>Closed or full standard streams, and full disks. The command finishes as much as possible, prints one line about the failure, and never
+/// aborts.</summary>
 public sealed class StreamTests : IDisposable
 {
     private const int Lines = 50;
@@ -21,7 +21,7 @@ public sealed class StreamTests : IDisposable
     [Theory]
     [InlineData("send - --url URL")]
     [InlineData("send - --url URL --json")]
-    public async Task A_closed_standard_input_is_one_line_and_exit_code_1(string arguments)
+    public async Task A_closed_standard_input_is_reported_in_one_line_with_exit_1(string arguments)
     {
         await using var api = await FakeApi.StartAsync();
 
@@ -42,7 +42,7 @@ public sealed class StreamTests : IDisposable
     [InlineData("load --url URL --rate 10 --duration 1s >/dev/full", ExitCodes.NotDone)]
     [InlineData("send --bogus 2>/dev/full", ExitCodes.WrongUsage)]
     [InlineData("--bogus >&- 2>&-", ExitCodes.WrongUsage)]
-    public async Task Any_text_that_is_lost_is_an_exit_code(string arguments, int expected)
+    public async Task Lost_output_sets_the_exit_code(string arguments, int expected)
     {
         await using var api = await FakeApi.StartAsync();
 
@@ -61,10 +61,10 @@ public sealed class StreamTests : IDisposable
     [InlineData("send FILE --url URL 2>&-")]
     [InlineData("send FILE --url URL 2>/dev/full")]
     [InlineData("send FILE --url URL <&- >&- 2>&-")]
-    public async Task Every_line_is_sent_once_and_the_exit_code_says_that_the_result_was_lost(string arguments)
+    public async Task Every_line_is_sent_once_and_a_lost_result_sets_the_exit_code(string arguments)
     {
         await using var api = await FakeApi.StartAsync();
-        // A bad line is reported on standard error, and the result on standard output.
+        // A bad line is reported on standard error, the result on standard output.
         var file = Write("bad");
 
         var (code, _, _) = await RunAsync(api, arguments.Replace("FILE", file, StringComparison.Ordinal));
@@ -73,24 +73,24 @@ public sealed class StreamTests : IDisposable
 
         var (resumed, output, _) = await RunAsync(api, $"send {file} --url URL --resume");
         Assert.Equal(ExitCodes.SomeRejected, resumed);
-        Assert.Contains("was sent to the end before", output, StringComparison.Ordinal);
+        Assert.Contains("an earlier send completed this file", output, StringComparison.Ordinal);
         AssertOnce(api);
         Assert.Equal(["bad"], SendHarness.Rejected(file)!);
     }
 
     [Theory]
     [InlineData("")]
-    [InlineData(" --rate 25")] // The disk is full at a save in the middle: no later save may pass the line.
-    public async Task A_full_disk_under_the_rejected_lines_is_one_line_and_can_be_resumed(string rate)
+    [InlineData(" --rate 25")] // The disk is full at a save during the run; no later save may skip the line.
+    public async Task A_full_disk_for_rejected_lines_is_reported_in_one_line_and_can_be_resumed(string rate)
     {
         await using var api = await FakeApi.StartAsync();
         var file = Write();
         File.WriteAllLines(file, ["bad", .. SendHarness.Events(Lines)]);
-        // The device of /dev/full under the file's name.
+        // Creates the device of /dev/full under the file's name.
         using (var mknod = Process.Start("mknod", [file + ".rejected.jsonl", "c", "1", "7"]))
         {
             await mknod.WaitForExitAsync();
-            Assert.SkipUnless(mknod.ExitCode == 0, "Only root makes devices.");
+            Assert.SkipUnless(mknod.ExitCode == 0, "Only root can create devices.");
         }
 
         var (code, output, error) = await RunAsync(api, $"send {file} --url URL --json{rate}");

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>A web server that is not the API: a proxy's page, a redirect, another certificate. Thread-safe.</summary>
+/// <summary>A web server that is not the API, such as a proxy's page, a redirect, or an untrusted certificate. Thread-safe.</summary>
 internal sealed class StubServer : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -23,7 +23,7 @@ internal sealed class StubServer : IAsyncDisposable
     public ConcurrentQueue<string> Requests { get; } = [];
 
     /// <param name="answer">Answers each request.</param>
-    /// <param name="withTls">Whether it has a certificate, which nothing trusts.</param>
+    /// <param name="withTls">Whether the server uses a self-signed certificate.</param>
     public static async Task<StubServer> StartAsync(RequestDelegate answer, bool withTls = false)
     {
         var certificate = withTls ? SelfSigned() : null;
@@ -48,7 +48,7 @@ internal sealed class StubServer : IAsyncDisposable
         return server;
     }
 
-    /// <summary>A page as a proxy writes it.</summary>
+    /// <summary>Writes a page like a proxy's.</summary>
     public static Task Page(HttpContext context, int status)
     {
         context.Response.StatusCode = status;

@@ -2,7 +2,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>A token in a file in place of the secret.</summary>
+/// <summary>A token in a file instead of the secret.</summary>
 public sealed class TokenFileTests : IDisposable
 {
     private const string Expired = """{"title":"Unauthorized","status":401,"detail":"The token has expired."}""";
@@ -14,7 +14,7 @@ public sealed class TokenFileTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task Requests_carry_the_token_of_the_file(bool isOption)
+    public async Task Requests_use_the_token_from_the_file(bool isOption)
     {
         await using var api = await FakeApi.StartAsync();
         api.Authorizes = header => header == "Bearer one.two-three";
@@ -52,7 +52,7 @@ public sealed class TokenFileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_refused_token_is_replaced_once_by_the_file_and_the_request_keeps_its_key()
+    public async Task After_a_refusal_the_file_is_read_once_and_the_request_keeps_its_key()
     {
         await using var api = await FakeApi.StartAsync();
         var token = Token("first");
@@ -80,7 +80,7 @@ public sealed class TokenFileTests : IDisposable
     [Theory]
     [InlineData(401, "The token has expired.")]
     [InlineData(403, "The token lacks the scope events.write.")]
-    public async Task A_token_that_stays_refused_is_one_line_without_the_token(int status, string detail)
+    public async Task A_second_refusal_is_reported_in_one_line_without_the_token(int status, string detail)
     {
         await using var api = await FakeApi.StartAsync();
         api.Authorizes = _ => false;
@@ -98,7 +98,7 @@ public sealed class TokenFileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_becomes_unusable_keeps_the_former_token_until_it_is_refused()
+    public async Task An_unusable_file_keeps_the_previous_token_until_it_is_refused()
     {
         await using var api = await FakeApi.StartAsync();
         var token = Token("first");
@@ -128,9 +128,9 @@ public sealed class TokenFileTests : IDisposable
     [InlineData("\n", "the token file {0} is empty.")]
     [InlineData("one\ntwo\n", "the token file {0} has more than one line.")]
     [InlineData("one\n\n", "the token file {0} has more than one line.")]
-    [InlineData("Bearer one", "the token file {0} holds no token, which is a line of letters, digits and -._~+/= without spaces and without 'Bearer'.")]
-    [InlineData("żółw", "the token file {0} holds no token, which is a line of letters, digits and -._~+/= without spaces and without 'Bearer'.")]
-    public async Task An_unusable_file_is_refused_by_name(string? content, string problem)
+    [InlineData("Bearer one", "the token file {0} contains no token, which is one line of letters, digits and -._~+/= without spaces and without 'Bearer'.")]
+    [InlineData("żółw", "the token file {0} contains no token, which is one line of letters, digits and -._~+/= without spaces and without 'Bearer'.")]
+    public async Task An_unusable_token_file_is_named_in_the_error(string? content, string problem)
     {
         var token = content is null ? _client.Path("token") : Token(content);
         var message = string.Format(null, problem, token);
@@ -144,18 +144,18 @@ public sealed class TokenFileTests : IDisposable
     }
 
     [Fact]
-    public async Task Secret_and_token_contradict_each_other()
+    public async Task Secret_and_token_file_exclude_each_other()
     {
         var file = _client.Write("a.jsonl", SendHarness.Events(1));
 
         Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync("send", file, "--secret", "s", "--token-file", Token("t")));
-        Assert.StartsWith("--secret and --token-file contradict each other", _client.Error, StringComparison.Ordinal);
+        Assert.StartsWith("--secret and --token-file exclude each other", _client.Error, StringComparison.Ordinal);
         Assert.Equal(ExitCodes.WrongUsage, await _client.RunAsync("load", "--secret", "s", "--token-file", Token("t")));
     }
 
     private string Token(string content)
     {
-        // As a sidecar does it: a reader sees the former file or the new one.
+        // Replace the file as a sidecar does: a reader sees either the old or the new one.
         var file = _client.Path("token");
         File.WriteAllText(file + ".new", content);
         File.Move(file + ".new", file, overwrite: true);

@@ -10,7 +10,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Tests;
 
-/// <summary>What is open at any time: bounded, and written down before it is sent.</summary>
+/// <summary>Open requests are limited in number, and the journal records them before they are sent.</summary>
 public sealed class WindowTests : IDisposable
 {
     private readonly SendHarness _client = new();
@@ -18,7 +18,7 @@ public sealed class WindowTests : IDisposable
     public void Dispose() => _client.Dispose();
 
     [Fact]
-    public async Task No_request_is_sent_that_the_journal_on_disk_does_not_allow_for()
+    public async Task No_request_is_sent_beyond_the_window_in_the_journal_on_disk()
     {
         await using var api = await FakeApi.StartAsync();
         var beyond = new ConcurrentQueue<long>();
@@ -35,7 +35,7 @@ public sealed class WindowTests : IDisposable
 
             if (offset == 0)
             {
-                // The oldest request hangs: the others may run ahead only as far as the window.
+                // The oldest request hangs, so the others may run ahead only up to the window.
                 await Task.Delay(TimeSpan.FromSeconds(2));
                 maxOffsetDuringHang = Volatile.Read(ref maxOffset);
             }
@@ -70,7 +70,7 @@ public sealed class WindowTests : IDisposable
     }
 
     [Fact]
-    public async Task Rejected_lines_that_a_killed_process_wrote_beyond_its_journal_are_not_written_twice()
+    public async Task Rejected_lines_that_a_killed_process_wrote_after_its_last_save_are_not_written_twice()
     {
         var path = _client.Write("a.jsonl", "bad 1", "bad 2", "bad 3");
         using var input = InputFile.Open(path);
@@ -93,7 +93,7 @@ public sealed class WindowTests : IDisposable
     }
 
     [Fact]
-    public async Task A_resume_that_ends_before_its_first_request_leaves_the_age_of_open_requests()
+    public async Task A_resume_that_ends_before_its_first_request_keeps_the_age_of_open_requests()
     {
         await using var api = await FakeApi.StartAsync();
         var file = _client.Write("a.jsonl", SendHarness.Events(40));

@@ -3,11 +3,12 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.CommandLine.Tests;
 
-/// <summary>Advice in messages. A message does not know whether the log is in files or in the database, and what else is in a folder.</summary>
+/// <summary>Checks advice in messages. A message knows neither whether the log is in files or in the database, nor which other data a folder
+/// contains.</summary>
 public sealed partial class AdviceTests
 {
     [Fact]
-    public void No_message_advises_what_loses_the_log_or_counts_it_twice()
+    public void No_message_gives_advice_that_loses_the_log_or_counts_it_twice()
     {
         var found = Directory.GetDirectories(Repository.Root, "RevenueAspire.*").Append(Path.Combine(Repository.Root, "src"))
             .SelectMany(folder => Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories))
@@ -24,7 +25,7 @@ public sealed partial class AdviceTests
 
     private static bool IsComment(string line) => line.StartsWith("//", StringComparison.Ordinal) || line.StartsWith("--", StringComparison.Ordinal);
 
-    /// <summary>Within a literal of C# or SQL.</summary>
+    /// <summary>Matches within a literal of C# or SQL.</summary>
     [GeneratedRegex(
         """["'][^"]*(empty database|start(ing)? over|empty it|use another database|drop table|drop the|delete the|without --resume|"""
         + """leave --resume out|[Rr]emove it, or choose)""")]

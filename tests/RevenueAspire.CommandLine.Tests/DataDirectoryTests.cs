@@ -7,7 +7,7 @@ namespace RevenueAspire.CommandLine.Tests;
 public sealed class DataDirectoryTests
 {
     [Fact]
-    public void Resolve_a_set_directory_is_taken_relative_to_the_current_one()
+    public void Resolve_a_configured_directory_is_relative_to_the_current_one()
     {
         Assert.Equal(Path.Combine(Directory.GetCurrentDirectory(), "somewhere"), DataDirectory.Resolve(Settings(("Data:Directory", "somewhere"))));
         Assert.Equal(Path.GetFullPath("/elsewhere"), DataDirectory.Resolve(Settings(("Data:Directory", "/elsewhere"))));
@@ -22,7 +22,7 @@ public sealed class DataDirectoryTests
     }
 
     [Fact]
-    public void Resolve_inside_a_clone_that_Postgres_cannot_enter_is_a_folder_below_var_tmp_named_after_the_clone()
+    public void Resolve_inside_a_clone_without_access_for_Postgres_is_a_folder_below_var_tmp()
     {
         using var one = new TempDirectory();
         using var other = new TempDirectory();
@@ -40,15 +40,15 @@ public sealed class DataDirectoryTests
 
     [Fact]
     [SupportedOSPlatform("linux")]
-    public void RequireOwn_makes_a_folder_that_others_may_pass_and_not_list_or_change()
+    public void RequireOwn_creates_a_folder_that_other_users_may_enter_but_not_list_or_change()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The folder below /var/tmp is Linux'.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The folder below /var/tmp is used only on Linux.");
         using var parent = new TempDirectory();
 
         DataDirectory.RequireOwn(parent.File("data"));
         Assert.Equal("711", Mode(parent.File("data")));
 
-        // What an earlier start under another umask has left is opened for Postgres' user.
+        // A folder that was created under another umask is opened for the user that runs Postgres.
         File.SetUnixFileMode(parent.File("data"), UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         DataDirectory.RequireOwn(parent.File("data"));
         Assert.Equal("711", Mode(parent.File("data")));
@@ -56,9 +56,9 @@ public sealed class DataDirectoryTests
 
     [Fact]
     [SupportedOSPlatform("linux")]
-    public void RequireOwn_takes_no_link_no_file_and_no_folder_that_others_may_change()
+    public void RequireOwn_rejects_a_link_a_file_and_a_folder_that_other_users_may_change()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "The folder below /var/tmp is Linux'.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The folder below /var/tmp is used only on Linux.");
         using var parent = new TempDirectory();
         var real = Directory.CreateDirectory(parent.File("real")).FullName;
         Directory.CreateSymbolicLink(parent.File("link"), real);
@@ -79,9 +79,9 @@ public sealed class DataDirectoryTests
 
     [Fact]
     [SupportedOSPlatform("linux")]
-    public void RequireOwn_takes_no_folder_of_another_user()
+    public void RequireOwn_rejects_a_folder_of_another_user()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root can give a folder away.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root can change the owner of a folder.");
         using var parent = new TempDirectory();
         var folder = Directory.CreateDirectory(parent.File("data")).FullName;
         using (var chown = System.Diagnostics.Process.Start("chown", ["65534", folder]))
@@ -112,9 +112,9 @@ public sealed class DataDirectoryTests
 
     [Fact]
     [UnsupportedOSPlatform("windows")]
-    public void CanBeEnteredByPostgres_as_root_looks_at_every_parent_and_needs_none_of_it_to_exist()
+    public void CanBeEnteredByPostgres_as_root_checks_every_parent_of_a_missing_directory()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root hands the server to another user.");
+        Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "Only root runs the server as another user.");
 
         using var folder = new TempDirectory();
         var wanted = folder.File("clone/.data");

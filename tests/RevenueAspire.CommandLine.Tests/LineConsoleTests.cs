@@ -23,17 +23,17 @@ public sealed class LineConsoleTests
     }
 
     [Fact]
-    public void The_hosts_account_of_a_failed_start_is_left_to_the_one_line_that_follows()
+    public void Entries_of_the_host_about_a_failed_start_are_dropped()
     {
         Assert.Equal("", Written(Host, LogLevel.Error, 11, "Hosting failed to start", new IOException("in use")));
         Assert.NotEqual("", Written(Host, LogLevel.Error, 9, "BackgroundService failed", new IOException("disk")));
 
-        // Without a failed start, a service has ended by a timeout that it did not expect.
+        // Without a failed start, the service was cancelled by an unexpected timeout.
         Assert.NotEqual("", Written(Host, LogLevel.Error, 9, "BackgroundService failed", new TaskCanceledException()));
     }
 
     [Fact]
-    public async Task A_background_service_that_a_failed_start_cancels_leaves_no_stack_trace()
+    public async Task A_background_service_cancelled_by_a_failed_start_logs_no_stack_trace()
     {
         using var log = new FormattedLog();
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
@@ -65,7 +65,7 @@ public sealed class LineConsoleTests
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
     }
 
-    /// <summary>What the host's entries look like. Completes with the entry about a cancelled service.</summary>
+    /// <summary>Formats the host's entries. Completes with the entry about a cancelled service.</summary>
     private sealed class FormattedLog : ILoggerProvider, ILogger
     {
         private readonly LineConsoleFormatter _formatter = new();

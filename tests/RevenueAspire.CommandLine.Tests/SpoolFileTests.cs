@@ -5,7 +5,7 @@ using ZstdSharp;
 
 namespace RevenueAspire.CommandLine.Tests;
 
-/// <summary>Packed input is taken whole or not at all, and a format that cannot be read is named.</summary>
+/// <summary>Compressed input is accepted completely or not at all, and an unsupported format is named.</summary>
 public sealed class SpoolFileTests
 {
     private static readonly byte[] Lines = Encoding.UTF8.GetBytes(
@@ -22,13 +22,13 @@ public sealed class SpoolFileTests
         { "bzip2", "bzip2" },
         { "xz", "xz" },
         { "tar", "a tar archive" },
-        { "cr", "lines end in CR alone" },
-        { "cr one line", "lines end in CR alone" },
+        { "cr", "lines end with only CR" },
+        { "cr one line", "lines end with only CR" },
     };
 
     [Theory]
     [MemberData(nameof(Formats))]
-    public async Task A_format_that_cannot_be_read_is_named_plain_piped_and_packed(string format, string named)
+    public async Task An_unsupported_format_is_named_whether_plain_piped_or_compressed(string format, string named)
     {
         using var folder = new TempDirectory();
         var bytes = Encode(format);
@@ -37,7 +37,7 @@ public sealed class SpoolFileTests
         using (var file = File.OpenHandle(path))
         {
             Assert.StartsWith(
-                $"input: {named}: nothing of it was taken. ",
+                $"input: {named}: no line was counted. ",
                 Assert.Throws<UserErrorException>(() => InputFormat.Refuse(file, "input")).Message,
                 StringComparison.Ordinal);
         }
@@ -57,10 +57,10 @@ public sealed class SpoolFileTests
     [InlineData("PK\n")]
     [InlineData("BZh9 is no event\n")]
     [InlineData("\uFEFF{}\n")]
-    public async Task Anything_else_is_lines(string text) => Assert.Equal(Encoding.UTF8.GetBytes(text), await ReadAsync(Encoding.UTF8.GetBytes(text)));
+    public async Task Other_content_is_read_as_lines(string text) => Assert.Equal(Encoding.UTF8.GetBytes(text), await ReadAsync(Encoding.UTF8.GetBytes(text)));
 
     [Fact]
-    public async Task Gzip_and_zstd_in_each_other_are_unpacked_once_only()
+    public async Task Nested_gzip_and_zstd_are_rejected()
     {
         Assert.StartsWith(
             "input: gzip in gzip: ", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(Gzip(Gzip(Lines))))).Message, StringComparison.Ordinal);
@@ -71,7 +71,7 @@ public sealed class SpoolFileTests
     }
 
     [Fact]
-    public async Task Zstd_is_read_frame_by_frame_and_what_is_not_whole_is_refused()
+    public async Task All_zstd_frames_are_read_and_incomplete_ones_are_rejected()
     {
         var whole = Zstd(Lines);
         Assert.Equal(Lines, await ReadAsync(whole));
@@ -83,7 +83,8 @@ public sealed class SpoolFileTests
         byte[][] bad = [whole[..^1], whole[..(whole.Length / 2)], whole[..5], flipped, [.. whole, (byte)'x'], [.. whole, 0x28, 0xb5]];
         foreach (var bytes in bad)
         {
-            Assert.Contains("not a whole zstd file", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(bytes))).Message, StringComparison.Ordinal);
+            var error = await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(bytes));
+            Assert.Contains("not a complete zstd file", error.Message, StringComparison.Ordinal);
         }
     }
 
@@ -92,9 +93,9 @@ public sealed class SpoolFileTests
     [InlineData(2)]
     [InlineData(511)]
     [InlineData(300_000)]
-    public async Task Zero_bytes_behind_gzip_are_accepted_wherever_the_member_ends(int zeros)
+    public async Task Zero_bytes_after_gzip_are_accepted_for_every_end_of_a_member(int zeros)
     {
-        // Ends in three zero bytes (its length), in eight (an empty member), and behind two members.
+        // Content that ends in three zero bytes (its length), in eight (an empty member), and after two members.
         byte[][] contents = [Lines, Lines[..100], [], Encoding.UTF8.GetBytes("{}\n")];
         foreach (var content in contents)
         {
@@ -106,14 +107,14 @@ public sealed class SpoolFileTests
     }
 
     [Fact]
-    public async Task Gzip_that_was_cut_and_filled_with_zeros_is_refused()
+    public async Task Gzip_that_was_cut_and_filled_with_zeros_is_rejected()
     {
         var whole = Gzip(Lines[..200]);
         for (var length = 3; length < whole.Length; length++)
         {
             var filled = whole[..length].Concat(new byte[600]).ToArray();
 
-            // The last three bytes of a member are zeros, so the filled one is whole.
+            // The last three bytes of a member are zeros, so it is complete after filling.
             if (length < whole.Length - 3)
             {
                 await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(filled));
@@ -122,7 +123,8 @@ public sealed class SpoolFileTests
 
         foreach (var bytes in (byte[][])[[.. whole, 0, 0, (byte)'x'], [.. whole, (byte)'x', 0, 0], [.. whole, 0, .. Gzip(Lines)], whole[..^1]])
         {
-            Assert.Contains("not a whole gzip file", (await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(bytes))).Message, StringComparison.Ordinal);
+            var error = await Assert.ThrowsAsync<UserErrorException>(() => ReadAsync(bytes));
+            Assert.Contains("not a complete gzip file", error.Message, StringComparison.Ordinal);
         }
     }
 
@@ -180,7 +182,7 @@ public sealed class SpoolFileTests
             gzip.Write(bytes);
         }
 
-        // .NET writes no member for no content.
+        // .NET writes no member for empty content.
         var packed = result.ToArray();
         return packed.Length > 0 ? packed : [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     }
@@ -192,7 +194,7 @@ public sealed class SpoolFileTests
         return compressor.Wrap(bytes).ToArray();
     }
 
-    /// <summary>Gives at most so many bytes at a time, as a pipe may.</summary>
+    /// <summary>Returns a limited number of bytes per read, as a pipe may do.</summary>
     private sealed class PieceStream(byte[] bytes, int pieces) : ForwardStream
     {
         private int _at;

@@ -12,7 +12,7 @@ namespace RevenueAspire.CommandLine.Tests;
 public sealed class StartupErrorsTests
 {
     [Fact]
-    public async Task Describe_a_port_in_use_names_the_address_and_what_to_do()
+    public async Task Describe_a_port_in_use_names_the_address_and_the_remedy()
     {
         await using var first = Build();
         first.Urls.Add("http://127.0.0.1:0");
@@ -34,7 +34,7 @@ public sealed class StartupErrorsTests
     [InlineData("ftp://127.0.0.1:8765")]
     [InlineData("nonsense")]
     [InlineData("http://unix:/proc/none/socket")]
-    public async Task Describe_an_address_that_cannot_be_listened_on_names_it_and_what_to_do(string address)
+    public async Task Describe_an_unusable_address_names_it_and_the_remedy(string address)
     {
         var builder = WebApplication.CreateBuilder();
         builder.AddOneLineOutput();
@@ -103,7 +103,7 @@ public sealed class StartupErrorsTests
     }
 
     [Fact]
-    public async Task Describe_invalid_options_says_which_setting()
+    public async Task Describe_invalid_options_names_the_setting()
     {
         var builder = new HostApplicationBuilder(new HostApplicationBuilderSettings { DisableDefaults = true });
         builder.Services.AddOptions<Limits>().ValidateDataAnnotations().ValidateOnStart();
@@ -119,7 +119,7 @@ public sealed class StartupErrorsTests
     public void Describe_a_bug_is_null() => Assert.Null(StartupErrors.Describe(new InvalidOperationException("a bug")));
 
     [Fact]
-    public async Task RunAsync_answers_a_bug_with_1_and_a_report_and_returns_the_programs_own_code()
+    public async Task RunAsync_returns_1_and_a_report_for_a_bug_and_otherwise_the_programs_code()
     {
         Assert.Equal(1, await StartupErrors.RunAsync((Func<Task<int>>)(() => throw new InvalidOperationException("a bug of the test"))));
         Assert.Equal(3, await StartupErrors.RunAsync(() => Task.FromResult(3)));
@@ -157,7 +157,7 @@ public sealed class StartupErrorsTests
     }
 
     [Fact]
-    public void Describe_takes_only_what_the_file_system_refused_for_a_users_error()
+    public void Describe_treats_only_errors_of_the_file_system_as_user_errors()
     {
         var missing = Assert.ThrowsAny<IOException>(() => File.ReadAllText("/nowhere/at/all"));
         Assert.Contains("/nowhere/at/all", StartupErrors.Describe(missing), StringComparison.Ordinal);

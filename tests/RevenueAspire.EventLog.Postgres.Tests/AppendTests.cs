@@ -7,7 +7,7 @@ namespace RevenueAspire.EventLog.Postgres.Tests;
 public sealed class AppendTests
 {
     [Fact]
-    public async Task L3_the_bytes_are_those_of_the_engine_in_files()
+    public async Task L3_the_bytes_equal_those_of_the_file_store()
     {
         await using var database = await PostgresLog.CreateAsync();
         using var folder = new TempDirectory();
@@ -29,7 +29,7 @@ public sealed class AppendTests
     }
 
     [Fact]
-    public async Task L4_callers_share_rows_that_lie_one_behind_the_other()
+    public async Task L4_callers_share_rows_with_consecutive_offsets()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -58,7 +58,7 @@ public sealed class AppendTests
     }
 
     [Fact]
-    public async Task A_stop_answers_what_is_queued_and_closes_the_log_and_one_without_events_goes_later()
+    public async Task A_stop_answers_queued_groups_and_closes_the_log_and_an_empty_log_is_removed_later()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();

@@ -5,20 +5,20 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
-/// <summary>What the log's connection leaves behind, what is reported of it, and how it ends.</summary>
+/// <summary>The log's connection: its effect on the session, its log messages, and its end.</summary>
 public sealed class ConnectionTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(200);
 
     [Fact]
-    public async Task A_slow_log_sink_holds_no_append_up_while_the_database_is_unavailable()
+    public async Task A_slow_logger_does_not_delay_appends_while_the_database_is_unavailable()
     {
         using var slow = new SlowSink();
         await using var nothing = NpgsqlDataSource.Create($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Password=any");
         var log = PostgresLogStore.StartWriter(nothing, new EventLogOptions(), slow);
         await slow.Reached.WaitAsync(Eventually.DefaultLimit);
 
-        // The sink still holds the line that reports the database: an append is refused meanwhile.
+        // The slow logger still blocks in the message about the database. An append is refused meanwhile.
         var append = Task.Run(() => PostgresLog.AppendAsync(log, "a"));
         Assert.Equal(AppendStatus.Unavailable, (await append.WaitAsync(Eventually.DefaultLimit)).Status);
         slow.Release();
@@ -40,7 +40,7 @@ public sealed class ConnectionTests
                 await hold.ExecuteNonQueryAsync();
             }
 
-            // The end of the log waits for its row.
+            // Closing the log waits for its locked row.
             var (first, second) = (log.DisposeAsync().AsTask(), log.DisposeAsync().AsTask());
             await Task.Delay(Soon);
             Assert.Equal((false, false), (first.IsCompleted, second.IsCompleted));
@@ -62,7 +62,7 @@ public sealed class ConnectionTests
     }
 
     [Fact]
-    public async Task A_session_leaves_no_setting_behind_and_its_opening_and_end_are_durable_whatever_the_database_is_set_to()
+    public async Task A_session_changes_no_setting_and_opens_and_closes_durably_under_any_database_setting()
     {
         await using var database = await PostgresLog.CreateAsync();
         await (await database.OpenAsync()).DisposeAsync();
@@ -83,7 +83,7 @@ public sealed class ConnectionTests
         Assert.Equal("on,on", await database.ScalarAsync<string>("select string_agg(setting, ',') from seen"));
     }
 
-    /// <summary>Holds the first line until it is released, and counts lines.</summary>
+    /// <summary>Blocks the first log message until released, and counts messages.</summary>
     private sealed class SlowSink : ILoggerFactory, ILogger
     {
         private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -10,10 +10,10 @@ public sealed class FaultTests
         + "pg_backend_pid()";
 
     [Fact]
-    public async Task An_append_whose_answer_is_lost_is_read_back_before_it_is_answered()
+    public async Task An_append_with_a_lost_result_is_read_back_before_its_caller_is_answered()
     {
         await using var database = await PostgresLog.CreateAsync();
-        var random = Seed.Random(nameof(An_append_whose_answer_is_lost_is_read_back_before_it_is_answered));
+        var random = Seed.Random(nameof(An_append_with_a_lost_result_is_read_back_before_its_caller_is_answered));
         await using var proxy = new FaultProxy(database.ConnectionString);
         proxy.CutRandomly(random, connections: 25, longest: 60);
         await using var through = NpgsqlDataSource.Create(proxy.Through(database.ConnectionString));
@@ -26,7 +26,7 @@ public sealed class FaultTests
     }
 
     [Fact]
-    public async Task Killed_connections_lose_nothing_that_was_acknowledged_and_repeat_nothing()
+    public async Task Killed_connections_neither_lose_nor_repeat_acknowledged_events()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -49,7 +49,7 @@ public sealed class FaultTests
     }
 
     [Fact]
-    public async Task A_log_that_was_closed_by_others_takes_nothing_more_and_its_process_begins_another()
+    public async Task When_another_process_closes_a_log_its_writer_begins_another()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -69,7 +69,7 @@ public sealed class FaultTests
     }
 
     [Fact]
-    public async Task A_statement_of_an_earlier_session_that_arrives_late_changes_nothing()
+    public async Task A_late_statement_of_an_earlier_session_changes_nothing()
     {
         await using var database = await PostgresLog.CreateAsync();
         var (late, _) = await Writing.LogSession.OpenAsync(database.Database, null, "test", CancellationToken.None);
@@ -84,13 +84,13 @@ public sealed class FaultTests
     }
 
     [Fact]
-    public async Task Without_a_database_appends_are_refused_and_when_it_is_there_they_are_accepted_by_themselves()
+    public async Task Appends_are_refused_without_a_database_and_accepted_once_it_is_available()
     {
         await using var database = await PostgresLog.CreateAsync();
         var name = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database;
         await using var admin = NpgsqlDataSource.Create(
             new NpgsqlConnectionStringBuilder(database.ConnectionString) { Database = "postgres" }.ConnectionString);
-        await using (var rename = admin.CreateCommand($"alter database {name} rename to {name}_away"))
+        await using (var rename = admin.CreateCommand($"alter database {name} rename to {name}_renamed"))
         {
             await rename.ExecuteNonQueryAsync();
         }
@@ -100,7 +100,7 @@ public sealed class FaultTests
         {
             await Eventually.IsTrueAsync(() => log.Status.Reason?.Contains("there is no such database", StringComparison.Ordinal) == true);
             Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "a")).Status);
-            await using (var back = admin.CreateCommand($"alter database {name}_away rename to {name}"))
+            await using (var back = admin.CreateCommand($"alter database {name}_renamed rename to {name}"))
             {
                 await back.ExecuteNonQueryAsync();
             }
@@ -112,7 +112,7 @@ public sealed class FaultTests
     }
 
     [Fact]
-    public async Task A_database_that_refuses_to_write_is_a_refusal_and_nothing_of_it_appears_later()
+    public async Task A_write_refused_by_the_database_is_unavailable_and_never_appended()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -125,13 +125,14 @@ public sealed class FaultTests
         Assert.Equal(1, (await database.CountByUserAsync())["a"]);
     }
 
-    /// <summary>Appends from several callers, each event with a user of its own. Returns who was acknowledged; the others may or may not be there.</summary>
+    /// <summary>Appends from several callers, each event with a separate user. Returns the acknowledged ones; the others may or may not be in the
+    /// log.</summary>
     private static async Task<ConcurrentDictionary<string, Receipt>> AppendUntilAsync(EventLogWriter log, Func<bool> isEnough)
     {
         var acknowledged = new ConcurrentDictionary<string, Receipt>();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async caller =>
         {
-            // A busy machine comes back more slowly than connections are killed: then it goes on until enough was acknowledged.
+            // On a busy machine connections may be killed faster than they recover. Then continue until enough events are acknowledged.
             for (var i = 0; !isEnough() || acknowledged.Count <= 100; i++)
             {
                 var user = $"u{caller}-{i}";
@@ -150,11 +151,11 @@ public sealed class FaultTests
         return acknowledged;
     }
 
-    /// <summary>An answer is the truth: what was acknowledged is there once at its receipt, and what was refused is not there.</summary>
+    /// <summary>Each acknowledged event is in the log once, at its receipt. No refused event is in the log.</summary>
     private static async Task AssertExactAsync(PostgresLog database, ConcurrentDictionary<string, Receipt> acknowledged)
     {
         var counts = await database.CountByUserAsync();
-        Assert.True(acknowledged.Count > 100, $"{Seed.Hint}: only {acknowledged.Count} were acknowledged");
+        Assert.True(acknowledged.Count > 100, $"{Seed.Hint}: only {acknowledged.Count} events were acknowledged");
         Assert.True(counts.Values.All(count => count == 1), Seed.Hint);
         Assert.True(acknowledged.Keys.ToHashSet().SetEquals(counts.Keys), $"{Seed.Hint}: {acknowledged.Count} acknowledged, {counts.Count} in the log");
         foreach (var (user, receipt) in acknowledged)

@@ -6,7 +6,7 @@ namespace RevenueAspire.EventLog.Postgres.Tests;
 public sealed class KeyTests
 {
     [Fact]
-    public async Task L9_a_repeat_gets_the_first_answer_in_any_process_and_after_the_first_has_ended()
+    public async Task L9_a_repeat_gets_the_first_answer_from_any_process_even_after_the_first_ended()
     {
         await using var database = await PostgresLog.CreateAsync();
         var one = await database.OpenAsync();
@@ -47,7 +47,7 @@ public sealed class KeyTests
     }
 
     [Fact]
-    public async Task L9_a_key_of_another_process_is_known_whatever_the_name_of_its_constraint()
+    public async Task L9_a_key_of_another_process_is_known_even_if_its_constraint_was_renamed()
     {
         await using var database = await PostgresLog.CreateAsync();
         await PostgresLog.AppendAsync(await database.OpenAsync(), "a", "key");
@@ -62,7 +62,7 @@ public sealed class KeyTests
     }
 
     [Fact]
-    public async Task L9_the_last_keys_are_remembered_and_what_is_forgotten_is_announced_first()
+    public async Task L9_the_last_keys_are_remembered_and_forgetting_is_announced_first()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -76,7 +76,7 @@ public sealed class KeyTests
         Assert.Equal(30L, await database.ScalarAsync<long>("select count(*) from event_log_key"));
         Assert.Equal(10L, await database.ScalarAsync<long>($"select count(*) from event_log_key where key_number >= {announced.From}"));
 
-        // Any number of processes do it every few seconds, and what one has announced no other one removes at once.
+        // All processes do this every few seconds. No process may remove at once the keys that another one has just announced.
         await PostgresLogRetention.ForgetKeysAsync(database.Database, 5, CancellationToken.None);
         Assert.Equal(announced, await database.ReadMemoryAsync());
         Assert.Equal(AppendStatus.Repeated, (await PostgresLog.AppendAsync(log, "a", "k0")).Status);

@@ -2,7 +2,7 @@ using RevenueAspire.EventLog.Tests.Contract;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
-/// <summary>The log in Postgres keeps the contract.</summary>
+/// <summary>The Postgres store keeps the contract.</summary>
 public sealed class PostgresAppendTests() : AppendContract(new PostgresLogFixture());
 
 /// <inheritdoc cref="PostgresAppendTests"/>

@@ -19,7 +19,7 @@ internal sealed class PostgresLog : TestDatabase
 
     public static async Task<PostgresLog> CreateAsync() => new(await TestPostgres.CreateDatabaseAsync());
 
-    /// <summary>Starts a log as a process of the API does, and waits until it accepts.</summary>
+    /// <summary>Starts a log like an API process, and waits until it accepts appends.</summary>
     public async Task<EventLogWriter> OpenAsync(EventLogOptions? options = null, NpgsqlDataSource? through = null)
     {
         var log = PostgresLogStore.StartWriter(through ?? Database, options ?? new EventLogOptions(), NullLoggerFactory.Instance);
@@ -43,7 +43,7 @@ internal sealed class PostgresLog : TestDatabase
     public static Task<AppendResult> AppendAsync(EventLogWriter log, string userId, string? key = null, int count = 1, int rejected = 0) =>
         log.AppendAsync(Group(userId, key, count, rejected), CancellationToken.None).AsTask();
 
-    /// <summary>All bytes of a log, as a reader sees them.</summary>
+    /// <summary>All bytes of a log, read through a reader.</summary>
     public string Read(Guid logId, int step = 1 << 16)
     {
         using var reader = PostgresLogReader.Open(Database, logId);
@@ -60,7 +60,7 @@ internal sealed class PostgresLog : TestDatabase
         return Encoding.UTF8.GetString(bytes);
     }
 
-    /// <summary>The records of all logs, by user.</summary>
+    /// <summary>Number of records per user, in all logs.</summary>
     public async Task<Dictionary<string, int>> CountByUserAsync()
     {
         var counts = new Dictionary<string, int>();

@@ -6,10 +6,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
-/// <summary>The log in Postgres, each test in a database of its own.</summary>
+/// <summary>The Postgres store, with one database per test.</summary>
 internal sealed class PostgresLogFixture : LogFixture
 {
-    /// <summary>So often it is looked at which keys are remembered.</summary>
+    /// <summary>Interval of the process's sign of life.</summary>
     private static readonly TimeSpan AliveInterval = TimeSpan.FromMilliseconds(200);
 
     private PostgresLog? _database;
@@ -27,7 +27,7 @@ internal sealed class PostgresLogFixture : LogFixture
 
     public override LogView OpenReader(Guid logId) => new View(PostgresLogReader.Open(_database!.Database, logId));
 
-    /// <summary>Whoever holds the log's row holds its commits up.</summary>
+    /// <summary>Locks the log's row, which blocks its commits.</summary>
     public override async Task<IAsyncDisposable> HoldAsync()
     {
         var connection = await _database!.Database.OpenConnectionAsync();

@@ -6,7 +6,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
-/// <summary>Rules R1, R2 and R4, on a server whose only synchronous standby does not exist: each commit waits for it until the setting is taken back.</summary>
+/// <summary>Rules R1, R2 and R4, on a server whose only synchronous standby does not exist: each commit waits until the setting is reset.</summary>
 public sealed class QuorumTests : IAsyncLifetime
 {
     private const int CommandSeconds = 1;
@@ -28,12 +28,12 @@ public sealed class QuorumTests : IAsyncLifetime
                 Settings = new Dictionary<string, string> { ["fsync"] = "off" },
             },
             CancellationToken.None);
-        // A time-out of commands must not end a wait for the standbys.
+        // A command time-out must not end a wait for the standbys.
         _database = NpgsqlDataSource.Create($"{_server.ConnectionString()};Command Timeout={CommandSeconds}");
     }
 
     [Fact]
-    public async Task R1_an_append_is_not_acknowledged_before_its_quorum_has_it_and_the_log_says_what_it_waits_for()
+    public async Task R1_an_append_is_acknowledged_only_with_its_quorum_and_the_log_reports_the_wait()
     {
         var log = await OpenAsync();
         await SetStandbysAsync("absent");
@@ -44,7 +44,7 @@ public sealed class QuorumTests : IAsyncLifetime
         Assert.Equal("a commit waits for the database's synchronous standbys", log.Status.Reason);
         Assert.Equal(AppendStatus.Unavailable, (await PostgresLog.AppendAsync(log, "b")).Status);
 
-        // Nothing of this process has ended the wait, and the same commit is confirmed once a standby is there.
+        // This process has not ended the wait, and the same commit is confirmed once a standby is available.
         await Task.Delay(TimeSpan.FromSeconds(2 * CommandSeconds));
         Assert.Equal((WriterState.Waiting, 1), (log.Status.State, await ExecuteAsync(Waiting)));
 
@@ -55,7 +55,7 @@ public sealed class QuorumTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task R5_behind_a_pooler_the_log_says_what_a_commit_waits_for()
+    public async Task R5_with_a_pooler_the_log_reports_the_wait_of_a_commit()
     {
         Assert.SkipWhen(PgBouncer.Find() is null, "This machine has no PgBouncer.");
         await using var pooler = await PgBouncer.StartAsync(PgBouncer.Find()!, _server!.ConnectionString());
@@ -73,7 +73,7 @@ public sealed class QuorumTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task R1_an_append_whose_wait_for_the_standbys_was_cancelled_is_in_doubt_until_a_later_commit_has_its_quorum()
+    public async Task R1_an_append_with_a_cancelled_wait_is_in_doubt_until_a_later_commit_has_its_quorum()
     {
         var log = await OpenAsync();
         await SetStandbysAsync("absent");
@@ -89,7 +89,7 @@ public sealed class QuorumTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task R1_an_append_that_its_quorum_gets_while_its_caller_still_waits_is_acknowledged()
+    public async Task R1_an_append_that_reaches_its_quorum_while_its_caller_waits_is_acknowledged()
     {
         var log = await OpenAsync(patience: TimeSpan.FromMinutes(1));
         await SetStandbysAsync("absent");
@@ -101,7 +101,7 @@ public sealed class QuorumTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task R1_a_reader_does_not_return_bytes_that_may_be_on_one_machine_only()
+    public async Task R1_a_reader_does_not_return_bytes_that_may_be_on_only_one_machine()
     {
         var log = await OpenAsync();
         var first = await PostgresLog.AppendAsync(log, "a");
@@ -121,12 +121,12 @@ public sealed class QuorumTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task R2_a_known_key_is_not_answered_while_its_commit_may_be_on_one_machine_only()
+    public async Task R2_a_known_key_is_not_answered_while_its_commit_may_be_on_only_one_machine()
     {
         var (first, second) = (await OpenAsync(), await OpenAsync());
         await SetStandbysAsync("absent");
         var appended = PostgresLog.AppendAsync(first, "a", "key-a");
-        // From now on the commit is visible to others, and on this machine only.
+        // From now on the commit is visible to others, but on only one machine.
         await CancelWaitsAsync();
         Assert.Equal(AppendStatus.InDoubt, (await appended).Status);
 
@@ -149,7 +149,7 @@ public sealed class QuorumTests : IAsyncLifetime
         await ExecuteAsync(
             "create or replace function note() returns trigger language plpgsql as $$ begin insert into seen values (current_setting('synchronous_commit')); "
             + "return null; end $$");
-        // Deferred: it runs at the commit, under the setting that decides about it.
+        // Deferred, so it runs at the commit, under the setting that applies to the commit.
         await ExecuteAsync("create constraint trigger note after insert on event_log_batch deferrable initially deferred for each row execute function note()");
         await ExecuteAsync($"alter system set synchronous_commit = '{configured}'");
         await ReloadAsync("synchronous_commit", configured);
@@ -204,7 +204,7 @@ public sealed class QuorumTests : IAsyncLifetime
     {
         await ExecuteAsync($"alter system set synchronous_standby_names = '{names}'");
         await ReloadAsync("synchronous_standby_names", names);
-        // Each backend learns of a setting on its own; what decides is that commits wait.
+        // Backends reload settings one by one, so wait until commits really wait, or no longer do.
         await Eventually.IsTrueAsync(async () => await ProbeAsync() == (names.Length > 0));
     }
 

@@ -8,7 +8,7 @@ public sealed class ReaderTests
     [InlineData("update event_log_batch set crc = crc # 1 where from_offset = {0}", "checksum")]
     [InlineData("update event_log_batch set bytes = set_byte(bytes, 20, get_byte(bytes, 20) # 1) where from_offset = {0}", "batch")]
     [InlineData("delete from event_log_batch where from_offset = {0}", "missing")]
-    public async Task L8_a_damaged_or_missing_batch_is_reported_with_its_offsets_and_the_rest_goes_on(string damage, string expected)
+    public async Task L8_a_damaged_or_missing_batch_is_reported_with_its_offsets_and_the_rest_is_read(string damage, string expected)
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -31,7 +31,7 @@ public sealed class ReaderTests
     }
 
     [Fact]
-    public async Task L10_applied_batches_go_and_the_first_offset_with_them_and_receipts_stay_good()
+    public async Task L10_removing_applied_batches_moves_the_first_offset_and_receipts_stay_valid()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -54,7 +54,7 @@ public sealed class ReaderTests
     }
 
     [Fact]
-    public async Task The_log_of_an_ended_process_folds_into_one_row_with_the_same_bytes()
+    public async Task The_log_of_an_ended_process_is_compacted_into_one_row_with_the_same_bytes()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -81,7 +81,7 @@ public sealed class ReaderTests
     }
 
     [Fact]
-    public async Task A_snapshot_reads_what_is_removed_meanwhile()
+    public async Task A_snapshot_still_reads_batches_removed_later()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();

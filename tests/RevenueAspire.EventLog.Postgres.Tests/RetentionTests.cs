@@ -7,7 +7,7 @@ using RevenueAspire.EventLog.Postgres.Writing;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
-/// <summary>What stays of processes that have ended, however many.</summary>
+/// <summary>The rows that remain of ended processes, regardless of their number.</summary>
 public sealed class RetentionTests
 {
     private const int Processes = 12, Commits = 3, CommitBytes = 1_000;
@@ -25,13 +25,13 @@ public sealed class RetentionTests
     }
 
     [Fact]
-    public async Task L10_with_retention_all_ended_processes_together_keep_no_more_than_is_asked_for()
+    public async Task L10_with_retention_all_ended_processes_together_keep_at_most_RetainBytes()
     {
         await using var database = await PostgresLog.CreateAsync();
         var ids = await RunProcessesAsync(database);
         await RunTwiceAsync(database, retainBytes: 7_500);
 
-        // The third is one row by now, of which a part is asked for.
+        // The third log is a single row by now, and only a part of it should be kept.
         Assert.Equal(9_000m, await database.ScalarAsync<decimal>("select sum(to_offset - from_offset) from event_log_batch"));
         Assert.Equal(3, (await PostgresLogs.ListAsync(database.Database, CancellationToken.None)).TakeLast(3).Count(log => log.FirstOffset < log.End));
 
@@ -42,7 +42,7 @@ public sealed class RetentionTests
     }
 
     [Fact]
-    public async Task L10_what_the_ledger_does_not_have_stays_as_it_is()
+    public async Task L10_a_log_that_is_not_applied_stays_unchanged()
     {
         await using var database = await PostgresLog.CreateAsync();
         await RunProcessesAsync(database);
@@ -52,7 +52,7 @@ public sealed class RetentionTests
     }
 
     [Fact]
-    public async Task More_rows_than_are_listed_at_a_time_become_one_as_well()
+    public async Task More_rows_than_one_statement_lists_also_become_one()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -73,7 +73,7 @@ public sealed class RetentionTests
     }
 
     [Fact]
-    public void A_merged_batch_takes_the_place_of_those_in_it()
+    public void A_merged_batch_replaces_its_parts_in_the_cache()
     {
         var cache = new BatchCache(1000);
         var (first, second, merged, next) = (Batch(0, 10), Batch(10, 20), Batch(0, 20), Batch(20, 30));
@@ -90,7 +90,7 @@ public sealed class RetentionTests
         static StoredBatch Batch(long from, long to) => new(from, to, new byte[to - from], null);
     }
 
-    /// <summary>What a pass finds finished, the next one may remove.</summary>
+    /// <summary>A pass may remove the logs that the pass before found completely applied.</summary>
     private static Task RunTwiceAsync(PostgresLog database, long retainBytes, long? applied = Commits * CommitBytes) =>
         RunAsync(database, LogRetention.Applied, retainBytes, applied, passes: 2);
 
@@ -104,7 +104,7 @@ public sealed class RetentionTests
         }
     }
 
-    /// <summary>Each appends and ends.</summary>
+    /// <summary>Each process appends and ends.</summary>
     private static async Task<List<Guid>> RunProcessesAsync(PostgresLog database)
     {
         var ids = new List<Guid>();

@@ -6,7 +6,7 @@ namespace RevenueAspire.EventLog.Postgres.Tests;
 public sealed class SchemaTests
 {
     [Fact]
-    public async Task ApplyAsync_by_eight_processes_at_once_makes_one_schema()
+    public async Task ApplyAsync_by_eight_processes_at_once_creates_one_schema()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         var connections = await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
@@ -17,7 +17,7 @@ public sealed class SchemaTests
         }));
         try
         {
-            // Open already, so that all of them find nothing, and none waits for the others' beginning.
+            // Open all connections first, so that all sessions find no tables and none is delayed by connecting.
             await Task.WhenAll(connections.Select(connection => PostgresLogSchema.ApplyAsync(connection, CancellationToken.None)));
 
             await using var tables = new NpgsqlCommand(
@@ -40,7 +40,7 @@ public sealed class SchemaTests
     [InlineData("alter table event_log_key drop constraint event_log_key_pkey, add constraint event_log_key_pkey primary key (key_hash) deferrable",
         "(key_hash) of event_log_key is deferrable")]
     [InlineData("alter table event_log_batch drop constraint event_log_batch_pkey", "(log_id, from_offset) of event_log_batch is missing")]
-    public async Task Tables_on_which_no_acknowledgement_can_rely_are_refused_and_the_repair_works(string change, string said)
+    public async Task Unsafe_tables_are_refused_and_the_repair_in_the_message_works(string change, string said)
     {
         await using var database = await PostgresLog.CreateAsync();
         await using var connection = await database.Database.OpenConnectionAsync();
@@ -56,7 +56,7 @@ public sealed class SchemaTests
     [InlineData("drop table event_log_key", "event_log_key is missing")]
     [InlineData("drop table event_log", "event_log is missing")]
     [InlineData("alter table event_log_batch alter column crc type integer", "changed")]
-    public async Task Missing_and_changed_tables_are_refused_without_advice_to_lose_one(string change, string said)
+    public async Task Missing_and_changed_tables_are_refused_without_advice_that_loses_data(string change, string said)
     {
         await using var database = await PostgresLog.CreateAsync();
         await using var connection = await database.Database.OpenConnectionAsync();
@@ -68,7 +68,7 @@ public sealed class SchemaTests
     }
 
     [Fact]
-    public async Task The_check_depends_neither_on_settings_of_the_session_nor_on_other_installations()
+    public async Task The_check_is_independent_of_session_settings_and_other_installations()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         await using var admin = NpgsqlDataSource.Create(connectionString);

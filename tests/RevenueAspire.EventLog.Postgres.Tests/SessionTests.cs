@@ -5,13 +5,13 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Postgres.Tests;
 
-/// <summary>The writer's connection: what happens to who waits, and to the rest of the process, when it breaks, hangs or is taken away.</summary>
+/// <summary>The writer's connection breaks, hangs or is taken over: effects on waiting callers and on the rest of the process.</summary>
 public sealed class SessionTests
 {
     private static readonly TimeSpan Soon = TimeSpan.FromMilliseconds(200);
 
     [Fact]
-    public async Task An_append_that_was_read_back_is_answered_though_nothing_else_is_appended()
+    public async Task An_append_that_was_read_back_is_answered_without_another_append()
     {
         await using var database = await PostgresLog.CreateAsync();
         await using var proxy = new FaultProxy(database.ConnectionString);
@@ -27,7 +27,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task An_append_in_doubt_does_not_wait_without_end_for_a_database_that_is_away_and_is_settled_when_it_is_back()
+    public async Task An_append_in_doubt_waits_only_briefly_for_an_unavailable_database_and_is_settled_later()
     {
         await using var database = await PostgresLog.CreateAsync();
         await using var proxy = new FaultProxy(database.ConnectionString);
@@ -53,7 +53,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task An_overdue_append_whose_key_another_process_writes_leaves_the_log_at_work_and_writes_nothing()
+    public async Task An_overdue_append_with_a_key_of_another_process_writes_nothing_and_the_log_continues()
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
@@ -84,7 +84,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task An_append_whose_session_was_killed_does_not_wait_for_a_take_over_that_hangs_and_is_settled_once()
+    public async Task An_append_of_a_killed_session_does_not_wait_for_a_blocked_take_over_and_is_settled_once()
     {
         await using var database = await PostgresLog.CreateAsync();
         var log = await database.OpenAsync();
@@ -96,13 +96,13 @@ public sealed class SessionTests
             await hold.ExecuteNonQueryAsync();
         }
 
-        // The append waits for the row when its backend is killed, and the next session's take-over waits for the same row.
+        // The append waits for the row when its backend is killed. The next session's take-over waits for the same row.
         var doubtful = PostgresLog.AppendAsync(log, "b", "key");
         await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(
             "select coalesce(bool_or(pg_terminate_backend(pid)), false) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' "
             + "and query like '%event_log_batch%'"));
 
-        // Below the time-out of a command, which is 30 s.
+        // This is less than the command time-out of 30 s.
         Assert.Equal(AppendStatus.InDoubt, (await doubtful.WaitAsync(TimeSpan.FromSeconds(20))).Status);
         await held.RollbackAsync();
         var repeat = default(AppendResult);
@@ -112,7 +112,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task Who_waits_while_the_log_was_closed_and_the_database_is_away_is_refused()
+    public async Task Waiting_appends_are_refused_when_the_log_was_closed_and_the_database_is_unavailable()
     {
         await using var database = await PostgresLog.CreateAsync();
         var name = new NpgsqlConnectionStringBuilder(database.ConnectionString).Database;
@@ -140,7 +140,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_stop_does_not_wait_for_a_connection_that_hangs()
+    public async Task A_stop_does_not_wait_for_a_hanging_connection()
     {
         await using var database = await PostgresLog.CreateAsync();
         await using var proxy = new FaultProxy(database.ConnectionString);
@@ -158,7 +158,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_process_without_traffic_whose_log_was_closed_begins_another_by_itself()
+    public async Task An_idle_process_whose_log_was_closed_begins_another()
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
@@ -176,7 +176,7 @@ public sealed class SessionTests
     [Theory]
     [InlineData(200)]
     [InlineData(1)]
-    public async Task A_log_without_an_event_that_was_removed_is_no_lost_database(int millisecondsBetweenSignsOfLife)
+    public async Task A_removed_empty_log_is_not_reported_as_a_replaced_database(int millisecondsBetweenSignsOfLife)
     {
         await using var database = await PostgresLog.CreateAsync();
         var complaints = new Complaints();
@@ -192,7 +192,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task The_writer_needs_no_connection_but_its_own()
+    public async Task The_writer_needs_only_one_connection()
     {
         await using var database = await PostgresLog.CreateAsync();
         await using var one = NpgsqlDataSource.Create(database.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
@@ -205,7 +205,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task L9_which_keys_are_remembered_is_what_the_database_holds_now()
+    public async Task L9_ReadKeysAsync_returns_the_current_state_of_the_database()
     {
         await using var database = await PostgresLog.CreateAsync();
         await using var log = PostgresLogStore.StartWriter(database.Database, new EventLogOptions(), new Complaints());
@@ -222,7 +222,7 @@ public sealed class SessionTests
     }
 
     [Fact]
-    public async Task A_commit_is_synchronous_whatever_the_session_has_become()
+    public async Task A_commit_is_synchronous_even_if_the_session_setting_was_changed()
     {
         await using var database = await PostgresLog.CreateAsync();
         var (session, _) = await Writing.LogSession.OpenAsync(database.Database, null, "test", CancellationToken.None);
@@ -247,7 +247,7 @@ public sealed class SessionTests
     private static NpgsqlDataSource Through(PostgresLog database, FaultProxy proxy, string settings = "") =>
         NpgsqlDataSource.Create(proxy.Through(database.ConnectionString + ";" + settings));
 
-    /// <summary>Keeps what is logged as an error or worse.</summary>
+    /// <summary>Collects log messages of level Error and above.</summary>
     private sealed class Complaints : ILoggerFactory, ILogger
     {
         public ConcurrentQueue<string> Errors { get; } = [];

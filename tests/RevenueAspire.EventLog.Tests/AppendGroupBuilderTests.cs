@@ -14,7 +14,7 @@ public sealed class AppendGroupBuilderTests
     private readonly AppendGroupBuilder _builder = new(EventTypes.Default, new FixedTime());
 
     [Fact]
-    public void L3_a_single_event_is_what_was_sent_with_the_time() =>
+    public void L3_a_single_record_has_the_client_s_fields_and_the_time() =>
         Assert.Equal($$"""{"userId":"a","name":"add_revenue","value":1,"x":[1, 2],{{Stamp}}}""".Replace(", 2", ",2", StringComparison.Ordinal) + "\n",
             Render(Built(""" {"userId": "a", "name":"add_revenue", "value":1, "x":[1, 2]} """)));
 
@@ -28,7 +28,7 @@ public sealed class AppendGroupBuilderTests
     }
 
     [Fact]
-    public void L3_time_key_body_hash_and_trace_stand_on_the_last_record_and_are_escaped()
+    public void L3_the_last_record_has_time_key_body_hash_and_trace_escaped()
     {
         Add(TestLog.Event("a", 1));
         Add(TestLog.Event("b", 2));
@@ -69,9 +69,9 @@ public sealed class AppendGroupBuilderTests
         Assert.Equal("""{"userId":"a","name":"add_revenue","value":1,"x":{"caller":"kept"},""" + Stamp + "}\n", Render(Built(line)));
     }
 
-    /// <summary>A token's subject may have any length, a record's server fields have a limit.</summary>
+    /// <summary>A token's subject may have any length, but a record's server fields are limited.</summary>
     [Fact]
-    public void L3_a_caller_whose_name_is_too_long_is_written_as_its_hash()
+    public void L3_a_too_long_caller_name_is_replaced_by_its_hash()
     {
         Assert.Equal(new string('n', 254), new CallerName(new string('n', 254)).Text);
         var name = new CallerName(new string('n', 255)).Text;
@@ -84,7 +84,7 @@ public sealed class AppendGroupBuilderTests
     }
 
     [Fact]
-    public void L3_a_batch_ends_with_where_it_began_its_counts_and_the_checksum_of_all_bytes_before()
+    public void L3_a_batch_ends_with_its_start_offset_its_counts_and_the_checksum_of_its_bytes()
     {
         Add(TestLog.Event("a", 1));
         Add(TestLog.Event("b", 2));
@@ -97,8 +97,7 @@ public sealed class AppendGroupBuilderTests
         Assert.Equal([TestLog.Event("a", 1), TestLog.Event("b", 2)], TestLog.Lines(text)[..2]);
     }
 
-    /// <summary>A record that says by itself that it stands alone would be half a batch after a torn write, and would be
-    /// doubled by the client's retry.</summary>
+    /// <summary>After a torn write, a record that looked like a single one would be half a batch, and the client's retry would double it.</summary>
     [Theory]
     [InlineData("""{"userId":"a","name":"add_revenue","value":1}""")]
     [InlineData("""{"userId":"a","name":"add_revenue","value":1,"timestamp":"2026-01-31T12:34:56.789Z"}""")]
@@ -106,7 +105,7 @@ public sealed class AppendGroupBuilderTests
     [InlineData("""{"userId":"a","name":"add_revenue","value":1,"x":{"timestamp":"2026"},"y":"\",\"timestamp\":\"2026"}""")]
     [InlineData(
         """{"userId":"a","name":"add_revenue","value":1,"batch":{"from":0,"count":1,"rejected":0,"crc":"00000000"},"idempotencyKey":"k","bodyHash":"h"}""")]
-    public void L3_nothing_that_a_client_sends_makes_a_record_of_a_batch_stand_alone(string line)
+    public void L3_no_client_field_makes_a_record_of_a_batch_look_like_a_single_one(string line)
     {
         Add(line);
         Add(TestLog.Event("b", 2));
@@ -120,7 +119,7 @@ public sealed class AppendGroupBuilderTests
     }
 
     [Fact]
-    public void L3_one_event_beside_rejected_lines_carries_only_the_closing()
+    public void L3_a_single_event_with_rejected_lines_has_a_batch_field()
     {
         Add(TestLog.Event("a", 1));
         var text = Render(_builder.Build(rejectedCount: 1));
@@ -131,9 +130,9 @@ public sealed class AppendGroupBuilderTests
         Assert.DoesNotContain("{}", text, StringComparison.Ordinal);
     }
 
-    /// <summary>The short way for what programs write is a short way only: the bytes are those of the long one.</summary>
+    /// <summary>The fast path must write the same bytes as the general one.</summary>
     [Fact]
-    public void AddPlainLines_writes_what_Add_writes_and_ends_at_the_first_other_line()
+    public void AddPlainLines_writes_the_same_bytes_as_Add_and_stops_at_the_first_other_line()
     {
         string[] lines = [TestLog.Event("a", 1), TestLog.Event("bb", -2), TestLog.Event("ccc", 333), """{ "userId": "d", "name": "add_revenue", "value": 4 }""",
             TestLog.Event("e", 5)];
@@ -159,7 +158,7 @@ public sealed class AppendGroupBuilderTests
     }
 
     [Fact]
-    public void A_rejected_or_blank_line_between_leaves_no_trace()
+    public void A_rejected_or_blank_line_writes_no_bytes()
     {
         Add(TestLog.Event("a", 1));
         Assert.Equal(ParseOutcome.Rejected, _builder.Add("nonsense"u8, out var reason));
@@ -197,7 +196,7 @@ public sealed class AppendGroupBuilderTests
     }
 
     [Fact]
-    public void What_the_builder_writes_recovery_reads()
+    public void Recovery_reads_the_records_of_the_builder()
     {
         Add(TestLog.Event("a", 1));
         Add(TestLog.Event("b", 1));
@@ -211,12 +210,12 @@ public sealed class AppendGroupBuilderTests
         Assert.Equal((true, key, body, 2, 3), (last.HasKey, last.Key, last.Body, last.Count, last.RejectedCount));
     }
 
-    /// <summary>Older logs keep a client's own field of this name, before the time. Their keys must stay the keys that they were.</summary>
+    /// <summary>Older logs keep a client's own 'caller', before the time. The hashes of their keys must stay the same.</summary>
     [Theory]
     [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"caller\":\"shop-1\",{0}}", null)]
     [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,\"caller\":7,{0}}", null)]
     [InlineData("{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1,{0},\"caller\":\"shop-1\"}", "shop-1")]
-    public void L9_only_the_servers_own_field_names_the_caller_of_a_key(string record, string? caller)
+    public void L9_only_the_server_field_names_the_caller_of_a_key(string record, string? caller)
     {
         Add(TestLog.Event("a", 1));
         var expected = _builder.Build("k", Hash, caller: caller is null ? null : new CallerName(caller));

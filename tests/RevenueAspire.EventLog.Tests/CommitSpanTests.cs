@@ -5,7 +5,7 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>The span of an append: a child of a recorded request, and nothing at all for any other.</summary>
+/// <summary>The span of an append: a child of a recorded request, and none for any other request.</summary>
 public sealed class CommitSpanTests : IDisposable
 {
     private readonly SimulatedDisk _disk = new(new Random(7));
@@ -27,7 +27,7 @@ public sealed class CommitSpanTests : IDisposable
     public void Dispose() => _listener.Dispose();
 
     [Fact]
-    public async Task An_append_of_a_recorded_request_is_a_span_of_it_with_the_commit_that_it_shared()
+    public async Task An_append_of_a_recorded_request_has_a_span_that_names_its_group_commit()
     {
         var writer = Open();
         var before = writer.AppendAsync(TestLog.Single("a"), CancellationToken.None).AsTask();
@@ -49,13 +49,13 @@ public sealed class CommitSpanTests : IDisposable
         Assert.InRange(write.Timestamp.UtcDateTime, request.StartTimeUtc.AddMilliseconds(-1), span.StartTimeUtc + span.Duration);
         Assert.Equal(receipt, writer.LastReceipt);
 
-        // A repeat wrote nothing and waited for nothing.
+        // A repeat writes nothing and waits for no commit, so it has no second span.
         await writer.AppendAsync(TestLog.Group(["b", "c"], "key"), CancellationToken.None);
         Assert.Single(Of(request));
     }
 
     [Fact]
-    public async Task A_write_that_fails_is_an_error_of_the_span()
+    public async Task A_failed_write_sets_the_error_status_of_the_span()
     {
         var writer = Open();
         using var request = new Activity("request") { ActivityTraceFlags = ActivityTraceFlags.Recorded }.Start();
@@ -71,7 +71,7 @@ public sealed class CommitSpanTests : IDisposable
     }
 
     [Fact]
-    public async Task A_request_that_is_not_recorded_costs_nothing()
+    public async Task An_unrecorded_request_creates_no_span_and_allocates_nothing()
     {
         using var request = new Activity("request").Start();
         CommitSpan.Begin();
@@ -91,6 +91,6 @@ public sealed class CommitSpanTests : IDisposable
 
     private EventLogWriter Open() => SimulatedLog.Open(_disk, _disk.Start());
 
-    /// <summary>Other tests append at the same time.</summary>
+    /// <summary>Filters by trace, because other tests append at the same time.</summary>
     private Activity[] Of(Activity request) => [.. _spans.Where(span => span.TraceId == request.TraceId)];
 }

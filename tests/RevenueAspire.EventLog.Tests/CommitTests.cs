@@ -10,7 +10,7 @@ public sealed class CommitTests
     private readonly List<string> _operations = [];
 
     [Fact]
-    public void L4_what_waits_together_shares_one_write_one_fsync_and_one_move_of_the_mark_in_this_order()
+    public void L4_queued_groups_share_one_write_then_one_fsync_then_one_move_of_the_mark()
     {
         var writer = Open();
         _operations.Clear();
@@ -21,7 +21,7 @@ public sealed class CommitTests
     }
 
     [Fact]
-    public void L4_a_commit_takes_no_more_than_its_bytes_but_one_larger_group_whole()
+    public void L4_a_commit_is_limited_in_bytes_but_takes_one_larger_group_whole()
     {
         var writer = Open(options => options.CommitBytes = 200);
         var tasks = new[] { TestLog.Single("a"), TestLog.Single("b"), TestLog.Single("c"), TestLog.Group(["d", "e", "f", "g"]) }
@@ -38,7 +38,7 @@ public sealed class CommitTests
     }
 
     [Fact]
-    public void L2_L4_a_full_segment_is_sealed_and_the_next_named_by_its_offset_and_made_durable_before_it_is_written()
+    public void L2_L4_a_full_segment_is_sealed_and_the_next_is_durable_before_its_first_write()
     {
         var writer = Open(options => options.SegmentBytes = 150);
         SimulatedLog.Append(writer, TestLog.Group(["a", "b"]));
@@ -57,7 +57,7 @@ public sealed class CommitTests
     }
 
     [Fact]
-    public async Task L2_a_reader_that_only_looks_records_up_finds_those_of_segments_that_came_later()
+    public async Task L2_a_reader_finds_records_of_segments_created_after_it_was_opened()
     {
         using var directory = new TempDirectory();
         await using var writer = TestLog.Open(TestLog.Options(directory.Path, options => options.SegmentBytes = 300));
@@ -67,7 +67,7 @@ public sealed class CommitTests
             var result = await TestLog.AppendAsync(writer, TestLog.Single($"u{i}"));
             if (!File.Exists(directory.File($"{result.Receipt.Offset:D20}.jsonl")))
             {
-                // Not the first of a segment, which is found behind the last byte of the one before.
+                // Skip the first record of a segment: the reader finds it through the last byte of the previous segment.
                 Assert.True(reader.IsRecord(result.Receipt.Offset), $"{result.Receipt}");
                 Assert.False(reader.IsRecord(result.Receipt.Offset + 1));
             }

@@ -4,14 +4,14 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Rule L7: what happens when the disk refuses.</summary>
+/// <summary>Rule L7: disk errors.</summary>
 public sealed class FailureTests
 {
     private const string Segment = "00000000000000000000.jsonl";
     private readonly SimulatedDisk _disk = new(new Random(7));
 
     [Fact]
-    public void L7_a_failed_write_is_undone_and_refused_and_the_log_goes_on_by_itself()
+    public void L7_a_failed_write_is_undone_and_refused_and_the_log_recovers()
     {
         var writer = Open();
         var first = Append(writer, TestLog.Single("a"))[0];
@@ -24,7 +24,7 @@ public sealed class FailureTests
         Assert.Equal(writer.DurableMark, _disk.Entries[SimulatedLog.File(Segment)].Length);
         Assert.Equal(AppendStatus.Unavailable, Append(writer, TestLog.Single("e"))[0].Status);
 
-        // Still full: the attempt to recover leaves nothing behind.
+        // The disk is still full, and the failed recovery attempt must leave no bytes.
         writer.Step();
         Assert.Equal(WriterState.Failed, writer.Status.State);
         Heal();
@@ -37,7 +37,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public void L7_a_failed_fsync_is_never_tried_again_on_the_same_bytes()
+    public void L7_a_failed_fsync_is_never_repeated_for_the_same_bytes()
     {
         var writer = Open();
         Append(writer, TestLog.Single("a"));
@@ -49,7 +49,7 @@ public sealed class FailureTests
         };
         var result = Append(writer, TestLog.Single("b", "key"))[0];
 
-        // The second flush makes the cut durable: the bytes are gone by then.
+        // The second flush makes the truncation durable. The bytes are cut off before it.
         Assert.Equal([DiskOperation.Write, DiskOperation.Flush, DiskOperation.Truncate, DiskOperation.Flush], operations);
         Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (result.Status, writer.Status.State));
         Assert.Equal(writer.DurableMark, _disk.Entries[SimulatedLog.File(Segment)].Length);
@@ -66,9 +66,9 @@ public sealed class FailureTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void L7_a_repeat_of_what_a_failed_fsync_may_have_left_is_neither_lost_nor_doubled_when_the_process_ends(bool powerCut)
+    public void L7_if_the_process_ends_after_a_failed_fsync_a_repeat_is_neither_lost_nor_doubled(bool powerCut)
     {
-        // Every outcome of what the disk kept of the failed flush.
+        // Try many outcomes: the disk keeps random parts of the failed flush.
         for (var seed = 0; seed < 50; seed++)
         {
             var disk = new SimulatedDisk(new Random(seed));
@@ -93,7 +93,7 @@ public sealed class FailureTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public void L7_what_was_answered_with_nothing_was_appended_is_not_found_by_the_next_start(bool powerCut)
+    public void L7_a_group_answered_as_not_appended_is_not_found_by_the_next_start(bool powerCut)
     {
         for (var seed = 0; seed < 50; seed++)
         {
@@ -105,7 +105,7 @@ public sealed class FailureTests
             Assert.Equal(AppendStatus.Unavailable, SimulatedLog.Append(writer, TestLog.Group(["b", "c"]))[0].Status);
             disk.Fails = (_, _) => false;
 
-            // The process ends before it has recovered.
+            // The process ends before recovery.
             if (powerCut)
             {
                 disk.CutPower();
@@ -117,7 +117,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public void L7_only_what_was_being_written_is_in_doubt_when_it_cannot_be_cut_off()
+    public void L7_if_a_write_cannot_be_cut_off_only_its_groups_are_in_doubt()
     {
         var writer = SimulatedLog.Open(_disk, _disk.Start(), options => options.CommitBytes = 1);
         _disk.Fails = (operation, _) => operation is DiskOperation.Flush or DiskOperation.Truncate;
@@ -127,13 +127,13 @@ public sealed class FailureTests
         Heal();
         writer.Step();
 
-        // This process has cut it off before it accepted anything again.
+        // The writer cut the bytes off before it accepted another append.
         Assert.Equal(AppendStatus.Appended, Append(writer, TestLog.Single("c"))[0].Status);
         Assert.Equal(["c"], Users());
     }
 
     [Fact]
-    public void L7_a_mark_that_cannot_be_written_stops_the_writer_but_what_is_on_disk_was_acknowledged()
+    public void L7_a_failed_write_of_the_mark_stops_the_writer_after_the_groups_were_acknowledged()
     {
         var writer = Open();
         Fail(DiskOperation.Write, "durable.mark");
@@ -150,7 +150,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public void L7_a_log_json_that_vanished_or_changed_keeps_the_writer_stopped()
+    public void L7_the_writer_does_not_recover_while_log_json_is_missing_or_changed()
     {
         var writer = Open();
         Fail(DiskOperation.Flush, Segment);
@@ -164,7 +164,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public void L7_a_disk_that_is_full_at_the_start_does_not_prevent_it()
+    public void L7_a_full_disk_does_not_prevent_the_start()
     {
         Open();
         var files = _disk.Start();
@@ -179,14 +179,14 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public async Task L7_the_thread_recovers_by_itself_when_the_folder_comes_back()
+    public async Task L7_the_writer_thread_recovers_when_the_folder_comes_back()
     {
         using var directory = new TempDirectory();
         var folder = directory.File("log");
         await using var writer = TestLog.Open(TestLog.Options(folder, options => options.SegmentBytes = 100));
         Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Group(["a", "b"]))).Status);
 
-        // The next append must seal the segment in a folder that is not there.
+        // The next append would seal the segment, but the folder is gone.
         Directory.Move(folder, folder + ".moved");
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("c"))).Status);
         Assert.Equal(WriterState.Failed, writer.Status.State);
@@ -203,7 +203,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public void L7_a_file_system_that_turns_read_only_refuses_everything_until_it_can_be_written_again()
+    public void L7_while_the_file_system_is_read_only_appends_are_refused()
     {
         var writer = Open();
         Append(writer, TestLog.Single("a"));
@@ -223,14 +223,14 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public void Only_what_the_disk_refuses_is_reported_as_a_failure_of_the_disk()
+    public void Only_a_disk_error_is_reported_as_a_disk_failure()
     {
         var lines = new Lines();
         var writer = SimulatedLog.Open(_disk, _disk.Start(), loggers: lines);
         _disk.Fails = (operation, _) => operation == DiskOperation.Write ? throw new InvalidOperationException("a bug") : false;
         Append(writer, TestLog.Single("a"));
         var line = Assert.Single(lines.Since(LogLevel.Error));
-        Assert.Contains("an error in this program", line, StringComparison.Ordinal);
+        Assert.Contains("a bug in this program", line, StringComparison.Ordinal);
         Assert.Contains("InvalidOperationException: a bug", line, StringComparison.Ordinal);
         Assert.DoesNotContain("disk", line.Split('\n')[0], StringComparison.Ordinal);
         Heal();

@@ -2,7 +2,7 @@ using RevenueAspire.EventLog.Tests.Contract;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>The log in files keeps the contract.</summary>
+/// <summary>The file store keeps the contract.</summary>
 public sealed class FileAppendTests() : AppendContract(new FileLogFixture());
 
 /// <inheritdoc cref="FileAppendTests"/>

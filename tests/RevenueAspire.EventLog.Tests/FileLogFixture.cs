@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>The log in files, on the real disk.</summary>
+/// <summary>The file store on the real disk.</summary>
 internal sealed class FileLogFixture : LogFixture
 {
     private readonly TempDirectory _directory = new();

@@ -2,14 +2,14 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>The real disk; on request it holds up what is written to segments, or refuses it.</summary>
+/// <summary>The real disk, which can block or refuse writes to segments.</summary>
 internal sealed class GatedFileSystem : IFileSystem
 {
     private readonly object _gate = new();
     private bool _holds;
     private volatile bool _refuses;
 
-    /// <summary>Whether a write waits.</summary>
+    /// <summary>Whether writes are blocked.</summary>
     public bool Holds
     {
         set
@@ -22,7 +22,7 @@ internal sealed class GatedFileSystem : IFileSystem
         }
     }
 
-    /// <summary>Whether a write fails.</summary>
+    /// <summary>Whether writes fail.</summary>
     public bool Refuses
     {
         set => _refuses = value;

@@ -7,7 +7,7 @@ namespace RevenueAspire.EventLog.Tests;
 public sealed class IdentityTests
 {
     [Fact]
-    public async Task L1_a_second_writer_is_refused_until_the_first_is_gone()
+    public async Task L1_a_second_writer_is_refused_until_the_first_ends()
     {
         using var directory = new TempDirectory();
         await using (TestLog.Open(directory.Path))
@@ -22,7 +22,7 @@ public sealed class IdentityTests
     }
 
     [Fact]
-    public void L1_a_lock_file_that_cannot_be_opened_is_not_called_held()
+    public void L1_a_lock_file_that_cannot_be_opened_is_not_reported_as_held()
     {
         using var directory = new TempDirectory();
         Directory.CreateDirectory(directory.File("writer.lock"));
@@ -34,7 +34,7 @@ public sealed class IdentityTests
     }
 
     [Fact]
-    public async Task Records_are_looked_up_by_many_at_once_and_not_after_the_end()
+    public async Task Many_threads_can_look_up_records_until_the_log_is_closed()
     {
         using var directory = new TempDirectory();
         EventLogWriter writer;
@@ -51,7 +51,7 @@ public sealed class IdentityTests
     [InlineData("00000000000000000000.jsonl")]
     [InlineData("00000000000000000000.seal")]
     [InlineData("durable.mark")]
-    public void L1_parts_of_a_log_without_log_json_are_refused_and_left_alone(string name)
+    public void L1_log_files_without_log_json_are_refused_and_left_unchanged(string name)
     {
         using var directory = new TempDirectory();
         File.WriteAllText(directory.File(name), "x");
@@ -77,7 +77,7 @@ public sealed class IdentityTests
     }
 
     [Fact]
-    public async Task L1_a_folder_deleted_and_made_again_is_another_log()
+    public async Task L1_a_deleted_and_recreated_folder_is_another_log()
     {
         using var directory = new TempDirectory();
         var folder = directory.File("log");
@@ -93,7 +93,7 @@ public sealed class IdentityTests
     }
 
     [Fact]
-    public void L1_log_json_is_durable_before_the_first_segment_is_made()
+    public void L1_log_json_is_durable_before_the_first_segment_is_created()
     {
         var disk = new SimulatedDisk(new Random(1));
         var operations = new List<string>();
@@ -110,7 +110,7 @@ public sealed class IdentityTests
     }
 
     [Fact]
-    public void A_folder_that_cannot_be_made_is_one_clear_error()
+    public void A_folder_that_cannot_be_created_is_one_clear_error()
     {
         using var directory = new TempDirectory();
         File.WriteAllText(directory.File("file"), "");

@@ -16,7 +16,7 @@ public sealed class KeyTests
     [InlineData(7)]
     [InlineData(40)]
     [InlineData(1000)]
-    public void L9_the_window_is_the_last_keyed_records_and_is_rebuilt_identically(int window)
+    public void L9_the_window_is_the_last_keyed_records_and_a_start_rebuilds_the_same_keys(int window)
     {
         void Change(EventLogOptions options)
         {
@@ -41,7 +41,7 @@ public sealed class KeyTests
         Assert.Equal(Math.Min(60, window), writer.Files().LastRecovery.Keys);
         for (var i = Math.Max(0, 60 - window); i < 60; i++)
         {
-            // With another body: a key that was forgotten would be appended, and push others out.
+            // Use another body: a forgotten key would otherwise be appended, and push other keys out of the window.
             Assert.Equal(AppendStatus.KeyConflict, SimulatedLog.Append(writer, TestLog.Single("y", "k" + i, "other"))[0].Status);
             Assert.Equal(keyed[i] with { Status = AppendStatus.Repeated }, SimulatedLog.Append(writer, TestLog.Single("y", "k" + i, "body" + i))[0]);
         }
@@ -62,7 +62,7 @@ public sealed class KeyTests
             var all = new List<KeyedRecord>();
             for (var i = 0; i < 6000; i++)
             {
-                // Few low bits, so that keys collide in the table, and some keys come twice.
+                // Use few low bits, so that keys collide in the table, and some keys occur twice.
                 var key = new UInt128((ulong)random.Next(20_000), (ulong)random.Next(64));
                 all.Add(new KeyedRecord(key, (UInt128)i, i * 10, i, 0));
                 index.Add(all[^1]);

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Keeps what a writer logs.</summary>
+/// <summary>Collects the log messages of a writer.</summary>
 internal sealed class Lines : ILoggerFactory, ILogger
 {
     private readonly ConcurrentQueue<(LogLevel Level, string Text)> _lines = new();

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Rule L1: nothing is acknowledged into files that nobody finds any more.</summary>
+/// <summary>Rule L1: nothing is acknowledged that is only in deleted files.</summary>
 public sealed class LostFolderTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -23,31 +23,31 @@ public sealed class LostFolderTests : IDisposable
         var refused = await TestLog.AppendAsync(writer, TestLog.Single("b"));
 
         Assert.Equal((AppendStatus.Unavailable, WriterState.Failed), (refused.Status, writer.Status.State));
-        Assert.Contains("deleted, moved away or replaced", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("deleted, moved or replaced", refused.Error, StringComparison.Ordinal);
         Assert.Contains(Folder, writer.Status.Reason, StringComparison.Ordinal);
 
-        // A key's record is gone with the rest: its first answer is not given again.
+        // The record of the key is lost too, so its first answer must not be repeated.
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("a", "key"))).Status);
         await Task.Delay(200);
         Assert.Equal(WriterState.Failed, writer.Status.State);
-        Assert.False(Directory.Exists(Folder), "nothing may be made anew silently");
+        Assert.False(Directory.Exists(Folder), "the writer must not recreate the folder silently");
     }
 
     [Fact]
-    public async Task A_folder_that_stays_away_is_reported_in_a_line_for_each_reason_and_not_for_each_attempt()
+    public async Task A_missing_folder_is_logged_once_per_reason_and_not_per_attempt()
     {
         var log = new Lines();
         await using var writer = TestLog.Open(TestLog.Options(Folder), log);
         Directory.Delete(Folder, recursive: true);
         await TestLog.AppendAsync(writer, TestLog.Single("a"));
 
-        // Attempts follow after 0, 50, 100, 200 and 400 ms.
+        // The writer retries after 0, 50, 100, 200 and 400 ms.
         await Task.Delay(1000);
 
         var reported = log.Since(LogLevel.Warning);
         Assert.InRange(reported.Count, 1, 2);
         Assert.All(reported, line => Assert.DoesNotContain("\n", line, StringComparison.Ordinal));
-        Assert.Contains("deleted, moved away or replaced", reported[0], StringComparison.Ordinal);
+        Assert.Contains("deleted, moved or replaced", reported[0], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -56,12 +56,12 @@ public sealed class LostFolderTests : IDisposable
         await using var writer = await OpenWithOneAsync("a");
         Directory.Delete(Folder, recursive: true);
 
-        // By then the first attempt to recover may have found more to say.
+        // The first recovery attempt may have added details by then.
         await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Failed && writer.Status.Reason!.Contains("log.json", StringComparison.Ordinal));
     }
 
     [Fact]
-    public async Task L1_a_folder_made_again_by_a_second_writer_belongs_to_it_alone()
+    public async Task L1_a_folder_recreated_by_a_second_writer_belongs_to_that_writer()
     {
         await using var first = await OpenWithOneAsync("a");
         Directory.Delete(Folder, recursive: true);
@@ -91,12 +91,12 @@ public sealed class LostFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task L1_a_folder_that_was_away_is_written_again_once_it_is_back_and_holds_nothing_that_was_refused()
+    public async Task L1_when_a_moved_folder_is_back_appends_continue_and_refused_events_are_not_in_it()
     {
         await using var writer = await OpenWithOneAsync("a");
-        Directory.Move(Folder, Folder + ".away");
+        Directory.Move(Folder, Folder + ".moved");
         Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("b"))).Status);
-        Directory.Move(Folder + ".away", Folder);
+        Directory.Move(Folder + ".moved", Folder);
 
         await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Running);
 
@@ -105,11 +105,11 @@ public sealed class LostFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task L1_a_copy_that_another_writer_holds_is_left_to_it()
+    public async Task L1_a_copy_that_another_writer_holds_stays_unchanged()
     {
         await using var writer = await OpenWithOneAsync("a");
-        Directory.Move(Folder, Folder + ".away");
-        Copy(Folder + ".away", Folder);
+        Directory.Move(Folder, Folder + ".moved");
+        Copy(Folder + ".moved", Folder);
         await using (var other = TestLog.Open(Folder))
         {
             Assert.Equal(AppendStatus.Unavailable, (await TestLog.AppendAsync(writer, TestLog.Single("b"))).Status);
@@ -117,14 +117,14 @@ public sealed class LostFolderTests : IDisposable
             await Eventually.IsTrueAsync(() => writer.Status.Reason?.Contains("another process", StringComparison.Ordinal) == true);
         }
 
-        // The other has gone: the log goes on behind what it acknowledged.
+        // The other writer has ended, so the log continues after its acknowledged events.
         await Eventually.IsTrueAsync(() => writer.Status.State == WriterState.Running);
         Assert.Equal(AppendStatus.Appended, (await TestLog.AppendAsync(writer, TestLog.Single("d"))).Status);
         Assert.Equal(["a", "c", "d"], Users());
     }
 
     [Fact]
-    public async Task L1_an_older_copy_that_was_put_back_does_not_give_an_offset_out_twice()
+    public async Task L1_restoring_an_older_copy_does_not_issue_an_offset_again()
     {
         await using var writer = await OpenWithOneAsync("a");
         Copy(Folder, Folder + ".copy");
@@ -144,7 +144,7 @@ public sealed class LostFolderTests : IDisposable
     [InlineData("writer.lock")]
     [InlineData("durable.mark")]
     [InlineData("00000000000000000000.jsonl")]
-    public void L1_each_file_that_the_writer_holds_is_looked_for_before_a_commit_is_acknowledged(string name)
+    public void L1_a_commit_is_acknowledged_only_if_each_open_file_is_still_at_its_path(string name)
     {
         var disk = new SimulatedDisk(new Random(3));
         var writer = SimulatedLog.Open(disk, disk.Start());
@@ -183,7 +183,7 @@ public sealed class LostFolderTests : IDisposable
         Directory.CreateDirectory(to);
         foreach (var file in Directory.GetFiles(from).Where(file => Path.GetFileName(file) != "writer.lock"))
         {
-            // Not File.Copy, which wants a file that nobody writes.
+            // File.Copy would fail while the writer has the file open.
             using var source = new FileStream(file, FileMode.Open, FileAccess.Read, FileShare.ReadWrite);
             using var target = File.Create(Path.Combine(to, Path.GetFileName(file)));
             source.CopyTo(target);

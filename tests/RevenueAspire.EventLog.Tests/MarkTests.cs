@@ -36,7 +36,7 @@ public sealed class MarkTests : IAsyncLifetime
     }
 
     [Fact]
-    public void L5_nothing_is_read_without_a_mark()
+    public void L5_without_a_mark_nothing_is_read()
     {
         File.Delete(_mark);
         using var reader = EventLogReader.Open(_directory.Path);
@@ -48,7 +48,7 @@ public sealed class MarkTests : IAsyncLifetime
     [Theory]
     [InlineData(0)]
     [InlineData(9)]
-    public void L5_halves_that_keep_disagreeing_mean_that_nothing_is_read(int position)
+    public void L5_while_the_halves_of_the_mark_disagree_nothing_is_read(int position)
     {
         Change(_mark, position);
         using var reader = EventLogReader.Open(_directory.Path);
@@ -58,7 +58,7 @@ public sealed class MarkTests : IAsyncLifetime
     }
 
     [Fact]
-    public void L5_what_a_reader_once_knew_to_be_durable_stays_so_when_the_mark_is_damaged()
+    public void L5_a_reader_keeps_its_last_mark_when_the_mark_is_damaged()
     {
         using var reader = EventLogReader.Open(_directory.Path);
         var mark = reader.ReadDurableMark();
@@ -81,7 +81,7 @@ public sealed class MarkTests : IAsyncLifetime
     }
 
     [Fact]
-    public void L5_fewer_bytes_than_the_mark_says_are_waited_for()
+    public void L5_a_reader_waits_if_the_segment_is_shorter_than_the_mark()
     {
         var end = new FileInfo(_directory.File("00000000000000000000.jsonl")).Length;
         SetMark(end + 50);
@@ -94,7 +94,7 @@ public sealed class MarkTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task L5_a_reader_follows_the_writer_and_notices_another_log_in_its_place()
+    public async Task L5_a_reader_follows_the_writer_and_notices_a_replaced_log()
     {
         using var reader = EventLogReader.Open(_directory.Path);
         var before = reader.ReadDurableMark();

@@ -6,8 +6,8 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Random schedules of appends, repeats, power cuts, kills and disk errors against a simulated disk. After each crash
-/// the log must be what was promised.</summary>
+/// <summary>Random schedules of appends, repeats, power cuts, kills and disk errors on a simulated disk. After each crash the log must keep its
+/// promises.</summary>
 public sealed class ModelTests
 {
     [Fact]
@@ -31,14 +31,14 @@ public sealed class ModelTests
             }
             catch (Exception e)
             {
-                throw new InvalidOperationException($"schedule {i} (its own seed {seed}), {Seed.Hint}\n{string.Join('\n', schedule.History.TakeLast(60))}", e);
+                throw new InvalidOperationException($"schedule {i} (with seed {seed}), {Seed.Hint}\n{string.Join('\n', schedule.History.TakeLast(60))}", e);
             }
         }
     }
 }
 
-/// <summary>One schedule: clients that repeat what was not acknowledged, a reader that keeps what it read (a ledger), retention that
-/// removes what was read, and a machine that fails.</summary>
+/// <summary>One schedule. Clients repeat unacknowledged requests, a reader keeps all it has read (a ledger), retention removes applied bytes, and the machine
+/// fails.</summary>
 internal sealed class ModelSchedule
 {
     private const string Folder = "/log";
@@ -49,7 +49,7 @@ internal sealed class ModelSchedule
     private readonly List<ModelGroup> _groups = [];
     private readonly List<(ModelGroup Group, ValueTask<AppendResult> Task)> _waiting = [];
 
-    // What the reader has counted; it survives every crash, like a database on another machine.
+    // Records that the reader has counted. They survive every crash, like a database on another machine.
     private readonly List<(long Offset, string User)> _ledger = [];
     private long _applied;
     private EventLogWriter? _writer;
@@ -67,7 +67,7 @@ internal sealed class ModelSchedule
             options.ReserveFromGroups = _random.Next(1, 4);
             options.ReserveBytes = _random.Next(1, 3000);
 
-            // In half of the schedules keys are forgotten while their clients are still there, and segments go.
+            // In half of the schedules the log forgets keys while their clients still repeat them, and retention removes segments.
             options.KeyWindow = _random.Next(2) == 0 ? _random.Next(1, 12) : options.KeyWindow;
         });
     }
@@ -119,10 +119,10 @@ internal sealed class ModelSchedule
                 Crash();
                 break;
             case 9 when _random.Next(3) == 0:
-                TakeFolderAway();
+                MoveFolder();
                 break;
             case 9 when _random.Next(2) == 0:
-                // The power goes at some step of what comes next, be it a commit, a roll, or a recovery.
+                // Cut the power at some step of the next actions, for example a commit, a roll, or a recovery.
                 _disk.CutAt = _disk.Operations + _random.Next(1, 12);
                 break;
         }
@@ -149,14 +149,13 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>What a careful client goes by: its record, if there is one, lies behind what was durable when it first sent it, and the
-    /// log says from where on it knows keys. A key that is
-    /// on its way to the log could push this one out of the window first.</summary>
+    /// <summary>Whether a careful client may repeat its request. Its record, if any, is not below the durable mark at its first attempt, and the log states
+    /// from which offset it remembers keys. Keys in flight prevent a repeat, because they could push this one out of the window.</summary>
     private bool MayRepeat(ModelGroup group) =>
-        group.Key is not null && _writer!.Files().KeysFrom <= (group.Receipt?.Offset ?? group.SentBehind) && !_waiting.Any(
+        group.Key is not null && _writer!.Files().KeysFrom <= (group.Receipt?.Offset ?? group.MarkAtFirstAttempt) && !_waiting.Any(
             waiting => waiting.Group.Key is not null && waiting.Group != group);
 
-    /// <summary>Retention, with all that the ledger has and nothing kept. A power cut in the middle of it, too.</summary>
+    /// <summary>Runs retention up to the applied offset, with no bytes to keep. The power may be cut midway.</summary>
     private void Remove()
     {
         if (_writer!.Status.State != WriterState.Running || _disk.Running!.IsDead || _random.Next(2) == 0)
@@ -176,11 +175,11 @@ internal sealed class ModelSchedule
         }
     }
 
-    [SuppressMessage("Reliability", "CA2012", Justification = "Each is looked at until it is completed, and consumed once; awaiting would leave the order of "
-        + "events to the thread pool.")]
+    [SuppressMessage("Reliability", "CA2012", Justification = "Each task is polled until it completes, and consumed once. With await, the "
+        + "thread pool would determine the order of events.")]
     private void Append(ModelGroup group)
     {
-        group.SentBehind = Math.Min(group.SentBehind, _writer!.DurableMark);
+        group.MarkAtFirstAttempt = Math.Min(group.MarkAtFirstAttempt, _writer!.DurableMark);
         _waiting.Add((group, _writer!.AppendAsync(TestLog.Group(group.Users, group.Key, group.Rejected), CancellationToken.None)));
     }
 
@@ -197,9 +196,8 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>The folder is moved away under the writer, and comes back with the lock that it had or another. Nothing new
-    /// may be acknowledged meanwhile.</summary>
-    private void TakeFolderAway()
+    /// <summary>Moves the folder under the writer, and moves it back with the same lock file or a new one. Nothing may be acknowledged meanwhile.</summary>
+    private void MoveFolder()
     {
         if (_disk.Running!.IsDead)
         {
@@ -224,7 +222,7 @@ internal sealed class ModelSchedule
         }
 
         _disk.Replace(folder);
-        History.Add("the folder was away");
+        History.Add("the folder was moved and is back");
     }
 
     private void TakeResults()
@@ -305,7 +303,7 @@ internal sealed class ModelSchedule
         }
     }
 
-    /// <summary>What every client does with a key: go on until there is an answer, or the log no longer knows so old a key.</summary>
+    /// <summary>Clients with a key repeat until they get an answer, or until the log has forgotten the key.</summary>
     private void RepeatUntilAcknowledged()
     {
         while (_groups.FirstOrDefault(group => group.Receipt is null && MayRepeat(group)) is { } open)
@@ -336,11 +334,11 @@ internal sealed class ModelSchedule
         var mark = reader.ReadDurableMark();
         if (_writer!.Status.State == WriterState.Failed && mark == reader.FirstOffset)
         {
-            // A failed write tore the mark. Until recovery writes it again, a new reader may read nothing.
+            // A failed write tore the mark. Until recovery rewrites it, a new reader may read nothing.
             return;
         }
 
-        Assert.True(_applied <= mark, $"what was read up to {_applied} is beyond the mark {mark}");
+        Assert.True(_applied <= mark, $"the applied offset {_applied} is above the mark {mark}");
         var (from, bytes, length) = (_applied, new byte[mark - _applied], 0);
         var buffer = new byte[_random.Next(100, 5000)];
         while (_applied < mark)
@@ -368,22 +366,22 @@ internal sealed class ModelSchedule
         var (text, _) = TestLog.ReadAll(reader);
         var first = reader.FirstOffset;
 
-        // The invariant: the ledger equals a fold over the durable log, of which only what the ledger has may be gone.
+        // The invariant: the ledger equals a fold over the durable log. Only applied records may be missing from the log.
         Assert.Equal(_ledger.Where(place => place.Offset >= first).Select(place => place.User), ModelGroup.UsersIn(System.Text.Encoding.UTF8.GetBytes(text)));
-        Assert.True(first <= _applied, $"the log begins at {first}, and was read up to {_applied}");
+        Assert.True(first <= _applied, $"the log begins at {first}, above the applied offset {_applied}");
         var places = _ledger.Select((place, i) => (place.User, i)).ToDictionary(pair => pair.User, pair => pair.i);
 
-        // Rule L9: as many keys as promised are known, whatever retention has removed.
+        // Rule L9: all promised keys are known, regardless of retention.
         var keyed = _groups.Where(group => group.Key is not null && places.ContainsKey(group.Users[^1])).Select(
             group => _ledger[places[group.Users[^1]]].Offset);
         Assert.All(keyed.OrderDescending().Take(_options.KeyWindow), offset => Assert.True(offset >= _writer!.Files().KeysFrom,
-            $"the key at {offset} is in the window, and forgotten before {_writer!.Files().KeysFrom}"));
+            $"the key at {offset} is in the window, but keys are forgotten up to {_writer!.Files().KeysFrom}"));
         foreach (var group in _groups)
         {
             var found = group.Users.Where(places.ContainsKey).ToArray();
             Assert.True(found.Length == 0 || found.Length == group.Users.Length, $"half a batch: {found.Length} of {group.Users.Length} from {group.Users[0]}");
-            Assert.False(found.Length > 0 && group.IsRefused, $"answered with 'nothing was appended' and there: {group.Users[0]}");
-            Assert.True(found.Length > 0 || group.Receipt is null, $"acknowledged and gone: {group.Users[0]}");
+            Assert.False(found.Length > 0 && group.IsRefused, $"refused but in the log: {group.Users[0]}");
+            Assert.True(found.Length > 0 || group.Receipt is null, $"acknowledged but not in the log: {group.Users[0]}");
             if (found.Length > 0)
             {
                 Assert.Equal(Enumerable.Range(places[group.Users[0]], group.Users.Length), group.Users.Select(user => places[user]));
@@ -400,13 +398,13 @@ internal sealed class ModelSchedule
 /// <summary>A request of the model's client.</summary>
 internal sealed record ModelGroup(string[] Users, string? Key, int Rejected)
 {
-    /// <summary>Set once acknowledged.</summary>
+    /// <summary>Set on acknowledgement.</summary>
     public Receipt? Receipt { get; set; }
 
-    /// <summary>The durable mark at its first attempt: its record, if there is one, is not before.</summary>
-    public long SentBehind { get; set; } = long.MaxValue;
+    /// <summary>The durable mark at the first attempt. The record, if any, is not below it.</summary>
+    public long MarkAtFirstAttempt { get; set; } = long.MaxValue;
 
-    /// <summary>Set when its only attempt was answered with 'nothing was appended'.</summary>
+    /// <summary>Set if the answer to its only attempt was 'nothing was appended'.</summary>
     public bool IsRefused { get; set; }
 
     public bool Equals(ModelGroup? other) => ReferenceEquals(this, other);
@@ -416,9 +414,9 @@ internal sealed record ModelGroup(string[] Users, string? Key, int Rejected)
     /// <summary>The users of all records.</summary>
     public static List<string> UsersIn(ReadOnlySpan<byte> log) => [.. PlacesIn(log, 0).Select(place => place.User)];
 
-    /// <summary>The users of all records, each with its record's offset.</summary>
+    /// <summary>The users of all records, with the offsets of the records.</summary>
     /// <param name="log">Whole records.</param>
-    /// <param name="offset">Of the first.</param>
+    /// <param name="offset">Offset of the first record.</param>
     public static List<(long Offset, string User)> PlacesIn(ReadOnlySpan<byte> log, long offset)
     {
         var users = new List<(long, string)>();

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>The short way for plain lines, beside the long one, on random texts.</summary>
+/// <summary>Compares the fast path for plain lines with the general path, on random texts.</summary>
 public sealed class PlainLinesTests
 {
     private static readonly string[] Odd =
@@ -32,8 +32,8 @@ public sealed class PlainLinesTests
         "{\"userId\":\"" + new string('u', 257) + "\",\"name\":\"add_revenue\",\"value\":1}",
     ];
 
-    /// <summary>Lines, plain and odd, with every end of a line, cut off or broken at random: the same events, the same rejects at
-    /// the same lines, the same bytes.</summary>
+    /// <summary>Random lines, plain and odd, with all kinds of line ends, some cut off or broken. Both paths must give the same events, rejects, line numbers
+    /// and bytes.</summary>
     [Fact]
     public void AddPlainLines_agrees_with_Add_line_by_line()
     {
@@ -52,7 +52,7 @@ public sealed class PlainLinesTests
             Assert.True(slow.Count == quick.Count, hint);
             if (slow.Count > 0)
             {
-                // Also what recovery will look at: counts, checksum, and where the last record begins.
+                // Compare the fields that recovery uses, too: counts, checksum, and the position of the last record.
                 var (expected, actual) = (slow.Build(rejectedCount: slowRejects.Count), quick.Build(rejectedCount: quickRejects.Count));
                 Assert.True(expected.Bytes.SequenceEqual(actual.Bytes), hint);
                 var (last, crc, count, hasClosing) = (expected.LastRecord, expected.Crc, expected.Count, expected.HasClosing);
@@ -62,7 +62,7 @@ public sealed class PlainLinesTests
             }
         }
 
-        Assert.True(plainLines > 10_000, "the short way was not taken");
+        Assert.True(plainLines > 10_000, "the fast path was not taken");
     }
 
     private static byte[] Text(Random random)
@@ -74,7 +74,7 @@ public sealed class PlainLinesTests
             var bytes = Encoding.UTF8.GetBytes(random.Next(100) < oddShare ? Odd[random.Next(Odd.Length)] : Plain(random));
             if (bytes.Length > 0 && random.Next(200) < oddShare)
             {
-                // Broken somewhere: never into two lines.
+                // Break the line at one byte, but never insert a newline.
                 bytes[random.Next(bytes.Length)] = (byte)(random.Next(256) is var other && other != '\n' ? other : ' ');
             }
 
@@ -98,7 +98,7 @@ public sealed class PlainLinesTests
             $$"""{"userId":"{{user}}","name":"{{(random.Next(2) == 0 ? "add_revenue" : "subtract_revenue")}}","value":{{value}}}""");
     }
 
-    /// <summary>As a batch is taken: what is plain at once, each other line by itself.</summary>
+    /// <summary>Reads like the batch endpoint: plain lines together, other lines one by one.</summary>
     private static List<(int Line, RejectReason Reason)> Quick(AppendGroupBuilder builder, ReadOnlySpan<byte> text, ref int plainLines)
     {
         var rejects = new List<(int, RejectReason)>();

@@ -6,7 +6,7 @@ public sealed class ReceiptTests
     [InlineData(0)]
     [InlineData(9)]
     [InlineData(long.MaxValue)]
-    public void A_receipt_is_read_back_from_its_text(long offset)
+    public void A_receipt_is_parsed_from_its_text(long offset)
     {
         var receipt = new Receipt(Guid.NewGuid(), offset);
 
@@ -28,5 +28,5 @@ public sealed class ReceiptTests
     [InlineData("0123456789ABCDEF0123456789abcdef:1")]
     [InlineData("0123456789abcdef0123456789abcde:12")]
     [InlineData("01234567-89ab-cdef-0123-456789abcdef:1")]
-    public void Anything_else_is_refused(string text) => Assert.False(Receipt.TryParse(text, out _));
+    public void Any_other_text_is_refused(string text) => Assert.False(Receipt.TryParse(text, out _));
 }

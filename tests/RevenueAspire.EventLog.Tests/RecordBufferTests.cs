@@ -5,11 +5,11 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Where records grow: small in arrays of the pool, large in blocks outside the collector's heap.</summary>
+/// <summary>Memory of records: small ones in pooled arrays, large ones in blocks outside the garbage collector's heap.</summary>
 public sealed class RecordBufferTests
 {
     [Fact]
-    public void It_holds_what_was_written_however_it_grows_and_is_cut_back()
+    public void The_buffer_keeps_written_bytes_while_it_grows_and_is_truncated()
     {
         var random = Seed.Random(nameof(RecordBufferTests));
         for (var round = 0; round < 20; round++)
@@ -37,7 +37,7 @@ public sealed class RecordBufferTests
     }
 
     [Fact]
-    public void What_is_large_goes_back_to_the_system_when_it_is_let_go_of()
+    public void Released_large_memory_returns_to_the_system()
     {
         const int Large = 100 << 20;
         var before = LargeBlock.BytesInUse;
@@ -47,13 +47,13 @@ public sealed class RecordBufferTests
         Assert.True(LargeBlock.BytesInUse >= Large);
         buffer.Clear();
 
-        // Other tests' blocks, and the few that are kept, come and go beside this one: together they are smaller.
+        // Other tests' blocks and the kept ones come and go meanwhile, but are smaller in total.
         Assert.InRange(LargeBlock.BytesInUse, 0, before + (Large / 2));
     }
 
-    /// <summary>One thread parses an event and another answers it: a pool that keeps arrays by thread makes nearly every one anew.</summary>
+    /// <summary>One thread parses an event, another answers it. A pool that keeps arrays per thread would allocate almost every array.</summary>
     [Fact]
-    public void Many_events_in_flight_use_the_same_memory_again_whichever_thread_gives_it_back()
+    public void Many_events_in_flight_reuse_memory_that_another_thread_returned()
     {
         const int InFlight = 500;
         const int GroupItself = 200;

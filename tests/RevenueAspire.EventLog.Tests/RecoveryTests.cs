@@ -6,7 +6,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Rule L6: each row of the recovery table, on files as a crash or a broken disk leaves them.</summary>
+/// <summary>Rule L6: each row of the recovery table, on files that a crash or a broken disk has left.</summary>
 public sealed class RecoveryTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -41,11 +41,11 @@ public sealed class RecoveryTests : IDisposable
     [InlineData("missing")]
     [InlineData("short")]
     [InlineData("unequal")]
-    public async Task L6_without_a_mark_the_last_segment_is_kept_as_far_as_it_is_whole(string what)
+    public async Task L6_without_a_mark_the_whole_groups_of_the_last_segment_are_kept(string damage)
     {
         await MakeAsync("a", "b");
         Append("{\"userId\":\"torn");
-        switch (what)
+        switch (damage)
         {
             case "missing":
                 File.Delete(_directory.File("durable.mark"));
@@ -70,7 +70,7 @@ public sealed class RecoveryTests : IDisposable
     [InlineData("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0{\"userId\":\"torn")]
     [InlineData("\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0{\"userId\":\"torn\"}\n")]
     [InlineData("\n")]
-    public async Task L6_TornTail_what_is_no_group_is_dropped(string tail)
+    public async Task L6_TornTail_bytes_that_are_no_group_are_dropped(string tail)
     {
         var before = await MakeAsync("a", "b");
         SetMark(_ends[0]);
@@ -84,7 +84,7 @@ public sealed class RecoveryTests : IDisposable
     [Theory]
     [InlineData(30)]
     [InlineData(RecordFields.MaxRecordBytes + 5_000_000)]
-    public async Task L6_zeros_behind_the_last_group_are_no_data_and_are_cut_off(int zeros)
+    public async Task L6_zeros_after_the_last_group_are_cut_off(int zeros)
     {
         await MakeAsync("a", "b");
         SetMark(_ends[0]);
@@ -99,7 +99,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public async Task L6_EndsBeforeMark_zeros_below_the_mark_are_a_gap_and_stay_where_they_are()
+    public async Task L6_EndsBeforeMark_zeros_below_the_mark_are_a_gap_and_stay()
     {
         await MakeAsync("a", "b");
         using (var file = PhysicalFileSystem.Instance.Open(Segment(0), OpenKind.Write))
@@ -117,7 +117,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public async Task L6_TornTail_a_batch_is_dropped_whole_wherever_it_is_torn()
+    public async Task L6_TornTail_a_batch_torn_at_any_byte_is_dropped_whole()
     {
         await MakeAsync("a", "b+c+d");
         var whole = File.ReadAllBytes(Segment(0));
@@ -149,9 +149,9 @@ public sealed class RecoveryTests : IDisposable
         Read("a");
     }
 
-    /// <summary>Logs from before a batch's time stood once, on its last record.</summary>
+    /// <summary>In older logs, each record of a batch has a time and a batch field.</summary>
     [Fact]
-    public async Task L6_batches_whose_records_each_carry_time_and_mark_are_read_as_ever()
+    public async Task L6_older_batches_with_time_and_batch_in_each_record_are_still_read()
     {
         await MakeAsync("a");
         var batch = BatchInOldForm(_ends[0], "b", "c", "d");
@@ -181,7 +181,7 @@ public sealed class RecoveryTests : IDisposable
         await MakeAsync("a", "b+c+d", "e");
         var bytes = File.ReadAllBytes(Segment(0));
 
-        // The page with the first record is lost; those in the middle look whole.
+        // The page with the first record is lost, while the records in the middle look whole.
         bytes.AsSpan((int)_ends[0], 20).Clear();
         File.WriteAllBytes(Segment(0), bytes);
         SetMark(_ends[0]);
@@ -192,7 +192,7 @@ public sealed class RecoveryTests : IDisposable
         Assert.Equal(bytes, File.ReadAllBytes(Segment(0)));
         Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a", "e"));
 
-        // It stays reported: the seal remembers it, and the next start goes on behind it.
+        // The damage stays reported: the seal records it, and the next start continues after it.
         await OpenAsync(RecoveryCase.Clean, _ends[2]);
         Assert.Equal([(_ends[0], _ends[1])], ReadWithDamage("a", "e"));
     }
@@ -249,7 +249,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public async Task L6_SegmentsMissing_the_log_goes_on_at_the_mark()
+    public async Task L6_SegmentsMissing_the_log_continues_at_the_mark()
     {
         await MakeAsync("a", "b");
         File.Delete(Segment(0));
@@ -272,7 +272,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public async Task L6_Sealed_a_last_segment_that_is_missing_is_a_gap()
+    public async Task L6_Sealed_a_missing_last_segment_is_a_gap()
     {
         await MakeAsync(rollEach: true, "a", "b");
         File.Delete(Segment(_ends[0]));
@@ -294,7 +294,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public async Task L6_a_mark_in_an_older_segment_counts_as_the_last_ones_beginning()
+    public async Task L6_a_mark_in_an_older_segment_counts_as_the_start_of_the_last_segment()
     {
         await MakeAsync(rollEach: true, "a", "b", "c");
         SetMark(_ends[0]);
@@ -304,7 +304,7 @@ public sealed class RecoveryTests : IDisposable
     }
 
     [Fact]
-    public async Task L6_a_seal_that_was_written_before_its_successor_was_made_is_taken_up()
+    public async Task L6_a_seal_without_a_next_segment_is_used()
     {
         await MakeAsync(rollEach: true, "a", "b");
         File.WriteAllBytes(Segment(_ends[0]), []);
@@ -314,9 +314,9 @@ public sealed class RecoveryTests : IDisposable
         Read("a");
     }
 
-    /// <summary>The promises that hold in every row, over all combinations of small facts.</summary>
+    /// <summary>Checks the promises of all rows, over all combinations of small facts.</summary>
     [Fact]
-    public void L6_no_row_cuts_below_the_mark_or_moves_it_back_or_drops_a_whole_group()
+    public void L6_no_row_cuts_below_the_mark_or_lowers_it_or_drops_a_whole_group()
     {
         var rows = new HashSet<RecoveryCase>();
         long?[] marks = [null, 0, 5, 10, 15, 20, 25];
@@ -334,7 +334,7 @@ public sealed class RecoveryTests : IDisposable
                             var facts = new RecoveryFacts(mark, hasSegment, start, isSealed, start + valid, start + valid + (isSealed ? 0 : tail), damage);
                             var decision = RecoveryTable.Decide(facts);
                             rows.Add(decision.Case);
-                            Assert.True(decision.End >= (mark ?? 0), $"{facts}: the mark moves back");
+                            Assert.True(decision.End >= (mark ?? 0), $"{facts}: the mark decreases");
                             if (!hasSegment)
                             {
                                 continue;
@@ -342,7 +342,7 @@ public sealed class RecoveryTests : IDisposable
 
                             Assert.True(decision.KeepTo >= Math.Min(facts.FileEnd, mark ?? 0), $"{facts}: cut below the mark");
                             Assert.True(decision.KeepTo >= facts.ValidEnd, $"{facts}: a whole group is dropped");
-                            Assert.True(decision.KeepTo <= facts.FileEnd, $"{facts}: more than there is");
+                            Assert.True(decision.KeepTo <= facts.FileEnd, $"{facts}: keeps more bytes than exist");
                             Assert.Equal(decision.End - Math.Max(decision.KeepTo, 0), decision.Gap.Length);
                             Assert.True(decision.Gap.Length == 0 || decision.Seal || isSealed, $"{facts}: readers cannot see the gap");
                         }
@@ -356,7 +356,7 @@ public sealed class RecoveryTests : IDisposable
 
     private Task<byte[]> MakeAsync(params string[] groups) => MakeAsync(rollEach: false, groups);
 
-    /// <summary>A cleanly stopped log; a group <c>b+c</c> is a batch.</summary>
+    /// <summary>Creates a cleanly stopped log. A group <c>b+c</c> is a batch.</summary>
     private async Task<byte[]> MakeAsync(bool rollEach, params string[] groups)
     {
         await using var writer = TestLog.Open(TestLog.Options(_directory.Path, options => options.SegmentBytes = rollEach ? 1 : 1 << 20));
@@ -369,7 +369,7 @@ public sealed class RecoveryTests : IDisposable
         return File.ReadAllBytes(Segment(0));
     }
 
-    /// <summary>Recovers, checks the row and the mark, and that an append goes where the mark is. What was appended is taken away again.</summary>
+    /// <summary>Recovers; checks the row, the mark, and that the next append begins at the mark. Then removes that append again.</summary>
     private async Task<RecoveryReport> OpenAsync(RecoveryCase expected, long mark)
     {
         RecoveryReport report;

@@ -2,7 +2,7 @@ using RevenueAspire.EventLog.Tests.Simulation;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>The zeros that the writer puts ahead of its data under load.</summary>
+/// <summary>The zeros that the writer reserves after its data under load.</summary>
 public sealed class ReserveTests
 {
     private const int Reserve = 5000;
@@ -12,7 +12,7 @@ public sealed class ReserveTests
     private int Length => _disk.Entries[SimulatedLog.File(Segment)].Length;
 
     [Fact]
-    public void L4_under_load_room_is_reserved_used_up_and_given_back_when_the_load_ends()
+    public void L4_under_load_room_is_reserved_and_used_and_freed_when_the_load_ends()
     {
         var writer = Open();
         SimulatedLog.Append(writer, TestLog.Single("alone"));
@@ -43,7 +43,7 @@ public sealed class ReserveTests
     }
 
     [Fact]
-    public void L4_closing_leaves_no_reserve()
+    public void L4_a_closed_log_has_no_reserve()
     {
         var writer = Open();
         AppendTogether(writer, "a", "b");
@@ -52,7 +52,7 @@ public sealed class ReserveTests
     }
 
     [Fact]
-    public void L7_a_disk_without_room_for_the_reserve_still_takes_the_events()
+    public void L7_a_disk_without_room_for_the_reserve_still_accepts_events()
     {
         var writer = Open();
         var writes = 0;
@@ -60,14 +60,14 @@ public sealed class ReserveTests
         AppendTogether(writer, "a", "b");
         Assert.Equal((WriterState.Running, writer.DurableMark), (writer.Status.State, Length));
 
-        // Not tried again with each commit.
+        // The writer does not retry the reserve with each commit.
         AppendTogether(writer, "c", "d");
         Assert.Equal((3, writer.DurableMark), (writes, Length));
         Assert.Equal(["a", "b", "c", "d"], Users());
     }
 
     [Fact]
-    public void L7_a_failed_write_takes_the_reserve_with_it()
+    public void L7_a_failed_write_removes_the_reserve()
     {
         var writer = Open();
         AppendTogether(writer, "a", "b");
@@ -77,7 +77,7 @@ public sealed class ReserveTests
     }
 
     [Fact]
-    public async Task L4_on_a_real_disk_the_reserve_goes_by_itself()
+    public async Task L4_on_a_real_disk_the_idle_writer_removes_the_reserve()
     {
         using var directory = new Testing.TempDirectory();
         await using var writer = TestLog.Open(TestLog.Options(directory.Path, options => options.ReserveFromGroups = 1));

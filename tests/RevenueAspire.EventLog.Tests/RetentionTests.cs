@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Rule L10: what may be removed, and what must stay.</summary>
+/// <summary>Rule L10: the bytes that retention may remove, and those it must keep.</summary>
 public sealed class RetentionTests : IDisposable
 {
     private const long SegmentBytes = 20_000;
@@ -13,7 +13,7 @@ public sealed class RetentionTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task L10_only_what_is_applied_and_beyond_the_bytes_to_keep_is_removed_oldest_first()
+    public async Task L10_only_applied_segments_beyond_the_bytes_to_keep_are_removed_oldest_first()
     {
         await using var writer = Open();
         await AppendAsync(writer, segments: 10);
@@ -23,7 +23,7 @@ public sealed class RetentionTests : IDisposable
         Assert.Equal(0, writer.Files().Retention.RemoveApplied(writer.DurableMark, retainBytes: writer.DurableMark));
         Assert.Equal(starts, Starts());
 
-        // 64 KB before the ledger's position stay, so the segments that end after that do.
+        // 64 KB before the applied offset stay, and so do the segments that end in them or later.
         Assert.Equal(starts[2], writer.Files().Retention.RemoveApplied(starts[2] + (64 * 1024) + 1, retainBytes: 0));
         Assert.Equal(starts[2..], Starts());
         Assert.Equal(starts[2], writer.Files().FirstOffset);
@@ -37,7 +37,7 @@ public sealed class RetentionTests : IDisposable
     }
 
     [Fact]
-    public async Task L10_a_segment_whose_keys_are_remembered_stays_with_all_behind_it_until_they_are_forgotten()
+    public async Task L10_a_segment_with_remembered_keys_stays_and_so_do_all_later_ones()
     {
         await using (var writer = Open(keyWindow: 2))
         {
@@ -52,7 +52,7 @@ public sealed class RetentionTests : IDisposable
             Assert.True(writer.Files().KeysFrom < next);
         }
 
-        // The window says "keys from behind key-1", which is inside the first segment: it is only removed once the whole of it lies before.
+        // Keys are remembered from after key-1, which is inside the first segment. That segment may be removed only once all its keys are forgotten.
         await using var again = Open(keyWindow: 2);
         Assert.Equal(0, again.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0));
         await AppendAsync(again, segments: 5);
@@ -62,7 +62,7 @@ public sealed class RetentionTests : IDisposable
     }
 
     [Fact]
-    public async Task L10_a_reader_whose_last_known_segment_was_removed_reads_those_that_came_later()
+    public async Task L10_a_reader_whose_last_known_segment_was_removed_reads_later_segments()
     {
         await using var writer = Open();
         await AppendAsync(writer, segments: 2);
@@ -71,10 +71,10 @@ public sealed class RetentionTests : IDisposable
         var bytes = new byte[100];
         Assert.True(reader.Read(known, bytes).Count > 0);
 
-        // Meanwhile other processors apply what comes, and it is removed behind them.
+        // Meanwhile other processors apply new events, and retention removes them.
         await AppendAsync(writer, segments: 10);
         writer.Files().Retention.RemoveApplied(long.MaxValue, retainBytes: 0);
-        Assert.True(Starts()[0] > known, "the segment is still there");
+        Assert.True(Starts()[0] > known, "the segment still exists");
 
         foreach (var start in Starts())
         {
@@ -85,7 +85,7 @@ public sealed class RetentionTests : IDisposable
     }
 
     [Fact]
-    public async Task L9_L10_what_is_remembered_is_the_same_before_and_after_a_start()
+    public async Task L9_L10_the_same_keys_are_remembered_before_and_after_a_restart()
     {
         long keysFrom, firstOffset;
         await using (var writer = Open())
@@ -116,9 +116,9 @@ public sealed class RetentionTests : IDisposable
     }
 
     [Fact]
-    public async Task L10_a_reader_that_goes_on_lets_go_of_removed_segments_so_that_their_room_is_free()
+    public async Task L10_a_continuing_reader_closes_removed_segments_and_so_frees_their_space()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "only here can a process see what it has open");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "only Linux lists the open files of a process");
         await using var writer = Open();
         using var reader = EventLogReader.Open(_directory.Path);
         await AppendAsync(writer, segments: 10);
@@ -136,7 +136,7 @@ public sealed class RetentionTests : IDisposable
     }
 
     [Fact]
-    public void L10_a_power_cut_at_any_step_of_a_removal_leaves_no_hole()
+    public void L10_a_power_cut_at_any_step_of_a_removal_leaves_no_gap()
     {
         for (var step = 1; ; step++)
         {
@@ -164,7 +164,7 @@ public sealed class RetentionTests : IDisposable
             Assert.Empty(SimulatedLog.ReadAll(disk).Damage);
             if (finished)
             {
-                Assert.True(step > 6, "the removal was not cut at all");
+                Assert.True(step > 6, "no power cut hit the removal");
                 return;
             }
         }

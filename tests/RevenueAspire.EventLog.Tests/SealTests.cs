@@ -11,7 +11,7 @@ public sealed class SealTests : IAsyncLifetime
     private readonly TempDirectory _directory = new();
     private string _text = "";
 
-    /// <summary>A sealed segment of several blocks, and a live one.</summary>
+    /// <summary>Creates a sealed segment of several blocks, and an open one.</summary>
     public async ValueTask InitializeAsync()
     {
         await using var writer = TestLog.Open(TestLog.Options(_directory.Path, options => options.SegmentBytes = 200_000));
@@ -35,7 +35,7 @@ public sealed class SealTests : IAsyncLifetime
     [InlineData(1000)]
     [InlineData(70_000)]
     [InlineData(1 << 20)]
-    public void L8_a_flipped_digit_is_still_json_but_its_block_is_reported_and_the_rest_is_read(int buffer)
+    public void L8_the_block_of_a_flipped_digit_is_reported_and_the_rest_is_read(int buffer)
     {
         const int Block = SegmentSeal.BlockBytes;
         var path = _directory.File(Sealed + ".jsonl");
@@ -54,7 +54,7 @@ public sealed class SealTests : IAsyncLifetime
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task L6_a_sealed_segment_that_became_shorter_is_reported_as_a_gap_at_the_start(bool isLast)
+    public async Task L6_a_start_reports_a_shortened_sealed_segment_as_a_gap(bool isLast)
     {
         var live = Directory.GetFiles(_directory.Path, "*.jsonl").Max()!;
         var end = long.Parse(Path.GetFileNameWithoutExtension(live), System.Globalization.CultureInfo.InvariantCulture);
@@ -76,7 +76,7 @@ public sealed class SealTests : IAsyncLifetime
     }
 
     [Fact]
-    public void L8_the_good_bytes_before_damage_come_first()
+    public void L8_the_undamaged_bytes_before_damage_are_read_first()
     {
         Flip(Sealed + ".jsonl", SegmentSeal.BlockBytes + 5);
         using var reader = EventLogReader.Open(_directory.Path);
@@ -85,7 +85,7 @@ public sealed class SealTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task L8_a_segment_that_is_sealed_while_it_is_read_is_verified_from_then_on()
+    public async Task L8_a_segment_sealed_while_being_read_is_verified_from_then_on()
     {
         using var reader = EventLogReader.Open(_directory.Path);
         var live = long.Parse(Path.GetFileName(Directory.GetFiles(_directory.Path, "*.jsonl").Max()!)[..20], System.Globalization.CultureInfo.InvariantCulture);
@@ -109,11 +109,11 @@ public sealed class SealTests : IAsyncLifetime
     [InlineData("head")]
     [InlineData("keys")]
     [InlineData("temporary")]
-    public async Task L6_L8_a_seal_that_is_missing_or_damaged_is_made_again_at_the_start(string what)
+    public async Task L6_L8_a_start_recreates_a_missing_or_damaged_seal(string damage)
     {
         var path = _directory.File(Sealed + ".seal");
         var good = File.ReadAllBytes(path);
-        switch (what)
+        switch (damage)
         {
             case "missing":
                 File.Delete(path);
@@ -138,7 +138,7 @@ public sealed class SealTests : IAsyncLifetime
 
         using (var reader = EventLogReader.Open(_directory.Path))
         {
-            // Without a seal there is nothing to verify with; with damaged keys a reader loses nothing.
+            // Without a seal nothing can be verified, and damaged keys do not affect readers.
             Assert.Equal(_text, TestLog.ReadAll(reader).Text);
         }
 
@@ -154,7 +154,7 @@ public sealed class SealTests : IAsyncLifetime
     }
 
     [Fact]
-    public void L8_the_seal_of_another_log_counts_for_nothing()
+    public void L8_the_seal_of_another_log_is_ignored()
     {
         Assert.NotNull(SegmentSeal.Read(PhysicalFileSystem.Instance, _directory.Path, 0, LogId(), withKeys: true));
         Assert.Null(SegmentSeal.Read(PhysicalFileSystem.Instance, _directory.Path, 0, Guid.NewGuid(), withKeys: true));

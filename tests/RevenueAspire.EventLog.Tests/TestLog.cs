@@ -8,7 +8,7 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Short ways to build groups, and to open and read a log.</summary>
+/// <summary>Helpers that build groups, and open and read a log.</summary>
 internal static class TestLog
 {
     public static EventLogOptions Options(string directory, Action<EventLogOptions>? change = null)
@@ -21,7 +21,7 @@ internal static class TestLog
     public static EventLogWriter Open(EventLogOptions options, ILoggerFactory? loggers = null, IFileSystem? files = null) =>
         OpenStore(options, loggers, files).StartWriter();
 
-    /// <summary>Opens without the writer's thread.</summary>
+    /// <summary>Opens a log without the writer thread.</summary>
     public static EventLogWriter OpenHeld(EventLogOptions options, IFileSystem files, ILoggerFactory? loggers = null) =>
         OpenStore(options, loggers, files).PrepareWriter();
 
@@ -34,7 +34,7 @@ internal static class TestLog
 
     public static string Event(string user, long value) => $$"""{"userId":"{{user}}","name":"add_revenue","value":{{value}}}""";
 
-    /// <summary>A group of one event for each user, the values from 1.</summary>
+    /// <summary>A group of one event per user, with values from 1.</summary>
     public static AppendGroup Group(string[] users, string? key = null, int rejected = 0, string? body = null, string? caller = null)
     {
         var builder = new AppendGroupBuilder(EventTypes.Default, TimeProvider.System);
@@ -52,7 +52,7 @@ internal static class TestLog
 
     public static async Task<AppendResult> AppendAsync(EventLogWriter writer, AppendGroup group) => await writer.AppendAsync(group, CancellationToken.None);
 
-    /// <summary>Everything below the mark, damage left out, and where damage was.</summary>
+    /// <summary>All undamaged bytes below the mark, and the ranges of the damage.</summary>
     public static (string Text, List<(long From, long To)> Damage) ReadAll(EventLogReader reader, int buffer = 1 << 20)
     {
         var bytes = new MemoryStream();
@@ -82,7 +82,7 @@ internal static class TestLog
         return (Encoding.UTF8.GetString(bytes.ToArray()), damage);
     }
 
-    /// <summary>The user of each record, in order.</summary>
+    /// <summary>The users of the records, in order.</summary>
     public static List<string> Users(string text) => [.. Lines(text).Select(line => JsonDocument.Parse(line).RootElement.GetProperty("userId").GetString()!)];
 
     public static string[] Lines(string text) => text.Split('\n', StringSplitOptions.RemoveEmptyEntries);

@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests;
 
-/// <summary>Large groups are on their way to the disk while they are copied: what an error of that means.</summary>
+/// <summary>Large groups are written out while they are copied. These tests cover errors of that write-out.</summary>
 public sealed class WriteOutTests
 {
     private static readonly string[] Many = [.. Enumerable.Range(0, 75_000).Select(i => $"user{i}")];
@@ -15,7 +15,7 @@ public sealed class WriteOutTests
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void L7_a_write_out_that_fails_at_any_piece_is_undone_and_refused_and_the_log_goes_on_by_itself(int piece)
+    public void L7_a_failed_write_out_of_any_piece_is_undone_and_refused_and_the_log_recovers(int piece)
     {
         var writer = SimulatedLog.Open(_disk, _disk.Start(), options => options.SegmentBytes = 1 << 20);
         Assert.Equal(AppendStatus.Appended, SimulatedLog.Append(writer, TestLog.Single("a"))[0].Status);
@@ -33,7 +33,7 @@ public sealed class WriteOutTests
             SimulatedLog.Append(writer, TestLog.Single("b", "k1"), TestLog.Group(Many, "k2"), TestLog.Single("c", "k3")),
             result => Assert.Equal(AppendStatus.Appended, result.Status));
 
-        // Sealed by the next append: the checksums are those of what is there, not of what was cut off.
+        // The next append seals the segment. Its checksums must match the bytes in the file, not those that were cut off.
         Assert.Equal(AppendStatus.Appended, SimulatedLog.Append(writer, TestLog.Single("d"))[0].Status);
         _disk.CutPower();
         SimulatedLog.Open(_disk, _disk.Start());
@@ -43,7 +43,7 @@ public sealed class WriteOutTests
     }
 
     [Fact]
-    public void L7_a_write_out_that_fails_and_cannot_be_cut_off_is_in_doubt()
+    public void L7_a_failed_write_out_that_cannot_be_cut_off_is_in_doubt()
     {
         var writer = SimulatedLog.Open(_disk, _disk.Start());
         _disk.Fails = (operation, _) => operation is DiskOperation.StartWriteOut or DiskOperation.Truncate;
@@ -56,7 +56,7 @@ public sealed class WriteOutTests
     }
 
     [Fact]
-    public void A_file_that_cannot_be_written_out_ahead_is_no_error_and_a_real_one_keeps_its_bytes()
+    public void A_file_without_support_for_writing_out_ahead_is_no_error()
     {
         using var directory = new TempDirectory();
         using var file = PhysicalFileSystem.Instance.Open(directory.File("a"), OpenKind.CreateNew);
@@ -65,7 +65,7 @@ public sealed class WriteOutTests
         file.Flush();
         Assert.Equal(2 << 20, file.Length);
 
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "a device that has no pages to write");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /dev/null, a device without pages to write");
         using var device = PhysicalFileSystem.Instance.Open("/dev/null", OpenKind.Write);
         device.StartWriteOut(0, 1 << 20);
     }

@@ -7,7 +7,7 @@ namespace RevenueAspire.EventLog.Tests;
 public sealed class WriterMetricsTests
 {
     [Fact]
-    public void Each_commit_has_a_duration_and_a_size_and_what_waits_is_the_queue_s_depth()
+    public void Commits_report_duration_and_size_and_waiting_groups_are_the_queue_depth()
     {
         var seen = new List<(string Name, string? Unit, double Value)>();
         var isOurs = false;
@@ -15,7 +15,7 @@ public sealed class WriterMetricsTests
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            // What is published on this thread while the writer opens is the writer's: other tests' writers are there too.
+            // Instruments published on this thread while the writer opens belong to it. Other tests have writers, too.
             if (isOurs && instrument.Meter.Name == WriterMetrics.MeterName && Environment.CurrentManagedThreadId == thread)
             {
                 self.EnableMeasurementEvents(instrument);
@@ -44,7 +44,7 @@ public sealed class WriterMetricsTests
         Assert.Equal(writer.DurableMark, seen[1].Value);
         Assert.Equal(0, seen[2].Value);
 
-        // What the disk refused is no commit.
+        // A commit that the disk refused is not measured.
         seen.Clear();
         disk.Fails = (operation, _) => operation == DiskOperation.Flush;
         SimulatedLog.Append(writer, TestLog.Single("b"));

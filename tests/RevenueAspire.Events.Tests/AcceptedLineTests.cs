@@ -2,7 +2,7 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Each freedom that an event has.</summary>
+/// <summary>The variations that a valid event may have.</summary>
 public sealed class AcceptedLineTests
 {
     [Theory]
@@ -99,7 +99,7 @@ public sealed class AcceptedLineTests
     public void A_line_of_white_space_is_blank(string line) => Assert.Equal(ParsedLine.Blank, EveryPath.Judge(line) with { Compact = null });
 
     [Fact]
-    public void Parsing_a_line_leaves_nothing_for_the_next()
+    public void Parsing_a_line_does_not_affect_the_next()
     {
         var parser = new EventParser(EventTypes.Default);
         var escaped = "{\"userId\":\"\\u0061bc\",\"name\":\"add_revenue\",\"value\":7}"u8.ToArray();
@@ -112,7 +112,7 @@ public sealed class AcceptedLineTests
     }
 
     [Fact]
-    public void A_name_of_configuration_needs_no_code_whatever_its_characters()
+    public void A_configured_name_may_contain_any_characters()
     {
         var types = EventTypes.Create([new("refund", -1), new("gift \"é\"\\", 1), new(new string('n', 128), -1), new("n", 1)]);
         Assert.Equal(-1, EveryPath.Judge("{\"userId\":\"u\",\"name\":\"refund\",\"value\":1}", types).Sign);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>What the log keeps of a line.</summary>
+/// <summary>The form of a line that the log stores.</summary>
 public sealed class CompactFormTests
 {
     [Theory]
@@ -16,7 +16,7 @@ public sealed class CompactFormTests
         "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"x\":{\"a b\":[1.0,1E+2,\" } \\\" ] \",{},[],null]},\"x\":2")]
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"\\ud800\":\"\\\\\"}",
         "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"\\ud800\":\"\\\\\"")]
-    public void Only_white_space_between_tokens_goes(string line, string compact) => Assert.Equal(compact, Compact(line));
+    public void Only_white_space_between_tokens_is_removed(string line, string compact) => Assert.Equal(compact, Compact(line));
 
     [Theory]
     [InlineData("timestamp", "1")]
@@ -27,7 +27,7 @@ public sealed class CompactFormTests
     [InlineData("batch", "null")]
     [InlineData("t\\u0069mestamp", "\"\"")]
     [InlineData("\\u0062\\u0061\\u0074\\u0063\\u0068", "0")]
-    public void The_servers_fields_go_wherever_they_stand(string name, string value)
+    public void Server_fields_are_removed_at_any_position(string name, string value)
     {
         const string expected = "{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1";
         var field = $"\"{name}\":{value}";
@@ -43,7 +43,7 @@ public sealed class CompactFormTests
     [InlineData("\"timestam\":1")]
     [InlineData("\"x\":{\"timestamp\":1,\"batch\":[]}")]
     [InlineData("\"timestamp\\u0000\":1")]
-    public void Fields_that_only_resemble_the_servers_stay(string field)
+    public void Fields_that_only_resemble_server_fields_stay(string field)
     {
         Assert.Equal(
             $"{{{field},\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1", Compact($"{{{field},\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1}}"));
@@ -59,7 +59,7 @@ public sealed class CompactFormTests
     public void Nothing_is_written_for_a_line_that_is_no_event(string line) => Assert.Equal("", Compact(line));
 
     [Fact]
-    public void It_is_appended_behind_what_the_writer_already_holds()
+    public void The_compact_form_is_appended_to_the_bytes_already_in_the_writer()
     {
         var writer = new ArrayBufferWriter<byte>();
         var parser = new EventParser(EventTypes.Default);
@@ -71,7 +71,7 @@ public sealed class CompactFormTests
     }
 
     [Fact]
-    public void A_missing_writer_is_the_callers_bug() =>
+    public void A_null_writer_throws() =>
         Assert.Throws<ArgumentNullException>(() => new EventParser(EventTypes.Default).ParseAndCompact("{}"u8, null!, out _));
 
     private static string Compact(string line) => Encoding.UTF8.GetString(Encoding.Latin1.GetBytes(EveryPath.Judge(line).Compact!));

@@ -15,7 +15,7 @@ public sealed class EventTypesTests
     }
 
     [Fact]
-    public void Every_name_of_a_large_set_is_found_and_nothing_else()
+    public void Every_name_of_a_large_set_is_found_and_no_other()
     {
         var names = Enumerable.Range(0, 500).Select(n => $"name{n}").ToList();
         var types = EventTypes.Create(names.Select((name, n) => KeyValuePair.Create(name, n % 2 == 0 ? 1 : -1)));
@@ -41,7 +41,7 @@ public sealed class EventTypesTests
         Assert.Equal(32, types.Fingerprint.Length);
     }
 
-    /// <summary>Stored beside frozen ranges: a change of the form would stop a processor that takes over an older one's range.</summary>
+    /// <summary>The fingerprint is stored with frozen ranges. If its form changed, a processor could not take over an older processor's range.</summary>
     [Fact]
     public void The_fingerprint_is_the_hash_of_version_names_and_signs() => Assert.Equal(
         SHA256.HashData([EventParser.Version, 11, 1, .. "add_revenue"u8, 16, 0xFF, .. "subtract_revenue"u8]),
@@ -61,7 +61,7 @@ public sealed class EventTypesTests
     [InlineData("refund", 0)]
     [InlineData("refund", 2)]
     [InlineData("refund", int.MinValue)]
-    public void A_sign_other_than_1_and_minus_1_is_refused_by_name(string name, int sign)
+    public void A_sign_other_than_1_and_minus_1_is_refused_and_its_name_reported(string name, int sign)
     {
         var error = Assert.Throws<ArgumentException>(() => EventTypes.Create([new(name, sign)]));
         Assert.Contains(name, error.Message, StringComparison.Ordinal);
@@ -83,5 +83,5 @@ public sealed class EventTypesTests
     public void An_empty_set_is_refused() => Assert.Throws<ArgumentException>(() => EventTypes.Create([]));
 
     [Fact]
-    public void A_missing_set_is_the_callers_bug() => Assert.Throws<ArgumentNullException>(() => EventTypes.Create(null!));
+    public void A_null_set_throws() => Assert.Throws<ArgumentNullException>(() => EventTypes.Create(null!));
 }

@@ -2,13 +2,13 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Asks every way there is to judge a line, and fails unless all agree.</summary>
+/// <summary>Parses a line in every way, and fails unless all results agree.</summary>
 internal static class EveryPath
 {
-    /// <summary>The answer that Parse, the general path, ParseAndCompact and the oracle share.</summary>
+    /// <summary>The common result of Parse, the general path, ParseAndCompact and the oracle.</summary>
     /// <param name="line">The line.</param>
-    /// <param name="types">The known names; the default ones when null.</param>
-    /// <param name="which">Where the line comes from, for the message.</param>
+    /// <param name="types">The known names; the default ones if null.</param>
+    /// <param name="which">Origin of the line, for the failure message.</param>
     public static ParsedLine Judge(byte[] line, EventTypes? types = null, string which = "")
     {
         var parser = new EventParser(types ?? EventTypes.Default);
@@ -25,10 +25,10 @@ internal static class EveryPath
         if (expected.Outcome == ParseOutcome.Event)
         {
             var again = Encoding.Latin1.GetBytes(compact.Compact + "}");
-            Assert.False(again.AsSpan().ContainsAny("\r\n"u8), $"The compact form holds a raw newline. {which}: {Show(line)}");
+            Assert.False(again.AsSpan().ContainsAny("\r\n"u8), $"The compact form contains a raw newline. {which}: {Show(line)}");
             Assert.True(
-                ParsedLine.FromCompact(parser, again) == compact, $"The compact form is not its own compact form, or another event. {which}: {Show(line)}");
-            Assert.True(ParsedLine.FromGeneralPath(parser, again) == parsed, $"The compact form is another event to the general path. {which}: {Show(line)}");
+                ParsedLine.FromCompact(parser, again) == compact, $"The compact form changes when it is compacted again. {which}: {Show(line)}");
+            Assert.True(ParsedLine.FromGeneralPath(parser, again) == parsed, $"The general path parses the compact form differently. {which}: {Show(line)}");
         }
 
         return expected;
@@ -36,7 +36,7 @@ internal static class EveryPath
 
     public static ParsedLine Judge(string line, EventTypes? types = null) => Judge(Encoding.UTF8.GetBytes(line), types);
 
-    /// <summary>What is taken from the front of many lines is exactly the first of them, and is what Parse says of it.</summary>
+    /// <summary>From the front of several lines, TryTakePlainLine must take exactly the first one, with the same result as Parse.</summary>
     private static void JudgePlainLine(EventParser parser, byte[] line, ParsedLine expected, string which)
     {
         byte[] lines = [.. line, (byte)'\n', .. "{\"userId\":\"next\",\"name\":\"add_revenue\",\"value\":5}\n"u8];
@@ -50,7 +50,7 @@ internal static class EveryPath
         var first = lines.AsSpan(0, taken - 1);
         Assert.True(parser.ParseGeneral(first, out var parsed, out _) == ParseOutcome.Event && parsed.Delta == delta
             && parsed.UserId.SequenceEqual(lines.AsSpan(EventParser.PlainUserIdAt, userIdLength)),
-            $"Taken, but not what the general path says. {which}: {Show(line)}");
+            $"Taken, but the general path disagrees. {which}: {Show(line)}");
         Assert.True(taken <= line.Length || expected.Outcome == ParseOutcome.Event, $"Taken, but not an event. {which}: {Show(line)}");
         Assert.Equal(0, parser.TryTakePlainLine(lines.AsSpan(0, taken - 1), out _, out _));
     }

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Depth, size, time and memory.</summary>
+/// <summary>Limits of depth, size, time and memory.</summary>
 public sealed class LimitTests
 {
     private const int TenMegabytes = 10_000_000;
@@ -13,7 +13,7 @@ public sealed class LimitTests
     [InlineData("[", "]")]
     [InlineData("{\"a\":", "}")]
     [InlineData("[{\"userId\":", "}]")]
-    public void Nesting_is_allowed_to_64_levels(string open, string close)
+    public void Nesting_is_allowed_up_to_64_levels(string open, string close)
     {
         var each = open.Length == 1 || open[0] == '{' ? 1 : 2;
         string Line(int levels)
@@ -31,7 +31,7 @@ public sealed class LimitTests
     }
 
     [Fact]
-    public void Nesting_without_end_is_TooDeep_and_a_fault_before_it_is_InvalidJson()
+    public void Unclosed_deep_nesting_is_TooDeep_and_an_earlier_fault_is_InvalidJson()
     {
         Assert.Equal(RejectReason.TooDeep, EveryPath.Judge(new string('[', 100_000)).Reason);
         Assert.Equal(RejectReason.TooDeep, EveryPath.Judge("{\"a\":" + new string('[', 64)).Reason);
@@ -58,7 +58,7 @@ public sealed class LimitTests
 
     [Theory]
     [MemberData(nameof(HugeLines))]
-    public void A_line_of_10_MB_is_judged_like_any_other_and_in_linear_time(string kind, RejectReason reason)
+    public void A_line_of_10_MB_gets_the_right_result_in_linear_time(string kind, RejectReason reason)
     {
         var line = Huge(kind);
         Assert.InRange(line.Length, TenMegabytes, TenMegabytes * 2);
@@ -69,7 +69,7 @@ public sealed class LimitTests
         Assert.Equal(reason, parsed.Reason);
         Assert.Equal(reason == RejectReason.None ? ParseOutcome.Event : ParseOutcome.Rejected, outcome);
 
-        // Quadratic time would take minutes; a slow machine under load does this in far less than the limit.
+        // Quadratic time would take minutes; even a slow machine under load needs far less than the limit.
         Assert.InRange(watch.Elapsed, TimeSpan.Zero, TimeSpan.FromSeconds(60));
         var writer = new ArrayBufferWriter<byte>();
         Assert.Equal(outcome, parser.ParseAndCompact(line, writer, out _));
@@ -86,7 +86,7 @@ public sealed class LimitTests
     [InlineData("{\"x\":{\"y\":[1,2,}}}")]
     [InlineData("x")]
     [InlineData("\uFEFF")]
-    public void Judging_a_line_allocates_nothing_and_so_throws_and_catches_nothing(string text)
+    public void Parsing_a_line_allocates_nothing_and_so_throws_no_exception(string text)
     {
         var line = Encoding.UTF8.GetBytes(text);
         var parser = new EventParser(EventTypes.Default);

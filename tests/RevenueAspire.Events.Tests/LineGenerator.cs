@@ -2,7 +2,7 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Generates lines: mostly events, in every spelling that JSON allows, and everything that goes wrong with them.</summary>
+/// <summary>Generates lines: mostly events, in every spelling that JSON allows, and all kinds of faulty lines.</summary>
 internal sealed class LineGenerator(Random random)
 {
     private static readonly string[] KnownNames = ["add_revenue", "subtract_revenue"];
@@ -23,7 +23,7 @@ internal sealed class LineGenerator(Random random)
         ["", "a", "user1", "é", "😀", "\\ud83d\\ude00", "\\ud800", "\\udc00\\ud800", "\\u0000", "\\u0041", "\\n", "\\\"", "\\\\", "\\/", "ÿ\uFFFF", "\\uFEFF",
             "{\\\"userId\\\":1}"];
 
-    /// <summary>A line: an event in most cases.</summary>
+    /// <summary>Returns a line, an event in most cases.</summary>
     public byte[] Next() => Encoding.UTF8.GetBytes(random.Next(10) switch
     {
         0 or 1 or 2 => PlainLine(),
@@ -31,7 +31,7 @@ internal sealed class LineGenerator(Random random)
         _ => Surround(Object()),
     });
 
-    /// <summary>The line with one to three small damages.</summary>
+    /// <summary>Returns the line with one to three small changes.</summary>
     public byte[] Mutate(byte[] line)
     {
         var bytes = line.ToList();
@@ -56,11 +56,11 @@ internal sealed class LineGenerator(Random random)
                     bytes[at] = (byte)"\"\\{}[]:,0-.eu \t\r\n\0\u007F"[random.Next(19)];
                     break;
                 case 5:
-                    // A piece of the line once more: duplicate fields, doubled quotes, two objects.
+                    // Repeat a part of the line: duplicate fields, doubled quotes, two objects.
                     bytes.InsertRange(at, bytes.GetRange(at, random.Next(bytes.Count - at + 1)));
                     break;
                 default:
-                    // Bytes that no UTF-8 has: overlong, surrogate, too large, a lone continuation.
+                    // Insert bytes that are invalid in UTF-8: overlong, surrogate, too large, a lone continuation.
                     bytes.InsertRange(at, Pick<byte[]>([[0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80], [0xE2, 0x82], [0xEF, 0xBB, 0xBF]]));
                     break;
             }

@@ -7,14 +7,14 @@ using System.Text.RegularExpressions;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>The rules of an event written a second time, slowly and plainly, over JsonDocument. Shares no code with the parser.</summary>
+/// <summary>A second implementation of the event rules, slow and simple, over JsonDocument. Shares no code with the parser.</summary>
 internal static partial class Oracle
 {
     private static readonly UTF8Encoding StrictUtf8 = new(false, throwOnInvalidBytes: true);
 
     private static readonly string[] Server = ["timestamp", "caller", "idempotencyKey", "bodyHash", "traceparent", "batch"];
 
-    /// <summary>The right answer for a line, with the compact form as Latin-1 for an event, and empty for any other outcome.</summary>
+    /// <summary>Returns the expected result of a line. For an event it includes the compact form as Latin-1; otherwise that is empty.</summary>
     public static ParsedLine Judge(byte[] line, IReadOnlyDictionary<string, int> signs)
     {
         var text = line is [0xEF, 0xBB, 0xBF, ..] ? line[3..] : line;
@@ -95,7 +95,7 @@ internal static partial class Oracle
 
     private static ParsedLine Rejected(RejectReason reason) => ParsedLine.Rejected(reason) with { Compact = "" };
 
-    /// <summary>Deeper than 64 levels, and that before any fault of grammar: without the limit the same text fails later, or not at all.</summary>
+    /// <summary>Whether the line exceeds 64 levels before any grammar fault. Without the depth limit the same text then fails later, or not at all.</summary>
     private static bool IsAboutDepth(byte[] text, JsonException limited)
     {
         try

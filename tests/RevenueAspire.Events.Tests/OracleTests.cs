@@ -2,15 +2,15 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>The fast path, the general path and an independent oracle give one answer to every line.</summary>
+/// <summary>The fast path, the general path and an independent oracle agree on every line.</summary>
 public sealed class OracleTests(ITestOutputHelper output)
 {
     [Fact]
-    public void Generated_lines_get_the_oracles_answer()
+    public void Generated_lines_get_the_result_of_the_oracle()
     {
-        var tally = Compare(nameof(Generated_lines_get_the_oracles_answer), 120_000, static (generator, _) => generator.Next());
+        var tally = Compare(nameof(Generated_lines_get_the_result_of_the_oracle), 120_000, static (generator, _) => generator.Next());
 
-        // The generator must not quietly stop making what it is there for.
+        // The generator must keep producing every reason.
         Assert.All(Enum.GetValues<RejectReason>().Except([RejectReason.TooLong, RejectReason.Damaged, RejectReason.Unfinished, RejectReason.InvalidUtf8]),
             reason => Assert.True(tally.GetValueOrDefault(reason) > 100, $"{reason}: {tally.GetValueOrDefault(reason)} lines, {Seed.Hint}"));
     }
@@ -24,7 +24,7 @@ public sealed class OracleTests(ITestOutputHelper output)
     [InlineData("{\"userId\":\"\",\"name\":\"add_revenue\",\"value\":1}\n", 0, 0)]
     [InlineData("{\"userId\":\"a\",\"name\":\"other\",\"value\":1}\n", 0, 0)]
     [InlineData("", 0, 0)]
-    public void Plain_lines_are_taken_from_the_front_of_many(string lines, int userIdLength, long delta)
+    public void Plain_lines_are_taken_from_the_front_of_a_longer_text(string lines, int userIdLength, long delta)
     {
         var taken = new EventParser(EventTypes.Default).TryTakePlainLine(System.Text.Encoding.UTF8.GetBytes(lines), out var length, out var value);
         Assert.Equal(userIdLength == 0 ? 0 : lines.IndexOf('\n', StringComparison.Ordinal) + 1, taken);
@@ -35,11 +35,11 @@ public sealed class OracleTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Damaged_lines_get_the_oracles_answer() =>
-        Compare(nameof(Damaged_lines_get_the_oracles_answer), 120_000, static (generator, _) => generator.Mutate(generator.Next()));
+    public void Damaged_lines_get_the_result_of_the_oracle() =>
+        Compare(nameof(Damaged_lines_get_the_result_of_the_oracle), 120_000, static (generator, _) => generator.Mutate(generator.Next()));
 
     [Fact]
-    public void Plain_lines_with_one_byte_changed_get_the_oracles_answer()
+    public void Plain_lines_with_one_changed_byte_get_the_result_of_the_oracle()
     {
         var line = "{\"userId\":\"usér1\",\"name\":\"add_revenue\",\"value\":98,\"timestamp\":\"2026\"}"u8.ToArray();
         for (var at = 0; at < line.Length; at++)
@@ -56,7 +56,7 @@ public sealed class OracleTests(ITestOutputHelper output)
     }
 
     [Fact]
-    public void Random_bytes_get_the_oracles_answer() => Compare(nameof(Random_bytes_get_the_oracles_answer), 50_000, static (_, random) =>
+    public void Random_bytes_get_the_result_of_the_oracle() => Compare(nameof(Random_bytes_get_the_result_of_the_oracle), 50_000, static (_, random) =>
     {
         var bytes = new byte[random.Next(40)];
         random.NextBytes(bytes);

@@ -2,7 +2,7 @@ using System.Buffers;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>What a parser said about a line, in a form that can be compared and printed.</summary>
+/// <summary>A parser's result in a form that can be compared and printed.</summary>
 internal sealed record ParsedLine(ParseOutcome Outcome, RejectReason Reason, string? UserIdHex, long Value, int Sign, string? Compact = null)
 {
     public static ParsedLine Blank { get; } = new(ParseOutcome.Blank, RejectReason.None, null, 0, 0);
@@ -24,7 +24,7 @@ internal sealed record ParsedLine(ParseOutcome Outcome, RejectReason Reason, str
         return Of(outcome, parsed);
     }
 
-    /// <summary>The answer of ParseAndCompact, with what it wrote as Latin-1 (which shows each byte).</summary>
+    /// <summary>The result of ParseAndCompact, with its output as Latin-1 (which shows each byte).</summary>
     public static ParsedLine FromCompact(EventParser parser, ReadOnlySpan<byte> line)
     {
         var buffer = new ArrayBufferWriter<byte>();

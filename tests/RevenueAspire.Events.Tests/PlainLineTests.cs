@@ -2,7 +2,7 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Which lines take the fast path. What they mean is the other tests' business; here it is speed that must not be lost unnoticed.</summary>
+/// <summary>Which lines take the fast path, so that it is not lost unnoticed. Other tests check the results.</summary>
 public sealed class PlainLineTests
 {
     [Theory]
@@ -11,7 +11,7 @@ public sealed class PlainLineTests
     [InlineData("{ \"userId\": \"user1\", \"name\": \"add_revenue\", \"value\": 98 }")]
     [InlineData("{\"userId\": \"user1\", \"name\": \"add_revenue\", \"value\": 98}")]
     [InlineData("{\"userId\":\"usér 😀\",\"name\":\"add_revenue\",\"value\":999999999999999999}")]
-    public void The_template_takes_what_programs_write(string line)
+    public void The_template_accepts_typical_lines_of_programs(string line)
     {
         Assert.True(PlainLine.TryParse(Encoding.UTF8.GetBytes(line), EventTypes.Default, out _, out var template));
         Assert.True(template.IsPresent);
@@ -35,6 +35,6 @@ public sealed class PlainLineTests
     [InlineData("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":98,\"u\\u0073erId\":\"user1\"}")]
     [InlineData("{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":98,}")]
     [InlineData("{\"userId\":\"user1\",\"name\":\"add_revenue\"}")]
-    public void What_is_wrong_or_may_be_is_left_to_the_general_path(string line) =>
+    public void Invalid_and_unusual_lines_are_left_to_the_general_path(string line) =>
         Assert.False(PlainLine.TryParse(Encoding.UTF8.GetBytes(line), EventTypes.Default, out _, out _));
 }

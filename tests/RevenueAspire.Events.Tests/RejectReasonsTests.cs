@@ -5,7 +5,7 @@ public sealed class RejectReasonsTests
     private static readonly RejectReason[] All = [.. Enum.GetValues<RejectReason>().Where(reason => reason != RejectReason.None)];
 
     [Fact]
-    public void Each_reason_has_its_own_text_that_names_the_field()
+    public void Each_reason_has_a_distinct_text_that_names_the_field()
     {
         Assert.Equal(All.Length, All.Select(reason => reason.Describe()).Distinct().Count());
         Assert.All(All, reason => Assert.StartsWith((reason.Field() ?? "line") + ": ", reason.Describe(), StringComparison.Ordinal));
@@ -13,7 +13,7 @@ public sealed class RejectReasonsTests
     }
 
     [Fact]
-    public void The_field_follows_from_the_reasons_name() => Assert.All(All, reason => Assert.Equal(
+    public void The_field_matches_the_name_of_the_reason() => Assert.All(All, reason => Assert.Equal(
         reason.ToString() switch
         {
             var name when name.StartsWith("UserId", StringComparison.Ordinal) => "userId",
@@ -24,11 +24,11 @@ public sealed class RejectReasonsTests
         reason.Field()));
 
     [Fact]
-    public void The_text_of_the_contract_is_kept() =>
+    public void The_text_of_the_contract_is_unchanged() =>
         Assert.Equal("value: must be an integer without fraction or exponent", RejectReason.ValueNotAnInteger.Describe());
 
     [Fact]
-    public void Texts_state_the_limits_that_hold()
+    public void Texts_state_the_actual_limits()
     {
         Assert.Contains($" {EventParser.MaxDepth} ", RejectReason.TooDeep.Describe(), StringComparison.Ordinal);
         Assert.Contains($" {EventParser.MaxUserIdBytes} ", RejectReason.UserIdTooLong.Describe(), StringComparison.Ordinal);

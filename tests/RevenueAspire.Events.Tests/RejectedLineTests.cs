@@ -2,7 +2,7 @@ using System.Text;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Each reason to reject a line, and which one a line with several faults gets.</summary>
+/// <summary>Each rejection reason, and the one reported for a line with several faults.</summary>
 public sealed class RejectedLineTests
 {
     [Theory]
@@ -33,7 +33,7 @@ public sealed class RejectedLineTests
     [InlineData(" \uFEFF{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1}")]
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"x\":\"\u0001\"}")]
     [InlineData("[1,2")]
-    public void What_is_not_json_is_InvalidJson(string line) => Rejects(RejectReason.InvalidJson, line);
+    public void Text_that_is_not_json_is_InvalidJson(string line) => Rejects(RejectReason.InvalidJson, line);
 
     [Theory]
     [InlineData("null")]
@@ -41,7 +41,7 @@ public sealed class RejectedLineTests
     [InlineData("\"{}\"")]
     [InlineData("[{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1}]")]
     [InlineData(" true ")]
-    public void Another_kind_of_json_is_NotAnObject(string line) => Rejects(RejectReason.NotAnObject, line);
+    public void Any_json_other_than_an_object_is_NotAnObject(string line) => Rejects(RejectReason.NotAnObject, line);
 
     [Theory]
     [InlineData("C080")] // overlong NUL
@@ -50,7 +50,7 @@ public sealed class RejectedLineTests
     [InlineData("F0808080")] // overlong
     [InlineData("EDA080")] // a surrogate
     [InlineData("EDBFBF")] // a surrogate
-    [InlineData("F4908080")] // beyond U+10FFFF
+    [InlineData("F4908080")] // above U+10FFFF
     [InlineData("F5808080")] // never a lead byte
     [InlineData("FF")]
     [InlineData("80")] // lone continuation
@@ -58,7 +58,7 @@ public sealed class RejectedLineTests
     [InlineData("E282")] // truncated
     [InlineData("F09F98")] // truncated
     [InlineData("EFBB")] // a truncated byte order mark
-    public void Bytes_that_are_not_utf8_are_InvalidUtf8_wherever_they_stand(string hex)
+    public void Bytes_that_are_not_utf8_are_InvalidUtf8_at_any_position(string hex)
     {
         var bad = Convert.FromHexString(hex);
         foreach (var (before, after) in new[]
@@ -97,7 +97,7 @@ public sealed class RejectedLineTests
     [InlineData("{\"userId\":\"u\",\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1}", RejectReason.UserIdDuplicate)]
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"userId\":\"u\"}", RejectReason.UserIdDuplicate)]
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"user\\u0049d\":2}", RejectReason.UserIdDuplicate)]
-    public void A_bad_userId_says_so(string line, RejectReason reason) => Rejects(reason, line);
+    public void A_bad_userId_has_its_reason(string line, RejectReason reason) => Rejects(reason, line);
 
     [Theory]
     [InlineData("{\"userId\":\"u\",\"value\":1}", RejectReason.NameMissing)]
@@ -112,7 +112,7 @@ public sealed class RejectedLineTests
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"name\":\"add_revenue\",\"value\":1}", RejectReason.NameDuplicate)]
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"name\":\"x\"}", RejectReason.NameDuplicate)]
     [InlineData("{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":1,\"n\\u0061me\":\"x\"}", RejectReason.NameDuplicate)]
-    public void A_bad_name_says_so(string line, RejectReason reason) => Rejects(reason, line);
+    public void A_bad_name_has_its_reason(string line, RejectReason reason) => Rejects(reason, line);
 
     [Theory]
     [InlineData("\"1\"", RejectReason.ValueNotAnInteger)]
@@ -131,11 +131,11 @@ public sealed class RejectedLineTests
     [InlineData("100000000000000000000000", RejectReason.ValueOutOfRange)]
     [InlineData("1,\"value\":1", RejectReason.ValueDuplicate)]
     [InlineData("1,\"valu\\u0065\":1", RejectReason.ValueDuplicate)]
-    public void A_bad_value_says_so(string value, RejectReason reason) =>
+    public void A_bad_value_has_its_reason(string value, RejectReason reason) =>
         Rejects(reason, $"{{\"userId\":\"u\",\"name\":\"add_revenue\",\"value\":{value}}}");
 
     [Fact]
-    public void A_missing_value_says_so() => Rejects(RejectReason.ValueMissing, "{\"userId\":\"u\",\"name\":\"add_revenue\"}");
+    public void A_missing_value_has_its_reason() => Rejects(RejectReason.ValueMissing, "{\"userId\":\"u\",\"name\":\"add_revenue\"}");
 
     [Theory]
     [InlineData("{\"userId\":\"\",\"name\":\"refund\",\"value\":1.5}", RejectReason.UserIdEmpty)]
@@ -143,10 +143,10 @@ public sealed class RejectedLineTests
     [InlineData("{\"userId\":1,\"userId\":2}", RejectReason.UserIdDuplicate)]
     [InlineData("{\"userId\":\"\",\"name\":\"refund\",\"value\":1.5", RejectReason.InvalidJson)]
     [InlineData("{\"userId\":\"\\u0000\\ud800\",\"name\":\"refund\",\"value\":1.5}", RejectReason.UserIdHasLoneSurrogate)]
-    public void Of_several_faults_the_outermost_is_named_then_userId_name_value(string line, RejectReason reason) => Rejects(reason, line);
+    public void Of_several_faults_the_outermost_is_reported_then_userId_name_value(string line, RejectReason reason) => Rejects(reason, line);
 
     [Fact]
-    public void A_long_userId_names_its_lone_surrogate_even_behind_the_limit() =>
+    public void A_lone_surrogate_after_the_length_limit_is_still_reported() =>
         Rejects(RejectReason.UserIdHasLoneSurrogate, $"{{\"userId\":\"{new string('x', 300)}\\ud800\",\"name\":\"add_revenue\",\"value\":1}}");
 
     private static void Rejects(RejectReason reason, string line)

@@ -6,18 +6,18 @@ using FsCheck.Fluent;
 
 namespace RevenueAspire.Events.Tests;
 
-/// <summary>Properties over arbitrary input, which FsCheck shrinks to the smallest that fails (and prints with its replay seed).</summary>
+/// <summary>Properties over arbitrary input. FsCheck shrinks a failing input to the smallest one, and prints it with its replay seed.</summary>
 public sealed class StringPropertyTests
 {
     private static readonly Config Thorough = Config.QuickThrowOnFailure.WithMaxTest(3000);
 
     [Fact]
-    public void Any_text_that_System_Text_Json_writes_comes_back_as_its_bytes()
+    public void Any_text_written_by_System_Text_Json_is_parsed_back_to_its_bytes()
     {
         JsonSerializerOptions[] spellings = [new(), new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }];
         Check.One(Thorough, Prop.ForAll(ArbMap.Default.ArbFor<string?>(), text =>
         {
-            // The serializer replaces lone surrogates; so does this.
+            // The serializer replaces lone surrogates, so do the same here.
             var clean = Encoding.UTF8.GetString(Encoding.UTF8.GetBytes(text ?? "x"));
             foreach (var spelling in spellings)
             {
@@ -29,7 +29,7 @@ public sealed class StringPropertyTests
     }
 
     [Fact]
-    public void Text_escaped_unit_by_unit_is_rejected_exactly_when_it_is_not_text()
+    public void Text_of_escaped_code_units_is_rejected_exactly_if_a_surrogate_is_unpaired()
     {
         var units = Gen.Elements('a', '\u00e9', '\ud83d', '\ude00', '\ud800', '\udfff', '\uffff').ArrayOf().ToArbitrary();
         Check.One(Thorough, Prop.ForAll(units, text =>
@@ -43,7 +43,7 @@ public sealed class StringPropertyTests
     }
 
     [Fact]
-    public void Any_bytes_at_all_in_a_user_id_get_one_answer() => Check.One(Thorough, Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes =>
+    public void All_paths_agree_on_any_bytes_in_a_user_id() => Check.One(Thorough, Prop.ForAll(ArbMap.Default.ArbFor<byte[]>(), bytes =>
     {
         EveryPath.Judge([.. "{\"userId\":\""u8, .. bytes ?? [], .. "\",\"name\":\"add_revenue\",\"value\":1}"u8]);
     }));

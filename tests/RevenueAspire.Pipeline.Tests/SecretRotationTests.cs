@@ -30,7 +30,7 @@ public sealed class SecretRotationTests
 
         // Three slips, each reported with what is wrong.
         Write(settings, """{ "Ingest": { "Secrets": ["other" """);
-        await api.WaitForLineAsync("The changed settings file appsettings.json cannot be read, the former secrets stay in force");
+        await api.WaitForLineAsync("The changed settings file appsettings.json cannot be read; the previous secrets stay in force");
         Write(settings, Secrets(""));
         await api.WaitForLineAsync("an entry that no header can carry");
         File.Delete(settings);
@@ -53,7 +53,7 @@ public sealed class SecretRotationTests
         await using var api = installation.Start(Path.Combine(program, "RevenueAspire.Api.dll"));
         await api.WaitForUrlAsync(installation.ApiUrl + "/health");
         File.Delete(settings);
-        await api.WaitForLineAsync("Ingest:ReadSecrets is gone");
+        await api.WaitForLineAsync("Ingest:ReadSecrets is missing");
         using var answer = await installation.Http.GetAsync(new Uri("/receipts/x", UriKind.Relative));
         Assert.Equal(HttpStatusCode.Unauthorized, answer.StatusCode);
     }

@@ -3,7 +3,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.ServiceDefaults.Tests;
 
-/// <summary>A connection string is refused before its first use, by keyword, and its password reaches no output.</summary>
+/// <summary>An invalid connection string is refused before its first use. The error names the keyword, and the password appears in no output.</summary>
 public sealed class ConnectionStringRulesTests
 {
     private const string Password = "s3cret-p4ss";
@@ -25,9 +25,9 @@ public sealed class ConnectionStringRulesTests
     [InlineData("Host=h;Minimum Pool Size=10;Maximum Pool Size=5;Password=s3cret-p4ss", "Minimum Pool Size must not be above")]
     [InlineData("Host=h;Maximum Pool Size=1;Password=s3cret-p4ss", "Maximum Pool Size must be at least 2")]
     [InlineData("Host=h;Target Session Attributes=primary;Password=s3cret-p4ss", "Target Session Attributes needs several hosts")]
-    [InlineData("Host=h;Root Certificate=/no/such/file;Password=s3cret-p4ss", "Root Certificate names a file that is not there")]
-    [InlineData("Host=h;SSL Mode=Prefer;SSL Negotiation=Direct;Password=s3cret-p4ss", "does not take these keywords together")]
-    public void A_connection_string_that_cannot_work_is_one_line_without_the_password(string connectionString, string named)
+    [InlineData("Host=h;Root Certificate=/no/such/file;Password=s3cret-p4ss", "Root Certificate names a file that does not exist")]
+    [InlineData("Host=h;SSL Mode=Prefer;SSL Negotiation=Direct;Password=s3cret-p4ss", "does not accept this combination of keywords")]
+    public void An_invalid_connection_string_is_reported_in_one_line_without_the_password(string connectionString, string named)
     {
         var error = Assert.Throws<UserErrorException>(() => DatabaseExtensions.WithDefaults(connectionString, "Reader", hasLog: true));
 
@@ -38,21 +38,21 @@ public sealed class ConnectionStringRulesTests
     }
 
     [Fact]
-    public void A_password_that_looks_like_a_URL_is_a_password()
+    public void A_password_may_contain_a_URL()
     {
         var given = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=h;Username=u;Password=http://x", "Reader"));
         Assert.Equal("http://x", given.Password);
     }
 
     [Fact]
-    public void The_encoding_is_UTF8_and_statements_are_prepared_by_the_program_alone()
+    public void The_encoding_is_UTF8_and_Npgsql_prepares_no_statement_automatically()
     {
         var given = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=h;Max Auto Prepare=20", "Reader"));
         Assert.Equal(("UTF8", 0), (given.ClientEncoding, given.MaxAutoPrepare));
     }
 
     [Fact]
-    public void With_several_hosts_a_primary_is_looked_for_each_second_unless_the_user_says_otherwise()
+    public void With_several_hosts_the_primary_is_searched_every_second_unless_configured_otherwise()
     {
         var plain = new NpgsqlConnectionStringBuilder(DatabaseExtensions.WithDefaults("Host=a,b", "Reader"));
         var given = new NpgsqlConnectionStringBuilder(

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.ServiceDefaults.Tests;
 
-/// <summary>Log event ids, by which a search finds one message and no other.</summary>
+/// <summary>The ids of log messages are unique, so a search by id finds only one message.</summary>
 public sealed partial class EventIdTests
 {
     [Fact]
@@ -19,7 +19,7 @@ public sealed partial class EventIdTests
             .Select(same => $"{same.Key}: {string.Join(", ", same.Select(message => message.Place))}"));
     }
 
-    /// <summary>The messages of a project. The id is empty where the attribute gives neither a number nor a constant that the project's EventIds has.</summary>
+    /// <summary>The messages of a project. The id is empty if the attribute has neither a number nor a constant of the project's EventIds.</summary>
     private static List<(string Id, string Place)> MessagesOf(string project)
     {
         var files = Directory.EnumerateFiles(project, "*.cs", SearchOption.AllDirectories)

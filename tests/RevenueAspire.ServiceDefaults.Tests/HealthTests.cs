@@ -11,11 +11,11 @@ public sealed class HealthTests
     [InlineData(HealthStatus.Healthy, HttpStatusCode.OK)]
     [InlineData(HealthStatus.Degraded, HttpStatusCode.OK)]
     [InlineData(HealthStatus.Unhealthy, HttpStatusCode.ServiceUnavailable)]
-    public async Task Health_answers_the_worst_check_and_names_each(HealthStatus status, HttpStatusCode code)
+    public async Task Health_reports_the_worst_status_and_names_each_check(HealthStatus status, HttpStatusCode code)
     {
         var data = new Dictionary<string, object> { ["lagBytes"] = 12L, ["since"] = "noon", ["ratio"] = 0.5, ["stopped"] = true };
         await using var app = await TestServer.StartAsync(
-            builder => builder.Services.AddHealthChecks().AddCheck("ledger", () => new HealthCheckResult(status, "what it says", data: data)));
+            builder => builder.Services.AddHealthChecks().AddCheck("ledger", () => new HealthCheckResult(status, "a reason", data: data)));
         using var http = new HttpClient();
 
         using var answer = await http.GetAsync(app.Url() + "/health");
@@ -27,12 +27,12 @@ public sealed class HealthTests
         Assert.Equal(status.ToString(), body.RootElement.GetProperty("status").GetString());
         Assert.Equal("Healthy", body.RootElement.GetProperty("checks").GetProperty("self").GetProperty("status").GetString());
         Assert.Equal(
-            $$$"""{"status":"{{{status}}}","description":"what it says","data":{"lagBytes":12,"since":"noon","ratio":0.5,"stopped":true}}""",
+            $$$"""{"status":"{{{status}}}","description":"a reason","data":{"lagBytes":12,"since":"noon","ratio":0.5,"stopped":true}}""",
             body.RootElement.GetProperty("checks").GetProperty("ledger").GetRawText());
     }
 
     [Fact]
-    public async Task Alive_runs_only_checks_of_liveness()
+    public async Task Alive_runs_only_liveness_checks()
     {
         await using var app = await TestServer.StartAsync(
             builder => builder.Services.AddHealthChecks().AddCheck("ledger", () => HealthCheckResult.Unhealthy("gone")));

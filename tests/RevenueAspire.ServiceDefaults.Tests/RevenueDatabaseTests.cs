@@ -44,7 +44,7 @@ public sealed class RevenueDatabaseTests
     }
 
     [Fact]
-    public void WithDefaults_leaves_alone_what_the_user_says()
+    public void WithDefaults_keeps_the_values_of_the_user()
     {
         var given = new NpgsqlConnectionStringBuilder(
             DatabaseExtensions.WithDefaults("Host=h;Maximum Pool Size=7;Application Name=mine;Keepalive=0;GSS Encryption Mode=Require", "Reader"));

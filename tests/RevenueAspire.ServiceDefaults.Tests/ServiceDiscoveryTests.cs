@@ -11,7 +11,7 @@ public sealed class ServiceDiscoveryTests
     [Theory]
     [InlineData("https+http://api")]
     [InlineData("http://api")]
-    public async Task A_configured_name_is_its_address_path_and_query_stay(string name)
+    public async Task A_configured_name_resolves_to_its_address_and_keeps_path_and_query(string name)
     {
         await using var api = await EchoAsync();
         using var client = Client(("services:api:http:0", api.Url()));
@@ -22,7 +22,7 @@ public sealed class ServiceDiscoveryTests
     }
 
     [Fact]
-    public async Task The_first_scheme_that_is_configured_wins()
+    public async Task The_first_configured_scheme_wins()
     {
         await using var api = await EchoAsync();
         using var client = Client(("services:api:https:0", api.Url()), ("services:api:http:0", $"http://127.0.0.1:{FreePort.Next()}"));
@@ -31,7 +31,7 @@ public sealed class ServiceDiscoveryTests
     }
 
     [Fact]
-    public async Task A_host_that_is_not_configured_is_used_as_it_is()
+    public async Task An_unconfigured_host_is_used_unchanged()
     {
         await using var api = await EchoAsync();
         using var client = Client();

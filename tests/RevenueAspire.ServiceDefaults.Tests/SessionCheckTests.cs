@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.ServiceDefaults.Tests;
 
-/// <summary>A session whose defaults would write or read wrong data is refused by name, wherever they come from.</summary>
+/// <summary>A session with defaults that would write or read wrong data is refused by name, regardless of the source of the defaults.</summary>
 public sealed class SessionCheckTests
 {
     [Theory]
@@ -39,7 +39,7 @@ public sealed class SessionCheckTests
     }
 
     [Fact]
-    public async Task A_client_encoding_of_the_database_changes_nothing_and_a_read_only_phase_leaves_reads()
+    public async Task The_client_encoding_of_the_database_has_no_effect_and_read_only_mode_allows_reads()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         var name = new NpgsqlConnectionStringBuilder(connectionString).Database;
@@ -51,7 +51,7 @@ public sealed class SessionCheckTests
     }
 
     [Fact]
-    public async Task A_pooler_is_recognised_and_a_server_is_not_taken_for_one()
+    public async Task A_pooler_is_recognized_and_a_server_is_not_treated_as_one()
     {
         var program = PgBouncer.Find();
         Assert.SkipWhen(program is null, "This machine has no pgbouncer (apt-get install pgbouncer).");
@@ -68,7 +68,7 @@ public sealed class SessionCheckTests
     }
 
     [Fact]
-    public async Task A_long_statement_comes_whole_through_a_pooler_that_has_few_sessions()
+    public async Task A_long_statement_passes_a_pooler_with_few_sessions_intact()
     {
         var program = PgBouncer.Find();
         Assert.SkipWhen(program is null, "This machine has no pgbouncer (apt-get install pgbouncer).");
@@ -76,7 +76,7 @@ public sealed class SessionCheckTests
         await pooler.StartAsync();
         await using var source = Source(pooler.ConnectionString);
 
-        // Longer than the pooler's buffer: a reset before the statement would let it give the session to another client within the statement.
+        // Longer than the pooler's buffer: after a reset before the statement, the pooler could give the session to another client within the statement.
         var statement = $"select '{new string('w', 60_000)}'";
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
         {

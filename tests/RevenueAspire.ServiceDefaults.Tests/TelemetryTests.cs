@@ -17,7 +17,7 @@ namespace RevenueAspire.ServiceDefaults.Tests;
 public sealed class TelemetryTests
 {
     [Fact]
-    public async Task Without_a_collector_nothing_listens()
+    public async Task Without_a_collector_there_is_no_listener()
     {
         using var source = new ActivitySource("RevenueAspire.TelemetryTests.Off");
         using var meter = new Meter("RevenueAspire.TelemetryTests.Off");
@@ -30,14 +30,14 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task With_a_collector_it_gets_spans_by_route_and_metrics_and_logs_and_never_a_user_id()
+    public async Task A_collector_gets_spans_by_route_and_metrics_and_logs_and_never_a_user_id()
     {
         var received = new ConcurrentQueue<(string Path, string Text)>();
         await using var collector = await TestServer.StartAsync(map: app => app.MapPost("/v1/{signal}", async (string signal, HttpRequest request) =>
         {
             using var body = new MemoryStream();
             await request.Body.CopyToAsync(body);
-            // Strings stand in protobuf as they are.
+            // Protobuf contains strings unencoded.
             received.Enqueue((signal, Encoding.UTF8.GetString(body.ToArray())));
         }));
         using var source = new ActivitySource("RevenueAspire.TelemetryTests.On");
@@ -70,10 +70,9 @@ public sealed class TelemetryTests
         Assert.All(received.Where(r => r.Path == "traces"), r => Assert.DoesNotContain("GET /userEvents/anna", r.Text, StringComparison.Ordinal));
     }
 
-    /// <summary>One request in a hundred is traced, and the other ones cost nothing: not even an activity that is thrown away. A caller's own decision is
-    /// followed.</summary>
+    /// <summary>One request in a hundred is traced. The others create no activity at all. A caller's own decision is followed.</summary>
     [Fact]
-    public async Task By_default_few_requests_are_traced_and_a_caller_decides_for_its_own()
+    public async Task By_default_few_requests_are_traced_and_the_decision_of_a_caller_is_followed()
     {
         const int Requests = 400;
         const string Trace = "0af7651916cd43dd8448eb211c80319c";
@@ -110,7 +109,7 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task A_request_that_the_server_logs_begins_a_trace_of_its_own_all_the_same()
+    public async Task A_request_that_the_server_logs_still_begins_a_new_trace()
     {
         await using var collector = await TestServer.StartAsync(map: app => app.MapPost("/v1/{signal}", (string signal) => signal));
         await using var app = await TestServer.StartAsync(
@@ -123,7 +122,7 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task A_query_that_belongs_to_no_request_and_no_merge_is_no_trace()
+    public async Task A_query_outside_a_request_and_a_merge_is_not_traced()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         var name = new NpgsqlConnectionStringBuilder(connectionString).Database!;
@@ -166,9 +165,9 @@ public sealed class TelemetryTests
     }
 
     [Fact]
-    public async Task A_collector_that_refuses_or_hangs_costs_neither_a_request_nor_the_stop()
+    public async Task A_collector_that_refuses_or_hangs_delays_neither_a_request_nor_the_stop()
     {
-        // Takes connections, and never answers.
+        // Accepts connections, but never answers.
         using var hanging = new TcpListener(IPAddress.Loopback, 0);
         hanging.Start();
         string[] collectors = [$"http://127.0.0.1:{FreePort.Next()}", $"http://{hanging.LocalEndpoint}"];
@@ -188,7 +187,7 @@ public sealed class TelemetryTests
         }
     }
 
-    /// <summary>A caller in another process: its own activities are not sent along.</summary>
+    /// <summary>A caller in another process, whose activities are not exported here.</summary>
     private static HttpClient Untraced() => new(new SocketsHttpHandler { ActivityHeadersPropagator = null });
 
     private static (string, string)[] Exporting(string collector) =>

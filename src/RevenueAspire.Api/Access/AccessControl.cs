@@ -5,10 +5,9 @@ using RevenueAspire.Api.Configuration;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>Decides which secrets, and which tokens validated before, grant sending and reading. Thread-safe; secrets follow reloads of the
-/// configuration.</summary>
-/// <remarks>A reload with unusable settings keeps the secrets in force: an error in a rotation must neither lock every client out nor let every client
-/// in.</remarks>
+/// <summary>Decides which secrets and which remembered tokens may send and read. Thread-safe; secrets follow configuration reloads.</summary>
+/// <remarks>If a reload has unusable settings, the previous secrets stay in force: an error in a rotation must neither lock all clients out nor open the
+/// API.</remarks>
 internal sealed partial class AccessControl : IDisposable
 {
     private readonly ILogger<AccessControl> _logger;
@@ -19,12 +18,12 @@ internal sealed partial class AccessControl : IDisposable
     private volatile Senders _ingest;
     private volatile SecretSet _reads;
 
-    /// <param name="configuration">Holds the secrets.</param>
-    /// <param name="environment">In Development there is a default secret.</param>
-    /// <param name="callers">The callers that secrets and tokens belong to.</param>
+    /// <param name="configuration">The source of the secrets.</param>
+    /// <param name="environment">Development has a default secret.</param>
+    /// <param name="callers">The callers of secrets and tokens.</param>
     /// <param name="logger">Logs refused reloads.</param>
-    /// <param name="tokens">The tokens validated before; null where tokens are not accepted.</param>
-    /// <exception cref="OptionsValidationException">Neither secret nor tokens, or a secret that no header can carry.</exception>
+    /// <param name="tokens">The validated tokens; null if tokens are not accepted.</param>
+    /// <exception cref="OptionsValidationException">Neither secrets nor tokens are configured, or a secret does not fit in a header.</exception>
     public AccessControl(
         IConfiguration configuration, IHostEnvironment environment, Callers callers, ILogger<AccessControl> logger, ValidTokens? tokens = null)
     {
@@ -42,25 +41,26 @@ internal sealed partial class AccessControl : IDisposable
         _reloads = ChangeToken.OnChange(configuration.GetReloadToken, () => Reload(IngestOptions.Read(configuration, environment)));
         foreach (var file in (configuration as IConfigurationBuilder)?.Sources.OfType<FileConfigurationSource>() ?? [])
         {
-            // The reload then ends with the exception, and no reload is signalled: the settings of this file are missing now.
+            // The reload ends with this exception, and no reload is signalled, since the settings of this file are missing now.
             file.OnLoadException = failure => LogFileRefused(file.Path, failure.Exception.GetBaseException().Message);
         }
     }
 
-    /// <summary>Which kinds of credentials open a call.</summary>
+    /// <summary>The kinds of credentials that the API accepts.</summary>
     public (bool Secrets, bool Tokens) Accepts => (!_ingest.Secrets.IsEmpty || !_reads.IsEmpty, _tokens is not null);
 
-    /// <summary>Whether a secret has this name, in any case. A token's caller must have another one: records, limits and keys belong to the name.</summary>
+    /// <summary>Whether a secret has this name, ignoring case. A token's caller must have a different name, since records, limits and keys belong to the
+    /// name.</summary>
     public bool IsNameOfSecret(string name) =>
         _ingest.Callers.Any(caller => caller.Name is { } own && own.Text.Equals(name, StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>Whether every caller may read: where neither a secret nor tokens guard the reads. In Development tokens guard none: a token that a developer
-    /// makes must not close the page.</summary>
+    /// <summary>Whether reads are open: neither a secret nor tokens guard them. In Development tokens do not guard reads, so a developer's token does not close
+    /// the page.</summary>
     public bool IsReadOpen => _reads.IsEmpty && !_tokensGuardReads;
 
-    /// <summary>Whether the Authorization header allows to send events: by a secret, or by a token that was validated before.</summary>
+    /// <summary>Whether the Authorization header grants sending, by a secret or by a remembered token.</summary>
     /// <param name="authorization">The header.</param>
-    /// <param name="caller">The caller that the secret or the token belongs to.</param>
+    /// <param name="caller">The caller of the secret or token.</param>
     public bool MayIngest(StringValues authorization, [NotNullWhen(true)] out Caller? caller)
     {
         caller = _ingest.Find(authorization)
@@ -72,11 +72,10 @@ internal sealed partial class AccessControl : IDisposable
     public Caller CallerOf(HttpContext context) =>
         MayIngest(context.Request.Headers.Authorization, out var caller) ? caller : _callers.Of(context.User) ?? _callers.OfSecret(name: null);
 
-    /// <summary>Whether the Authorization header allows to read everything: by a secret, by a token that was validated before, or because reads are
-    /// open.</summary>
+    /// <summary>Whether the Authorization header grants reading everything: by a secret, by a remembered token, or because reads are open.</summary>
     public bool MayRead(StringValues authorization) => IsReadOpen || _reads.Matches(authorization) || FindToken(authorization) is { MayRead: true };
 
-    /// <summary>Which rights the Authorization header has as a secret: the caller that may send, and whether it may read.</summary>
+    /// <summary>The rights of the Authorization header as a secret: the caller if it may send, and whether it may read.</summary>
     public (Caller? Sender, bool Reads) MatchSecret(StringValues authorization) => (_ingest.Find(authorization), _reads.Matches(authorization));
 
     public void Dispose() => _reloads.Dispose();
@@ -92,8 +91,8 @@ internal sealed partial class AccessControl : IDisposable
 
         if (options.ReadSecrets.Count == 0 && !_reads.IsEmpty)
         {
-            // The file that held them may be missing for a moment, or deleted by accident.
-            LogReloadRefused($"{IngestOptions.Section}:{nameof(IngestOptions.ReadSecrets)} is gone: reads are opened to everybody only by a restart.");
+            // The settings file may be missing for a moment, or deleted by accident.
+            LogReloadRefused($"{IngestOptions.Section}:{nameof(IngestOptions.ReadSecrets)} is missing. Only a restart opens reads to all callers.");
             return;
         }
 
@@ -104,26 +103,27 @@ internal sealed partial class AccessControl : IDisposable
         _tokens?.Drop();
     }
 
-    /// <summary>A reload keeps the caller of an unnamed secret, and with it what the caller has used of its limit.</summary>
+    /// <summary>A reload keeps the caller object of an unnamed secret, and so its used share of the limit.</summary>
     private Senders SendersOf(IngestOptions options, Senders? former) => new(
         new SecretSet(options.Secrets.Select(secret => secret.Value)),
         [.. options.Secrets.Select(secret =>
             secret.Name is null && former?.Find(secret.Value) is { Name: null } same ? same : _callers.OfSecret(secret.Name))]);
 
-    /// <param name="Secrets">Any of these may send events.</param>
-    /// <param name="Callers">The caller of each.</param>
+    /// <param name="Secrets">The secrets that grant sending.</param>
+    /// <param name="Callers">The caller per secret, in the same order.</param>
     private sealed record Senders(SecretSet Secrets, Caller[] Callers)
     {
-        /// <summary>The caller whose secret this is, or null.</summary>
+        /// <summary>The caller of the secret, or null.</summary>
         public Caller? Find(StringValues secret) => Secrets.IndexOf(secret) is >= 0 and var index ? Callers[index] : null;
     }
 
     private ValidToken? FindToken(StringValues authorization) =>
         _tokens is not null && BearerToken.TryFind(authorization, out var token) ? _tokens.Current.Find(token) : null;
 
-    [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are not used, the former secrets stay in force: {Errors}")]
+    [LoggerMessage(EventIds.ReloadRefused, LogLevel.Error, "The reloaded settings are invalid; the previous secrets stay in force: {Errors}")]
     private partial void LogReloadRefused(string errors);
 
-    [LoggerMessage(EventIds.SettingsFileRefused, LogLevel.Error, "The changed settings file {File} cannot be read, the former secrets stay in force: {Reason}")]
+    [LoggerMessage(
+        EventIds.SettingsFileRefused, LogLevel.Error, "The changed settings file {File} cannot be read; the previous secrets stay in force: {Reason}")]
     private partial void LogFileRefused(string? file, string reason);
 }

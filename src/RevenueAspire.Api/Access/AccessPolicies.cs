@@ -4,17 +4,17 @@ using Microsoft.AspNetCore.Authorization;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>The policies of the calls, by name, and their wiring.</summary>
+/// <summary>The authorization policies and their wiring.</summary>
 internal static class AccessPolicies
 {
     /// <summary>Grants sending events: one of <c>Ingest:Secrets</c>, or a token with the scope <see cref="Scopes.Write"/>.</summary>
     public const string Send = "send";
 
-    /// <summary>Grants reading: one of <c>Ingest:ReadSecrets</c>, a token with the scope <see cref="Scopes.Read"/>, or any request where neither is
+    /// <summary>Grants reading: one of <c>Ingest:ReadSecrets</c>, a token with the scope <see cref="Scopes.Read"/>, or any request if neither is
     /// configured.</summary>
     public const string Read = "read";
 
-    /// <summary>Grants reading the user of the request: as <see cref="Read"/>, or a token of that user with the scope <see cref="Scopes.ReadOwn"/>.</summary>
+    /// <summary>Grants reading the requested user: like <see cref="Read"/>, or with a token of that user with the scope <see cref="Scopes.ReadOwn"/>.</summary>
     public const string ReadUser = "readUser";
 
     public static WebApplicationBuilder AddAccess(this WebApplicationBuilder builder)
@@ -23,7 +23,7 @@ internal static class AccessPolicies
         services.AddSingleton<Callers>().AddSingleton<AccessControl>().AddSingleton<AccessRefusals>().AddTransient<SecretHandler>();
         var hasTokens = TokenSettings.AreConfigured(builder.Configuration, builder.Environment);
 
-        // AddAuthentication also adds data protection, which writes a key below the home directory at start.
+        // AddAuthentication would also add data protection, which writes a key to the home directory at start.
         services.AddAuthenticationCore(authentication =>
         {
             authentication.DefaultScheme = SecretHandler.SchemeName;
@@ -45,7 +45,7 @@ internal static class AccessPolicies
         return builder;
     }
 
-    /// <summary>Call it after routing. <c>POST /liveEvent</c> skips it where the caller's right is known already.</summary>
+    /// <summary>Call it after routing. <c>POST /liveEvent</c> skips it if the caller's right is already known.</summary>
     public static WebApplication UseAccess(this WebApplication app)
     {
         app.UseAuthentication();
@@ -53,7 +53,7 @@ internal static class AccessPolicies
         return app;
     }
 
-    /// <summary>A secret may begin with Bearer, too.</summary>
+    /// <summary>Selects the token scheme, unless the header is a secret that begins with <c>Bearer</c>.</summary>
     private static string? SelectScheme(HttpContext context)
     {
         var authorization = context.Request.Headers.Authorization;

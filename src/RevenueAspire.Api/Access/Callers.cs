@@ -8,27 +8,27 @@ namespace RevenueAspire.Api.Access;
 /// <summary>The callers, by name. Thread-safe.</summary>
 internal sealed class Callers(IngestMetrics metrics)
 {
-    /// <summary>Callers with tokens that have their own value of the tag <c>caller</c>; further ones share <c>other</c>.</summary>
+    /// <summary>Maximum number of token callers with a separate value of the tag <c>caller</c>. Further ones share <c>other</c>.</summary>
     public const int MaxCounted = 100;
 
-    /// <summary>Callers with tokens that are kept; further ones are made per request.</summary>
+    /// <summary>Maximum number of token callers in memory. Further ones are created per request.</summary>
     private const int MaxKept = 10_000;
 
-    /// <summary>Characters of a token's name that is kept.</summary>
+    /// <summary>Maximum length of a token name in memory, in characters.</summary>
     private const int MaxKeptLength = 256;
 
     private readonly ConcurrentDictionary<string, Caller> _byName = new(StringComparer.Ordinal);
 
-    // Guards additions: a metric's tag must not be added twice.
+    // Serializes additions: a metric's tag must not be added twice.
     private readonly Lock _gate = new();
     private int _tokens;
     private CallerMetrics? _other;
 
-    /// <summary>The caller that a secret belongs to.</summary>
+    /// <summary>The caller of a secret.</summary>
     /// <param name="name">The secret's name, or null.</param>
     public Caller OfSecret(string? name) => name is null ? new Caller(null, metrics.Unnamed) : Find(name) ?? Add(name, isSecret: true);
 
-    /// <summary>The caller that a token belongs to; null for a principal without <see cref="CallerClaim"/>.</summary>
+    /// <summary>The caller of a token; null for a principal without <see cref="CallerClaim"/>.</summary>
     public Caller? Of(ClaimsPrincipal principal) =>
         principal.FindFirst(CallerClaim.Type)?.Value is not { Length: > 0 } name ? null : Find(name) ?? Add(name, isSecret: false);
 

@@ -5,26 +5,26 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>The identity server's published issuer and signing keys (OpenID Connect discovery): read in the background, and kept while the server is
-/// unavailable. Thread-safe.</summary>
-/// <remarks>The library's own manager answers 401 to the first token of a new key, and does not say whether the server answers. Here a token of an unknown
-/// key waits until the keys have been read again.</remarks>
-/// <param name="tokens">Dropped when the keys change.</param>
+/// <summary>The issuer and the signing keys that the identity server publishes (OpenID Connect discovery). Reads them in the background, and keeps them while
+/// the server is unavailable. Thread-safe.</summary>
+/// <remarks>The library's own manager answers 401 to the first token of a new key, and does not report whether the server is available. Here a token with an
+/// unknown key waits until the keys have been read again.</remarks>
+/// <param name="tokens">Cleared when the keys change.</param>
 /// <param name="time">The clock.</param>
-/// <param name="logger">Logs when the server becomes unavailable and when it answers again.</param>
+/// <param name="logger">Logs when the server becomes unavailable, and when it is available again.</param>
 internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider time, ILogger<IdentityServer> logger)
     : BackgroundService, IConfigurationManager<OpenIdConnectConfiguration>
 {
-    /// <summary>A key that the server has withdrawn is accepted for no longer than this, while the server answers.</summary>
+    /// <summary>Interval between reads. While the server is available, a withdrawn key is accepted for at most this long.</summary>
     public static readonly TimeSpan DefaultInterval = TimeSpan.FromMinutes(5);
 
-    /// <summary>Time for one reading.</summary>
+    /// <summary>Timeout of one read.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(5);
 
-    /// <summary>Pause after a failure.</summary>
+    /// <summary>Pause after a failed read.</summary>
     private static readonly TimeSpan RetryInterval = TimeSpan.FromSeconds(5);
 
-    /// <summary>Made-up tokens with unknown keys read the server's keys no more often than this.</summary>
+    /// <summary>Minimum interval between reads that unknown keys trigger, so forged tokens cannot flood the identity server.</summary>
     private static readonly TimeSpan MinDemandInterval = TimeSpan.FromSeconds(10);
 
     private readonly Lock _gate = new();
@@ -35,30 +35,30 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     private long? _demandedAt;
     private volatile OpenIdConnectConfiguration? _configuration;
 
-    /// <summary>When the keys were last read; null before.</summary>
+    /// <summary>Time of the last successful read; null before the first.</summary>
     public DateTimeOffset? ReadAt { get; private set; }
 
-    /// <summary>Why the last reading failed, one line; null when it succeeded.</summary>
+    /// <summary>The error of the last read, in one line; null if it succeeded.</summary>
     public string? Failure { get; private set; }
 
-    /// <summary>Whether keys are known: from the first successful reading on.</summary>
+    /// <summary>Whether keys are known: true after the first successful read.</summary>
     public bool HasKeys => _configuration is not null;
 
-    /// <summary>Takes address and client from the options.</summary>
+    /// <summary>Takes the address and the HTTP client from the options.</summary>
     public void Use(JwtBearerOptions options)
     {
         (_address, _interval) = (options.MetadataAddress, options.RefreshInterval);
         _retriever = new HttpDocumentRetriever(options.Backchannel) { RequireHttps = options.RequireHttpsMetadata };
     }
 
-    /// <summary>Waits for the keys that a token needs, where they are not known.</summary>
-    /// <param name="keyId">The token's <c>kid</c>; null when it names none.</param>
-    /// <returns>False while no keys are known at all.</returns>
+    /// <summary>Waits until the key of a token has been read, if it is unknown.</summary>
+    /// <param name="keyId">The token's <c>kid</c>; null if it has none.</param>
+    /// <returns>False while no keys are known.</returns>
     public async Task<bool> PrepareAsync(string? keyId)
     {
         if (_configuration is not { } known)
         {
-            // The background loop reads them every few seconds.
+            // The background loop retries every few seconds.
             await _reading;
         }
         else if (keyId is not null && known.SigningKeys.All(key => key.KeyId != keyId))
@@ -73,7 +73,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     public Task<OpenIdConnectConfiguration> GetConfigurationAsync(CancellationToken cancel) =>
         Task.FromResult(_configuration ?? throw new InvalidOperationException("Call PrepareAsync first."));
 
-    /// <summary>Nothing: <see cref="PrepareAsync"/> has read the keys already.</summary>
+    /// <summary>Does nothing: <see cref="PrepareAsync"/> has already read the keys.</summary>
     public void RequestRefresh()
     {
     }
@@ -81,7 +81,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     /// <inheritdoc/>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
-        // The first request finds this reading under way, and the start does not wait for it.
+        // The first request finds this read in progress. The start does not wait for it.
         _ = ReadAsync();
         return base.StartAsync(cancellationToken);
     }
@@ -89,7 +89,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     /// <inheritdoc/>
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        // The first reading began with the start.
+        // StartAsync has begun the first read.
         await _reading;
         while (true)
         {
@@ -132,7 +132,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
                 return;
             }
 
-            // First the keys, then the cache: what is added to the new cache was validated with these keys, or newer ones.
+            // Replace the keys before the cache: tokens in the new cache were then validated with these keys or newer ones.
             var isChanged = _configuration is { } known && Describe(known) != Describe(configuration);
             _configuration = configuration;
             if (isChanged)
@@ -150,11 +150,11 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
         }
         catch (OperationCanceledException)
         {
-            Fail($"no answer within {Limit.TotalSeconds:0} s");
+            Fail($"no response within {Limit.TotalSeconds:0} s");
         }
         catch (Exception exception)
         {
-            // Whatever is wrong with the server's documents or the way to it: the keys that are known stay.
+            // On any error in the server's documents or the connection to it, the known keys stay in force.
             Fail(exception.GetBaseException().Message.ReplaceLineEndings(" "));
         }
     }
@@ -163,7 +163,7 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
     {
         if (Failure is null)
         {
-            LogAway(_address, reason, HasKeys ? "known keys stay in force" : "tokens get 503");
+            LogAway(_address, reason, HasKeys ? "known keys stay in force" : "requests with a token get 503");
         }
 
         Failure = reason;
@@ -173,10 +173,10 @@ internal sealed partial class IdentityServer(ValidTokens tokens, TimeProvider ti
         .Select(key => key.KeyId + " " + (key.CanComputeJwkThumbprint() ? Convert.ToHexString(key.ComputeJwkThumbprint()) : ""))
         .Order(StringComparer.Ordinal).Prepend(configuration.Issuer));
 
-    [LoggerMessage(EventIds.IdentityServerAway, LogLevel.Warning, "The identity server's keys cannot be read from {Address}, {Consequence}: {Reason}")]
+    [LoggerMessage(EventIds.IdentityServerAway, LogLevel.Warning, "The identity server's keys cannot be read from {Address}; {Consequence}: {Reason}")]
     private partial void LogAway(string address, string reason, string consequence);
 
-    [LoggerMessage(EventIds.IdentityServerBack, LogLevel.Information, "The identity server's keys are read again from {Address}.")]
+    [LoggerMessage(EventIds.IdentityServerBack, LogLevel.Information, "The identity server's keys can be read again from {Address}.")]
     private partial void LogBack(string address);
 
     [LoggerMessage(EventIds.SigningKeysChanged, LogLevel.Information, "The identity server at {Address} has changed its signing keys.")]

@@ -4,7 +4,7 @@ using RevenueAspire.Api.Reads;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>Reading one user: with the right to read all, or as that user.</summary>
+/// <summary>The right to read one user: by the right to read all, or as that user.</summary>
 internal sealed class ReadUserRequirement : IAuthorizationRequirement;
 
 /// <summary>Compares the token's <c>sub</c> with the requested id, decoded as the endpoint decodes it. Stateless.</summary>

@@ -8,7 +8,7 @@ using RevenueAspire.Api.Ingest;
 namespace RevenueAspire.Api.Access;
 
 /// <summary>Authenticates a request by the secret in its Authorization header.</summary>
-/// <remarks>The base class logs a line per refused request, which is one too many in a flood: it gets no logger.</remarks>
+/// <remarks>The base class gets no logger, since it would log a line per refused request, too many in a flood.</remarks>
 internal sealed class SecretHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, AccessControl access, AccessRefusals refusals, IngestMetrics metrics)
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, UrlEncoder.Default)
@@ -33,14 +33,14 @@ internal sealed class SecretHandler(
             claims.Add(new Claim(Scopes.Type, Scopes.Read));
         }
 
-        // Where reads are open, a caller without a secret may read, and is still a stranger: not authenticated.
+        // With open reads, a caller without a secret may read but is not authenticated.
         var identity = new ClaimsIdentity(claims, sender is not null || reads ? SchemeName : null);
         return Task.FromResult(claims.Count == 0
             ? AuthenticateResult.NoResult()
             : AuthenticateResult.Success(new AuthenticationTicket(new ClaimsPrincipal(identity), SchemeName)));
     }
 
-    /// <summary>A secret that grants something else is answered as a wrong one.</summary>
+    /// <summary>A secret without the required right gets the same answer as a wrong secret.</summary>
     protected override Task HandleForbiddenAsync(AuthenticationProperties properties) => HandleChallengeAsync(properties);
 
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)

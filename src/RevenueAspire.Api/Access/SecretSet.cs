@@ -9,30 +9,30 @@ namespace RevenueAspire.Api.Access;
 /// <summary>A set of secrets; any one grants access. Immutable and thread-safe.</summary>
 internal sealed class SecretSet
 {
-    /// <summary>Characters of a secret, at most.</summary>
+    /// <summary>Maximum length of a secret, in characters.</summary>
     public const int MaxLength = 256;
 
-    /// <summary>Each secret in a block of <see cref="MaxLength"/> bytes, padded with zeros: comparing whole blocks takes the same time for every secret,
-    /// also for one of another length.</summary>
+    /// <summary>Each secret in a block of <see cref="MaxLength"/> bytes, padded with zeros. Comparing whole blocks takes the same time for every secret,
+    /// regardless of its length.</summary>
     private readonly byte[][] _blocks;
 
-    /// <param name="secrets">Each <see cref="IsUsable"/>.</param>
+    /// <param name="secrets">Secrets for which <see cref="IsUsable"/> is true.</param>
     public SecretSet(IEnumerable<string> secrets) => _blocks = [.. secrets.Select(ToBlock)];
 
-    /// <summary>True when there is no secret at all.</summary>
+    /// <summary>True when the set is empty.</summary>
     public bool IsEmpty => _blocks.Length == 0;
 
-    /// <summary>Whether a header can carry the secret unchanged.</summary>
+    /// <summary>Whether a header can transmit the secret unchanged.</summary>
     public static bool IsUsable(string secret) =>
         secret.Length is > 0 and <= MaxLength && secret.All(character => character is >= ' ' and <= '~') && secret[0] != ' ' && secret[^1] != ' ';
 
-    /// <summary>True when the header is given once and equals one of the secrets. The time taken reveals nothing about them.</summary>
+    /// <summary>True when the header occurs once and equals one of the secrets. The time taken reveals nothing about the secrets.</summary>
     public bool Matches(StringValues header) => IndexOf(header) >= 0;
 
-    /// <summary>The place of the secret that <see cref="Matches"/>, in the order given; -1 when none does.</summary>
+    /// <summary>The index of the secret that equals the header, in the constructor's order; -1 if none does.</summary>
     public int IndexOf(StringValues header)
     {
-        // A zero would compare equal to the padding of a block.
+        // A zero would equal the padding of a block.
         if (header.Count != 1 || header[0] is not { Length: > 0 and <= MaxLength } given || given.Contains('\0'))
         {
             return -1;
@@ -54,9 +54,9 @@ internal sealed class SecretSet
         return index;
     }
 
-    /// <summary>Compares all bytes, eight at a time: the time is the same for each header.</summary>
-    /// <remarks>CryptographicOperations.FixedTimeEquals takes 700 ns per request over such blocks and 480 ns over SHA-256 digests; this takes 17 ns. Over the
-    /// secrets as they are it takes 75 ns, and reveals their lengths.</remarks>
+    /// <summary>Compares all bytes, eight at a time, so the time is the same for each header.</summary>
+    /// <remarks>This takes 17 ns per request. CryptographicOperations.FixedTimeEquals takes 700 ns over such blocks and 480 ns over SHA-256 digests. Over
+    /// unpadded secrets it takes 75 ns, but reveals their lengths.</remarks>
     [MethodImpl(MethodImplOptions.NoInlining)]
     private static bool AreEqual(ReadOnlySpan<byte> block, ReadOnlySpan<byte> secret)
     {

@@ -4,40 +4,41 @@ using System.Security.Claims;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>A token that has been validated.</summary>
-/// <param name="Caller">Its claims, as far as the API uses them.</param>
-/// <param name="Expires">From then on it is not accepted.</param>
+/// <summary>A validated token.</summary>
+/// <param name="Caller">The claims that the API uses.</param>
+/// <param name="Expires">The token is not accepted from this time on.</param>
 internal sealed record ValidToken(ClaimsPrincipal Caller, DateTimeOffset Expires)
 {
     public bool MaySend { get; } = Caller.HasScope(Scopes.Write);
 
     public bool MayRead { get; } = Caller.HasScope(Scopes.Read);
 
-    /// <summary>The caller as a sender of events; null before its first event.</summary>
+    /// <summary>The token's caller; null before its first event.</summary>
     public Caller? Sender { get; set; }
 }
 
-/// <summary>Remembers validated tokens, so that a caller's next request costs a look-up instead of a signature. Thread-safe.</summary>
+/// <summary>Remembers validated tokens, so the caller's next request costs a look-up instead of a signature check. Thread-safe.</summary>
 /// <remarks>
-/// <para>Only valid tokens enter, so requests with made-up tokens displace nothing. A hit is the whole token, character by character.</para>
-/// <para>Bounded by two generations: a full one becomes the former one, and the one before is dropped. Tokens in use move to the current generation.</para>
+/// <para>Only valid tokens enter, so forged tokens displace nothing. A hit requires the whole token, character by character.</para>
+/// <para>Two generations bound the size. When the current one is full, it becomes the former one, and the old former one is dropped. Tokens in use move to the
+/// current generation.</para>
 /// </remarks>
-/// <param name="time">The clock that tokens expire by.</param>
-/// <param name="maxTokens">Tokens that are remembered, at most.</param>
+/// <param name="time">The clock for expiry.</param>
+/// <param name="maxTokens">Maximum number of remembered tokens.</param>
 internal sealed class TokenCache(TimeProvider time, int maxTokens = TokenCache.MaxTokens)
 {
     private const int MaxTokens = 10_000;
 
-    /// <summary>Characters of all tokens together: those of one generation take 16 MB.</summary>
+    /// <summary>Maximum characters of all tokens. Those of one generation take 16 MB.</summary>
     private const int MaxCharacters = 16 << 20;
 
     private readonly Lock _gate = new();
     private volatile Generations _generations = new(new Generation(), new Generation());
 
-    /// <summary>Tokens that are remembered, expired ones included.</summary>
+    /// <summary>Number of remembered tokens, including expired ones.</summary>
     public int Count => _generations.Current.Tokens.Count + _generations.Former.Tokens.Count;
 
-    /// <summary>Finds a token that was validated before and has not expired since.</summary>
+    /// <summary>Finds a validated token that has not expired.</summary>
     public ValidToken? Find(ReadOnlySpan<char> token)
     {
         var (current, former) = _generations;
@@ -55,7 +56,7 @@ internal sealed class TokenCache(TimeProvider time, int maxTokens = TokenCache.M
         return known;
     }
 
-    /// <summary>Remembers a token that has just been validated.</summary>
+    /// <summary>Remembers a token after its validation.</summary>
     public void Add(string token, ValidToken valid)
     {
         lock (_gate)
@@ -87,7 +88,7 @@ internal sealed class TokenCache(TimeProvider time, int maxTokens = TokenCache.M
         public int Characters { get; set; }
     }
 
-    /// <summary>Compares whole tokens, and hashes only the end of the signature: it differs between tokens, and a token has a kilobyte.</summary>
+    /// <summary>Compares whole tokens, but hashes only the end of the signature: it differs between tokens, and a token has about a kilobyte.</summary>
     private sealed class SignatureHash : IEqualityComparer<string>, IAlternateEqualityComparer<ReadOnlySpan<char>, string>
     {
         public static readonly SignatureHash Instance = new();
@@ -106,15 +107,15 @@ internal sealed class TokenCache(TimeProvider time, int maxTokens = TokenCache.M
     }
 }
 
-/// <summary>The cache that belongs to the signing keys in force. Thread-safe.</summary>
-/// <param name="time">The clock that tokens expire by.</param>
+/// <summary>The cache for the signing keys in force. Thread-safe.</summary>
+/// <param name="time">The clock for expiry.</param>
 internal sealed class ValidTokens(TimeProvider time)
 {
     private volatile TokenCache _current = new(time);
 
-    /// <summary>Take it before a token is validated, and add the token to the one that was taken: after a change of keys no request reads that one.</summary>
+    /// <summary>Read this before validating a token, and add the token to that instance. After a change of keys, no request reads the old instance.</summary>
     public TokenCache Current => _current;
 
-    /// <summary>Forgets all tokens. Call it after the new keys, or the new secrets, are in force.</summary>
+    /// <summary>Forgets all tokens. Call it after new keys or new secrets are in force.</summary>
     public void Drop() => _current = new TokenCache(time);
 }

@@ -7,16 +7,16 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>What the API adds to the library's validation of tokens: the cache before it, the claims and the answers after it. One per request.</summary>
-/// <param name="tokens">The tokens validated before.</param>
-/// <param name="access">Knows the names of the secrets.</param>
+/// <summary>Extends the library's token validation with the cache before it, and the claims and answers after it. One instance per request.</summary>
+/// <param name="tokens">The validated tokens.</param>
+/// <param name="access">Provides the names of the secrets.</param>
 /// <param name="refusals">Writes the answers.</param>
 /// <param name="metrics">Counts refused sends.</param>
-/// <param name="identity">The source of the keys; null where the settings hold them.</param>
+/// <param name="identity">The source of the keys; null if the settings contain them.</param>
 internal sealed class TokenEvents(
     ValidTokens tokens, AccessControl access, AccessRefusals refusals, IngestMetrics metrics, IdentityServer? identity = null) : JwtBearerEvents
 {
-    /// <summary>Identity servers and callers rarely agree on the second.</summary>
+    /// <summary>Tolerated clock difference between identity server and API.</summary>
     public static readonly TimeSpan ClockSkew = TimeSpan.FromMinutes(1);
 
     private TokenCache _cache = tokens.Current;
@@ -104,11 +104,11 @@ internal sealed class TokenEvents(
         return AccessRefusals.ForbidAsync(context.HttpContext);
     }
 
-    /// <summary>From then on it is not accepted. An expiry may be the last second that there is.</summary>
+    /// <summary>The end of the token's validity, including the clock skew. Avoids an overflow for the latest possible expiry.</summary>
     private static DateTimeOffset EndOf(JsonWebToken token) =>
         token.ValidTo < DateTime.MaxValue - ClockSkew ? new DateTimeOffset(token.ValidTo) + ClockSkew : DateTimeOffset.MaxValue;
 
-    /// <summary>The claim's text: 1 to as many bytes as a user id has, without control characters.</summary>
+    /// <summary>The claim's text, if it fits the limits of a user id and has no control characters.</summary>
     private static string? Find(JsonWebToken token, string type) =>
         token.TryGetPayloadValue<string>(type, out var value) && value is { Length: > 0 and <= EventParser.MaxUserIdBytes } && !value.Any(char.IsControl)
             ? value
@@ -122,12 +122,12 @@ internal sealed class TokenEvents(
         }
         catch (Exception exception) when (exception is ArgumentException or FormatException or SecurityTokenException)
         {
-            // The validation says what is wrong with it.
+            // The validation reports the error.
             return null;
         }
     }
 
-    /// <summary>Never text of the token: an answer may be logged.</summary>
+    /// <summary>Never includes the token's text, since an answer may be logged.</summary>
     private static string Describe(Exception? failure) => failure switch
     {
         TokenException own => own.Message,
@@ -135,18 +135,18 @@ internal sealed class TokenEvents(
         SecurityTokenNotYetValidException => "The token is not valid yet",
         SecurityTokenNoExpirationException => "The token has no expiry",
         SecurityTokenInvalidLifetimeException => "The token expires before it becomes valid",
-        SecurityTokenInvalidAudienceException => "The token is made for another audience",
-        SecurityTokenInvalidIssuerException => "The token is made by another issuer",
-        SecurityTokenInvalidAlgorithmException => "The token is signed with an algorithm that is not accepted",
+        SecurityTokenInvalidAudienceException => "The token was issued for another audience",
+        SecurityTokenInvalidIssuerException => "The token was issued by another issuer",
+        SecurityTokenInvalidAlgorithmException => "The token's signature algorithm is not accepted",
         SecurityTokenSignatureKeyNotFoundException => "The token is signed with an unknown key",
-        SecurityTokenInvalidSignatureException => "The token has no valid signature",
+        SecurityTokenInvalidSignatureException => "The token's signature is invalid",
         AggregateException { InnerExceptions: [var only] } => Describe(only),
         _ => "The token cannot be read",
     };
 
-    /// <summary>A token that this class refuses.</summary>
+    /// <summary>The error of a token that this class refuses.</summary>
     private sealed class TokenException(string message) : Exception(message);
 
-    /// <summary>No token can be validated at present.</summary>
+    /// <summary>No token can be validated right now.</summary>
     private sealed class IdentityServerException : Exception;
 }

@@ -6,12 +6,12 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace RevenueAspire.Api.Access;
 
-/// <summary>ASP.NET Core's own section for tokens, <c>Authentication:Schemes:Bearer</c>: read once, at start. Tokens are on where it has content.</summary>
+/// <summary>ASP.NET Core's own section for tokens, <c>Authentication:Schemes:Bearer</c>, read once at start. Tokens are accepted if it has content.</summary>
 internal static class TokenSettings
 {
     public const string Section = "Authentication:Schemes:Bearer";
 
-    /// <summary>HMAC-SHA256 needs this much.</summary>
+    /// <summary>Minimum key length of HMAC-SHA256.</summary>
     private const int MinKeyBytes = 32;
 
     private static readonly TimeSpan MinTime = TimeSpan.FromSeconds(1);
@@ -26,8 +26,8 @@ internal static class TokenSettings
 
     private static readonly string[] SharedKeyAlgorithms = [SecurityAlgorithms.HmacSha256, SecurityAlgorithms.HmacSha384, SecurityAlgorithms.HmacSha512];
 
-    /// <summary>Whether tokens are accepted. The clone has the issuer and the audience of <c>dotnet user-jwts</c>, which writes the key elsewhere: in
-    /// Development these two alone turn nothing on.</summary>
+    /// <summary>Whether tokens are accepted. In Development the issuer and the audience alone do not count: a fresh clone contains those of <c>dotnet
+    /// user-jwts</c>, which writes its key elsewhere.</summary>
     public static bool AreConfigured(IConfiguration configuration, IHostEnvironment environment)
     {
         var section = configuration.GetSection(Section);
@@ -38,7 +38,7 @@ internal static class TokenSettings
     public static bool HaveServer(IConfiguration configuration) => FindAddress(configuration.GetSection(Section)).Name is not null;
 
     /// <summary>Adds the scheme <c>Bearer</c>.</summary>
-    /// <exception cref="OptionsValidationException">A setting is wrong or missing; each failure is a sentence that names it.</exception>
+    /// <exception cref="OptionsValidationException">A setting is wrong or missing; each message names it.</exception>
     public static void AddTokens(this WebApplicationBuilder builder)
     {
         var section = builder.Configuration.GetSection(Section);
@@ -52,7 +52,7 @@ internal static class TokenSettings
         services.AddWebEncoders().AddTransient<TokenEvents>();
         services.AddSingleton<IAuthenticationConfigurationProvider, SchemeSections>();
 
-        // Defaults that the section may replace.
+        // The section may override these defaults.
         services.Configure<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme, options =>
         {
             options.RefreshInterval = IdentityServer.DefaultInterval;
@@ -67,14 +67,14 @@ internal static class TokenSettings
             var parameters = options.TokenValidationParameters;
             parameters.ClockSkew = TokenEvents.ClockSkew;
 
-            // An authority's public keys must never verify what anyone can sign with them as a shared key.
+            // An authority's public keys are known to all, so they must never verify a signature as a shared key.
             parameters.ValidAlgorithms = HasKeys(section) ? [.. PublicKeyAlgorithms, .. SharedKeyAlgorithms] : PublicKeyAlgorithms;
 
-            // The library would read them from the section with each token.
+            // Otherwise the library would read them from the section for each token.
             parameters.IssuerSigningKeys = parameters.IssuerSigningKeys?.ToArray();
         });
 
-        // Made at start, not by the first request.
+        // Creates the options at start, not at the first request.
         services.AddOptions<JwtBearerOptions>(JwtBearerDefaults.AuthenticationScheme).ValidateOnStart();
         if (HaveServer(builder.Configuration))
         {
@@ -88,40 +88,40 @@ internal static class TokenSettings
         }
     }
 
-    /// <summary>What is wrong with the settings, each a sentence that names the setting and never shows a key.</summary>
+    /// <summary>The errors in the settings. Each names the setting, and none shows a key.</summary>
     private static IEnumerable<string> FindErrors(IConfigurationSection section, IHostEnvironment environment)
     {
         var (name, address) = FindAddress(section);
         var issuers = ReadList(section, "ValidIssuer");
         if (name is not null && !(Uri.TryCreate(address, UriKind.Absolute, out var url) && url.Scheme is "http" or "https"))
         {
-            yield return $"{Section}:{name} must be an URL, such as https://login.example.com.";
+            yield return $"{Section}:{name} must be a URL, such as https://login.example.com.";
         }
         else if (name is not null && !address!.StartsWith("https:", StringComparison.OrdinalIgnoreCase) && !MayUseHttp(section, environment))
         {
-            yield return $"{Section}:{name} must begin with https: keys that are read over http can be exchanged on the way. "
-                + "Only in Development, and from this machine, http is accepted.";
+            yield return $"{Section}:{name} must begin with https: an attacker could replace keys that are read over http. "
+                + "Use http only in Development or for a server on this machine.";
         }
         else if (bool.TryParse(section["RequireHttpsMetadata"], out var requiresHttps) && !requiresHttps && !MayUseHttp(section, environment))
         {
-            yield return $"{Section}:RequireHttpsMetadata must be true or absent: the authority could name keys that are read over http. "
-                + "Only in Development, and from this machine, http is accepted.";
+            yield return $"{Section}:RequireHttpsMetadata must be true or absent: otherwise the authority's metadata could point to keys over http. "
+                + "Use false only in Development or for a server on this machine.";
         }
 
         if (name is null && !HasKeys(section))
         {
-            yield return $"{Section} has neither Authority nor SigningKeys: no token could be valid.";
+            yield return $"{Section} has neither Authority nor SigningKeys, so no token would be valid.";
         }
 
         if (name is null && issuers.Count == 0)
         {
-            yield return $"{Section}:ValidIssuer is not set: name the issuer of the tokens.";
+            yield return $"{Section}:ValidIssuer is not set. Set it to the issuer of the tokens.";
         }
 
         if (ReadList(section, "ValidAudience").Count == 0)
         {
-            yield return $"{Section}:ValidAudience is not set: name the audience of this API's tokens. "
-                + "Without it, a token that the same issuer made for another service would open this one.";
+            yield return $"{Section}:ValidAudience is not set. Set it to the audience of this API's tokens. "
+                + "Without it, the API would accept tokens that the same issuer made for another service.";
         }
 
         foreach (var error in FindKeyErrors(section, issuers).Concat(FindValueErrors(section)))
@@ -147,7 +147,7 @@ internal static class TokenSettings
             }
             else if (!withKey.Add(key["Issuer"]!))
             {
-                yield return $"{key.Path}:Issuer has a key already: each issuer has one.";
+                yield return $"{key.Path}:Issuer has a key already. Configure one key per issuer.";
             }
         }
     }
@@ -158,7 +158,7 @@ internal static class TokenSettings
         {
             if (section[name] is { } value && !(bool.TryParse(value, out var validates) && validates))
             {
-                yield return $"{Section}:{name} must be true or absent: otherwise tokens that were made for others would be accepted.";
+                yield return $"{Section}:{name} must be true or absent. Otherwise the API would accept tokens made for other services.";
             }
         }
 
@@ -166,7 +166,7 @@ internal static class TokenSettings
         {
             if (section[name] is not null)
             {
-                yield return $"{Section}:{name} has no effect here: remove it.";
+                yield return $"{Section}:{name} has no effect. Remove it.";
             }
         }
 
@@ -179,12 +179,12 @@ internal static class TokenSettings
         {
             if (section[name] is { } value && !(TimeSpan.TryParse(value, CultureInfo.InvariantCulture, out var time) && time >= MinTime && time <= MaxTime))
             {
-                yield return $"{Section}:{name} must be a time such as 00:00:05, of a second to a day.";
+                yield return $"{Section}:{name} must be a time such as 00:00:05, from one second to one day.";
             }
         }
     }
 
-    /// <summary>The library looks at the metadata's address first.</summary>
+    /// <summary>The setting with the identity server's address. Like the library, it prefers MetadataAddress.</summary>
     private static (string? Name, string? Value) FindAddress(IConfigurationSection section) =>
         section["MetadataAddress"] is { Length: > 0 } metadata ? ("MetadataAddress", metadata)
         : section["Authority"] is { Length: > 0 } authority ? ("Authority", authority)
@@ -196,11 +196,11 @@ internal static class TokenSettings
 
     private static bool HasKeys(IConfigurationSection section) => section.GetSection("SigningKeys").GetChildren().Any();
 
-    /// <summary>Values of a setting that has a singular and a plural form.</summary>
+    /// <summary>The values of a setting with a singular and a plural form.</summary>
     private static List<string> ReadList(IConfigurationSection section, string name) =>
         [.. section.GetSection(name + "s").GetChildren().Select(entry => entry.Value).Append(section[name]).OfType<string>().Where(value => value.Length > 0)];
 
-    /// <summary>Where the library finds the section. AddAuthentication would register the same, and data protection, which writes to the home
+    /// <summary>Provides the section to the library. AddAuthentication would do the same, but also register data protection, which writes to the home
     /// directory.</summary>
     private sealed class SchemeSections(IConfiguration configuration) : IAuthenticationConfigurationProvider
     {

@@ -7,27 +7,27 @@ internal sealed class ApiOptions : IValidatableObject
 {
     public const string Section = "Api";
 
-    /// <summary>How long <c>?after=</c> waits for a receipt to reach the ledger, as hh:mm:ss.</summary>
+    /// <summary>Maximum wait of <c>?after=</c> for a receipt to reach the ledger, as hh:mm:ss.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:05:00", ErrorMessage = "must be a time between 00:00:00 and 00:05:00, written hh:mm:ss.")]
     public TimeSpan ReadAfterTimeout { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>Bytes of a single event, and of one line of a batch, at most.</summary>
+    /// <summary>Maximum bytes of a single event, and of one line of a batch.</summary>
     [Range(256, 1 << 20)]
     public int MaxEventBytes { get; set; } = 64 << 10;
 
-    /// <summary>Bytes of a batch after inflation, at most.</summary>
-    [Range(1 << 10, 256 << 20, ErrorMessage = "must be between {1} and {2} bytes: a batch is one write, and its records must fit into one buffer.")]
+    /// <summary>Maximum bytes of a batch after decompression.</summary>
+    [Range(1 << 10, 256 << 20, ErrorMessage = "must be between {1} and {2} bytes, since the records of a batch must fit into one buffer.")]
     public int MaxBatchBytes { get; set; } = 32 << 20;
 
-    /// <summary>Bytes of memory for batches that are being received and written, all together. A batch waits for its share, then is refused.</summary>
+    /// <summary>Total bytes of memory for batches in progress. A batch waits for its share, and is refused after <see cref="BatchWait"/>.</summary>
     [Range(1 << 20, 1L << 40)]
     public long BatchMemoryBytes { get; set; } = 512L << 20;
 
-    /// <summary>How long a batch waits for its share of memory before it is refused with 503, as hh:mm:ss.</summary>
+    /// <summary>Maximum wait of a batch for its share of memory before it is refused with 503, as hh:mm:ss.</summary>
     [Range(typeof(TimeSpan), "00:00:00", "00:01:00", ErrorMessage = "must be a time between 00:00:00 and 00:01:00, written hh:mm:ss.")]
     public TimeSpan BatchWait { get; set; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>How long a batch's body may take to arrive, as hh:mm:ss: a slow client must not hold memory that others wait for.</summary>
+    /// <summary>Maximum time for a batch's body to arrive, as hh:mm:ss. A slow client must not hold memory that others wait for.</summary>
     [Range(typeof(TimeSpan), "00:00:01", "01:00:00", ErrorMessage = "must be a time between 00:00:01 and 01:00:00, written hh:mm:ss.")]
     public TimeSpan BatchBodyTimeout { get; set; } = TimeSpan.FromMinutes(1);
 
@@ -36,7 +36,7 @@ internal sealed class ApiOptions : IValidatableObject
         if (BatchMemoryBytes < Ingest.BatchMemory.Largest(MaxBatchBytes))
         {
             yield return new ValidationResult(
-                $"must be at least {Ingest.BatchMemory.Largest(MaxBatchBytes)}, or a batch of MaxBatchBytes ({MaxBatchBytes}) could never be taken.",
+                $"must be at least {Ingest.BatchMemory.Largest(MaxBatchBytes)}, or the API could never accept a batch of MaxBatchBytes ({MaxBatchBytes}).",
                 [nameof(BatchMemoryBytes)]);
         }
     }

@@ -10,7 +10,7 @@ internal static class ApiSettings
 {
     private const string DefaultUrl = "http://localhost:8000";
 
-    /// <summary>Registers the options, and the default address where the user has given none.</summary>
+    /// <summary>Registers the options, and the default address if the user has not set one.</summary>
     public static WebApplicationBuilder AddSettings(this WebApplicationBuilder builder)
     {
         var configuration = builder.Configuration;

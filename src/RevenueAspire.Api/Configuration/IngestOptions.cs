@@ -3,27 +3,28 @@ using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Configuration;
 
-/// <summary>The secrets (section <c>Ingest</c>). Read again whenever the configuration reloads.</summary>
+/// <summary>The secrets (section <c>Ingest</c>), read again at each configuration reload.</summary>
 internal sealed class IngestOptions
 {
     public const string Section = "Ingest";
 
-    /// <summary>What a fresh clone accepts: in Development only.</summary>
+    /// <summary>The default secret in Development.</summary>
     public const string DevelopmentSecret = "secret";
 
-    /// <summary>Characters of a caller's name, at most.</summary>
+    /// <summary>Maximum length of a caller's name, in characters.</summary>
     private const int MaxNameLength = 64;
 
     private static readonly SearchValues<char> NameCharacters = SearchValues.Create("abcdefghijklmnopqrstuvwxyz0123456789-_.");
 
-    /// <summary>Any of these, as the whole value of the Authorization header, may send events: several per name during a rotation.</summary>
+    /// <summary>The secrets that grant sending. A caller sends one as the whole value of the Authorization header. A name may have several, for a
+    /// rotation.</summary>
     public IReadOnlyList<IngestSecret> Secrets { get; set; } = [];
 
-    /// <summary>Any of these may read; empty: reads are open.</summary>
+    /// <summary>The secrets that grant reading. Without any, reads are open.</summary>
     public IReadOnlyList<string> ReadSecrets { get; set; } = [];
 
-    /// <summary>Reads the section: a list (<c>Ingest:Secrets:0</c>), a single value (<c>Ingest:Secrets=...</c>) and names, each with a value or a list
-    /// (<c>Ingest:Secrets:shop-1</c>, <c>Ingest:Secrets:shop-1:0</c>), count together.</summary>
+    /// <summary>Reads the section. It combines a list (<c>Ingest:Secrets:0</c>), a single value (<c>Ingest:Secrets=...</c>), and names, each with a value or a
+    /// list (<c>Ingest:Secrets:shop-1</c>, <c>Ingest:Secrets:shop-1:0</c>).</summary>
     public static IngestOptions Read(IConfiguration configuration, IHostEnvironment environment)
     {
         var section = configuration.GetSection(Section);
@@ -34,7 +35,7 @@ internal sealed class IngestOptions
         };
         if (section[nameof(ReadSecrets)] is "")
         {
-            // Present but empty is an error (a variable that was not filled in), and no wish to open the reads: it becomes an entry that no header can carry.
+            // A present but empty setting is an error, such as an unset variable, and must not open reads. It becomes an entry that is invalid as a secret.
             options.ReadSecrets = ["", .. options.ReadSecrets];
         }
 
@@ -46,31 +47,32 @@ internal sealed class IngestOptions
         return options;
     }
 
-    /// <summary>What is wrong with the settings, each a sentence that names the setting and never shows a secret.</summary>
-    /// <param name="requiresSecret">False where clients may send events without one: with tokens.</param>
+    /// <summary>The errors in the settings. Each names the setting, and none shows a secret.</summary>
+    /// <param name="requiresSecret">False if clients may send events without a secret, with tokens.</param>
     public IEnumerable<string> FindErrors(bool requiresSecret)
     {
         if (requiresSecret && Secrets.Count == 0)
         {
-            yield return $"{Section}:{nameof(Secrets)} is not set: clients need a secret to send events. Set it, for example as "
+            yield return $"{Section}:{nameof(Secrets)} is not set, and clients need a secret to send events. Set it, for example with "
                 + $"{Section}__{nameof(Secrets)}=... in the environment "
-                + "(only with ASPNETCORE_ENVIRONMENT=Development the default \"secret\" holds), or configure tokens.";
+                + "(the default \"secret\" works only with ASPNETCORE_ENVIRONMENT=Development), or configure tokens.";
         }
 
         var named = Secrets.Where(secret => secret.Name is not null).Select(secret => secret.Name!).Distinct();
         foreach (var name in named.Where(name => name.Length > MaxNameLength || name.AsSpan().ContainsAnyExcept(NameCharacters)))
         {
-            yield return $"{NameOf(name)}: a caller's name has 1 to {MaxNameLength} letters (a to z), digits, hyphens, underscores and full stops.";
+            yield return $"{NameOf(name)}: a caller's name must have 1 to {MaxNameLength} characters: letters (a to z), digits, hyphens, underscores or full "
+                + "stops.";
         }
 
         if (named.Contains(Ingest.IngestMetrics.OtherName))
         {
-            yield return $"{NameOf(Ingest.IngestMetrics.OtherName)}: metrics use this name for callers that they do not list; choose another one.";
+            yield return $"{NameOf(Ingest.IngestMetrics.OtherName)}: metrics use this name for all further callers; choose another one.";
         }
 
         foreach (var shared in Secrets.GroupBy(secret => secret.Value, secret => secret.Name).Where(names => names.Distinct().Count() > 1))
         {
-            yield return $"{string.Join(" and ", shared.Distinct().Select(NameOf))} hold the same secret: give each caller its own.";
+            yield return $"{string.Join(" and ", shared.Distinct().Select(NameOf))} hold the same secret. Give each caller a different one.";
         }
 
         foreach (var error in FindErrors(Secrets.Select(secret => (NameOf(secret.Name), secret.Value)))
@@ -85,11 +87,11 @@ internal sealed class IngestOptions
     private static IEnumerable<string> FindErrors(IEnumerable<(string Setting, string Value)> secrets) =>
         from secret in secrets
         where !SecretSet.IsUsable(secret.Value)
-        select $"{secret.Setting} has an entry that no header can carry: a secret is 1 to {SecretSet.MaxLength} ASCII characters, without control characters "
-            + "and without spaces at its ends.";
+        select $"{secret.Setting} has an entry that no header can carry. A secret must have 1 to {SecretSet.MaxLength} ASCII characters, without control "
+            + "characters and without spaces at its ends.";
 
-    /// <summary>A key of digits is a place in a list. Names are in lower case: keys of the configuration have no case, and a name must not depend on the
-    /// source that spells it.</summary>
+    /// <summary>A key of digits is a list index. Names become lower case: configuration keys are case-insensitive, and a name must not depend on its spelling
+    /// in a source.</summary>
     private static IngestSecret[] ReadSenders(IConfigurationSection section)
     {
         var entries = section.GetChildren().SelectMany(entry => entry.Key.All(char.IsAsciiDigit)
@@ -106,7 +108,7 @@ internal sealed class IngestOptions
 }
 
 /// <summary>A secret that grants sending.</summary>
-/// <remarks>Not a record, whose text would show the secret.</remarks>
+/// <remarks>Not a record: its ToString would show the secret.</remarks>
 /// <param name="name">The caller's name, or null.</param>
 /// <param name="value">The whole value of the Authorization header.</param>
 internal sealed class IngestSecret(string? name, string value)

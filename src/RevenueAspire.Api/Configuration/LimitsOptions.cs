@@ -4,22 +4,22 @@ using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Configuration;
 
-/// <summary>How many events callers may send (section <c>Limits</c>). Off by default.</summary>
+/// <summary>Limits of the events that callers may send (section <c>Limits</c>). Off by default.</summary>
 internal sealed class LimitsOptions : IValidatableObject
 {
     public const string Section = "Limits";
 
     private const int MaxEvents = 1_000_000_000;
 
-    /// <summary>Events per second that a caller may send in the long run; null: no limit.</summary>
+    /// <summary>Long-term maximum of events per second of a caller; null: no limit.</summary>
     [Range(1, MaxEvents)]
     public int? EventsPerSecond { get; set; }
 
-    /// <summary>Events that a caller may send at once after a pause; null: those of a second.</summary>
+    /// <summary>Maximum events that a caller may send at once after a pause; null: the events of one second.</summary>
     [Range(1, MaxEvents)]
     public int? Burst { get; set; }
 
-    /// <summary>Limits of some callers, by name, in place of the limit above.</summary>
+    /// <summary>Separate limits by caller name, which replace the limit above.</summary>
     public Dictionary<string, CallerLimit> Callers { get; set; } = [];
 
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ internal sealed class CallerLimit
     public int? Burst { get; set; }
 }
 
-/// <summary>Finds limits that would have no effect because a name is wrong.</summary>
+/// <summary>Finds limits without effect because of a wrong name.</summary>
 internal sealed class LimitNames(IConfiguration configuration, IHostEnvironment environment) : IValidateOptions<LimitsOptions>
 {
     private static readonly string[] Settings = [nameof(CallerLimit.EventsPerSecond), nameof(CallerLimit.Burst)];
@@ -75,12 +75,12 @@ internal sealed class LimitNames(IConfiguration configuration, IHostEnvironment 
         foreach (var setting in section.GetChildren().Where(setting => !Is(setting, [.. Settings, nameof(LimitsOptions.Callers)]))
             .Concat(callers.SelectMany(caller => caller.GetChildren().Where(setting => !Is(setting, Settings)))))
         {
-            yield return $"{setting.Path}: there is no such setting.";
+            yield return $"{setting.Path}: unknown setting.";
         }
 
         if (TokenSettings.AreConfigured(configuration, environment))
         {
-            // The names of tokens are unknown at start.
+            // The names of token callers are unknown at start.
             yield break;
         }
 

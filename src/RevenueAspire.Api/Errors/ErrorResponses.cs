@@ -7,19 +7,19 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Errors;
 
-/// <summary>Turns exceptions, unknown paths and wrong methods into problems: the only place that does so.</summary>
+/// <summary>Turns exceptions, unknown paths and wrong methods into problem details. No other code does this.</summary>
 internal static partial class ErrorResponses
 {
     private const int DatabaseRetrySeconds = 1;
 
-    /// <summary>For the requests that the web server refuses.</summary>
+    /// <summary>Registers the problem details for requests that Kestrel refuses.</summary>
     public static WebApplicationBuilder AddErrorResponses(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<DiagnosticSource, ServerRefusals>();
         return builder;
     }
 
-    /// <summary>Call it before anything is mapped.</summary>
+    /// <summary>Call it before mapping any endpoint.</summary>
     public static WebApplication UseErrorResponses(this WebApplication app)
     {
         var logger = app.Services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(ErrorResponses));
@@ -33,7 +33,7 @@ internal static partial class ErrorResponses
         return app;
     }
 
-    /// <summary>Answers a request that an exception has ended. Logs a bug; the caller learns no internals.</summary>
+    /// <summary>Answers a request that failed with an exception. Logs a bug; the answer reveals no internals.</summary>
     public static async Task AnswerAsync(HttpContext context, Exception exception, ILogger logger)
     {
         if (exception is ConnectionResetException or ConnectionAbortedException
@@ -47,9 +47,9 @@ internal static partial class ErrorResponses
         var problem = exception switch
         {
             BadHttpRequestException bad => Problem.Of(bad.StatusCode, ServerRefusals.Describe(bad)),
-            LedgerUnavailableException => Problem.Of(StatusCodes.Status503ServiceUnavailable, "The database is away; try again."),
-            EventLogException => Problem.Of(StatusCodes.Status503ServiceUnavailable, "The log cannot be read at present; try again."),
-            _ => Problem.Of(StatusCodes.Status500InternalServerError, "The server made a mistake; its log says more."),
+            LedgerUnavailableException => Problem.Of(StatusCodes.Status503ServiceUnavailable, "The database is unavailable; try again."),
+            EventLogException => Problem.Of(StatusCodes.Status503ServiceUnavailable, "The log cannot be read right now; try again."),
+            _ => Problem.Of(StatusCodes.Status500InternalServerError, "Internal error; the server's log has the details."),
         };
         if (problem.Status == StatusCodes.Status500InternalServerError || context.Response.HasStarted)
         {
@@ -58,7 +58,7 @@ internal static partial class ErrorResponses
 
         if (context.Response.HasStarted)
         {
-            // Part of the response is out: only the end of the connection tells the client.
+            // Part of the response is sent: only a closed connection can signal the failure to the client.
             context.Abort();
             return;
         }
@@ -66,23 +66,24 @@ internal static partial class ErrorResponses
         context.Response.Clear();
         if (exception is BadHttpRequestException)
         {
-            // The server cannot find the next request after a broken body.
+            // Kestrel cannot find the next request after a broken body.
             context.Response.Headers.Connection = "close";
         }
 
         await ProblemResponse.WriteAsync(context, problem, exception is LedgerUnavailableException ? DatabaseRetrySeconds : null);
     }
 
-    /// <summary>Routing has found nothing, or its own endpoint for a wrong method, which sets the status code and Allow.</summary>
+    /// <summary>Routing matched no endpoint, or only its built-in endpoint for a wrong method, which sets the status code and Allow.</summary>
     private static Task AnswerUnroutedAsync(HttpContext context) => context.Response.StatusCode switch
     {
         StatusCodes.Status404NotFound =>
-            ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "Nothing is at this path; /openapi/v1.json lists what there is."),
+            ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "No such path; /openapi/v1.json lists all calls."),
         StatusCodes.Status405MethodNotAllowed => ProblemResponse.WriteAsync(
-            context, StatusCodes.Status405MethodNotAllowed, $"This path does not take {context.Request.Method}; it takes {context.Response.Headers.Allow}."),
+            context, StatusCodes.Status405MethodNotAllowed,
+            $"The method {context.Request.Method} is not allowed on this path; use {context.Response.Headers.Allow}."),
         _ => Task.CompletedTask,
     };
 
-    [LoggerMessage(EventIds.RequestFailed, LogLevel.Error, "A request failed by a mistake of this program.")]
+    [LoggerMessage(EventIds.RequestFailed, LogLevel.Error, "Unhandled exception while processing a request.")]
     private static partial void LogRequestFailed(ILogger logger, Exception exception);
 }

@@ -6,17 +6,17 @@ namespace RevenueAspire.Api.Errors;
 /// <summary>Answers with problem details.</summary>
 internal static class ProblemResponse
 {
-    /// <summary>Every 429 and 503 says when to come back.</summary>
+    /// <summary>Every 429 and 503 carries <c>Retry-After</c>.</summary>
     private const int DefaultRetrySeconds = 5;
 
     public const string ContentType = "application/problem+json";
 
-    /// <summary>Answers with a status code, a text and the field at fault.</summary>
+    /// <summary>Answers with a status code, a text and the invalid field.</summary>
     /// <param name="context">Its response must not have started.</param>
     /// <param name="status">4xx or 5xx.</param>
-    /// <param name="detail">A sentence for people.</param>
-    /// <param name="field">The field, parameter or header at fault, or null.</param>
-    /// <param name="retryAfterSeconds">For 429 and 503: when to come back.</param>
+    /// <param name="detail">A sentence for a human reader.</param>
+    /// <param name="field">The invalid field, parameter or header, or null.</param>
+    /// <param name="retryAfterSeconds">For 429 and 503: the value of <c>Retry-After</c>; null for the default.</param>
     public static Task WriteAsync(HttpContext context, int status, string detail, string? field = null, int? retryAfterSeconds = null) =>
         WriteAsync(context, Problem.Of(status, detail, field), retryAfterSeconds);
 
@@ -28,7 +28,7 @@ internal static class ProblemResponse
             context.Response.Headers.RetryAfter = (retryAfterSeconds ?? DefaultRetrySeconds).ToString(CultureInfo.InvariantCulture);
         }
 
-        // Without a token of its caller's, it ends quietly when the client disconnects.
+        // Passing no cancellation token makes the write end quietly when the client disconnects.
         return context.Response.WriteAsJsonAsync(problem, ApiJson.Of<Problem>(), ContentType);
     }
 }

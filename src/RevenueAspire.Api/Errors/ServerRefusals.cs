@@ -9,13 +9,12 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Errors;
 
-/// <summary>Gives a problem to the requests that the web server itself refuses before the API sees them: malformed headers or targets, two lengths, headers
-/// that are too long or too slow.</summary>
+/// <summary>Adds problem details to the requests that Kestrel refuses before the API sees them: malformed headers or targets, two lengths, and headers that are
+/// too long or too slow.</summary>
 /// <remarks>
-/// Kestrel answers those with an empty body. It reports each one as a diagnostic event before it writes that answer, and it adds nothing to an answer that has
-/// begun by then. This source replaces the one that Kestrel reports to; the events of the other parts of ASP.NET Core go to their own listener, so nothing runs
-/// per request. Without a problem, and with the status code alone, remain HTTP/2, whose streams Kestrel ends differently, and a protocol version that Kestrel
-/// does not speak.
+/// Kestrel answers them with an empty body. Before it writes that answer, it reports each refusal as a diagnostic event, and it adds nothing to an answer that
+/// has begun by then. This source replaces the one that Kestrel reports to. Other parts of ASP.NET Core report to a separate listener, so nothing runs per
+/// request. Two kinds of refusals keep a bare status code: those on HTTP/2, which ends its streams differently, and an unsupported protocol version.
 /// </remarks>
 internal sealed class ServerRefusals : DiagnosticSource
 {
@@ -23,8 +22,8 @@ internal sealed class ServerRefusals : DiagnosticSource
 
     public override bool IsEnabled(string name) => name == BadRequest;
 
-    /// <param name="name">The event's name.</param>
-    /// <param name="value">For a refused request its features.</param>
+    /// <param name="name">The name of the diagnostic event.</param>
+    /// <param name="value">The features of the refused request.</param>
     public override void Write(string name, object? value)
     {
         if (name == BadRequest && value is IFeatureCollection features
@@ -39,17 +38,16 @@ internal sealed class ServerRefusals : DiagnosticSource
         }
     }
 
-    /// <summary>What is wrong, in the project's words. Kestrel's own text of a slow body names a setting of Kestrel that a user of the API cannot
-    /// reach.</summary>
+    /// <summary>The cause, in the API's words. Kestrel's text for a slow body names a Kestrel setting that a user of the API cannot change.</summary>
     public static string Describe(BadHttpRequestException error) => error.StatusCode switch
     {
         StatusCodes.Status408RequestTimeout when error.Message.Contains("MinRequestBodyDataRate", StringComparison.Ordinal) =>
-            $"The body arrived more slowly than {WebServer.MinBodyBytesPerSecond} bytes a second. Nothing was appended; send smaller requests, or over a "
+            $"The body arrived at less than {WebServer.MinBodyBytesPerSecond} bytes per second. Nothing was appended; send smaller requests, or use a "
                 + "faster connection.",
         StatusCodes.Status408RequestTimeout => $"The headers did not arrive within {WebServer.HeadersTimeout.TotalSeconds:0} s.",
         StatusCodes.Status414UriTooLong => $"The request line is longer than {WebServer.MaxRequestLineBytes} bytes.",
         StatusCodes.Status431RequestHeaderFieldsTooLarge =>
-            $"The headers are longer than {WebServer.MaxHeadersBytes} bytes together, or there are more than {WebServer.MaxHeaders}.",
+            $"The headers exceed {WebServer.MaxHeadersBytes} bytes in total, or their number exceeds {WebServer.MaxHeaders}.",
         _ => error.Message,
     };
 
@@ -62,8 +60,8 @@ internal sealed class ServerRefusals : DiagnosticSource
         response.Headers.ContentLength = problem.Length;
         response.Headers.Connection = "close";
 
-        // Writes the status line and the headers into the connection's output; nothing is awaited. The request has no body writer yet, so the body goes there
-        // directly.
+        // Writes the status line and the headers into the connection's output without waiting. The request has no body writer yet, so the body is written to
+        // that output directly.
         if (body.StartAsync().IsCompletedSuccessfully && method != HttpMethods.Head)
         {
             output.Write(problem);

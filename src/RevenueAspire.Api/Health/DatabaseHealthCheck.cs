@@ -9,18 +9,18 @@ using RevenueAspire.Postgres;
 namespace RevenueAspire.Api.Health;
 
 /// <summary>Degraded while the ledger cannot be read, or a commit waits for a standby. Unhealthy when the ledger is wrong, or its tables cannot keep it
-/// right.</summary>
-/// <remarks>Settings of the server that matter at a power cut only are data and a warning: their operator chose them, and a status that never changes hides
-/// one that does.</remarks>
+/// correct.</summary>
+/// <remarks>Server settings that matter only in a power cut appear as data and as a warning. The operator chose them, and a permanent Degraded would hide new
+/// faults.</remarks>
 internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOptions> options) : IHealthCheck
 {
-    /// <summary>Shorter than a prober's patience.</summary>
+    /// <summary>Shorter than the timeout of a typical probe.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
 
-    /// <summary>A standby that is well confirms a commit within milliseconds.</summary>
+    /// <summary>A healthy standby confirms a commit within milliseconds.</summary>
     private static readonly TimeSpan LongWait = TimeSpan.FromSeconds(3);
 
-    /// <summary>A log in files accepts events without the database. For a log in Postgres the check of the log decides.</summary>
+    /// <summary>With the log in files, the API accepts events without the database. With the log in Postgres, the check of the log decides.</summary>
     private string Accepted => IsLogInDatabase ? "" : "; events are accepted";
 
     private bool IsLogInDatabase => options.Value.Engine == LogEngine.Postgres;
@@ -30,7 +30,7 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
         try
         {
             var inspection = await guard.CheckAsync(cancellationToken).WaitAsync(Limit, cancellationToken);
-            return inspection is null ? HealthCheckResult.Degraded("the tables of the ledger are not there yet" + Accepted) : Describe(inspection);
+            return inspection is null ? HealthCheckResult.Degraded("the ledger's tables do not exist yet" + Accepted) : Describe(inspection);
         }
         catch (LedgerException refusal)
         {
@@ -42,8 +42,8 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
         }
         catch (Exception exception) when (exception is LedgerUnavailableException or TimeoutException or IOException or EventLogException)
         {
-            // The reason may name hosts and users; it is in the log.
-            return HealthCheckResult.Degraded("the database is away" + Accepted);
+            // The reason may name hosts and users, so it goes only to the log.
+            return HealthCheckResult.Degraded("the database is unavailable" + Accepted);
         }
     }
 
@@ -77,8 +77,8 @@ internal sealed class DatabaseHealthCheck(LedgerGuard guard, IOptions<EventLogOp
 
     private static string NameStandbys(ServerDurability durability) => durability.Standbys switch
     {
-        null => "not visible: the database role has no pg_read_all_stats",
-        [] => "none is connected",
+        null => "not visible: the database role lacks pg_read_all_stats",
+        [] => "none connected",
         var names => string.Join(", ", names),
     };
 

@@ -2,7 +2,7 @@ using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>What <c>/health</c> checks, and what it shows to which caller.</summary>
+/// <summary>The checks of <c>/health</c>, and the callers that see their details.</summary>
 internal static class HealthSetup
 {
     public static WebApplicationBuilder AddHealth(this WebApplicationBuilder builder)
@@ -17,8 +17,8 @@ internal static class HealthSetup
         return builder;
     }
 
-    /// <summary>Whether the caller gets more than status words: with the right to read, and a secret or a token. Where reads are open every caller may read
-    /// balances, and still strangers learn nothing about folders and disks; in Development they do.</summary>
+    /// <summary>Whether the caller sees more than the status words: it needs the right to read, and a secret or a token. With open reads every caller may read
+    /// balances, but only in Development does a caller without credentials see folders and disks.</summary>
     public static bool ShowsDetails(HttpContext context) =>
         context.User.HasScope(Scopes.Read)
         && (context.User.Identity is { IsAuthenticated: true } || context.RequestServices.GetRequiredService<IHostEnvironment>().IsDevelopment());

@@ -3,7 +3,7 @@ using RevenueAspire.Api.Access;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>Degraded while the identity server's keys cannot be read: known keys, and secrets, continue to work.</summary>
+/// <summary>Degraded while the identity server's keys cannot be read. Known keys and secrets still work.</summary>
 internal sealed class IdentityHealthCheck(IdentityServer identity) : IHealthCheck
 {
     public Task<HealthCheckResult> CheckHealthAsync(HealthCheckContext context, CancellationToken cancellationToken = default)
@@ -17,10 +17,11 @@ internal sealed class IdentityHealthCheck(IdentityServer identity) : IHealthChec
         return Task.FromResult((identity.Failure, identity.HasKeys) switch
         {
             (null, true) => HealthCheckResult.Healthy("tokens are accepted", data),
-            (null, false) => HealthCheckResult.Degraded("the identity server's keys are being read", data: data),
+            (null, false) => HealthCheckResult.Degraded("the API is still reading the identity server's keys", data: data),
             ({ } reason, true) => HealthCheckResult.Degraded(
-                $"the identity server's keys cannot be read; tokens of known keys are accepted: {reason}", data: data),
-            ({ } reason, false) => HealthCheckResult.Degraded($"the identity server's keys cannot be read; tokens get 503: {reason}", data: data),
+                $"the identity server's keys cannot be read; tokens signed with known keys are accepted: {reason}", data: data),
+            ({ } reason, false) => HealthCheckResult.Degraded(
+                $"the identity server's keys cannot be read; requests with a token get 503: {reason}", data: data),
         });
     }
 }

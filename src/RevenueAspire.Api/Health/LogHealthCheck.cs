@@ -26,8 +26,8 @@ internal sealed class LogHealthCheck(EventLogWriter log, LedgerGuard guard, LogS
         return state switch
         {
             WriterState.Running => HealthCheckResult.Healthy("events are accepted", data),
-            WriterState.Waiting => HealthCheckResult.Degraded($"events are refused until a commit has ended: {reason}", data: data),
-            WriterState.Failed => HealthCheckResult.Unhealthy($"the log cannot be written; the API tries again by itself: {reason}", data: data),
+            WriterState.Waiting => HealthCheckResult.Degraded($"events get 503 until a pending commit ends: {reason}", data: data),
+            WriterState.Failed => HealthCheckResult.Unhealthy($"the log cannot be written; the API retries automatically: {reason}", data: data),
             _ => HealthCheckResult.Unhealthy("the API is stopping", data: data),
         };
     }

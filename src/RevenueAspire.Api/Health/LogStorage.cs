@@ -3,11 +3,11 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Health;
 
-/// <summary>What the log lies on.</summary>
+/// <summary>The storage under the log.</summary>
 internal sealed class LogStorage(IOptions<EventLogOptions> options)
 {
-    /// <summary>The file system's kind, such as <c>ext4</c>; <c>unknown</c> where the machine does not tell, <c>postgres</c> where the log is in the
-    /// database.</summary>
+    /// <summary>The type of the file system, such as <c>ext4</c>. <c>unknown</c> if the machine does not report it, <c>postgres</c> for a log in
+    /// Postgres.</summary>
     public string FileSystem { get; } = options.Value.Engine == LogEngine.Postgres ? "postgres" : Find(options.Value.Directory);
 
     private static string Find(string directory)

@@ -5,14 +5,14 @@ using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Answers only requests for the API's own host names (<c>AllowedHosts</c>): a page of another site that lets its name resolve to this machine
-/// reaches no call.</summary>
-/// <remarks>ASP.NET Core's own filter answers with a page of HTML, before any middleware of the API: it lets everything pass here.</remarks>
+/// <summary>Answers only requests for the API's own host names (<c>AllowedHosts</c>). Otherwise a page of another site could point its host name at this
+/// machine and call the API (DNS rebinding).</summary>
+/// <remarks>ASP.NET Core's built-in filter answers with an HTML page, before any middleware of the API. It is set to allow every host.</remarks>
 internal static class AllowedHosts
 {
     private const string AnyHost = "*";
 
-    /// <summary>Call it before anything reads the setting.</summary>
+    /// <summary>Call it before any code reads the setting.</summary>
     public static WebApplicationBuilder AddAllowedHosts(this WebApplicationBuilder builder)
     {
         builder.AddHostNames();
@@ -20,7 +20,7 @@ internal static class AllowedHosts
         return builder;
     }
 
-    /// <summary>Call it before anything else. Costs a request nothing where every host is allowed.</summary>
+    /// <summary>Call it before all other middleware. It adds nothing if every host is allowed.</summary>
     public static WebApplication UseAllowedHosts(this WebApplication app)
     {
         var setting = app.Configuration[HostNames.Setting] ?? AnyHost;
@@ -33,12 +33,12 @@ internal static class AllowedHosts
 
         app.Use(next => context =>
         {
-            // Without a name, as a probe in HTTP/1.0 sends it, a request comes from no page.
+            // A request without a host name, such as an HTTP/1.0 probe, cannot come from a page.
             var host = context.Request.Host.Host;
             return host.Length == 0 || HostString.MatchesAny(host, hosts)
                 ? next(context)
                 : SocketThreads.CompleteOnPoolAsync(ProblemResponse.WriteAsync(
-                    context, StatusCodes.Status400BadRequest, $"Host: this API does not answer for that name; {HostNames.Setting} lists its names.", "Host"));
+                    context, StatusCodes.Status400BadRequest, $"Host: this name is not in the setting {HostNames.Setting} of the API.", "Host"));
         });
         return app;
     }

@@ -2,35 +2,35 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>The API's arguments: settings, and nothing else.</summary>
+/// <summary>The API's command line: it consists of settings.</summary>
 internal static class ApiCommandLine
 {
     public const int WrongUsage = 2;
 
     private const string Usage = """
-        RevenueAspire.Api: takes revenue events over HTTP and keeps them in a log; reads back what each user has.
+        RevenueAspire.Api: accepts revenue events over HTTP into a log, and returns the revenue of each user.
 
         Usage: dotnet RevenueAspire.Api.dll [--Section:Key=value]...
 
-        Every setting of appsettings.json may be given as an argument, or in the environment as Section__Key=value. The most wanted:
+        Set any setting of appsettings.json as an argument, or in the environment as Section__Key=value. The most common:
 
-          --urls=http://localhost:8000                where to listen
+          --urls=http://localhost:8000                the address to listen on
           --environment=Development                   allows the secret "secret"; elsewhere Ingest:Secrets must be set
-          --Ingest:Secrets=SECRET                     who may send events; several: --Ingest:Secrets:0=A --Ingest:Secrets:1=B
-          --Ingest:ReadSecrets=SECRET                 who may read; without it reads are open
+          --Ingest:Secrets=SECRET                     grants sending; several: --Ingest:Secrets:0=A --Ingest:Secrets:1=B
+          --Ingest:ReadSecrets=SECRET                 grants reading; without it reads are open
           --Authentication:Schemes:Bearer:Authority=URL and :ValidAudience=NAME
-                                                      accepts tokens of that identity server, beside secrets or instead
-          --EventLog:Directory=DIRECTORY              the log; by default events below --Data:Directory
-          --ConnectionStrings:revenuedb="Host=..."    the database; events are accepted without it
-          --Api:ReadAfterTimeout=00:00:05             how long ?after= waits
+                                                      accepts tokens of that identity server, with or without secrets
+          --EventLog:Directory=DIRECTORY              the log; by default the folder events in --Data:Directory
+          --ConnectionStrings:revenuedb="Host=..."    the database; the API also accepts events without it
+          --Api:ReadAfterTimeout=00:00:05             maximum wait of ?after=
 
           --help                                      this text
 
-        Exit codes: 0 stopped as asked, 1 could not start or failed, 2 wrong usage.
+        Exit codes: 0 stopped on request, 1 could not start or failed, 2 wrong usage.
         """;
 
-    /// <summary>Answers help and wrong usage.</summary>
-    /// <returns>The exit code, or null when the API is to start.</returns>
+    /// <summary>Prints the help, or reports wrong usage.</summary>
+    /// <returns>The exit code, or null if the API must start.</returns>
     public static int? TryExit(ReadOnlySpan<string> arguments, TextWriter output, TextWriter error)
     {
         if (arguments.ContainsAny(["--help", "-h", "-?", "/?"]))
@@ -44,17 +44,17 @@ internal static class ApiCommandLine
             var argument = arguments[index];
             if (!argument.StartsWith("--", StringComparison.Ordinal) || argument.Length == 2 || argument[2] == '=')
             {
-                error.WriteLine($"'{Printable.Escape(argument)}' is not a setting: settings are written --Section:Key=value. Try --help.");
+                error.WriteLine($"'{Printable.Escape(argument)}' is not a setting. Write settings as --Section:Key=value. Try --help.");
                 return WrongUsage;
             }
 
-            // Also --Section:Key value, as .NET's own configuration takes it.
+            // .NET's configuration also accepts --Section:Key value.
             if (!argument.Contains('='))
             {
                 index++;
                 if (index == arguments.Length || arguments[index].StartsWith("--", StringComparison.Ordinal))
                 {
-                    error.WriteLine($"'{Printable.Escape(argument)}' has no value: settings are written --Section:Key=value. Try --help.");
+                    error.WriteLine($"'{Printable.Escape(argument)}' has no value. Write settings as --Section:Key=value. Try --help.");
                     return WrongUsage;
                 }
             }

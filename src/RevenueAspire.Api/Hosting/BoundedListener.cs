@@ -8,17 +8,17 @@ using Microsoft.AspNetCore.Server.Kestrel.Transport.Sockets;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>A listening socket that closes new connections at once while descriptors are short, instead of taking the last ones from the log.</summary>
-/// <remarks>Kestrel's own listener has no bound, and repeats a failed accept without a pause: a process without descriptors keeps a full core busy until a
-/// connection ends.</remarks>
+/// <summary>A listening socket that closes new connections at once while descriptors are short, so the log keeps the last ones.</summary>
+/// <remarks>Kestrel's own listener has no bound, and retries a failed accept without a pause. A process without descriptors then keeps a whole core busy until
+/// a connection ends.</remarks>
 internal sealed class BoundedListener : IConnectionListener
 {
-    /// <summary>Connections that are refused without a pause; a client that connects again at once must not keep a core busy.</summary>
+    /// <summary>Refusals without a pause. A client that reconnects at once must not keep a core busy.</summary>
     private const int RefusedAtOnce = 16;
 
     private static readonly TimeSpan RefusalPause = TimeSpan.FromMilliseconds(10);
 
-    /// <summary>Between two attempts to accept without a single free descriptor. New connections wait in the system's backlog meanwhile.</summary>
+    /// <summary>Pause between attempts to accept without a free descriptor. Meanwhile new connections wait in the system's backlog.</summary>
     private static readonly TimeSpan ExhaustedPause = TimeSpan.FromMilliseconds(100);
 
     private readonly Socket _socket;
@@ -27,7 +27,7 @@ internal sealed class BoundedListener : IConnectionListener
     private readonly OpenConnections _connections;
 
     /// <summary>Binds and listens.</summary>
-    /// <exception cref="AddressInUseException">Another process listens there.</exception>
+    /// <exception cref="AddressInUseException">Another process listens on this address.</exception>
     public BoundedListener(EndPoint endpoint, SocketTransportOptions options, OpenConnections connections, ILoggerFactory loggers)
     {
         try
@@ -73,13 +73,13 @@ internal sealed class BoundedListener : IConnectionListener
             }
             catch (SocketException exception) when (exception.SocketErrorCode is not (SocketError.ConnectionReset or SocketError.ConnectionAborted))
             {
-                // No descriptor, or no memory for one.
+                // No free descriptor, or no memory for one.
                 _connections.ReportRefused();
                 await Task.Delay(ExhaustedPause, cancellationToken);
             }
             catch (SocketException)
             {
-                // The client has closed the connection before it was accepted.
+                // The client closed the connection before it was accepted.
             }
         }
     }
@@ -116,12 +116,12 @@ internal sealed class BoundedListener : IConnectionListener
         }
     }
 
-    /// <summary>The constructor that Kestrel's own listener uses; ASP.NET Core 10 has no public way to it. The public constructor leaves out the pool of pinned
-    /// memory, and each request would allocate more.</summary>
+    /// <summary>The constructor that Kestrel's own listener uses, which ASP.NET Core 10 does not expose. The public constructor omits the pool of pinned
+    /// memory, so each request would allocate more.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
     private static extern SocketConnectionFactoryOptions CreateOptions(SocketTransportOptions options);
 
-    /// <summary>A connection that is counted until its socket is closed.</summary>
+    /// <summary>A connection that counts until its socket is closed.</summary>
     private sealed class Connection(ConnectionContext inner, OpenConnections connections) : ConnectionContext
     {
         private int _closed;

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Kestrel's sockets, with a listener that leaves descriptors for the log (<see cref="BoundedListener"/>).</summary>
+/// <summary>Kestrel's sockets, with a listener that reserves descriptors for the log (<see cref="BoundedListener"/>).</summary>
 internal sealed class BoundedSockets(IOptions<SocketTransportOptions> options, ILoggerFactory loggers)
     : IConnectionListenerFactory, IConnectionListenerFactorySelector
 {

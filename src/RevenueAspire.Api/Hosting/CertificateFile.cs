@@ -6,9 +6,9 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>A certificate in files, read again when they change. Thread-safe.</summary>
-/// <remarks>Kestrel's own reload closes the endpoint and its connections, refuses new ones meanwhile, and does not watch the key. This leaves both open: a new
-/// connection gets the new certificate.</remarks>
+/// <summary>A certificate in files, reloaded when they change. Thread-safe.</summary>
+/// <remarks>Kestrel's own reload closes the endpoint and its connections, refuses new ones meanwhile, and does not watch the key. This class keeps both open,
+/// and a new connection gets the new certificate.</remarks>
 internal sealed partial class CertificateFile
 {
     private static readonly TimeSpan ReadInterval = TimeSpan.FromSeconds(1);
@@ -29,10 +29,10 @@ internal sealed partial class CertificateFile
         _context = Load();
     }
 
-    /// <summary>Reads a certificate of Kestrel's settings.</summary>
-    /// <param name="section"><c>Path</c>, <c>KeyPath</c> and <c>Password</c>.</param>
-    /// <param name="folder">Relative paths count from here.</param>
-    /// <param name="logger">Gets a message for each renewal.</param>
+    /// <summary>Loads a certificate from Kestrel's settings.</summary>
+    /// <param name="section">The section with <c>Path</c>, <c>KeyPath</c> and <c>Password</c>.</param>
+    /// <param name="folder">The base of relative paths.</param>
+    /// <param name="logger">Logs each renewal, and each file that cannot be used.</param>
     /// <returns>Null if the section names no file.</returns>
     /// <exception cref="UserErrorException">The files cannot be used; the message names the setting.</exception>
     public static CertificateFile? Open(IConfigurationSection section, string folder, ILogger<CertificateFile> logger)
@@ -78,7 +78,7 @@ internal sealed partial class CertificateFile
                 return;
             }
 
-            // Before the attempt, so that an unusable pair is reported once. Often it is half of a renewal.
+            // Set before the attempt, so an unusable pair is logged once. Often it is a half-finished renewal.
             _content = content;
             _context = Load();
             LogRenewed(_path, _context.TargetCertificate.NotAfter.ToUniversalTime());
@@ -96,7 +96,7 @@ internal sealed partial class CertificateFile
         if (_keyPath is null)
         {
             var all = X509CertificateLoader.LoadPkcs12CollectionFromFile(_path, _password);
-            var own = all.FirstOrDefault(certificate => certificate.HasPrivateKey) ?? throw new CryptographicException("It holds no private key.");
+            var own = all.FirstOrDefault(certificate => certificate.HasPrivateKey) ?? throw new CryptographicException("It contains no private key.");
             all.Remove(own);
             return SslStreamCertificateContext.Create(own, all, offline: true);
         }
@@ -107,7 +107,7 @@ internal sealed partial class CertificateFile
             : X509Certificate2.CreateFromEncryptedPem(text, key, _password);
         if (OperatingSystem.IsWindows())
         {
-            // TLS there takes no key that lives in memory alone.
+            // TLS on Windows does not accept a key that exists only in memory.
             certificate = X509CertificateLoader.LoadPkcs12(certificate.Export(X509ContentType.Pkcs12), null);
         }
 
@@ -118,9 +118,9 @@ internal sealed partial class CertificateFile
 
     private static bool IsUnusable(Exception exception) => exception is CryptographicException or ArgumentException || FileErrors.IsOfTheSystem(exception);
 
-    [LoggerMessage(EventIds.CertificateRenewed, LogLevel.Information, "The certificate {Path} is renewed, and ends on {NotAfter:u}")]
+    [LoggerMessage(EventIds.CertificateRenewed, LogLevel.Information, "The certificate {Path} was renewed and expires on {NotAfter:u}.")]
     private partial void LogRenewed(string path, DateTime notAfter);
 
-    [LoggerMessage(EventIds.CertificateUnusable, LogLevel.Warning, "The changed certificate {Path} cannot be used, the former one stays in use: {Reason}")]
+    [LoggerMessage(EventIds.CertificateUnusable, LogLevel.Warning, "The changed certificate {Path} cannot be used; the previous one stays in use: {Reason}")]
     private partial void LogUnusable(string path, string reason);
 }

@@ -3,10 +3,10 @@ using Microsoft.AspNetCore.Server.Kestrel.Https;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>The certificates of Kestrel's settings, renewed without a restart.</summary>
+/// <summary>The certificates in Kestrel's settings, renewed without a restart.</summary>
 internal static class Certificates
 {
-    /// <summary>Follows the files of <c>Kestrel:Certificates:Default</c> and of <c>Kestrel:Endpoints:NAME:Certificate</c>.</summary>
+    /// <summary>Watches the files of <c>Kestrel:Certificates:Default</c> and of <c>Kestrel:Endpoints:NAME:Certificate</c>.</summary>
     public static WebApplicationBuilder AddCertificates(this WebApplicationBuilder builder)
     {
         var settings = builder.Configuration.GetSection("Kestrel");
@@ -41,8 +41,8 @@ internal static class Certificates
         return builder;
     }
 
-    /// <summary>Whether one file is the certificate of all connections: not where the host name decides (<c>Sni</c>), where it is in a store, and with
-    /// HTTP/3, which has no place to choose it.</summary>
+    /// <summary>Whether all connections of the endpoint use one certificate file. False if the host name selects it (<c>Sni</c>), if it is in a store, and for
+    /// HTTP/3, which has no hook to choose it.</summary>
     private static bool IsFollowed(IConfigurationSection endpoint, IConfigurationSection settings) =>
         !endpoint.GetSection("Sni").GetChildren().Any()
         && endpoint["Certificate:Subject"] is null

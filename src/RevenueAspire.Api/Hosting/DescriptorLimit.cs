@@ -3,27 +3,27 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>How many files and sockets the operating system lets this process have open (<c>ulimit -n</c>).</summary>
+/// <summary>The number of files and sockets that the operating system allows this process to open (<c>ulimit -n</c>).</summary>
 internal static partial class DescriptorLimit
 {
     private const int LinuxOpenFiles = 7;
     private const int MacOpenFiles = 8;
 
-    /// <summary>The runtime alone has about 300 open: its assemblies.</summary>
+    /// <summary>The runtime needs about 300 of them, for its assemblies.</summary>
     private const int Minimum = 340;
 
-    /// <summary>Call it first: with fewer descriptors the start fails at any point, with errors that do not name the cause.</summary>
-    /// <exception cref="UserErrorException">The limit is too low for the API to take a single connection.</exception>
+    /// <summary>Call it first: with fewer descriptors the start fails at a random point, with errors that do not name the cause.</summary>
+    /// <exception cref="UserErrorException">The limit is too low to accept a single connection.</exception>
     public static void Require()
     {
         if (Read() is < Minimum and var limit)
         {
-            throw new UserErrorException($"This process may have {limit} files and sockets open (ulimit -n), and the API needs {Minimum} and two more per "
-                + "connection. Raise that limit.");
+            throw new UserErrorException($"This process may open {limit} files and sockets (ulimit -n), but the API needs {Minimum}, and two more per "
+                + "connection. Raise the limit.");
         }
     }
 
-    /// <summary>The limit in force now: another process may change it at any time. <see cref="long.MaxValue"/> where there is none.</summary>
+    /// <summary>The limit currently in force; another process may change it at any time. <see cref="long.MaxValue"/> without a limit.</summary>
     public static long Read()
     {
         if (OperatingSystem.IsWindows() || GetLimit(OperatingSystem.IsMacOS() ? MacOpenFiles : LinuxOpenFiles, out var limit) != 0)

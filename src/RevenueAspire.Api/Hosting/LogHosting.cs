@@ -9,13 +9,13 @@ using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>The log, for as long as the API runs.</summary>
+/// <summary>Opens the log at start, and closes it when the API stops.</summary>
 internal static class LogHosting
 {
     public static WebApplicationBuilder AddEventLog(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton(TimeProvider.System);
-        // The container disposes the writer after the server has drained: queued events are written and acknowledged first.
+        // The container disposes the writer after the server has drained, so queued events are written and acknowledged first.
         if (LogEngines.Read(builder.Configuration) == LogEngine.Postgres)
         {
             builder.Services.AddSingleton(StartInPostgres);
@@ -36,13 +36,13 @@ internal static class LogHosting
     {
         var setting = $"ConnectionStrings:{DatabaseExtensions.DatabaseName}";
         return string.IsNullOrWhiteSpace(services.GetRequiredService<IConfiguration>()[setting])
-            ? throw new EventLogException($"{setting} is not set: with EventLog:Engine=Postgres the log is kept in that database.")
+            ? throw new EventLogException($"{setting} is not set: with EventLog:Engine=Postgres that database holds the log.")
             : PostgresLogStore.StartWriter(
                 services.GetRequiredService<NpgsqlDataSource>(), services.GetRequiredService<IOptions<EventLogOptions>>().Value,
                 services.GetRequiredService<ILoggerFactory>());
     }
 
-    /// <summary>Checks every setting, and then opens the log: a wrong setting leaves no trace on disk.</summary>
+    /// <summary>Validates every setting before it opens the log, so a wrong setting leaves no trace on disk.</summary>
     /// <exception cref="OptionsValidationException">A setting is wrong.</exception>
     /// <exception cref="EventLogException">The log cannot be opened.</exception>
     public static WebApplication OpenEventLog(this WebApplication app)

@@ -3,10 +3,10 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Removes events from the log that the ledger has, as far as <c>EventLog:Retention</c> allows (rule L10). An error of the disk or the database is
-/// logged, and the next pass tries again.</summary>
-/// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database; the barrier adds the loss of its machine. Any
-/// number of APIs may do it for one database.</remarks>
+/// <summary>Removes applied events from the log, as far as <c>EventLog:Retention</c> allows (rule L10). Logs an error of the disk or the database, and the next
+/// pass retries.</summary>
+/// <remarks>The ledger's position is committed synchronously (rule M7), so it survives a crash of the database. The barrier also protects against the loss of
+/// its machine. Several APIs may run this for one database.</remarks>
 internal sealed partial class LogRetentionService(EventLogWriter log, LedgerReader ledger, TimeProvider time, ILogger<LogRetentionService> logger)
     : BackgroundService
 {
@@ -24,7 +24,7 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The end of the API, as in SchemaSetup.
+            // The API is stopping, as in SchemaSetup.
         }
     }
 
@@ -36,7 +36,7 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         }
         catch (LedgerUnavailableException)
         {
-            // Logged by the reader, once.
+            // The reader has already logged this, once.
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
         {
@@ -49,7 +49,7 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         var applied = await ledger.FindAppliedThroughAsync(logId, cancellationToken);
         if (applied > _confirmed.GetValueOrDefault(logId))
         {
-            // A standby that takes over may lack what its primary had applied: the log keeps that until the quorum has it (rules L10 and R1).
+            // A standby that takes over may lack events that its primary had applied. The log keeps them until the quorum has them (rules L10 and R1).
             await ledger.ConfirmCommitsAsync(cancellationToken);
             _confirmed[logId] = applied.Value;
         }
@@ -57,6 +57,6 @@ internal sealed partial class LogRetentionService(EventLogWriter log, LedgerRead
         return applied;
     }
 
-    [LoggerMessage(EventIds.EventsNotRemoved, LogLevel.Warning, "Events that the ledger has could not be removed from the log: {Reason} It is tried again.")]
+    [LoggerMessage(EventIds.EventsNotRemoved, LogLevel.Warning, "Applied events could not be removed from the log; the next pass will retry: {Reason}")]
     private static partial void LogRemovalFailed(ILogger logger, string reason);
 }

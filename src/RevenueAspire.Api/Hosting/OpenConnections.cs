@@ -2,11 +2,11 @@ using System.Net.Sockets;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Counts the connections of all listeners, and decides whether another one may be opened. Thread-safe.</summary>
+/// <summary>Counts the connections of all listeners, and decides whether to accept another one. Thread-safe.</summary>
 internal sealed partial class OpenConnections(ILogger logger)
 {
-    /// <summary>Descriptors that no connection gets: the log opens up to five at once when a segment ends, and the runtime opens the assemblies that it has
-    /// not needed yet.</summary>
+    /// <summary>Descriptors reserved from connections: the log opens up to five at once when a segment ends, and the runtime may still load
+    /// assemblies.</summary>
     private const int ReservedDescriptors = 24;
 
     private static readonly long ReportMilliseconds = (long)TimeSpan.FromSeconds(10).TotalMilliseconds;
@@ -15,10 +15,10 @@ internal sealed partial class OpenConnections(ILogger logger)
     private long _reportedAt = long.MinValue / 2;
 
     /// <summary>Counts a new connection.</summary>
-    /// <returns>False, without counting it, when too few descriptors would be left.</returns>
+    /// <returns>False, without counting it, if too few descriptors would remain.</returns>
     /// <remarks>
-    /// A new descriptor has the lowest number that is free, so everything below the number of a new socket is in use. Whatever else the process has open is
-    /// counted that way too. Beside the reserve, one descriptor per connection stays free: a request opens at most one file or one session of the database.
+    /// A new descriptor gets the lowest free number, so all numbers below that of a new socket are in use. This also counts all other open files. In addition
+    /// to the reserve, one descriptor per connection stays free: a request opens at most one file or one database session.
     /// </remarks>
     public bool TryAdd(Socket socket)
     {
@@ -32,10 +32,10 @@ internal sealed partial class OpenConnections(ILogger logger)
         return false;
     }
 
-    /// <summary>A counted connection has closed its socket.</summary>
+    /// <summary>Uncounts a connection after its socket is closed.</summary>
     public void Remove() => Interlocked.Decrement(ref _open);
 
-    /// <summary>Logs that a connection was refused, at most one line per ten seconds.</summary>
+    /// <summary>Logs a refused connection, at most one line per ten seconds.</summary>
     public void ReportRefused()
     {
         var (now, last) = (Environment.TickCount64, Interlocked.Read(ref _reportedAt));
@@ -46,6 +46,6 @@ internal sealed partial class OpenConnections(ILogger logger)
     }
 
     [LoggerMessage(EventIds.ConnectionsRefused, LogLevel.Warning,
-        "New connections are refused: {Open} are open, and the process may have {Limit} files and sockets open. Raise that limit (ulimit -n).")]
+        "New connections are refused: {Open} are open, and the process may open {Limit} files and sockets. Raise the limit (ulimit -n).")]
     private partial void LogRefused(int open, long limit);
 }

@@ -2,28 +2,28 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Which thread runs a request: a single event stays on the thread that waits for its socket, everything else goes to the thread pool.</summary>
+/// <summary>Chooses the thread of a request: a single event stays on the thread that polls its socket, all other requests move to the thread pool.</summary>
 /// <remarks>
-/// The runtime hands each arrival to the thread pool, and with small requests that switch of threads costs more than the request. Without it the API had 0.70
-/// instead of 0.63 of the rate of bare Kestrel at 64 connections, and 0.84 instead of 0.76 at 256 (docs/performance.md, "What made the difference"). A single
-/// event occupies the thread for microseconds, until it is in the log's queue, and waits for nothing there. Two rules keep the other connections of that
-/// thread alive:
+/// By default the runtime dispatches each arrival to the thread pool, and for small requests that thread switch costs more than the request. Without the switch
+/// the API reached 0.70 instead of 0.63 of bare Kestrel's rate at 64 connections, and 0.84 instead of 0.76 at 256 (see docs/performance.md). A single event
+/// uses the thread for microseconds, until it is in the log's queue, and never blocks it. Two rules protect the other connections of that thread:
 /// <list type="number">
 /// <item>Work that takes long or blocks moves to the pool first (<see cref="UseThreadPool"/>, <see cref="MoveToPoolAsync"/>).</item>
-/// <item>A request that is answered without a wait completes on the pool, behind the work that waits there (<see cref="CompleteOnPoolAsync"/>). The server
-/// handles the connection's next request where this one completed, so a few connections that send refused requests without a pause would keep all threads: an
-/// event beside eight of them took up to 26 s on two cores, and takes 0.1 s.</item>
+/// <item>A request that is answered without a wait completes on the pool, after the work queued there (<see cref="CompleteOnPoolAsync"/>). The server handles a
+/// connection's next request on the thread where the previous one completed. Without this rule, a few connections that send refused requests without a pause
+/// would keep all threads. Next to eight such connections, an event took up to 26 s on two cores, and takes 0.1 s with it.</item>
 /// </list>
 /// </remarks>
 internal static class SocketThreads
 {
-    /// <summary>The runtime reads it when the first socket is used. It holds for all sockets of the process, those of the database driver too.</summary>
+    /// <summary>The runtime reads this variable at the first use of a socket. It applies to all sockets of the process, including those of the database
+    /// driver.</summary>
     private const string Setting = "DOTNET_SYSTEM_NET_SOCKETS_INLINE_COMPLETIONS";
 
-    /// <summary>Starts single events on the threads that wait for sockets, one per processor, unless the environment says otherwise. Call it before the first
-    /// socket is used, and only in a process that runs nothing but the API.</summary>
-    /// <remarks>With the log in Postgres nothing runs there, whatever the environment says: the log uses the driver's blocking calls, and a thread that waits
-    /// for sockets would wait for itself.</remarks>
+    /// <summary>Runs single events on the threads that poll sockets, one per processor, unless the environment overrides this. Call it before the first use of
+    /// a socket, and only in a process dedicated to the API.</summary>
+    /// <remarks>With the log in Postgres all requests run on the pool, regardless of the environment. The log makes blocking calls of the driver, and a thread
+    /// that polls sockets would wait for itself.</remarks>
     public static void UseSocketThreads(this WebApplicationBuilder builder)
     {
         var isLogInFiles = LogEngines.Read(builder.Configuration) == LogEngine.File;
@@ -33,7 +33,7 @@ internal static class SocketThreads
         }
     }
 
-    /// <summary>Moves the requests that reach this middleware to the thread pool, behind the work that waits there.</summary>
+    /// <summary>Moves the requests that reach this middleware to the thread pool, after the work queued there.</summary>
     public static WebApplication UseThreadPool(this WebApplication app)
     {
         app.Use(next => async context =>
@@ -44,10 +44,10 @@ internal static class SocketThreads
         return app;
     }
 
-    /// <summary>Continues on the thread pool; at once, when this is one of its threads.</summary>
+    /// <summary>Continues on the thread pool; at once if this is one of its threads.</summary>
     public static ValueTask MoveToPoolAsync() => Thread.CurrentThread.IsThreadPoolThread ? default : new ValueTask(CompleteOnPoolAsync(Task.CompletedTask));
 
-    /// <summary>Completes as the task does, but on the thread pool, behind the work that waits there.</summary>
+    /// <summary>Completes like the task, but on the thread pool, after the work queued there.</summary>
     public static async Task CompleteOnPoolAsync(Task completed)
     {
         await Task.Yield();

@@ -2,16 +2,16 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Hosting;
 
-/// <summary>Knows the API's own ways to fail at start.</summary>
+/// <summary>Describes the start failures that only the API can have.</summary>
 internal static class StartupFailure
 {
-    /// <summary>One line that says what is wrong and what to do, or null for a bug.</summary>
+    /// <summary>One line with the cause and the remedy, or null for a bug.</summary>
     public static string? Describe(Exception exception) => exception switch
     {
         EventLogException or Ledger.LedgerException => exception.Message,
-        // Text of a value that does not fit its type; it names the setting.
+        // A value that does not fit its type. The message names the setting.
         InvalidOperationException { Source: "Microsoft.Extensions.Configuration.Binder" } => exception.Message,
-        FormatException { Source: "Microsoft.AspNetCore.Http" } => $"urls: {exception.Message} Write it like http://localhost:8000.",
+        FormatException { Source: "Microsoft.AspNetCore.Http" } => $"urls: {exception.Message} Example: http://localhost:8000.",
         _ => null,
     };
 }

@@ -6,7 +6,7 @@ namespace RevenueAspire.Api.Hosting;
 /// <summary>Kestrel's limits. Each endpoint limits the size of its bodies.</summary>
 internal static class WebServer
 {
-    /// <summary>A body that trickles slower than this, after the grace, ends in 408: a slow client cannot hold a connection for long.</summary>
+    /// <summary>After the grace period, a body slower than this ends in 408, so a slow client cannot hold a connection for long.</summary>
     public const double MinBodyBytesPerSecond = 1024;
 
     private static readonly TimeSpan BodyGrace = TimeSpan.FromSeconds(5);
@@ -15,25 +15,25 @@ internal static class WebServer
     public const int MaxHeadersBytes = 32 << 10;
     public const int MaxHeaders = 100;
 
-    /// <summary>Time in which a request's headers must arrive.</summary>
+    /// <summary>Maximum time for a request's headers to arrive.</summary>
     public static readonly TimeSpan HeadersTimeout = TimeSpan.FromSeconds(10);
 
-    /// <summary>Memory of a connection whose body is not read yet. Smaller than Kestrel's own 1 MB: a hundred large batches may be waiting.</summary>
+    /// <summary>Memory per connection whose body is unread. Below Kestrel's default of 1 MB, since a hundred large batches may be waiting.</summary>
     private const int MaxConnectionBufferBytes = 256 << 10;
 
     public static WebApplicationBuilder AddWebServer(this WebApplicationBuilder builder)
     {
         builder.WebHost.UseSockets(sockets =>
         {
-            // An idle connection keeps a block of 4 KB; a request is received by one call instead of two.
+            // An idle connection holds a 4 KB block, so receiving a request takes one call instead of two.
             sockets.WaitForDataBeforeAllocatingBuffer = false;
 
-            // The thread that handles a socket's event runs the request, and the thread that answers sends. SocketThreads lists what must not run there, which
-            // the option calls unsafe.
+            // The thread that handles a socket's event runs the request, and the thread that answers sends. The option calls this unsafe; SocketThreads lists
+            // the work that must not run there.
             sockets.UnsafePreferInlineScheduling = true;
         });
 
-        // The last one registered is asked first.
+        // The framework asks the last registered factory first.
         builder.Services.AddSingleton<IConnectionListenerFactory, BoundedSockets>();
         builder.WebHost.ConfigureKestrel(kestrel =>
         {

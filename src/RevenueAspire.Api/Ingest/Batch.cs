@@ -12,17 +12,18 @@ namespace RevenueAspire.Api.Ingest;
 internal sealed class Batch(
     EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time, IOptions<ApiOptions> options, CallerLimits limits, BatchMemory memory)
 {
-    /// <summary>The usual ratio for events; the reservation grows where it is wrong.</summary>
+    /// <summary>Typical compression ratio of events. The reservation grows if a body compresses better.</summary>
     private const int TypicalGzipRatio = 8;
 
-    /// <summary>What the last record of a batch carries, and the newline that the last line may do without. A longer trace grows.</summary>
+    /// <summary>Room for the server fields of a batch's last record, and for the optional newline of the last line. The builder grows for a longer
+    /// trace.</summary>
     private const int ServerFieldsBytes = 1 << 10;
     private const int MaxReservedBytes = 64 << 20;
 
     /// <summary>First reservation for a body of unknown length.</summary>
     private const int UnknownBodyBytes = 1 << 20;
 
-    /// <summary>When memory runs out, other batches are being written: a matter of seconds.</summary>
+    /// <summary>Memory becomes free as soon as other batches are written, within seconds.</summary>
     private const int NoMemoryRetrySeconds = 2;
 
     private readonly ApiOptions _options = options.Value;
@@ -60,7 +61,7 @@ internal sealed class Batch(
         }
         finally
         {
-            // A refused batch leaves nothing in memory; an appended one belongs to the log already.
+            // After a refusal, frees the memory of the batch. An appended batch already belongs to the log.
             builder.Clear();
         }
     }
@@ -107,14 +108,14 @@ internal sealed class Batch(
             metrics.CountRepeated(result.Accepted);
         }
 
-        // Counts are those of the first attempt. Its list is not kept; the same body gives the same list again.
+        // The counts are those of the first attempt. Its list of rejected lines is not stored; the same body produces the same list.
         context.Response.StatusCode = StatusCodes.Status202Accepted;
         await context.Response.WriteAsJsonAsync(
             new BatchAnswer(result.Receipt.ToString(), result.Accepted, result.RejectedCount, lines.Rejected), ApiJson.Of<BatchAnswer>(), ContentTypes.Json,
             CancellationToken.None);
     }
 
-    /// <summary>Reads the body, or answers why it could not be read.</summary>
+    /// <summary>Reads the body, or answers with the reason why that failed.</summary>
     private async Task<bool> TryReadAsync(
         HttpContext context, Caller caller, bool gzip, AppendGroupBuilder builder, BatchLines lines, BatchMemory.Reservation reservation)
     {
@@ -134,7 +135,7 @@ internal sealed class Batch(
         lines.Complete();
         if (read is not (BatchRead.Complete or BatchRead.NoMemory))
         {
-            // Inflating and parsing them cost the same as for a batch that is appended.
+            // Decompressing and parsing these lines cost as much as for an appended batch.
             limits.Charge(caller, builder.Count + lines.RejectedCount);
         }
 
@@ -147,7 +148,7 @@ internal sealed class Batch(
                 $"The body did not arrive within {_options.BatchBodyTimeout}. Nothing was appended; send smaller batches.", field: null),
             BatchRead.BadGzip => IngestRequest.RefuseAsync(
                 context, metrics, StatusCodes.Status400BadRequest,
-                "Content-Encoding: the body is not valid gzip, is cut off, or something else follows it. Nothing was appended.", "Content-Encoding"),
+                "Content-Encoding: the body is not valid gzip, is cut off, or has extra bytes at its end. Nothing was appended.", "Content-Encoding"),
             _ => Task.CompletedTask,
         });
         return read == BatchRead.Complete;
@@ -159,7 +160,7 @@ internal sealed class Batch(
         if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.JsonLines, ContentTypes.NdJson))
         {
             return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType,
-                "Content-Type: must be application/jsonl or application/x-ndjson in UTF-8, or absent. With curl add: -H 'Content-Type: application/jsonl', "
+                "Content-Type: must be application/jsonl or application/x-ndjson in UTF-8, or absent. With curl, add -H 'Content-Type: application/jsonl' "
                     + "and send the file with --data-binary @FILE.",
                 "Content-Type");
         }
@@ -168,33 +169,33 @@ internal sealed class Batch(
         {
             context.Response.Headers.AcceptEncoding = "gzip";
             return IngestRequest.RefuseAsync(
-                context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: only gzip is taken, once.", "Content-Encoding");
+                context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: must be gzip or absent.", "Content-Encoding");
         }
 
-        // What is compressed is no smaller inflated, but for the few bytes that gzip adds; the exact limit is kept while inflating.
+        // A gzip body is never larger than its content plus a small overhead. The exact limit is enforced during decompression.
         var maxLength = gzip ? _options.MaxBatchBytes + (_options.MaxBatchBytes / 1024L) + 1024 : _options.MaxBatchBytes;
         return request.ContentLength > maxLength ? RefuseTooLarge(context, metrics) : null;
     }
 
     private Task RefuseTooLarge(HttpContext context, CallerMetrics metrics) => IngestRequest.RefuseAsync(
         context, metrics, StatusCodes.Status413PayloadTooLarge,
-        $"The body is larger than {_options.MaxBatchBytes} bytes after inflation, the limit of a batch. Nothing was appended.", field: null);
+        $"The decompressed body is larger than {_options.MaxBatchBytes} bytes, the limit of a batch. Nothing was appended.", field: null);
 
     private static Task RefuseNoMemory(HttpContext context, CallerMetrics metrics) => IngestRequest.RefuseAsync(
-        context, metrics, StatusCodes.Status503ServiceUnavailable, "Too many batches are being written. Nothing was appended; try again.", field: null,
+        context, metrics, StatusCodes.Status503ServiceUnavailable, "Too many batches are in progress. Nothing was appended; try again.", field: null,
         NoMemoryRetrySeconds);
 
     private long ExpectedBytes(long? contentLength, bool gzip) =>
         Math.Min(_options.MaxBatchBytes, contentLength is { } length ? (gzip ? length * TypicalGzipRatio : length) : UnknownBodyBytes);
 
-    /// <summary>Room for the records of a plain body, which are no larger than its lines. What gzip becomes is only guessed, and not trusted with memory
-    /// before it is there.</summary>
+    /// <summary>Room for the records of a plain body, which are no larger than its lines. The size of a decompressed body is only an estimate, so the caller
+    /// passes 0.</summary>
     private static int RecordBytes(long bodyBytes) => (int)Math.Min(bodyBytes + ServerFieldsBytes, MaxReservedBytes);
 
     private static Problem NothingValid(BatchLines lines) =>
         Problem.Of(
             StatusCodes.Status400BadRequest,
-            lines.RejectedCount == 0 ? "The body holds no lines: send one event a line as JSON." : "None of the lines is an event. Nothing was appended.")
+            lines.RejectedCount == 0 ? "The body has no lines: send one JSON event per line." : "No line is a valid event. Nothing was appended.")
         with
         { RejectedCount = lines.RejectedCount, Rejected = lines.Rejected };
 }

@@ -6,48 +6,49 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Why the reading of a batch ended.</summary>
+/// <summary>The reason why reading a batch ended.</summary>
 internal enum BatchRead
 {
-    /// <summary>With the end of the body.</summary>
+    /// <summary>The body is complete.</summary>
     Complete,
 
-    /// <summary>Inflated, it is larger than a batch may be.</summary>
+    /// <summary>The decompressed body exceeds the limit of a batch.</summary>
     TooLarge,
 
-    /// <summary>The memory for batches is used up.</summary>
+    /// <summary>The memory for batches is exhausted.</summary>
     NoMemory,
 
-    /// <summary>The compressed data is damaged or cut off, or something else follows it.</summary>
+    /// <summary>The compressed data is damaged or cut off, or has extra bytes at its end.</summary>
     BadGzip,
 
-    /// <summary>It did not arrive in time.</summary>
+    /// <summary>The body did not arrive in time.</summary>
     TooSlow,
 }
 
-/// <summary>Reads a batch's body piece by piece: never the whole of it is in memory, and never more than the limit is inflated.</summary>
+/// <summary>Reads a batch's body in pieces. The whole body is never in memory, and decompression stops at the limit.</summary>
 internal static class BatchBody
 {
     private const int InflateBufferBytes = 64 << 10;
 
     private static readonly GzipEndMarker EndMarker = new();
 
-    /// <summary>Without it the framework takes a cut-off gzip stream for a complete one, and half a batch would be acknowledged. Read once by the framework,
-    /// before the first inflation.</summary>
+    /// <summary>Without this switch, the framework treats a cut-off gzip stream as complete, and the API would acknowledge half a batch. The framework reads
+    /// the switch once, at the first decompression.</summary>
     static BatchBody() => AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
 
     /// <summary>Reads the request's body into lines.</summary>
-    /// <param name="request">Its body has not been read.</param>
-    /// <param name="gzip">Whether to inflate.</param>
-    /// <param name="lines">Receives the bytes.</param>
+    /// <param name="request">The request; its body must be unread.</param>
+    /// <param name="gzip">Whether to decompress.</param>
+    /// <param name="lines">Receives the decompressed bytes.</param>
     /// <param name="reservation">Grows with the body.</param>
-    /// <param name="maxBytes">Limit of the inflated body.</param>
-    /// <param name="timeout">Ends the reading as too slow.</param>
+    /// <param name="maxBytes">Limit of the decompressed body.</param>
+    /// <param name="timeout">Ends the read with <see cref="BatchRead.TooSlow"/>.</param>
     /// <exception cref="BadHttpRequestException">The body is cut off or malformed.</exception>
     public static async Task<BatchRead> ReadAsync(
         HttpRequest request, bool gzip, BatchLines lines, BatchMemory.Reservation reservation, int maxBytes, CancellationToken timeout)
     {
-        // A token passed to ReadAsync would leave the pipe in the middle of a read, and the server could not drain it. A disconnect ends the read without one.
+        // Passing this token to ReadAsync would leave the pipe in the middle of a read, and Kestrel could not drain it. A disconnect ends the read without a
+        // token.
         await using var registration = timeout.Register(static reader => ((PipeReader)reader!).CancelPendingRead(), request.BodyReader);
         return await (gzip ? InflateAsync(request, lines, reservation, maxBytes) : ReadPlainAsync(request, lines, reservation, maxBytes));
     }
@@ -58,7 +59,7 @@ internal static class BatchBody
         {
             var read = await request.BodyReader.ReadAsync();
 
-            // To parse a piece takes as long as many single events.
+            // Parsing a piece takes as long as many single events.
             await SocketThreads.MoveToPoolAsync();
             if (read.IsCanceled)
             {
@@ -81,7 +82,7 @@ internal static class BatchBody
             }
             finally
             {
-                // Also after a bug: the server cannot go on while a read is open.
+                // Needed after a bug too: Kestrel cannot continue while a read is open.
                 request.BodyReader.AdvanceTo(read.Buffer.End);
             }
 
@@ -98,7 +99,7 @@ internal static class BatchBody
         var buffer = ArrayPool<byte>.Shared.Rent(InflateBufferBytes);
         try
         {
-            // The last bytes that came are held back until it is known whether they are the marker.
+            // Hold the last bytes back until it is known whether they are the marker.
             int held = 0, count;
             while ((count = await inflated.ReadAsync(buffer.AsMemory(held))) > 0)
             {
@@ -122,7 +123,7 @@ internal static class BatchBody
         }
         catch (OperationCanceledException)
         {
-            // The stream reports a cancelled read so.
+            // PipeStream reports a cancelled read with this exception.
             return BatchRead.TooSlow;
         }
         finally

@@ -4,35 +4,35 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Cuts a batch's body into lines as it comes, and parses each. Not thread-safe.</summary>
-/// <param name="builder">Receives the events; empty.</param>
-/// <param name="maxLineBytes">A longer line (without its end, LF or CRLF) is rejected, and not kept in memory.</param>
-/// <param name="hashed">Whether the hash of the body is wanted.</param>
-/// <param name="maxListed">Rejected lines that are listed; all are counted.</param>
+/// <summary>Splits a batch's body into lines as it arrives, and parses each line. Not thread-safe.</summary>
+/// <param name="builder">Receives the events; must be empty.</param>
+/// <param name="maxLineBytes">A line longer than this, without its LF or CRLF, is rejected and not held in memory.</param>
+/// <param name="hashed">Whether to hash the body.</param>
+/// <param name="maxListed">Maximum length of <see cref="Rejected"/>. All rejected lines are counted.</param>
 internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, bool hashed, int maxListed) : IDisposable
 {
-    /// <summary>Bytes that a line which programs write can have at most: ids and names have limits, and so does what stands between them.</summary>
+    /// <summary>Maximum bytes of a line without unusual white space or extra fields, since ids and names have limits.</summary>
     private const int LongestPlainLine = 1024;
 
     private readonly IncrementalHash? _hash = hashed ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
     private readonly List<RejectedLine> _rejected = [];
 
-    /// <summary>Beginning of a line whose end has not come yet.</summary>
+    /// <summary>Start of a line whose end has not arrived yet.</summary>
     private byte[] _carry = [];
     private int _carried;
     private bool _tooLong;
 
     public long Length { get; private set; }
 
-    /// <summary>Lines so far, blank ones too.</summary>
+    /// <summary>Number of lines so far, including blank ones.</summary>
     public int Lines { get; private set; }
 
     public int RejectedCount { get; private set; }
 
-    /// <summary>The first rejected lines, as many as are listed.</summary>
+    /// <summary>The first rejected lines, up to the maximum.</summary>
     public IReadOnlyList<RejectedLine> Rejected => _rejected;
 
-    /// <summary>Takes the next bytes of the inflated body.</summary>
+    /// <summary>Adds the next bytes of the decompressed body.</summary>
     public void Add(ReadOnlySpan<byte> bytes)
     {
         Length += bytes.Length;
@@ -66,7 +66,7 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
         }
     }
 
-    /// <summary>Ends the body: its last line needs no newline.</summary>
+    /// <summary>Completes the body: its last line needs no newline.</summary>
     public void Complete()
     {
         if (_carried > 0 || _tooLong)
@@ -75,7 +75,7 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
         }
     }
 
-    /// <summary>SHA-256 of the body; empty when it was not wanted.</summary>
+    /// <summary>SHA-256 of the body; empty if hashing is off.</summary>
     public byte[] Hash() => _hash?.GetHashAndReset() ?? [];
 
     public void Dispose() => _hash?.Dispose();
@@ -90,7 +90,7 @@ internal sealed class BatchLines(AppendGroupBuilder builder, int maxLineBytes, b
         var needed = _carried + bytes.Length;
         if (needed > maxLineBytes + 1)
         {
-            // Even if its last byte is the \r of its end.
+            // Too long even if the last byte is the \r of the line's end.
             _tooLong = true;
             return;
         }

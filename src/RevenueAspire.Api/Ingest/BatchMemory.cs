@@ -3,31 +3,31 @@ using RevenueAspire.Api.Configuration;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>The memory that batches in flight may take together, in bytes. Thread-safe; waiting batches are served in order.</summary>
-/// <remarks>A batch takes its reservation before its body is read, so that a hundred large ones queue up as idle connections and not as buffers.</remarks>
+/// <summary>The memory shared by all batches in progress, in bytes. Thread-safe; waiting batches are served in order.</summary>
+/// <remarks>A batch reserves its memory before its body is read, so a hundred large batches wait as idle connections, not as full buffers.</remarks>
 internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider time)
 {
-    /// <summary>Records are no larger than their lines; as much again is for what the process needs besides.</summary>
+    /// <summary>Records are no larger than their lines. The second byte covers the rest of the work.</summary>
     private const int MemoryPerBodyByte = 2;
 
-    /// <summary>Buffers of a request besides its records.</summary>
+    /// <summary>Buffers of a request in addition to its records.</summary>
     private const int FixedBytes = 256 << 10;
 
     private readonly Lock _lock = new();
     private readonly LinkedList<Waiter> _waiters = new();
     private long _free = options.Value.BatchMemoryBytes;
 
-    /// <summary>Bytes of memory for a body of so many bytes.</summary>
+    /// <summary>Bytes to reserve for a body of the given size.</summary>
     public static long For(long bodyBytes) => FixedBytes + (bodyBytes * MemoryPerBodyByte);
 
-    /// <summary>What one batch needs at most.</summary>
+    /// <summary>Bytes to reserve for the largest batch.</summary>
     public static long Largest(int maxBatchBytes) => For(maxBatchBytes);
 
-    /// <summary>Takes a reservation at once, or waits for one.</summary>
-    /// <param name="bytes">At most the whole.</param>
-    /// <param name="wait">How long.</param>
-    /// <param name="cancellationToken">Stops the waiting; nothing is taken then.</param>
-    /// <returns>The reservation, to be disposed; null when there was none in time.</returns>
+    /// <summary>Reserves memory at once, or waits for it.</summary>
+    /// <param name="bytes">At most the total memory for batches.</param>
+    /// <param name="wait">Maximum wait.</param>
+    /// <param name="cancellationToken">Stops the wait without a reservation.</param>
+    /// <returns>The reservation, which the caller must dispose; null on timeout.</returns>
     public async ValueTask<Reservation?> ReserveAsync(long bytes, TimeSpan wait, CancellationToken cancellationToken)
     {
         Waiter waiter;
@@ -54,7 +54,7 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
                 return exception is TimeoutException ? null : throw new OperationCanceledException(cancellationToken);
             }
 
-            // It was served just now. A caller that has disconnected disposes of it at once.
+            // Served at the same moment. A caller that has disconnected disposes the reservation at once.
         }
 
         return new Reservation(this, bytes);
@@ -69,7 +69,7 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
                 return false;
             }
 
-            // Others may have waited only behind this one.
+            // Later waiters may have been blocked only by this one.
             Serve();
             return true;
         }
@@ -118,8 +118,8 @@ internal sealed class BatchMemory(IOptions<ApiOptions> options, TimeProvider tim
     {
         private long _bytes = bytes;
 
-        /// <summary>Enlarges the reservation to what a body of so many bytes needs, without waiting: a batch that holds memory never waits for more, so there
-        /// is no deadlock.</summary>
+        /// <summary>Enlarges the reservation for a body of the given size, without waiting: a batch with a reservation never waits for more, so there is no
+        /// deadlock.</summary>
         public bool TryGrowTo(long bodyBytes)
         {
             var missing = For(bodyBytes) - _bytes;

@@ -7,15 +7,15 @@ using RevenueAspire.Api.Errors;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Limits of the events per second of each caller (section <c>Limits</c>). Thread-safe.</summary>
+/// <summary>Limits the events per second of each caller (section <c>Limits</c>). Thread-safe.</summary>
 /// <remarks>
-/// A request takes one event before its body is read, a batch the rest of its lines once it is answered: only then their number is known. The rest is granted
-/// always, and the caller is refused until it is paid off (<see cref="DebtBucket"/>). So a batch may be larger than the burst, and a caller exceeds its rate
-/// by its batches in flight at most.
+/// A request takes one event from the limit before its body is read. A batch takes the rest of its lines after its answer, since their number is unknown
+/// before. That rest is always granted, and the caller is then refused until the debt is paid off (<see cref="DebtBucket"/>). So a batch may be larger than the
+/// burst, and a caller exceeds its rate at most by its batches in flight.
 /// </remarks>
 internal sealed class CallerLimits : IDisposable
 {
-    /// <summary>A refusal is answered late: otherwise a caller that repeats at once would cost as much as one that sends events.</summary>
+    /// <summary>Delay of a refusal. Without it, a caller that repeats at once would cost as much as one that sends events.</summary>
     public static readonly TimeSpan RefusalDelay = TimeSpan.FromSeconds(0.5);
 
     private readonly PartitionedRateLimiter<Caller>? _limiter;
@@ -35,17 +35,17 @@ internal sealed class CallerLimits : IDisposable
         }
     }
 
-    /// <summary>Takes one event.</summary>
-    /// <returns>Null when the request may go on, else the refusal under way.</returns>
+    /// <summary>Takes one event from the caller's limit.</summary>
+    /// <returns>Null if the request may continue, otherwise the pending refusal.</returns>
     public Task? Refuse(HttpContext context, Caller caller) =>
         _limiter is not null && LimitOf(caller.Name?.Text) is not null ? RefuseOver(_limiter, context, caller) : null;
 
-    /// <summary>Takes the lines of a batch, of which <see cref="Refuse"/> has taken one.</summary>
+    /// <summary>Takes the lines of a batch from the caller's limit, except the one that <see cref="Refuse"/> took.</summary>
     public void Charge(Caller caller, int lines)
     {
         if (_limiter is not null && lines > 1 && LimitOf(caller.Name?.Text) is not null)
         {
-            // Completed already.
+            // A debt bucket always completes this call at once.
             _ = _limiter.AcquireAsync(caller, lines - 1).AsTask();
         }
     }
@@ -53,7 +53,7 @@ internal sealed class CallerLimits : IDisposable
     /// <inheritdoc/>
     public void Dispose() => _limiter?.Dispose();
 
-    /// <summary>By name where there is one: a caller with a token may be another object with each request.</summary>
+    /// <summary>The name if there is one: a caller with a token may be a different object per request.</summary>
     private static object KeyOf(Caller caller) => caller.Name?.Text ?? (object)caller;
 
     private DebtBucket Begin(object key)
@@ -87,7 +87,7 @@ internal sealed class CallerLimits : IDisposable
         var seconds = (int)Math.Clamp(Math.Ceiling((wait - RefusalDelay).TotalSeconds), 1, int.MaxValue);
         await ProblemResponse.WriteAsync(context, StatusCodes.Status429TooManyRequests,
             string.Create(
-                CultureInfo.InvariantCulture, $"This caller sends more events per second than its limit. Nothing was appended; try again in {seconds} s."),
+                CultureInfo.InvariantCulture, $"This caller is over its limit of events per second. Nothing was appended; try again in {seconds} s."),
             retryAfterSeconds: seconds);
     }
 }

@@ -1,7 +1,7 @@
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Counts what one caller sends. Thread-safe.</summary>
-/// <param name="caller">Value of the tag <c>caller</c>; null: no tag.</param>
+/// <summary>Counts the requests and events of one caller. Thread-safe.</summary>
+/// <param name="caller">Value of the tag <c>caller</c>; null for no tag.</param>
 internal sealed class CallerMetrics(string? caller)
 {
     private readonly StripedCount _acceptedSingly = new();
@@ -17,10 +17,10 @@ internal sealed class CallerMetrics(string? caller)
 
     public long Bytes => _bytes.Sum;
 
-    /// <summary>A request of one event.</summary>
+    /// <summary>Counts an accepted request of one event.</summary>
     public void CountAccepted() => _acceptedSingly.Add(1);
 
-    /// <summary>A request of many.</summary>
+    /// <summary>Counts an accepted request of many events.</summary>
     public void CountAcceptedBatch(long events)
     {
         _acceptedInBatches.Add(events);
@@ -33,12 +33,12 @@ internal sealed class CallerMetrics(string? caller)
 
     public void CountRefused(long events) => _refused.Add(events);
 
-    /// <summary>A request beyond the caller's limit; its body is not read.</summary>
+    /// <summary>Counts a request over the caller's limit; its body is not read.</summary>
     public void CountLimited() => _limited.Add(1);
 
     public void CountBytes(long bytes) => _bytes.Add(bytes);
 
-    /// <summary>All counts, each as of now.</summary>
+    /// <summary>All counts. Each is current, but they are not one snapshot.</summary>
     public IngestCounts Read()
     {
         var singly = _acceptedSingly.Sum;
@@ -46,7 +46,7 @@ internal sealed class CallerMetrics(string? caller)
     }
 }
 
-/// <summary>Events by outcome since the start, and the requests that brought the accepted ones.</summary>
+/// <summary>Events by outcome since the start, and the number of accepted requests.</summary>
 internal readonly record struct IngestCounts(long Accepted, long AcceptedRequests, long Repeated, long Rejected, long Refused, long Limited)
 {
     public static IngestCounts operator +(in IngestCounts one, in IngestCounts other) => new(

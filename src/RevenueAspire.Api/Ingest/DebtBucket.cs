@@ -2,12 +2,13 @@ using System.Threading.RateLimiting;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>A token bucket that may go into debt: while it holds a token it grants any number, and then refuses until the debt is paid off. In the long run it
-/// grants exactly its rate. Thread-safe.</summary>
-/// <remarks>The framework's bucket never grants more than its size at once, so it would refuse a larger batch forever. It also needs a timer to fill.</remarks>
-/// <param name="perSecond">Tokens that come per second, above 0.</param>
-/// <param name="burst">Tokens that it holds at most; it begins full.</param>
-/// <param name="time">Fills it.</param>
+/// <summary>A token bucket that may go into debt. While it has a token it grants any number, then refuses until the debt is paid off. In the long run it grants
+/// exactly its rate. Thread-safe.</summary>
+/// <remarks>The framework's bucket never grants more than its size at once, so it would refuse a larger batch forever. It also needs a timer to
+/// refill.</remarks>
+/// <param name="perSecond">Tokens added per second, above 0.</param>
+/// <param name="burst">Maximum number of tokens; the bucket starts full.</param>
+/// <param name="time">The clock for refills.</param>
 internal sealed class DebtBucket(double perSecond, double burst, TimeProvider time) : RateLimiter
 {
     private static readonly Lease Granted = new(null);
@@ -15,7 +16,7 @@ internal sealed class DebtBucket(double perSecond, double burst, TimeProvider ti
     private double _missing;
     private long _filledAt = time.GetTimestamp();
 
-    /// <summary>How long it has been full: as full as a new one, so it need not be kept. Null while it is not full.</summary>
+    /// <summary>Time since the bucket became full; null while it is not full. A full bucket equals a new one, so the limiter may drop it.</summary>
     public override TimeSpan? IdleDuration
     {
         get
@@ -30,7 +31,7 @@ internal sealed class DebtBucket(double perSecond, double burst, TimeProvider ti
 
     public override RateLimiterStatistics? GetStatistics() => null;
 
-    /// <summary>Takes tokens where it holds at least one.</summary>
+    /// <summary>Takes tokens if the bucket has at least one.</summary>
     protected override RateLimitLease AttemptAcquireCore(int permitCount)
     {
         lock (_gate)
@@ -47,7 +48,7 @@ internal sealed class DebtBucket(double perSecond, double burst, TimeProvider ti
         }
     }
 
-    /// <summary>Takes tokens in any case, without a wait.</summary>
+    /// <summary>Always takes the tokens, without a wait.</summary>
     protected override ValueTask<RateLimitLease> AcquireAsyncCore(int permitCount, CancellationToken cancellationToken)
     {
         lock (_gate)
@@ -65,7 +66,7 @@ internal sealed class DebtBucket(double perSecond, double burst, TimeProvider ti
         _filledAt = now;
     }
 
-    /// <summary>Granted without a time, refused with the time after which to come back.</summary>
+    /// <summary>A granted lease has no retry time; a refused lease has one.</summary>
     private sealed class Lease(TimeSpan? retryAfter) : RateLimitLease
     {
         public override bool IsAcquired => retryAfter is null;

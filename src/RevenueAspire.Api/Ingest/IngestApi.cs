@@ -4,7 +4,7 @@ using RevenueAspire.Api.OpenApi;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>The calls that take events.</summary>
+/// <summary>The calls that accept events.</summary>
 internal static class IngestApi
 {
     private const string SingleEventPath = "/liveEvent";
@@ -17,9 +17,8 @@ internal static class IngestApi
         return builder;
     }
 
-    /// <summary>Runs the endpoint of <c>POST /liveEvent</c>, spelled exactly so, before routing and the other middleware, which cost more than the event. Call
-    /// it first. Every other request reaches the same endpoint through them: another spelling, and a caller whose right is not known without them, such as
-    /// one with a token that was not validated before.</summary>
+    /// <summary>Runs the endpoint of <c>POST /liveEvent</c> before routing and the other middleware, which cost more than the event. Call it first. It handles
+    /// only the exact path, and callers with a secret or a remembered token. Every other request reaches the same endpoint through the middleware.</summary>
     public static WebApplication UseSingleEventShortcut(this WebApplication app)
     {
         RouteEndpoint? endpoint = null;
@@ -33,7 +32,7 @@ internal static class IngestApi
                 return next(context);
             }
 
-            // Metrics and traces name the route.
+            // Metrics and traces need the route's name.
             endpoint ??= app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
                 .Single(route => route.RoutePattern.RawText == SingleEventPath);
             context.SetEndpoint(endpoint);
@@ -52,7 +51,7 @@ internal static class IngestApi
         app.MapPost(SingleEventPath, single.HandleAsync)
             .Describe(
                 single.HandleAsync, "liveEvent", "Send", "Send one event",
-                "Answers once the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
+                "Answers after the event is on disk (fsync). A repeat with the same Idempotency-Key gets the first answer and is not appended again.")
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiBody.Event, ApiExample.Receipt)
             .Produces<ReceiptAnswer>(StatusCodes.Status202Accepted)
@@ -61,8 +60,8 @@ internal static class IngestApi
         app.MapPost("/liveEvents", batch.HandleAsync)
             .Describe(
                 batch.HandleAsync, "liveEvents", "Send", "Send many events as JSON Lines",
-                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped; other lines that are no events are counted, and "
-                    + "the first of them (?listed=) are listed.")
+                "All valid lines are appended as one atomic batch under one fsync. Blank lines are skipped. Other invalid lines are rejected: the answer "
+                    + "counts all of them and lists the first (?listed=).")
             .RequireAuthorization(AccessPolicies.Send)
             .WithMetadata(ApiParameter.IdempotencyKey, ApiParameter.ContentEncoding, ApiParameter.Listed, ApiBody.EventLines, ApiExample.Batch)
             .Produces<BatchAnswer>(StatusCodes.Status202Accepted)
@@ -70,9 +69,9 @@ internal static class IngestApi
 
         app.MapRead("/liveEvents/state", state.HandleAsync, AccessPolicies.Send)
             .Describe(
-                state.HandleAsync, "liveEventsState", "Send", "Ask which keys are remembered",
-                "For a client that resumes: a repeat of a request that was sent after keysFrom is recognized by its key. Positions are offsets of the log's "
-                    + "receipts, unless the keys are shared by several logs.")
+                state.HandleAsync, "liveEventsState", "Send", "Get the range of remembered keys",
+                "For a client that resumes. The API recognizes the repeat of a request by its key if durableMark had reached keysFrom when the client first "
+                    + "sent it. Positions are offsets of the log's receipts, unless several logs share the keys.")
             .WithMetadata(ApiExample.KeyState)
             .Produces<KeyStateAnswer>(StatusCodes.Status200OK)
             .ProducesProblems(401, 403, 503);

@@ -3,13 +3,13 @@ using System.Diagnostics.Metrics;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Counts what comes in, by caller. Thread-safe.</summary>
-/// <remarks>A collector reads the counters: to hand each event to every listener cost more than to parse it.</remarks>
+/// <summary>Counts incoming events by caller. Thread-safe.</summary>
+/// <remarks>A collector polls the counters: publishing each event to every listener would cost more than parsing it.</remarks>
 internal sealed class IngestMetrics
 {
     public const string MeterName = "RevenueAspire.Api";
 
-    /// <summary>The tag of callers that have none of their own.</summary>
+    /// <summary>The shared tag of callers without a separate one.</summary>
     public const string OtherName = "other";
 
     private ImmutableArray<CallerMetrics> _all;
@@ -19,15 +19,15 @@ internal sealed class IngestMetrics
         _all = [Unnamed];
         var meter = meters.Create(MeterName);
         meter.CreateObservableCounter("revenue.ingest.events", ObserveEvents, "{event}",
-            "Events by outcome: accepted (on disk), repeated (already there), rejected (no event), refused (secret, key, size, overload; an unread body "
-                + "counts as one), limited (over the caller's limit; a request counts as one). By caller, where it has a name.");
-        meter.CreateObservableCounter("revenue.ingest.bytes", ObserveBytes, "By", "Bytes of the bodies that were read, inflated, by caller.");
+            "Events by outcome: accepted (on disk), repeated (already in the log), rejected (not a valid event), refused (secret, key, size, overload; an "
+                + "unread body counts as one), limited (over the caller's limit; a request counts as one). Tagged with the caller's name, if it has one.");
+        meter.CreateObservableCounter("revenue.ingest.bytes", ObserveBytes, "By", "Bytes of request bodies read, after decompression, by caller.");
     }
 
-    /// <summary>Of secrets without a name, and of requests whose caller is unknown.</summary>
+    /// <summary>Counts of secrets without a name, and of requests from unknown callers.</summary>
     public CallerMetrics Unnamed { get; } = new(null);
 
-    /// <summary>Adds a value of the tag <c>caller</c>, once. The collector keeps each one, so their number must be limited.</summary>
+    /// <summary>Adds a value of the tag <c>caller</c>. Add each value once. The collector stores every value, so their number must be limited.</summary>
     public CallerMetrics Add(string caller)
     {
         var added = new CallerMetrics(caller);
@@ -35,10 +35,10 @@ internal sealed class IngestMetrics
         return added;
     }
 
-    /// <summary>A request whose caller is unknown.</summary>
+    /// <summary>Counts refused events of an unknown caller.</summary>
     public void CountRefused(long events) => Unnamed.CountRefused(events);
 
-    /// <summary>All counts of all callers, each as of now.</summary>
+    /// <summary>The sum over all callers. Each count is current, but they are not one snapshot.</summary>
     public IngestCounts Read() => _all.Aggregate(default(IngestCounts), (sum, caller) => sum + caller.Read());
 
     private IEnumerable<Measurement<long>> ObserveEvents() => _all.SelectMany(caller =>

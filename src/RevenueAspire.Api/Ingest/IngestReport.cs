@@ -2,8 +2,8 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Logs what came in: at most one line per ten seconds, none while nothing comes, and the first line of a burst within a second.</summary>
-/// <remarks>It reads the counters, so the path of an event makes no log line.</remarks>
+/// <summary>Logs the number of incoming events: at most one line per ten seconds, none without events, and the first line of a burst within a second.</summary>
+/// <remarks>It reads the counters, so handling an event writes no log line.</remarks>
 internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics metrics, TimeProvider time, ILogger<IngestReport> logger) : BackgroundService
 {
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -13,15 +13,15 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
     private long _since = time.GetTimestamp();
     private long _reportedAt = time.GetTimestamp() - (long)(Interval.TotalSeconds * time.TimestampFrequency);
 
-    /// <summary>Logs a line when something came since the last one and that was long enough ago.</summary>
-    /// <param name="now">Logs it even if the last line is recent.</param>
+    /// <summary>Logs a line if events arrived since the last line, and that line is old enough.</summary>
+    /// <param name="now">Logs even if the last line is recent.</param>
     internal void Report(bool now)
     {
         var counts = metrics.Read();
         var at = time.GetTimestamp();
         if (counts == _reported)
         {
-            // The next line counts from here on, not from the last line, which may be hours ago.
+            // The next line covers the time from here on; the last line may be hours old.
             _since = at;
             return;
         }
@@ -56,13 +56,13 @@ internal sealed partial class IngestReport(EventLogWriter log, IngestMetrics met
         }
         catch (OperationCanceledException)
         {
-            // The server has drained before this stops: what is left is all there will be.
+            // The server has drained before this service stops, so no more events will arrive.
             Report(now: true);
         }
     }
 
     [LoggerMessage(EventIds.EventsAccepted, LogLevel.Information,
-        "Accepted {Events} events of {Requests} requests in {Seconds:0.0} s ({Repeated} repeated, {Rejected} rejected, {Refused} refused, {Limited} over a "
+        "Accepted {Events} events from {Requests} requests in {Seconds:0.0} s ({Repeated} repeated, {Rejected} rejected, {Refused} refused, {Limited} over a "
             + "limit); last receipt {Receipt}.")]
     private static partial void LogIngested(
         ILogger logger, long events, long requests, double seconds, long repeated, long rejected, long refused, long limited, string receipt);

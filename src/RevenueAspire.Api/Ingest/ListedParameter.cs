@@ -3,15 +3,15 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary><c>?listed=N</c>: how many rejected lines an answer lists at most. To get all of them, ask for as many as the batch has lines.</summary>
+/// <summary><c>?listed=N</c>: the maximum number of rejected lines in an answer. To get all of them, pass the batch's number of lines.</summary>
 internal static class ListedParameter
 {
     public const string Name = "listed";
-    public const string Rule = "listed: must be given once, as a whole number from 1 to 100000. Nothing was appended.";
+    public const string Rule = "listed: must be a single whole number from 1 to 100000. Nothing was appended.";
     public const int Default = 100;
     private const int Max = 100_000;
 
-    /// <returns>False when it is not a number in the range, or given twice.</returns>
+    /// <returns>False if it is not a number in the range, or is given more than once.</returns>
     public static bool TryRead(HttpContext context, out int listed)
     {
         listed = Default;

@@ -5,10 +5,10 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Reads a pipe as a stream. Unlike the framework's own such stream it ends the read also when it was cancelled with
-/// <see cref="PipeReader.CancelPendingRead"/>, so that the server can drain the rest of the body.</summary>
+/// <summary>Reads a pipe as a stream. Unlike the framework's pipe stream, it also completes the read that <see cref="PipeReader.CancelPendingRead"/> cancels,
+/// so Kestrel can drain the rest of the body.</summary>
 /// <param name="reader">The pipe.</param>
-/// <param name="tail">Bytes that follow the pipe's own.</param>
+/// <param name="tail">Bytes appended to the pipe's content.</param>
 internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) : ForwardStream
 {
     private bool _ended;
@@ -21,7 +21,7 @@ internal sealed class PipeStream(PipeReader reader, ReadOnlyMemory<byte> tail) :
         {
             var read = await reader.ReadAsync(cancellationToken);
 
-            // To inflate and parse a piece takes as long as many single events.
+            // Decompressing and parsing a piece takes as long as many single events.
             await SocketThreads.MoveToPoolAsync();
             var part = read.Buffer.Slice(0, Math.Min(read.Buffer.Length, buffer.Length));
             var count = (int)part.Length;

@@ -4,14 +4,14 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>Writes <c>{"receipt":"&lt;log&gt;:&lt;offset&gt;"}</c> into the response's own memory, without a serializer.</summary>
+/// <summary>Writes <c>{"receipt":"&lt;log&gt;:&lt;offset&gt;"}</c> directly into the response's memory, without a serializer.</summary>
 internal static class ReceiptWriter
 {
     private const int PrefixBytes = 12;
     private const int LogIdBytes = 32;
     private const int SuffixBytes = 2;
 
-    /// <summary>Answers 202. The length is known before anything is written, so that headers and body go into the same buffer.</summary>
+    /// <summary>Answers 202. The length is known before the first write, so headers and body share a buffer.</summary>
     public static Task WriteAsync(HttpResponse response, Receipt receipt)
     {
         var length = PrefixBytes + LogIdBytes + 1 + CountDigits(receipt.Offset) + SuffixBytes;
@@ -40,7 +40,7 @@ internal static class ReceiptWriter
         return Task.CompletedTask;
     }
 
-    /// <summary>Of a number that is not negative.</summary>
+    /// <summary>The decimal digits of a non-negative number.</summary>
     private static int CountDigits(long number)
     {
         var digits = 1;

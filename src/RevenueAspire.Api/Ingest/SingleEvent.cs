@@ -11,16 +11,16 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary><c>POST /liveEvent</c>: one event, answered once it is on disk. The hot path: no model binding, no copy of the body where it lies in one piece, no
-/// log line.</summary>
+/// <summary><c>POST /liveEvent</c>: one event, answered after it is on disk. The hot path: no model binding, no log line, and no copy of a body that arrives in
+/// one piece.</summary>
 internal sealed class SingleEvent(EventLogWriter log, AccessControl access, EventTypes types, TimeProvider time,
     IOptions<ApiOptions> options, CallerLimits limits, ILogger<SingleEvent> logger)
 {
-    /// <summary>One builder per thread: a request awaits nothing between its first and its last use.</summary>
+    /// <summary>One builder per thread: a request does not await between its first and its last use of the builder.</summary>
     [ThreadStatic]
     private static (SingleEvent Owner, AppendGroupBuilder Builder) _perThread;
 
-    /// <summary>White space around an event, a newline at its end for example, does not count against its size.</summary>
+    /// <summary>White space around an event, such as a trailing newline, does not count towards its size.</summary>
     private const int MaxSurroundingBytes = 1 << 10;
 
     private readonly int _maxBytes = options.Value.MaxEventBytes;
@@ -28,8 +28,8 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     /// <summary>Handles a request that may send events.</summary>
     public Task HandleAsync(HttpContext context) => HandleAsync(context, access.CallerOf(context));
 
-    /// <summary>Handles the request from its headers to its answer, errors included.</summary>
-    /// <remarks>A body that has come with its headers, as small ones do, costs one state machine: this one, which waits for the disk.</remarks>
+    /// <summary>Handles the whole request, from its headers to its answer, including errors.</summary>
+    /// <remarks>A body that arrives with its headers, as small ones do, costs only one async state machine: this method, which waits for the disk.</remarks>
     public async Task HandleAsync(HttpContext context, Caller caller)
     {
         try
@@ -53,7 +53,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
                 return;
             }
 
-            // Not cancelled when the client disconnects: the wait is one fsync, and the write happens anyway.
+            // Not cancelled on a disconnect: the wait lasts one fsync, and the write happens anyway.
             var result = await log.AppendAsync(group, CancellationToken.None);
             if (result.Status is not (AppendStatus.Appended or AppendStatus.Repeated))
             {
@@ -78,7 +78,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
     }
 
-    /// <summary>Takes a body that has arrived. False: the read is under way.</summary>
+    /// <summary>Takes a body that has fully arrived. False: the body is incomplete, and <paramref name="reading"/> is the pending read.</summary>
     private bool TryTakeWhole(
         PipeReader reader, Caller caller, string? key, out ValueTask<ReadResult> reading, out AppendGroup? group, out RejectReason? reason)
     {
@@ -103,17 +103,17 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         }
         finally
         {
-            // Also after a bug: the server cannot go on, not even answer, while a read is open.
+            // Needed after a bug too: Kestrel cannot even answer while a read is open.
             reader.AdvanceTo(read.Buffer.End);
         }
     }
 
     /// <summary>Waits for the rest of the body.</summary>
-    /// <returns>The body, or more than it may be.</returns>
+    /// <returns>The body, or its beginning if it exceeds the limit.</returns>
     private async Task<ReadOnlySequence<byte>> ReadOnAsync(PipeReader reader, CallerMetrics metrics, ValueTask<ReadResult> reading)
     {
-        // What comes in pieces is put together here. Left in the pipe until it is whole, it would bring the server into a state in which it cannot even end a
-        // request that is cut off, and complains with a stack trace for each.
+        // Collect the pieces here. Leaving them in the pipe until the body is complete puts Kestrel into a bad state: it cannot end a cut-off request, and logs
+        // a stack trace for each.
         var pieces = new ArrayBufferWriter<byte>();
         try
         {
@@ -141,11 +141,11 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
     }
 
     /// <summary>Parses the body.</summary>
-    /// <param name="body">All of it, or more than may be.</param>
-    /// <param name="caller">Its sender.</param>
+    /// <param name="body">The whole body, or its beginning if it exceeds the limit.</param>
+    /// <param name="caller">The sender of the event.</param>
     /// <param name="key">The Idempotency-Key.</param>
-    /// <param name="reason">Why it is no event; null when it is too large.</param>
-    /// <returns>Null for a body that is refused.</returns>
+    /// <param name="reason">The reason of the refusal; null if the body is too large.</param>
+    /// <returns>Null for a refused body.</returns>
     private AppendGroup? Take(in ReadOnlySequence<byte> body, Caller caller, string? key, out RejectReason? reason)
     {
         reason = null;
@@ -179,15 +179,16 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
         if (!ContentTypes.IsOneOf(request.ContentType, ContentTypes.Json))
         {
             return IngestRequest.RefuseAsync(context, metrics, StatusCodes.Status415UnsupportedMediaType,
-                "Content-Type: must be application/json in UTF-8, or absent. With curl add: -H 'Content-Type: application/json' (curl -d sends form encoding "
-                    + "otherwise).", "Content-Type");
+                "Content-Type: must be application/json in UTF-8, or absent. With curl, add -H 'Content-Type: application/json'; without it, curl -d "
+                    + "declares a form.", "Content-Type");
         }
 
         if (!ContentTypes.IsIdentity(request.Headers.ContentEncoding))
         {
             context.Response.Headers.AcceptEncoding = "identity";
             return IngestRequest.RefuseAsync(
-                context, metrics, StatusCodes.Status415UnsupportedMediaType, "Content-Encoding: a single event is sent uncompressed.", "Content-Encoding");
+                context, metrics, StatusCodes.Status415UnsupportedMediaType,
+                "Content-Encoding: must be absent; send a single event uncompressed.", "Content-Encoding");
         }
 
         return request.ContentLength > _maxBytes + MaxSurroundingBytes ? RefuseTooLarge(context, metrics) : null;
@@ -224,7 +225,7 @@ internal sealed class SingleEvent(EventLogWriter log, AccessControl access, Even
 
         var builder = _perThread.Builder;
 
-        // A request that ended in an exception may have left its event behind: it was answered 500 and must not ride along with this one.
+        // A request that failed with an exception may have left its event in the builder. It was answered with 500, so this request must not append its event.
         builder.Clear();
         if (builder.Add(body, out reason) != ParseOutcome.Event)
         {

@@ -2,7 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.Api.Ingest;
 
-/// <summary>A sum that many processors add to at once: each has its own cache line. Thread-safe.</summary>
+/// <summary>A sum for concurrent writers: each processor has a separate cache line. Thread-safe.</summary>
 internal sealed class StripedCount
 {
     private readonly Cell[] _cells = new Cell[System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Environment.ProcessorCount)];

@@ -5,7 +5,7 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.OpenApi;
 
-/// <summary>An answer as it may look, for the contract.</summary>
+/// <summary>An example answer in the contract.</summary>
 internal sealed record ApiExample(string Status, string Json)
 {
     public static readonly ApiExample Receipt = new("202", """{"receipt":"0f8fad5bd9cb469fa16570867728950e:1042"}""");
@@ -28,18 +28,18 @@ internal sealed record ApiExample(string Status, string Json)
          "topUsers":{"at":1767225598000,"users":[{"userId":"user1","revenue":"68"}]}}
         """);
 
-    /// <summary>A problem of each status code that an answer may have.</summary>
+    /// <summary>An example problem per status code.</summary>
     public static readonly IReadOnlyDictionary<string, string> Problems = ((Problem[])
     [
         Problem.Of(400, "value: must be an integer without fraction or exponent.", "value"),
-        Problem.Of(401, "Authorization: the header must be present once and hold a configured secret.", "Authorization"),
+        Problem.Of(401, "Authorization: send this header once, with a configured secret as its value.", "Authorization"),
         Problem.Of(403, "Authorization: The token lacks the scope events.write.", "Authorization"),
         Problem.Of(404, "The ledger has no such user."),
-        Problem.Of(408, "The body took too long to arrive."),
-        Problem.Of(413, "An event has at most 65536 bytes."),
+        Problem.Of(408, "The body did not arrive within 00:01:00. Nothing was appended; send smaller batches."),
+        Problem.Of(413, "The body is larger than 65536 bytes, the limit of a single event."),
         Problem.Of(415, "Content-Type: must be application/json.", "Content-Type"),
-        Problem.Of(422, "Idempotency-Key: was used with another body.", "Idempotency-Key"),
-        Problem.Of(429, "This caller sends more events per second than its limit. Nothing was appended; try again in 1 s."),
-        Problem.Of(503, "It cannot be answered now; try again."),
+        Problem.Of(422, "Idempotency-Key: this key was used with a different body. Nothing was appended.", "Idempotency-Key"),
+        Problem.Of(429, "This caller is over its limit of events per second. Nothing was appended; try again in 1 s."),
+        Problem.Of(503, "The request cannot be served right now; try again."),
     ]).ToDictionary(problem => problem.Status.ToString(CultureInfo.InvariantCulture), problem => JsonSerializer.Serialize(problem, ApiJson.Of<Problem>()));
 }

@@ -5,20 +5,20 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.OpenApi;
 
-/// <summary>A parameter of a call, for the contract: handlers read the request themselves, so that nothing can be inferred.</summary>
+/// <summary>A parameter of a call, for the contract. Handlers read the request themselves, so the framework can infer nothing.</summary>
 internal sealed record ApiParameter(string Name, ParameterLocation In, string Description, string Example, bool Required = false)
 {
-    /// <summary>Text, unless it says otherwise.</summary>
+    /// <summary>A string by default.</summary>
     public OpenApiSchema Schema { get; init; } = new() { Type = JsonSchemaType.String };
 
     public static readonly ApiParameter IdempotencyKey = new(
         Requests.IdempotencyKey.Header, ParameterLocation.Header,
-        "1 to 128 visible ASCII characters. A repeat with the same key and body gets the first answer; with another body 422.", "order-4711");
+        "1 to 128 visible ASCII characters. A repeat with the same key and body gets the first answer; with a different body it gets 422.", "order-4711");
 
-    public static readonly ApiParameter ContentEncoding = new("Content-Encoding", ParameterLocation.Header, "gzip, when the body is compressed.", "gzip");
+    public static readonly ApiParameter ContentEncoding = new("Content-Encoding", ParameterLocation.Header, "gzip for a compressed body.", "gzip");
 
     public static readonly ApiParameter Listed = new(
-        "listed", ParameterLocation.Query, "How many rejected lines the answer lists at most, 1 to 100000; all are counted.", "1000")
+        "listed", ParameterLocation.Query, "Maximum number of rejected lines in the answer's list, 1 to 100000. rejectedCount counts all of them.", "1000")
     {
         Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "100000", Default = Ingest.ListedParameter.Default },
     };
@@ -30,10 +30,10 @@ internal sealed record ApiParameter(string Name, ParameterLocation In, string De
         "userId", ParameterLocation.Query, "The user's id, percent-encoded once as UTF-8; + is a space.", "user1", Required: true);
 
     public static readonly ApiParameter After = new(
-        "after", ParameterLocation.Query, "A receipt: the answer waits until its event is in the ledger (503 when not in time).", ExampleReceipt);
+        "after", ParameterLocation.Query, "A receipt. The answer waits until the ledger contains its event; 503 if that takes too long.", ExampleReceipt);
 
     public static readonly ApiParameter ReceiptInPath = new(
-        "receipt", ParameterLocation.Path, "A receipt, as POST answered it.", ExampleReceipt, Required: true);
+        "receipt", ParameterLocation.Path, "A receipt from the answer of a POST.", ExampleReceipt, Required: true);
 
     private const string ExampleReceipt = "0f8fad5bd9cb469fa16570867728950e:1042";
 }
@@ -43,10 +43,10 @@ internal sealed record ApiBody(string Description, string Example, params string
 {
     private const string ExampleEvent = """{"userId":"user1","name":"add_revenue","value":98}""";
 
-    public static readonly ApiBody Event = new("One event, at most 64 KB.", ExampleEvent, Requests.ContentTypes.Json);
+    public static readonly ApiBody Event = new("One event of at most 64 KB.", ExampleEvent, Requests.ContentTypes.Json);
 
     public static readonly ApiBody EventLines = new(
-        "One event a line, at most 64 KB each and 32 MB together after inflation.", ExampleEvent + "\n"
+        "One event per line. A line has at most 64 KB, and the body at most 32 MB after decompression.", ExampleEvent + "\n"
             + """{"userId":"user2","name":"subtract_revenue","value":12}""" + "\n",
         Requests.ContentTypes.JsonLines, Requests.ContentTypes.NdJson);
 }
@@ -54,30 +54,30 @@ internal sealed record ApiBody(string Description, string Example, params string
 /// <summary>Describes a call whose handler is a plain request delegate.</summary>
 internal static class EndpointDescriptions
 {
-    /// <summary>The methods of a read. The contract lists only GET: HEAD differs from it by the missing body alone.</summary>
+    /// <summary>The methods of a read. The contract lists only GET, since HEAD differs only in the missing body.</summary>
     public static readonly string[] Read = [HttpMethods.Get, HttpMethods.Head];
 
-    /// <summary>Maps a call by GET, which needs the right to read, unless another policy is named. The handler writes the same answer for both methods;
-    /// the server leaves out the body of HEAD.</summary>
+    /// <summary>Maps a call by GET. It needs the right to read unless another policy is named. The handler writes the same answer for both methods, and Kestrel
+    /// drops the body of HEAD.</summary>
     public static IEndpointConventionBuilder MapRead(
         this IEndpointRouteBuilder app, string pattern, RequestDelegate handler, string policy = AccessPolicies.Read) =>
         app.MapMethods(pattern, Read, handler).RequireAuthorization(policy);
 
     /// <param name="endpoint">The endpoint.</param>
-    /// <param name="handler">Its handler: the API explorer passes over endpoints that do not name their method.</param>
-    /// <param name="name">Operation id.</param>
-    /// <param name="tag">The group that the reference lists it in.</param>
+    /// <param name="handler">Its handler. The API explorer ignores endpoints that do not name their method.</param>
+    /// <param name="name">The operation id.</param>
+    /// <param name="tag">The group in the reference.</param>
     /// <param name="summary">A few words.</param>
-    /// <param name="description">The promise, in sentences.</param>
+    /// <param name="description">The guarantee, in full sentences.</param>
     public static IEndpointConventionBuilder Describe(
         this IEndpointConventionBuilder endpoint, RequestDelegate handler, string name, string tag, string summary, string description) =>
         endpoint.WithMetadata(handler.Method).WithName(name).WithTags(tag).WithSummary(summary).WithDescription(description);
 
-    /// <summary>The answer in the good case.</summary>
+    /// <summary>The answer on success.</summary>
     public static IEndpointConventionBuilder Produces<T>(this IEndpointConventionBuilder endpoint, int status) =>
         endpoint.WithMetadata(new ProducesResponseTypeMetadata(status, typeof(T), [ContentTypes.Json]));
 
-    /// <summary>The answers in the bad cases, all problem details.</summary>
+    /// <summary>The answers on failure, all problem details.</summary>
     public static IEndpointConventionBuilder ProducesProblems(this IEndpointConventionBuilder endpoint, params ReadOnlySpan<int> statuses)
     {
         foreach (var status in statuses)

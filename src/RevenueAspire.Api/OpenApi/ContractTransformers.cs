@@ -9,26 +9,26 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.OpenApi;
 
-/// <summary>Puts into the contract what the endpoints' metadata says, and the health calls, which have none.</summary>
+/// <summary>Adds to the contract the metadata of the endpoints, and the health calls, which have no metadata.</summary>
 internal static class ContractTransformers
 {
     private const string SecretScheme = "secret";
     private const string BearerScheme = "bearer";
 
-    /// <summary>A sum is a JSON integer, though it is kept as text.</summary>
+    /// <summary>A sum is a JSON integer, though the API stores it as text.</summary>
     public static Task DescribeDigits(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         if (context.JsonPropertyInfo?.CustomConverter is DigitsConverter)
         {
             schema.Type = JsonSchemaType.Integer;
-            schema.Description = "Of any length.";
+            schema.Description = "An integer with any number of digits.";
             schema.Examples = [JsonValue.Create(68)];
         }
 
         return Task.CompletedTask;
     }
 
-    /// <summary>Parameters, body and secret of a call.</summary>
+    /// <summary>Adds the parameters, the body and the credentials of a call.</summary>
     public static Task DescribeRequest(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
@@ -58,26 +58,29 @@ internal static class ContractTransformers
         {
             refusal.Headers = new Dictionary<string, IOpenApiHeader>
             {
-                ["Retry-After"] = new OpenApiHeader { Description = "Seconds.", Schema = new OpenApiSchema { Type = JsonSchemaType.Integer } },
+                ["Retry-After"] = new OpenApiHeader
+                {
+                    Description = "Seconds to wait before the next attempt.",
+                    Schema = new OpenApiSchema { Type = JsonSchemaType.Integer },
+                },
             };
         }
 
         return Task.CompletedTask;
     }
 
-    /// <summary>Title, secret, health.</summary>
+    /// <summary>Adds the title, the credentials, and the health calls.</summary>
     public static Task DescribeDocument(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
     {
         document.Info = new OpenApiInfo
         {
             Title = "RevenueAspire API",
             Version = "v1",
-            Description = "Takes revenue events and keeps them: acknowledged means on disk. Reads back what each user has. Errors are problem details (RFC "
-                + "9457) that name the field. "
-                + "HEAD is taken wherever GET is.",
+            Description = "Accepts revenue events and returns the revenue of each user. An accepted event is on disk. Errors are problem details "
+                + "(RFC 9457) that name the invalid field. Every GET call also accepts HEAD.",
             License = new OpenApiLicense { Name = "MIT", Identifier = "MIT" },
         };
-        // The client knows the address that it called.
+        // A relative address: the client knows the one that it called.
         document.Servers = [new OpenApiServer { Url = "/" }];
         document.Components ??= new OpenApiComponents();
         document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
@@ -87,22 +90,22 @@ internal static class ContractTransformers
                 Type = SecuritySchemeType.ApiKey,
                 In = ParameterLocation.Header,
                 Name = "Authorization",
-                Description = "The secret is the header's whole value: of Ingest:Secrets to send, of Ingest:ReadSecrets to read.",
+                Description = "The header's whole value is the secret: one of Ingest:Secrets to send, one of Ingest:ReadSecrets to read.",
             },
             [BearerScheme] = new OpenApiSecurityScheme
             {
                 Type = SecuritySchemeType.Http,
                 Scheme = "bearer",
                 BearerFormat = "JWT",
-                Description = "A token (RFC 6750), where Authentication:Schemes:Bearer is configured. Its scopes: "
+                Description = "A token (RFC 6750), if Authentication:Schemes:Bearer is configured. Scopes: "
                     + string.Join(" ", Scopes.All.Select(scope => $"{scope.Key}: {scope.Value}")),
             },
         };
         document.Tags = new HashSet<OpenApiTag>
         {
-            new() { Name = "Send", Description = "Acknowledged means on disk." },
-            new() { Name = "Read", Description = "What the ledger has; guarded where Ingest:ReadSecrets is set, or tokens are on." },
-            new() { Name = "Health", Description = "For probes; never guarded. Details need the right to read." },
+            new() { Name = "Send", Description = "Send events. An accepted event is on disk." },
+            new() { Name = "Read", Description = "Read the ledger. Needs a secret or token if Ingest:ReadSecrets or tokens are configured." },
+            new() { Name = "Health", Description = "For probes. Needs no secret or token; details need the right to read." },
         };
         foreach (var path in document.Paths.Values)
         {
@@ -110,8 +113,9 @@ internal static class ContractTransformers
         }
 
         document.Paths.Add("/health", Health(
-            document, "health", "Readiness", "Healthy or Degraded (the database is away, events are accepted).", "The log cannot be written."));
-        document.Paths.Add("/alive", Health(document, "alive", "Liveness", "The process answers.", "The process should be restarted."));
+            document, "health", "Readiness", "Healthy, or Degraded. For example, Degraded while the database is unavailable and the API accepts events.",
+            "Unhealthy. For example, the log cannot be written."));
+        document.Paths.Add("/alive", Health(document, "alive", "Liveness", "The process is running.", "The process must be restarted."));
         return Task.CompletedTask;
     }
 
@@ -136,7 +140,7 @@ internal static class ContractTransformers
         Description = body.Description,
         Content = body.ContentTypes.ToDictionary(type => type, type => new OpenApiMediaType
         {
-            Schema = type == ContentTypes.Json ? EventSchema() : new OpenApiSchema { Type = JsonSchemaType.String, Description = "One event a line." },
+            Schema = type == ContentTypes.Json ? EventSchema() : new OpenApiSchema { Type = JsonSchemaType.String, Description = "One event per line." },
             Example = type == ContentTypes.Json ? JsonNode.Parse(body.Example) : JsonValue.Create(body.Example),
         }),
     };
@@ -151,12 +155,12 @@ internal static class ContractTransformers
             ["name"] = new OpenApiSchema
             {
                 Type = JsonSchemaType.String,
-                Description = "add_revenue or subtract_revenue, or what the section EventTypes says."
+                Description = "add_revenue or subtract_revenue, unless the section EventTypes defines other names."
             },
-            ["value"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "Without fraction and exponent; may be negative." },
+            ["value"] = new OpenApiSchema { Type = JsonSchemaType.Integer, Format = "int64", Description = "No fraction and no exponent. May be negative." },
         },
         AdditionalPropertiesAllowed = true,
-        Description = "Further fields are kept in the log.",
+        Description = "The log keeps additional fields.",
     };
 
     private static OpenApiPathItem Health(OpenApiDocument document, string name, string summary, string good, string bad) => new()
@@ -194,8 +198,8 @@ internal static class ContractTransformers
                         ["checks"] = new OpenApiSchema
                         {
                             Type = JsonSchemaType.Object,
-                            Description = "Each check by name: its status. A caller with the right to read and, outside Development, a secret or token "
-                                + "also gets description and data."
+                            Description = "The status of each check, by name. A caller with the right to read also gets description and data; outside "
+                                + "Development it needs a secret or token for them."
                         },
                     },
                 },

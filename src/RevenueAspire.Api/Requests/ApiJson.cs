@@ -9,7 +9,7 @@ using RevenueAspire.Api.Reads;
 
 namespace RevenueAspire.Api.Requests;
 
-/// <summary>The types that the API answers with.</summary>
+/// <summary>The types of the API's answers.</summary>
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(Problem))]
 [JsonSerializable(typeof(ReceiptAnswer))]
@@ -21,12 +21,11 @@ namespace RevenueAspire.Api.Requests;
 [JsonSerializable(typeof(LiveHistory))]
 internal sealed partial class ApiJsonContext : JsonSerializerContext;
 
-/// <summary>How they are written: camel case, no nulls, and text as it is (a user id in any script stays readable; nothing here is ever part of a
-/// page).</summary>
+/// <summary>Their format: camel case, no nulls, and unescaped text, so a user id in any script stays readable. No answer is ever embedded in a page.</summary>
 internal static class ApiJson
 {
     private static readonly JsonSerializerOptions Options = new(ApiJsonContext.Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>How to write a type that is listed above.</summary>
+    /// <summary>The serializer metadata of a type that <see cref="ApiJsonContext"/> lists.</summary>
     public static JsonTypeInfo<T> Of<T>() => (JsonTypeInfo<T>)Options.GetTypeInfo(typeof(T));
 }

@@ -34,11 +34,11 @@ internal static class ContentTypes
         return false;
     }
 
-    /// <summary>True when the body is sent as it is.</summary>
+    /// <summary>True when the body is not compressed.</summary>
     public static bool IsIdentity(StringValues contentEncoding) =>
         contentEncoding.Count == 0 || (contentEncoding.Count == 1 && contentEncoding[0] is null or "" or "identity");
 
-    /// <summary>True when the body is compressed with gzip, once.</summary>
+    /// <summary>True when the body is compressed once, with gzip.</summary>
     public static bool IsGzip(StringValues contentEncoding) =>
         contentEncoding.Count == 1
         && (string.Equals(contentEncoding[0], "gzip", StringComparison.OrdinalIgnoreCase)

@@ -5,11 +5,11 @@ internal static class IdempotencyKey
 {
     public const string Header = "Idempotency-Key";
 
-    /// <summary>Characters of a key, at most.</summary>
+    /// <summary>Maximum length of a key, in characters.</summary>
     public const int MaxLength = 128;
 
     /// <summary>Reads the key.</summary>
-    /// <returns>False when it is given more than once, empty, too long, or holds anything but visible ASCII; true with null when there is none.</returns>
+    /// <returns>False for a key that is repeated, empty, too long, or not visible ASCII; true with null without the header.</returns>
     public static bool TryRead(IHeaderDictionary headers, out string? key)
     {
         var values = headers[Header];

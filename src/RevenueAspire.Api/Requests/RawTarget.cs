@@ -3,9 +3,8 @@ using Microsoft.AspNetCore.Http.Features;
 
 namespace RevenueAspire.Api.Requests;
 
-/// <summary>Reads ids from the request target as it came over the wire, percent-decoded exactly once.</summary>
-/// <remarks>The server's own path is of no use for that: it leaves <c>%2F</c> as it is but decodes <c>%25</c>, so that <c>a%2Fb</c> and <c>a%252Fb</c> become
-/// the same.</remarks>
+/// <summary>Reads ids from the request target as sent, percent-decoded exactly once.</summary>
+/// <remarks>The server's own path decodes <c>%25</c> but not <c>%2F</c>, so <c>a%2Fb</c> and <c>a%252Fb</c> become the same id.</remarks>
 internal static class RawTarget
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
@@ -19,7 +18,7 @@ internal static class RawTarget
         return slash < 0 || path[(slash + 1)..].Contains('/') ? null : path[(slash + 1)..].ToString();
     }
 
-    /// <summary>All values of a query parameter, still encoded, in order. Names are compared without regard to case.</summary>
+    /// <summary>All values of a query parameter, still encoded, in order. Names are compared case-insensitively.</summary>
     public static List<string> FindParameters(HttpContext context, string name)
     {
         var values = new List<string>();
@@ -38,10 +37,10 @@ internal static class RawTarget
     }
 
     /// <summary>Decodes percent escapes once.</summary>
-    /// <param name="encoded">As sent.</param>
-    /// <param name="plusIsSpace">In a query a plus sign is a space, as every form encoder writes it; in a path it is itself.</param>
-    /// <param name="decoded">The text, or empty.</param>
-    /// <returns>False for an escape that is none, and for bytes that are not UTF-8.</returns>
+    /// <param name="encoded">The text as sent.</param>
+    /// <param name="plusIsSpace">True for a query, where form encoders write a space as a plus sign; false for a path, where a plus sign is literal.</param>
+    /// <param name="decoded">The text, or empty on failure.</param>
+    /// <returns>False for an invalid escape, and for bytes that are not UTF-8.</returns>
     public static bool TryDecode(ReadOnlySpan<char> encoded, bool plusIsSpace, out string decoded)
     {
         decoded = "";
@@ -85,10 +84,10 @@ internal static class RawTarget
         }
     }
 
-    /// <summary>Gives a request whose target is a whole URL (<c>GET http://host/path</c>, as a client of a proxy sends it) the path that <c>GET /path</c>
-    /// has.</summary>
-    /// <remarks>The server decodes the path of a URL completely, <c>%2F</c> too, and turns a backslash into a slash. A path with dot segments stays as the
-    /// server resolved it.</remarks>
+    /// <summary>Gives a request with a whole URL as its target (<c>GET http://host/path</c>, sent by clients of a proxy) the same path as <c>GET
+    /// /path</c>.</summary>
+    /// <remarks>The server decodes the path of a URL completely, including <c>%2F</c>, and turns a backslash into a slash. A path with dot segments stays as
+    /// the server resolved it.</remarks>
     public static WebApplication UseOriginPaths(this WebApplication app)
     {
         app.Use(next => context =>
@@ -117,7 +116,7 @@ internal static class RawTarget
         return false;
     }
 
-    /// <summary>The path as it was sent, without the query.</summary>
+    /// <summary>The path as sent, without the query.</summary>
     public static ReadOnlySpan<char> PathOf(HttpContext context)
     {
         var target = context.Features.GetRequiredFeature<IHttpRequestFeature>().RawTarget.AsSpan();
@@ -128,7 +127,7 @@ internal static class RawTarget
             return target;
         }
 
-        // The absolute form, as sent through a proxy: http://host/path.
+        // The absolute form, as clients of a proxy send it: http://host/path.
         var authority = target.IndexOf("://", StringComparison.Ordinal);
         var path = authority < 0 ? -1 : target[(authority + 3)..].IndexOf('/');
         return path < 0 ? "/" : target[(authority + 3 + path)..];

@@ -4,18 +4,18 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary>What the user asked <c>send</c> to do; null where an option is not given.</summary>
+/// <summary>The arguments of <c>send</c>; null for each option that is not given.</summary>
 internal sealed record SendArguments(
     IReadOnlyList<string> Files, string? Url, string? Secret, int? Concurrency, int? Batch, bool Resume, bool Json, int? Rate = null, bool Follow = false,
     string? TokenFile = null);
 
-/// <summary>What the command line starts.</summary>
-/// <param name="Service">Without a command.</param>
-/// <param name="Send"><c>send</c>.</param>
-/// <param name="Load"><c>load</c>.</param>
+/// <summary>The commands that the command line can start.</summary>
+/// <param name="Service">Runs without a command.</param>
+/// <param name="Send">Runs <c>send</c>.</param>
+/// <param name="Load">Runs <c>load</c>.</param>
 internal sealed record ClientCommands(Func<Task<int>> Service, Func<SendArguments, Task<int>> Send, Func<LoadArguments, Task<int>> Load);
 
-/// <summary>The command line: without arguments the service, with <c>send</c> and <c>load</c> the tools.</summary>
+/// <summary>The command line: the service without arguments, the tools with <c>send</c> and <c>load</c>.</summary>
 internal static class ClientCommandLine
 {
     private const string Program = "RevenueAspire.Client";
@@ -25,9 +25,9 @@ internal static class ClientCommandLine
 
         Exit codes:
           0  every line is counted
-          1  not done, or not to the end, or the result could not be written: what to do is said on stderr
+          1  failed or incomplete, or the result could not be written; see stderr
           2  wrong usage
-          3  done, but some lines were rejected: see FILE.rejected.jsonl
+          3  done, but some lines were rejected; see FILE.rejected.jsonl
 
         """;
 
@@ -36,26 +36,26 @@ internal static class ClientCommandLine
         Examples:
           {{Program}} send events.jsonl
           {{Program}} send big.jsonl --batch 1000 --url http://localhost:8000
-          {{Program}} send big.jsonl --resume          go on after Ctrl+C, a kill or a power cut, and with what was appended
-          {{Program}} send app.log --follow            go on with new lines until Ctrl+C
-          {{Program}} send day.jsonl.gz                gzip and zstd are recognised by their first bytes, whatever the name
+          {{Program}} send big.jsonl --resume          continue after Ctrl+C, a kill or a power cut; also send appended lines
+          {{Program}} send app.log --follow            continue with appended lines until Ctrl+C
+          {{Program}} send day.jsonl.gz                gzip and zstd are recognised by their first bytes, not by name
           tail -n 1000 log | {{Program}} send - --json    standard input; the result as one JSON object
 
-        Standard input cannot be read again, so a send of it cannot be resumed.
-        A line that is no event is named on stderr and written to FILE.rejected.jsonl; the others are sent.
-        Without --url the setting Client:Url holds (environment: Client__Url). Without --secret and --token-file one of these does: Client:Secret,
-        Client:TokenFile, or Client:Authority with Client:ClientId and Client:ClientSecret, which fetches and renews a token.
+        A send of standard input cannot be resumed, because the input cannot be read again.
+        A line that is not a valid event is reported on stderr and written to FILE.rejected.jsonl; the other lines are sent.
+        The default of --url is the setting Client:Url (environment: Client__Url). Without --secret and --token-file, set one of these:
+        Client:Secret, Client:TokenFile, or Client:Authority with Client:ClientId and Client:ClientSecret to fetch and renew a token.
         """ + "\n" + ExitCodesHelp;
 
     private const string RootHelp =
         $$"""
-        Without a command it is a service on http://localhost:3000: POST /generateEvents sends the configured file.
+        Without a command, it runs as a service on http://localhost:3000; POST /generateEvents sends the configured file.
 
         Examples:
           {{Program}}
           {{Program}} send events.jsonl
           {{Program}} load --users 10000 --rate 500 --duration 30s --skew zipf
-          source <({{Program}} completion bash)        complete commands and options with the tab key
+          source <({{Program}} completion bash)        tab completion for commands and options
         """ + "\n" + ExitCodesHelp;
 
     /// <summary>Parses the arguments and runs the command.</summary>
@@ -64,19 +64,19 @@ internal static class ClientCommandLine
     {
         var files = new Argument<string[]>("FILE")
         {
-            Description = "File of events, one JSON object a line; gzip and zstd are recognised by their first bytes; - is standard input.",
+            Description = "File of events, one JSON object per line; gzip and zstd are recognised by their first bytes; - is standard input.",
             Arity = ArgumentArity.OneOrMore,
         };
         var (url, secret, concurrency) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency());
         var tokenFile = CommonOptions.TokenFile();
         var json = ProgramCommandLine.JsonOption();
-        var batch = new Option<int?>("--batch") { Description = "Lines a request. Without it each line is a request of its own.", HelpName = "N" };
-        var rate = new Option<int?>("--rate") { Description = "Lines a second at most. Without it as fast as the API answers.", HelpName = "N" };
+        var batch = new Option<int?>("--batch") { Description = "Lines per request. Without it, each line is sent as a separate request.", HelpName = "N" };
+        var rate = new Option<int?>("--rate") { Description = "Maximum lines per second. Without it, as fast as the API answers.", HelpName = "N" };
         var resume = new Option<bool>("--resume")
         {
-            Description = "Go on where an earlier send of the same files was stopped, and with what was appended to them since.",
+            Description = "Continue where an earlier send of the same files stopped, and also send the lines appended since.",
         };
-        var follow = new Option<bool>("--follow") { Description = "Go on with the lines that are appended to the file, until Ctrl+C." };
+        var follow = new Option<bool>("--follow") { Description = "Continue with lines appended to the file, until Ctrl+C." };
         batch.Validators.Add(result => CommonOptions.AddRangeError(result, batch, SendLimits.BatchLines));
         rate.Validators.Add(result => CommonOptions.AddRangeError(result, rate, SendLimits.Rate));
         files.RefuseUnknownOptions(args);
@@ -89,7 +89,7 @@ internal static class ClientCommandLine
             }
             else if (paths.Select(Path.GetFullPath).GroupBy(path => path).FirstOrDefault(same => same.Count() > 1) is { } twice)
             {
-                result.AddError($"{twice.Key} is named twice.");
+                result.AddError($"{twice.Key} is given twice.");
             }
         });
 
@@ -106,7 +106,7 @@ internal static class ClientCommandLine
 
             if (result.GetValue(follow) && result.GetValue(files) is not [not SpoolFile.StandardInput])
             {
-                result.AddError("--follow needs one file, and not standard input.");
+                result.AddError("--follow needs exactly one file, and not standard input.");
             }
         });
         CommonOptions.RequireOneCredential(sendCommand, secret, tokenFile);

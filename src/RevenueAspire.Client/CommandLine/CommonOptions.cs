@@ -5,7 +5,7 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary>Options that several commands have, and how numbers are checked.</summary>
+/// <summary>Options that several commands share, and their validation.</summary>
 internal static class CommonOptions
 {
     public static Option<string?> Url()
@@ -19,7 +19,7 @@ internal static class CommonOptions
     {
         var option = new Option<string?>("--secret")
         {
-            Description = "The API's secret. Other users of the machine can see it here; Client__Secret in the environment they cannot. [default: secret]",
+            Description = "The API's secret. Other users of this machine can see it here, but not in the variable Client__Secret. [default: secret]",
             HelpName = "S",
         };
         option.Validators.Add(result => AddError(result, option, ClientOptions.FindSecretProblem));
@@ -30,33 +30,33 @@ internal static class CommonOptions
     {
         var option = new Option<string?>("--token-file")
         {
-            Description = "File with a bearer token, in place of the secret. It is read again when it changes.",
+            Description = "File with a bearer token, used instead of the secret. It is read again when it changes.",
             HelpName = "FILE",
         };
         option.Validators.Add(result => AddError(result, option, path => Credentials.TokenFile.FindProblem(path) is { } problem ? problem + "." : null));
         return option;
     }
 
-    /// <summary>A secret and a token contradict each other.</summary>
+    /// <summary>Rejects a command line with both a secret and a token file.</summary>
     public static void RequireOneCredential(Command command, Option<string?> secret, Option<string?> tokenFile) => command.Validators.Add(result =>
     {
         if (result.GetResult(secret) is not null && result.GetResult(tokenFile) is not null)
         {
-            result.AddError("--secret and --token-file contradict each other: give one of them.");
+            result.AddError("--secret and --token-file exclude each other: give only one.");
         }
     });
 
     public static Option<int?> Concurrency()
     {
-        var option = new Option<int?>("--concurrency") { Description = "Requests in flight at most. [default: 64]", HelpName = "N" };
+        var option = new Option<int?>("--concurrency") { Description = "Maximum requests in flight. [default: 64]", HelpName = "N" };
         option.Validators.Add(result => AddRangeError(result, option, SendLimits.Concurrency));
         return option;
     }
 
-    /// <summary>From 1 to a maximum.</summary>
+    /// <summary>Adds an error unless the value is from 1 to <paramref name="max"/>.</summary>
     public static void AddRangeError(OptionResult result, Option<int?> option, int max)
     {
-        // What is no number has its own message.
+        // Text that is not a number already has an error.
         if (result.Errors.Any() || result.Tokens.Count != 1)
         {
             return;

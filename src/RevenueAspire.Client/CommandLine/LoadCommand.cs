@@ -10,7 +10,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary><c>load</c>: drives the API at a rate, and prints what it measured.</summary>
+/// <summary><c>load</c>: sends events to the API at a fixed rate, and prints the measurements.</summary>
 internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options, ApiTarget api, Terminal terminal, TimeProvider time)
 {
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
@@ -21,7 +21,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
     private readonly int _seed = arguments.Seed ?? RandomNumberGenerator.GetInt32(int.MaxValue);
 
     /// <summary>Runs the command.</summary>
-    /// <returns>0 when every event was accepted, else 1.</returns>
+    /// <returns>0 if every event was accepted, else 1.</returns>
     public async Task<int> RunAsync(CancellationToken stop)
     {
         var plan = new LoadPlan(
@@ -59,7 +59,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
         return code;
     }
 
-    /// <summary>Why the load is not done although it ran to its end, or null.</summary>
+    /// <summary>Why a load that ran to its end still failed, or null.</summary>
     private static string? Shortfall(LoadRun run)
     {
         var failed = run.Sent - run.Accepted;
@@ -74,7 +74,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
 
     private static SendSettings Waiting(LoadPlan plan) => new()
     {
-        Concurrency = 1, // No keys, so none can be forgotten.
+        Concurrency = 1, // A load sends no keys, so the smallest key window of the API is enough.
         RequestTimeout = plan.RequestTimeout,
         GiveUpAfter = TimeSpan.FromSeconds(2),
         StartPatience = TimeSpan.FromSeconds(2),
@@ -83,7 +83,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
     private string Describe(LoadPlan plan) => string.Create(
         CultureInfo.InvariantCulture,
         $"seed {_seed}: {arguments.Users:N0} users ({Skew}), {plan.Rate:N0} events/s for "
-        + $"{plan.Duration.TotalSeconds:0.###} s, {(plan.Batch == 0 ? "single" : $"{plan.Batch} a request")}, at most {plan.Concurrency} requests in flight, "
+        + $"{plan.Duration.TotalSeconds:0.###} s, {(plan.Batch == 0 ? "single" : $"{plan.Batch} per request")}, at most {plan.Concurrency} requests in flight, "
         + $"to {_api.Url}");
 
     private async Task ShowAsync(LoadRun run, Task work)
@@ -122,7 +122,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
 
         terminal.Print(string.Create(
             CultureInfo.InvariantCulture,
-            $"latency from the moment a request was due, in ms: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, "
+            $"latency in ms, measured from the moment each request was due: p50 {latency.P50}, p90 {latency.P90}, p99 {latency.P99}, p99.9 {latency.P999}, "
             + $"max {latency.Max}"));
         foreach (var (reason, events) in run.Failures.OrderByDescending(failure => failure.Value))
         {
@@ -132,7 +132,7 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
         terminal.Print(string.Create(
             CultureInfo.InvariantCulture,
             $"{run.Sent:N0} events sent, {run.Accepted:N0} accepted, {run.Sent - run.Accepted:N0} failed, {run.Unsent:N0} due but not sent, "
-            + $"in {seconds:0.0} s ({rate:N0} accepted a second)"));
+            + $"in {seconds:0.0} s ({rate:N0} accepted per second)"));
 
         double Value(double percent) => Round(run.Latency.Percentile(percent));
     }
@@ -144,10 +144,10 @@ internal sealed class LoadCommand(LoadArguments arguments, ClientOptions options
     private static string Milliseconds(TimeSpan duration) => duration.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture);
 }
 
-/// <summary>Milliseconds.</summary>
+/// <summary>Latencies in milliseconds.</summary>
 internal sealed record LoadLatency(double P50, double P90, double P99, [property: JsonPropertyName("p99.9")] double P999, double Max);
 
-/// <summary>The object of <c>load --json</c>; all counts are events. Its fields stand in the project's README; new ones may come, none goes.</summary>
+/// <summary>The JSON of <c>load --json</c>; all counts are events. The project's README lists the fields. Fields may be added, but none is removed.</summary>
 internal sealed record LoadResult(
     int ExitCode, string Url, int Seed, int Users, string Skew, int Rate, double DurationSeconds, int Concurrency, int Batch,
     long Sent, long Accepted, long Failed, long Unsent, double Seconds, double AcceptedPerSecond,

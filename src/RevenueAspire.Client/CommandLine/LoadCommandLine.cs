@@ -6,19 +6,19 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary>What the user asked <c>load</c> to do; null where an option is not given.</summary>
+/// <summary>The arguments of <c>load</c>; null for each option that is not given.</summary>
 internal sealed record LoadArguments(string? Url, string? Secret, int? Concurrency, bool Json)
 {
     public string? TokenFile { get; init; }
 
     public int Users { get; init; } = 1000;
 
-    /// <summary>Events a second.</summary>
+    /// <summary>Events per second.</summary>
     public int Rate { get; init; } = 100;
 
     public TimeSpan Duration { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Events a request; 0 for single ones.</summary>
+    /// <summary>Events per request; 0 sends single events.</summary>
     public int Batch { get; init; }
 
     public UserSkew Skew { get; init; }
@@ -34,14 +34,14 @@ internal static class LoadCommandLine
           RevenueAspire.Client load --rate 500 --duration 30s
           RevenueAspire.Client load --users 1000000 --skew zipf --rate 20000 --batch 100 --duration 2m --json
 
-        Requests begin when the rate says so, whatever became of those before (an open loop), and latency counts from that moment: a stall of the API is seen by
-        every request that was due meanwhile. Those that are still not sent 10 s after the end count with the time that they have waited.
-        Nothing is repeated, and no idempotency keys are used, so that a load leaves the keys of others alone.
-        It counts: users load-1 to load-N have the money in the ledger afterwards. The seed and the options decide which events they are.
+        Requests start at the given rate, no matter whether earlier ones were answered (an open loop). Latency counts from the moment a request is due,
+        so a stall of the API shows in every request that was due during it. A request still unsent 10 s after the end counts with its waiting time.
+        Nothing is retried. A load uses no idempotency keys, so it cannot push the keys of other clients out of the API's window.
+        The events are real: afterwards the ledger contains the revenue of users load-1 to load-N. The seed and the options determine the events.
 
         Exit codes:
           0  every event is accepted
-          1  not all are, or the API does not answer: the numbers say which, stderr says why
+          1  some events were not accepted, or the API does not answer; the output has the counts, stderr has the reason
           2  wrong usage
 
         """;
@@ -54,26 +54,26 @@ internal static class LoadCommandLine
     {
         var (url, secret, concurrency, json) = (CommonOptions.Url(), CommonOptions.Secret(), CommonOptions.Concurrency(), ProgramCommandLine.JsonOption());
         var tokenFile = CommonOptions.TokenFile();
-        var users = Number("--users", "Users that the events are for. [default: 1000]", MaxUsers);
-        var rate = Number("--rate", "Events a second. [default: 100]", MaxRate);
+        var users = Number("--users", "Number of users that the events belong to. [default: 1000]", MaxUsers);
+        var rate = Number("--rate", "Events per second. [default: 100]", MaxRate);
         var duration = new Option<string?>("--duration") { Description = "How long: 30, 30s, 5m or 1h. [default: 10s]", HelpName = "T" };
-        var batch = Number("--batch", "Events a request. Without it each event is a request of its own.", SendLimits.BatchLines);
+        var batch = Number("--batch", "Events per request. Without it, each event is sent as a separate request.", SendLimits.BatchLines);
         var skew = new Option<string?>("--skew")
         {
-            Description = "How the events spread over users: all alike, or the n-th user 1/n of the first. [default: uniform]",
+            Description = "Distribution of events over users: all equal, or the n-th user gets 1/n of the first. [default: uniform]",
             HelpName = "uniform|zipf",
         };
         skew.AcceptOnlyFromAmong("uniform", "zipf");
-        var seed = new Option<int?>("--seed") { Description = "Makes the events of another run again. [default: random, printed]", HelpName = "N" };
+        var seed = new Option<int?>("--seed") { Description = "Repeats the events of an earlier run. [default: random, printed]", HelpName = "N" };
         duration.Validators.Add(result =>
         {
             if (result.Tokens.Count == 1 && ParseDuration(result.Tokens[0].Value) is null)
             {
-                result.AddError("--duration must be a time like 30, 30s, 5m or 1h, up to a day.");
+                result.AddError("--duration must be a time such as 30, 30s, 5m or 1h, at most one day.");
             }
         });
 
-        var command = new Command("load", "Sends made-up events at a fixed rate and measures how long they take.")
+        var command = new Command("load", "Sends generated events at a fixed rate and measures their latency.")
         {
             users, rate, duration, concurrency, batch, skew, seed, url, secret, tokenFile, json,
         };

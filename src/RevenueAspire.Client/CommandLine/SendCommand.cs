@@ -7,8 +7,8 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary><c>send FILE...</c>: opens all files, puts all runs on disk, and then sends one after the other. Whatever happens, <c>--json</c> prints its
-/// object.</summary>
+/// <summary><c>send FILE...</c>: opens all files, saves a journal for each run, and then sends file after file. <c>--json</c> prints its object in every
+/// case.</summary>
 internal sealed class SendCommand(SendArguments arguments, ClientOptions options, ApiTarget api, string journalDirectory, Terminal terminal, TimeProvider time)
 {
     private readonly ApiConnection _api = new(
@@ -18,7 +18,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
 
     private readonly SendResults _results = new(terminal, arguments.Json);
 
-    /// <summary>A line for each file that has grown meanwhile.</summary>
+    /// <summary>One line for each file that has grown in the meantime.</summary>
     private readonly List<string> _unsent = [];
 
     private readonly string _spoolDirectory = Path.Combine(Path.GetDirectoryName(journalDirectory)!, "spool");
@@ -80,7 +80,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
     private static int Worse(int one, int other) =>
         one == ExitCodes.NotDone || other == ExitCodes.NotDone ? ExitCodes.NotDone : Math.Max(one, other);
 
-    /// <summary>Opens every file, asks the API for its log, and puts all runs on disk, so that what cannot be sent is said before anything is.</summary>
+    /// <summary>Opens every file, queries the API's log, and saves all journals, so that every error of a file is reported before anything is sent.</summary>
     private async Task OpenAsync(List<SendJob> jobs, CancellationToken stop)
     {
         var inputs = new Queue<InputFile>();
@@ -90,7 +90,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             {
                 if (RejectedFile.FindOwner(file, arguments.Files) is { } owner)
                 {
-                    _display.Warning($"{file} holds the rejected lines of {owner}, and is left out. Once they are corrected, send it alone.");
+                    _display.Warning($"{file} contains rejected lines of {owner} and is skipped. Correct the lines, then send it alone.");
                     _results.AddLeftOut(file);
                     continue;
                 }
@@ -105,7 +105,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             var log = await LogStateQuery.WaitAsync(_api, _settings, _display, time, stop);
             if (log is null)
             {
-                _display.Warning($"{_api.Url} does not tell which keys it remembers: this run cannot be resumed after a kill.");
+                _display.Warning($"{_api.Url} does not report which keys it remembers, so this run cannot be resumed after a kill.");
             }
 
             var opener = new JobOpener(journalDirectory, _api, log, _display, time);
@@ -134,7 +134,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         }
     }
 
-    /// <summary>Sends one file, with <c>--resume</c> also what was appended to it since its run began, and says how it ended.</summary>
+    /// <summary>Sends one file and reports the result. With <c>--resume</c>, also sends the bytes appended since the run began.</summary>
     /// <returns>The exit code of this file.</returns>
     private async Task<int> SendAsync(SendJob job, CancellationToken stop)
     {
@@ -150,7 +150,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             {
                 if (job.IsResumed && job.Entry.OpenThrough > 0)
                 {
-                    terminal.Report($"{file}: going on after line {SendDisplay.Number(job.Entry.LinesThrough)}");
+                    terminal.Report($"{file}: continuing after line {SendDisplay.Number(job.Entry.LinesThrough)}");
                 }
 
                 await RunAsync(job, progress, stop);
@@ -180,10 +180,10 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         return Worse(await ReportUnsentAsync(job), job.Entry.Rejected > 0 ? ExitCodes.SomeRejected : ExitCodes.Done);
     }
 
-    /// <summary>Sends up to the length at which the file was opened: first what the run was about, and then what was appended to it before.</summary>
+    /// <summary>Sends up to the length at opening: first the bytes of the run, then those that were appended before opening.</summary>
     private async Task RunAsync(SendJob job, SendProgress progress, CancellationToken stop)
     {
-        // Ctrl+C ends the following, not what lies in the file by then.
+        // Ctrl+C ends the waiting for new lines, not the sending of lines that are already in the file.
         var runStop = arguments.Follow ? CancellationToken.None : stop;
         while (!job.Entry.Finished || (arguments.Resume && job.Input.OpenedLength > job.Entry.Length && !arguments.Follow))
         {
@@ -198,10 +198,10 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         }
     }
 
-    /// <summary>Sends whole lines as they are appended, until Ctrl+C; then all that are in the file.</summary>
+    /// <summary>Sends whole lines as they are appended, until Ctrl+C; then sends the whole lines that are still in the file.</summary>
     private async Task FollowAsync(SendJob job, SendProgress progress, CancellationToken stop)
     {
-        terminal.Report($"{job.Input.GivenPath}: sent so far; lines that are appended are sent until Ctrl+C");
+        terminal.Report($"{job.Input.GivenPath}: sent; now sending appended lines until Ctrl+C");
         var follower = new FileFollower(job.Input, _display);
         for (var isLast = false; !isLast;)
         {
@@ -219,7 +219,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         await job.RequireUnchangedAsync(CancellationToken.None);
     }
 
-    /// <summary>Reports what was appended to a file and is not sent, and how to send it.</summary>
+    /// <summary>Reports the appended bytes that were not sent, and the command that sends them.</summary>
     private async Task<int> ReportUnsentAsync(SendJob job)
     {
         if (job.Input.AddedBytes is not (> 0 and var added))
@@ -227,10 +227,10 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
             return ExitCodes.Done;
         }
 
-        var what = job.Input.IsCopy ? "(compressed) were appended while it was sent"
-            : arguments.Follow ? "at its end are no whole line yet"
-            : "were appended after its send had begun";
-        var line = $"{job.Input.GivenPath}: {SendDisplay.Number(added)} bytes {what}, and are not sent. Send them with: {ResumeCommand()}";
+        var state = job.Input.IsCopy ? "(compressed) were appended during the send"
+            : arguments.Follow ? "at its end do not form a whole line yet"
+            : "were appended after the send began";
+        var line = $"{job.Input.GivenPath}: {SendDisplay.Number(added)} bytes {state}; they were not sent. Send them with: {ResumeCommand()}";
         terminal.Report(line);
         _unsent.Add(line);
         return ExitCodes.NotDone;
@@ -238,7 +238,7 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
 
     private static string Advice(SendException failure) => failure.Failure == SendFailure.Unauthorized ? " Set --secret or Client:Secret." : "";
 
-    /// <summary>Names the command that goes on, when some of the run may have been sent.</summary>
+    /// <summary>Prints the command that continues the run, if part of the run may have been sent.</summary>
     private async Task ReportHowToResumeAsync(SendJob? job, SendFailure? failure)
     {
         if (job is null || job.Entry.OpenThrough == 0 || failure is SendFailure.CannotResume or SendFailure.NothingToResume or SendFailure.KeyConflict)
@@ -247,14 +247,14 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         }
 
         var counted = $"{job.Input.GivenPath}: {SendDisplay.Number(job.Entry.Accepted)} lines accepted, {SendDisplay.Number(job.Entry.Rejected)} rejected, "
-            + $"sent without a gap to line {SendDisplay.Number(job.Entry.LinesThrough)}.";
+            + $"sent without gaps up to line {SendDisplay.Number(job.Entry.LinesThrough)}.";
         if (job.Input.IsStandardInput)
         {
-            terminal.Report(counted + " Standard input cannot be resumed: put what is to be sent into a file to be able to.");
+            terminal.Report(counted + " Standard input cannot be resumed; send a file instead.");
             return;
         }
 
-        terminal.Report($"{counted} Go on with: {ResumeCommand()}");
+        terminal.Report($"{counted} Continue with: {ResumeCommand()}");
     }
 
     private string ResumeCommand()
@@ -278,8 +278,8 @@ internal sealed class SendCommand(SendArguments arguments, ClientOptions options
         return command.Append(arguments.Follow ? " --resume --follow" : " --resume").ToString();
     }
 
-    /// <summary>The file's name for a shell. Of one with control characters the form that bash, zsh and ksh read: it survives the escaping of the
-    /// line.</summary>
+    /// <summary>Quotes the file's name for a shell. A name with control characters uses the <c>$'...'</c> form of bash, zsh and ksh, which the escaping of the
+    /// line leaves intact.</summary>
     private static string Quoted(string file)
     {
         var path = file.StartsWith('-') ? "./" + file : file;

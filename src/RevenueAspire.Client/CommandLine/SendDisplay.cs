@@ -6,10 +6,10 @@ using Spectre.Console.Rendering;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary>Shows a run on stderr: a bar on a terminal, a line every few seconds elsewhere, and the first bad lines. Thread-safe.</summary>
+/// <summary>Shows a run on stderr: a bar on a terminal, otherwise a line every few seconds; and the first rejected lines. Thread-safe.</summary>
 internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendObserver
 {
-    /// <summary>Bad lines that are named; the rest is counted, and all are in the file.</summary>
+    /// <summary>Rejected lines to print per file. All of them are in the file of rejected lines; the others are only counted here.</summary>
     private const int NamedLines = 10;
 
     private static readonly TimeSpan LineInterval = TimeSpan.FromSeconds(3);
@@ -54,7 +54,7 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
         }
     }
 
-    /// <summary>Says how many bad lines were not named, and begins anew for the next file.</summary>
+    /// <summary>Prints the number of rejected lines that were not printed, and resets the count for the next file.</summary>
     public void EndFile(string file)
     {
         lock (_gate)
@@ -69,11 +69,11 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
     }
 
     /// <summary>Shows a run's progress until it ends.</summary>
-    /// <param name="file">For the label.</param>
-    /// <param name="length">Bytes of the file.</param>
-    /// <param name="before">Bytes that an earlier process had sent.</param>
-    /// <param name="run">What is shown.</param>
-    /// <param name="work">The run's task; its exception passes through.</param>
+    /// <param name="file">The label.</param>
+    /// <param name="length">Bytes in the file.</param>
+    /// <param name="before">Bytes that an earlier process sent.</param>
+    /// <param name="run">The run to show.</param>
+    /// <param name="work">The run's task; its exception is passed on.</param>
     public async Task ShowAsync(string file, long length, long before, SendRun run, Func<Task> work)
     {
         if (_console is null)
@@ -105,7 +105,7 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
     private async Task ShowLinesAsync(string file, long length, long before, SendRun run, Task task)
     {
         var start = time.GetTimestamp();
-        // Progress that a closed standard error does not take is no loss, and not to be counted as one.
+        // Progress is optional: a closed stderr must not count as lost output.
         while (await Task.WhenAny(task, Task.Delay(LineInterval, time)) != task && GuardedConsole.CanReport)
         {
             var seconds = Math.Max(time.GetElapsedTime(start).TotalSeconds, 0.001);
@@ -122,7 +122,7 @@ internal sealed class SendDisplay(Terminal terminal, TimeProvider time) : ISendO
         await task;
     }
 
-    /// <summary>A line of its own; above the bar when there is one.</summary>
+    /// <summary>Writes a separate line, above the bar if there is one.</summary>
     private void Write(string text)
     {
         if (_console is null)

@@ -5,12 +5,12 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.CommandLine;
 
-/// <summary>What became of each file, on standard output: a line each, or with <c>--json</c> one object at the end. For one thread.</summary>
+/// <summary>The result of each file on standard output: a line per file, or one object at the end with <c>--json</c>. For one thread.</summary>
 internal sealed class SendResults(Terminal terminal, bool json)
 {
     private readonly List<SentFile> _files = [];
 
-    /// <summary>A file that was sent to its end.</summary>
+    /// <summary>Adds a file that was sent completely.</summary>
     public void AddSent(SendJob job, SendProgress progress)
     {
         Add("sent", job, progress.Elapsed);
@@ -20,7 +20,7 @@ internal sealed class SendResults(Terminal terminal, bool json)
         }
     }
 
-    /// <summary>A file that an earlier process has sent to its end.</summary>
+    /// <summary>Adds a file that an earlier process sent completely.</summary>
     public void AddSentBefore(SendJob job)
     {
         var entry = job.Entry;
@@ -28,14 +28,14 @@ internal sealed class SendResults(Terminal terminal, bool json)
         if (!json)
         {
             var rejected = entry.Rejected > 0 ? $"; the rejected lines are in {entry.RejectedPath}" : "";
-            terminal.Print($"{job.Input.GivenPath}: was sent to the end before: {Counts(job)}{rejected}");
+            terminal.Print($"{job.Input.GivenPath}: an earlier send completed this file: {Counts(job)}{rejected}");
         }
     }
 
-    /// <summary>A file whose send ended early.</summary>
+    /// <summary>Adds a file whose send ended early.</summary>
     public void AddStopped(SendJob job, SendProgress progress) => Add("stopped", job, progress.Elapsed);
 
-    /// <summary>A file that holds the rejected lines of another one, and is not sent.</summary>
+    /// <summary>Adds a file that contains the rejected lines of another one, and is not sent.</summary>
     public void AddLeftOut(string file) => _files.Add(new SentFile(file, "left out", 0, 0, 0, null, 0, 0));
 
     /// <summary>Ends the command.</summary>
@@ -88,8 +88,8 @@ internal sealed class SendResults(Terminal terminal, bool json)
     }
 }
 
-/// <summary>The object of <c>send --json</c>. Its fields stand in the project's README; new ones may come, none goes.</summary>
+/// <summary>The JSON of <c>send --json</c>. The project's README lists the fields. Fields may be added, but none is removed.</summary>
 internal sealed record SendResult(int ExitCode, IReadOnlyList<SentFile> Files, string? Error);
 
-/// <summary>A file of <see cref="SendResult"/>; counts are those of the run, over all its resumptions.</summary>
+/// <summary>One file of <see cref="SendResult"/>. The counts cover the whole run, including all resumptions.</summary>
 internal sealed record SentFile(string File, string State, long Lines, long Accepted, long Rejected, string? RejectedFile, double Seconds, long UnsentBytes);

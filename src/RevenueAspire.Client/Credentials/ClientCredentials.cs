@@ -2,16 +2,16 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Credentials;
 
-/// <summary>A token from a token server. One fetch serves all callers. A token is renewed in the background before it expires, and once after a 401.</summary>
-/// <param name="authority">Names the token server in messages.</param>
-/// <param name="fetch">Fetches a token; never runs twice at a time.</param>
+/// <summary>A token from a token server. All callers share one fetch. The token is renewed in the background before it expires, and once after a 401.</summary>
+/// <param name="authority">The token server's name in messages.</param>
+/// <param name="fetch">Fetches a token; never called concurrently.</param>
 /// <param name="time">The clock.</param>
 internal sealed class ClientCredentials(string authority, Func<Task<TokenAnswer>> fetch, TimeProvider time) : Credential
 {
-    /// <summary>A failed fetch answers all callers for this long, so that many workers do not flood the token server.</summary>
+    /// <summary>For this time after a failed fetch, all callers get the same failure, so that many workers do not flood the token server.</summary>
     private static readonly TimeSpan PauseAfterFailure = TimeSpan.FromSeconds(1);
 
-    /// <summary>Renewal begins this long before the end, or after 4/5 of a shorter life.</summary>
+    /// <summary>Renewal begins this long before expiry, or after 4/5 of a shorter lifetime.</summary>
     private static readonly TimeSpan MaxMargin = TimeSpan.FromMinutes(1);
 
     private readonly Lock _gate = new();
@@ -41,7 +41,7 @@ internal sealed class ClientCredentials(string authority, Func<Task<TokenAnswer>
 
     public override async ValueTask<string?> RenewAsync(string refused, CancellationToken cancellationToken)
     {
-        // Another caller may have renewed it meanwhile.
+        // Another caller may have renewed it in the meantime.
         var token = Volatile.Read(ref _token);
         var header = token is not null && token.Header != refused ? token.Header : await WaitAsync(token, cancellationToken);
         return header == refused ? null : header;
@@ -53,7 +53,7 @@ internal sealed class ClientCredentials(string authority, Func<Task<TokenAnswer>
         return answer.Token is { } token ? Bearer(token) : throw new CredentialException(answer.Failure!);
     }
 
-    /// <summary>Joins the fetch under way, or starts one unless <paramref name="former"/> is replaced already.</summary>
+    /// <summary>Joins the fetch in progress, or starts one unless <paramref name="former"/> has already been replaced.</summary>
     private Task<TokenAnswer> Fetch(Issued? former)
     {
         lock (_gate)

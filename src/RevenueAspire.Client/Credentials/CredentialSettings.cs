@@ -2,13 +2,13 @@ using System.ComponentModel.DataAnnotations;
 
 namespace RevenueAspire.Client.Credentials;
 
-/// <summary>Selects the credential, and checks its settings.</summary>
+/// <summary>Selects the credential and validates its settings.</summary>
 internal static class CredentialSettings
 {
-    /// <summary>The credential of a command or of the service.</summary>
-    /// <param name="options">Checked settings; without a credential in them the secret is <see cref="ClientOptions.DevelopmentSecret"/>.</param>
-    /// <param name="secret">Of the command line: replaces all of the settings.</param>
-    /// <param name="tokenFile">Likewise.</param>
+    /// <summary>Creates the credential of a command or of the service.</summary>
+    /// <param name="options">Validated settings. If they contain no credential, the secret is <see cref="ClientOptions.DevelopmentSecret"/>.</param>
+    /// <param name="secret">From the command line; replaces all credential settings.</param>
+    /// <param name="tokenFile">From the command line; replaces all credential settings.</param>
     /// <param name="time">The clock.</param>
     public static Credential Create(ClientOptions options, string? secret, string? tokenFile, TimeProvider time) =>
         (secret, tokenFile) is (null, null)
@@ -17,10 +17,10 @@ internal static class CredentialSettings
                 : new SharedSecret(options.Secret ?? ClientOptions.DevelopmentSecret)
             : tokenFile is not null ? new TokenFile(tokenFile, time) : new SharedSecret(secret!);
 
-    /// <summary>Whether the settings hold a token or the means to fetch one.</summary>
+    /// <summary>Whether the settings contain a token file or a token server.</summary>
     public static bool HaveToken(ClientOptions options) => options.TokenFile is not null || options.Authority is not null;
 
-    /// <summary>One problem per wrong or contradictory setting.</summary>
+    /// <summary>Returns one problem per invalid or contradictory setting.</summary>
     public static IEnumerable<ValidationResult> FindProblems(ClientOptions options)
     {
         var kinds = FindKinds(options).ToArray();
@@ -42,7 +42,7 @@ internal static class CredentialSettings
         if (options.Authority is { } authority && !IsAuthority(authority))
         {
             yield return Problem(
-                nameof(options.Authority), "must be an address like https://login.example.com without user, password and query; http only for this machine.");
+                nameof(options.Authority), "must be an address like https://login.example.com, without user, password or query; http only for this machine.");
         }
 
         foreach (var (name, value, isRequired) in Dependent(options))
@@ -53,12 +53,12 @@ internal static class CredentialSettings
             }
             else if (value is not null && (value.Trim().Length == 0 || value.Any(char.IsControl)))
             {
-                yield return Problem(name, "must not be empty, and holds no control characters.");
+                yield return Problem(name, "must not be empty or contain control characters.");
             }
         }
     }
 
-    /// <summary>Whether a secret may be sent to an address: https, or this machine.</summary>
+    /// <summary>Whether a secret may be sent to an address: only over https or to this machine.</summary>
     public static bool IsSafe(string address) =>
         Uri.TryCreate(address, UriKind.Absolute, out var uri) && (uri.Scheme == Uri.UriSchemeHttps || (uri.Scheme == Uri.UriSchemeHttp && uri.IsLoopback));
 

@@ -1,6 +1,6 @@
 namespace RevenueAspire.Client.Credentials;
 
-/// <summary>A secret, sent as it is.</summary>
+/// <summary>A secret, sent unchanged as the header's value.</summary>
 internal sealed class SharedSecret(string secret) : Credential
 {
     public override string Name => "secret";

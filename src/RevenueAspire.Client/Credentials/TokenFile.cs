@@ -3,8 +3,9 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Credentials;
 
-/// <summary>A token in a file that another program renews. The file is read again once a second while requests are sent, and after a 401.</summary>
-/// <remarks>A file that becomes unusable leaves the former token in use until the API refuses it, because a program may be writing the file.</remarks>
+/// <summary>A token in a file that another program renews. The file is read at most once per second while requests are sent, and again after a 401.</summary>
+/// <remarks>If the file becomes unusable, the previous token stays in use until the API refuses it: a program may be in the middle of writing the
+/// file.</remarks>
 internal sealed class TokenFile(string path, TimeProvider time) : Credential
 {
     /// <summary>The API's limit for all headers of a request.</summary>
@@ -19,7 +20,7 @@ internal sealed class TokenFile(string path, TimeProvider time) : Credential
 
     public override bool IsToken => true;
 
-    /// <summary>What is wrong with a file, or null. Never repeats its content.</summary>
+    /// <summary>Returns the problem of a file, or null. Never repeats the file's content.</summary>
     public static string? FindProblem(string path) => Read(path).Problem;
 
     public override ValueTask<string> GetAsync(CancellationToken cancellationToken)
@@ -72,7 +73,7 @@ internal sealed class TokenFile(string path, TimeProvider time) : Credential
             : token.Length > MaxBytes ? $"has more than {MaxBytes} characters"
             : token.AsSpan().ContainsAny('\r', '\n') ? "has more than one line"
             : IsToken68(token) ? null
-            : "holds no token, which is a line of letters, digits and -._~+/= without spaces and without 'Bearer'";
+            : "contains no token, which is one line of letters, digits and -._~+/= without spaces and without 'Bearer'";
         return problem is null ? (token, null) : (null, $"the token file {path} {problem}");
     }
 

@@ -3,29 +3,29 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Credentials;
 
-/// <summary>A fetched token, or the reason why there is none.</summary>
+/// <summary>A fetched token, or the reason for its absence.</summary>
 /// <param name="Token">The token.</param>
-/// <param name="Lifetime">From the request on; null if the server does not state it.</param>
-/// <param name="Failure">Set if there is no token.</param>
+/// <param name="Lifetime">Counted from the request; null if the server does not state it.</param>
+/// <param name="Failure">The reason, if there is no token.</param>
 internal readonly record struct TokenAnswer(string? Token, TimeSpan? Lifetime = null, AttemptResult? Failure = null);
 
-/// <summary>Fetches tokens for a client id and its secret (RFC 6749, section 4.4). Not thread-safe.</summary>
-/// <remarks>Only this class uses the library, so a run without client credentials does not load it.</remarks>
-/// <param name="options">Authority, client id, client secret and scope are set.</param>
+/// <summary>Fetches tokens with a client id and its secret (RFC 6749, section 4.4). Not thread-safe.</summary>
+/// <remarks>No other class uses the library, so a run without client credentials does not load it.</remarks>
+/// <param name="options">Authority, client id and client secret must be set.</param>
 internal sealed class TokenServer(ClientOptions options)
 {
     private static readonly TimeSpan MaxTimeout = TimeSpan.FromSeconds(10);
 
     private string? _endpoint;
 
-    /// <summary>Below the time for an attempt, so that a slow token server is named and not the API.</summary>
+    /// <summary>Shorter than the time-out of a request, so that the error names the slow token server and not the API.</summary>
     private TimeSpan Timeout => TimeSpan.FromSeconds(Math.Min(MaxTimeout.TotalSeconds, options.RequestTimeoutSeconds / 2.0));
 
-    /// <summary>Fetches a token. Never throws for a failure of the server.</summary>
+    /// <summary>Fetches a token. Never throws because of a server failure.</summary>
     public async Task<TokenAnswer> FetchAsync()
     {
         using var limit = new CancellationTokenSource(Timeout);
-        // Follows the environment's proxy (HttpClient.DefaultProxy), and no redirect, which could lead the secret to another host.
+        // Uses the environment's proxy (HttpClient.DefaultProxy). Follows no redirect, because it could send the secret to another host.
         using var http = new HttpMessageInvoker(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false });
         try
         {
@@ -45,14 +45,14 @@ internal sealed class TokenServer(ClientOptions options)
                 limit.Token);
             if (answer.IsError)
             {
-                // The endpoint may have moved.
+                // The endpoint may have moved, so discover it again.
                 _endpoint = null;
                 return new TokenAnswer(null, Failure: Judge(answer));
             }
 
             return answer.AccessToken is { } token && TokenFile.IsToken68(token) && "Bearer".Equals(answer.TokenType, StringComparison.OrdinalIgnoreCase)
                 ? new TokenAnswer(token, answer.ExpiresIn > 0 ? TimeSpan.FromSeconds(answer.ExpiresIn) : null)
-                : new TokenAnswer(null, Failure: Fail(AttemptOutcome.Impossible, "gives no bearer token"));
+                : new TokenAnswer(null, Failure: Fail(AttemptOutcome.Impossible, "issued no bearer token"));
         }
         catch (OperationCanceledException)
         {
@@ -65,7 +65,7 @@ internal sealed class TokenServer(ClientOptions options)
         using var request = new DiscoveryDocumentRequest
         {
             Address = options.Authority,
-            // Some providers have their token endpoint on another host; TLS is required there, too. The API reads the keys, not the client.
+            // Some providers have their token endpoint on another host; TLS is required there, too. The client does not need the keys, only the API does.
             Policy = { ValidateEndpoints = false, RequireKeySet = false },
         };
         using var document = await http.GetDiscoveryDocumentAsync(request, cancellationToken);
@@ -92,17 +92,17 @@ internal sealed class TokenServer(ClientOptions options)
         }
 
         var status = (int)answer.HttpStatusCode;
-        // In a body of 400 or 401 (RFC 6749, section 5.2).
+        // The body of a 400 or 401 contains this field (RFC 6749, section 5.2).
         var error = answer.TryGet("error");
         var isTransient = status is 408 or 429 or >= 500 || error is "temporarily_unavailable" or "server_error";
         var text = error switch
         {
             "invalid_client" or "unauthorized_client" => $"refuses Client:ClientId with Client:ClientSecret ({error})",
             "invalid_scope" => $"refuses the scope {options.Scope ?? ClientOptions.SendScope} ({error})",
-            not null => $"gives no token ({error})",
-            _ => answer.ErrorType == ResponseErrorType.Http ? $"answers {status}" : $"does not answer as one ({answer.Error})",
+            not null => $"issued no token ({error})",
+            _ => answer.ErrorType == ResponseErrorType.Http ? $"answers {status}" : $"did not send a valid token answer ({answer.Error})",
         };
-        // A description may repeat what was sent.
+        // The description may repeat the secret from the request.
         var reason = answer.TryGet("error_description")?.Replace(options.ClientSecret!, "***", StringComparison.Ordinal);
         return Fail(isTransient ? AttemptOutcome.TryAgain : AttemptOutcome.Impossible, reason is null ? text : $"{text}: {reason}") with
         {
@@ -110,7 +110,7 @@ internal sealed class TokenServer(ClientOptions options)
         };
     }
 
-    private AttemptResult Late() => Fail(AttemptOutcome.TryAgain, $"gives no answer within {Timeout.TotalSeconds:0.#} s");
+    private AttemptResult Late() => Fail(AttemptOutcome.TryAgain, $"did not answer within {Timeout.TotalSeconds:0.#} s");
 
     private AttemptResult Fail(AttemptOutcome kind, string text, string separator = " ") =>
         new(kind) { Detail = RemoteText.OneLine($"the token server {options.Authority}{separator}{text}").TrimEnd('.') };

@@ -2,14 +2,14 @@ using Microsoft.Extensions.ServiceDiscovery;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Turns a name for service discovery into an address, once per run: as a handler, discovery would make strings and an address for every
+/// <summary>Resolves a service discovery name to an address, once per run. As an HTTP handler, discovery would allocate strings and an address per
 /// request.</summary>
 internal static class ApiAddress
 {
-    /// <summary>The address behind a URL.</summary>
+    /// <summary>Resolves a URL.</summary>
     /// <param name="resolver">Service discovery.</param>
-    /// <param name="url">An address, or a name (<c>https+http://api</c>). A name without an entry is taken for a host, with the first of its schemes.</param>
-    /// <param name="cancellationToken">Ends the search.</param>
+    /// <param name="url">An address or a name (<c>https+http://api</c>). A name without an entry is used as a host, with the first of its schemes.</param>
+    /// <param name="cancellationToken">Stops the resolution.</param>
     public static async ValueTask<Uri> ResolveAsync(ServiceEndpointResolver resolver, Uri url, CancellationToken cancellationToken)
     {
         var found = await resolver.GetEndpointsAsync(url.GetLeftPart(UriPartial.Authority), cancellationToken);

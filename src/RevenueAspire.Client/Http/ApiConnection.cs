@@ -6,17 +6,17 @@ using RevenueAspire.Client.Credentials;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>One attempt at one request. Knows HTTP and the API's answers, not the file, and does not retry. Thread-safe.</summary>
-/// <param name="http">Has no time-out. HttpClient would add a linked token source and a second check of headers and address to each request, which are not
-/// needed here.</param>
+/// <summary>Makes one attempt at one request. Knows HTTP and the API's answers, but not the file, and does not retry. Thread-safe.</summary>
+/// <param name="http">Has no time-out. HttpClient is not used, because it adds a linked token source and a second check of headers and address to each
+/// request.</param>
 /// <param name="url">The API's base address.</param>
 /// <param name="credential">Supplies the Authorization header.</param>
 internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential credential)
 {
-    /// <summary>Bytes of an answer that are read at most, besides its rejected lines.</summary>
+    /// <summary>Maximum bytes of an answer to read, apart from its rejected lines.</summary>
     private const int MaxAnswerBytes = 1 << 20;
 
-    /// <summary>What the API says about one rejected line is far smaller.</summary>
+    /// <summary>Maximum bytes of an answer per rejected line; the API's entries are far smaller.</summary>
     private const int MaxBytesPerLine = 512;
 
     private const string Authorization = "Authorization";
@@ -34,17 +34,18 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
     /// <summary>Whether requests carry a token; else they carry a secret.</summary>
     public bool HasToken => credential.IsToken;
 
-    /// <summary>The log behind the API, from its receipts.</summary>
+    /// <summary>The API's log, as known from receipts and from the API's state.</summary>
     public LogPosition Log { get; } = new();
 
-    /// <summary>Sends one event, or JSON Lines.</summary>
-    /// <param name="lines">Lines of a batch, which goes to <c>/liveEvents</c>: so many rejected ones are to be listed. 0 for a single event.</param>
+    /// <summary>Sends one event, or a batch as JSON Lines.</summary>
+    /// <param name="lines">Lines of a batch, sent to <c>/liveEvents</c>; the answer is asked to list up to this many rejected lines. 0 for a single
+    /// event.</param>
     /// <param name="key">The Idempotency-Key; null for none.</param>
-    /// <param name="body">Must stay unchanged until the call returns, and after an <see cref="AttemptOutcome.TryAgain"/> without a status for good: a broken
-    /// connection may still read it.</param>
-    /// <param name="cancellationToken">Breaks the attempt off.</param>
+    /// <param name="body">Must not change until the call returns. After an <see cref="AttemptOutcome.TryAgain"/> without a status it must never change: a
+    /// broken connection may still read it.</param>
+    /// <param name="cancellationToken">Aborts the attempt.</param>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
-    /// <exception cref="IOException">The answer broke off.</exception>
+    /// <exception cref="IOException">The answer was cut off.</exception>
     public async ValueTask<AttemptResult> PostAsync(int lines, string? key, ReadOnlyMemory<byte> body, CancellationToken cancellationToken)
     {
         var isBatch = lines > 0;
@@ -67,11 +68,11 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         }
     }
 
-    /// <summary>Asks which keys the API remembers.</summary>
-    /// <returns>The state, null when this API does not tell; and an answer when it gave none: one that may be repeated,
+    /// <summary>Queries which keys the API remembers.</summary>
+    /// <returns>The state, or null if this API does not report it; and a failure if the API gave no state. The failure is retriable,
     /// <see cref="AttemptOutcome.Unauthorized"/>, or <see cref="AttemptOutcome.Impossible"/>.</returns>
     /// <exception cref="HttpRequestException">No connection, or a broken one.</exception>
-    /// <exception cref="IOException">The answer broke off.</exception>
+    /// <exception cref="IOException">The answer was cut off.</exception>
     public async Task<(LogState? State, AttemptResult? Failure)> GetLogStateAsync(CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, _state);
@@ -105,7 +106,8 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         }
     }
 
-    /// <summary>Sends a request, and once more with a renewed token if the API refuses its token (401): such a request is not appended.</summary>
+    /// <summary>Sends a request. If the API refuses its token (401), sends it once more with a renewed token; the API appended nothing for the refused
+    /// one.</summary>
     private async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         try
@@ -125,7 +127,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         }
         catch (SocketException exception)
         {
-            // A connection that is reset the moment it is made: .NET asks the socket for its other end, and lets out what that throws.
+            // .NET lets a SocketException through when a new connection is reset while .NET queries the socket's remote end.
             throw new HttpRequestException(HttpRequestError.ConnectionError, exception.Message, exception);
         }
     }
@@ -134,7 +136,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
     {
         try
         {
-            // To the answer's end: until then its connection may still read the request's body.
+            // Read the whole answer: until then its connection may still read the request's body.
             await refusal.Content.LoadIntoBufferAsync(MaxAnswerBytes, cancellationToken);
             return await credential.RenewAsync(authorization, cancellationToken);
         }
@@ -183,7 +185,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         };
     }
 
-    /// <summary>The API's refusal of the credential; null for another answer, such as a proxy's page. A secret is never answered with 403.</summary>
+    /// <summary>The API's refusal of the credential; null for any other answer, such as a proxy's page. The API never answers a secret with 403.</summary>
     private AttemptResult? Refusal(HttpStatusCode status, string detail)
     {
         if (detail.Length == 0 || !(status == HttpStatusCode.Unauthorized || (status == HttpStatusCode.Forbidden && credential.IsToken)))
@@ -195,7 +197,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         return new AttemptResult(AttemptOutcome.Unauthorized) { Detail = $"refuses the {credential.Name} ({(int)status}){reason}" };
     }
 
-    /// <summary>The cause where a status says that something in front of the API answers, or that the address is another one; else null.</summary>
+    /// <summary>The cause if the status shows that a proxy answers, or that the address is wrong; else null.</summary>
     private static AttemptResult? Impossible(HttpResponseMessage response)
     {
         var status = (int)response.StatusCode;
@@ -214,7 +216,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
         return cause is null ? null : new AttemptResult(AttemptOutcome.Impossible) { Detail = cause };
     }
 
-    /// <summary>Without what may be secret in it: user name, password and query.</summary>
+    /// <summary>The address without its possibly secret parts: user name, password and query.</summary>
     private static string Shown(Uri location) =>
         RemoteText.OneLine(
             location.IsAbsoluteUri
@@ -223,15 +225,15 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
 
     private AttemptResult Accepted(bool isBatch, ResponseBody? body)
     {
-        // Any web server can say 202; only a receipt says that the events are on disk.
+        // Any web server can answer 202; only a receipt proves that the events are on disk.
         if (body?.Receipt is not { } receipt || (isBatch && body is not { Accepted: > 0, RejectedCount: >= 0 }))
         {
             return new AttemptResult(AttemptOutcome.Unexpected) { Detail = "202 without a receipt" };
         }
 
-        // Accepted is accepted, wherever: sent again to the log that the run began with, the lines would count in both.
+        // Accept the lines even if another log took them: sent again to the run's first log, they would count in both.
         var otherLog = Log.Advance(receipt.LogId, receipt.Offset) ? null
-            : $"a receipt of the log {receipt.LogId:N}, while the run began with the log {Log.Id:N}";
+            : $"with a receipt of log {receipt.LogId:N}, but the run began with log {Log.Id:N}";
         return isBatch
             ? new AttemptResult(AttemptOutcome.Accepted)
             {
@@ -243,7 +245,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
             : otherLog is null ? AttemptResult.OneAccepted : AttemptResult.OneAccepted with { OtherLog = otherLog };
     }
 
-    /// <summary>Reads the whole body, so that its connection can be used again, into the buffer, or a larger one where it does not fit.</summary>
+    /// <summary>Reads the whole body, so that its connection can be reused. Uses the given buffer, or allocates a larger one.</summary>
     private static async ValueTask<ReadOnlyMemory<byte>> ReadBodyAsync(
         HttpResponseMessage response, byte[] buffer, int maxBytes, CancellationToken cancellationToken)
     {
@@ -255,7 +257,7 @@ internal sealed class ApiConnection(HttpMessageInvoker http, Uri url, Credential
             length += read;
             if (read == 0 || length > maxBytes)
             {
-                // What is longer is no answer of the API's, and cut off it is no JSON either.
+                // The API never sends a longer answer. The truncated text is not valid JSON, so it is rejected.
                 return buffer.AsMemory(0, length);
             }
 

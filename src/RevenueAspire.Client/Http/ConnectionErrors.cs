@@ -4,12 +4,12 @@ using System.Security.Authentication;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>What a failed connection means, in a few words. Pure.</summary>
+/// <summary>Describes a failed connection in a few words. Pure.</summary>
 internal static class ConnectionErrors
 {
-    /// <summary><see cref="AttemptOutcome.TryAgain"/> for a failure that may pass, <see cref="AttemptOutcome.Impossible"/> for one that a repeat would meet
-    /// again.</summary>
-    /// <param name="exception">An <see cref="HttpRequestException"/> or <see cref="IOException"/> of an attempt.</param>
+    /// <summary><see cref="AttemptOutcome.TryAgain"/> for a failure that may be temporary, <see cref="AttemptOutcome.Impossible"/> for a permanent
+    /// one.</summary>
+    /// <param name="exception">The <see cref="HttpRequestException"/> or <see cref="IOException"/> of an attempt.</param>
     public static AttemptResult Judge(Exception exception) =>
         Permanent(exception) is { } cause
             ? new AttemptResult(AttemptOutcome.Impossible) { Detail = cause }
@@ -30,20 +30,20 @@ internal static class ConnectionErrors
                 : null;
         }
 
-        // A connection that breaks in the handshake ends in an IOException; what the handshake itself refuses is refused again.
+        // A connection lost during the handshake has an inner SocketException and may be retried. A handshake that fails without one will fail again.
         return Find<AuthenticationException>(exception) is { } refusal && Find<SocketException>(exception) is null ? DescribeTls(refusal) : null;
     }
 
     private static string DescribeTls(AuthenticationException refusal) => refusal.Message switch
     {
-        // .NET names SslPolicyErrors and X509ChainStatusFlags; its text beside them is for programmers.
+        // .NET's message contains the names of SslPolicyErrors and X509ChainStatusFlags; the rest of it is for programmers.
         var message when Has(message, "RemoteCertificateNameMismatch") => "its certificate is for another host name",
         var message when Has(message, "NotTimeValid") => "its certificate has expired, or is not valid yet",
         var message when Has(message, "UntrustedRoot") || Has(message, "PartialChain") =>
-            "its certificate is from an authority that is not trusted here; SSL_CERT_FILE names a PEM file of trusted ones",
+            "its certificate is from an authority that this machine does not trust; set SSL_CERT_FILE to a PEM file of trusted authorities",
         var message when Has(message, "certificate") => $"its certificate is not trusted: {OneLine(message)}",
         var message when Has(message, "frame") || Mentions(refusal, "wrong version number") || Mentions(refusal, "packet length") =>
-            "it does not answer with TLS; an API without a certificate has an address that begins with http://",
+            "it does not answer with TLS; use http:// for an API without a certificate",
         _ => $"no TLS connection: {OneLine(Innermost(refusal).Message)}",
     };
 
@@ -51,7 +51,7 @@ internal static class ConnectionErrors
     {
         if (exception is HttpRequestException { HttpRequestError: HttpRequestError.ProxyTunnelError } tunnel)
         {
-            return tunnel.StatusCode is { } status ? $"the proxy answers {(int)status}" : "the proxy makes no connection";
+            return tunnel.StatusCode is { } status ? $"the proxy answers {(int)status}" : "the proxy cannot connect";
         }
 
         if (Find<SocketException>(exception) is { } socket)
@@ -83,7 +83,7 @@ internal static class ConnectionErrors
         return null;
     }
 
-    /// <summary>.NET's own text of an outer one is "see inner exception".</summary>
+    /// <summary>The innermost exception; .NET's message of the outer ones is only "see inner exception".</summary>
     private static Exception Innermost(Exception exception) => exception.InnerException is { } inner ? Innermost(inner) : exception;
 
     private static bool Has(string text, string word) => text.Contains(word, StringComparison.OrdinalIgnoreCase);

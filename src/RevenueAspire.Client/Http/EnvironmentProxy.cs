@@ -3,9 +3,9 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>The proxy that the environment names, by curl's rules: http_proxy, https_proxy and all_proxy, in lower or upper case, and no_proxy.
+/// <summary>The proxy from the environment, by curl's rules: http_proxy, https_proxy, all_proxy and no_proxy, each in lower or upper case.
 /// Thread-safe.</summary>
-/// <remarks>.NET's own reading of these variables differs: its no_proxy matches no subdomains and no networks, and it sends loopback requests through the
+/// <remarks>.NET interprets these variables differently: its no_proxy matches neither subdomains nor networks, and it sends loopback requests through the
 /// proxy.</remarks>
 internal sealed class EnvironmentProxy : IWebProxy
 {
@@ -26,7 +26,7 @@ internal sealed class EnvironmentProxy : IWebProxy
 
     public ICredentials? Credentials { get; set; }
 
-    /// <summary>Reads the process's variables, and has all other HTTP of the process (telemetry) follow them too.</summary>
+    /// <summary>Reads the variables of this process, and applies the proxy to all other HTTP of the process (telemetry), too.</summary>
     /// <inheritdoc cref="Read"/>
     public static EnvironmentProxy? Install()
     {
@@ -40,9 +40,10 @@ internal sealed class EnvironmentProxy : IWebProxy
     }
 
     /// <summary>Reads the variables.</summary>
-    /// <param name="read">A variable's value, or null.</param>
-    /// <returns>Null when they name no proxy.</returns>
-    /// <exception cref="UserErrorException">A variable holds no proxy's address. The message does not repeat the value, which may hold a password.</exception>
+    /// <param name="read">Returns a variable's value, or null.</param>
+    /// <returns>Null if the variables name no proxy.</returns>
+    /// <exception cref="UserErrorException">A variable is not a proxy's address. The message does not repeat the value, which may contain a
+    /// password.</exception>
     public static EnvironmentProxy? Read(Func<string, string?> read)
     {
         var credentials = new CredentialCache();
@@ -52,10 +53,10 @@ internal sealed class EnvironmentProxy : IWebProxy
         return (http ?? https) is null ? null : new EnvironmentProxy(http, https, direct, credentials);
     }
 
-    /// <summary>The proxy for an address, or null for a direct connection.</summary>
+    /// <summary>Returns the proxy for an address, or null for a direct connection.</summary>
     public Uri? GetProxy(Uri destination) => IsBypassed(destination) ? null : Proxy(destination);
 
-    /// <summary>Whether requests to an address go there directly. Those to this machine always do.</summary>
+    /// <summary>Whether requests to an address bypass the proxy. Requests to this machine always do.</summary>
     public bool IsBypassed(Uri host) =>
         Proxy(host) is null || IsLoopback(host) || Array.Exists(_direct, entry => Matches(host, entry));
 
@@ -65,7 +66,8 @@ internal sealed class EnvironmentProxy : IWebProxy
         uri.IsLoopback || uri.IdnHost.TrimEnd('.').EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
         || (IPAddress.TryParse(uri.IdnHost, out var address) && IPAddress.IsLoopback(address));
 
-    /// <summary>An entry is <c>*</c>, a network (10.0.0.0/8), an address, or a domain: that one and all below it, with or without a leading dot.</summary>
+    /// <summary>Matches a no_proxy entry: <c>*</c>, a network (10.0.0.0/8), an address, or a domain with its subdomains (with or without a leading
+    /// dot).</summary>
     private static bool Matches(Uri uri, string entry)
     {
         if (entry == "*")
@@ -100,14 +102,14 @@ internal sealed class EnvironmentProxy : IWebProxy
         return null;
     }
 
-    /// <summary>The lower case goes first, and an empty value counts as none.</summary>
+    /// <summary>Lower case has precedence. An empty value counts as not set.</summary>
     private static string? Value(string name, Func<string, string?> read) =>
         read(name) is { Length: > 0 } lower ? lower : read(name.ToUpperInvariant()) is { Length: > 0 } upper ? upper : null;
 
     private static Uri Parse(string name, string value, CredentialCache credentials)
     {
         var text = value.Contains("://", StringComparison.Ordinal) ? value : "http://" + value;
-        // curl's name for SOCKS 5 with names resolved by the proxy, as .NET's SOCKS 5 does.
+        // curl's name for SOCKS 5 where the proxy resolves host names; .NET's "socks5" does the same.
         text = text.StartsWith("socks5h://", StringComparison.OrdinalIgnoreCase) ? "socks5://" + text["socks5h://".Length..] : text;
         if (!Uri.TryCreate(text, UriKind.Absolute, out var uri)
             || uri.Host.Length == 0 || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5"))
@@ -131,7 +133,7 @@ internal sealed class EnvironmentProxy : IWebProxy
         return proxy;
     }
 
-    /// <summary>The parser fills in the scheme's port, so only the text shows whether one was given.</summary>
+    /// <summary>The parser fills in the scheme's default port, so only the text shows whether it contains a port.</summary>
     private static bool HasPort(string text, Uri uri)
     {
         var authority = text[(text.IndexOf("://", StringComparison.Ordinal) + 3)..].Split('/', '?', '#')[0];

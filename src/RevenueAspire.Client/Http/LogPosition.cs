@@ -1,8 +1,8 @@
 namespace RevenueAspire.Client.Http;
 
-/// <summary>The API's log as far as this process has seen it: its id, and the highest position. Thread-safe.</summary>
-/// <remarks>With a log in files, receipts are positions. Where several processes share the keys, only the API's state tells positions, and receipts are of any
-/// log.</remarks>
+/// <summary>The API's log as known to this process: its id, and the highest known position. Thread-safe.</summary>
+/// <remarks>With a log in files, receipts are positions. If several processes share the keys, only the API's state reports positions, and receipts may be from
+/// any log.</remarks>
 internal sealed class LogPosition
 {
     private readonly Lock _gate = new();
@@ -22,13 +22,13 @@ internal sealed class LogPosition
         }
     }
 
-    /// <summary>Whether only the API's state moves the position.</summary>
+    /// <summary>Whether only the API's state advances the position.</summary>
     public bool IsShared => Volatile.Read(ref _isShared);
 
-    /// <summary>The highest position seen: what is sent from now on is appended behind it. -1 before the first.</summary>
+    /// <summary>The highest known position: anything sent from now on is appended after it. -1 if no position is known.</summary>
     public long Highest => Volatile.Read(ref _highest);
 
-    /// <summary>Notes the API's state; of another log than before: nothing.</summary>
+    /// <summary>Records the API's state. Ignores the state of another log.</summary>
     public void Note(LogState state)
     {
         lock (_gate)
@@ -46,7 +46,7 @@ internal sealed class LogPosition
         }
     }
 
-    /// <summary>Notes a receipt; false when it belongs to another log than the ones before.</summary>
+    /// <summary>Records a receipt; returns false if it belongs to another log than the earlier receipts.</summary>
     public bool Advance(Guid logId, long offset)
     {
         lock (_gate)

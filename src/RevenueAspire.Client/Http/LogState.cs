@@ -2,17 +2,17 @@ using System.Text.Json;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>What the API says of its log at <c>/liveEvents/state</c>.</summary>
-/// <param name="Id">The log's id; of keys that several logs share, the id of their memory.</param>
-/// <param name="DurableMark">Offset up to which it is on disk; of shared keys, the number of the newest.</param>
-/// <param name="KeysFrom">Position from which on it remembers every idempotency key.</param>
-/// <param name="KeyWindow">How many keyed requests it remembers at most; null when it does not tell.</param>
-/// <param name="KeysShared">Whether several processes, with a log each, share the keys: then receipts may be of any log, and their offsets are no positions
+/// <summary>The state of the API's log, from <c>/liveEvents/state</c>.</summary>
+/// <param name="Id">The log's id. If several logs share the keys: the id of the shared keys.</param>
+/// <param name="DurableMark">The log's durable mark. If keys are shared: the number of the newest key.</param>
+/// <param name="KeysFrom">The API remembers every idempotency key from this position on.</param>
+/// <param name="KeyWindow">Maximum number of keyed requests that the API remembers; null if it does not report this.</param>
+/// <param name="KeysShared">Whether several processes, each with a log, share the keys. Receipts may then be from any log, and their offsets are not positions
 /// among the keys.</param>
 internal sealed record LogState(Guid Id, long DurableMark, long KeysFrom, long? KeyWindow, bool KeysShared = false)
 {
-    /// <summary>Reads the answer.</summary>
-    /// <returns>Null when it is something else.</returns>
+    /// <summary>Parses the answer.</summary>
+    /// <returns>Null if the answer is not a log state.</returns>
     public static LogState? Parse(ReadOnlyMemory<byte> json)
     {
         try

@@ -1,11 +1,11 @@
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Text of another machine, for a terminal or a log. Pure.</summary>
+/// <summary>Prepares text of another machine for a terminal or a log. Pure.</summary>
 internal static class RemoteText
 {
     private const int MaxLength = 500;
 
-    /// <summary>The first 500 characters, with spaces in place of control characters.</summary>
+    /// <summary>Returns the first 500 characters, with control characters replaced by spaces.</summary>
     public static string OneLine(string text)
     {
         var line = string.Create(Math.Min(text.Length, MaxLength), text, static (span, source) =>

@@ -4,9 +4,9 @@ using System.Text.Json.Serialization;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>The members of an answer's JSON that the client needs, of a receipt and of problem details alike. Not changed after <see cref="Parse"/>.</summary>
-/// <remarks>Members are settable: the serializer fills members that are not through a constructor with many parameters, which took a tenth of the rate of
-/// single events (docs/performance.md).</remarks>
+/// <summary>The JSON members of an answer that the client needs, for receipts and problem details. Not changed after <see cref="Parse"/>.</summary>
+/// <remarks>Members are settable: otherwise the serializer uses a constructor with many parameters, which cost 10 % of the rate of single
+/// events (docs/performance.md).</remarks>
 internal sealed class ResponseBody
 {
     public EventReceipt? Receipt { get; set; }
@@ -21,7 +21,7 @@ internal sealed class ResponseBody
 
     public string? Detail { get; set; }
 
-    /// <summary>Reads a body; null when it is no JSON object or a member has another type than the contract says.</summary>
+    /// <summary>Parses a body; null if it is not a JSON object or a member has the wrong type.</summary>
     public static ResponseBody? Parse(ReadOnlySpan<byte> json)
     {
         try
@@ -35,11 +35,11 @@ internal sealed class ResponseBody
     }
 }
 
-/// <summary>What the API gives for an event: its log, and its offset there. In JSON <c>log:offset</c>.</summary>
+/// <summary>The API's receipt for an event: the log's id, and an offset in it. In JSON <c>log:offset</c>.</summary>
 [JsonConverter(typeof(EventReceiptConverter))]
 internal readonly record struct EventReceipt(Guid LogId, long Offset);
 
-/// <summary>Reads a receipt without a copy of its text.</summary>
+/// <summary>Reads a receipt without copying its text.</summary>
 internal sealed class EventReceiptConverter : JsonConverter<EventReceipt>
 {
     private const int MaxCharacters = 64;

@@ -3,14 +3,14 @@ using System.Net.Http.Headers;
 
 namespace RevenueAspire.Client.Http;
 
-/// <summary>Reads Retry-After, also where .NET's parser gives up: a number that fits in no integer asks for a long wait, not for none. Pure, but for the
-/// clock.</summary>
+/// <summary>Reads Retry-After, including numbers that .NET's parser rejects as too large: they ask for a long wait, not for none. Uses the clock; otherwise
+/// pure.</summary>
 internal static class RetryAfterHeader
 {
-    /// <summary>Timers take no more than some weeks, and no run waits that long for a single answer.</summary>
+    /// <summary>Timers are limited to some weeks, and no run waits this long for a single answer.</summary>
     public static readonly TimeSpan Max = TimeSpan.FromDays(1);
 
-    /// <summary>The wait, at most <see cref="Max"/>; null without the header, or when it is neither a number nor a date.</summary>
+    /// <summary>Returns the wait, at most <see cref="Max"/>; null if the header is missing, or is neither a number nor a date.</summary>
     public static TimeSpan? Read(HttpResponseHeaders headers)
     {
         if (headers.RetryAfter is { } parsed)

@@ -2,18 +2,18 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Input;
 
-/// <summary>Waits until a file has grown. For one thread.</summary>
+/// <summary>Waits until a file grows. For one thread.</summary>
 internal sealed class FileFollower(InputFile file, ISendObserver observer)
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(200);
 
     private bool _hasWarned;
 
-    /// <summary>Waits until the file is longer.</summary>
-    /// <param name="length">Bytes that are known.</param>
-    /// <param name="stop">Ends the waiting.</param>
-    /// <returns>False when stopped.</returns>
-    /// <exception cref="SendException">It is shorter than that: it was truncated, or written from its beginning.</exception>
+    /// <summary>Waits until the file is longer than <paramref name="length"/>.</summary>
+    /// <param name="length">The known length in bytes.</param>
+    /// <param name="stop">Stops waiting.</param>
+    /// <returns>False if stopped.</returns>
+    /// <exception cref="SendException">The file is now shorter: it was truncated or overwritten.</exception>
     public async Task<bool> WaitAsync(long length, CancellationToken stop)
     {
         while (!stop.IsCancellationRequested)
@@ -21,7 +21,7 @@ internal sealed class FileFollower(InputFile file, ISendObserver observer)
             var now = file.CurrentLength;
             if (now > length)
             {
-                // A pause after each run, too: lines that arrive one by one are sent together.
+                // Also pause after a run, so that lines arriving one by one are sent together.
                 return await PauseAsync(stop);
             }
 
@@ -29,8 +29,8 @@ internal sealed class FileFollower(InputFile file, ISendObserver observer)
             {
                 throw new SendException(
                     SendFailure.CannotResume,
-                    $"{file.GivenPath} was truncated while it was followed. The {length} bytes that it had held are sent; "
-                    + "what it holds now is another content.");
+                    $"{file.GivenPath} was truncated during --follow. Its first {length} bytes were sent; "
+                    + "its present content is different.");
             }
 
             WarnWhenReplaced(now);
@@ -40,13 +40,13 @@ internal sealed class FileFollower(InputFile file, ISendObserver observer)
         return false;
     }
 
-    /// <summary>A rotated file is followed to its end, but that end may never be seen: its path leads elsewhere now.</summary>
+    /// <summary>Warns if the file was rotated: its path now leads to another file, so the user may miss the end of this one.</summary>
     private void WarnWhenReplaced(long length)
     {
         if (!_hasWarned && new FileInfo(file.FullPath) is var there && (!there.Exists || there.Length < length))
         {
             _hasWarned = true;
-            observer.Warning($"{file.GivenPath} was renamed or replaced. The file that was opened is followed, not the one that has its path now.");
+            observer.Warning($"{file.GivenPath} was renamed or replaced. The client still follows the file that it opened, not the new one at this path.");
         }
     }
 

@@ -4,13 +4,13 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Input;
 
-/// <summary>A file to send. What the run is about ends at a fixed length, whatever is appended meanwhile. Thread-safe.</summary>
+/// <summary>A file to send. A run covers a fixed length, even if the file grows. Thread-safe.</summary>
 internal sealed class InputFile : IDisposable
 {
-    /// <summary>Stands for the path of standard input: rejected lines go beside a file of that name in the current directory.</summary>
+    /// <summary>The file name used for standard input: its rejected lines are written next to a file of this name in the current directory.</summary>
     private const string StandardInputName = "standard-input";
 
-    /// <summary>Far above the grain of any file system's clock, but for FAT's.</summary>
+    /// <summary>Longer than the timestamp resolution of any file system, except FAT.</summary>
     private static readonly TimeSpan Grain = TimeSpan.FromSeconds(2);
 
     private readonly bool _isCopy;
@@ -23,7 +23,7 @@ internal sealed class InputFile : IDisposable
         GivenPath = givenPath;
         _isCopy = isCopy;
         _packedLength = packedLength;
-        // Before any byte is read: what changes from now on has another time, unless the clock's grain hides it.
+        // Taken before any byte is read: a later change is visible as a later time, unless the timestamp resolution hides it.
         _modified = File.GetLastWriteTimeUtc(handle);
         _wasJustModified = DateTime.UtcNow - _modified < Grain;
         IsStandardInput = givenPath == SpoolFile.StandardInput;
@@ -38,37 +38,37 @@ internal sealed class InputFile : IDisposable
 
     public string FullPath { get; }
 
-    /// <summary>Whether it is a copy of standard input, which nobody can read again: its send cannot be resumed.</summary>
+    /// <summary>Whether this is a copy of standard input. The input cannot be read again, so its send cannot be resumed.</summary>
     public bool IsStandardInput { get; }
 
     public SafeFileHandle Handle { get; }
 
-    /// <summary>Bytes that the run is about: those at the time of opening, or when a resumed run began.</summary>
+    /// <summary>Bytes that the run covers: the length at opening, or the length when a resumed run began.</summary>
     public long Length { get; private set; }
 
-    /// <summary>Bytes at the time of opening.</summary>
+    /// <summary>Length in bytes at opening.</summary>
     public long OpenedLength { get; }
 
-    /// <summary>Whether it is a copy of what was inflated, or of standard input, which nobody else can change.</summary>
+    /// <summary>Whether this is a private copy of decompressed data or of standard input, which no other program can change.</summary>
     public bool IsCopy => _isCopy;
 
     public long CurrentLength => RandomAccess.GetLength(Handle);
 
-    /// <summary>Bytes that lie behind <see cref="Length"/> now; of a packed file those that were appended to the packed one, since it was opened.</summary>
+    /// <summary>Bytes now in the file after <see cref="Length"/>. For a compressed file: the bytes appended to the compressed file since opening.</summary>
     public long AddedBytes =>
         !_isCopy ? CurrentLength - Length
         : !IsStandardInput && new FileInfo(FullPath) is { Exists: true } packed ? Math.Max(0, packed.Length - _packedLength)
         : 0;
 
-    /// <summary>Whether the file may have been written to since it was opened, at its end or anywhere.</summary>
+    /// <summary>Whether the file may have been written to since opening, at its end or elsewhere.</summary>
     public bool MayHaveChanged => !_isCopy && (_wasJustModified || File.GetLastWriteTimeUtc(Handle) != _modified);
 
-    /// <summary>Opens a file; of a compressed file (gzip, zstd; whatever its name) what it holds; of <c>-</c> what standard input gives to its end.</summary>
-    /// <param name="path">As the user wrote it.</param>
-    /// <param name="standardInput">Opened only for <c>-</c>.</param>
-    /// <param name="spoolDirectory">Where a copy without a name is kept while it is open.</param>
-    /// <param name="cancellationToken">Stops the copying.</param>
-    /// <exception cref="SendException">As <see cref="Open"/>, or compressed data that is not whole, or no room.</exception>
+    /// <summary>Opens a file. Decompresses gzip and zstd (recognised by content, not by name). For <c>-</c>, reads standard input to its end.</summary>
+    /// <param name="path">The path as the user wrote it.</param>
+    /// <param name="standardInput">Called only for <c>-</c>.</param>
+    /// <param name="spoolDirectory">Directory for an unnamed copy, which exists while it is open.</param>
+    /// <param name="cancellationToken">Cancels the copying.</param>
+    /// <exception cref="SendException">As for <see cref="Open"/>; or the compressed data is incomplete, or the disk is full.</exception>
     public static async Task<InputFile> OpenAsync(string path, Func<Stream> standardInput, string spoolDirectory, CancellationToken cancellationToken)
     {
         try
@@ -97,7 +97,7 @@ internal sealed class InputFile : IDisposable
         }
     }
 
-    /// <exception cref="SendException">It is missing, a directory, no regular file, or cannot be read; the message is one line for people.</exception>
+    /// <exception cref="SendException">The file is missing, a directory, not a regular file, or unreadable. The message is one line for people.</exception>
     public static InputFile Open(string path)
     {
         if (Directory.Exists(path))
@@ -112,7 +112,7 @@ internal sealed class InputFile : IDisposable
         }
         catch (Exception exception) when (exception is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new SendException(SendFailure.LocalFile, $"{path}: there is no such file.", exception);
+            throw new SendException(SendFailure.LocalFile, $"{path} does not exist.", exception);
         }
         catch (UnauthorizedAccessException exception)
         {
@@ -132,8 +132,8 @@ internal sealed class InputFile : IDisposable
             handle.Dispose();
             throw new SendException(
                 SendFailure.LocalFile,
-                $"{path} is a pipe or a device. Only a file can be sent again after an interruption: write it to one first, or give it as standard input and "
-                + "name that -.",
+                $"{path} is a pipe or a device, and only a file can be sent again after an interruption. Write the data to a file, or redirect it to "
+                + "standard input and use - as the name.",
                 exception);
         }
         catch (IOException exception)
@@ -143,7 +143,7 @@ internal sealed class InputFile : IDisposable
         }
     }
 
-    /// <summary>The byte offset after the last newline, at or after an offset; that offset where no newline follows it.</summary>
+    /// <summary>Returns the offset after the last newline in the rest of the file, or <paramref name="from"/> if there is no newline after it.</summary>
     public async ValueTask<long> FindEndOfLinesAsync(long from, CancellationToken cancellationToken)
     {
         var buffer = new byte[64 * 1024];
@@ -163,12 +163,12 @@ internal sealed class InputFile : IDisposable
         return from;
     }
 
-    /// <summary>Sets how many of its bytes the run is about. Called while nothing is read.</summary>
+    /// <summary>Sets the number of bytes that the run covers. Must not be called during a read.</summary>
     public void LimitTo(long length) => Length = length;
 
-    /// <summary>Fills the buffer from an offset as far as the fixed length reaches.</summary>
-    /// <returns>Bytes read: fewer than asked only at the end.</returns>
-    /// <exception cref="SendException">The file has become shorter.</exception>
+    /// <summary>Fills the buffer from an offset, up to <see cref="Length"/>.</summary>
+    /// <returns>Bytes read: fewer than requested only at the end.</returns>
+    /// <exception cref="SendException">The file was shortened.</exception>
     public async ValueTask<int> ReadAsync(long offset, Memory<byte> buffer, CancellationToken cancellationToken)
     {
         var wanted = (int)Math.Min(buffer.Length, Length - offset);
@@ -178,7 +178,7 @@ internal sealed class InputFile : IDisposable
             var read = await RandomAccess.ReadAsync(Handle, buffer[total..wanted], offset + total, cancellationToken);
             if (read == 0)
             {
-                throw new SendException(SendFailure.LocalFile, $"{GivenPath} has become shorter while it was read.");
+                throw new SendException(SendFailure.LocalFile, $"{GivenPath} became shorter while it was read.");
             }
 
             total += read;

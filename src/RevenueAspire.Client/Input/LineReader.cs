@@ -6,20 +6,20 @@ using RevenueAspire.Client.Sending;
 namespace RevenueAspire.Client.Input;
 
 /// <summary>A line of the file.</summary>
-/// <param name="Number">From 1.</param>
-/// <param name="Offset">Byte offset of its first byte.</param>
+/// <param name="Number">Line number, from 1.</param>
+/// <param name="Offset">Offset of the first byte.</param>
 /// <param name="Length">Bytes without the newline.</param>
-/// <param name="End">Byte offset after its newline, or of the end of the file.</param>
+/// <param name="End">Offset after the newline, or the end of the file.</param>
 internal readonly record struct FileLine(long Number, long Offset, long Length, long End)
 {
-    /// <summary>Too long to be an event, and not held in memory. A carriage return before the newline belongs to the line's end.</summary>
+    /// <summary>Whether the line is too long to be an event; its bytes are not kept in memory. A carriage return before the newline does not count.</summary>
     public bool IsTooLong(byte lastByte) => Length - (lastByte == '\r' ? 1 : 0) > SendLimits.LineBytes;
 }
 
-/// <summary>Reads a file line by line in bounded memory, whatever the length of a line. For one thread.</summary>
-/// <param name="file">Read up to the length that it had when opened.</param>
-/// <param name="offset">Where to start: the beginning of a line.</param>
-/// <param name="linesBefore">Lines before that offset.</param>
+/// <summary>Reads a file line by line in bounded memory, even if a line is very long. For one thread.</summary>
+/// <param name="file">Read up to <see cref="InputFile.Length"/>.</param>
+/// <param name="offset">Offset to start at: the beginning of a line.</param>
+/// <param name="linesBefore">Number of lines before that offset.</param>
 internal sealed class LineReader(InputFile file, long offset, long linesBefore) : IDisposable
 {
     private const int BufferBytes = 256 * 1024;
@@ -32,12 +32,12 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
     private int _end;
     private long _lines = linesBefore;
 
-    /// <summary>The bytes of the line that was read last; empty when it is too long. Valid until the next read.</summary>
+    /// <summary>The bytes of the last line read; empty if the line is too long. Valid until the next read.</summary>
     public ReadOnlyMemory<byte> Current { get; private set; }
 
-    /// <summary>Whether the file still holds what was read, all of it up to the file's length. Reads it once more. Called at the end.</summary>
-    /// <remarks>The digest of the journal would not do: it is of another reading of the same bytes.</remarks>
-    /// <exception cref="SendException">The file has become shorter.</exception>
+    /// <summary>Whether the file still has the content that was read, up to the file's length. Reads the file once more; call it at the end.</summary>
+    /// <remarks>The digest of the journal is not enough: it comes from a separate read of the same bytes.</remarks>
+    /// <exception cref="SendException">The file was shortened.</exception>
     public async ValueTask<bool> IsUnchangedAsync(CancellationToken cancellationToken)
     {
         var again = new XxHash3();
@@ -51,11 +51,11 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
         return again.GetCurrentHashAsUInt64() == _hash.GetCurrentHashAsUInt64();
     }
 
-    /// <summary>The next line that is not blank, or null at the end.</summary>
-    /// <exception cref="SendException">The file has become shorter.</exception>
+    /// <summary>Returns the next line that is not blank, or null at the end.</summary>
+    /// <exception cref="SendException">The file was shortened.</exception>
     public ValueTask<FileLine?> ReadAsync(CancellationToken cancellationToken)
     {
-        // Nearly all lines lie in the buffer as a whole; they need no state machine.
+        // Nearly all lines are completely in the buffer, so they skip the async path.
         while (TryTakeBuffered() is { } line)
         {
             if (!IsBlank(line))
@@ -67,13 +67,13 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
         return ReadBeyondBufferAsync(cancellationToken);
     }
 
-    /// <summary>Takes the lines that lie whole in the buffer, up to the first that needs a closer look: one that may be blank or too long.</summary>
-    /// <param name="maxLines">Lines at most.</param>
-    /// <param name="maxBytes">Bytes at most, with the newlines.</param>
-    /// <param name="count">Lines taken; 0 says nothing about what <see cref="ReadAsync"/> will find.</param>
-    /// <param name="firstNumber">Number of the first of them, from 1.</param>
-    /// <param name="end">Byte offset in the file after the last of them.</param>
-    /// <returns>Their bytes, each with its newline; valid until the next read.</returns>
+    /// <summary>Takes lines that are completely in the buffer. Stops at the first line that needs a check, because it may be blank or too long.</summary>
+    /// <param name="maxLines">Maximum number of lines.</param>
+    /// <param name="maxBytes">Maximum number of bytes, including the newlines.</param>
+    /// <param name="count">Number of lines taken; may be 0 even if <see cref="ReadAsync"/> would find a line.</param>
+    /// <param name="firstNumber">Number of the first line, from 1.</param>
+    /// <param name="end">Offset in the file after the last line.</param>
+    /// <returns>The lines, each with its newline; valid until the next read.</returns>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public ReadOnlySpan<byte> TakePlain(int maxLines, int maxBytes, out int count, out long firstNumber, out long end)
     {
@@ -133,7 +133,7 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
                 return null;
             }
 
-            // Further blank lines may already be in the buffer.
+            // The buffer may already contain more blank lines.
             for (; line is { } found; line = TryTakeBuffered())
             {
                 if (!IsBlank(found))
@@ -176,7 +176,7 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
         }
     }
 
-    /// <summary>Reads more behind what is unread; false at the end of the file.</summary>
+    /// <summary>Reads more bytes after the unread ones; returns false at the end of the file.</summary>
     private async ValueTask<bool> FillAsync(CancellationToken cancellationToken)
     {
         if (_start > 0)
@@ -193,7 +193,7 @@ internal sealed class LineReader(InputFile file, long offset, long linesBefore) 
         return read > 0;
     }
 
-    /// <summary>Whether the line that was taken last holds nothing but white space, or a byte order mark at the beginning of the file.</summary>
+    /// <summary>Whether the last line taken contains only white space, or a byte order mark at the beginning of the file.</summary>
     private bool IsBlank(FileLine taken)
     {
         var line = Current.Span;

@@ -2,32 +2,29 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Journal;
 
-/// <summary>Bounds the number of journals: each file that is sent leaves one behind. For one thread per directory; other processes may use it.</summary>
+/// <summary>Limits the number of journals, since each file sent leaves one. One thread per directory; other processes may use the directory.</summary>
 internal static class EndedRuns
 {
-    /// <summary>Journals that are kept of ended runs that no later run needs, newest first. About 1 KB each.</summary>
+    /// <summary>Number of journals kept of finished runs that no later run needs, newest first. About 1 KB each.</summary>
     public const int Kept = 1000;
 
-    /// <summary>
-    /// Removes the oldest journals of the tool beyond <see cref="Kept"/>, counting only runs that came to their end and whose file is no longer at its path.
-    /// </summary>
+    /// <summary>Removes the oldest journals of the tool beyond <see cref="Kept"/>. Only finished runs whose file is no longer at its path are
+    /// counted.</summary>
     /// <remarks>
-    /// No request of such a run is open, so nothing can be repeated or lost. A later <c>--resume</c> of the rotated file finds no run, and sends nothing.
-    /// A run that was stopped, and a finished one whose file may still grow at its path, keep their journals.
+    /// Such a run has no open requests, so nothing can be repeated or lost. A later <c>--resume</c> of the rotated file finds no run and sends nothing.
+    /// An interrupted run keeps its journal. So does a finished run whose file may still grow at its path.
     /// </remarks>
-    /// <param name="directory">Of the journals.</param>
+    /// <param name="directory">Directory of the journals.</param>
     public static void Trim(string directory) => Trim(directory, Directory.GetFiles(directory, JournalNames.AnySend), HasLeft);
 
-    /// <summary>
-    /// Removes the oldest journals of the service beyond <see cref="Kept"/>, counting only finished runs of <c>/generateEvents</c>, and finished runs at start
-    /// into another log.
-    /// </summary>
+    /// <summary>Removes the oldest journals of the service beyond <see cref="Kept"/>. Only finished runs are counted: those of <c>/generateEvents</c>, and
+    /// those at start into another log.</summary>
     /// <remarks>
-    /// <c>/generateEvents</c> sends a finished file again in any case. The journal of a finished run at start proves that the log has the content already, so
-    /// it stays while that log is the API's. A run that was stopped keeps its journal.
+    /// <c>/generateEvents</c> sends a finished file again in any case. The journal of a finished run at start proves that the log already has the content. It
+    /// is kept while the API has that log. An interrupted run keeps its journal.
     /// </remarks>
-    /// <param name="directory">Of the journals.</param>
-    /// <param name="logId">The API's log; null when it does not name it, then its address identifies it.</param>
+    /// <param name="directory">Directory of the journals.</param>
+    /// <param name="logId">The API's log; null if the API does not report it, then the address identifies the log.</param>
     /// <param name="url">The API's address.</param>
     public static void TrimService(string directory, Guid? logId, Uri url) => Trim(
         directory,
@@ -65,7 +62,7 @@ internal static class EndedRuns
         }
         catch (Exception exception) when (exception is SendException or IOException or UnauthorizedAccessException)
         {
-            // Another process has taken the run up, or the disk refuses: one journal too many does no harm.
+            // Another process has resumed the run, or the disk failed. One extra journal is harmless.
         }
     }
 }

@@ -2,26 +2,26 @@ using RevenueAspire.Client.Input;
 
 namespace RevenueAspire.Client.Journal;
 
-/// <summary>A run that a journal of the tool remembers, compared with a file.</summary>
-/// <param name="Path">Of the journal.</param>
-/// <param name="Entry">As it was saved last.</param>
-/// <param name="HasContent">Whether the file begins with all bytes that the run may have sent; of a run that has sent nothing, with the beginning of its
-/// file.</param>
-/// <param name="HasPath">Whether the file lies where the run's file lay.</param>
+/// <summary>A run from a journal of the tool, compared with a file.</summary>
+/// <param name="Path">Path of the journal.</param>
+/// <param name="Entry">The last saved entry.</param>
+/// <param name="HasContent">Whether the file begins with all bytes that the run may have sent. If the run has sent nothing, its <see cref="JournalEntry.Head"/>
+/// is compared.</param>
+/// <param name="HasPath">Whether the file has the path of the run's file.</param>
 internal sealed record KnownRun(string Path, JournalEntry Entry, bool HasContent, bool HasPath)
 {
-    /// <summary>Whether a request of it may have been sent.</summary>
+    /// <summary>Whether the run may have sent a request.</summary>
     public bool MayBeSent => Entry.OpenThrough > 0;
 }
 
-/// <summary>Finds runs by the content of their file: it may have been renamed, compressed, or be reached by another path since.</summary>
+/// <summary>Finds runs by the content of their file, because the file may have been renamed, compressed, or reached by another path since.</summary>
 internal static class KnownRuns
 {
-    /// <summary>Runs of the tool that may concern a file, newest first.</summary>
-    /// <param name="directory">Of the journals; may be missing.</param>
-    /// <param name="input">Read up to the furthest offset that a journal names.</param>
-    /// <param name="cancellationToken">Ends the reading.</param>
-    /// <returns>The runs with the file's content or path, and a journal that cannot be read, or null.</returns>
+    /// <summary>Returns the tool's runs that may belong to a file, newest first.</summary>
+    /// <param name="directory">Directory of the journals; may be missing.</param>
+    /// <param name="input">Read up to the highest offset in a journal.</param>
+    /// <param name="cancellationToken">Cancels the reading.</param>
+    /// <returns>The runs with the file's content or path; and the path of an unreadable journal, or null.</returns>
     /// <exception cref="SendException">The file cannot be read.</exception>
     public static async Task<(List<KnownRun> Runs, string? Unreadable)> FindAsync(string directory, InputFile input, CancellationToken cancellationToken)
     {
@@ -41,7 +41,7 @@ internal static class KnownRuns
             }
         }
 
-        // One pass over the file: a digest is taken on the way at each offset that a journal names.
+        // Read the file only once: take a digest at each offset that a journal names.
         foreach (var (path, entry) in entries.OrderBy(known => known.Entry.KnownThrough))
         {
             var hasContent = entry.KnownThrough > 0 && entry.KnownThrough <= input.Length

@@ -4,7 +4,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Journal;
 
-/// <summary>The journal of a run: one small file, held by one process at a time.</summary>
+/// <summary>The journal of a run: one small file, locked by one process at a time.</summary>
 internal sealed class RunJournal : IDisposable
 {
     private readonly FileStream _lock;
@@ -17,11 +17,11 @@ internal sealed class RunJournal : IDisposable
 
     public string FilePath { get; }
 
-    /// <summary>Opens, and where needed makes, the journal's place.</summary>
-    /// <param name="directory">Made when missing.</param>
-    /// <param name="name">What the run is about; see <see cref="JournalNames"/>.</param>
-    /// <param name="file">What is sent, for messages.</param>
-    /// <exception cref="SendException">Another process holds it, or the directory cannot be used; one line for people.</exception>
+    /// <summary>Opens and locks a journal.</summary>
+    /// <param name="directory">Created if missing.</param>
+    /// <param name="name">Name of the run; see <see cref="JournalNames"/>.</param>
+    /// <param name="file">The file to send, for messages.</param>
+    /// <exception cref="SendException">Another process has locked it, or the directory is unusable. The message is one line for people.</exception>
     public static RunJournal Open(string directory, string name, string file)
     {
         var path = Path.Combine(directory, name + ".json");
@@ -32,19 +32,19 @@ internal sealed class RunJournal : IDisposable
         }
         catch (IOException exception) when (SharingViolation.IsIn(exception))
         {
-            throw new SendException(SendFailure.LocalFile, $"{file} is being sent by another process (its lock is {path}.lock).", exception);
+            throw new SendException(SendFailure.LocalFile, $"Another process is sending {file} (lock file {path}.lock).", exception);
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new SendException(
                 SendFailure.LocalFile,
-                $"Progress cannot be kept in {directory}: {exception.Message} Set Data:Directory to a folder that can be written.",
+                $"Progress cannot be saved in {directory}: {exception.Message} Set Data:Directory to a writable folder.",
                 exception);
         }
     }
 
-    /// <summary>The saved entry, or null without one.</summary>
-    /// <exception cref="SendException">The file is damaged or of another version.</exception>
+    /// <summary>Returns the saved entry, or null if there is none.</summary>
+    /// <exception cref="SendException">The file is damaged or from another version.</exception>
     public JournalEntry? Load()
     {
         try
@@ -64,7 +64,7 @@ internal sealed class RunJournal : IDisposable
         }
     }
 
-    /// <summary>The entry of another journal, or null when it cannot be read. Takes no lock.</summary>
+    /// <summary>Returns the entry of a journal, or null if it cannot be read. Takes no lock.</summary>
     public static JournalEntry? TryRead(string path)
     {
         try
@@ -79,8 +79,8 @@ internal sealed class RunJournal : IDisposable
         }
     }
 
-    /// <summary>Replaces the entry. When it returns, it survives a power cut.</summary>
-    /// <exception cref="SendException">The disk refused; the entry before is still there.</exception>
+    /// <summary>Replaces the entry. When this returns, the entry survives a power cut.</summary>
+    /// <exception cref="SendException">The disk failed; the previous entry is still there.</exception>
     public void Save(JournalEntry entry)
     {
         try
@@ -93,8 +93,8 @@ internal sealed class RunJournal : IDisposable
         }
     }
 
-    /// <summary>Gives the journal of another run a name of its own, so that this one can be saved.</summary>
-    /// <exception cref="SendException">The disk refused; it is still there.</exception>
+    /// <summary>Renames the journal of another run, so that this run can use the name.</summary>
+    /// <exception cref="SendException">The disk failed; the journal still has its name.</exception>
     public void SetAside(JournalEntry other)
     {
         var directory = Path.GetDirectoryName(FilePath)!;
@@ -111,14 +111,14 @@ internal sealed class RunJournal : IDisposable
 
     public void Dispose() => _lock.Dispose();
 
-    /// <summary>Removes what nobody can take up again. Call it before disposing.</summary>
+    /// <summary>Removes the journal of a run that cannot be resumed. Call it before <see cref="Dispose"/>.</summary>
     public void Remove()
     {
         File.Delete(FilePath);
         File.Delete(_lock.Name);
     }
 
-    /// <summary>Makes the directory, and its name durable in each parent that was made for it.</summary>
+    /// <summary>Creates the directory, and makes each new directory's name durable in its parent.</summary>
     private static void CreateDirectory(string directory)
     {
         if (Directory.Exists(directory))

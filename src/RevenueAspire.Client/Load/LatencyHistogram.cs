@@ -2,10 +2,10 @@ using HdrHistogram;
 
 namespace RevenueAspire.Client.Load;
 
-/// <summary>Counts durations in constant memory, at microseconds. Percentiles are within 0.1 % of the exact value. Thread-safe.</summary>
+/// <summary>Counts durations in constant memory, in microseconds. Percentiles are within 0.1 % of the exact value. Thread-safe.</summary>
 internal sealed class LatencyHistogram
 {
-    /// <summary>Longer than a load can take: a day, and the time after its end. A longer duration counts as this.</summary>
+    /// <summary>Longer than a load (at most one day) and the time after its end. Longer durations are recorded as this.</summary>
     private static readonly TimeSpan Longest = TimeSpan.FromDays(2);
 
     private readonly LongConcurrentHistogram _histogram = new(lowestTrackableValue: 1, (long)Longest.TotalMicroseconds, numberOfSignificantValueDigits: 3);
@@ -15,7 +15,7 @@ internal sealed class LatencyHistogram
     /// <summary>Records a duration; a negative one counts as zero.</summary>
     public void Record(TimeSpan duration) => _histogram.RecordValue((long)Math.Clamp(duration.TotalMicroseconds, 0, Longest.TotalMicroseconds));
 
-    /// <summary>The shortest time within which this share of the requests ended; zero when nothing is recorded.</summary>
+    /// <summary>Returns the shortest time within which this share of the requests ended; zero if nothing is recorded.</summary>
     /// <param name="percent">From 0 to 100.</param>
     public TimeSpan Percentile(double percent) =>
         Count == 0 ? TimeSpan.Zero : TimeSpan.FromMicroseconds(_histogram.HighestEquivalentValue(_histogram.GetValueAtPercentile(percent)));

@@ -4,20 +4,20 @@ using System.Text.Unicode;
 
 namespace RevenueAspire.Client.Load;
 
-/// <summary>The events of a load: the n-th one follows from the seed and n alone, whoever sends it and when. Thread-safe.</summary>
-/// <param name="seed">Another seed, other events.</param>
-/// <param name="users">Users, at least 1.</param>
-/// <param name="skew">How events spread over them.</param>
+/// <summary>The events of a load. The n-th event depends only on the seed and n. Thread-safe.</summary>
+/// <param name="seed">Selects the sequence of events.</param>
+/// <param name="users">Number of users, at least 1.</param>
+/// <param name="skew">Distribution of the events over the users.</param>
 internal sealed class LoadEvents(int seed, int users, UserSkew skew)
 {
     private const int MaxValue = 1000;
 
-    /// <summary>Bytes of an event at most, newline included.</summary>
+    /// <summary>Maximum bytes of an event, including the newline.</summary>
     public const int MaxEventBytes = 96;
 
     /// <summary>Writes an event, without a newline.</summary>
-    /// <param name="index">From 0.</param>
-    /// <param name="to">Of at least <see cref="MaxEventBytes"/>.</param>
+    /// <param name="index">Number of the event, from 0.</param>
+    /// <param name="to">At least <see cref="MaxEventBytes"/> long.</param>
     /// <returns>Bytes written.</returns>
     public int Write(long index, Span<byte> to)
     {
@@ -29,10 +29,10 @@ internal sealed class LoadEvents(int seed, int users, UserSkew skew)
         return written ? count : throw new ArgumentException("The buffer is too small.", nameof(to));
     }
 
-    /// <summary>A body of events that follow each other.</summary>
-    /// <param name="from">Index of the first.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="to">Gets them; each with a newline when there are several.</param>
+    /// <summary>Writes a body of consecutive events.</summary>
+    /// <param name="from">Index of the first event.</param>
+    /// <param name="count">Number of events.</param>
+    /// <param name="to">Receives the events, each with a newline if there are several.</param>
     public void Write(long from, int count, ArrayBufferWriter<byte> to)
     {
         to.ResetWrittenCount();
@@ -49,8 +49,8 @@ internal sealed class LoadEvents(int seed, int users, UserSkew skew)
         }
     }
 
-    /// <summary>Rank k with a probability in proportion to 1/k, exactly: k drawn as the whole part of (N+1)^u has ln(1 + 1/k), and is kept so often that 1/k is
-    /// left (seven times in ten at least).</summary>
+    /// <summary>Draws rank k with a probability proportional to 1/k, exactly. The whole part of (N+1)^u is k with a probability proportional to ln(1 + 1/k).
+    /// Rejection sampling corrects this to 1/k and keeps at least 7 of 10 draws.</summary>
     private long Zipf(ref SplitMix random)
     {
         while (true)
@@ -63,13 +63,13 @@ internal sealed class LoadEvents(int seed, int users, UserSkew skew)
         }
     }
 
-    /// <summary>SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014): good numbers from any seed at once, which is what a
-    /// generator for each event needs.</summary>
+    /// <summary>SplitMix64 (Steele, Lea, Flood: Fast splittable pseudorandom number generators, 2014). Good from the first number for any seed, as needed for
+    /// one generator per event.</summary>
     private struct SplitMix(ulong state)
     {
         private ulong _state = state;
 
-        /// <summary>From 0 to below 1.</summary>
+        /// <summary>Returns a number from 0 to below 1.</summary>
         public double NextDouble()
         {
             _state += 0x9E3779B97F4A7C15;
@@ -85,6 +85,6 @@ internal enum UserSkew
 {
     Uniform,
 
-    /// <summary>The n-th user has 1/n of the first one's events.</summary>
+    /// <summary>The n-th user gets 1/n of the events of the first.</summary>
     Zipf,
 }

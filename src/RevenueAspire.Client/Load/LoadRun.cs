@@ -6,16 +6,16 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Load;
 
-/// <summary>How a load is driven.</summary>
-/// <param name="Events">Which events.</param>
-/// <param name="Rate">Events a second.</param>
-/// <param name="Duration">For how long requests are due.</param>
-/// <param name="Batch">Events a request; 0 for single ones.</param>
-/// <param name="Concurrency">Requests in flight at most.</param>
-/// <param name="RequestTimeout">After which a request has failed.</param>
+/// <summary>The parameters of a load.</summary>
+/// <param name="Events">The events to send.</param>
+/// <param name="Rate">Events per second.</param>
+/// <param name="Duration">Time during which requests become due.</param>
+/// <param name="Batch">Events per request; 0 for single ones.</param>
+/// <param name="Concurrency">Maximum number of requests in flight.</param>
+/// <param name="RequestTimeout">A request without an answer fails after this time.</param>
 internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, int Batch, int Concurrency, TimeSpan RequestTimeout)
 {
-    /// <summary>Events a request, at least 1.</summary>
+    /// <summary>Events per request, at least 1.</summary>
     public int EventsPerRequest => Math.Max(1, Batch);
 
     public double RequestRate => (double)Rate / EventsPerRequest;
@@ -23,22 +23,22 @@ internal sealed record LoadPlan(LoadEvents Events, int Rate, TimeSpan Duration, 
     public long Requests => Math.Max(1, (long)Math.Round(RequestRate * Duration.TotalSeconds));
 }
 
-/// <summary>Sends the requests of a plan when they are due, and counts. Nothing is repeated. For one run; counters may be read meanwhile.</summary>
-/// <remarks>Latency counts from the moment at which a request was due, not from the one at which it went out: a client that waits for a slow answer before it
-/// sends the next request would otherwise measure a stall once, however many requests it kept from being sent (coordinated omission).</remarks>
+/// <summary>Sends the requests of a plan when they are due, and counts the results. Nothing is retried. For one run; counters may be read during it.</summary>
+/// <remarks>Latency counts from the moment a request was due, not from the moment it was sent. Otherwise a stall would count only once: the client waits for
+/// the slow answer, and does not send the requests that become due during it (coordinated omission).</remarks>
 internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 {
-    /// <summary>How long what is due, and could not be sent yet, may still be sent after the end.</summary>
+    /// <summary>Time after the end during which requests that are due may still be sent.</summary>
     private static readonly TimeSpan Grace = TimeSpan.FromSeconds(10);
 
-    /// <summary>Reasons that are told apart; texts of another program are not kept without limit.</summary>
+    /// <summary>Limit of distinct reasons, since texts from the server could otherwise use unlimited memory.</summary>
     private const int MaxReasons = 20;
 
     private readonly ConcurrentDictionary<string, long> _failures = new(StringComparer.Ordinal);
     private long _sent;
     private long _accepted;
 
-    /// <summary>From due to answered, of all requests; of those that were never sent, so long as they had waited at the end.</summary>
+    /// <summary>Time from due to answered, for all requests. A request that was never sent counts with its waiting time at the end.</summary>
     public LatencyHistogram Latency { get; } = new();
 
     /// <summary>Events of requests that were sent.</summary>
@@ -46,21 +46,21 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 
     public long Accepted => Interlocked.Read(ref _accepted);
 
-    /// <summary>Events of requests that were due and could not be sent in time.</summary>
+    /// <summary>Events of requests that were due but could not be sent in time.</summary>
     public long Unsent { get; private set; }
 
-    /// <summary>Events that were not accepted, by reason.</summary>
+    /// <summary>Number of events that were not accepted, by reason.</summary>
     public IReadOnlyDictionary<string, long> Failures => _failures;
 
-    /// <summary>From the start to the last answer.</summary>
+    /// <summary>Time from the start to the last answer.</summary>
     public TimeSpan Elapsed { get; private set; }
 
     /// <summary>Runs the load.</summary>
-    /// <param name="stop">Ends it early: no more requests begin, those in flight get their answers within the grace.</param>
+    /// <param name="stop">Ends the load early: no more requests start, and those in flight may finish within the grace period.</param>
     /// <exception cref="SendException">The API refuses the secret or the token.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
-        // Whoever waits for the next moment ends at once when asked to; whoever waits for an answer gets some time for it.
+        // "end" stops workers that wait for the next slot. "abort" follows later and stops workers that wait for an answer.
         using var end = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var abort = new CancellationTokenSource();
         await using var graceful = end.Token.Register(() => abort.CancelAfter(SendLimits.StopGrace));
@@ -99,14 +99,14 @@ internal sealed class LoadRun(ApiConnection api, LoadPlan plan)
 
                 if (failure is not null)
                 {
-                    // A broken connection may still read the body.
+                    // A broken connection may still read the old body.
                     body = new ArrayBufferWriter<byte>(plan.EventsPerRequest * LoadEvents.MaxEventBytes);
                 }
             }
         }
         catch (OperationCanceledException) when (end.IsCancellationRequested)
         {
-            // The end of the load; what was due and is not sent is counted there.
+            // The load has ended; CountUnsent counts the requests that were due but not sent.
         }
         catch
         {

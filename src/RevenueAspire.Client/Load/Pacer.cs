@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.Client.Load;
 
-/// <summary>Lets requests begin when the rate says so. Uses a separate thread: timers of the pool are late by a millisecond, and later when the pool is
+/// <summary>Starts requests at a fixed rate. Uses a separate thread, because timers of the thread pool are late by a millisecond, and by more when the pool is
 /// busy.</summary>
 /// <remarks>Slots are numbered from 0; slot n is due n intervals after the start. For one load.</remarks>
 internal sealed partial class Pacer : IDisposable
@@ -20,8 +20,8 @@ internal sealed partial class Pacer : IDisposable
     private long _taken;
 
     /// <param name="slotsPerSecond">The rate.</param>
-    /// <param name="slots">How many there are.</param>
-    /// <param name="stop">Lets no more begin.</param>
+    /// <param name="slots">Number of slots.</param>
+    /// <param name="stop">Prevents further slots from starting.</param>
     public Pacer(double slotsPerSecond, long slots, CancellationToken stop)
     {
         (_slotsPerSecond, _slots) = (slotsPerSecond, slots);
@@ -29,14 +29,14 @@ internal sealed partial class Pacer : IDisposable
         _thread.Start();
     }
 
-    /// <summary>How many slots are due by now.</summary>
+    /// <summary>Number of slots that are due now.</summary>
     public long Due => Math.Min(_slots, 1 + (long)(Stopwatch.GetElapsedTime(_start).TotalSeconds * _slotsPerSecond));
 
-    /// <summary>How long ago a slot was due.</summary>
+    /// <summary>Time since a slot was due.</summary>
     public TimeSpan Since(long slot) => Stopwatch.GetElapsedTime(_start) - TimeSpan.FromSeconds(slot / _slotsPerSecond);
 
     /// <summary>Waits for the next slot and takes it.</summary>
-    /// <returns>Its number; null when there is none left.</returns>
+    /// <returns>The slot's number; null after the last slot.</returns>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async ValueTask<long?> TakeAsync(CancellationToken cancellationToken)
     {
@@ -47,7 +47,7 @@ internal sealed partial class Pacer : IDisposable
             return slot;
         }
 
-        // For whoever waits behind.
+        // Release the next waiting worker, too.
         _due.Release();
         return null;
     }
@@ -79,7 +79,7 @@ internal sealed partial class Pacer : IDisposable
 
         if (released == _slots)
         {
-            // One more than there are: it says that there are no more.
+            // One extra release signals that no slots remain.
             _due.Release();
         }
     }
@@ -89,7 +89,7 @@ internal sealed partial class Pacer : IDisposable
         var bounded = time < ShortestSleep ? ShortestSleep : time > LongestSleep ? LongestSleep : time;
         if (OperatingSystem.IsLinux() || OperatingSystem.IsMacOS())
         {
-            // Thread.Sleep knows whole milliseconds only.
+            // Thread.Sleep only supports whole milliseconds.
             var request = new TimeSpec { Nanoseconds = (nint)bounded.TotalNanoseconds };
             _ = NanoSleep(in request, 0);
         }

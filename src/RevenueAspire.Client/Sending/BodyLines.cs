@@ -1,9 +1,9 @@
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>The lines of a request's body, each of which ends in a newline. Pure.</summary>
+/// <summary>Finds the lines of a request's body. Each line ends with a newline. Pure.</summary>
 internal static class BodyLines
 {
-    /// <summary>Index of each line from 0, where it starts, and its bytes without the newline.</summary>
+    /// <summary>Returns each line's index (from 0), its start, and its length without the newline.</summary>
     public static IEnumerable<(int Index, int Start, int Length)> Of(ReadOnlyMemory<byte> body)
     {
         var start = 0;
@@ -15,7 +15,7 @@ internal static class BodyLines
         }
     }
 
-    /// <summary>Bytes that the first lines take.</summary>
+    /// <summary>Returns the length of the first lines in bytes.</summary>
     public static int Skip(ReadOnlyMemory<byte> body, int lines)
     {
         var start = 0;

@@ -2,23 +2,23 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Asked before a request is repeated that the API may have already: whether the API still knows its key. One for a run; thread-safe.</summary>
-/// <param name="api">Its state is read, about once a second at most.</param>
-/// <param name="logId">The log that the run began with; null when the API does not tell: then nothing can be asked, and the user has been warned.</param>
-/// <param name="requestTimeout">Time for one reading.</param>
+/// <summary>Checks before a retry whether the API still remembers the request's key. One per run; thread-safe.</summary>
+/// <param name="api">Its state is read at most about once per second.</param>
+/// <param name="logId">The log that the run began with; null if the API does not report it. Nothing is checked then, and the user has been warned.</param>
+/// <param name="requestTimeout">Time limit of one query.</param>
 /// <param name="time">The clock.</param>
 internal sealed class IdempotencyKeyCheck(ApiConnection api, Guid? logId, TimeSpan requestTimeout, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan MaxAge = TimeSpan.FromSeconds(1);
-    private static readonly AttemptResult NoKeyState = new(AttemptOutcome.TryAgain) { Detail = "it does not tell which keys it remembers" };
+    private static readonly AttemptResult NoKeyState = new(AttemptOutcome.TryAgain) { Detail = "it does not report which keys it remembers" };
 
     private readonly SemaphoreSlim _reading = new(1, 1);
     private LogState? _state;
     private AttemptResult _failure = NoKeyState;
     private long? _readAt;
 
-    /// <returns>Null when the request may be sent; why the API does not tell at present.</returns>
-    /// <exception cref="SendException">The key is forgotten, or the log is another one: a repeat looks like a new event.</exception>
+    /// <returns>Null if the request may be sent; otherwise the reason why the API's state is unknown for now.</returns>
+    /// <exception cref="SendException">The key is forgotten, or the API has another log: a retry could count as a new event.</exception>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async ValueTask<AttemptResult?> CheckAsync(OutboundRequest request, CancellationToken cancellationToken)
     {
@@ -51,19 +51,19 @@ internal sealed class IdempotencyKeyCheck(ApiConnection api, Guid? logId, TimeSp
         }
 
         return ResumeRules.CheckKey(request.AsOf, began, state, request.LineNumber(0)) is { } reason
-            ? throw new SendException(SendFailure.CannotResume, $"Sending stopped at line {request.LineNumber(0)}, whose answer was lost: {reason}.")
+            ? throw new SendException(SendFailure.CannotResume, $"Sending stopped at line {request.LineNumber(0)} (its answer was lost): {reason}.")
             : null;
     }
 
-    /// <summary>Notes how far the keys have come, where receipts do not tell: the age of a request is what was known when it was sent first, and a long run
-    /// must not look as old as its beginning.</summary>
+    /// <summary>Polls the newest key's position while keys are shared, because receipts do not contain it then. A request's age is the position known when it
+    /// was first sent. Without polling, late requests of a long run would seem as old as its first.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public async Task FollowAsync(TimeSpan interval, CancellationToken cancellationToken)
     {
         using var timer = new PeriodicTimer(interval, time);
         while (api.Log.IsShared && await timer.WaitForNextTickAsync(cancellationToken))
         {
-            // No answer: the age stays what it was, which is safe.
+            // Without an answer, the position stays as it was. That is safe.
             if ((await ReadAsync(cancellationToken)).State is { } state)
             {
                 api.Log.Note(state);

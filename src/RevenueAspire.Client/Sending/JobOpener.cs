@@ -4,17 +4,17 @@ using RevenueAspire.Client.Journal;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Begins a run of the tool, or finds the one to take up: by the content of its file and the API's log. Paths and addresses are hints. For one
+/// <summary>Begins a run of the tool, or finds the run to resume, by the file's content and the API's log. Paths and addresses are only hints. For one
 /// thread.</summary>
-/// <param name="directory">Of the journals.</param>
-/// <param name="api">Where the files go.</param>
-/// <param name="log">The API's log now; null when it does not tell, then its address stands for it.</param>
-/// <param name="observer">Hears what the user should know.</param>
-/// <param name="time">The clock, for dates that people read.</param>
+/// <param name="directory">Directory of the journals.</param>
+/// <param name="api">The destination.</param>
+/// <param name="log">The API's log now; null if the API does not report it, then the address identifies the log.</param>
+/// <param name="observer">Receives warnings.</param>
+/// <param name="time">The clock, for timestamps that people read.</param>
 internal sealed class JobOpener(string directory, ApiConnection api, LogState? log, ISendObserver observer, TimeProvider time)
 {
-    /// <summary>A new run, whatever journals say. Those of other contents are kept.</summary>
-    /// <exception cref="SendException">The journal cannot be kept, or another process sends the file.</exception>
+    /// <summary>Begins a new run, whether or not there are journals. Journals of other contents are kept.</summary>
+    /// <exception cref="SendException">The journal cannot be saved, or another process is sending the file.</exception>
     public async Task<SendJob> CreateAsync(InputFile input, int batch, CancellationToken cancellationToken)
     {
         if (input.IsStandardInput)
@@ -28,15 +28,15 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         {
             var name = stopped.HasPath ? input.GivenPath : $"{input.GivenPath} (as {stopped.Entry.File})";
             observer.Warning(
-                $"an earlier send of {name} was stopped after line {stopped.Entry.LinesThrough}; this one starts from the beginning and counts those "
-                + "lines again (--resume continues instead).");
+                $"an earlier send of {name} stopped after line {stopped.Entry.LinesThrough}; this send starts from the beginning and counts those "
+                + "lines again (--resume would continue it).");
         }
 
         var journal = RunJournal.Open(directory, JournalNames.Send(input.FullPath, log?.Id, api.Url), input.GivenPath);
         var replaced = new List<RunJournal>();
         try
         {
-            // A file that was renamed since keeps its journal, though another file has its old path now.
+            // A file that was renamed in the meantime keeps its journal, although another file now has its old path.
             if (RunJournal.TryRead(journal.FilePath) is { OpenThrough: > 0 } there && !earlier.Exists(run => run.HasPath && run.Path == journal.FilePath))
             {
                 journal.SetAside(there);
@@ -57,11 +57,11 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         return await CreateAsync(input, journal, batch, replaced, cancellationToken);
     }
 
-    /// <summary>The run of the file, which may have come to its end.</summary>
+    /// <summary>Finds the run of the file; it may be finished.</summary>
     /// <param name="input">The file as it is now.</param>
-    /// <param name="batch">The batch size that was asked for, or null for the recorded one.</param>
-    /// <param name="cancellationToken">Ends the reading of the file.</param>
-    /// <exception cref="SendException">There is none, or it cannot be taken up safely. The message gives no advice that could count lines twice.</exception>
+    /// <param name="batch">The requested batch size, or null for the recorded one.</param>
+    /// <param name="cancellationToken">Cancels the reading of the file.</param>
+    /// <exception cref="SendException">There is no run, or it cannot be resumed safely. The message gives no advice that could count lines twice.</exception>
     public async Task<SendJob> ResumeAsync(InputFile input, int? batch, CancellationToken cancellationToken)
     {
         var (runs, unreadable) = await KnownRuns.FindAsync(directory, input, cancellationToken);
@@ -72,7 +72,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         {
             if (!run.HasPath)
             {
-                observer.Warning($"{input.GivenPath} has the content of {run.Entry.File}, and is taken for it.");
+                observer.Warning($"{input.GivenPath} has the same content as {run.Entry.File}; continuing the send of that file.");
             }
 
             return job = await SendJob.ResumeAsync(input, journal, run.Entry, batch, cancellationToken);
@@ -86,7 +86,8 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
         }
     }
 
-    /// <summary>Content goes before path: the path of a file that was renamed may belong to another one now. The smallest is the best; null is none.</summary>
+    /// <summary>Ranks a run; the lowest rank is the best match, null is no match. Content matters more than the path: another file may now have the path of a
+    /// renamed one.</summary>
     private int? Rank(KnownRun run) => run switch
     {
         { MayBeSent: true } when !run.HasContent || !IsHere(run.Entry) => null,
@@ -104,7 +105,7 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
     {
         if (runs.Find(run => run is { HasContent: true, MayBeSent: true }) is { } elsewhere)
         {
-            return SendJob.CannotResume(input, elsewhere.Path, ResumeRules.Check(elsewhere.Entry, log) ?? "the API does not tell which log it keeps");
+            return SendJob.CannotResume(input, elsewhere.Path, ResumeRules.Check(elsewhere.Entry, log) ?? "the API does not report its log id");
         }
 
         if (runs.Find(run => run is { HasPath: true, MayBeSent: true } && IsHere(run.Entry)) is { } changed)
@@ -114,12 +115,12 @@ internal sealed class JobOpener(string directory, ApiConnection api, LogState? l
 
         return unreadable is not null
             ? new SendException(
-                SendFailure.CannotResume, $"The journal {unreadable} cannot be read, so whether it is the one of {input.GivenPath} is not known.")
+                SendFailure.CannotResume, $"The journal {unreadable} cannot be read; it may be the journal of {input.GivenPath}.")
             : new SendException(
                 SendFailure.NothingToResume,
-                $"Nothing to resume: the journals in {directory} know of no send of {input.GivenPath} to the log of {api.Url}. They do not prove that there "
-                + $"was none: of finished sends whose file was moved, the newest {EndedRuns.Kept} are kept, and a send from another machine, user or data "
-                + "directory has its journal there.");
+                $"Nothing to resume: no journal in {directory} records a send of {input.GivenPath} to the log of {api.Url}. It may still have been sent: "
+                + $"only the newest {EndedRuns.Kept} journals of finished sends of moved files are kept, and a send from another machine, user or data "
+                + "directory has its journal elsewhere.");
     }
 
     private RunJournal Open(KnownRun run, InputFile input)

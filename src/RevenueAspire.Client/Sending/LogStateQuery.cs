@@ -2,11 +2,11 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Waits for the API, and asks for its log.</summary>
+/// <summary>Waits for the API and queries its log's state.</summary>
 internal static class LogStateQuery
 {
-    /// <returns>The state, or null when this API does not tell.</returns>
-    /// <exception cref="SendException">No answer in time, none that can be hoped for, or it remembers too few keys for a retry to be safe.</exception>
+    /// <returns>The state, or null if this API does not report it.</returns>
+    /// <exception cref="SendException">No answer in time, a permanent error, or the API remembers too few keys for a safe retry.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public static async Task<LogState?> WaitAsync(ApiConnection api, SendSettings settings, ISendObserver observer, TimeProvider time, CancellationToken stop)
     {
@@ -32,8 +32,8 @@ internal static class LogStateQuery
             {
                 throw new SendException(
                     SendFailure.Refused,
-                    $"The API at {api.Url} remembers the keys of only {known.KeyWindow} requests (EventLog:KeyWindow), and {settings.Concurrency} would be "
-                    + "in flight: a retry could count lines twice. Raise EventLog:KeyWindow there, or lower --concurrency.");
+                    $"The API at {api.Url} remembers the keys of only {known.KeyWindow} requests (EventLog:KeyWindow), but {settings.Concurrency} would be "
+                    + "in flight: a retry could count lines twice. Raise the API's EventLog:KeyWindow, or lower --concurrency.");
             }
 
             api.Log.Note(known);

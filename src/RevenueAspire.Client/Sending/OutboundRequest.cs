@@ -2,61 +2,61 @@ using System.Buffers;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>A piece of the file that is sent as one request: one line, or up to N lines of a batch. Belongs to one thread at a time.</summary>
+/// <summary>A part of the file sent as one request: one line, or a batch of up to N lines. Belongs to one thread at a time.</summary>
 internal sealed class OutboundRequest
 {
     private byte[] _buffer = [];
     private int _length;
     private long _firstLine;
 
-    /// <summary>Where line numbers jump, since blank lines are left out: from an index on, so many lines of the file are missing.</summary>
+    /// <summary>Gaps in the line numbers, because blank lines are skipped: from an index on, this many lines of the file are missing.</summary>
     private List<(int Index, long Missing)>? _gaps;
 
-    /// <summary>Byte offset of its first line in the file: names the request, so it must be the same in a resumed run.</summary>
+    /// <summary>Byte offset of the first line in the file. It is part of the key, so it must be the same in a resumed run.</summary>
     public required long Offset { get; init; }
 
-    /// <summary>Byte offset after its last line.</summary>
+    /// <summary>Byte offset after the last line.</summary>
     public long End { get; set; }
 
-    /// <summary>Number of its last line, from 1.</summary>
+    /// <summary>Number of the last line, from 1.</summary>
     public long LastLine { get; set; }
 
-    /// <summary>Lines in it, none of them blank.</summary>
+    /// <summary>Number of lines, none of them blank.</summary>
     public int Lines { get; private set; }
 
-    /// <summary>The highest receipt that was known before it was first sent: if it was ever appended, then after this offset of the log.</summary>
+    /// <summary>The highest log position known before the first attempt. If the request was ever appended, then after this offset.</summary>
     public long AsOf { get; set; }
 
-    /// <summary>Set before it is added, when an earlier process may have sent it: what that process knew of the log then.</summary>
+    /// <summary>The <see cref="AsOf"/> of an earlier process that may have sent the request, or null. Set before the request is added to the tracker.</summary>
     public long? CarriedAsOf { get; init; }
 
-    /// <summary>Whether an attempt ended without an answer that says what became of it.</summary>
+    /// <summary>Whether an attempt ended without a conclusive answer, so the request may have been appended.</summary>
     public bool MayBeAppended { get; set; }
 
-    /// <summary>Set when it needs no request: its only line is too long.</summary>
+    /// <summary>Whether no request is needed, because the only line is too long.</summary>
     public bool IsAnswered { get; set; }
 
-    /// <summary>Belongs to <see cref="ProgressTracker"/>, under its lock.</summary>
+    /// <summary>Used only by <see cref="ProgressTracker"/>, under its lock.</summary>
     internal bool IsComplete { get; set; }
 
-    /// <summary>Lines that the API took, once it is answered.</summary>
+    /// <summary>Number of accepted lines, after the answer.</summary>
     public int Accepted { get; set; }
 
-    /// <summary>Set when it was accepted by another log than the run began with.</summary>
+    /// <summary>Set if another log than the run's first one accepted the request.</summary>
     public string? OtherLog { get; set; }
 
-    /// <summary>Its bad lines in file order, once it is answered.</summary>
+    /// <summary>The rejected lines in file order, after the answer.</summary>
     public List<RejectedLine>? Rejected { get; set; }
 
-    /// <summary>The lines, each with a newline behind it.</summary>
+    /// <summary>The lines, each followed by a newline.</summary>
     public ReadOnlyMemory<byte> Body => _buffer.AsMemory(0, _length);
 
     public int Length => _length;
 
-    /// <summary>False after an attempt that broke off: the connection may still be reading the buffer, so it must not be reused.</summary>
+    /// <summary>False after an aborted attempt: the connection may still read the buffer, so it must not be reused.</summary>
     public bool MayReuseBuffer { get; set; } = true;
 
-    /// <summary>Number in the file of the line at an index of this request.</summary>
+    /// <summary>Converts an index in this request to a line number in the file.</summary>
     public long LineNumber(int index)
     {
         if (_gaps is null)
@@ -64,15 +64,15 @@ internal sealed class OutboundRequest
             return _firstLine + index;
         }
 
-        // The last gap at or before the index. There may be as many as lines, and each line may be asked for.
+        // Find the last gap at or before the index. Binary search, because there may be as many gaps and calls as lines.
         var found = _gaps.BinarySearch((index, long.MaxValue));
         var before = (found < 0 ? ~found : found) - 1;
         return _firstLine + index + (before < 0 ? 0 : _gaps[before].Missing);
     }
 
     /// <summary>Adds a line.</summary>
-    /// <param name="line">Without its newline.</param>
-    /// <param name="lineNumber">In the file, from 1.</param>
+    /// <param name="line">The line without its newline.</param>
+    /// <param name="lineNumber">Number in the file, from 1.</param>
     public void Add(ReadOnlySpan<byte> line, long lineNumber)
     {
         Reserve(line.Length + 1);
@@ -82,10 +82,10 @@ internal sealed class OutboundRequest
         Count(1, lineNumber);
     }
 
-    /// <summary>Adds lines that follow each other in the file.</summary>
-    /// <param name="lines">Each with its newline.</param>
-    /// <param name="count">How many.</param>
-    /// <param name="firstNumber">Number of the first in the file, from 1.</param>
+    /// <summary>Adds consecutive lines of the file.</summary>
+    /// <param name="lines">The lines, each with its newline.</param>
+    /// <param name="count">Number of lines.</param>
+    /// <param name="firstNumber">Number of the first line in the file, from 1.</param>
     public void AddAll(ReadOnlySpan<byte> lines, int count, long firstNumber)
     {
         Reserve(lines.Length);
@@ -94,7 +94,7 @@ internal sealed class OutboundRequest
         Count(count, firstNumber);
     }
 
-    /// <summary>Gives the buffers back; <see cref="Body"/> must not be used afterwards.</summary>
+    /// <summary>Returns the buffer to the pool; <see cref="Body"/> must not be used afterwards.</summary>
     public void Release()
     {
         if (MayReuseBuffer && _buffer.Length > 0)

@@ -1,20 +1,20 @@
 namespace RevenueAspire.Client.Sending;
 
 /// <summary>Spreads lines evenly over time. For one thread.</summary>
-/// <param name="linesPerSecond">At most so many; null for no limit.</param>
+/// <param name="linesPerSecond">The limit; null for no limit.</param>
 /// <param name="time">The clock.</param>
 internal sealed class Pace(int? linesPerSecond, TimeProvider time)
 {
-    /// <summary>What a slow API held up is made up for later, but no more than this much of it: an API that comes back must not get all at once.</summary>
+    /// <summary>Lines delayed by a slow API are caught up later, but at most this much time, so that a recovering API is not flooded.</summary>
     private static readonly TimeSpan MadeUp = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Timers are no finer: what is due within it goes at once, and the next wait is longer.</summary>
+    /// <summary>The resolution of timers: a shorter wait is skipped and added to the next one.</summary>
     private static readonly TimeSpan Grain = TimeSpan.FromMilliseconds(1);
 
     private readonly long _start = time.GetTimestamp();
     private TimeSpan _next;
 
-    /// <summary>Waits for the moment of the next <paramref name="lines"/> lines.</summary>
+    /// <summary>Waits until the next <paramref name="lines"/> lines are due.</summary>
     public async ValueTask WaitAsync(int lines, CancellationToken cancellationToken)
     {
         if (linesPerSecond is not { } rate)

@@ -1,12 +1,13 @@
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>How far a run is without a gap, and what has come together since the last <see cref="ProgressTracker.Take"/>.</summary>
+/// <summary>The progress of a run without gaps, and the rejected lines since the previous <see cref="ProgressTracker.Take"/>.</summary>
 internal sealed record Progress(long SentThrough, long LinesThrough, long AsOf, long Accepted, long Rejected, IReadOnlyList<RejectedLine> NewRejected);
 
-/// <summary>Requests are answered in any order; this knows up to where all of them are. Thread-safe.</summary>
-/// <param name="sentThrough">Where the run starts in the file.</param>
-/// <param name="linesThrough">Lines before that.</param>
-/// <param name="highestReceipt">The highest receipt known so far; asked while nothing is open.</param>
+/// <summary>Requests are answered in any order; this tracks the offset up to which all of them are answered. Thread-safe.</summary>
+/// <param name="sentThrough">Offset in the file at which the run starts.</param>
+/// <param name="linesThrough">Number of lines before that offset.</param>
+/// <param name="highestReceipt">Returns the highest log position known so far. Called for each new request, and by <see cref="Take"/> while no request is
+/// open.</param>
 internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<long> highestReceipt)
 {
     private readonly Lock _gate = new();
@@ -20,7 +21,7 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
     private long _answeredBytes;
     private long _answeredLines;
 
-    /// <summary>Bytes of the file that are answered, with or without gaps before them.</summary>
+    /// <summary>Answered bytes of the file, including those after a gap.</summary>
     public long AnsweredBytes => Volatile.Read(ref _answeredBytes);
 
     public long AnsweredLines => Volatile.Read(ref _answeredLines);
@@ -68,7 +69,7 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
         }
     }
 
-    /// <summary>Completes once the end of what is answered without a gap lies behind an offset, or less than so many requests are open.</summary>
+    /// <summary>Waits until the answered lines without gaps extend beyond an offset, or fewer than <paramref name="openRequests"/> requests are open.</summary>
     public async Task WaitAsync(long offset, int openRequests, CancellationToken cancellationToken)
     {
         while (true)
@@ -88,7 +89,7 @@ internal sealed class ProgressTracker(long sentThrough, long linesThrough, Func<
         }
     }
 
-    /// <summary>The progress; hands the rejected lines over.</summary>
+    /// <summary>Returns the progress, and removes the rejected lines from this tracker.</summary>
     public Progress Take()
     {
         lock (_gate)

@@ -4,12 +4,12 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>The bad lines of a run, byte for byte, in a file beside the input. Made with the first of them. For one thread at a time.</summary>
-/// <remarks>A file that this run has not made is never written to: somebody may have corrected lines in it.</remarks>
+/// <summary>A run's rejected lines, byte for byte, in a file next to the input. Created for the first rejected line. For one thread at a time.</summary>
+/// <remarks>Never writes to a file that this run did not create, because it may contain a user's corrections.</remarks>
 /// <param name="input">The file that is sent.</param>
-/// <param name="otherPath">Where it is made when the input's folder cannot be written.</param>
-/// <param name="claimed">The file that the run had made by its last save, or null.</param>
-/// <param name="length">Bytes that the run had written by its last save; what a killed process wrote behind them is written again, and is cut off.</param>
+/// <param name="otherPath">The path to use if the input's folder is not writable.</param>
+/// <param name="claimed">The file that the run had created at its last save, or null.</param>
+/// <param name="length">Bytes that the run had written at its last save. Later bytes of a killed process are cut off and written again.</param>
 internal sealed class RejectedFile(InputFile input, string otherPath, string? claimed, long length) : IDisposable
 {
     public const string Suffix = ".rejected.jsonl";
@@ -24,7 +24,7 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
 
     public static string PathFor(string file) => file + Suffix;
 
-    /// <summary>Of several files that are named together (<c>*.jsonl</c>): the one whose rejected lines a file holds, or null.</summary>
+    /// <summary>Among files named together (<c>*.jsonl</c>), returns the one that a file of rejected lines belongs to, or null.</summary>
     public static string? FindOwner(string file, IEnumerable<string> all)
     {
         var path = Path.GetFullPath(file);
@@ -33,10 +33,10 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
             && (end == "jsonl" || (end.EndsWith(".jsonl", StringComparison.Ordinal) && end[..^".jsonl".Length].All(char.IsAsciiDigit))));
     }
 
-    /// <summary>Makes the file, empty; one of that name that is there already is moved aside. When it returns, its name survives a power cut.</summary>
-    /// <param name="warn">Hears of another place.</param>
-    /// <returns>Its path.</returns>
-    /// <exception cref="SendException">It can be made in neither place.</exception>
+    /// <summary>Creates an empty file. An existing file of that name is moved aside first. When this returns, the file's name survives a power cut.</summary>
+    /// <param name="warn">Receives a warning if another folder is used.</param>
+    /// <returns>The path.</returns>
+    /// <exception cref="SendException">The file can be created in neither place.</exception>
     public string Claim(Action<string> warn)
     {
         var beside = PathFor(input.FullPath);
@@ -54,7 +54,7 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
             {
                 throw new SendException(
                     SendFailure.LocalFile,
-                    $"Rejected lines cannot be written to {beside} ({exception.Message}) nor to {otherPath}: {other.Message}",
+                    $"Rejected lines cannot be written to {beside} ({exception.Message}) or to {otherPath}: {other.Message}",
                     exception);
             }
 
@@ -64,8 +64,8 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
         return FilePath;
     }
 
-    /// <summary>Ends the matter of a file that was moved aside: a copy of what the finished run has written again is not kept.</summary>
-    /// <returns>What to tell the user, or null.</returns>
+    /// <summary>Deletes the file that was moved aside, if the finished run has written the same bytes again.</summary>
+    /// <returns>A message for the user, or null.</returns>
     public string? SettleAside(bool isComplete)
     {
         if (_aside is not { } aside)
@@ -84,13 +84,13 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // A copy too many does no harm, and is named.
+            // An extra copy is harmless; the message below names it.
         }
 
-        return $"{FilePath} held lines from before this run; they are now in {aside}.";
+        return $"{FilePath} contained lines from before this run; they are now in {aside}.";
     }
 
-    /// <summary>Appends lines. When it returns, they survive a power cut.</summary>
+    /// <summary>Appends lines. When this returns, they survive a power cut.</summary>
     /// <exception cref="SendException">The file cannot be written.</exception>
     public async Task AppendAsync(IReadOnlyList<RejectedLine> lines, CancellationToken cancellationToken)
     {
@@ -120,7 +120,7 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
 
     public void Dispose() => _stream?.Dispose();
 
-    /// <summary>Closes a stream whose buffer cannot be written: closing tries that once more.</summary>
+    /// <summary>Closes a stream after a failed write. Closing tries to write the buffer once more.</summary>
     private void Discard()
     {
         try
@@ -129,7 +129,7 @@ internal sealed class RejectedFile(InputFile input, string otherPath, string? cl
         }
         catch (IOException)
         {
-            // The same failure again; the file is closed.
+            // The write failed again; the file is closed.
         }
 
         _stream = null;

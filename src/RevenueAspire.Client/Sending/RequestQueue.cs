@@ -3,19 +3,19 @@ using System.Threading.Channels;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Requests on their way from the reader to the workers. One adds, any number take.</summary>
+/// <summary>A queue of requests from the reader to the workers: one thread adds, any number take.</summary>
 /// <remarks>
-/// Bounded, but not by a bounded channel: that wakes its writer for each request taken, which costs a switch of threads for each. Here the writer fills the
-/// queue, and is woken when half of it is gone.
+/// Bounded, but not by a bounded channel. A bounded channel wakes its writer for each request taken, at the cost of a thread switch. Here the writer fills the
+/// queue and is woken when the queue is half empty.
 /// </remarks>
-/// <param name="workers">Twice as many are held at most.</param>
+/// <param name="workers">The queue holds at most twice this number.</param>
 internal sealed class RequestQueue(int workers)
 {
     private readonly Channel<OutboundRequest> _requests = Channel.CreateUnbounded<OutboundRequest>(new UnboundedChannelOptions { SingleWriter = true });
     private TaskCompletionSource? _halfEmpty;
 
-    /// <summary>Adds a request; waits for room when it is full.</summary>
-    /// <exception cref="OperationCanceledException">Cancelled; it was not added.</exception>
+    /// <summary>Adds a request; waits while the queue is full.</summary>
+    /// <exception cref="OperationCanceledException">Cancelled; the request was not added.</exception>
     public ValueTask AddAsync(OutboundRequest request, CancellationToken cancellationToken)
     {
         if (_requests.Reader.Count >= workers * 2)
@@ -30,11 +30,11 @@ internal sealed class RequestQueue(int workers)
 
     public void Complete() => _requests.Writer.Complete();
 
-    /// <summary>Waits for a request; false when none will come.</summary>
+    /// <summary>Waits for a request; returns false after the last one.</summary>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
     public ValueTask<bool> WaitAsync(CancellationToken cancellationToken) => _requests.Reader.WaitToReadAsync(cancellationToken);
 
-    /// <summary>Takes the oldest request, when there is one.</summary>
+    /// <summary>Takes the oldest request, if there is one.</summary>
     public bool TryTake([MaybeNullWhen(false)] out OutboundRequest request)
     {
         var taken = _requests.Reader.TryRead(out request);
@@ -52,7 +52,7 @@ internal sealed class RequestQueue(int workers)
         Interlocked.Exchange(ref _halfEmpty, halfEmpty);
         if (_requests.Reader.Count > workers)
         {
-            // Whoever takes from now on sees that somebody waits; were it less already, perhaps nobody would.
+            // Workers that take from now on see _halfEmpty and signal it. If the count were already lower, possibly no worker would.
             await halfEmpty.Task.WaitAsync(cancellationToken);
         }
 

@@ -2,18 +2,18 @@ using RevenueAspire.Client.Input;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Cuts a file into requests. The cuts depend on the file, the start and the batch size alone, so a resumed run makes the same ones. For one
+/// <summary>Cuts a file into requests. The cuts depend only on the file, the start and the batch size, so a resumed run makes the same ones. For one
 /// thread.</summary>
-/// <param name="lines">Placed at the beginning of a request.</param>
-/// <param name="batch">Lines a request at most; 0 sends single events.</param>
-/// <param name="carryThrough">Requests that begin before this byte offset may have been sent by an earlier process.</param>
-/// <param name="carryAsOf">What that process knew of the log then.</param>
+/// <param name="lines">Must be at the beginning of a request.</param>
+/// <param name="batch">Maximum lines per request; 0 sends single events.</param>
+/// <param name="carryThrough">An earlier process may have sent the requests that begin before this byte offset.</param>
+/// <param name="carryAsOf">The log position that this process knew when it sent them.</param>
 internal sealed class RequestReader(LineReader lines, int batch, long carryThrough = 0, long carryAsOf = 0)
 {
     private FileLine? _ahead;
 
-    /// <summary>The next request, or null at the end of the file.</summary>
-    /// <exception cref="SendException">The file has become shorter.</exception>
+    /// <summary>Returns the next request, or null at the end of the file.</summary>
+    /// <exception cref="SendException">The file was shortened.</exception>
     public async ValueTask<OutboundRequest?> ReadAsync(CancellationToken cancellationToken)
     {
         if (await NextAsync(cancellationToken) is not { } first)
@@ -47,7 +47,7 @@ internal sealed class RequestReader(LineReader lines, int batch, long carryThrou
 
             if (IsTooLong(line) || request.Length + line.Length >= SendLimits.BatchBytes)
             {
-                // The reader still holds the line's bytes: nothing is read before it is taken.
+                // The reader still has the line's bytes, because the next read happens only after this line is taken.
                 _ahead = line;
                 break;
             }
@@ -58,7 +58,7 @@ internal sealed class RequestReader(LineReader lines, int batch, long carryThrou
         return request;
     }
 
-    /// <summary>Adds what needs no look at the single line, and comes to the same cuts as line by line.</summary>
+    /// <summary>Adds lines that need no individual check. The cuts are the same as line by line.</summary>
     private void AddPlain(OutboundRequest request)
     {
         var plain = lines.TakePlain(batch - request.Lines, SendLimits.BatchBytes - request.Length, out var count, out var firstNumber, out var end);

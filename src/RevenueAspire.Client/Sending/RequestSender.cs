@@ -3,29 +3,29 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>How a run talks to the API.</summary>
+/// <summary>Settings of a run for its requests.</summary>
 internal sealed record SendSettings
 {
-    /// <summary>Requests in flight at most.</summary>
+    /// <summary>Maximum number of requests in flight.</summary>
     public required int Concurrency { get; init; }
 
-    /// <summary>Lines a request; 0 for single events.</summary>
+    /// <summary>Lines per request; 0 for single events.</summary>
     public int Batch { get; init; }
 
-    /// <summary>Lines a second at most; null for no limit.</summary>
+    /// <summary>Maximum lines per second; null for no limit.</summary>
     public int? Rate { get; init; }
 
-    /// <summary>Time after which one attempt counts as failed.</summary>
+    /// <summary>Time limit of one attempt.</summary>
     public required TimeSpan RequestTimeout { get; init; }
 
-    /// <summary>Time that the API may be away before the run gives up.</summary>
+    /// <summary>Time that the API may be unavailable before the run gives up.</summary>
     public required TimeSpan GiveUpAfter { get; init; }
 
-    /// <summary>The same for the time before the first request.</summary>
+    /// <summary>The same limit before the first request.</summary>
     public required TimeSpan StartPatience { get; init; }
 }
 
-/// <summary>Brings one request to its final answer: with retries and splits. Thread-safe.</summary>
+/// <summary>Sends a request until it has a final answer, with retries and splits. Thread-safe.</summary>
 internal sealed class RequestSender
 {
     private static readonly Meter Meter = new("RevenueAspire.Client");
@@ -41,13 +41,13 @@ internal sealed class RequestSender
     private readonly CancellationToken _stop;
     private readonly CancellationToken _abort;
 
-    /// <param name="api">Where requests go.</param>
-    /// <param name="settings">How.</param>
-    /// <param name="keyCheck">Asked before a request is repeated.</param>
-    /// <param name="onRetry">Hears of each wait.</param>
+    /// <param name="api">The destination.</param>
+    /// <param name="settings">Time limits and batch size.</param>
+    /// <param name="keyCheck">Called before a retry.</param>
+    /// <param name="onRetry">Called for each wait.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="stop">Ends waiting between attempts.</param>
-    /// <param name="abort">Breaks attempts off.</param>
+    /// <param name="stop">Stops the waiting between attempts.</param>
+    /// <param name="abort">Aborts attempts.</param>
     public RequestSender(
         ApiConnection api,
         SendSettings settings,
@@ -67,12 +67,12 @@ internal sealed class RequestSender
         _abort = abort;
     }
 
-    /// <summary>Sends a request until each of its lines is known to be accepted or rejected.</summary>
+    /// <summary>Sends a request until each of its lines is accepted or rejected.</summary>
     /// <param name="runId">The first part of the key.</param>
-    /// <param name="request">Gets the outcome.</param>
-    /// <param name="timeout">The caller's own.</param>
-    /// <exception cref="SendException">The run cannot go on.</exception>
-    /// <exception cref="OperationCanceledException">Stopped; the request is open.</exception>
+    /// <param name="request">Receives the outcome.</param>
+    /// <param name="timeout">The calling worker's time limit.</param>
+    /// <exception cref="SendException">The run cannot continue.</exception>
+    /// <exception cref="OperationCanceledException">Stopped; the request is still open.</exception>
     public async ValueTask SendAsync(string runId, OutboundRequest request, AttemptTimeout timeout)
     {
         if (_isBatch)
@@ -89,13 +89,14 @@ internal sealed class RequestSender
             return;
         }
 
-        // What is too large for this API by itself is as bad as any other line that it refuses.
+        // A single line that is too large for this API is rejected like any other invalid line.
         Reject(request, 0, WithoutNewline(request.Body), RejectedBy(answer, request));
     }
 
     private async Task SendPieceAsync(string runId, OutboundRequest request, AttemptTimeout timeout, int firstLine, int lines, ReadOnlyMemory<byte> body)
     {
-        // Two pieces of one request begin at different lines. The first has the key of the whole, which the API refused and so does not know.
+        // The pieces of a request begin at different lines. The first piece keeps the request's key: the API refused the whole request, so it does not know
+        // that key.
         var key = firstLine == 0 ? $"{runId}-{request.Offset}" : $"{runId}-{request.Offset}-{firstLine}";
         var answer = await PostAsync(request, timeout, lines, key, body);
         switch (answer.Kind)
@@ -108,7 +109,7 @@ internal sealed class RequestSender
             case AttemptOutcome.Accepted or AttemptOutcome.Rejected:
                 if (answer.Accepted + answer.RejectedCount != lines)
                 {
-                    throw Refused(request, $"the API counted {answer.Accepted} + {answer.RejectedCount} of {lines} lines");
+                    throw Refused(request, $"the API counted {answer.Accepted} accepted and {answer.RejectedCount} rejected lines, but {lines} were sent");
                 }
 
                 RejectListed(request, firstLine, lines, body, answer);
@@ -116,14 +117,13 @@ internal sealed class RequestSender
                 request.OtherLog ??= answer.OtherLog;
                 break;
             default:
-                // One line, too large for this API by itself.
+                // A single line that is too large for this API.
                 Reject(request, firstLine, WithoutNewline(body), RejectedBy(answer, request));
                 break;
         }
     }
 
-    /// <summary>Takes the rejected lines from the answer's list. The API was asked for as many as there are lines, so that what it does not name was
-    /// accepted.</summary>
+    /// <summary>Takes the rejected lines from the answer's list. The request asked the API to list all of them, so every other line was accepted.</summary>
     private static void RejectListed(OutboundRequest request, int firstLine, int lines, ReadOnlyMemory<byte> body, AttemptResult answer)
     {
         var reasons = new Dictionary<int, string>(answer.Rejected.Count);
@@ -131,7 +131,7 @@ internal sealed class RequestSender
         {
             if (reject.Line < 1 || reject.Line > lines || !reasons.TryAdd(reject.Line, reject.Reason))
             {
-                throw Refused(request, $"the answer is unexpected: of {lines} lines it rejects line {reject.Line}, or names it twice");
+                throw Refused(request, $"the answer is invalid: it rejects line {reject.Line} of {lines}, or lists it twice");
             }
         }
 
@@ -139,8 +139,8 @@ internal sealed class RequestSender
         {
             throw Refused(
                 request,
-                $"the API rejected {answer.RejectedCount} lines, but names {reasons.Count} of them, though all were asked for (?listed={lines}); its lines "
-                + "are in the log, but it is not known which");
+                $"the API rejected {answer.RejectedCount} lines but listed only {reasons.Count}, although ?listed={lines} asks for all; the accepted "
+                + "lines are in the log, but the client cannot know which they are");
         }
 
         if (reasons.Count == 0)
@@ -159,7 +159,7 @@ internal sealed class RequestSender
 
     private async ValueTask<AttemptResult> PostAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
     {
-        // Nearly every first attempt is the last: the machinery of retries is entered only after one that was not.
+        // Nearly every first attempt succeeds, so the retry pipeline is entered only after a failure.
         var answer = await AttemptAsync(request, timeout, lines, key, body);
         if (answer.Kind == AttemptOutcome.TryAgain)
         {
@@ -176,7 +176,7 @@ internal sealed class RequestSender
 
     private async ValueTask<AttemptResult> AttemptAsync(OutboundRequest request, AttemptTimeout timeout, int lines, string key, ReadOnlyMemory<byte> body)
     {
-        // What the API may have already is sent again only while it knows the key.
+        // A request that may have been appended is sent again only while the API remembers its key.
         if ((request.MayBeAppended || request.CarriedAsOf is not null) && await _keyCheck.CheckAsync(request, _abort) is { } wait)
         {
             return wait;
@@ -207,8 +207,8 @@ internal sealed class RequestSender
             timeout.Stop();
         }
 
-        // Whatever the reason is: only an answer that says what became of the request makes it certain. A disk that failed in the middle answers 503, and may
-        // have kept it.
+        // Only a conclusive answer settles the state of the request. For example, a disk that failed during the append answers 503 but may have kept the
+        // events.
         if (!answer.IsUnsent)
         {
             request.MayBeAppended = answer.Kind == AttemptOutcome.TryAgain;
@@ -223,16 +223,16 @@ internal sealed class RequestSender
         AttemptOutcome.Unauthorized => SendException.Unauthorized(_api, answer),
         AttemptOutcome.TryAgain when answer is { IsUnsent: false, IsLimited: false, RetryAfter: { } wait } && wait >= _giveUpAfter => new SendException(
             SendFailure.ApiAway,
-            $"The API at {_api.Url} asks to wait {wait.TotalSeconds:0} s or longer ({answer.Detail}), "
-            + $"and a run waits {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),
-        AttemptOutcome.TryAgain when answer.IsUnsent => new SendException(SendFailure.ApiAway, $"There was no token for too long: {answer.Detail}."),
-        AttemptOutcome.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was away for too long ({answer.Detail})."),
+            $"The API at {_api.Url} asks to wait at least {wait.TotalSeconds:0} s ({answer.Detail}), "
+            + $"but a run waits at most {_giveUpAfter.TotalSeconds:0} s (Client:GiveUpAfterSeconds)."),
+        AttemptOutcome.TryAgain when answer.IsUnsent => new SendException(SendFailure.ApiAway, $"No token could be obtained in time: {answer.Detail}."),
+        AttemptOutcome.TryAgain => new SendException(SendFailure.ApiAway, $"The API at {_api.Url} was unavailable for too long ({answer.Detail})."),
         AttemptOutcome.Impossible => Refused(request, $"nothing can be sent to {_api.Url}: {answer.Detail}"),
         AttemptOutcome.KeyConflict => new SendException(
             SendFailure.KeyConflict,
-            $"Sending stopped at line {request.LineNumber(0)}: the API has this request with another content (422), so the file was changed after it had "
-            + "been sent. The lines before are answered; compare the ledger with the file, and send what is missing as a separate file."),
-        _ => Refused(request, $"the address {_api.Url} answers {answer.Detail}, which is not the API's way; check the address"),
+            $"Sending stopped at line {request.LineNumber(0)}: the API already has this request with other content (422), so the file was changed after it "
+            + "was sent. The earlier lines are answered. Compare the ledger with the file, and send the missing lines as a separate file."),
+        _ => Refused(request, $"{_api.Url} answers {answer.Detail}, unlike the API; check the address"),
     };
 
     private static SendException Refused(OutboundRequest request, string reason) =>
@@ -243,8 +243,8 @@ internal sealed class RequestSender
         { Kind: AttemptOutcome.Rejected, Detail.Length: > 0 } or { IsExplained: true } => answer.Detail,
         { Kind: AttemptOutcome.TooLarge } => throw Refused(
             request,
-            $"it is refused as too large (413), but not by the API: raise the limit of the proxy in front of it, which does not "
-            + $"let {request.Length} bytes pass"),
+            $"a proxy in front of the API refuses the request as too large (413): raise the proxy's limit to more "
+            + $"than {request.Length} bytes"),
         { Kind: AttemptOutcome.Rejected } => "not an event",
         _ => throw Refused(request, $"unexpected {answer.Kind}"),
     };

@@ -4,9 +4,9 @@ using RevenueAspire.Client.Http;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Repeats an attempt while the answer is <see cref="AttemptOutcome.TryAgain"/>: exponential waits with jitter, 5 s at most, or as long as the API
-/// asks; ends a fixed time after the first failure. Of a limited client (429), that time begins again with each request that passes, and the waits
-/// that the API asks for do not count.</summary>
+/// <summary>Repeats an attempt while the answer is <see cref="AttemptOutcome.TryAgain"/>. Waits grow exponentially with jitter up to 5 s, or last as long as
+/// the API asks. Gives up a fixed time after the first failure. After a 429 (rate limit), that time restarts with each accepted request, and the waits that the
+/// API asks for do not count.</summary>
 internal sealed class RetryPolicy
 {
     private static readonly ResiliencePropertyKey<long> FirstFailure = new("first-failure");
@@ -18,8 +18,8 @@ internal sealed class RetryPolicy
     private readonly TimeProvider _time;
     private long _passedAt = long.MinValue;
 
-    /// <param name="giveUpAfter">Time from a request's first failure to the last attempt; infinite with <see cref="Timeout.InfiniteTimeSpan"/>.</param>
-    /// <param name="onRetry">Hears of each wait.</param>
+    /// <param name="giveUpAfter">Time from a request's first failure to its last attempt; <see cref="Timeout.InfiniteTimeSpan"/> for no limit.</param>
+    /// <param name="onRetry">Called for each wait.</param>
     /// <param name="time">The clock.</param>
     public RetryPolicy(TimeSpan giveUpAfter, Action<AttemptResult> onRetry, TimeProvider time)
     {
@@ -43,10 +43,11 @@ internal sealed class RetryPolicy
         _pipeline = builder.Build();
     }
 
-    /// <summary>Repeats an attempt until its answer is final, or the time is up: then the answer is still <see cref="AttemptOutcome.TryAgain"/>.</summary>
-    /// <param name="first">The answer to the attempt that was made already.</param>
-    /// <param name="attempt">A further one.</param>
-    /// <param name="cancellationToken">Ends the waiting between attempts; an attempt under way is finished.</param>
+    /// <summary>Repeats an attempt until its answer is final or the time is up. In the latter case the answer is still
+    /// <see cref="AttemptOutcome.TryAgain"/>.</summary>
+    /// <param name="first">The answer to the first attempt.</param>
+    /// <param name="attempt">Makes a further attempt.</param>
+    /// <param name="cancellationToken">Stops the waiting between attempts; an attempt in progress is finished.</param>
     /// <exception cref="OperationCanceledException">Cancelled between attempts.</exception>
     public async ValueTask<AttemptResult> RetryAsync(AttemptResult first, Func<ValueTask<AttemptResult>> attempt, CancellationToken cancellationToken)
     {
@@ -69,7 +70,7 @@ internal sealed class RetryPolicy
         }
     }
 
-    /// <summary>Notes that a request has passed. Called for each, so it reads the clock and no more.</summary>
+    /// <summary>Records that a request was accepted. Called for each request, so it only reads the clock.</summary>
     public void NotePassed() => Volatile.Write(ref _passedAt, _time.GetTimestamp());
 
     private bool MayRetry(RetryPredicateArguments<AttemptResult> arguments)
@@ -89,7 +90,7 @@ internal sealed class RetryPolicy
         var wait = answer.RetryAfter ?? TimeSpan.Zero;
         if (answer.IsLimited)
         {
-            // The API is there, and says how long a large batch takes to be paid off: that wait is not counted.
+            // The API is available, and states how long the client's rate limit stays used up. That wait does not count.
             var since = Math.Max(first, Volatile.Read(ref _passedAt));
             arguments.Context.Properties.Set(FirstFailure, since + (long)(wait.TotalSeconds * _time.TimestampFrequency));
             (first, wait) = (since, TimeSpan.Zero);

@@ -6,18 +6,18 @@ namespace RevenueAspire.Client.Sending;
 /// <summary>Why a run ended before the end of the file.</summary>
 internal enum SendFailure
 {
-    /// <summary>The API did not answer, or answered "later", for too long.</summary>
+    /// <summary>The API did not answer, or asked to retry later, for too long.</summary>
     ApiAway,
 
     Unauthorized,
 
-    /// <summary>The address answers, but not as the API does, or it cannot tell repeats, or it refuses the token.</summary>
+    /// <summary>The address does not answer like the API, the API cannot recognise repeats, or it refuses the token.</summary>
     Refused,
 
-    /// <summary>The API knows a key with another body: the file was changed. Sending it again would meet the same.</summary>
+    /// <summary>The API knows a key with another body: the file was changed. A retry would fail again.</summary>
     KeyConflict,
 
-    /// <summary>The run cannot be resumed without the danger of counting lines twice.</summary>
+    /// <summary>The run cannot be resumed without the risk of counting lines twice.</summary>
     CannotResume,
 
     NothingToResume,
@@ -26,14 +26,14 @@ internal enum SendFailure
     LocalFile,
 }
 
-/// <summary>Ends a run. The message is one line that says what to do.</summary>
+/// <summary>Ends a run. The message is one line that names the remedy.</summary>
 internal sealed class SendException(SendFailure failure, string message, Exception? innerException = null) : UserErrorException(message, innerException)
 {
     public SendFailure Failure { get; } = failure;
 
-    /// <summary>The API refuses the credential.</summary>
-    /// <param name="api">Refuses it.</param>
-    /// <param name="answer">Its answer, an <see cref="AttemptOutcome.Unauthorized"/>.</param>
+    /// <summary>Creates the error for a refused credential.</summary>
+    /// <param name="api">The API that refused it.</param>
+    /// <param name="answer">Its answer, with <see cref="AttemptOutcome.Unauthorized"/>.</param>
     public static SendException Unauthorized(ApiConnection api, AttemptResult answer) =>
         new(api.HasToken ? SendFailure.Refused : SendFailure.Unauthorized, $"The API at {api.Url} {answer.Detail}.");
 }

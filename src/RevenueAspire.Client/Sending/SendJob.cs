@@ -4,7 +4,7 @@ using RevenueAspire.Client.Journal;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>A file with the journal of its run: made anew, or taken up where an earlier process was stopped. For one thread at a time.</summary>
+/// <summary>A file with the journal of its run: a new run, or one resumed from an earlier process. For one thread at a time.</summary>
 internal sealed class SendJob : IDisposable
 {
     private readonly RunJournal _journal;
@@ -21,24 +21,24 @@ internal sealed class SendJob : IDisposable
 
     public InputFile Input { get; }
 
-    /// <summary>The run as it was saved last.</summary>
+    /// <summary>The last saved state of the run.</summary>
     public JournalEntry Entry { get; private set; }
 
-    /// <summary>Whether it goes on with an earlier process's run.</summary>
+    /// <summary>Whether this continues the run of an earlier process.</summary>
     public bool IsResumed { get; }
 
-    /// <summary>Where rejected lines go when they cannot be written beside the input: beside the journal.</summary>
+    /// <summary>Path next to the journal, for rejected lines that cannot be written next to the input.</summary>
     public string OtherRejectedPath => $"{Path.ChangeExtension(_journal.FilePath, null)}.{Path.GetFileName(Input.FullPath)}{RejectedFile.Suffix}";
 
     public SentDigest Digest { get; }
 
-    /// <summary>Begins a new run. Nothing is on disk before <see cref="Begin"/>.</summary>
+    /// <summary>Begins a new run. Writes nothing to disk until <see cref="Begin"/>.</summary>
     /// <param name="input">Disposed with the job.</param>
     /// <param name="journal">Disposed with the job.</param>
-    /// <param name="url">The API.</param>
-    /// <param name="batch">Lines a request, 0 for single events.</param>
-    /// <param name="now">Written into the journal for people.</param>
-    /// <param name="cancellationToken">Ends the reading of the file's beginning.</param>
+    /// <param name="url">The API's address.</param>
+    /// <param name="batch">Lines per request, 0 for single events.</param>
+    /// <param name="now">Start time in the journal, for people.</param>
+    /// <param name="cancellationToken">Cancels the reading of the file's head.</param>
     /// <exception cref="SendException">The file cannot be read.</exception>
     public static async Task<SendJob> CreateAsync(
         InputFile input, RunJournal journal, Uri url, int batch, DateTimeOffset now, CancellationToken cancellationToken)
@@ -61,19 +61,19 @@ internal sealed class SendJob : IDisposable
             isResumed: false);
     }
 
-    /// <summary>Takes up a run. A finished one is taken up as well: there is nothing left to send then, unless the file has grown.</summary>
+    /// <summary>Resumes a run. A finished run can also be resumed; it then has nothing to send unless the file has grown.</summary>
     /// <param name="input">Disposed with the job.</param>
     /// <param name="journal">Disposed with the job.</param>
     /// <param name="entry">The journal's entry.</param>
-    /// <param name="batch">The batch size that was asked for, or null for the recorded one.</param>
-    /// <param name="cancellationToken">Ends the reading of what was sent.</param>
-    /// <exception cref="SendException">The file is not what it was, or another batch size was asked for.</exception>
+    /// <param name="batch">The requested batch size, or null for the recorded one.</param>
+    /// <param name="cancellationToken">Cancels the reading of the sent part.</param>
+    /// <exception cref="SendException">The file has changed, or the requested batch size differs.</exception>
     public static async Task<SendJob> ResumeAsync(InputFile input, RunJournal journal, JournalEntry entry, int? batch, CancellationToken cancellationToken)
     {
         entry = entry with { File = input.FullPath };
         if (entry.OpenThrough == 0)
         {
-            // Nothing of it was sent: whatever the file holds now is what the run is about.
+            // Nothing was sent, so the run covers the present content of the file.
             return new SendJob(
                 input,
                 journal,
@@ -86,7 +86,7 @@ internal sealed class SendJob : IDisposable
             throw CannotResume(
                 input,
                 journal.FilePath,
-                $"it began with --batch {entry.Batch}, and its open requests can only be sent again as they were; leave the option out");
+                $"it began with --batch {entry.Batch}, and its open requests must be repeated unchanged; omit --batch");
         }
 
         var job = new SendJob(input, journal, entry, isResumed: true);
@@ -100,18 +100,18 @@ internal sealed class SendJob : IDisposable
         return job;
     }
 
-    /// <summary>In which way a file is not the one that a run has sent, for people.</summary>
+    /// <summary>Describes how a file differs from the one that a run sent, for people.</summary>
     public static string Difference(InputFile input, JournalEntry entry) => input.Length < entry.Length
         ? $"the file is shorter ({input.Length} bytes) than when the run began ({entry.Length} bytes)"
-        : $"the part that was sent, or may have been (the first {entry.OpenThrough} bytes), has been changed since";
+        : $"the part that may have been sent (the first {entry.OpenThrough} bytes) has changed since";
 
-    /// <summary>The end of a run whose file was written over meanwhile.</summary>
+    /// <summary>Creates the error for a file that was overwritten during the run.</summary>
     public SendException Overwritten() => new(
         SendFailure.CannotResume,
-        $"{Input.GivenPath} was overwritten while it was sent: it no longer holds what was read of it. {Entry.Accepted} lines were accepted; compare the "
-        + "ledger with the file, and send what is missing as a separate file.");
+        $"{Input.GivenPath} was overwritten during the send: it no longer contains the bytes that were read. {Entry.Accepted} lines were accepted. Compare the "
+        + "ledger with the file, and send the missing lines as a separate file.");
 
-    /// <summary>Checks that all that was sent, also by earlier processes, is still in the file.</summary>
+    /// <summary>Checks that the file still contains all sent bytes, including those sent by earlier processes.</summary>
     /// <exception cref="SendException">It was overwritten.</exception>
     public async Task RequireUnchangedAsync(CancellationToken cancellationToken)
     {
@@ -127,31 +127,31 @@ internal sealed class SendJob : IDisposable
         }
     }
 
-    /// <summary>The refusal to take up a run.</summary>
+    /// <summary>Creates the error for a run that cannot be resumed.</summary>
     public static SendException CannotResume(InputFile input, string journalPath, string reason) =>
         new(SendFailure.CannotResume, $"{input.GivenPath} cannot be resumed: {reason}. The journal of the run is {journalPath}.");
 
-    /// <summary>Journals of the same file that this run puts out of force. Disposed with the job.</summary>
+    /// <summary>Adds journals of the same file that this run replaces. Disposed with the job.</summary>
     public void Replaces(List<RunJournal> journals) => _replaced.AddRange(journals);
 
-    /// <summary>Lets a run that has come to its end go on with what was appended to its file. When it returns, that survives a power cut.</summary>
-    /// <param name="length">Bytes that the run is about from now on.</param>
-    /// <param name="asOf">The highest offset of the log that is known now: no request is open, so whatever will be sent comes behind it.</param>
-    /// <exception cref="SendException">The disk refused.</exception>
+    /// <summary>Extends a finished run to the bytes appended to its file. When this returns, the extension survives a power cut.</summary>
+    /// <param name="length">Bytes that the run covers from now on.</param>
+    /// <param name="asOf">The highest known log position. No request is open, so all further requests are appended after it.</param>
+    /// <exception cref="SendException">The disk failed.</exception>
     public void Extend(long length, long asOf)
     {
         Input.LimitTo(length);
         Save(Entry with { Length = length, AsOf = Math.Max(Entry.AsOf, asOf), Finished = false });
     }
 
-    /// <summary>Puts a new run on disk, before its first request; or checks that the API still knows the keys of a resumed one.</summary>
-    /// <param name="log">The API's log now; null when it does not tell.</param>
-    /// <exception cref="SendException">It cannot be resumed without the danger of counting lines twice, or the journal cannot be written.</exception>
+    /// <summary>Saves a new run before its first request; or checks that the API still remembers the keys of a resumed one.</summary>
+    /// <param name="log">The API's log now; null if the API does not report it.</param>
+    /// <exception cref="SendException">The run cannot be resumed without the risk of counting lines twice, or the journal cannot be written.</exception>
     public void Begin(LogState? log)
     {
         if (!IsResumed || Entry.OpenThrough == 0)
         {
-            // No request has been sent, so whatever will be sent comes behind what the log holds now.
+            // No request has been sent, so all requests are appended after the present end of the log.
             Save(Entry with { LogId = log?.Id, AsOf = log?.DurableMark ?? 0 });
             _replaced.ForEach(old => old.Remove());
             return;
@@ -163,8 +163,8 @@ internal sealed class SendJob : IDisposable
         }
     }
 
-    /// <summary>Replaces the saved state. When it returns, it survives a power cut.</summary>
-    /// <exception cref="SendException">The disk refused.</exception>
+    /// <summary>Replaces the saved state. When this returns, the state survives a power cut.</summary>
+    /// <exception cref="SendException">The disk failed.</exception>
     public void Save(JournalEntry entry)
     {
         _journal.Save(entry);

@@ -4,10 +4,11 @@ using RevenueAspire.Client.Input;
 
 namespace RevenueAspire.Client.Sending;
 
-/// <summary>Sends one file: a reader, so many workers, and a saver.</summary>
+/// <summary>Sends one file, with a reader, several workers, and a saver.</summary>
 /// <remarks>
-/// What a kill at any moment leaves behind: the journal says up to where every line is answered, beyond which offset nothing was sent, and the digest of all
-/// bytes before that. In between a resumed run sends the same requests with the same keys. Rejected lines are on disk before the journal passes them.
+/// After a kill at any moment, the journal contains three things: the offset before which every line is answered, the offset from which on nothing was sent,
+/// and the digest of all bytes before the latter. For the bytes between the offsets, a resumed run sends the same requests with the same keys. Rejected lines
+/// are on disk before the journal's offset passes them.
 /// </remarks>
 internal sealed class SendRun : IDisposable
 {
@@ -26,10 +27,10 @@ internal sealed class SendRun : IDisposable
     private Exception? _failure;
     private bool _canSave = true;
 
-    /// <param name="job">After <see cref="SendJob.Begin"/>.</param>
-    /// <param name="api">Where it goes.</param>
-    /// <param name="settings">How; the batch size is the job's.</param>
-    /// <param name="observer">Hears what happens.</param>
+    /// <param name="job">Must have passed <see cref="SendJob.Begin"/>.</param>
+    /// <param name="api">The destination.</param>
+    /// <param name="settings">Limits; the batch size is taken from the job.</param>
+    /// <param name="observer">Receives notifications.</param>
     /// <param name="time">The clock.</param>
     public SendRun(SendJob job, ApiConnection api, SendSettings settings, ISendObserver observer, TimeProvider time)
     {
@@ -40,26 +41,26 @@ internal sealed class SendRun : IDisposable
         _time = time;
         _tracker = new ProgressTracker(job.Entry.SentThrough, job.Entry.LinesThrough, () => Math.Max(api.Log.Highest, 0));
         _rejected = new RejectedFile(job.Input, job.OtherRejectedPath, job.Entry.RejectedPath, job.Entry.RejectedBytes);
-        // What an earlier process may have sent is as old as it said, whatever this process has seen since.
+        // For requests that an earlier process may have sent, use the log position that it recorded, not the newer one of this process.
         _carryThrough = job.Entry.OpenThrough;
         _carryAsOf = job.Entry.AsOf;
         _acceptedBefore = job.Entry.Accepted;
         _rejectedBefore = job.Entry.Rejected;
     }
 
-    /// <summary>Bytes of the file that are answered; any thread.</summary>
+    /// <summary>Answered bytes of the file. May be read by any thread.</summary>
     public long AnsweredBytes => _tracker.AnsweredBytes;
 
-    /// <summary>Lines that this process brought to an answer; any thread.</summary>
+    /// <summary>Lines answered in this process. May be read by any thread.</summary>
     public long AnsweredLines => _tracker.AnsweredLines;
 
-    /// <summary>Sends the file to its end. The totals are in the job's entry afterwards, whatever the outcome.</summary>
-    /// <param name="stop">Stops cleanly: requests in flight get a few seconds, progress is saved.</param>
-    /// <exception cref="SendException">The run ended early; progress is saved where the disk allows it.</exception>
+    /// <summary>Sends the rest of the file. In every case, the job's entry contains the totals afterwards.</summary>
+    /// <param name="stop">Stops cleanly: requests in flight get a few seconds, and progress is saved.</param>
+    /// <exception cref="SendException">The run ended early; progress is saved if the disk permits.</exception>
     /// <exception cref="OperationCanceledException">Stopped; progress is saved.</exception>
     public async Task RunAsync(CancellationToken stop)
     {
-        // The caller may still be on the thread that heard the API's last answer, which must be free to hear the next ones.
+        // The caller may be on the thread that received the API's last answer. That thread must be free to receive further answers.
         await Task.Yield();
         using var halt = CancellationTokenSource.CreateLinkedTokenSource(stop);
         using var abort = new CancellationTokenSource();
@@ -92,7 +93,7 @@ internal sealed class SendRun : IDisposable
         var isComplete = _failure is null && !stop.IsCancellationRequested && !halt.IsCancellationRequested;
         if (isComplete && _job.Input.MayHaveChanged)
         {
-            // Before the journal says that the file is sent.
+            // Must happen before the journal records that the file is sent.
             await GuardAsync(() => RequireUnchangedAsync(lines), halt);
             isComplete = _failure is null;
         }
@@ -148,13 +149,13 @@ internal sealed class SendRun : IDisposable
         }
     }
 
-    /// <summary>Waits until the journal on disk says that what lies before an offset may have been sent.</summary>
+    /// <summary>Waits until the journal on disk records that the bytes before an offset may have been sent.</summary>
     private async Task OpenWindowAsync(long end, CancellationToken halt)
     {
         await _tracker.WaitAsync(long.MaxValue, SendLimits.OutstandingRequests, halt);
         while (end > _job.Entry.OpenThrough)
         {
-            // A save per request would be slow: wait until it opens a good part of the window, or until nothing is open.
+            // Saving for every request would be slow. Wait until a save opens a good part of the window, or until no request is open.
             var window = SendLimits.WindowBytes(_settings.Batch);
             await _tracker.WaitAsync(_job.Entry.OpenThrough - window + (window / 16), 1, halt);
             await SaveAsync(isComplete: false, openAtLeast: _tracker.IsEmpty ? end : 0);
@@ -176,8 +177,8 @@ internal sealed class SendRun : IDisposable
                 {
                     throw new SendException(
                         SendFailure.CannotResume,
-                        $"Sending stopped after line {request.LastLine}: the API at {_api.Url} answers {other}. Its data was replaced meanwhile, or several "
-                        + $"APIs with a log each are behind this address. {ResumeRules.OtherLogAdvice}");
+                        $"Sending stopped after line {request.LastLine}: the API at {_api.Url} answers {other}. Its data was replaced during the run, or "
+                        + $"several APIs with a log each share this address. {ResumeRules.OtherLogAdvice}");
                 }
             }
         }
@@ -192,7 +193,7 @@ internal sealed class SendRun : IDisposable
         }
     }
 
-    /// <summary>Puts progress on disk: first the rejected lines, then the journal that counts them.</summary>
+    /// <summary>Saves the progress: first the rejected lines, then the journal that counts them.</summary>
     private async Task SaveAsync(bool isComplete, long openAtLeast = 0)
     {
         await _saving.WaitAsync();
@@ -203,12 +204,12 @@ internal sealed class SendRun : IDisposable
                 return;
             }
 
-            // A save that fails takes its rejected lines with it: no later one may pass them.
+            // If a save fails, its rejected lines are lost, so no later save may move past them.
             _canSave = false;
             var progress = _tracker.Take();
             if (progress.NewRejected.Count > 0 && _job.Entry.RejectedPath is null)
             {
-                // The journal names the file before a line is in it: so a resumed run knows it for its own, and touches no other.
+                // The journal names the file before it contains a line, so a resumed run recognises its file and touches no other.
                 _job.Save(_job.Entry with { RejectedPath = _rejected.Claim(_observer.Warning) });
             }
 
@@ -218,7 +219,7 @@ internal sealed class SendRun : IDisposable
                 _observer.Rejected(_job.Input.GivenPath, line);
             }
 
-            // Opened a step at a time: the digest of the step is computed while the workers send the one before.
+            // Open the window in steps, so that the digest of a step is computed while workers send the previous step.
             var window = SendLimits.WindowBytes(_settings.Batch);
             var step = Math.Min(Math.Max(_job.Entry.OpenThrough, progress.SentThrough) + (window / 8), progress.SentThrough + window);
             var openThrough = isComplete ? _job.Entry.Length : Math.Max(Math.Max(_job.Entry.OpenThrough, Math.Min(step, _job.Entry.Length)), openAtLeast);
@@ -243,7 +244,7 @@ internal sealed class SendRun : IDisposable
         }
     }
 
-    /// <summary>The first failure of any part stops all parts.</summary>
+    /// <summary>Runs one part of the run. The first failure of any part stops all parts.</summary>
     private async Task GuardAsync(Func<Task> part, CancellationTokenSource halt)
     {
         try
@@ -257,7 +258,7 @@ internal sealed class SendRun : IDisposable
         }
         catch (OperationCanceledException)
         {
-            // Stopped from outside, or by another part's failure; the parent looks at which.
+            // Stopped by the caller or by another part's failure; RunAsync distinguishes the two.
         }
         catch (IOException exception)
         {
@@ -267,7 +268,7 @@ internal sealed class SendRun : IDisposable
         }
         catch (Exception exception)
         {
-            // A bug: the other parts must not wait for this one for ever. It is thrown on once they have ended.
+            // A bug. Stop the other parts, so that they do not wait forever. RunAsync rethrows it after they have ended.
             Interlocked.CompareExchange(ref _failure, exception, null);
             await halt.CancelAsync();
         }

@@ -6,16 +6,16 @@ using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary>The web service: wiring only.</summary>
+/// <summary>Wires up the web service.</summary>
 internal static class ClientService
 {
     private const int DefaultPort = 3000;
 
-    /// <summary>Runs until it is told to stop.</summary>
+    /// <summary>Runs the service until a stop signal.</summary>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync()
     {
-        // The command line takes no settings: a mistyped option must not go unseen.
+        // The command line does not set settings, because a mistyped option would go unnoticed.
         var builder = WebApplication.CreateBuilder(new WebApplicationOptions { ContentRootPath = AppContext.BaseDirectory });
         builder.AddServiceDefaults();
         builder.AddOneLineOutput();
@@ -43,7 +43,7 @@ internal static class ClientService
         return 0;
     }
 
-    /// <summary>Problems as the API writes them (RFC 9457): title and status code say the same, the rest is in the detail.</summary>
+    /// <summary>Formats problems as the API does (RFC 9457): the title repeats the status code, the detail has the rest.</summary>
     private static void ShapeProblem(ProblemDetailsContext context)
     {
         var status = context.ProblemDetails.Status ?? context.HttpContext.Response.StatusCode;
@@ -51,9 +51,9 @@ internal static class ClientService
         context.ProblemDetails.Title = ReasonPhrases.GetReasonPhrase(status);
         context.ProblemDetails.Detail ??= status switch
         {
-            StatusCodes.Status404NotFound => "Nothing is at this path; POST /generateEvents sends the configured file.",
-            StatusCodes.Status405MethodNotAllowed => $"This path does not take {context.HttpContext.Request.Method}.",
-            _ => "The service made a mistake; its log says more.",
+            StatusCodes.Status404NotFound => "Unknown path; POST /generateEvents sends the configured file.",
+            StatusCodes.Status405MethodNotAllowed => $"This path does not support {context.HttpContext.Request.Method}.",
+            _ => "Unexpected error in the service; see its log.",
         };
         context.ProblemDetails.Extensions.Remove("traceId");
     }

@@ -2,9 +2,10 @@ using Microsoft.Net.Http.Headers;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary>Refuses requests that a web page of another site causes in a visitor's browser: such a page must not be able to move money. Pure.</summary>
-/// <remarks>Browsers send <c>Sec-Fetch-Site</c> to https and to localhost, and <c>Origin</c> with each POST of a page. Without both, a browser may hide the
-/// page that caused a GET, so it is refused, too. Programs such as curl send neither, and do not call themselves Mozilla.</remarks>
+/// <summary>Refuses requests that a web page of another site triggers in a visitor's browser, because such a page must not be able to move money.
+/// Pure.</summary>
+/// <remarks>Browsers send <c>Sec-Fetch-Site</c> to https and to localhost, and <c>Origin</c> with each POST of a page. A GET of a browser without both is
+/// refused, too, because its page is unknown. Programs such as curl send neither, and their user agent does not begin with Mozilla.</remarks>
 internal static class CrossSiteRequests
 {
     /// <summary>Adds the check to an endpoint; a refusal is 403.</summary>
@@ -14,27 +15,27 @@ internal static class CrossSiteRequests
                 $"Nothing was sent: {cause}. Use curl, or type the address into the browser.", statusCode: StatusCodes.Status403Forbidden)
             : await next(context));
 
-    /// <summary>Why a request may come from another site, or null.</summary>
+    /// <summary>Returns why a request may come from another site, or null.</summary>
     public static string? FindCause(HttpRequest request)
     {
         var headers = request.Headers;
         if (headers["Sec-Fetch-Site"] is { Count: > 0 } site)
         {
             // Same-site is another host or port of the same domain: on localhost, any other program.
-            return site is ["same-origin"] or ["none"] ? null : "a web page of another site asked for it (Sec-Fetch-Site)";
+            return site is ["same-origin"] or ["none"] ? null : "the request comes from a web page of another site (Sec-Fetch-Site)";
         }
 
         if (headers.Origin is { Count: > 0 } origin)
         {
-            return origin is [{ } value] && IsOwn(value, request.Host) ? null : "a web page of another site asked for it (Origin)";
+            return origin is [{ } value] && IsOwn(value, request.Host) ? null : "the request comes from a web page of another site (Origin)";
         }
 
         return headers[HeaderNames.UserAgent].ToString().StartsWith("Mozilla/", StringComparison.OrdinalIgnoreCase)
-            ? "the browser does not state which page asked for it (no Sec-Fetch-Site)"
+            ? "the browser does not state which page sent the request (no Sec-Fetch-Site)"
             : null;
     }
 
-    /// <summary>By host and port alone: a proxy may have ended the TLS connection.</summary>
+    /// <summary>Compares only host and port, because a proxy may terminate TLS.</summary>
     private static bool IsOwn(string origin, HostString host) =>
         Uri.TryCreate(origin, UriKind.Absolute, out var uri)
         && Uri.TryCreate($"{uri.Scheme}://{host}", UriKind.Absolute, out var own)

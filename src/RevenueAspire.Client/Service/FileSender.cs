@@ -8,14 +8,13 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary>The end of a run of the service.</summary>
+/// <summary>The result of a run of the service.</summary>
 internal sealed record FileSent(string File, long Sent, long Accepted, long Rejected);
 
 /// <summary>Sends the configured file, one run at a time. Thread-safe.</summary>
 /// <remarks>
-/// A run's journal is named after the file's content and the API's log, so that neither the build folder nor the address matters. A run that was cut off is
-/// taken up by the next call of the same kind, so that each call that succeeds stands for the file counted once, never for one and a half. Another log has
-/// nothing of it, and gets all.
+/// The name of a run's journal depends on the file's content and the API's log, not on the build folder or the address. The next call of the same kind resumes
+/// an interrupted run, so each successful call counts the file exactly once. Another log has none of the file, so it gets the whole file.
 /// </remarks>
 internal sealed partial class FileSender(
     IHttpMessageHandlerFactory http,
@@ -28,7 +27,7 @@ internal sealed partial class FileSender(
 {
     private readonly SemaphoreSlim _running = new(1, 1);
 
-    /// <summary>Takes the only place; null when a run is under way. Give it back with <see cref="IDisposable.Dispose"/>.</summary>
+    /// <summary>Reserves the next run; null if a run is in progress. Dispose the result to end the reservation.</summary>
     public IDisposable? TryEnter() => _running.Wait(0) ? new Place(_running) : null;
 
     public async Task<IDisposable> EnterAsync(CancellationToken cancellationToken)
@@ -37,13 +36,13 @@ internal sealed partial class FileSender(
         return new Place(_running);
     }
 
-    /// <summary>Sends the file. Call it in the only place.</summary>
-    /// <param name="kind">Separates the journals, and says what a journal stands for.</param>
-    /// <param name="again">Begins a new run on purpose, whatever a journal says.</param>
-    /// <param name="startPatience">Time that the API may be away before the first request.</param>
-    /// <param name="stop">Stops cleanly; the next call goes on.</param>
-    /// <returns>The totals of the run, or null when it was left alone.</returns>
-    /// <exception cref="SendException">The run ended early, or did not begin.</exception>
+    /// <summary>Sends the file. The caller must have the reservation of <see cref="TryEnter"/> or <see cref="EnterAsync"/>.</summary>
+    /// <param name="kind">The reason for the run; each kind has separate journals.</param>
+    /// <param name="again">Begins a new run even if a journal exists.</param>
+    /// <param name="startPatience">Time that the API may be unavailable before the first request.</param>
+    /// <param name="stop">Stops cleanly; the next call continues the run.</param>
+    /// <returns>The totals of the run, or null if the file was sent before and is not sent again.</returns>
+    /// <exception cref="SendException">The run ended early or could not begin.</exception>
     /// <exception cref="OperationCanceledException">Stopped.</exception>
     public async Task<FileSent?> SendAsync(SendKind kind, bool again, TimeSpan startPatience, CancellationToken stop)
     {
@@ -131,14 +130,14 @@ internal sealed partial class FileSender(
         }
     }
 
-    /// <summary>A relative path counts from the program's folder, and from the current directory where the program's folder has no such file.</summary>
+    /// <summary>Resolves a relative path against the program's folder, or against the current directory if the program's folder has no such file.</summary>
     private static string ResolveFile(string file)
     {
         var beside = Path.GetFullPath(file, AppContext.BaseDirectory);
         return File.Exists(beside) ? beside : File.Exists(file) ? Path.GetFullPath(file) : beside;
     }
 
-    /// <summary>A run of the same content that was cut off while the API kept another log, or null.</summary>
+    /// <summary>Returns an interrupted run of the same content into another log, or null.</summary>
     private JournalEntry? FindCutOff(SendKind kind, string content)
     {
         foreach (var path in Directory.EnumerateFiles(journals.Path, JournalNames.AnyLog(kind, content)))
@@ -155,26 +154,26 @@ internal sealed partial class FileSender(
     [LoggerMessage(EventIds.SendStarted, LogLevel.Information, "Sending {File} to {Url}")]
     private partial void LogStarted(string file, Uri url);
 
-    [LoggerMessage(EventIds.SendResumed, LogLevel.Information, "Going on with {File} after line {Line}, where an earlier run was cut off")]
+    [LoggerMessage(EventIds.SendResumed, LogLevel.Information, "Continuing {File} after line {Line}, where an earlier run was interrupted")]
     private partial void LogResumed(string file, long line);
 
-    [LoggerMessage(EventIds.SendFinished, LogLevel.Information, "{File} is sent: {Lines} lines")]
+    [LoggerMessage(EventIds.SendFinished, LogLevel.Information, "{File} was sent: {Lines} lines")]
     private partial void LogFinished(string file, long lines);
 
     [LoggerMessage(
         EventIds.SendFinishedWithRejects,
         LogLevel.Warning,
-        "{File} is sent: {Lines} lines, {Accepted} accepted, {Rejected} rejected; those are in {RejectedFile}")]
+        "{File} was sent: {Lines} lines, {Accepted} accepted, {Rejected} rejected; the rejected lines are in {RejectedFile}")]
     private partial void LogRejected(string file, long lines, long accepted, long rejected, string rejectedFile);
 
     [LoggerMessage(
         EventIds.SendToOtherLog,
         LogLevel.Warning,
-        "An earlier run of {File} was cut off after line {Line} in the log {EarlierLog}; the API now keeps the log {Log}, which has nothing of it, "
-        + "and gets all of it")]
+        "An earlier run of {File} was interrupted after line {Line} in log {EarlierLog}; the API now has log {Log}, which contains none of it "
+        + "and receives the whole file")]
     private partial void LogOtherLog(string file, long line, Guid? earlierLog, Guid? log);
 
-    [LoggerMessage(EventIds.AlreadySent, LogLevel.Information, "{File} was sent on {When:u}, and is not sent again at start")]
+    [LoggerMessage(EventIds.AlreadySent, LogLevel.Information, "{File} was already sent on {When:u} and is not sent again at start")]
     private partial void LogAlreadySent(string file, DateTimeOffset when);
 
     private sealed class Place(SemaphoreSlim running) : IDisposable
@@ -187,6 +186,6 @@ internal sealed partial class FileSender(
 
 internal sealed record JournalDirectory(string Path)
 {
-    /// <summary>Beside it: where what cannot be read in place is copied to.</summary>
+    /// <summary>Directory next to the journals, for copies of input that cannot be read in place.</summary>
     public string SpoolPath => System.IO.Path.Combine(System.IO.Path.GetDirectoryName(Path)!, "spool");
 }

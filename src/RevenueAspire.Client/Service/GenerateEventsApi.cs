@@ -4,13 +4,12 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary><c>/generateEvents</c>: sends the configured file. <c>?again=true</c> begins a new run on purpose, where an earlier one that was cut off would be
-/// taken up.</summary>
+/// <summary><c>/generateEvents</c> sends the configured file. It resumes an interrupted run, unless <c>?again=true</c> begins a new one.</summary>
 internal static class GenerateEventsApi
 {
-    private const string WayOut = " POST /generateEvents?again=true sends the whole file as a new run, and counts again what the earlier one had sent.";
+    private const string WayOut = " POST /generateEvents?again=true sends the whole file as a new run, and counts again the lines that the earlier run sent.";
 
-    /// <summary>Time in which the API must answer before the first request.</summary>
+    /// <summary>Time limit for the API's first answer.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(3);
 
     public static void MapGenerateEvents(this WebApplication app)
@@ -25,16 +24,16 @@ internal static class GenerateEventsApi
         var again = false;
         if (values.Count > 1 || (values.Count == 1 && !bool.TryParse(values[0], out again)))
         {
-            return Problem(StatusCodes.Status400BadRequest, "again: must be true or false, and given once. Nothing was sent.");
+            return Problem(StatusCodes.Status400BadRequest, "again: must be true or false, at most once. Nothing was sent.");
         }
 
         var place = sender.TryEnter();
         if (place is null)
         {
-            return Problem(StatusCodes.Status409Conflict, "The file is being sent already. Try again when that run has ended.");
+            return Problem(StatusCodes.Status409Conflict, "A run is already in progress. Try again after it has ended.");
         }
 
-        // The run belongs to the service: a caller that goes away does not leave the file half sent.
+        // The run belongs to the service: it continues if the caller disconnects, so the file is not left half sent.
         var run = Task.Run(() => RunAsync(sender, again, place, lifetime.ApplicationStopping));
         return await run.WaitAsync(context.RequestAborted);
     }
@@ -54,18 +53,18 @@ internal static class GenerateEventsApi
             }
             catch (OperationCanceledException)
             {
-                return Problem(StatusCodes.Status503ServiceUnavailable, "The client is stopping. The next call goes on where this one was stopped.");
+                return Problem(StatusCodes.Status503ServiceUnavailable, "The client is stopping. The next call continues this run.");
             }
         }
     }
 
     private static ProblemHttpResult Problem(SendException failure) => failure.Failure switch
     {
-        SendFailure.ApiAway => Problem(StatusCodes.Status502BadGateway, failure.Message + " What was not sent is sent by the next call."),
+        SendFailure.ApiAway => Problem(StatusCodes.Status502BadGateway, failure.Message + " The next call sends the remaining lines."),
         SendFailure.Unauthorized => Problem(StatusCodes.Status502BadGateway, failure.Message + " Set Client:Secret to one of the API's Ingest:Secrets."),
         SendFailure.Refused => Problem(StatusCodes.Status502BadGateway, failure.Message),
         SendFailure.CannotResume or SendFailure.KeyConflict => Problem(StatusCodes.Status500InternalServerError, failure.Message + WayOut),
-        _ => Problem(StatusCodes.Status500InternalServerError, failure.Message + " The file is set by Client:File."),
+        _ => Problem(StatusCodes.Status500InternalServerError, failure.Message + " Client:File sets the file."),
     };
 
     private static ProblemHttpResult Problem(int status, string detail) => TypedResults.Problem(detail, statusCode: status);

@@ -2,7 +2,7 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary>Puts what happens in a run into the log, at a bounded rate. Rejected lines are counted at the end, not logged one by one. Thread-safe.</summary>
+/// <summary>Logs the notifications of a run at a limited rate. Rejected lines are counted at the end, not logged one by one. Thread-safe.</summary>
 internal sealed partial class LogObserver(ILogger logger, TimeProvider time) : ISendObserver
 {
     private static readonly TimeSpan WaitingInterval = TimeSpan.FromSeconds(10);

@@ -6,7 +6,7 @@ using RevenueAspire.Client.Sending;
 
 namespace RevenueAspire.Client.Service;
 
-/// <summary>Sends the configured file once after the start, when <c>Client:SendOnStart</c> is set. A journal on disk remembers it over restarts.</summary>
+/// <summary>Sends the configured file once after the start, if <c>Client:SendOnStart</c> is set. A journal on disk records this across restarts.</summary>
 internal sealed partial class SendOnStart(
     FileSender sender, IOptions<ClientOptions> options, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<SendOnStart> logger) : BackgroundService
 {
@@ -31,11 +31,11 @@ internal sealed partial class SendOnStart(
         }
         catch (OperationCanceledException) when (stoppingToken.IsCancellationRequested)
         {
-            // The next start goes on.
+            // The next start continues the run.
         }
     }
 
-    /// <summary>For as long as the API is unavailable.</summary>
+    /// <summary>Retries while the API is unavailable.</summary>
     private ResiliencePipeline Retries() => new ResiliencePipelineBuilder { TimeProvider = time }
         .AddRetry(new RetryStrategyOptions
         {
@@ -57,9 +57,9 @@ internal sealed partial class SendOnStart(
         await started.Task.WaitAsync(stop);
     }
 
-    [LoggerMessage(EventIds.StartInterrupted, LogLevel.Warning, "Sending at start was interrupted, and goes on by itself: {Reason}")]
+    [LoggerMessage(EventIds.StartInterrupted, LogLevel.Warning, "Sending at start was interrupted and will continue automatically: {Reason}")]
     private partial void LogInterrupted(string reason);
 
-    [LoggerMessage(EventIds.StartFailed, LogLevel.Error, "The file is NOT sent at start: {Reason}")]
+    [LoggerMessage(EventIds.StartFailed, LogLevel.Error, "The file was NOT sent at start: {Reason}")]
     private partial void LogFailed(string reason);
 }

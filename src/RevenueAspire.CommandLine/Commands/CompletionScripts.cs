@@ -1,16 +1,16 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Scripts that teach a shell to complete a program's commands and options. They ask the program itself (System.CommandLine's directive
-/// <c>[suggest]</c>), so they never go out of date.</summary>
+/// <summary>Scripts for a shell's tab completion. They query the program (System.CommandLine's directive <c>[suggest]</c>), so they never become
+/// outdated.</summary>
 public static class CompletionScripts
 {
-    /// <summary>Shells that are known.</summary>
+    /// <summary>The supported shells.</summary>
     public static IReadOnlyList<string> Shells { get; } = ["bash", "zsh", "fish", "pwsh"];
 
-    /// <summary>The script for a shell.</summary>
+    /// <summary>Returns the script for a shell.</summary>
     /// <param name="shell">One of <see cref="Shells"/>.</param>
     /// <param name="program">The program's file name.</param>
-    /// <exception cref="ArgumentOutOfRangeException">Another shell.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The shell is not supported.</exception>
     public static string For(string shell, string program)
     {
         var script = shell switch

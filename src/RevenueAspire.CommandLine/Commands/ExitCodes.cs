@@ -1,18 +1,18 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The exit codes of all programs. Part of the contract with scripts.</summary>
+/// <summary>The exit codes of all programs. Scripts rely on them.</summary>
 public static class ExitCodes
 {
-    /// <summary>Done: every line is counted, every event is accepted, all balances are equal.</summary>
+    /// <summary>Success: every line is counted, every event is accepted, or all balances are equal.</summary>
     public const int Done = 0;
 
-    /// <summary>Not done, or done and the result could not be written.</summary>
+    /// <summary>Failed or incomplete, or the result could not be written.</summary>
     public const int NotDone = 1;
 
-    /// <summary>Wrong usage: nothing was begun.</summary>
+    /// <summary>Wrong usage; no work was started.</summary>
     public const int WrongUsage = 2;
 
-    /// <summary>Done, but some lines were rejected, and are reported.</summary>
+    /// <summary>Complete, but some lines were rejected and reported.</summary>
     public const int SomeRejected = 3;
 
     /// <summary><c>verify</c>: balances differ.</summary>

@@ -4,17 +4,17 @@ using System.CommandLine.Invocation;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The command line of a program that is a service without a command: help, wrong usage and exit codes.</summary>
+/// <summary>The command line of a program that runs as a service without a command: help, wrong usage and exit codes.</summary>
 public static class ProgramCommandLine
 {
     /// <summary>Parses the arguments and runs the command.</summary>
-    /// <param name="root">The commands. Its own action is the service.</param>
-    /// <param name="program">The program's file name, as a person types it.</param>
-    /// <param name="arguments">As the process got them.</param>
-    /// <param name="help">Per command, the text below the library's help: examples and exit codes.</param>
-    /// <param name="finds">A command whose exit code 3 is a finding, which a lost line of its result does not change; null for none.</param>
-    /// <param name="output">Gets help and completion scripts; null for the console.</param>
-    /// <param name="error">Gets one line per wrong argument; null for the console.</param>
+    /// <param name="root">The commands. The root's action is the service.</param>
+    /// <param name="program">The program's file name, as a user types it.</param>
+    /// <param name="arguments">The arguments of the process.</param>
+    /// <param name="help">For each command, the text after the library's help: examples and exit codes.</param>
+    /// <param name="finds">A command for which exit code 3 is a finding. A lost line of its result does not change the code. Null for none.</param>
+    /// <param name="output">Receives help and completion scripts; null for the console.</param>
+    /// <param name="error">Receives one line per wrong argument; null for the console.</param>
     /// <returns>The exit code.</returns>
     public static async Task<int> RunAsync(
         RootCommand root,
@@ -29,7 +29,7 @@ public static class ProgramCommandLine
         ArgumentNullException.ThrowIfNull(help);
         var option = root.Options.OfType<HelpOption>().Single();
         option.Action = new HelpWithText((HelpAction)option.Action!, help);
-        // A file may be called @x: it is no file of arguments.
+        // A file may be named @x, so do not treat @x as a file of arguments.
         var parsed = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         var command = parsed.CommandResult.Command;
         if (parsed.Action is ParseErrorAction)
@@ -44,12 +44,12 @@ public static class ProgramCommandLine
             return ExitCodes.WrongUsage;
         }
 
-        // A command stops when it is asked to, without a limit of two seconds.
+        // No time limit for a command that was asked to stop; the library's default is two seconds.
         var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
         (invocation.Output, invocation.Error) = (output ?? invocation.Output, error ?? invocation.Error);
         var code = await parsed.InvokeAsync(invocation).ConfigureAwait(false);
 
-        // A service has no result: lines of its log that could not be written do not make its stop a failure.
+        // A service has no result, so lost log lines do not make its stop a failure.
         return command == root && parsed.Action == root.Action ? code : GuardedConsole.ExitCode(code, keepsFinding: command == finds);
     }
 
@@ -57,9 +57,9 @@ public static class ProgramCommandLine
     public static Option<bool> JsonOption() =>
         new("--json") { Description = "Print one JSON object on standard output; progress and problems stay on standard error." };
 
-    /// <summary>Refuses an option that the command does not have: the library takes it for one more file.</summary>
+    /// <summary>Rejects an option that the command does not have; the library would treat it as another file.</summary>
     /// <param name="files">Paths, or <c>-</c> for standard input.</param>
-    /// <param name="arguments">As the process got them: after <c>--</c> each is a file, whatever it begins with.</param>
+    /// <param name="arguments">The arguments of the process. After <c>--</c> every argument is a file.</param>
     public static void RefuseUnknownOptions(this Argument<string[]> files, string[] arguments)
     {
         ArgumentNullException.ThrowIfNull(files);
@@ -69,12 +69,12 @@ public static class ProgramCommandLine
             var paths = result.Tokens.Select(token => token.Value).SkipLast(literal);
             foreach (var option in paths.Where(path => path.StartsWith('-') && path != SpoolFile.StandardInput))
             {
-                result.AddError($"Unrecognized option '{option}'. A file of that name is written ./{option}.");
+                result.AddError($"Unrecognized option '{option}'. For a file of that name, write ./{option}.");
             }
         });
     }
 
-    /// <summary>The library lists the possible values on lines below the message.</summary>
+    /// <summary>Joins lines, because the library lists the possible values on separate lines.</summary>
     private static string OneLine(string message) =>
         string.Join(' ', message.Split((char[])['\r', '\n', '\t'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries));
 

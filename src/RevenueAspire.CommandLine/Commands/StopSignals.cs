@@ -2,11 +2,11 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Ctrl+C, SIGTERM and SIGHUP ask a command to stop: it finishes what is in flight, saves its progress, and prints its summary. A second Ctrl+C or
-/// SIGTERM ends the process at once, with exit code 1. Thread-safe.</summary>
+/// <summary>Stops a command on Ctrl+C, SIGTERM or SIGHUP: it finishes work in progress, saves its progress, and prints its summary. A second Ctrl+C or SIGTERM
+/// ends the process at once, with exit code 1. Thread-safe.</summary>
 /// <remarks>
-/// A terminal that closes sends SIGHUP more than once: the kernel to the foreground group, and the shell to its jobs. So a repeat of it ends nothing.
-/// A process started by <c>nohup</c> keeps ignoring SIGHUP: the runtime installs no handler where the signal was ignored at the start.
+/// When a terminal closes, SIGHUP arrives more than once: the kernel signals the foreground group, and the shell signals its jobs. So a second SIGHUP is
+/// ignored. A process started with <c>nohup</c> ignores SIGHUP, because the runtime installs no handler for a signal that was ignored at the start.
 /// </remarks>
 public sealed class StopSignals : IDisposable
 {
@@ -14,7 +14,7 @@ public sealed class StopSignals : IDisposable
     private readonly PosixSignalRegistration[] _registrations;
     private int _requests;
 
-    /// <summary>Listens from now on.</summary>
+    /// <summary>Installs the signal handlers.</summary>
     public StopSignals() => _registrations =
     [
         PosixSignalRegistration.Create(PosixSignal.SIGINT, Stop),

@@ -6,8 +6,8 @@ using Microsoft.Extensions.Configuration;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The folder of everything that the services keep: <c>events</c>, <c>postgres</c> and <c>client</c> below it.</summary>
-/// <remarks>Every service comes to the same answer by itself, so that one started by hand finds what the AppHost's services wrote.</remarks>
+/// <summary>The folder with all data of the services, in <c>events</c>, <c>postgres</c> and <c>client</c>.</summary>
+/// <remarks>Every service derives the same folder independently. So a service started by hand finds the data of the AppHost's services.</remarks>
 public static class DataDirectory
 {
     /// <summary>The file that marks the root of a clone.</summary>
@@ -15,15 +15,15 @@ public static class DataDirectory
 
     private const string SharedPrefix = "/var/tmp/revenueaspire-";
 
-    /// <summary>Postgres' own user must be able to pass; nobody needs to look around.</summary>
+    /// <summary>Mode 711: the user that runs Postgres must be able to enter the folder, but no other user needs to list it.</summary>
     private const UnixFileMode PassableByOthers =
         UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute | UnixFileMode.OtherExecute;
 
-    /// <summary><c>Data:Directory</c> when set (a relative one counts from the current directory); else <c>.data</c> in the clone; else, where Postgres' own
-    /// user could not enter that (Linux, as root), a folder below /var/tmp named after a hash of the clone's path; without a clone, <c>.data</c> in the
-    /// program's folder. Full path. Only the folder below /var/tmp is created: its name can be predicted, so it is created, or checked to be this
-    /// user's, before its first use.</summary>
-    /// <exception cref="UserErrorException">The folder below /var/tmp is not ours.</exception>
+    /// <summary>Returns the full path of the data directory. This is <c>Data:Directory</c> if set (relative to the current directory), else <c>.data</c> in the
+    /// clone. On Linux as root, the user that runs Postgres may have no access to the clone. The directory is then a folder below /var/tmp, named after a hash
+    /// of the clone's path. Without a clone, it is <c>.data</c> in the program's folder. Only the folder below /var/tmp is created or checked here, because its
+    /// name is predictable: it must belong to this user before its first use.</summary>
+    /// <exception cref="UserErrorException">The folder below /var/tmp does not belong to this user.</exception>
     public static string Resolve(IConfiguration configuration)
     {
         var directory = Resolve(configuration, AppContext.BaseDirectory, CanBeEnteredByPostgres);
@@ -35,7 +35,7 @@ public static class DataDirectory
         return directory;
     }
 
-    /// <summary><c>EventLog:Directory</c> when set, else <c>events</c> in the data directory. Full path; not created.</summary>
+    /// <summary>Returns <c>EventLog:Directory</c> if set, else <c>events</c> in the data directory. Full path; not created.</summary>
     public static string ResolveEventLog(IConfiguration configuration) =>
         configuration["EventLog:Directory"] is { Length: > 0 } given ? Path.GetFullPath(given) : Path.Combine(Resolve(configuration), "events");
 
@@ -56,14 +56,14 @@ public static class DataDirectory
         return canBeEnteredByPostgres(data) ? data : SharedFolder(clone);
     }
 
-    /// <summary>The folder that stands in for <c>.data</c> of a clone which Postgres' user cannot enter.</summary>
+    /// <summary>Returns the folder to use instead of <c>.data</c> if the user that runs Postgres has no access to the clone.</summary>
     internal static string SharedFolder(string clone)
     {
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(clone));
         return SharedPrefix + Convert.ToHexStringLower(hash.AsSpan(0, 6));
     }
 
-    /// <summary>Whether the server could reach <paramref name="directory"/>: it never runs as root, so a clone below /root is closed to it.</summary>
+    /// <summary>Whether the server has access to <paramref name="directory"/>. The server never runs as root, so it cannot enter a clone below /root.</summary>
     internal static bool CanBeEnteredByPostgres(string directory)
     {
         if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess)
@@ -80,8 +80,8 @@ public static class DataDirectory
         return EveryoneMayEnter(existing) || PostgresUserMayEnter(existing);
     }
 
-    /// <summary>Makes a folder in a place where everybody may, or finds it made by this user.</summary>
-    /// <exception cref="UserErrorException">Another user may have made it, or can change it.</exception>
+    /// <summary>Creates a folder in a place that every user can write to, or checks that this user owns the existing folder.</summary>
+    /// <exception cref="UserErrorException">Another user may have created the folder, or can change it.</exception>
     [System.Runtime.Versioning.SupportedOSPlatform("linux")]
     internal static void RequireOwn(string directory)
     {
@@ -89,37 +89,37 @@ public static class DataDirectory
         {
             if (!Path.Exists(directory))
             {
-                // Does nothing when somebody else was quicker: who made it is looked at in any case.
+                // Does nothing if another process was faster. The owner is checked in any case.
                 Directory.CreateDirectory(directory, PassableByOthers);
             }
 
             if (FindProblem(FileStatus.Find(directory, followLink: false)) is { } problem)
             {
                 throw new UserErrorException(
-                    $"The data directory {directory} cannot be trusted: {problem}. If it holds your data, correct its owner and mode (711); else move it "
-                    + "elsewhere, or choose another with Data:Directory (Data__Directory in the environment).");
+                    $"The data directory {directory} cannot be trusted: {problem}. If it contains your data, correct its owner and mode (711); otherwise move "
+                    + "it elsewhere, or choose another directory with Data:Directory (Data__Directory in the environment).");
             }
 
             var mode = File.GetUnixFileMode(directory);
             if ((mode & PassableByOthers) != PassableByOthers)
             {
-                // The umask of whoever started it first.
+                // The umask of the first start may have removed these bits.
                 File.SetUnixFileMode(directory, mode | PassableByOthers);
             }
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
             throw new UserErrorException(
-                $"The data directory {directory} cannot be made: {exception.Message} Choose another with Data:Directory (Data__Directory in the environment).",
+                $"The data directory {directory} cannot be created: {exception.Message} Choose another with Data:Directory (environment: Data__Directory).",
                 exception);
         }
     }
 
-    /// <summary>Why another user may have made a directory, or can change it; else null.</summary>
+    /// <summary>Returns why another user may have created the directory or can change it, or null.</summary>
     [System.Runtime.Versioning.SupportedOSPlatform("linux")]
     private static string? FindProblem(FileStatus? status) => status is not { IsDirectory: true } found ? "it is not a directory"
         : !found.IsOwn ? "it belongs to another user"
-        : found.IsWritableByOthers ? "others than its owner can write to it"
+        : found.IsWritableByOthers ? "users other than its owner can write to it"
         : null;
 
     private static string? FindClone(string directory)
@@ -149,8 +149,8 @@ public static class DataDirectory
         return true;
     }
 
-    /// <summary>A folder closed to others may still be open to Postgres' user: as its owner, by its group, by an access list. Only the kernel knows; it is
-    /// asked as that user.</summary>
+    /// <summary>Whether the user that runs Postgres has access even though other users do not: as owner, by group, or by an access list. Only the kernel knows,
+    /// so the check runs as that user.</summary>
     private static bool PostgresUserMayEnter(string directory)
     {
         var user = File.Exists("/etc/passwd") && File.ReadLines("/etc/passwd").Any(line => line.StartsWith("postgres:", StringComparison.Ordinal))
@@ -167,7 +167,7 @@ public static class DataDirectory
         }
         catch (Win32Exception)
         {
-            // No setpriv: what cannot be shown to work is not relied on.
+            // Without setpriv the access cannot be verified, so assume that there is none.
             return false;
         }
     }

@@ -3,11 +3,11 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Writes files so that a crash leaves the old or the new content, never a mixture. Not thread-safe per path.</summary>
+/// <summary>Writes files so that a crash leaves either the old or the new content. Not thread-safe per path.</summary>
 public static partial class DurableFile
 {
-    /// <summary>Replaces a file's content. When it returns, the new content survives a power cut.</summary>
-    /// <exception cref="IOException">The disk refused; the old content is still there.</exception>
+    /// <summary>Replaces a file's content. When this returns, the new content survives a power cut.</summary>
+    /// <exception cref="IOException">The disk failed; the old content is still there.</exception>
     public static void Replace(string path, ReadOnlySpan<byte> content)
     {
         var temporary = path + ".tmp";
@@ -21,8 +21,8 @@ public static partial class DurableFile
         SyncDirectory(Path.GetDirectoryName(path)!);
     }
 
-    /// <summary>Makes the names in a directory survive a power cut. Windows has no such call: NTFS journals them itself.</summary>
-    /// <exception cref="IOException">The disk refused.</exception>
+    /// <summary>Makes the names in a directory durable: they survive a power cut. Does nothing on Windows, where NTFS journals names.</summary>
+    /// <exception cref="IOException">The disk failed.</exception>
     public static void SyncDirectory(string path)
     {
         if (OperatingSystem.IsWindows())

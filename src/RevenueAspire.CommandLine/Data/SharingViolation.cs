@@ -1,6 +1,6 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Tells a file that another process holds from a disk that refuses: both are an <see cref="IOException"/>.</summary>
+/// <summary>Distinguishes a file that another process has locked from a failed disk; both cause an <see cref="IOException"/>.</summary>
 public static class SharingViolation
 {
     private const int WindowsSharing = unchecked((int)0x80070020);
@@ -8,7 +8,7 @@ public static class SharingViolation
     private const int LinuxWouldBlock = 11;
     private const int MacWouldBlock = 35;
 
-    /// <summary>Whether the open failed because another handle holds the file (FileShare.None).</summary>
+    /// <summary>Whether the open failed because another handle has locked the file (FileShare.None).</summary>
     public static bool IsIn(IOException exception) => OperatingSystem.IsWindows()
         ? exception.HResult is WindowsSharing or WindowsLock
         : exception.HResult == (OperatingSystem.IsLinux() ? LinuxWouldBlock : MacWouldBlock);

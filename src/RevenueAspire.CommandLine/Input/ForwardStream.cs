@@ -1,6 +1,6 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>A stream that is only read, asynchronously and forward: what such a stream does not do is said once here.</summary>
+/// <summary>Base of streams that only read, asynchronously and forward. Implements the unsupported members once.</summary>
 public abstract class ForwardStream : Stream
 {
     public override bool CanRead => true;

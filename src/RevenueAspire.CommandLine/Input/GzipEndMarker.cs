@@ -3,14 +3,14 @@ using System.Security.Cryptography;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>A gzip member that this program puts behind a stream. Only if its content comes out last was all before it inflated. Immutable.</summary>
-/// <remarks>.NET takes the end of the data for the end of the stream, and ignores what follows a member and is none, a damaged second member too. The content
-/// is random: no sender can write it.</remarks>
+/// <summary>A gzip member that is appended to a stream. If the inflated data ends with its content, all earlier data was inflated. Immutable.</summary>
+/// <remarks>.NET treats the end of the data as the end of the stream, and ignores invalid data after a member, including a damaged second member. The content
+/// is random, so no sender can produce it.</remarks>
 public sealed class GzipEndMarker
 {
     private readonly byte[] _content = RandomNumberGenerator.GetBytes(16);
 
-    /// <summary>Chooses the content.</summary>
+    /// <summary>Generates random content.</summary>
     public GzipEndMarker()
     {
         using var member = new MemoryStream();
@@ -22,9 +22,9 @@ public sealed class GzipEndMarker
         Member = member.ToArray();
     }
 
-    /// <summary>What the member inflates to.</summary>
+    /// <summary>The uncompressed content of the member.</summary>
     public ReadOnlySpan<byte> Content => _content;
 
-    /// <summary>Its bytes.</summary>
+    /// <summary>The bytes of the member.</summary>
     public byte[] Member { get; }
 }

@@ -1,6 +1,6 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Bytes, then a stream to its end. Reads forward only; the stream is not disposed with it.</summary>
+/// <summary>Reads the given bytes, and then a stream to its end. Reads only forward. Does not dispose the stream.</summary>
 internal sealed class JoinedStream(ReadOnlyMemory<byte> before, Stream rest) : ForwardStream
 {
     private ReadOnlyMemory<byte> _before = before;

@@ -4,39 +4,39 @@ using ZstdSharp;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Input that cannot be read from any place, or not twice (standard input, gzip, zstd), brought into a file that has no name and is gone when it is
+/// <summary>Copies input that cannot be read twice or at any offset (standard input, gzip, zstd) to an unnamed file, which disappears when it is
 /// closed.</summary>
 public static class SpoolFile
 {
-    /// <summary>What a command line calls standard input.</summary>
+    /// <summary>The name of standard input on the command line.</summary>
     public const string StandardInput = "-";
 
-    /// <summary>Between two looks at the disk, bytes. Inputs below that are never refused for want of space.</summary>
+    /// <summary>Bytes written between free-space checks. Smaller inputs are not checked.</summary>
     private const long SpaceCheckBytes = 64L << 20;
 
-    /// <summary>The disk may also hold the log and the database: so much is left to them.</summary>
+    /// <summary>Free space to keep for the log and the database, which may be on the same disk.</summary>
     private const long ReservedBytes = 1L << 30;
 
     private const int BufferBytes = 256 * 1024;
 
     private const int MagicBytes = 4;
 
-    /// <summary>Whether a file is packed in a way that <see cref="CopyAsync(Stream, string, string, CancellationToken)"/> unpacks (gzip, zstd), by its first
-    /// bytes, whatever its name. No event begins so.</summary>
+    /// <summary>Whether <see cref="CopyAsync(Stream, string, string, CancellationToken)"/> would unpack the file (gzip, zstd). Decided by its first bytes, not
+    /// by its name. No event begins with such bytes.</summary>
     public static bool IsPacked(SafeFileHandle file)
     {
         Span<byte> begin = stackalloc byte[MagicBytes];
         return InputFormat.FindPacking(begin[..RandomAccess.Read(file, begin, 0)]) != Packing.None;
     }
 
-    /// <summary>Copies a stream, unpacked where it begins as gzip or zstd does.</summary>
+    /// <summary>Copies a stream, and unpacks it if it begins like gzip or zstd.</summary>
     /// <param name="source">Read to its end; not disposed.</param>
-    /// <param name="name">For messages.</param>
-    /// <param name="directory">Where the file is made; made itself when missing. Nobody else may read the file, and nothing of it is left after a kill.</param>
-    /// <param name="cancellationToken">Ends the waiting, also for a source that gives nothing.</param>
-    /// <returns>The file, open for reading from any place. Disposing of it removes it.</returns>
-    /// <exception cref="UserErrorException">Cut-off or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space; one line for
-    /// people.</exception>
+    /// <param name="name">The input's name in messages.</param>
+    /// <param name="directory">Folder for the file; created if missing. Only this user can read the file, and a kill leaves nothing of it.</param>
+    /// <param name="cancellationToken">Cancels the copying, even if the source never returns data.</param>
+    /// <returns>The file, open for reading at any offset. Disposing it deletes the file.</returns>
+    /// <exception cref="UserErrorException">Incomplete or damaged gzip or zstd, content in another format (<see cref="InputFormat"/>), or no space. The message
+    /// is one line for people.</exception>
     public static async Task<SafeFileHandle> CopyAsync(Stream source, string name, string directory, CancellationToken cancellationToken)
     {
         SafeFileHandle? file = null;
@@ -86,7 +86,7 @@ public static class SpoolFile
             return;
         }
 
-        // Throws at an end that is not the end of a frame.
+        // Throws if the data ends within a frame.
         await using var unpacked = new DecompressionStream(plain, bufferSize: BufferBytes, checkEndOfStream: true, leaveOpen: true);
         await CopyAsync(unpacked, file, name, directory, cancellationToken).ConfigureAwait(false);
     }
@@ -112,10 +112,10 @@ public static class SpoolFile
         RandomAccess.SetLength(file, length - end.Length);
     }
 
-    /// <summary>Makes a file that has no name and is gone when it is closed, also by a kill.</summary>
-    /// <param name="directory">Made where it is missing. No other user may read the file.</param>
-    /// <exception cref="IOException">It cannot be made.</exception>
-    /// <exception cref="UnauthorizedAccessException">It may not be made.</exception>
+    /// <summary>Creates an unnamed file, which disappears when it is closed or its process is killed.</summary>
+    /// <param name="directory">Created if missing. Only this user can read the file.</param>
+    /// <exception cref="IOException">The file cannot be created.</exception>
+    /// <exception cref="UnauthorizedAccessException">No permission to create the file.</exception>
     public static SafeFileHandle Create(string directory)
     {
         Directory.CreateDirectory(directory);
@@ -136,18 +136,18 @@ public static class SpoolFile
         options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
         var handle = new FileStream(path, options).SafeFileHandle;
 
-        // The name goes at once, the bytes with the handle: a kill leaves nothing.
+        // The name disappears now, the bytes when the handle is closed. So a kill leaves nothing.
         File.Delete(path);
         return handle;
     }
 
-    /// <summary>Leaves space to the log and the database that the disk may also hold.</summary>
-    /// <exception cref="IOException">Less than 1 GB is left.</exception>
+    /// <summary>Keeps space free for the log and the database, which may be on the same disk.</summary>
+    /// <exception cref="IOException">Less than 1 GB is free.</exception>
     public static void RefuseFullDisk(string directory)
     {
         if (new DriveInfo(Path.GetFullPath(directory)).AvailableFreeSpace < ReservedBytes)
         {
-            throw new IOException($"less than {ReservedBytes >> 20} MB are left there.");
+            throw new IOException($"less than {ReservedBytes >> 20} MB are free there.");
         }
     }
 
@@ -157,7 +157,7 @@ public static class SpoolFile
         long length = 0, nextCheck = SpaceCheckBytes;
         while (true)
         {
-            // Waited for apart from the read: nobody can call back a read of a terminal or a pipe.
+            // Cancel the waiting instead of the read, because a read of a terminal or a pipe may ignore cancellation.
             var read = await source.ReadAsync(buffer, cancellationToken).AsTask().WaitAsync(cancellationToken).ConfigureAwait(false);
             if (read == 0)
             {
@@ -176,13 +176,13 @@ public static class SpoolFile
                 catch (IOException exception)
                 {
                     throw new UserErrorException(
-                        $"{name}: too large to be copied to {directory} ({length >> 20} MB so far): {exception.Message} Nothing of it was taken. Make room, or "
-                        + "choose another Data:Directory.", exception);
+                        $"{name}: too large to be copied to {directory} ({length >> 20} MB so far): {exception.Message} No line was counted. Free some space, "
+                        + "or choose another Data:Directory.", exception);
                 }
             }
         }
     }
 
     private static UserErrorException Damaged(string name, string format, Exception? inner) =>
-        new($"{name}: not a whole {format} file (cut off, damaged, or followed by something else); nothing of it was taken", inner);
+        new($"{name}: not a complete {format} file (cut off, damaged, or followed by other data); no line was counted", inner);
 }

@@ -1,11 +1,11 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The bytes of a gzip file with a mark behind them, by which its reader knows that nothing was cut off. Reads forward only; the source is not
-/// disposed with it.</summary>
+/// <summary>The bytes of a gzip file, followed by a mark. If the reader finds the mark, nothing was cut off. Reads only forward. Does not dispose the
+/// source.</summary>
 /// <remarks>
-/// Zero bytes may follow the last member, as on a tape: gzip(1) ignores them. But the last member may itself end in zero bytes, and only the inflater knows
-/// where it ends. So zero bytes at the very end are given one at a time. An inflater that has found the end stops at the first byte that is no member; one that
-/// needs more goes on, up to the mark.
+/// Zero bytes may follow the last member, as on a tape, and gzip(1) ignores them. But the last member may also end in zero bytes, and only the inflater knows
+/// where the member ends. So this stream returns zero bytes at the very end one at a time. An inflater that has found the end stops at the first byte after it.
+/// An inflater that needs more data continues up to the mark.
 /// </remarks>
 internal sealed class TailMark(ReadOnlyMemory<byte> begin, Stream source, ReadOnlyMemory<byte> mark) : ForwardStream
 {
@@ -15,17 +15,17 @@ internal sealed class TailMark(ReadOnlyMemory<byte> begin, Stream source, ReadOn
     private ReadOnlyMemory<byte> _ready;
     private ReadOnlyMemory<byte> _mark = mark;
 
-    /// <summary>Zeros that were read, and are given when a byte follows that is none.</summary>
+    /// <summary>Number of zeros that were read but not returned yet. They are returned when another byte follows them.</summary>
     private long _held;
 
-    /// <summary>Zeros to give before <see cref="_ready"/>.</summary>
+    /// <summary>Number of zeros to return before <see cref="_ready"/>.</summary>
     private long _owed;
 
     private bool _sourceEnded;
     private bool _gaveTailZero;
     private bool _gaveMark;
 
-    /// <summary>The reader has stopped between the zeros at the end: all that it left are zeros.</summary>
+    /// <summary>Whether the reader has stopped within the zeros at the end, so only zeros were not read.</summary>
     public bool StoppedInZeros => _gaveTailZero && !_gaveMark;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)

@@ -1,11 +1,11 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The standard streams of a program that must finish its work although nothing takes its output: closed, full (<c>/dev/full</c>, a full disk), or a
-/// pipe without a reader.</summary>
+/// <summary>The standard streams of a program that must finish its work even if its output is lost: the stream is closed, full (<c>/dev/full</c>, a full disk),
+/// or a pipe without a reader.</summary>
 /// <remarks>
-/// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on <see cref="Console.Out"/> and
-/// <see cref="Console.Error"/> never throw. A command passes its exit code through <see cref="ExitCode"/> at its end, so that a script sees that the result was
-/// lost. Thread-safe.
+/// <see cref="StartupErrors.RunAsync(Func{Task}, Func{Exception, string?})"/> installs it. From then on, <see cref="Console.Out"/> and
+/// <see cref="Console.Error"/> never throw. At its end a command passes its exit code through <see cref="ExitCode"/>, so that a script can detect a lost
+/// result. Thread-safe.
 /// </remarks>
 public static class GuardedConsole
 {
@@ -32,26 +32,26 @@ public static class GuardedConsole
         }
     }
 
-    /// <summary>Whether standard error still takes lines: without it there is no need for progress, whose loss is not to count.</summary>
+    /// <summary>Whether standard error still accepts lines. If not, skip progress lines, whose loss must not count.</summary>
     public static bool CanReport => _error?.IsOpen ?? true;
 
-    /// <summary>The exit code of a command that has written its result: 1 instead of 0 and 3 when a line of it was lost, and a line on standard error where
-    /// that is possible.</summary>
-    /// <param name="code">What the command would answer.</param>
-    /// <param name="keepsFinding">Set where 3 is a finding that matters more than its text, as for <c>verify</c>.</param>
+    /// <summary>Returns the exit code of a command that has written its result. If a line was lost, this is 1 instead of 0 or 3, and a line on standard error
+    /// reports it, if possible.</summary>
+    /// <param name="code">The exit code of the command.</param>
+    /// <param name="keepsFinding">Whether 3 is a finding that matters more than its text, as for <c>verify</c>.</param>
     public static int ExitCode(int code, bool keepsFinding = false)
     {
         if (_output?.Lost is { } reason)
         {
-            Console.Error.WriteLine($"Standard output cannot be written ({reason}): the result could not be reported. What was done stays done.");
+            Console.Error.WriteLine($"Standard output cannot be written ({reason}): the result could not be reported. Completed work is kept.");
         }
 
         var isLost = (_output?.Lost ?? _error?.Lost) is not null;
         return isLost && (code == ExitCodes.Done || (code == ExitCodes.SomeRejected && !keepsFinding)) ? ExitCodes.NotDone : code;
     }
 
-    /// <summary>Standard input, where the process has one.</summary>
-    /// <exception cref="UserErrorException">The process was started with standard input closed; one line for people.</exception>
+    /// <summary>Opens standard input.</summary>
+    /// <exception cref="UserErrorException">The process was started with a closed standard input. The message is one line for people.</exception>
     public static Stream OpenStandardInput() => _inherited is null or [true, ..]
         ? Console.OpenStandardInput()
         : throw new UserErrorException("standard input is closed: nothing can be read from it");

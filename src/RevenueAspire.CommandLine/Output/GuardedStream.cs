@@ -1,16 +1,16 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Standard output or standard error. A write never throws: the first failure is kept, and later writes are dropped. Thread-safe.</summary>
+/// <summary>Standard output or standard error. A write never throws: the first failure is recorded, and later writes are dropped. Thread-safe.</summary>
 internal sealed class GuardedStream(int number, bool isOpen, Func<Stream> open) : Stream
 {
     private readonly Lock _lock = new();
     private Stream? _inner;
     private volatile string? _failure = isOpen ? null : "it is closed";
 
-    /// <summary>Set when a write was lost: the cause, as a clause.</summary>
+    /// <summary>The cause of the first lost write, as a clause; or null.</summary>
     public string? Lost { get; private set; }
 
-    /// <summary>Whether writes still arrive, as far as is known.</summary>
+    /// <summary>Whether no write has failed yet.</summary>
     public bool IsOpen => _failure is null;
 
     public override bool CanRead => false;

@@ -4,10 +4,10 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Readable console logs, and quiet libraries, unless the configuration says otherwise.</summary>
+/// <summary>Formats console logs as single lines and silences chatty libraries, unless the configuration differs.</summary>
 internal static class LineConsole
 {
-    /// <summary>These log each request, command or degraded answer: too much beside logs that speak per batch.</summary>
+    /// <summary>Libraries that log each request, command or degraded answer. That is too much next to this project's logs per batch.</summary>
     private static readonly (string Category, LogLevel From)[] Chatty =
     [
         ("Microsoft.AspNetCore", LogLevel.Warning),

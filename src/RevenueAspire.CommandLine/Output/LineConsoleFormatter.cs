@@ -5,15 +5,15 @@ using Microsoft.Extensions.Logging.Console;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>One line an entry: <c>09:24:03.120Z info Api.Startup: listening</c>. UTC; an exception follows on lines of its own.</summary>
+/// <summary>Writes one line per entry: <c>09:24:03.120Z info Api.Startup: listening</c>. UTC; an exception follows on separate lines.</summary>
 internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
 {
     public const string FormatterName = "line";
 
     private const string Prefix = "RevenueAspire.";
 
-    /// <summary>The host's own account of a failed start, stack trace and all, and its second one of a failed background service. <see cref="StartupErrors"/>
-    /// says the same in one line.</summary>
+    /// <summary>The host logs a failed start with its stack trace, and a failed background service a second time. Both entries are dropped, because
+    /// <see cref="StartupErrors"/> reports the same in one line.</summary>
     private const string HostCategory = "Microsoft.Extensions.Hosting.Internal.Host";
     private const int BackgroundServiceFaulted = 9;
     private const int BackgroundServiceStoppingHost = 10;
@@ -45,7 +45,7 @@ internal sealed class LineConsoleFormatter() : ConsoleFormatter(FormatterName)
     {
         _hasStartFailed |= eventId == HostedServiceStartupFaulted;
         return eventId is HostedServiceStartupFaulted or BackgroundServiceStoppingHost
-            // The end of a failed start cancels the services that had begun, which the host takes for their failure.
+            // A failed start cancels the services that have already begun, and the host logs their cancellation as a failure.
             || (eventId == BackgroundServiceFaulted && _hasStartFailed && exception is OperationCanceledException);
     }
 

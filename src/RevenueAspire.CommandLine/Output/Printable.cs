@@ -3,11 +3,11 @@ using System.Text;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Text for a terminal, a log or a table: a file's name may hold newlines and escape sequences, and none of them may act there.</summary>
+/// <summary>Escapes text for a terminal, a log or a table, because a file name may contain newlines and escape sequences.</summary>
 public static class Printable
 {
-    /// <summary>The same text with control characters, line separators and changes of direction written as escapes: <c>\n</c>, <c>\u001b</c>. Most texts are
-    /// returned as they are.</summary>
+    /// <summary>Returns the text with control characters, line separators and changes of direction escaped: <c>\n</c>, <c>\u001b</c>. Most texts are returned
+    /// unchanged.</summary>
     public static string Escape(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
@@ -46,8 +46,8 @@ public static class Printable
         return -1;
     }
 
-    /// <summary>Unicode's separators of lines, and its characters that turn the direction of what follows, act on a terminal as control characters
-    /// do.</summary>
+    /// <summary>Whether a character affects a terminal: control characters, Unicode's line separators, and its characters that change the text
+    /// direction.</summary>
     private static bool Acts(char character) => char.IsControl(character)
         || character is '\u2028' or '\u2029' or '\u200e' or '\u200f' or (>= '\u202a' and <= '\u202e') or (>= '\u2066' and <= '\u2069');
 }

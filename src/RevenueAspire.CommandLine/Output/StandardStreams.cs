@@ -3,8 +3,8 @@ using System.Runtime.Versioning;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Which of the standard streams the process was started with. Linux; elsewhere all count as open.</summary>
-/// <remarks>A file or a socket that the runtime opens takes the number of a closed standard stream. A write to "standard output" would then go into that
+/// <summary>Detects which standard streams the process was started with. Only on Linux; elsewhere all count as open.</summary>
+/// <remarks>If a standard stream is closed, the next file or socket that the runtime opens gets its number. A write to "standard output" would then go to that
 /// file.</remarks>
 internal static partial class StandardStreams
 {
@@ -18,9 +18,9 @@ internal static partial class StandardStreams
     private const int ReadWrite = 2;
     private const short PollError = 8;
 
-    /// <summary>Finds closed streams, and occupies their numbers so that no later file gets one of them. To be called once, before the program opens a
+    /// <summary>Finds closed streams, and occupies their numbers so that no later file gets one of them. Call it once, before the program opens a
     /// file.</summary>
-    /// <returns>Per stream number, whether the process inherited it.</returns>
+    /// <returns>For each stream number, whether the process inherited the stream.</returns>
     public static bool[] FindInherited()
     {
         var inherited = new[] { true, true, true };
@@ -28,11 +28,11 @@ internal static partial class StandardStreams
         {
             var flags = Fcntl(stream, GetDescriptorFlags);
 
-            // The start of a program closes each descriptor that has this flag, so whatever has it now was opened afterwards.
+            // Starting a program closes all descriptors with this flag, so a descriptor that has it was opened later.
             inherited[stream] = flags >= 0 && (flags & CloseOnExec) == 0;
             if (flags < 0)
             {
-                // The lowest free number is this one. Reading from standard input is an error, not an empty file.
+                // Open returns the lowest free number, which is this one. Reading from this standard input fails, instead of returning an empty file.
                 _ = Open("/dev/null", stream == Input ? WriteOnly : ReadWrite);
             }
         }
@@ -40,7 +40,7 @@ internal static partial class StandardStreams
         return inherited;
     }
 
-    /// <summary>Whether a pipe or a socket has lost its reader. The framework drops what is written to such a pipe, and reports nothing.</summary>
+    /// <summary>Whether a pipe or socket has lost its reader. The framework drops writes to such a pipe without an error.</summary>
     public static bool HasLostReader(int stream)
     {
         var state = new PollState { Descriptor = stream };

@@ -2,11 +2,11 @@ using System.Globalization;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>The remaining time in a line of progress.</summary>
+/// <summary>Formats the remaining time for a progress line.</summary>
 public static class TimeLeft
 {
-    /// <summary>As <c>, 2 days 03:04:05 left</c>; nothing where the time cannot be estimated (negative, not a number, or longer than <see cref="TimeSpan"/>
-    /// holds).</summary>
+    /// <summary>Returns <c>, 2 days 03:04:05 left</c>; or an empty text if the time is unknown (negative, not a number, or too long for
+    /// <see cref="TimeSpan"/>).</summary>
     public static string Format(double seconds)
     {
         if (!(seconds >= 0 && seconds < TimeSpan.MaxValue.TotalSeconds))

@@ -3,10 +3,10 @@ using Microsoft.Extensions.Hosting;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Ends the program with a line and exit code 1 when a background service has stopped the host by an exception: the host itself would report
+/// <summary>Ends the program with one line and exit code 1 after an exception of a background service has stopped the host. The host alone would report
 /// success.</summary>
-/// <remarks>The host logs the exception with its stack trace when it happens. What is thrown at the very end, when all is stopped, comes out of
-/// <c>RunAsync</c>.</remarks>
+/// <remarks>The host logs the exception with its stack trace when it happens. An exception thrown in <see cref="StoppedAsync"/>, after all services have
+/// stopped, leaves <c>RunAsync</c>.</remarks>
 internal sealed class BackgroundFailures(IServiceProvider services) : IHostedLifecycleService
 {
     public Task StartingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -26,7 +26,7 @@ internal sealed class BackgroundFailures(IServiceProvider services) : IHostedLif
             if (service.ExecuteTask is { IsFaulted: true, Exception.InnerException: { } exception })
             {
                 throw exception as UserErrorException ?? new UserErrorException(
-                    $"{service.GetType().Name} has failed, and the program has stopped: {exception.Message.TrimEnd('.')}. The log above says more.", exception);
+                    $"{service.GetType().Name} has failed, and the program has stopped: {exception.Message.TrimEnd('.')}. See the log above.", exception);
             }
         }
 

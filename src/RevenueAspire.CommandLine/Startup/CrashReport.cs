@@ -3,13 +3,13 @@ using System.Text;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>An exception that no part of the program expects is a bug: its stack trace goes into a file, and one line names that file.</summary>
+/// <summary>Reports a bug: an exception that no part of the program expects. Its stack trace is written to a file, and one line names that file.</summary>
 public static class CrashReport
 {
     private const int LongestMessage = 300;
 
-    /// <summary>Writes a report into the temporary directory, readable by this user alone.</summary>
-    /// <returns>One line that names the bug and the report; where no report can be written, the stack trace follows on lines of its own.</returns>
+    /// <summary>Writes a report to the temporary directory. Only this user can read it.</summary>
+    /// <returns>One line that names the bug and the report. If no report can be written, the stack trace follows on separate lines.</returns>
     public static string Write(Exception exception)
     {
         ArgumentNullException.ThrowIfNull(exception);
@@ -40,10 +40,10 @@ public static class CrashReport
             return $"{line} No report can be written to {path}: {failure.Message}{Environment.NewLine}{exception}";
         }
 
-        return $"{line} What is done stays done. The report is in {path}";
+        return $"{line} Completed work is kept. The report is in {path}";
     }
 
-    /// <summary>Ends the process with exit code 1 after an exception on a thread of its own, which would abort it (134).</summary>
+    /// <summary>Ends the process with exit code 1 after an exception on a separate thread, which would otherwise abort it (134).</summary>
     internal static void WatchThreads() => AppDomain.CurrentDomain.UnhandledException += (_, unhandled) =>
     {
         Console.Error.WriteLine(unhandled.ExceptionObject is Exception exception ? Write(exception) : unhandled.ExceptionObject.ToString());

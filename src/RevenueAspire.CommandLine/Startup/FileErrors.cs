@@ -1,14 +1,13 @@
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Distinguishes a refusal of the file system, which a user can correct, from a bug that is an <see cref="IOException"/>, too.</summary>
+/// <summary>Distinguishes an error of the file system, which a user can correct, from a bug that is also an <see cref="IOException"/>.</summary>
 public static class FileErrors
 {
     private const int WindowsFacility = unchecked((int)0x80070000);
     private const int LargestErrorNumber = 4095;
 
-    /// <summary>Whether the operating system refused an operation on a file: missing, no permission, no space, read-only. Its message names the path.</summary>
-    /// <remarks>The framework's own exceptions (a stream that ended, a transport that broke, an assembly that is missing) carry no error number of the
-    /// system.</remarks>
+    /// <summary>Whether the operating system refused a file operation: missing, no permission, no space, read-only. Its message names the path.</summary>
+    /// <remarks>The framework's exceptions (the end of a stream, a broken transport, a missing assembly) carry no error number of the system.</remarks>
     public static bool IsOfTheSystem(Exception exception) => exception switch
     {
         UnauthorizedAccessException => true,

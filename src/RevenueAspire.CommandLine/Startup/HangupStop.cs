@@ -4,12 +4,13 @@ using Microsoft.Extensions.Hosting;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Stops a service on SIGHUP exactly as on SIGTERM. A log rotation tool sends SIGHUP, and so does a closed terminal; without this the signal ends the
+/// <summary>Stops a service on SIGHUP exactly as on SIGTERM. Log rotation tools and closed terminals send SIGHUP. Without this handler, the signal ends the
 /// process in the middle of a request.</summary>
-/// <remarks>A process started by <c>nohup</c> keeps ignoring the signal: the runtime installs no handler where the signal was ignored at the start.</remarks>
+/// <remarks>A process started with <c>nohup</c> ignores the signal, because the runtime installs no handler for a signal that was ignored at the
+/// start.</remarks>
 public static class HangupStop
 {
-    /// <summary>For services. Not for commands, which handle their own signals.</summary>
+    /// <summary>Only for services; commands handle their signals differently.</summary>
     public static TBuilder AddHangupStop<TBuilder>(this TBuilder builder) where TBuilder : IHostApplicationBuilder
     {
         if (!OperatingSystem.IsWindows())
@@ -34,7 +35,7 @@ public static class HangupStop
             return Task.CompletedTask;
         }
 
-        // The registration stays until the end: a second signal must not cut the drain short.
+        // Keep the handler until the end, so that a second signal does not interrupt the drain.
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
         public void Dispose() => _registration?.Dispose();

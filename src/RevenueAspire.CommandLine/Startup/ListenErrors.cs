@@ -7,11 +7,11 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>Names the address where the server cannot listen: most of its own errors (no such address, no permission, no certificate, no such port) do
-/// not.</summary>
+/// <summary>Adds the address to errors of a server that cannot listen. Most of the server's errors (no such address, permission, certificate or port) do not
+/// name it.</summary>
 internal static class ListenErrors
 {
-    /// <summary>Wraps the server, where there is one. Requests do not pass through here.</summary>
+    /// <summary>Wraps the server, if there is one. Requests do not pass through the wrapper.</summary>
     public static void AddListenErrors(this IServiceCollection services)
     {
         if (services.LastOrDefault(service => service.ServiceType == typeof(IServer)) is not { ImplementationType: { } type } server)
@@ -25,11 +25,11 @@ internal static class ListenErrors
 
     internal static UserErrorException Describe(Exception exception, IEnumerable<string> addresses)
     {
-        // An address for several interfaces fails with a list of reasons; the first says enough.
+        // An address for several interfaces fails with a list of reasons; the first one is enough.
         var reason = exception.InnerException is AggregateException { InnerExceptions: [var first, ..] } ? first : exception;
         return new UserErrorException(
             $"Cannot listen on {string.Join(", ", addresses)}: {StartupErrors.OneLine(reason.Message)} Choose the address with ASPNETCORE_URLS (or --urls), "
-            + "like http://localhost:8000.", exception);
+            + "for example http://localhost:8000.", exception);
     }
 
     private sealed class NamingServer(IServer inner) : IServer
@@ -38,7 +38,7 @@ internal static class ListenErrors
 
         public async Task StartAsync<TContext>(IHttpApplication<TContext> application, CancellationToken cancellationToken) where TContext : notnull
         {
-            // The server empties the list while it binds.
+            // Copy the list, because the server empties it while it binds.
             string[] addresses = [.. Features.Get<IServerAddressesFeature>()?.Addresses ?? []];
             try
             {
@@ -54,7 +54,7 @@ internal static class ListenErrors
 
         public void Dispose() => inner.Dispose();
 
-        /// <summary>A port in use is left alone: that error names its address.</summary>
+        /// <summary>Excludes a port in use, because that error already names its address.</summary>
         private static bool IsAboutAddress(Exception exception) => exception
             is System.Net.Sockets.SocketException or FormatException or ArgumentException or InvalidOperationException
             or UnauthorizedAccessException or CryptographicException

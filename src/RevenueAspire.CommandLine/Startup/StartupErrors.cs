@@ -3,17 +3,17 @@ using Microsoft.Extensions.Options;
 
 namespace RevenueAspire.CommandLine;
 
-/// <summary>A failure of a program is one line on standard error and exit code 1, without a stack trace.</summary>
+/// <summary>Reports a failure of a program as one line on standard error, without a stack trace, with exit code 1.</summary>
 public static class StartupErrors
 {
     private static int _watches;
 
     /// <summary>Runs a whole program: <c>return await StartupErrors.RunAsync(async () => { ...; await app.RunAsync(); });</c></summary>
     /// <param name="program">Builds and runs the host.</param>
-    /// <param name="describe">Knows further exceptions: one line for people, or null.</param>
-    /// <returns>0, or 1 after an exception. The line of one without a description names the report that holds its stack trace
+    /// <param name="describe">Describes additional exceptions: returns one line for people, or null.</param>
+    /// <returns>0, or 1 after an exception. If the exception has no description, the line names the report with its stack trace
     /// (<see cref="CrashReport"/>).</returns>
-    /// <remarks>Installs <see cref="GuardedConsole"/>, so that a standard output or error that is closed or full does not end the program.</remarks>
+    /// <remarks>Installs <see cref="GuardedConsole"/>, so that a closed or full standard output or error does not end the program.</remarks>
     public static Task<int> RunAsync(Func<Task> program, Func<Exception, string?>? describe = null) =>
         RunAsync(
             async () =>
@@ -24,7 +24,7 @@ public static class StartupErrors
             describe);
 
     /// <inheritdoc cref="RunAsync(Func{Task}, Func{Exception, string?})"/>
-    /// <returns>What the program returns, or 1 after an exception.</returns>
+    /// <returns>The exit code of the program, or 1 after an exception.</returns>
     public static async Task<int> RunAsync(Func<Task<int>> program, Func<Exception, string?>? describe = null)
     {
         GuardedConsole.Install();
@@ -44,19 +44,19 @@ public static class StartupErrors
         }
     }
 
-    /// <summary>The line of any exception: what is wrong and what to do, or for a bug where its report is. A command uses it to put the failure into its JSON
-    /// result, too.</summary>
+    /// <summary>Returns one line for any exception: the error and its remedy, or the path of the report for a bug. A command also puts this line into its JSON
+    /// result.</summary>
     public static string DescribeOrReport(Exception exception, Func<Exception, string?>? describe = null) =>
         (describe?.Invoke(Unwrap(exception)) ?? Describe(exception)) is { } line ? Printable.Escape(line) : CrashReport.Write(exception);
 
-    /// <summary>One line that says what is wrong and what to do, or null for an exception that is not known as a user's mistake.</summary>
+    /// <summary>Returns one line with the error and its remedy, or null if the exception is not a known user error.</summary>
     public static string? Describe(Exception exception) => Unwrap(exception) switch
     {
         UserErrorException known => OneLine(known.Message),
         OptionsValidationException invalid => OneLine(string.Join(" ", invalid.Failures)),
-        // Kestrel's text names the address.
+        // Kestrel's message names the address.
         IOException { InnerException: AddressInUseException } inUse =>
-            OneLine(inUse.Message) + " Stop the program that listens there, or choose another address with ASPNETCORE_URLS.",
+            OneLine(inUse.Message) + " Stop the program that uses it, or choose another address with ASPNETCORE_URLS.",
         FormatException or InvalidDataException when exception.Source == "Microsoft.Extensions.Configuration.Json" => OneLine(exception.Message),
         var refused when FileErrors.IsOfTheSystem(refused) => OneLine(refused.Message),
         _ => null,

@@ -1,13 +1,13 @@
 namespace RevenueAspire.EventLog.Postgres.Reading;
 
-/// <summary>The batches that were read last, bounded in bytes: the end of a log is read again and again. Not thread-safe.</summary>
+/// <summary>The batches read last, limited in bytes: readers read the end of a log repeatedly. Not thread-safe.</summary>
 internal sealed class BatchCache(long maxBytes)
 {
     private readonly LinkedList<StoredBatch> _recent = [];
     private readonly SortedList<long, LinkedListNode<StoredBatch>> _byFrom = [];
     private long _bytes;
 
-    /// <summary>The batch that an offset lies in.</summary>
+    /// <summary>Finds the batch that contains an offset.</summary>
     public StoredBatch? Find(long offset)
     {
         var place = Search(offset);
@@ -22,10 +22,10 @@ internal sealed class BatchCache(long maxBytes)
         return node.Value;
     }
 
-    /// <summary>Takes a batch; the ones that were not asked for longest go. The newest stays, whatever its size.</summary>
+    /// <summary>Adds a batch, and evicts the least recently used ones. The newest stays, regardless of its size.</summary>
     public void Add(StoredBatch batch)
     {
-        // Batches that compaction merged into this one go: they begin behind it, and would be found in its place.
+        // Evict batches that compaction merged into this one. They begin after it, so they would be found instead of it.
         for (var place = Search(batch.To - 1); place >= 0 && _byFrom.Keys[place] >= batch.From; place--)
         {
             Forget(_byFrom.Values[place]);
@@ -48,7 +48,7 @@ internal sealed class BatchCache(long maxBytes)
         _bytes -= node.Value.Bytes.Length;
     }
 
-    /// <summary>The last place whose batch begins at or before an offset, or -1.</summary>
+    /// <summary>Index of the last batch that begins at or before an offset, or -1.</summary>
     private int Search(long offset)
     {
         int low = 0, high = _byFrom.Count;

@@ -6,12 +6,12 @@ namespace RevenueAspire.EventLog.Postgres.Reading;
 
 /// <summary>A batch row, unpacked. Immutable.</summary>
 /// <param name="From">Offset of its first byte.</param>
-/// <param name="To">Offset behind its last byte.</param>
-/// <param name="Bytes">What stands between them; empty when it cannot be trusted.</param>
-/// <param name="Damage">Why it cannot be trusted, for people; else null.</param>
+/// <param name="To">Offset after its last byte.</param>
+/// <param name="Bytes">The log bytes in [From, To); empty if damaged.</param>
+/// <param name="Damage">Description of the damage for people, else null.</param>
 internal sealed record StoredBatch(long From, long To, byte[] Bytes, string? Damage)
 {
-    /// <summary>Unpacks a row and checks it: a changed digit would still be valid JSON.</summary>
+    /// <summary>Unpacks a row and verifies its checksum, because a changed digit would still be valid JSON.</summary>
     public static StoredBatch Unpack(long from, long to, BatchEncoding encoding, uint crc, byte[] stored)
     {
         var bytes = encoding == BatchEncoding.Plain ? stored : Inflate(stored, to - from);
@@ -21,7 +21,7 @@ internal sealed record StoredBatch(long From, long To, byte[] Bytes, string? Dam
         return new StoredBatch(from, to, damage is null ? bytes! : [], damage);
     }
 
-    /// <summary>Whether a record begins at an offset within.</summary>
+    /// <summary>Whether a record begins at an offset within the batch.</summary>
     public bool IsRecord(long offset) => Damage is null && (offset == From || Bytes[offset - From - 1] == (byte)'\n');
 
     private static byte[]? Inflate(byte[] stored, long length)

@@ -1,9 +1,9 @@
--- The tables of logs that are kept in Postgres (EventLog:Engine=Postgres). Usable with plain psql (psql -f eventlog.sql), and applied by the programs at their
--- start: both are safe at any time, on an empty database and on one that has the tables already. Everything happens in one transaction.
+-- The tables of logs in Postgres (EventLog:Engine=Postgres). The programs apply this script at start; it also works with psql (psql -f eventlog.sql).
+-- Both are safe at any time, with or without existing tables. Everything happens in one transaction.
 
 begin;
 
--- One at a time: "create table if not exists" alone still fails when two sessions create the same table at once.
+-- One session at a time: "create table if not exists" still fails if two sessions create the same table at once.
 do $$ begin perform pg_advisory_xact_lock(5641763209170223); end $$;
 
 do $$
@@ -30,45 +30,45 @@ begin
       'no schema of the search_path "%s" exists: create it, or correct Search Path in ConnectionStrings:revenuedb', current_setting('search_path'));
   end if;
 
-  -- Created again a lost table would be empty: acknowledged events would be lost, or appended twice.
+  -- Recreating a lost table would leave it empty: acknowledged events would be lost, or appended twice.
   missing := array(select t from unnest(tables) as t where to_regclass(t) is null);
   if missing <> '{}' and missing <> tables then
     raise exception using errcode = 'RV003', message = format(
       'of the tables of the event log, %s is missing: restore all tables of this project together from one backup', array_to_string(missing, ', '));
   end if;
 
-  -- What is created below joins the tables that exist, also where they are not in the first schema of the search_path.
+  -- Create missing objects in the schema of the existing tables, even if it is not the first one of the search_path.
   perform set_config('search_path', quote_ident(coalesce(homes[1], current_schema())), true);
 end $$;
 
--- One row a log, and one log a process of the API. Offsets are bytes from the beginning of the log.
+-- One row per log, and one log per API process. Offsets are bytes from the beginning of the log.
 create table if not exists event_log (
   log_id       uuid primary key,
-  writer       text not null,                  -- host and process, for people
-  first_offset bigint not null default 0,      -- what was before, retention has removed
-  end_offset   bigint not null default 0,      -- the durable mark: moves in the transaction that writes the bytes before it
-  epoch        bigint not null default 0,      -- every append names it: raising it makes appends that may still be under way fail
-  is_closed    boolean not null default false, -- its process has ended: nothing is appended any more
-  alive_until  timestamptz not null,           -- the process says again and again that it lives
+  writer       text not null,                  -- host and process, as text for people
+  first_offset bigint not null default 0,      -- retention has removed everything before it
+  end_offset   bigint not null default 0,      -- the durable mark; moves in the transaction that writes the bytes before it
+  epoch        bigint not null default 0,      -- each append names it; raising it makes earlier appends that are still running fail
+  is_closed    boolean not null default false, -- no process appends any more
+  alive_until  timestamptz not null,           -- the process renews it regularly
   created_at   timestamptz not null default now(),
   check (first_offset between 0 and end_offset)
 ) with (fillfactor = 50);
 
--- One row a group commit: JSON Lines, [from_offset, to_offset) of the log.
+-- One row per group commit: JSON Lines, [from_offset, to_offset) of the log.
 create table if not exists event_log_batch (
   log_id      uuid not null,
   from_offset bigint not null,
   to_offset   bigint not null,
-  encoding    smallint not null check (encoding in (0, 1)), -- 0: as they are, 1: Brotli
+  encoding    smallint not null check (encoding in (0, 1)), -- of bytes; 0: plain, 1: Brotli
   crc         bigint not null,                              -- CRC-32C of the bytes before compression
   bytes       bytea not null,
   primary key (log_id, from_offset),
   check (from_offset < to_offset)
 );
--- Compressed already, or too short for it.
+-- The bytes are already compressed, or too short to compress.
 alter table event_log_batch alter column bytes set storage external;
 
--- The idempotency keys of the last keyed records, of all logs: they hold across processes.
+-- The idempotency keys of the last keyed records of all logs: all processes share them.
 create table if not exists event_log_key (
   key_hash       bytea primary key,            -- first 16 bytes of the key's SHA-256
   body_hash      bytea not null,               -- first 16 bytes of the body's SHA-256
@@ -80,18 +80,18 @@ create table if not exists event_log_key (
 );
 create index if not exists event_log_key_number on event_log_key (key_number);
 
--- Names this memory of keys, and tells up to where it has forgotten: one row.
+-- A single row: the id of the key table's content, and its first remembered key.
 create table if not exists event_log_memory (
   memory_id  uuid not null,
-  keys_from  bigint not null default 0,        -- keys with this number or a larger one are remembered
+  keys_from  bigint not null default 0,        -- keys from this number on are remembered
   is_only    boolean primary key default true check (is_only)
 );
--- When keys_from was moved last: the keys before it are removed a good while later only.
+-- When keys_from last moved: the keys before it are removed only some minutes later.
 alter table event_log_memory add column if not exists announced_at timestamptz not null default '-infinity';
 insert into event_log_memory (memory_id) values (gen_random_uuid()) on conflict do nothing;
 
--- What acknowledgements rely on. The programs run this block at every start, too: it changes nothing.
--- Types are compared by their names in the catalog: the result does not depend on settings of the session.
+-- Checks the properties on which acknowledgements rely. The programs also run this block at each start; it changes nothing.
+-- Types are compared by their catalog names, so the result does not depend on session settings.
 do $check$
 declare
   tables constant text[] := array['event_log', 'event_log_batch', 'event_log_key', 'event_log_memory'];
@@ -146,7 +146,7 @@ begin
   end if;
 end $check$;
 
--- The programs skip this script when they find its version here.
+-- The programs skip this script if they find its version here.
 comment on table event_log is 'event log schema 2';
 
 commit;

@@ -5,20 +5,20 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
-/// <summary>How the bytes of a batch row are stored.</summary>
+/// <summary>Encoding of the bytes of a batch row.</summary>
 internal enum BatchEncoding : short
 {
     Plain = 0,
     Brotli = 1,
 }
 
-/// <summary>The bytes and keys of one group commit, for the offset at which it begins. Not thread-safe; disposed after the answer.</summary>
+/// <summary>Bytes and keys of one group commit at a given offset. Not thread-safe; disposed after the answer.</summary>
 internal sealed class Batch : IDisposable
 {
-    /// <summary>Below it compressing costs more than it saves.</summary>
+    /// <summary>Bytes below which compression costs more than it saves.</summary>
     private const int WorthCompressing = 1024;
 
-    /// <summary>The fastest level: JSON Lines shrink to about a tenth.</summary>
+    /// <summary>The fastest level, which shrinks JSON Lines to about a tenth.</summary>
     private const int Quality = 1;
     private const int WindowBits = 18;
 
@@ -40,21 +40,21 @@ internal sealed class Batch : IDisposable
     /// <summary>Offset of the first byte.</summary>
     public long From { get; }
 
-    /// <summary>Offset behind the last byte.</summary>
+    /// <summary>Offset after the last byte.</summary>
     public long To { get; }
 
-    /// <summary>CRC-32C before compression.</summary>
+    /// <summary>CRC-32C of the uncompressed bytes.</summary>
     public uint Crc { get; }
 
-    /// <summary>As stored.</summary>
+    /// <summary>The stored bytes, in <see cref="Encoding"/>.</summary>
     public ReadOnlyMemory<byte> Bytes { get; }
 
     public BatchEncoding Encoding { get; }
 
-    /// <summary>The groups' keys, in the order of their bytes: every process writes them in this order, so that none waits for another in a circle.</summary>
+    /// <summary>The groups' keys in byte order. All processes insert keys in this order, so they never deadlock.</summary>
     public KeyRows Keys { get; }
 
-    /// <summary>Renders groups one behind the other, and sets their receipts.</summary>
+    /// <summary>Renders groups in sequence, and sets their receipts.</summary>
     public static Batch Render(Guid logId, long from, List<PendingAppend> groups)
     {
         var room = groups.Sum(pending => (long)pending.Group.MaxBytes);
@@ -77,7 +77,7 @@ internal sealed class Batch : IDisposable
         return new Batch(from, plain, length, compressed, compressedLength, KeyRows.Of(groups));
     }
 
-    /// <summary>Bytes that are in the log already, to be stored anew.</summary>
+    /// <summary>Creates a batch of bytes that are already in the log, to store them again.</summary>
     public static Batch Of(long from, ReadOnlySpan<byte> bytes)
     {
         var plain = ArrayPool<byte>.Shared.Rent(bytes.Length);
@@ -108,13 +108,13 @@ internal sealed class Batch : IDisposable
             return (compressed, length);
         }
 
-        // Bytes that do not shrink stay as they are.
+        // Store bytes that do not shrink uncompressed.
         ArrayPool<byte>.Shared.Return(compressed);
         return (null, 0);
     }
 }
 
-/// <summary>What became of a batch.</summary>
-/// <param name="Moved">The log's end moved, and everything with it.</param>
-/// <param name="Known">Keys that are known already: then nothing was written.</param>
+/// <summary>Outcome of a batch.</summary>
+/// <param name="Moved">Whether the log's end moved, with bytes and keys in the same transaction.</param>
+/// <param name="Known">Keys that were already known, so that nothing was written.</param>
 internal readonly record struct CommitOutcome(bool Moved, List<KnownKey> Known);

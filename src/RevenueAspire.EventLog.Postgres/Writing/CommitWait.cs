@@ -4,23 +4,23 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
-/// <summary>The commit was given up with its connection. The next session settles it.</summary>
+/// <summary>The writer abandoned a commit and its connection. The next session settles the commit.</summary>
 internal sealed class CommitAbandonedException() : TimeoutException("the database does not answer");
 
-/// <summary>Waits for a commit, and reports one that takes long. Of the writer's thread.</summary>
-/// <remarks>A commit is never cancelled: Postgres answers a cancelled wait for its standbys with success (rule R1). The thread stops
-/// waiting instead, and may give the connection up.</remarks>
+/// <summary>Waits for a commit, and reports a slow one. Used by the writer thread.</summary>
+/// <remarks>A commit is never cancelled: Postgres answers a cancelled wait for its standbys with success (rule R1). Instead the writer thread stops waiting,
+/// and may abandon the connection.</remarks>
 internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
 {
-    /// <summary>Between two questions what an overdue commit waits for.</summary>
+    /// <summary>Interval of the queries for the reason of an overdue commit.</summary>
     private static readonly TimeSpan AskInterval = TimeSpan.FromSeconds(1);
 
-    /// <summary>A commit that the server has not shown as waiting for this long is given up with its connection.</summary>
+    /// <summary>If the server has not shown the commit as waiting for this long, the commit and its connection are abandoned.</summary>
     private static readonly TimeSpan LostPatience = TimeSpan.FromSeconds(30);
 
     /// <summary>Commits, and disposes of the batch.</summary>
-    /// <exception cref="CommitAbandonedException">The server no longer shows the commit, or the process is to stop. The session is no longer the
-    /// caller's.</exception>
+    /// <exception cref="CommitAbandonedException">The server no longer shows the commit, or the process is stopping. The caller must not use the session any
+    /// more.</exception>
     public CommitOutcome Run(LogSession session, Batch batch, ICommitObserver observer, CancellationToken stop)
     {
         var append = session.AppendAsync(batch);
@@ -33,7 +33,7 @@ internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
         }
         catch (CommitAbandonedException)
         {
-            // The statement may still read the buffers, and the connection cannot be closed under it.
+            // The running statement may still read the buffers, so free them and the connection only after it ends.
             _ = FreeAfterAsync(append, batch, session);
             throw;
         }
@@ -48,7 +48,7 @@ internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
         }
     }
 
-    /// <summary>Waits for a task to end; its exception stays in it.</summary>
+    /// <summary>Waits for a task to end, without rethrowing its exception.</summary>
     public static bool EndsWithin(Task task, TimeSpan time) => Task.WaitAny([task], time > TimeSpan.Zero ? time : TimeSpan.Zero) == 0;
 
     private void WaitForOverdue(LogSession session, Task append, ICommitObserver observer, CancellationToken stop)
@@ -75,8 +75,8 @@ internal sealed class CommitWait(NpgsqlDataSource database, TimeSpan patience)
         while (!EndsWithin(append, AskInterval));
     }
 
-    /// <summary>What the backend waits for, in words; null when the server does not show it or does not answer.</summary>
-    /// <param name="backendId">Null behind a pooler: then any wait for the standbys in this database explains the commit's.</param>
+    /// <summary>Describes the backend's wait; null if the server does not show it or does not answer.</summary>
+    /// <param name="backendId">Null with a pooler; then any wait for the standbys in this database explains the commit's.</param>
     private async Task<string?> FindWaitAsync(int? backendId)
     {
         try

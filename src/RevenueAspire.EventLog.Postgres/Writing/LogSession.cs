@@ -7,11 +7,10 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
-/// <summary>The writer's connection, with the right to append to one log: every append names the log's end and the epoch that this
-/// session has raised. Not thread-safe.</summary>
+/// <summary>The writer's connection, with the right to append to one log. Each append names the log's end and this session's epoch. Not thread-safe.</summary>
 internal sealed class LogSession : IAsyncDisposable
 {
-    /// <summary>How long the process counts as alive without a word from it.</summary>
+    /// <summary>How long the process counts as alive after its last sign of life.</summary>
     public static readonly TimeSpan Alive = TimeSpan.FromSeconds(30);
 
     private const string AliveUntil = "now() + interval '30 seconds'";
@@ -19,8 +18,8 @@ internal sealed class LogSession : IAsyncDisposable
     private const string Move =
         $"update event_log set end_offset = $4, alive_until = {AliveUntil} where log_id = $1 and end_offset = $2 and epoch = $3 and not is_closed";
 
-    // Each append raises the setting for its own transaction: behind a pooler, a session's settings may be another's. A stricter setting (remote_apply) stays
-    // (rule R4).
+    // Each append raises the setting for its own transaction, because a pooler may pass a session's settings to another client. A stricter setting
+    // (remote_apply) stays (rule R4).
     private const string Durable = Replication.ConfirmCommit;
 
     private const string AppendSql =
@@ -30,8 +29,8 @@ internal sealed class LogSession : IAsyncDisposable
         select exists (select from moved), {Durable}
         """;
 
-    // The known keys are looked at first: then nothing moves, and the statement has done nothing. Another process that writes one of them at the same time
-    // makes this one wait, and fail with 23505 as a whole once it has committed.
+    // The statement checks for known keys first; if it finds any, it changes nothing. If another process is inserting one of the keys, the statement waits for
+    // that commit and then fails as a whole with 23505.
     private const string AppendKeyedSql =
         $"""
         with known as materialized (select k.* from event_log_key k where k.key_hash = any ($8)),
@@ -71,22 +70,22 @@ internal sealed class LogSession : IAsyncDisposable
 
     public long End { get; private set; }
 
-    /// <summary>What every append of this session names.</summary>
+    /// <summary>The epoch that each append of this session names.</summary>
     public long Epoch { get; private set; }
 
-    /// <summary>The backend of this session, as pg_stat_activity names it; null behind a pooler, which gives each transaction another one.</summary>
+    /// <summary>The pid of this session's backend in pg_stat_activity; null with a pooler, which uses another backend per transaction.</summary>
     public int? BackendId => NamedStatements.IsPooler(_connection) ? null : _connection.ProcessID;
 
-    /// <summary>How long the synchronous commit of the opening took.</summary>
+    /// <summary>Duration of the synchronous commit that opened the session.</summary>
     public TimeSpan OpeningCommit { get; private set; }
 
-    /// <summary>Connects, applies the schema, and takes the log over: whatever an earlier session may still have under way fails from then on.</summary>
+    /// <summary>Connects, applies the schema, and takes the log over. Appends of an earlier session that are still running fail from then on.</summary>
     /// <param name="database">The database.</param>
-    /// <param name="logId">The log to go on with, or null to begin one.</param>
-    /// <param name="writer">Host and process, for people.</param>
+    /// <param name="logId">The log to continue, or null to begin one.</param>
+    /// <param name="writer">Host and process, as text for people.</param>
     /// <param name="cancellationToken">Stops.</param>
-    /// <returns>The session, and where the log to go on with was found to end; a session of a new log when that one is closed or gone.</returns>
-    /// <exception cref="NpgsqlException">As Postgres gives it.</exception>
+    /// <returns>The session, and the end of the log to continue, or null if it is gone. If that log is closed or gone, the session is of a new log.</returns>
+    /// <exception cref="NpgsqlException">Any error of Postgres.</exception>
     /// <exception cref="EventLogException">The database cannot hold a log.</exception>
     public static async Task<(LogSession Session, long? EndFound)> OpenAsync(
         NpgsqlDataSource database, Guid? logId, string writer, CancellationToken cancellationToken)
@@ -113,11 +112,11 @@ internal sealed class LogSession : IAsyncDisposable
         }
     }
 
-    /// <summary>Appends in one statement, which is one transaction: end, batch and keys, or nothing.</summary>
-    /// <remarks>Has no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one
-    /// machine (rule R1). The caller may stop waiting.</remarks>
-    /// <exception cref="NpgsqlException">As Postgres gives it: 23505 when another process wrote one of the keys meanwhile.</exception>
-    /// <exception cref="UnconfirmedCommitException">In doubt: an operator or the server ended the wait for the standbys.</exception>
+    /// <summary>Appends end, batch and keys in one statement, so in one transaction: all or nothing.</summary>
+    /// <remarks>There is no time-out and no cancellation: either would end the server's wait for its standbys, and leave the commit on one machine (rule R1).
+    /// The caller may stop waiting.</remarks>
+    /// <exception cref="NpgsqlException">Any error of Postgres; 23505 if another process wrote one of the keys meanwhile.</exception>
+    /// <exception cref="UnconfirmedCommitException">The commit is in doubt: an operator or the server ended the wait for the standbys.</exception>
     public async Task<CommitOutcome> AppendAsync(Batch batch)
     {
         var keyed = batch.Keys.Keys.Length > 0;
@@ -160,7 +159,7 @@ internal sealed class LogSession : IAsyncDisposable
         _confirmation.Require();
         if (known.Count > 0 && hasStandbys)
         {
-            // A commit whose wait was cancelled is visible too. One later commit that its quorum has covers it (rule R2).
+            // A commit whose wait was cancelled is visible too. A later commit with its quorum confirms it (rule R2).
             await ConfirmAsync().ConfigureAwait(false);
         }
 
@@ -172,14 +171,14 @@ internal sealed class LogSession : IAsyncDisposable
         return new CommitOutcome(moved, known);
     }
 
-    /// <summary>Wakes the processors. A separate statement: a notification inside the append would make all processes commit one after the
-    /// other.</summary>
+    /// <summary>Wakes the processors. This is a separate statement, because a notification inside the append would serialize the commits of all
+    /// processes.</summary>
     public Task NotifyAsync(CancellationToken cancellationToken) => ExecuteAsync($"notify {PostgresLogs.Channel}", cancellationToken);
 
     public Task<KeyMemory> ReadMemoryAsync(CancellationToken cancellationToken) => PostgresLogs.ReadMemoryAsync(_connection, cancellationToken);
 
-    /// <summary>Says that the process lives.</summary>
-    /// <returns>False when the log was closed or taken over meanwhile.</returns>
+    /// <summary>Renews this process's sign of life.</summary>
+    /// <returns>False if the log was closed or taken over meanwhile.</returns>
     public async Task<bool> StayAliveAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -187,7 +186,7 @@ internal sealed class LogSession : IAsyncDisposable
         return await command.ExecuteNonQueryAsync(cancellationToken).ConfigureAwait(false) == 1;
     }
 
-    /// <summary>Says that nothing is appended to the log any more.</summary>
+    /// <summary>Closes the log, so that no process appends to it any more.</summary>
     public async Task CloseLogAsync(CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -203,8 +202,8 @@ internal sealed class LogSession : IAsyncDisposable
         await _connection.DisposeAsync().ConfigureAwait(false);
     }
 
-    /// <summary>Raises the log's epoch. A commit that is still under way holds the row: this waits for its end, and one that
-    /// comes later finds another epoch.</summary>
+    /// <summary>Raises the log's epoch. This waits for a running commit, which holds the row. A commit that arrives later names the old epoch and
+    /// fails.</summary>
     private async Task<long?> TakeOverAsync(Guid logId, CancellationToken cancellationToken)
     {
         await using var command = new NpgsqlCommand(
@@ -223,7 +222,7 @@ internal sealed class LogSession : IAsyncDisposable
             (end, epoch, isClosed) = (rows.GetInt64(0), rows.GetInt64(1), rows.GetBoolean(2));
         }
 
-        // This commit is later than the one in doubt: once its quorum has it, what it read is settled (rule R1).
+        // This commit is later than the one in doubt. Once its quorum has it, the end that it read is settled (rule R1).
         _confirmation.Require();
         if (!isClosed)
         {

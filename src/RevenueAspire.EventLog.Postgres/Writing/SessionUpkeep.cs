@@ -3,17 +3,17 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Postgres.Writing;
 
-/// <summary>What a session does besides commits: it notifies the processors, and shows that its process lives. Of the writer's thread.</summary>
+/// <summary>Work of a session between commits: notifying the processors, and renewing the process's sign of life. Used by the writer thread.</summary>
 internal sealed class SessionUpkeep(TimeSpan aliveInterval)
 {
-    /// <summary>Between two notifications of the processors at least.</summary>
+    /// <summary>Minimum time between two notifications.</summary>
     private static readonly TimeSpan NotifyInterval = TimeSpan.FromMilliseconds(10);
 
     private long _aliveAt;
     private long _notifiedAt;
     private bool _mustNotify;
 
-    /// <summary>Time until <see cref="RunAsync"/> has something to do.</summary>
+    /// <summary>Time until <see cref="RunAsync"/> is due.</summary>
     public TimeSpan Due
     {
         get
@@ -29,10 +29,10 @@ internal sealed class SessionUpkeep(TimeSpan aliveInterval)
         _mustNotify = true;
     }
 
-    /// <summary>A commit shows that the process lives, and is news for the processors.</summary>
+    /// <summary>Records a commit: it renews the sign of life, and the processors must be notified.</summary>
     public void Committed(long started) => (_aliveAt, _mustNotify) = (started, true);
 
-    /// <summary>Does what is due.</summary>
+    /// <summary>Performs the due work.</summary>
     /// <exception cref="LogClosedException">Another process has closed the log.</exception>
     public async Task RunAsync(LogSession session, CancellationToken stop)
     {

@@ -1,6 +1,6 @@
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>Gathers the CRC-32C of each 64 KB block while a segment is written, so that sealing need not read it again.</summary>
+/// <summary>Collects the CRC-32C of each 64 KB block while a segment is written, so that sealing need not read the segment again.</summary>
 internal sealed class BlockChecksums
 {
     private readonly List<uint> _finished = [];
@@ -26,7 +26,7 @@ internal sealed class BlockChecksums
         }
     }
 
-    /// <summary>Where it stands now, for <see cref="Restore"/> when a write is undone.</summary>
+    /// <summary>Current state, for <see cref="Restore"/> after a failed write.</summary>
     public (long Length, uint State) Save() => (Length, _state);
 
     public void Restore((long Length, uint State) saved)
@@ -36,6 +36,6 @@ internal sealed class BlockChecksums
         (Length, _state) = saved;
     }
 
-    /// <summary>All blocks' checksums, the last one over what there is of it.</summary>
+    /// <summary>Checksums of all blocks; the last block may be partial.</summary>
     public uint[] ToArray() => Length % SegmentSeal.BlockBytes == 0 ? [.. _finished] : [.. _finished, Crc32C.Finish(_state)];
 }

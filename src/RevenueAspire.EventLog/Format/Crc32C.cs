@@ -13,7 +13,7 @@ internal static class Crc32C
 
     public static uint Finish(uint state) => ~state;
 
-    /// <summary>Takes more bytes into a state.</summary>
+    /// <summary>Adds bytes to a state.</summary>
     public static uint Append(uint state, ReadOnlySpan<byte> bytes)
     {
         var words = MemoryMarshal.Cast<byte, ulong>(bytes);

@@ -4,13 +4,13 @@ using RevenueAspire.EventLog.Storage;
 namespace RevenueAspire.EventLog.Format;
 
 /// <summary>The durable mark (rule L5): 16 bytes, an offset and its complement, both little-endian.</summary>
-/// <remarks>Written in place by one aligned pwrite: 16 bytes that lie in one block were never seen torn by a concurrent reader. The
-/// complement catches what is torn all the same.</remarks>
+/// <remarks>Updated in place by one aligned pwrite. Concurrent readers never saw 16 bytes within one block torn; the complement detects a torn read
+/// anyway.</remarks>
 internal static class DurableMark
 {
     public const int Size = 16;
 
-    /// <summary>Reads that disagree with themselves are repeated so often before the mark counts as damaged.</summary>
+    /// <summary>Number of reads with mismatching halves after which the mark counts as damaged.</summary>
     public const int MaxReads = 100;
 
     public static void Write(ILogFile file, long mark)
@@ -21,7 +21,7 @@ internal static class DurableMark
         file.Write(bytes, 0);
     }
 
-    /// <summary>The mark, or null when the file is short or its halves keep disagreeing.</summary>
+    /// <summary>The mark, or null if the file is too short or its halves never match.</summary>
     public static long? Read(ILogFile file)
     {
         Span<byte> bytes = stackalloc byte[Size];

@@ -2,14 +2,14 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>Memory of a large group, outside the garbage collector's heap: what is let go of goes back to the system at once, and
-/// what was never written to costs nothing.</summary>
-/// <remarks>From a pool of arrays, large batches kept several times their size: every length that the buffer had grown through stayed in the pool, some of it
-/// reachable for one thread only. A block grows where it is: on Linux the system moves its pages instead of copying them. A few small ones are kept for the
-/// next batch, whose pages are then there already. Not thread-safe; Take and Dispose may be called from any thread.</remarks>
+/// <summary>Memory for a large group, outside the garbage collector's heap. Freed memory returns to the system at once, and untouched pages cost
+/// nothing.</summary>
+/// <remarks>An array pool kept several times the size of large batches: every length that the buffer had grown through, some of them reachable for one thread
+/// only. A block grows in place: Linux moves its pages instead of copying them. A few blocks are kept for the next batch, so that their pages are present
+/// already. An instance is not thread-safe; Take and Dispose may be called from any thread.</remarks>
 internal sealed unsafe partial class LargeBlock : IDisposable
 {
-    /// <summary>Blocks that are kept, and how large each may be: 64 MB in all.</summary>
+    /// <summary>Number and maximum size of kept blocks: 64 MB in total.</summary>
     private const int MaxKept = 4;
     private const int MaxKeptBytes = 16 << 20;
 
@@ -28,17 +28,17 @@ internal sealed unsafe partial class LargeBlock : IDisposable
     {
     }
 
-    /// <summary>Only for who was forgotten: an owner disposes.</summary>
+    /// <summary>Only for a leaked block: owners call Dispose.</summary>
     ~LargeBlock() => Free();
 
-    /// <summary>Bytes of address space of all blocks, kept ones too.</summary>
+    /// <summary>Address space of all blocks in bytes, including kept ones.</summary>
     public static long BytesInUse => Interlocked.Read(ref _bytesInUse);
 
-    /// <summary>Bytes that fit.</summary>
+    /// <summary>Capacity in bytes.</summary>
     public int Length { get; private set; }
 
-    /// <param name="bytes">At least so many; their contents are not defined.</param>
-    /// <exception cref="InsufficientMemoryException">The system has none.</exception>
+    /// <param name="bytes">Minimum capacity; the contents are undefined.</param>
+    /// <exception cref="InsufficientMemoryException">The system has too little memory.</exception>
     public static LargeBlock Take(int bytes)
     {
         LargeBlock? block;
@@ -53,14 +53,14 @@ internal sealed unsafe partial class LargeBlock : IDisposable
         return block;
     }
 
-    /// <summary>What lies behind a position.</summary>
+    /// <summary>The memory from a position to the end.</summary>
     public Span<byte> From(int position)
     {
         ArgumentOutOfRangeException.ThrowIfGreaterThan((uint)position, (uint)Length);
         return new Span<byte>(_start + position, Length - position);
     }
 
-    /// <summary>Makes room; contents stay, spans do not.</summary>
+    /// <summary>Increases the capacity. Contents stay; earlier spans become invalid.</summary>
     public void Grow(int bytes)
     {
         if (bytes <= Length)
@@ -72,7 +72,7 @@ internal sealed unsafe partial class LargeBlock : IDisposable
         {
             var moved = _start is null ? Map(null, (nuint)bytes, ReadWrite, PrivateAnonymous, -1, 0) : Remap(_start, (nuint)Length, (nuint)bytes, MayMove);
             _start = (nint)moved != Failed
-                ? moved : throw new InsufficientMemoryException($"the system has no {bytes} bytes for a batch: {Marshal.GetLastPInvokeErrorMessage()}");
+                ? moved : throw new InsufficientMemoryException($"the system cannot provide {bytes} bytes for a batch: {Marshal.GetLastPInvokeErrorMessage()}");
         }
         else
         {
@@ -85,7 +85,7 @@ internal sealed unsafe partial class LargeBlock : IDisposable
 
     public void Dispose()
     {
-        // Given back twice, a block would have two owners, and one's events would be another's.
+        // A block that is released twice would get two owners, which would overwrite each other's events.
         ObjectDisposedException.ThrowIf(_isKept, this);
         if (Length <= MaxKeptBytes)
         {
@@ -113,7 +113,7 @@ internal sealed unsafe partial class LargeBlock : IDisposable
 
         if (OperatingSystem.IsLinux())
         {
-            // The only error there is would be that of an address that is not ours.
+            // Fails only for an address outside our mappings.
             _ = Unmap(_start, (nuint)Length);
         }
         else

@@ -8,7 +8,7 @@ internal sealed record LogIdentity(Guid Id, int Version, DateTimeOffset Created)
 {
     public const int CurrentVersion = 1;
 
-    /// <summary>Writes log.json; when this returns it survives a power cut.</summary>
+    /// <summary>Writes log.json. The file survives a power cut once this returns.</summary>
     public void Write(IFileSystem files, string directory)
     {
         using var stream = new MemoryStream();
@@ -24,8 +24,8 @@ internal sealed record LogIdentity(Guid Id, int Version, DateTimeOffset Created)
         files.WriteAtomically(directory, LogFiles.Identity, stream.ToArray());
     }
 
-    /// <summary>Reads the identity, or null when there is none.</summary>
-    /// <exception cref="EventLogException">log.json is damaged or of another version.</exception>
+    /// <summary>Reads the identity; null if there is none.</summary>
+    /// <exception cref="EventLogException">log.json is damaged or has another version.</exception>
     public static LogIdentity? Read(IFileSystem files, string directory)
     {
         var path = Path.Combine(directory, LogFiles.Identity);
@@ -42,7 +42,7 @@ internal sealed record LogIdentity(Guid Id, int Version, DateTimeOffset Created)
                 root.GetProperty("id").GetGuid(), root.GetProperty("version").GetInt32(), root.GetProperty("created").GetDateTimeOffset());
             return identity.Version == CurrentVersion
                 ? identity
-                : throw new EventLogException($"{path}: version {identity.Version} is not known to this program (it writes {CurrentVersion})");
+                : throw new EventLogException($"{path}: this program does not support version {identity.Version} (it writes version {CurrentVersion})");
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or FormatException or InvalidOperationException)
         {

@@ -2,17 +2,17 @@ using System.Buffers;
 
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>A growing buffer that can be cut back and handed over. Small ones come from pools of arrays, large ones are separate blocks.</summary>
-/// <remarks>Most hold one event and are handed over: rented by the thread that parses, given back by the one that answers. The shared pool keeps a few arrays
-/// per thread and allocates the others, which was a third of the allocations of an event. So all threads share a pool of the smallest size.</remarks>
+/// <summary>A growing buffer that can be truncated and detached. Small ones come from array pools, large ones are <see cref="LargeBlock"/>s.</summary>
+/// <remarks>Most buffers hold one event: the parsing thread rents the array, and the answering thread returns it. The shared pool keeps only a few arrays per
+/// thread and allocates the rest, which was a third of an event's allocations. So all threads share one pool for the smallest size.</remarks>
 internal sealed class RecordBuffer : IBufferWriter<byte>
 {
     private const int InitialBytes = 512;
 
-    /// <summary>What is larger is no business of the array pool, which keeps what it gets.</summary>
+    /// <summary>Larger buffers stay out of the array pool, which never frees them.</summary>
     private const int MaxPooledBytes = 256 << 10;
 
-    /// <summary>Events on their way to the disk that commonly are there at once; further arrays are made and left to the garbage collector. 2 MB.</summary>
+    /// <summary>Small arrays kept, about the number of events in flight to the disk; the garbage collector frees the rest. 2 MB in total.</summary>
     private const int MaxKeptSmall = 4096;
 
     private static readonly ArrayPool<byte> Small = ArrayPool<byte>.Create(InitialBytes, MaxKeptSmall);
@@ -20,7 +20,7 @@ internal sealed class RecordBuffer : IBufferWriter<byte>
     private byte[] _bytes = [];
     private LargeBlock? _block;
 
-    /// <summary>Bytes written; set it lower to take the last ones back.</summary>
+    /// <summary>Bytes written; lower it to remove the last ones.</summary>
     public int Length { get; set; }
 
     public ReadOnlySpan<byte> Written => _block is null ? _bytes.AsSpan(0, Length) : _block.From(0)[..Length];
@@ -39,10 +39,10 @@ internal sealed class RecordBuffer : IBufferWriter<byte>
         return _block is null ? _bytes.AsSpan(Length) : _block.From(Length);
     }
 
-    /// <summary>Not there: a block is no managed memory, and records are written through spans.</summary>
+    /// <summary>Not supported: a block is not managed memory.</summary>
     public Memory<byte> GetMemory(int sizeHint = 0) => throw new NotSupportedException("records are written through spans");
 
-    /// <summary>Hands the bytes over, in an array of the pool or in a block, and starts empty.</summary>
+    /// <summary>Transfers the bytes to the caller, as a pooled array or a block, and empties the buffer.</summary>
     public (byte[]? Bytes, LargeBlock? Block, int Length) Detach()
     {
         var result = (_block is null ? _bytes : null, _block, Length);
@@ -52,10 +52,10 @@ internal sealed class RecordBuffer : IBufferWriter<byte>
         return result;
     }
 
-    /// <summary>Gives back an array that was handed over.</summary>
+    /// <summary>Returns a detached array.</summary>
     public static void Return(byte[] array) => PoolOf(array.Length).Return(array);
 
-    /// <summary>Starts empty; keeps an array for what comes, and gives a block back.</summary>
+    /// <summary>Empties the buffer; keeps its array, releases its block.</summary>
     public void Clear()
     {
         Length = 0;
@@ -102,7 +102,6 @@ internal sealed class RecordBuffer : IBufferWriter<byte>
         }
     }
 
-    /// <summary>By its size it is known where an array is from: the smaller pool has no larger ones, and the shared one is asked for larger ones
-    /// only.</summary>
+    /// <summary>An array's length identifies its pool: the small pool has no larger arrays, and the shared pool serves only larger requests.</summary>
     private static ArrayPool<byte> PoolOf(int length) => length <= InitialBytes ? Small : ArrayPool<byte>.Shared;
 }

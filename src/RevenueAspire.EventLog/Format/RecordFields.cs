@@ -9,11 +9,11 @@ namespace RevenueAspire.EventLog.Format;
 /// <summary>A record's place in its group.</summary>
 internal enum RecordRole
 {
-    /// <summary>A group of its own.</summary>
+    /// <summary>A complete group.</summary>
     Single,
 
-    /// <summary>Not the last of its batch: worth nothing without the records behind it. It has none of the server's fields; in older
-    /// logs it has the time and <c>"batch":{}</c>.</summary>
+    /// <summary>Not the last of its batch, and invalid without the records after it. Has none of the server's fields; in older logs it has the time and
+    /// <c>"batch":{}</c>.</summary>
     Open,
 
     /// <summary>The last of its batch.</summary>
@@ -23,13 +23,13 @@ internal enum RecordRole
 /// <summary>The server's fields of a record, as recovery needs them.</summary>
 internal readonly struct RecordFields
 {
-    /// <summary>Bytes of one record at most, without newline; what is longer cannot have been written by this program.</summary>
+    /// <summary>Maximum bytes of a record without newline. This program never writes a longer one.</summary>
     public const int MaxRecordBytes = 16 << 20;
 
-    /// <summary>Deeper than the parser of events allows, so that what it let through is readable.</summary>
+    /// <summary>Deeper than the event parser allows, so that recovery can read every accepted event.</summary>
     private const int MaxDepth = 128;
 
-    /// <summary>No name and key that this program writes are longer together.</summary>
+    /// <summary>More than any caller's name and key that this program writes; longer input is copied to the heap.</summary>
     private const int MaxStackBytes = 512;
 
     public RecordRole Role { get; init; }
@@ -42,7 +42,7 @@ internal readonly struct RecordFields
 
     public uint Crc { get; init; }
 
-    /// <summary>Where the checksummed bytes end, from the record's first byte: before <c>,"batch":</c>.</summary>
+    /// <summary>End of the checksummed bytes, relative to the record's first byte: before <c>,"batch":</c>.</summary>
     public int CrcEnd { get; init; }
 
     public bool HasKey { get; init; }
@@ -51,9 +51,9 @@ internal readonly struct RecordFields
 
     public UInt128 Body { get; init; }
 
-    /// <summary>Names a key among those of all callers. Without a caller it is the hash of the key alone, as in older logs.</summary>
+    /// <summary>Hash of a key and its caller. Without a caller it is the hash of the key alone, as in older logs.</summary>
     /// <param name="caller">The caller's name; empty for a caller without one.</param>
-    /// <param name="key">Visible ASCII, so that the zero before it separates it from any name.</param>
+    /// <param name="key">Visible ASCII, so the zero between name and key is unambiguous.</param>
     public static UInt128 HashKey(ReadOnlySpan<byte> caller, ReadOnlySpan<byte> key)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
@@ -74,7 +74,7 @@ internal readonly struct RecordFields
 
     public static UInt128 ShortenHash(ReadOnlySpan<byte> sha256) => BinaryPrimitives.ReadUInt128LittleEndian(sha256);
 
-    /// <summary>Reads a line (without newline) that should be a record. False: this program did not write it so.</summary>
+    /// <summary>Reads a line (without newline) as a record. False if this program did not write it.</summary>
     public static bool TryRead(ReadOnlySpan<byte> line, out RecordFields fields)
     {
         fields = default;
@@ -89,12 +89,12 @@ internal readonly struct RecordFields
         }
         catch (JsonException)
         {
-            // Torn or damaged bytes are this method's business: false is the answer, not a hidden error.
+            // Torn or damaged bytes are an expected input here, not an error.
             return false;
         }
         catch (InvalidOperationException)
         {
-            // An escaped caller in damaged bytes that are no UTF-8.
+            // Damaged bytes: an escaped caller that is not UTF-8.
             return false;
         }
     }
@@ -110,7 +110,7 @@ internal readonly struct RecordFields
         var keyIsEscaped = false;
         while (json.Read() && json.TokenType == JsonTokenType.PropertyName)
         {
-            // The server writes its names without escapes, so the raw bytes decide.
+            // The server writes its field names without escapes, so comparing raw bytes is enough.
             var name = json.ValueSpan;
             var nameAt = (int)json.TokenStartIndex;
             json.Read();
@@ -120,7 +120,7 @@ internal readonly struct RecordFields
             }
             else if (stamped && name.SequenceEqual("caller"u8) && json.TokenType == JsonTokenType.String)
             {
-                // In older logs a client's own field of this name may stand before the time.
+                // Before the time, 'caller' is a client's own field, which older logs keep.
                 caller = json.ValueIsEscaped ? Encoding.UTF8.GetBytes(json.GetString()!) : json.ValueSpan;
             }
             else if (name.SequenceEqual("idempotencyKey"u8))
@@ -145,7 +145,7 @@ internal readonly struct RecordFields
             json.Skip();
         }
 
-        // Nothing may stand behind the object.
+        // Reject bytes after the object.
         if (json.TokenType != JsonTokenType.EndObject || json.BytesConsumed != line.Length || key.IsEmpty != body.IsEmpty)
         {
             return false;
@@ -220,7 +220,7 @@ internal readonly struct RecordFields
         return from >= 0 && count > 0 && rejected >= 0 && crc is not null;
     }
 
-    /// <summary>Undoes what <see cref="RecordWriter"/> escapes: a quote and a backslash.</summary>
+    /// <summary>Reverses the escapes of <see cref="AppendGroupBuilder"/>: quote and backslash.</summary>
     private static byte[] Unescape(ReadOnlySpan<byte> key)
     {
         var plain = new byte[key.Length];

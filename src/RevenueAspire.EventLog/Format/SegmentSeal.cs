@@ -3,11 +3,11 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Format;
 
-/// <summary>The sidecar of a sealed segment (rule L8): its length, a CRC-32C per block, the ranges that recovery found damaged, and its keyed records
-/// (so that a start need not scan sealed segments).</summary>
-/// <remarks>Little-endian: head (magic 8, log id 16, start 8, length 8, keysFrom 8, blocks 4, damaged ranges 4, keyed records 4), block CRCs (4 each), damaged
-/// ranges (16 each), CRC of everything before (4); keyed records (48 each), CRC of the keyed records (4). A reader needs only what stands before the first
-/// CRC.</remarks>
+/// <summary>Sidecar file of a sealed segment (rule L8): its length, a CRC-32C per block, the ranges that recovery found damaged, and its keyed records. The
+/// records save a start from scanning sealed segments.</summary>
+/// <remarks>Little-endian, sizes in bytes. Head: magic 8, log id 16, start 8, length 8, keysFrom 8, blocks 4, damaged ranges 4, keyed records 4. Then block
+/// CRCs (4 each), damaged ranges (16 each), and a CRC of everything so far (4). Then keyed records (48 each) and their CRC (4). A reader needs only the part up
+/// to the first CRC.</remarks>
 internal sealed class SegmentSeal
 {
     public const int BlockBytes = 64 * 1024;
@@ -21,19 +21,19 @@ internal sealed class SegmentSeal
     /// <summary>Bytes of the segment.</summary>
     public required long Length { get; init; }
 
-    /// <summary>When it was sealed, keys of records at or behind this offset were remembered; of the segment's own keyed records only those are
-    /// listed.</summary>
+    /// <summary>When the segment was sealed, keys of records from this offset on were remembered. The seal lists only the keyed
+    /// records from there on.</summary>
     public required long KeysFrom { get; init; }
 
     public required uint[] BlockCrcs { get; init; }
 
-    /// <summary>Log offsets that recovery could not trust although they are part of the checksummed bytes, ascending.</summary>
+    /// <summary>Ranges that are damaged although the checksums include them, ascending by log offset.</summary>
     public required LogRange[] Damaged { get; init; }
 
-    /// <summary>In log order; empty when read without keys.</summary>
+    /// <summary>In log order; empty if read without keys.</summary>
     public required KeyedRecord[] Keys { get; init; }
 
-    /// <summary>Whether the segment has keyed records, also when it was read without them.</summary>
+    /// <summary>Whether the segment has keyed records, even if they were not read.</summary>
     public bool HasKeys { get; private init; }
 
     public long End => Start + Length;
@@ -42,7 +42,7 @@ internal sealed class SegmentSeal
 
     public void Write(IFileSystem files, string directory) => files.WriteAtomically(directory, LogFiles.Seal(Start), ToBytes());
 
-    /// <summary>The seal of a segment, or null when it is missing, damaged, or another log's.</summary>
+    /// <summary>Reads the seal of a segment; null if it is missing, damaged, or belongs to another log.</summary>
     public static SegmentSeal? Read(IFileSystem files, string directory, long start, Guid logId, bool withKeys)
     {
         var path = Path.Combine(directory, LogFiles.Seal(start));

@@ -4,7 +4,7 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Reading;
 
-/// <summary>An open segment and what is known of its checksums. Reads are thread-safe; <see cref="Take"/> and <see cref="Drop"/> belong under the table's
+/// <summary>An open segment and the state of its checksums. Reads are thread-safe; call <see cref="Take"/> and <see cref="Drop"/> under the table's
 /// lock.</summary>
 internal sealed class OpenSegment(IFileSystem files, string directory, long start, Guid logId)
 {
@@ -18,12 +18,12 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
     /// <summary>Log offset of its first byte.</summary>
     public long Start { get; } = start;
 
-    /// <summary>Log offset behind its last byte as far as it is there now.</summary>
+    /// <summary>Log offset after the last byte that exists now.</summary>
     public long End => Start + Math.Min(_file.Length, _verified?.Seal.Length ?? long.MaxValue);
 
     public void Take() => _users++;
 
-    /// <summary>Lets go; the last one closes the file.</summary>
+    /// <summary>Releases one use; the last release closes the file.</summary>
     public void Drop()
     {
         if (--_users == 0)
@@ -32,25 +32,25 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
         }
     }
 
-    /// <summary>A segment becomes sealed while it is read. Looked for before each read of an unsealed one, after the mark was read: recovery seals what it
-    /// found damaged before the mark moves over it.</summary>
+    /// <summary>Looks for a seal, because a segment may be sealed while it is being read. Call before each read, after reading the mark: recovery seals damaged
+    /// bytes before the mark moves past them.</summary>
     public void LookForSeal()
     {
         if (_verified is null && SegmentSeal.Read(files, directory, Start, logId, withKeys: false) is { } seal)
         {
-            // Two threads may both come here; what one of them verified twice is only time.
+            // Two threads may get here. Verifying a block twice costs only time.
             _verified = new Verified(seal, new byte[seal.BlockCrcs.Length]);
         }
     }
 
-    /// <summary>One byte as it is; null where there is none.</summary>
+    /// <summary>Reads one byte without verification; null past the end.</summary>
     public byte? ReadUnverified(long offset)
     {
         Span<byte> single = stackalloc byte[1];
         return _file.Read(single, offset - Start) == 1 ? single[0] : null;
     }
 
-    /// <summary>Reads bytes that are there, up to the first damage.</summary>
+    /// <summary>Reads existing bytes, up to the first damage.</summary>
     public LogRead Read(long offset, Span<byte> destination)
     {
         var verified = _verified;
@@ -63,7 +63,7 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
         {
             if (offset >= range.From && offset < range.To)
             {
-                return new LogRead(0, range.To, $"{directory}: bytes {offset} to {range.To} of the log were found damaged by recovery");
+                return new LogRead(0, range.To, $"{directory}: recovery found bytes {offset} to {range.To} of the log damaged");
             }
 
             if (range.From > offset)
@@ -96,7 +96,7 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
 
             var through = Start + Math.Min(blockAt + SegmentSeal.BlockBytes, verified.Seal.Length);
             return new LogRead(
-                0, through, $"{directory}: bytes {Start + blockAt} to {through} of the log do not have the checksum that they were written with");
+                0, through, $"{directory}: bytes {Start + blockAt} to {through} of the log do not match their stored checksum");
         }
 
         return new LogRead(count, 0, null);
@@ -126,6 +126,6 @@ internal sealed class OpenSegment(IFileSystem files, string directory, long star
         return crc;
     }
 
-    /// <summary>A seal and the state of each block: checked once, then remembered while the segment is open.</summary>
+    /// <summary>A seal and the state of its blocks: each is checked once, and the result kept while the segment is open.</summary>
     private sealed record Verified(SegmentSeal Seal, byte[] Blocks);
 }

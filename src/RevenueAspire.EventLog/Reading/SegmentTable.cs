@@ -2,7 +2,7 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Reading;
 
-/// <summary>Finds the segment of an offset, keeps a few of them open, and tells a gap from data that is yet to come. Thread-safe.</summary>
+/// <summary>Finds the segment of an offset, keeps some segments open, and distinguishes a gap from data yet to be written. Thread-safe.</summary>
 internal sealed class SegmentTable : IDisposable
 {
     private const int MaxOpen = 16;
@@ -22,7 +22,7 @@ internal sealed class SegmentTable : IDisposable
         _starts = LogFiles.Segments(files.List(directory));
     }
 
-    /// <summary>Log offset of the first segment; 0 when there is none.</summary>
+    /// <summary>Log offset of the first segment; 0 without segments.</summary>
     public long FirstOffset
     {
         get
@@ -42,13 +42,13 @@ internal sealed class SegmentTable : IDisposable
         }
     }
 
-    /// <summary>Whether the byte at an offset is a newline, be it in a damaged range or not: a trusted record may follow one.</summary>
+    /// <summary>Whether the byte at an offset is a newline. A damaged byte also counts, because an undamaged record may follow it.</summary>
     public bool IsNewline(long offset)
     {
         var found = ReadUnverified(offset, out var isLast);
         if (found is null && isLast)
         {
-            // Beyond the last segment that is known: the next one may have come since the folder was listed.
+            // Past the last known segment: a new one may have appeared since the folder was listed.
             lock (_gate)
             {
                 Refresh();
@@ -60,7 +60,7 @@ internal sealed class SegmentTable : IDisposable
         return found == '\n';
     }
 
-    /// <summary>Reads below a mark that was read before.</summary>
+    /// <summary>Reads bytes below a previously read mark.</summary>
     public LogRead Read(long offset, long mark, Span<byte> destination)
     {
         var segment = Acquire(offset, out var next);
@@ -76,7 +76,8 @@ internal sealed class SegmentTable : IDisposable
             var isRemoved = false;
             if (offset >= end && next is null)
             {
-                // The mark is ahead of what this segment holds: later ones may have come since the folder was listed, and retention may have removed this one.
+                // The mark is past the end of this segment. Since the folder was listed, later segments may have appeared, and retention may have removed this
+                // one.
                 lock (_gate)
                 {
                     isRemoved = Refresh() > segment.Start;
@@ -96,7 +97,7 @@ internal sealed class SegmentTable : IDisposable
             {
                 if (next is not { } begin)
                 {
-                    // Rule L5: fewer bytes than the mark says: wait. Either they are about to be seen, or the writer's next start reports the gap.
+                    // Rule L5: the file is shorter than the mark, so wait. The bytes are about to become visible, or the writer's next start reports the gap.
                     return default;
                 }
 
@@ -129,7 +130,7 @@ internal sealed class SegmentTable : IDisposable
         }
     }
 
-    /// <summary>One byte as it is; null where there is none.</summary>
+    /// <summary>Reads one byte without verification; null past the end.</summary>
     private byte? ReadUnverified(long offset, out bool isLast)
     {
         var segment = Acquire(offset, out var next);
@@ -215,7 +216,7 @@ internal sealed class SegmentTable : IDisposable
         return index >= 0 && index + 1 < _starts.Count ? _starts[index + 1] : null;
     }
 
-    /// <summary>Lists the folder. What retention has removed is let go of: a file that is open keeps its room on the disk.</summary>
+    /// <summary>Lists the folder, and closes segments that retention has removed: an open file keeps its disk space.</summary>
     private long Refresh()
     {
         _starts = LogFiles.Segments(_files.List(_directory));

@@ -5,20 +5,20 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Recovery;
 
-/// <summary>Carries out the recovery table (rule L6) on a folder whose lock is held. May be run again after any failure or crash in the middle of it.</summary>
+/// <summary>Applies the recovery table (rule L6) to a folder whose lock is held. May be repeated after any failure or crash midway.</summary>
 internal sealed class LogRecovery(IFileSystem files, string directory, Guid logId, int keyWindow)
 {
-    /// <summary>A disk writes at least this much at once: bytes in front of the mark that share a block with what failed are written again with it.</summary>
+    /// <summary>A disk writes whole blocks. Bytes below the mark that share a block with the failed bytes are therefore written again.</summary>
     private const int DiskBlockBytes = 4096;
 
     private const int CopyBytes = 256 * 1024;
     private readonly List<long> _sealsMade = [];
     private readonly List<LogRange> _gaps = [];
 
-    /// <summary>Recovers.</summary>
-    /// <param name="knownMark">When a running writer recovers: its own mark. Nothing above it was acknowledged, so recovery undoes that, and a repeat of
-    /// it is a first attempt. Null at a start: what stands above the mark on disk may have been acknowledged.</param>
-    /// <param name="mayUndo">False: another process may have written the log meanwhile, so nothing is undone, and the larger of the two marks holds.</param>
+    /// <summary>Recovers the log.</summary>
+    /// <param name="knownMark">The mark of a running writer that recovers. No append above it was acknowledged, so recovery undoes them, and their repeats are
+    /// first attempts. Null at a start: bytes above the mark on disk may be acknowledged.</param>
+    /// <param name="mayUndo">False if another process may have written the log meanwhile: nothing is undone, and the larger of the two marks counts.</param>
     public RecoveredLog Run(long? knownMark, bool mayUndo = true)
     {
         var names = files.List(directory);
@@ -48,7 +48,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
             var seal = last is null ? null : SegmentSeal.Read(files, directory, segments[^1], logId, withKeys: true);
             if (seal is { Length: 0 } && (found ?? 0) <= seal.Start)
             {
-                // A seal over nothing, and nothing is missing: the segment is simply new.
+                // A seal of zero bytes, with no data missing: the segment is new.
                 seal = null;
             }
 
@@ -87,8 +87,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
             var checksums = new BlockChecksums();
             Read(segment, 0, segment.Length, (bytes, _) => checksums.Append(bytes));
 
-            // Everything below the new mark is on disk now. The mark itself is flushed here (and at a clean stop) only so that
-            // the next start has less to look at.
+            // Everything below the new mark is on disk now. Flushing the mark itself (here and at a clean stop) only saves work at the next start.
             DurableMark.Write(markFile, decision.End);
             markFile.Flush();
             return new RecoveredLog(markFile, segment, start, checksums, keys, report);
@@ -120,14 +119,15 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
         return file;
     }
 
-    /// <summary>A segment that has a successor was whole and fsynced when that began: it only needs its seal, which is made again when it is missing.</summary>
+    /// <summary>Checks a segment that has a successor. It was complete and fsynced before the successor began, so only its seal can be missing; recovery
+    /// recreates it.</summary>
     private void CheckSealed(long start, long next, IReadOnlyList<string> names)
     {
         var end = names.Contains(LogFiles.Seal(start)) && SegmentSeal.Read(files, directory, start, logId, withKeys: false) is { } seal
             ? seal.End : MakeSeal(start, next).End;
         using (var file = files.Open(PathOf(LogFiles.Segment(start)), OpenKind.Read))
         {
-            // The seal says how long the segment was, not how long it is.
+            // The seal records the original length; the file may be shorter now.
             end = Math.Min(end, start + file.Length);
         }
 
@@ -164,10 +164,10 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
         return seal;
     }
 
-    /// <summary>Cuts the torn tail off and writes what is kept above the mark again, with the disk block that the mark lies in.</summary>
+    /// <summary>Cuts the torn tail off. Rewrites the bytes kept above the mark, starting at the disk block that contains the mark.</summary>
     private static void KeepLast(ILogFile last, in RecoveryFacts facts, in RecoveryDecision decision)
     {
-        // Where data is missing below the mark, nothing is cut at all; else what stands behind is torn, or zeros.
+        // If data is missing below the mark, cut nothing. Otherwise the rest is torn or zeros.
         if (decision.Case != RecoveryCase.EndsBeforeMark && decision.KeepTo < facts.Start + last.Length)
         {
             last.Truncate(decision.KeepTo - facts.Start);
@@ -176,7 +176,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
         var from = decision.KeptFrom - facts.Start;
         Read(last, from - (from % DiskBlockBytes), decision.KeepTo - facts.Start, last.Write);
 
-        // From here on the last segment is on disk up to KeepTo, and nothing stands behind it.
+        // After this flush the last segment is on disk up to KeepTo, and ends there.
         last.Flush();
     }
 
@@ -189,7 +189,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
                 return (last, facts.Start);
             }
 
-            // Nothing durable is in it, so nobody reads it. It is made again, since the flush of its directory entry may be what failed.
+            // Nothing in it is durable, so no process reads it. Recreate it, because the flush of its directory entry may have failed.
             last.Dispose();
             files.Delete(PathOf(LogFiles.Segment(facts.Start)));
             if (files.FileExists(PathOf(LogFiles.Seal(facts.Start))))
@@ -215,7 +215,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
         }
     }
 
-    /// <summary>The window of rule L9, from the newest seals that can fill it and the scan of the last segment.</summary>
+    /// <summary>Rebuilds the key window (rule L9) from the scan of the last segment, and from as many of the newest seals as fill it.</summary>
     private KeyIndex RebuildKeys(List<long> segments, SegmentSeal? lastSeal, SegmentScan? scan)
     {
         var seals = new Stack<SegmentSeal>();
@@ -233,7 +233,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
             {
                 MakeSeal(segments[i], segments[i + 1]);
                 seal = SegmentSeal.Read(files, directory, segments[i], logId, withKeys: true)
-                    ?? throw new IOException($"{PathOf(LogFiles.Seal(segments[i]))} was just written and cannot be read");
+                    ?? throw new IOException($"{PathOf(LogFiles.Seal(segments[i]))} was just written but cannot be read");
             }
 
             seals.Push(seal);
@@ -269,7 +269,7 @@ internal sealed class LogRecovery(IFileSystem files, string directory, Guid logI
 
     private delegate void Chunk(ReadOnlySpan<byte> bytes, long position);
 
-    /// <summary>Hands out a file's bytes [from, to) in pieces.</summary>
+    /// <summary>Passes a file's bytes [from, to) to a callback, in chunks.</summary>
     private static void Read(ILogFile file, long from, long to, Chunk take)
     {
         var buffer = ArrayPool<byte>.Shared.Rent(CopyBytes);

@@ -2,61 +2,61 @@ using RevenueAspire.EventLog.Format;
 
 namespace RevenueAspire.EventLog.Recovery;
 
-/// <summary>The rows of the table (rule L6). The first that fits is taken.</summary>
+/// <summary>Rows of the recovery table (rule L6). The first matching row applies.</summary>
 public enum RecoveryCase
 {
     /// <summary>No segment and no mark above 0: a new log.</summary>
     Empty,
 
-    /// <summary>No segment, but a mark: everything up to it is missing.</summary>
+    /// <summary>A mark above 0 but no segment: all bytes up to the mark are missing.</summary>
     SegmentsMissing,
 
-    /// <summary>The last segment is sealed: what follows begins a new one.</summary>
+    /// <summary>The last segment is sealed: the next group begins a new segment.</summary>
     Sealed,
 
-    /// <summary>The data ends before the mark: bytes that were acknowledged are missing.</summary>
+    /// <summary>The data ends below the mark: acknowledged bytes are missing.</summary>
     EndsBeforeMark,
 
-    /// <summary>Bytes below the mark belong to no whole group, and none follows.</summary>
+    /// <summary>Bytes below the mark belong to no whole group, and no whole group follows.</summary>
     DamagedBelowMark,
 
-    /// <summary>Behind the last whole group, above the mark, stands the beginning of a group that was never acknowledged.</summary>
+    /// <summary>After the last whole group, above the mark, is the beginning of an unacknowledged group.</summary>
     TornTail,
 
-    /// <summary>Whole groups stand above the mark (it was not on disk yet when the power went).</summary>
+    /// <summary>Whole groups are above the mark, which was not yet on disk when the power failed.</summary>
     AheadOfMark,
 
-    /// <summary>Everything ends at the mark.</summary>
+    /// <summary>The data ends at the mark.</summary>
     Clean,
 }
 
-/// <summary>What recovery found out about the end of the log.</summary>
-/// <param name="Mark">The durable mark; null when missing or damaged.</param>
-/// <param name="HasSegment">Whether there is a segment.</param>
+/// <summary>Facts about the end of the log, as recovery found them.</summary>
+/// <param name="Mark">The durable mark; null if missing or damaged.</param>
+/// <param name="HasSegment">Whether any segment exists.</param>
 /// <param name="Start">Log offset of the last segment.</param>
-/// <param name="IsSealed">Whether it has a valid seal.</param>
-/// <param name="ValidEnd">Log offset behind its last whole group (its end, when sealed).</param>
-/// <param name="FileEnd">Log offset behind its last byte (before <see cref="ValidEnd"/> when a sealed segment became shorter).</param>
+/// <param name="IsSealed">Whether the last segment has a valid seal.</param>
+/// <param name="ValidEnd">Log offset after the last whole group; for a sealed segment, its end.</param>
+/// <param name="FileEnd">Log offset after the last byte; below <see cref="ValidEnd"/> if a sealed segment was shortened.</param>
 /// <param name="HasDamage">Whether bytes before <see cref="ValidEnd"/> belong to no whole group.</param>
 internal readonly record struct RecoveryFacts(long? Mark, bool HasSegment, long Start, bool IsSealed, long ValidEnd, long FileEnd, bool HasDamage);
 
-/// <summary>What recovery does about it.</summary>
-/// <param name="Case">The row.</param>
-/// <param name="KeepTo">Log offset to which the last segment is cut; its end when nothing is dropped.</param>
-/// <param name="KeptFrom">[KeptFrom, KeepTo) is written and fsynced again before the mark moves over it: after a failed fsync what is read may not be on
+/// <summary>Actions that recovery must take.</summary>
+/// <param name="Case">The matching row.</param>
+/// <param name="KeepTo">Log offset at which the last segment is cut; its end if nothing is dropped.</param>
+/// <param name="KeptFrom">[KeptFrom, KeepTo) is rewritten and fsynced before the mark moves past it: after a failed fsync, readable bytes may not be on
 /// disk.</param>
-/// <param name="End">The new mark: where the next group goes.</param>
-/// <param name="Seal">The last segment is sealed now, so that readers learn of its damage, or because data goes on elsewhere.</param>
-/// <param name="TailDamage">Bytes at the end that are kept although nothing whole is there, because they are below the mark; empty when none.</param>
-/// <param name="Gap">Offsets below the mark without bytes; empty when none.</param>
+/// <param name="End">The new mark, where the next group begins.</param>
+/// <param name="Seal">Whether to seal the last segment now: its seal reports its damage to readers, or new data belongs in another segment.</param>
+/// <param name="TailDamage">Damaged bytes at the end, kept because they are below the mark; may be empty.</param>
+/// <param name="Gap">Offsets below the mark without bytes; may be empty.</param>
 internal readonly record struct RecoveryDecision(RecoveryCase Case, long KeepTo, long KeptFrom, long End, bool Seal, LogRange TailDamage, LogRange Gap);
 
-/// <summary>Recovery as a table: facts in, decision out, nothing touched.</summary>
+/// <summary>Recovery as a pure function: facts in, decision out.</summary>
 /// <remarks>
-/// <para>Without a mark the last segment's beginning stands for it (a sealed one's end): the segments before were sealed, hence fsynced.
-/// The same holds for a mark before the last segment.</para>
-/// <para>Three promises hold in every row: nothing below the mark is cut off; whole groups above it are kept, since the mark itself is not fsynced and they may
-/// have been acknowledged; the new mark is not below the old one.</para>
+/// <para>If the mark is missing or below the last segment, the beginning of that segment is used; for a sealed segment, its end. The earlier segments were
+/// sealed, and so fsynced.</para>
+/// <para>Every row keeps three promises. Recovery never cuts below the mark. It keeps whole groups above the mark: the mark is not fsynced, so they may be
+/// acknowledged. The new mark is never below the old one.</para>
 /// </remarks>
 internal static class RecoveryTable
 {

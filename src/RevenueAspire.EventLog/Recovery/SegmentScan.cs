@@ -4,9 +4,9 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Recovery;
 
-/// <summary>What a segment without a seal really holds: whole groups, what lies between them, and what lies behind the last one.</summary>
-/// <remarks>A group is whole when it is one valid record without <c>batch</c>, or records that lead without a break to a closing one whose count and CRC are
-/// right. Every other byte is damage when a whole group follows, and the tail when none does.</remarks>
+/// <summary>Content of an unsealed segment: the whole groups, the damage between them, and the tail after the last one.</summary>
+/// <remarks>A whole group is one valid record without <c>batch</c>, or consecutive records up to a closing one with the right count and CRC. All other bytes
+/// are damage if a whole group follows, otherwise the tail.</remarks>
 internal sealed class SegmentScan
 {
     private const int InitialBuffer = 256 * 1024;
@@ -23,22 +23,22 @@ internal sealed class SegmentScan
     /// <summary>Log offset of the segment.</summary>
     public long Start { get; }
 
-    /// <summary>Log offset behind the last byte that is not zero: the writer puts zeros ahead of its data, and no record ends in one.</summary>
+    /// <summary>Log offset after the last nonzero byte: the writer reserves zeros after its data, and no record ends in a zero.</summary>
     public long FileEnd { get; private set; }
 
-    /// <summary>Log offset behind the last whole group.</summary>
+    /// <summary>Log offset after the last whole group.</summary>
     public long ValidEnd { get; private set; }
 
-    /// <summary>Ranges before <see cref="ValidEnd"/> that belong to no whole group, ascending.</summary>
+    /// <summary>Ranges below <see cref="ValidEnd"/> that belong to no whole group, ascending.</summary>
     public List<LogRange> Damaged { get; } = [];
 
     /// <summary>Keyed records of whole groups, in log order.</summary>
     public List<KeyedRecord> Keys { get; } = [];
 
     /// <summary>Scans a segment.</summary>
-    /// <param name="file">The segment.</param>
+    /// <param name="file">The segment's file.</param>
     /// <param name="start">Its log offset.</param>
-    /// <param name="limit">Log offset to stop at: what lies behind it belongs to the next segment.</param>
+    /// <param name="limit">Log offset at which to stop, because the next segment begins there.</param>
     public static SegmentScan Run(ILogFile file, long start, long limit = long.MaxValue)
     {
         var scan = new SegmentScan(file, start) { FileEnd = Math.Min(start + file.Length, limit) };
@@ -69,7 +69,7 @@ internal sealed class SegmentScan
         var buffer = ArrayPool<byte>.Shared.Rent(InitialBuffer);
         try
         {
-            // [lineAt, lineAt + held) of the log is in the buffer; searched bytes of it are known to hold no newline.
+            // The buffer holds [lineAt, lineAt + held) of the log. Its first 'searched' bytes contain no newline.
             var lineAt = Start;
             int held = 0, searched = 0;
             while (true)
@@ -85,7 +85,7 @@ internal sealed class SegmentScan
                 searched = held;
                 if (held > RecordFields.MaxRecordBytes)
                 {
-                    // No record is so long (a tail of zeros, for instance): look for the next newline without holding what comes before it.
+                    // Too long for a record, for example a tail of zeros: skip to the next newline without buffering the bytes before it.
                     lineAt += held;
                     held = searched = 0;
                     _open.Clear();
@@ -115,7 +115,7 @@ internal sealed class SegmentScan
         }
     }
 
-    /// <summary>Handles every whole line in the buffer, moves the rest to its front, and returns the log offset of that rest.</summary>
+    /// <summary>Handles all complete lines in the buffer, moves the rest to the front, and returns the log offset of the rest.</summary>
     private long TakeLines(byte[] buffer, ref int held, long lineAt, int newline)
     {
         var from = 0;

@@ -2,20 +2,20 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Storage;
 
-/// <summary>What the log in a folder has failed with, until it is recovered. The writer's thread changes it; any thread may read
-/// <see cref="IsFailing"/> and <see cref="IsLost"/>.</summary>
+/// <summary>The current failure of a log in a folder, until recovery clears it. Only the writer thread changes it; any thread may read <see cref="IsFailing"/>
+/// and <see cref="IsLost"/>.</summary>
 internal sealed class DiskFailure(string directory)
 {
     private volatile bool _isFailing;
     private volatile bool _isLost;
 
-    /// <summary>Whether a call failed since the last recovery, or the log was closed.</summary>
+    /// <summary>Whether a call has failed since the last recovery, or the log is closed.</summary>
     public bool IsFailing => _isFailing;
 
-    /// <summary>Whether acknowledged data is no longer at its path, as opposed to a disk that refuses.</summary>
+    /// <summary>Whether acknowledged data is no longer at its path, rather than the disk refusing a call.</summary>
     public bool IsLost => _isLost;
 
-    /// <summary>Whether the files must be opened and recovered again.</summary>
+    /// <summary>Whether the files must be reopened and recovered.</summary>
     public bool NeedsRecovery { get; set; }
 
     public void Set(Exception cause)
@@ -27,14 +27,14 @@ internal sealed class DiskFailure(string directory)
 
     public void Clear() => (_isLost, _isFailing) = (false, false);
 
-    /// <summary>The log is closed.</summary>
+    /// <summary>Marks the log as closed.</summary>
     public void Close() => _isFailing = true;
 
     public StoreFailure Describe(Exception exception)
     {
         var isBug = exception is not (CommitException or EventLogException) && !SegmentedLog.IsDiskError(exception);
         return new StoreFailure(
-            IsLoss(exception) ? "the log is not in its place" : isBug ? StoreFailure.BugCause : "the disk failed",
+            IsLoss(exception) ? "the log is no longer at its path" : isBug ? StoreFailure.BugCause : "the disk failed",
             exception.Message.StartsWith(directory, StringComparison.Ordinal) ? exception.Message : $"{directory}: {exception.Message}",
             isBug ? exception : null);
     }

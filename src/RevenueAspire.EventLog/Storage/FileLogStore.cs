@@ -4,13 +4,13 @@ using RevenueAspire.EventLog.Writing;
 
 namespace RevenueAspire.EventLog.Storage;
 
-/// <summary>A log in a folder, held by one process: segments, durable mark, idempotency keys, retention. Public members are thread-safe.</summary>
+/// <summary>A log in a folder that one process holds: segments, durable mark, idempotency keys, retention. Public members are thread-safe.</summary>
 public sealed class FileLogStore : ILogStore, IDisposable
 {
-    /// <summary>Without an append for so long the reserve is dropped.</summary>
+    /// <summary>Idle time after which the writer drops the reserve.</summary>
     private static readonly TimeSpan IdleAfter = TimeSpan.FromMilliseconds(100);
 
-    /// <summary>Without appends, the folder is checked this often: health must not call a folder well that is gone.</summary>
+    /// <summary>Interval of the folder check while idle: health must not report a deleted folder as healthy.</summary>
     private static readonly TimeSpan IdleCheckInterval = TimeSpan.FromSeconds(1);
 
     private readonly EventLogOptions _options;
@@ -18,7 +18,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     private readonly ILoggerFactory _loggers;
     private readonly ILogger<FileLogStore> _logger;
 
-    // Of the writer's thread alone.
+    // Used only by the writer thread.
     private SegmentedLog? _log;
     private IFileHandle _directoryLock;
     private bool _lockWasLost;
@@ -48,7 +48,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
         catch (CommitException e)
         {
-            // A full disk does not keep the service from starting. Health reports it, and the writer goes on once there is room.
+            // A full disk does not prevent the start. Health reports it, and the writer continues once there is room.
             _failure.Set(e);
             var (cause, error, _) = _failure.Describe(e);
             OpeningError = error;
@@ -62,22 +62,22 @@ public sealed class FileLogStore : ILogStore, IDisposable
     /// <summary>Full path of the folder.</summary>
     public string Directory { get; }
 
-    /// <summary>Everything before this offset is on disk.</summary>
+    /// <summary>Everything up to this offset is on disk.</summary>
     public long DurableMark => Volatile.Read(ref _durableMark);
 
-    /// <summary>First offset that is still kept; retention has removed the ones before.</summary>
+    /// <summary>First offset still kept; retention has removed earlier ones.</summary>
     public long FirstOffset => Volatile.Read(ref _firstOffset);
 
-    /// <summary>Keys of records from this offset on are remembered (0 while none was forgotten).</summary>
+    /// <summary>Keys of records from this offset on are remembered; 0 while none is forgotten.</summary>
     public long KeysFrom => _keys.From;
 
-    /// <summary>What the last recovery found: that of the start, or a later one after a disk error.</summary>
+    /// <summary>Report of the latest recovery, at the start or after a disk error.</summary>
     public RecoveryReport LastRecovery { get; private set; } = null!;
 
-    /// <summary>Duration of the fsync measured when the log was opened; zero when the disk refused it.</summary>
+    /// <summary>Duration of the fsync when the log was opened; zero if it failed.</summary>
     public TimeSpan OpeningFsync { get; }
 
-    /// <summary>Removes what the ledger has.</summary>
+    /// <summary>Removes segments that the ledger has applied.</summary>
     public SegmentRetention Retention { get; }
 
     ILogRetention ILogStore.Retention => Retention;
@@ -94,22 +94,22 @@ public sealed class FileLogStore : ILogStore, IDisposable
 
     private string? OpeningError { get; }
 
-    /// <summary>Held while segments are removed and while recovery reads them.</summary>
+    /// <summary>Held while retention removes segments, and while recovery reads them.</summary>
     internal Lock SegmentsInUse { get; } = new();
 
-    /// <summary>Whether retention may remove segments: not from a log that fails, nor from a folder that has taken its place.</summary>
+    /// <summary>Whether retention may remove segments. False while the log fails, and if another folder has replaced this one.</summary>
     internal bool MayRemove => !_failure.IsFailing && _directoryLock.IsAtItsPath();
 
-    /// <summary>Takes the directory's lock, recovers the log (rule L6) and rebuilds the keys (L9).</summary>
+    /// <summary>Takes the folder's lock, recovers the log (rule L6) and rebuilds the keys (L9).</summary>
     /// <param name="options">Validated settings.</param>
-    /// <param name="time">Stamps a new log.</param>
-    /// <param name="loggers">Get what recovery found, and each failure and return of the disk.</param>
-    /// <exception cref="EventLogException">Another writer holds the directory, segments without log.json, unreadable or unwritable directory...; the message
-    /// names the path and what to do.</exception>
+    /// <param name="time">Clock for the creation time of a new log.</param>
+    /// <param name="loggers">Create the loggers for recoveries and disk errors.</param>
+    /// <exception cref="EventLogException">Another writer holds the folder, the folder is inaccessible, or segments exist without log.json. The message names
+    /// the path and the remedy.</exception>
     public static FileLogStore Open(EventLogOptions options, TimeProvider time, ILoggerFactory loggers) =>
         Open(options, time, loggers, PhysicalFileSystem.Instance);
 
-    /// <summary>The same on another disk.</summary>
+    /// <summary>Opens a log on another file system.</summary>
     internal static FileLogStore Open(EventLogOptions options, TimeProvider time, ILoggerFactory loggers, IFileSystem files)
     {
         var directory = Path.GetFullPath(options.Directory);
@@ -132,23 +132,23 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
     }
 
-    /// <summary>Starts the one writer of this log. Its end releases the folder.</summary>
+    /// <summary>Starts the only writer of this log. Disposing the writer releases the folder.</summary>
     public EventLogWriter StartWriter() => PrepareWriter().Start();
 
-    /// <summary>The writer without its thread.</summary>
+    /// <summary>Creates the writer without its thread.</summary>
     internal EventLogWriter PrepareWriter() => new(this, _options, _loggers.CreateLogger<EventLogWriter>());
 
-    /// <summary>True when a record begins at this offset, below the mark, in a retained segment. Reads from disk.</summary>
+    /// <summary>True if a record begins at this offset, below the mark and in a retained segment. Reads from disk.</summary>
     /// <exception cref="EventLogException">The log is gone, or is being closed.</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
     public bool IsRecord(long offset) => offset >= 0 && offset < DurableMark && _records.IsRecord(offset);
 
-    /// <summary>Releases a log without a writer.</summary>
+    /// <summary>Releases a log that has no writer.</summary>
     public void Dispose() => ((ILogStore)this).Close(CancellationToken.None);
 
     bool ILogStore.TryGetKey(UInt128 key, out KnownKey known)
     {
-        // A record that is no longer there is not promised again.
+        // While the record's file is missing, do not confirm its key.
         known = default;
         return !_failure.IsLost && _keys.TryGet(key, out known);
     }
@@ -176,9 +176,9 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
     }
 
-    /// <summary>Opens everything again (rule L7). This process knows its mark and that no append above it was acknowledged, so those bytes are cut off: a
-    /// repeat of what failed, keyed or not, is appended once. Should the process end before that, the start keeps what the disk then holds together with its
-    /// keys, so that a keyed repeat finds it.</summary>
+    /// <summary>Reopens all files (rule L7). This process knows its mark, and that no append above it was acknowledged, so it cuts those bytes off. A repeat of
+    /// a failed append, keyed or not, is then appended once. If the process ends before the cut, the next start keeps these bytes and their keys, so a keyed
+    /// repeat finds its key.</summary>
     InDoubtOutcome ILogStore.Recover(ICommitObserver observer, TimeSpan timeLeft, CancellationToken stop)
     {
         try
@@ -222,7 +222,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
             return;
         }
 
-        // Retention removes nothing any more: the lock is released.
+        // Stop retention first, because the lock is released below.
         _failure.Close();
 
         try
@@ -232,7 +232,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
         }
         catch (Exception e) when (e is CommitException || SegmentedLog.IsDiskError(e))
         {
-            // Everything acknowledged is on disk; the next start only has more to read.
+            // All acknowledged bytes are on disk; the next start only has more to read.
             EventLogMessages.MarkNotFlushed(_logger, Directory, e);
         }
 
@@ -245,7 +245,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     ValueTask<ReceiptLookup> ILogStore.LookUpAsync(Receipt receipt, CancellationToken cancellationToken) =>
         ValueTask.FromResult(
             receipt.LogId != LogId ? ReceiptLookup.OtherLog
-            // What retention has removed cannot be looked up, but the ledger had all of it.
+            // Retention removes only bytes that the ledger has applied, so the offset counts as a record.
             : receipt.Offset < FirstOffset || IsRecord(receipt.Offset) ? ReceiptLookup.Record
             : ReceiptLookup.NoRecord);
 
@@ -254,8 +254,7 @@ public sealed class FileLogStore : ILogStore, IDisposable
     ValueTask<IReadOnlyList<LogExtent>> ILogStore.ListAsync(CancellationToken cancellationToken) =>
         ValueTask.FromResult<IReadOnlyList<LogExtent>>([new LogExtent(LogId, FirstOffset, DurableMark, IsClosed: false)]);
 
-    /// <summary>Forgets keys and offsets before their segments are removed: a start must not find keys that this process has
-    /// forgotten, nor the other way round.</summary>
+    /// <summary>Forgets keys and offsets before their segments are removed. A start and this process must always remember the same keys.</summary>
     internal void ForgetBefore(long offset)
     {
         _keys.ForgetBefore(offset);
@@ -269,8 +268,8 @@ public sealed class FileLogStore : ILogStore, IDisposable
         LogDirectory.CheckIdentity(_files, Directory, LogId);
         if (!_directoryLock.IsAtItsPath())
         {
-            // The log was away and is back with another lock file (a copy, for example). Another process may have written it meanwhile, so
-            // the bytes above our mark are not ours to cut off.
+            // The folder came back with another lock file, for example as a copy. Another process may have written the log meanwhile, so the bytes above our
+            // mark must stay.
             var directoryLock = LogDirectory.LockExisting(_files, Directory);
             _directoryLock.Dispose();
             _directoryLock = directoryLock;

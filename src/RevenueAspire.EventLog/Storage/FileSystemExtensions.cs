@@ -2,14 +2,14 @@ namespace RevenueAspire.EventLog.Storage;
 
 internal static class FileSystemExtensions
 {
-    /// <summary>Replaces a file whole or not at all: written beside it, flushed, renamed, the folder flushed. When this returns,
-    /// the new contents survive a power cut.</summary>
+    /// <summary>Replaces a file atomically: writes and flushes a temporary file, renames it, and flushes the folder. The new contents survive a power cut once
+    /// this returns.</summary>
     public static void WriteAtomically(this IFileSystem files, string directory, string name, ReadOnlySpan<byte> contents)
     {
         var temporary = Path.Combine(directory, name + LogFiles.TemporarySuffix);
         if (files.FileExists(temporary))
         {
-            // Left by a crash or a failed attempt: a fresh file has no pages whose flush failed before.
+            // A crash or a failed attempt left it. A new file has no pages from a failed flush.
             files.Delete(temporary);
         }
 
@@ -23,7 +23,7 @@ internal static class FileSystemExtensions
         files.FlushDirectory(directory);
     }
 
-    /// <summary>Reads a small file whole, or null when it is missing.</summary>
+    /// <summary>Reads a whole small file; null if it is missing.</summary>
     public static byte[]? ReadWhole(this IFileSystem files, string path)
     {
         if (!files.FileExists(path))

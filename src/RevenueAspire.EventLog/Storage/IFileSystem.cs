@@ -8,22 +8,22 @@ internal enum OpenKind
     /// <summary>An existing file, for reading and writing.</summary>
     Write,
 
-    /// <summary>A new file, for reading and writing; an existing one is an error.</summary>
+    /// <summary>A new file, for reading and writing; fails if it exists.</summary>
     CreateNew,
 }
 
-/// <summary>The seam between the log and the disk: everything the log asks of a file system, so that tests can cut the power and break the disk at each step.
-/// Paths are full paths. Every failure is an <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.</summary>
+/// <summary>All file system operations of the log. Tests replace it to cut the power and break the disk at each step. Paths are full paths. Every failure is an
+/// <see cref="IOException"/> or <see cref="UnauthorizedAccessException"/>.</summary>
 internal interface IFileSystem
 {
-    /// <summary>Makes the folder and those above it, durably.</summary>
+    /// <summary>Creates the folder and its parents, durably.</summary>
     void CreateDirectory(string directory);
 
-    /// <summary>Holds a file for this process alone until disposed; made when missing.</summary>
-    /// <exception cref="LockHeldException">Somebody else holds it.</exception>
+    /// <summary>Locks a file exclusively until disposed; creates it if missing.</summary>
+    /// <exception cref="LockHeldException">Another handle holds it.</exception>
     IFileHandle Lock(string path);
 
-    /// <summary>Locks an existing file until disposed: together with others who share it, or alone. Null while others hold it otherwise.</summary>
+    /// <summary>Locks an existing file until disposed, shared or exclusively. Null while a conflicting lock is held.</summary>
     IDisposable? TryLock(string path, bool shared);
 
     bool FileExists(string path);
@@ -35,7 +35,7 @@ internal interface IFileSystem
 
     ILogFile Open(string path, OpenKind kind);
 
-    /// <summary>Renames over an existing file; durable after <see cref="FlushDirectory"/>.</summary>
+    /// <summary>Renames a file, replacing an existing one; durable after <see cref="FlushDirectory"/>.</summary>
     void Rename(string from, string to);
 
     /// <summary>Deletes a file; durable after <see cref="FlushDirectory"/>.</summary>
@@ -45,37 +45,36 @@ internal interface IFileSystem
     void FlushDirectory(string directory);
 }
 
-/// <summary>A file that is held open.</summary>
+/// <summary>An open file.</summary>
 internal interface IFileHandle : IDisposable
 {
-    /// <summary>Whether the path it was opened at still leads to this file: false once it, or a folder above it, was deleted, moved away
-    /// or replaced. What is written then is lost.</summary>
+    /// <summary>Whether the path still leads to this file. False once the file, or a folder above it, was deleted, moved or replaced: later writes are
+    /// lost.</summary>
     bool IsAtItsPath();
 }
 
-/// <summary>An open file. Reads may run beside one another and beside one writer.</summary>
+/// <summary>An open file of the log. Any number of reads may run concurrently with one writer.</summary>
 internal interface ILogFile : IFileHandle
 {
     long Length { get; }
 
-    /// <summary>Reads at an offset; fewer bytes than asked for only at the end of the file.</summary>
+    /// <summary>Reads at an offset. Returns fewer bytes than requested only at the end of the file.</summary>
     int Read(Span<byte> destination, long offset);
 
-    /// <summary>Writes all bytes at an offset, or throws (some may have been written then).</summary>
+    /// <summary>Writes all bytes at an offset. If it throws, some bytes may have been written.</summary>
     void Write(ReadOnlySpan<byte> bytes, long offset);
 
-    /// <summary>Asks the system to begin writing a part out, so that a later <see cref="Flush"/> waits for less. Promises nothing;
-    /// an error counts as one of the write.</summary>
+    /// <summary>Starts writing a range to disk, so that a later <see cref="Flush"/> waits less. Guarantees nothing; an error counts as a failed
+    /// write.</summary>
     void StartWriteOut(long offset, long length)
     {
     }
 
     void Truncate(long length);
 
-    /// <summary>Makes contents and length durable. After a failure the operating system may show bytes that the disk does not
-    /// have: never just call it again.</summary>
+    /// <summary>Makes contents and length durable. Never retry a failed flush: the operating system may then show bytes that are not on disk.</summary>
     void Flush();
 }
 
-/// <summary>A file is held by another handle, of this process or another.</summary>
+/// <summary>Another handle, in this process or another, holds the file.</summary>
 internal sealed class LockHeldException(Exception cause) : IOException(cause.Message, cause);

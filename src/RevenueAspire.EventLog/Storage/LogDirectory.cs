@@ -2,11 +2,11 @@ using RevenueAspire.EventLog.Format;
 
 namespace RevenueAspire.EventLog.Storage;
 
-/// <summary>Who may write a folder, and whose log it is (rule L1).</summary>
+/// <summary>Ensures a folder's single writer, and checks which log it contains (rule L1).</summary>
 internal static class LogDirectory
 {
-    /// <summary>Makes the folder when it is missing and takes its lock.</summary>
-    /// <exception cref="EventLogException">Another writer holds it, or it cannot be made.</exception>
+    /// <summary>Creates the folder if missing, and takes its lock.</summary>
+    /// <exception cref="EventLogException">Another writer holds the lock, or the folder cannot be created.</exception>
     public static IFileHandle Lock(IFileSystem files, string directory)
     {
         try
@@ -15,14 +15,14 @@ internal static class LogDirectory
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new EventLogException($"{directory}: the folder cannot be made: {e.Message}", e);
+            throw new EventLogException($"{directory}: the folder cannot be created: {e.Message}", e);
         }
 
         return LockExisting(files, directory);
     }
 
-    /// <summary>Takes the lock of a folder that is there.</summary>
-    /// <exception cref="EventLogException">Another writer holds it, or it cannot be opened.</exception>
+    /// <summary>Takes the lock of an existing folder.</summary>
+    /// <exception cref="EventLogException">Another writer holds the lock, or the lock file cannot be opened.</exception>
     public static IFileHandle LockExisting(IFileSystem files, string directory)
     {
         try
@@ -39,8 +39,8 @@ internal static class LogDirectory
         }
     }
 
-    /// <summary>Makes sure that the folder is still this log's.</summary>
-    /// <exception cref="EventLogException">log.json is gone, damaged, or another log's.</exception>
+    /// <summary>Checks that the folder still contains the given log.</summary>
+    /// <exception cref="EventLogException">log.json is gone, damaged, or names another log.</exception>
     public static void CheckIdentity(IFileSystem files, string directory, Guid logId)
     {
         var id = LogIdentity.Read(files, directory)?.Id;
@@ -53,8 +53,8 @@ internal static class LogDirectory
         }
     }
 
-    /// <summary>Reads log.json, or makes a new log of an empty folder.</summary>
-    /// <exception cref="EventLogException">Parts of a log are there without log.json, or that is damaged.</exception>
+    /// <summary>Reads log.json, or creates a new log in an empty folder.</summary>
+    /// <exception cref="EventLogException">Files of a log exist without log.json, or log.json is damaged.</exception>
     public static LogIdentity ReadOrCreateIdentity(IFileSystem files, string directory, TimeProvider time)
     {
         var names = files.List(directory);
@@ -62,20 +62,20 @@ internal static class LogDirectory
         {
             if (LogFiles.Segments(names).Count == 0)
             {
-                // The first start may have failed at the flush that makes log.json durable: it is written again while nothing depends on it.
+                // The first start may have failed to make log.json durable. Write it again while no segment depends on it.
                 identity.Write(files, directory);
             }
 
             return identity;
         }
 
-        // log.json is durable before anything else is made, so no crash leaves this behind: somebody removed it.
+        // log.json is durable before any other file is created, so no crash can leave another file without it: log.json was removed.
         var orphan = names.FirstOrDefault(name => name == LogFiles.Mark || LogFiles.TryParseSegment(name, out _) || LogFiles.TryParseSeal(name, out _));
         if (orphan is not null)
         {
             throw new EventLogException(
-                $"{directory}: {orphan} is there without log.json, so it is not known whose it is; restore log.json from a copy. A log in another folder would "
-                + "lack these events, and the ledger may not have them yet");
+                $"{directory}: {orphan} exists without log.json, so its log is unknown; restore log.json from a copy. A log in another folder would lack these "
+                + "events, and the ledger may not have them yet");
         }
 
         var created = new LogIdentity(Guid.NewGuid(), LogIdentity.CurrentVersion, time.GetUtcNow());

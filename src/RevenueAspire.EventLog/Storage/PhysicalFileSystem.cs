@@ -5,7 +5,7 @@ namespace RevenueAspire.EventLog.Storage;
 /// <summary>The real disk. Stateless and thread-safe.</summary>
 internal sealed class PhysicalFileSystem : IFileSystem
 {
-    // What a held file looks like: ERROR_SHARING_VIOLATION as HRESULT on Windows, EWOULDBLOCK as it is elsewhere.
+    // Error codes of a held file: ERROR_SHARING_VIOLATION as HRESULT on Windows, EWOULDBLOCK elsewhere.
     private const int SharingViolation = unchecked((int)0x80070020);
     private const int LinuxWouldBlock = 11;
     private const int MacWouldBlock = 35;
@@ -28,7 +28,7 @@ internal sealed class PhysicalFileSystem : IFileSystem
         Directory.CreateDirectory(directory);
         if (!string.IsNullOrEmpty(parent))
         {
-            // A log whose folder is gone after a power cut is gone as a whole.
+            // Without this flush, a power cut could remove the folder together with the log in it.
             FlushDirectory(parent);
         }
     }
@@ -39,7 +39,7 @@ internal sealed class PhysicalFileSystem : IFileSystem
         {
             var file = new PhysicalFile(path, File.OpenHandle(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
 
-            // The first look remembers what the handle is; from then on any thread may look.
+            // The first call caches the file's identity; later calls are then thread-safe.
             file.IsAtItsPath();
             return file;
         }
@@ -84,7 +84,7 @@ internal sealed class PhysicalFileSystem : IFileSystem
         }
     }
 
-    /// <summary>EWOULDBLOCK of the lock, as each system numbers it, or Windows' sharing violation.</summary>
+    /// <summary>Whether the error is EWOULDBLOCK (a different number on each system), or Windows' sharing violation.</summary>
     private static bool IsHeldByOthers(IOException exception)
     {
         const int WindowsSharingViolation = unchecked((int)0x80070020);
@@ -178,15 +178,14 @@ internal sealed class PhysicalFileSystem : IFileSystem
 
         public bool IsAtItsPath()
         {
-            // Windows neither moves nor deletes a folder in which a file is held without FileShare.Delete, and the lock is.
+            // Windows refuses to move or delete a folder that contains an open file without FileShare.Delete, such as the lock file.
             return OperatingSystem.IsWindows()
                 ? File.Exists(_path) : FileStatus.Find(_path)?.Identity == (_identity ??= FileStatus.Of(_handle, _path).Identity);
         }
 
         public void Dispose() => _handle.Dispose();
 
-        /// <summary>.NET makes an argument's error of EFBIG. A limit on the size of files is one more way for a disk to be full, and is
-        /// handled as such: undone, not in doubt.</summary>
-        private IOException TooLarge(ArgumentOutOfRangeException cause) => new($"{_path}: the file would be larger than the system allows", cause);
+        /// <summary>.NET reports EFBIG as an argument error. A file size limit is another kind of full disk, so treat it alike: undone, not in doubt.</summary>
+        private IOException TooLarge(ArgumentOutOfRangeException cause) => new($"{_path}: the file would exceed the system's size limit", cause);
     }
 }

@@ -1,13 +1,13 @@
 namespace RevenueAspire.EventLog.Storage;
 
-/// <summary>Finds records beside the writer, with a reader that is opened when it is first needed. Thread-safe.</summary>
+/// <summary>Finds records while the writer runs, with a reader that is opened on first use. Thread-safe.</summary>
 internal sealed class RecordLookup(string directory, IFileSystem files)
 {
     private readonly Lock _gate = new();
     private EventLogReader? _reader;
     private bool _isClosed;
 
-    /// <summary>Whether a record begins at an offset before the durable mark.</summary>
+    /// <summary>Whether a record begins at an offset below the durable mark.</summary>
     /// <exception cref="EventLogException">The log is gone, or is being closed.</exception>
     /// <exception cref="IOException">The disk refuses.</exception>
     public bool IsRecord(long offset)
@@ -21,7 +21,7 @@ internal sealed class RecordLookup(string directory, IFileSystem files)
     }
 
     /// <summary>Closes the reader.</summary>
-    /// <returns>False when it was closed before.</returns>
+    /// <returns>False if it was already closed.</returns>
     public bool Close()
     {
         lock (_gate)

@@ -6,8 +6,8 @@ namespace RevenueAspire.EventLog.Storage;
 /// <summary>Removes the oldest segments of a log in files (rule L10).</summary>
 public sealed class SegmentRetention : ILogRetention
 {
-    /// <summary>Bytes before the ledger's position that are kept of a log that is still written, in either store: the processor compares
-    /// the last of them with what it has applied.</summary>
+    /// <summary>Bytes before the applied offset that both stores keep of a log that is still written: the processor compares the last of them with the bytes
+    /// that it applied.</summary>
     internal const int ComparedBytes = 64 * 1024;
 
     private readonly FileLogStore _log;
@@ -29,18 +29,18 @@ public sealed class SegmentRetention : ILogRetention
         }
     }
 
-    /// <summary>Removes sealed segments, the oldest first: those that the ledger has and whose keys are forgotten anyway. Nothing while the log is pinned
+    /// <summary>Removes the oldest sealed segments that the ledger has applied and whose keys are forgotten. Removes nothing while the log is pinned
     /// (<see cref="LogPin"/>) or failing.</summary>
-    /// <param name="appliedThrough">The ledger has every event before this offset, and its database has flushed that.</param>
-    /// <param name="retainBytes">Bytes before the durable mark that are kept in any case.</param>
+    /// <param name="appliedThrough">The ledger has applied every event up to this offset, and its database has flushed them.</param>
+    /// <param name="retainBytes">Bytes before the durable mark that are always kept.</param>
     /// <returns>Bytes removed.</returns>
-    /// <remarks>Call it from one thread at a time, beside appends and reads. A crash in between leaves a shorter log, never one with a hole: each removal is
-    /// durable before the next begins.</remarks>
+    /// <remarks>Not thread-safe, but may run during appends and reads. Each removal is durable before the next, so a crash leaves a shorter log, never one with
+    /// a gap.</remarks>
     /// <exception cref="IOException">The disk refuses.</exception>
     /// <exception cref="UnauthorizedAccessException">The disk refuses.</exception>
     public long RemoveApplied(long appliedThrough, long retainBytes) => RemoveApplied(appliedThrough, retainBytes, ComparedBytes);
 
-    /// <summary>Keeps other than <see cref="ComparedBytes"/> before the ledger's position, so that tests can use logs of a few kilobytes.</summary>
+    /// <summary>Keeps another number of bytes than <see cref="ComparedBytes"/>, so that tests can use logs of a few kilobytes.</summary>
     internal long RemoveApplied(long appliedThrough, long retainBytes, long comparedBytes)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(retainBytes);
@@ -75,7 +75,7 @@ public sealed class SegmentRetention : ILogRetention
                 _files.Delete(Path.Combine(_log.Directory, LogFiles.Seal(starts[i])));
             }
 
-            // Only from here on does a power cut not bring the segment back; the next one goes after it, so that no hole can appear.
+            // After this flush a power cut cannot restore the segment. The next segment is removed only then, so no gap can appear.
             _files.FlushDirectory(_log.Directory);
             removed += starts[i + 1] - starts[i];
             EventLogMessages.SegmentRemoved(_logger, _log.Directory, starts[i], starts[i + 1]);
@@ -84,7 +84,7 @@ public sealed class SegmentRetention : ILogRetention
         return removed;
     }
 
-    /// <summary>Whether no key of the segment is in the window. A segment without a valid seal stays unread: it is kept.</summary>
+    /// <summary>Whether no key of the segment is in the window. False without a valid seal, so the segment stays.</summary>
     private bool IsForgotten(long start, long end)
     {
         var seal = SegmentSeal.Read(_files, _log.Directory, start, _log.LogId, withKeys: false);

@@ -4,10 +4,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace RevenueAspire.EventLog.Storage;
 
-/// <summary>fsync as the log needs it on Unix.</summary>
-/// <remarks><see cref="RandomAccess.FlushToDisk"/> takes EROFS, EINVAL and ENOTSUP for success. A file system that the kernel turned read-only after an error
-/// answers EROFS: exactly the moment at which nothing may be acknowledged. So Linux calls fdatasync itself and takes every error seriously (fdatasync flushes a
-/// changed length too). On macOS the runtime's flush is used: it issues F_FULLFSYNC, which a plain fsync does not.</remarks>
+/// <summary>The fsync calls of the log on Unix.</summary>
+/// <remarks><see cref="RandomAccess.FlushToDisk"/> ignores EROFS, EINVAL and ENOTSUP. EROFS is the answer of a file system that the kernel turned read-only
+/// after an error, exactly when nothing may be acknowledged. So on Linux the log calls fdatasync directly and treats every error as a failure (fdatasync also
+/// flushes a changed length). On macOS the log uses the runtime's flush, because that issues F_FULLFSYNC, unlike a plain fsync.</remarks>
 [UnsupportedOSPlatform("windows")]
 internal static partial class UnixSync
 {
@@ -18,7 +18,7 @@ internal static partial class UnixSync
     private const int NotSupported = 95;
     private const int ReadOnlyFlag = 0;
 
-    /// <summary>SYNC_FILE_RANGE_WRITE: begin, and wait for nothing.</summary>
+    /// <summary>SYNC_FILE_RANGE_WRITE: start writing without waiting.</summary>
     private const uint BeginWriteOut = 2;
 
     public static void FlushFile(SafeFileHandle file, string path)
@@ -35,8 +35,8 @@ internal static partial class UnixSync
         }
     }
 
-    /// <summary>sync_file_range(2) without waiting. A file system that does not have it is no error; every other error is, since
-    /// it might not be told a second time.</summary>
+    /// <summary>Calls sync_file_range(2) without waiting. A file system without the call is no error. Every other error counts, because the kernel may not
+    /// report it again.</summary>
     [SupportedOSPlatform("linux")]
     public static void StartWriteOut(SafeFileHandle file, string path, long offset, long length)
     {
@@ -51,7 +51,7 @@ internal static partial class UnixSync
         }
     }
 
-    /// <summary>fsync of a directory, without which a new or renamed file may be gone after a power cut although its contents were flushed.</summary>
+    /// <summary>Flushes a directory. Without this, a power cut may remove a new or renamed file, even if its contents were flushed.</summary>
     public static void FlushDirectory(string directory)
     {
         int descriptor;
@@ -63,7 +63,7 @@ internal static partial class UnixSync
         using var handle = new SafeFileHandle(descriptor, ownsHandle: true);
         while (FSync(handle) != 0)
         {
-            // Some file systems (network shares) cannot flush a directory and say so with EINVAL; there is nothing more that could be asked of them.
+            // Some file systems (network shares) cannot flush a directory and return EINVAL; there is no alternative call.
             if (Marshal.GetLastPInvokeError() == InvalidArgument)
             {
                 return;
@@ -91,7 +91,7 @@ internal static partial class UnixSync
     [LibraryImport("libc", EntryPoint = "fsync", SetLastError = true)]
     private static partial int FSync(SafeFileHandle file);
 
-    // open(2) is variadic; the mode is only read with O_CREAT, so two fixed arguments are the same call on every ABI.
+    // open(2) is variadic, but reads the mode only with O_CREAT. So passing two fixed arguments works on every ABI.
     [LibraryImport("libc", EntryPoint = "open", SetLastError = true, StringMarshalling = StringMarshalling.Utf8)]
     private static partial int OpenFile(string path, int flags);
 }

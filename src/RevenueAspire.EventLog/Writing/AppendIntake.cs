@@ -1,12 +1,12 @@
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>Where callers hand groups over to the writer's thread: admits or refuses them under one short lock. Thread-safe.</summary>
+/// <summary>Admits or refuses callers' groups under one short lock, and passes them to the writer thread. Thread-safe.</summary>
 internal sealed class AppendIntake
 {
-    /// <summary>A commit of so many groups is a sign of load.</summary>
+    /// <summary>A commit with this many groups indicates load.</summary>
     private const int ManyGroups = 4;
 
-    /// <summary>Measured: 3 to 6 gained most, 12 lost again.</summary>
+    /// <summary>Measured: 3 to 6 yields are fastest, 12 are slower again.</summary>
     private const int MaxYields = 6;
 
     private readonly ILogStore _store;
@@ -20,7 +20,7 @@ internal sealed class AppendIntake
     private bool _stopping;
     private Receipt? _lastReceipt;
 
-    // Of the writer's thread alone.
+    // Used only by the writer thread.
     private int _lastCommitGroups;
 
     public AppendIntake(ILogStore store, EventLogOptions options)
@@ -66,7 +66,7 @@ internal sealed class AppendIntake
     }
 
     /// <summary>Queues a group.</summary>
-    /// <returns>Null when it is answered at once.</returns>
+    /// <returns>Null if the group is answered at once, with <paramref name="result"/>.</returns>
     public PendingAppend? TryEnqueue(AppendGroup group, out AppendResult result)
     {
         lock (_gate)
@@ -119,11 +119,11 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Blocks until there is something to do: a queued group, maintenance, or an attempt to recover.</summary>
-    /// <param name="holdsGroups">The thread still has groups to answer.</param>
-    /// <param name="retry">When recovery is tried.</param>
+    /// <summary>Blocks until there is work: a queued group, maintenance, or a recovery attempt.</summary>
+    /// <param name="holdsGroups">Whether the writer thread still has groups to answer.</param>
+    /// <param name="retry">Time of the next recovery attempt.</param>
     /// <param name="stop">Ends the wait for recovery.</param>
-    /// <returns>False: stopping, and everything queued is answered.</returns>
+    /// <returns>False if the writer is stopping and all queued groups are answered.</returns>
     public bool WaitForWork(bool holdsGroups, RetryDelay retry, CancellationToken stop)
     {
         lock (_gate)
@@ -150,7 +150,7 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Takes the groups of the next commit. Of the writer's thread.</summary>
+    /// <summary>Takes the groups of the next commit. Called by the writer thread.</summary>
     public void Take(List<PendingAppend> taken, long commitBytes)
     {
         GatherMore();
@@ -164,7 +164,7 @@ internal sealed class AppendIntake
 
     public void Open() => Set(WriterState.Running, null);
 
-    /// <summary>Refuses new groups. The queued ones wait.</summary>
+    /// <summary>Sets the state. In any state but Running new groups are refused, and queued ones wait.</summary>
     public void Set(WriterState state, string? reason)
     {
         lock (_gate)
@@ -186,7 +186,7 @@ internal sealed class AppendIntake
         return queued;
     }
 
-    /// <summary>Makes the keys of a finished commit known. Its groups, and their repeats, are then the caller's alone.</summary>
+    /// <summary>Makes the keys of a finished commit known. The caller then has sole ownership of the groups and their repeats.</summary>
     public void Finish(List<PendingAppend> groups)
     {
         lock (_gate)
@@ -197,7 +197,7 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Gives the places of groups back. They, and their repeats, are then the caller's alone.</summary>
+    /// <summary>Frees the groups' places in the queue. The caller then has sole ownership of the groups and their repeats.</summary>
     public void Release(List<PendingAppend> groups)
     {
         lock (_gate)
@@ -206,9 +206,9 @@ internal sealed class AppendIntake
         }
     }
 
-    /// <summary>Under load, lets those callers run that are about to queue as much as the last commit took: half as many commits
-    /// then carry twice as much each.</summary>
-    /// <remarks>It yields the processor and never sleeps. With an idle processor, and always for a lone append, the commit begins at once.</remarks>
+    /// <summary>Under load, yields to callers until as many groups are queued as the last commit had. Half as many commits then write twice as much
+    /// each.</summary>
+    /// <remarks>It never sleeps. With an idle processor, and always for a lone append, the commit begins at once.</remarks>
     private void GatherMore()
     {
         if (_lastCommitGroups < ManyGroups)

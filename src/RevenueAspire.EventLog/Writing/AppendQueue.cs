@@ -1,24 +1,24 @@
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>Groups that wait for the writer, bounded in number and bytes, with the repeats of those that have a key. Not
-/// thread-safe: the writer's lock guards it.</summary>
+/// <summary>Groups that wait for the writer, and the repeats of keyed groups, limited in number and bytes. Not thread-safe: the writer's lock guards
+/// it.</summary>
 internal sealed class AppendQueue(int capacity, long maxBytes)
 {
     private readonly Queue<PendingAppend> _groups = new();
     private readonly Dictionary<UInt128, PendingAppend> _inFlight = [];
     private long _bytes;
 
-    /// <summary>Groups admitted and not yet answered: queued, being written, or waiting for the first attempt with their key.</summary>
+    /// <summary>Groups admitted but not yet answered: in the queue, being written, or waiting for the first attempt with their key.</summary>
     public int Depth { get; private set; }
 
-    /// <summary>Groups queued; may be read without the lock, and is then only about right.</summary>
+    /// <summary>Number of queued groups. Approximate if read without the lock.</summary>
     public int Count => _groups.Count;
 
     public bool IsEmpty => _groups.Count == 0;
 
-    /// <summary>Queues a group, or has it wait for the first attempt with its key, which is in flight: what the repeat gets depends
-    /// on whether that one becomes durable.</summary>
-    /// <returns>Null when there is no room. One group is admitted whatever its size.</returns>
+    /// <summary>Queues a group. A repeat of a key in flight waits for the first attempt instead, because its answer depends on that attempt's
+    /// outcome.</summary>
+    /// <returns>Null if the queue is full. An empty queue admits a group of any size.</returns>
     public PendingAppend? TryAdd(AppendGroup group)
     {
         if (Depth >= capacity || (Depth > 0 && _bytes + group.MaxBytes > maxBytes))
@@ -41,8 +41,7 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
         return pending;
     }
 
-    /// <summary>Frees the places of a group that was taken, and of its repeats. Call it before they are answered: afterwards they may be in use
-    /// again.</summary>
+    /// <summary>Frees the places of a taken group and its repeats. Call it before they are answered: afterwards their objects may be reused.</summary>
     public void Release(PendingAppend pending)
     {
         GiveBack(pending.Group);
@@ -53,7 +52,7 @@ internal sealed class AppendQueue(int capacity, long maxBytes)
         }
     }
 
-    /// <summary>Moves queued groups to a list: at least one, and no more than the given bytes beyond it.</summary>
+    /// <summary>Moves queued groups to a list: at least one, and further ones up to the given bytes.</summary>
     public void Take(List<PendingAppend> taken, long commitBytes)
     {
         long bytes = 0;

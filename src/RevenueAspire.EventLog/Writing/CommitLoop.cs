@@ -3,12 +3,12 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>The writer's thread: commits what is queued, answers it, and recovers the store after a failure (rules L5 and L7).</summary>
+/// <summary>The writer thread: commits queued groups, answers them, and recovers the store after a failure (rules L5 and L7).</summary>
 internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogOptions options, ILogger<EventLogWriter> logger)
     : ICommitObserver, IAsyncDisposable
 {
-    /// <summary>How long a stop waits for a store that does not answer. Then the appends in doubt are answered so. Each finished commit begins it
-    /// again.</summary>
+    /// <summary>Maximum wait of a stop for a store that does not answer. Each finished commit restarts it. Afterwards the appends in doubt are answered as in
+    /// doubt.</summary>
     private static readonly TimeSpan StopPatience = TimeSpan.FromSeconds(5);
 
     private readonly WriterMetrics _metrics = new(() => intake.Depth);
@@ -16,13 +16,13 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     private readonly CancellationTokenSource _stop = new();
     private readonly RetryDelay _retry = new();
 
-    /// <summary>Groups of the current commit; after a failure those whose outcome is not known yet.</summary>
+    /// <summary>Groups of the current commit. After a failure, those with an unknown outcome.</summary>
     private readonly List<PendingAppend> _taken = [];
     private Completions _completions = new();
     private int _isDisposed;
     private bool _isOverdue;
 
-    /// <summary>Since when a commit is in doubt; null when none is.</summary>
+    /// <summary>Time stamp at which the current commit became in doubt; null if none is.</summary>
     private long? _inDoubtSince;
     private string? _loggedError = store.OpeningError;
 
@@ -33,7 +33,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     {
         if (Interlocked.Exchange(ref _isDisposed, 1) == 0)
         {
-            // First the patience: the thread may end at once.
+            // Set the limit first, because the thread may end at once.
             _stop.CancelAfter(StopPatience);
             intake.Stop();
         }
@@ -53,7 +53,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         Close();
     }
 
-    /// <summary>One turn of the thread, on the calling thread.</summary>
+    /// <summary>One turn of the writer thread, on the calling thread.</summary>
     public void Step()
     {
         WorkOnce();
@@ -72,7 +72,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _ended.TrySetResult();
     }
 
-    /// <summary>One commit of what is queued, or one attempt to recover.</summary>
+    /// <summary>Runs one commit of queued groups, or one recovery attempt.</summary>
     private void WorkOnce()
     {
         if (intake.Status.State != WriterState.Running)
@@ -118,7 +118,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
             }
             catch (Exception exception)
             {
-                // Also a bug of this program: the callers get an answer, and the log is recovered rather than trusted.
+                // This includes bugs of this program: the callers get an answer, and the log is recovered, because its state is unknown.
                 Fail(exception, isInDoubt: exception is not CommitException { IsUndone: true });
                 return;
             }
@@ -147,7 +147,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         Acknowledge();
         if (result.MarkError is { } error)
         {
-            // The groups are durable and acknowledged. Readers wait until the mark can be moved.
+            // The groups are durable and acknowledged, but readers cannot see them until the mark moves.
             Fail(error, isInDoubt: false);
         }
     }
@@ -157,13 +157,13 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
     {
         if (intake.IsStopping)
         {
-            // A stop loses its patience with a store that does not answer, not with a long queue.
+            // The limit applies to a store that does not answer, not to a long queue.
             _stop.CancelAfter(StopPatience);
         }
 
         if (_taken.Count == 0)
         {
-            // Answered while the commit was overdue.
+            // The groups were answered while the commit was overdue.
             return;
         }
 
@@ -172,7 +172,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _taken.Clear();
     }
 
-    /// <summary>Answers the groups whose keys another process has made known, and keeps the others.</summary>
+    /// <summary>Answers the groups whose keys are known from another process, and keeps the others.</summary>
     private void CompleteKnown(List<KnownKey> known)
     {
         var byKey = known.ToDictionary(key => key.Key);
@@ -186,7 +186,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         }
     }
 
-    /// <summary>Stops admitting. Refuses what certainly came to nothing; what is in doubt waits for recovery, as long as the store says.</summary>
+    /// <summary>Stops accepting groups. Refuses those that were certainly not written; groups in doubt wait for recovery, up to the store's limit.</summary>
     private void Fail(Exception cause, bool isInDoubt)
     {
         var (kind, error, bug) = store.Describe(cause);
@@ -194,7 +194,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _isOverdue = false;
         if (cause is LogClosedException)
         {
-            // Nothing of it is written: the next log takes what is queued.
+            // Nothing of the commit was written, so the next log accepts the queued groups.
             intake.Set(WriterState.Failed, error);
             EventLogMessages.Closed(logger, store.Name, error);
             return;
@@ -221,7 +221,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
             var queued = intake.Close(WriterState.Failed, error);
             if (_loggedError != error)
             {
-                // Once for each reason, however often it is tried.
+                // Log each reason once, regardless of the number of attempts.
                 _loggedError = error;
                 EventLogMessages.StillFailing(logger, store.Name, RetryDelay.Longest.TotalSeconds, error, bug);
             }
@@ -259,7 +259,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         _completions = _completions.RunOnPool();
     }
 
-    /// <summary>No caller waits without end for a store that fails.</summary>
+    /// <summary>Answers the waiting callers, so that none waits indefinitely for a failing store.</summary>
     private void CompleteWaiting(List<PendingAppend> queued, string error)
     {
         if (_inDoubtSince is null)
@@ -274,7 +274,7 @@ internal sealed class CommitLoop(ILogStore store, AppendIntake intake, EventLogO
         Complete(queued, AppendResult.Unavailable(error));
     }
 
-    /// <summary>Answers groups and their repeats alike: a repeat's own retry is then a first attempt.</summary>
+    /// <summary>Answers groups and their repeats alike. A retry of a repeat is then a first attempt.</summary>
     private void Complete(List<PendingAppend> groups, AppendResult result)
     {
         intake.Release(groups);

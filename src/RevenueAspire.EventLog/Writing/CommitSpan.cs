@@ -2,16 +2,16 @@ using System.Diagnostics;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>The span <c>log commit</c> of one recorded request: from the queue until its group is durable. Source <c>RevenueAspire.EventLog</c>.</summary>
-/// <remarks>The writer only leaves a note of its commit; the activity is made where the outcomes are handed out, on the thread pool. Without a listener, and
-/// for a request that is not recorded, nothing is made at all.</remarks>
+/// <summary>The span <c>log commit</c> of one recorded request, from queueing until the group is durable. Source <c>RevenueAspire.EventLog</c>.</summary>
+/// <remarks>The writer thread only notes its commit; the thread pool creates the activity when it completes the append. Without a listener, or for an
+/// unrecorded request, nothing is created.</remarks>
 internal sealed class CommitSpan
 {
     public const string SourceName = "RevenueAspire.EventLog";
 
     public const string Name = "log commit";
 
-    /// <summary>Event of the span: what was before it is the wait for the commits ahead.</summary>
+    /// <summary>Event of the span. The time before it is the wait for earlier commits.</summary>
     public const string WriteEvent = "write";
 
     private static readonly ActivitySource Activities = new(SourceName);
@@ -22,14 +22,14 @@ internal sealed class CommitSpan
 
     private CommitSpan(ActivityContext request) => _request = request;
 
-    /// <summary>Begins with the request that is current; null when nobody would see the span.</summary>
+    /// <summary>Begins a span for the current request; null if no listener would record it.</summary>
     public static CommitSpan? Begin() => Activities.HasListeners() && Activity.Current is { Recorded: true } request ? new CommitSpan(request.Context) : null;
 
-    /// <summary>Notes a commit for those of its groups whose requests are recorded.</summary>
-    /// <param name="groups">What was committed together.</param>
+    /// <summary>Notes a commit for those groups whose requests are recorded.</summary>
+    /// <param name="groups">Groups of the commit.</param>
     /// <param name="from">Log offset at which the commit begins.</param>
-    /// <param name="bytes">Its size.</param>
-    /// <param name="duration">Of the write, the fsync and the mark; it ends now.</param>
+    /// <param name="bytes">Size of the commit.</param>
+    /// <param name="duration">Duration of write, fsync and mark, which end now.</param>
     public static void Committed(List<PendingAppend> groups, long from, long bytes, TimeSpan duration)
     {
         if (!Activities.HasListeners())
@@ -47,7 +47,7 @@ internal sealed class CommitSpan
         }
     }
 
-    /// <summary>Makes the span, as a child of the request; called once, with the outcome.</summary>
+    /// <summary>Creates the span as a child of the request. Called once, with the outcome.</summary>
     public void End(in AppendResult result)
     {
         using var span = Activities.StartActivity(Name, ActivityKind.Internal, _request, startTime: _queued);

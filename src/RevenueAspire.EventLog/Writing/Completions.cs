@@ -1,15 +1,18 @@
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>The outcomes of one turn of the writer, handed out by a few work items of the thread pool instead of one each.</summary>
-/// <remarks>Filled by one thread; then each work item takes the next outcome until none is left. A caller that holds its work item up holds up only what no
-/// other work item takes: a turn of a few outcomes has one work item, and no turn has more than there are processors, so what continues here must not block.
-/// The last work item to end makes the object ready to be filled again: <see cref="RunOnPool"/> of the same thread finds it there.</remarks>
+/// <summary>The outcomes of one turn of the writer thread. A few work items of the thread pool deliver them, instead of one per outcome.</summary>
+/// <remarks>
+/// <para>One thread fills it; then each work item takes the next outcome until all are taken. A continuation that blocks delays outcomes that no other work
+/// item takes, so continuations must not block. A small turn has a single work item, and no turn has more of them than the machine has
+/// processors.</para>
+/// <para>The last work item to end makes the object reusable; <see cref="RunOnPool"/> of the same thread then reuses it.</para>
+/// </remarks>
 internal sealed class Completions : IThreadPoolWorkItem
 {
-    /// <summary>So few outcomes are not worth a further work item.</summary>
+    /// <summary>Outcomes per additional work item.</summary>
     private const int WorthAWorkItem = 8;
 
-    /// <summary>Turns that are commonly handed out at the same time; further ones are left to the garbage collector.</summary>
+    /// <summary>Spare objects kept, about the number of turns delivered at the same time; the garbage collector frees the rest.</summary>
     private const int MaxSpares = 4;
 
     private readonly List<(PendingAppend Pending, AppendResult Result)> _outcomes = [];
@@ -24,7 +27,7 @@ internal sealed class Completions : IThreadPoolWorkItem
 
     private Completions(System.Collections.Concurrent.ConcurrentQueue<Completions> spares) => _spares = spares;
 
-    /// <summary>Adds durable groups, and the repeats that waited for them.</summary>
+    /// <summary>Adds durable groups and the repeats that waited for them.</summary>
     public void AddAppended(List<PendingAppend> groups)
     {
         foreach (var pending in groups)
@@ -35,14 +38,14 @@ internal sealed class Completions : IThreadPoolWorkItem
         }
     }
 
-    /// <summary>Adds a group whose key another process has made known, and its repeats.</summary>
+    /// <summary>Adds a group whose key is known from another process, and its repeats.</summary>
     public void AddKnown(PendingAppend pending, in KnownKey first)
     {
         AddRepeats(pending, first);
         _outcomes.Add((pending, first.ResultFor(pending.Group)));
     }
 
-    /// <summary>Adds groups and their repeats with one result.</summary>
+    /// <summary>Adds groups and their repeats, all with the same result.</summary>
     public void AddAll(List<PendingAppend> groups, AppendResult result)
     {
         foreach (var pending in groups)
@@ -52,8 +55,8 @@ internal sealed class Completions : IThreadPoolWorkItem
         }
     }
 
-    /// <summary>Hands everything out on the thread pool.</summary>
-    /// <returns>What to fill next.</returns>
+    /// <summary>Delivers all outcomes on the thread pool.</summary>
+    /// <returns>The object to fill next.</returns>
     public Completions RunOnPool()
     {
         if (_outcomes.Count == 0)
@@ -61,7 +64,7 @@ internal sealed class Completions : IThreadPoolWorkItem
             return this;
         }
 
-        // Told before the first begins: it may be done before the second is queued.
+        // Set the count before the first work item starts: it may finish before the second is queued.
         var workItems = Math.Min(Environment.ProcessorCount, 1 + (_outcomes.Count / WorthAWorkItem));
         _working = workItems;
         for (var i = 0; i < workItems; i++)
@@ -72,7 +75,7 @@ internal sealed class Completions : IThreadPoolWorkItem
         return _spares.TryDequeue(out var spare) ? spare : new Completions(_spares);
     }
 
-    /// <summary>Hands everything out on the calling thread, and starts empty.</summary>
+    /// <summary>Delivers all outcomes on the calling thread, and empties the object.</summary>
     public void RunInline()
     {
         CompleteAll();
@@ -93,7 +96,7 @@ internal sealed class Completions : IThreadPoolWorkItem
     {
         if (pending.Repeats is { } repeats)
         {
-            // Not a lambda: it would be allocated for each append, repeated or not.
+            // A lambda would be allocated for each append, even without repeats.
             foreach (var repeat in repeats)
             {
                 _outcomes.Add((repeat, first.ResultFor(repeat.Group)));

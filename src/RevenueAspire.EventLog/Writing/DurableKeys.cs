@@ -2,7 +2,7 @@ using RevenueAspire.EventLog.Format;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>The keys of a log whose records are durable (rule L9). Thread-safe.</summary>
+/// <summary>Keys of a log's durable records (rule L9). Thread-safe.</summary>
 internal sealed class DurableKeys(Guid logId)
 {
     private readonly Lock _gate = new();

@@ -2,8 +2,8 @@ using RevenueAspire.EventLog.Format;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>The keys of the last N keyed records of the log (rule L9): a ring in log order and an open-addressing table into it. Not thread-safe.</summary>
-/// <remarks>48 bytes a key in the ring and 8 to 16 in the table (4 a slot, at most half full); both double as they fill, up to the window.</remarks>
+/// <summary>Keys of the last N keyed records (rule L9): a ring in log order, and an open-addressing hash table over it. Not thread-safe.</summary>
+/// <remarks>A key takes 48 bytes in the ring and 8 to 16 in the table (4 per slot, at most half full). Both double as they fill, up to the window.</remarks>
 internal sealed class KeyIndex(int window)
 {
     private const int InitialCapacity = 1024;
@@ -13,10 +13,10 @@ internal sealed class KeyIndex(int window)
 
     public int Count { get; private set; }
 
-    /// <summary>Keys of records at or behind this offset are remembered; 0 while none was forgotten.</summary>
+    /// <summary>Keys of records from this offset on are remembered; 0 while none is forgotten.</summary>
     public long KeysFrom { get; private set; }
 
-    /// <summary>Says that nothing is known of keys before an offset (a missing or damaged part of the log).</summary>
+    /// <summary>Forgets keys below the given offset, for example in a missing or damaged part of the log.</summary>
     public void ForgetBefore(long offset) => KeysFrom = Math.Max(KeysFrom, offset);
 
     public bool TryGet(UInt128 key, out KeyedRecord record)
@@ -34,8 +34,8 @@ internal sealed class KeyIndex(int window)
         return false;
     }
 
-    /// <summary>Adds the log's next keyed record; beyond the window the oldest is forgotten. A key that is there twice (its first record was outside a smaller
-    /// window) means its last record.</summary>
+    /// <summary>Adds the log's next keyed record; beyond the window it forgets the oldest. A key occurs twice if its first record was outside a smaller window;
+    /// then its last record counts.</summary>
     public void Add(in KeyedRecord record)
     {
         if (window == 0)
@@ -59,7 +59,7 @@ internal sealed class KeyIndex(int window)
         Link(place);
     }
 
-    /// <summary>The remembered records at or behind an offset, in log order.</summary>
+    /// <summary>Remembered records from an offset on, in log order.</summary>
     public KeyedRecord[] Since(long offset)
     {
         var from = Count;
@@ -79,7 +79,7 @@ internal sealed class KeyIndex(int window)
 
     private ref KeyedRecord At(int position) => ref _ring[(_first + position) % _ring.Length];
 
-    // The key is a cryptographic hash: its low bits are as good as any.
+    // The key is a cryptographic hash, so its low bits are uniformly distributed.
     private int Home(UInt128 key) => (int)((ulong)key & (ulong)(_slots.Length - 1));
 
     private int Next(int slot) => (slot + 1) & (_slots.Length - 1);
@@ -114,7 +114,7 @@ internal sealed class KeyIndex(int window)
         ForgetBefore(oldest.Offset + 1);
     }
 
-    /// <summary>Empties a slot and moves later entries of the same run up, so that no search breaks off at the hole.</summary>
+    /// <summary>Empties a slot, and moves later entries of its run up, so that no search stops at the gap.</summary>
     private void Unlink(int hole)
     {
         for (var slot = Next(hole); _slots[slot] != 0; slot = Next(slot))

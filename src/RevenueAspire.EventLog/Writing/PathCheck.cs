@@ -3,10 +3,10 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>Checks that the files that are written are still those at the log's path (rule L1). Not thread-safe.</summary>
+/// <summary>Checks that the open files are still those at the log's path (rule L1). Not thread-safe.</summary>
 internal sealed class PathCheck(IFileSystem files, string directory, IFileHandle directoryLock, Guid logId)
 {
-    /// <summary>Paths are checked with every commit; log.json is read this often.</summary>
+    /// <summary>Interval of the check of log.json; paths are checked with every commit.</summary>
     private static readonly TimeSpan IdentityCheckInterval = TimeSpan.FromSeconds(1);
 
     private long _identityCheckedAt = Stopwatch.GetTimestamp();
@@ -21,8 +21,8 @@ internal sealed class PathCheck(IFileSystem files, string directory, IFileHandle
         if (name is not null)
         {
             throw new EventLogException(
-                $"{name} was deleted, moved away or replaced while it was being written, alone or with its folder; "
-                + $"nothing is accepted until the folder of log {logId:N} is back. For a new log, restart the service");
+                $"{name} was deleted, moved or replaced while it was being written, alone or with its folder; "
+                + $"no events are accepted until the folder of log {logId:N} is back. For a new log, restart the service");
         }
 
         if (Stopwatch.GetElapsedTime(_identityCheckedAt) >= IdentityCheckInterval)

@@ -3,9 +3,9 @@ using Microsoft.Extensions.ObjectPool;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>A group that waits for its outcome: pooled, awaited once.</summary>
-/// <remarks>It has two owners: the caller that awaits it, and the writer. It returns to the pool when both are done with it, so a cancelled wait never lets a
-/// later request share it. Continuations run where <see cref="Complete"/> is called: <see cref="Completions"/> sees to it that this is never the writer's
+/// <summary>A group that waits for its outcome. Pooled, and awaited once.</summary>
+/// <remarks>Owned jointly by the awaiting caller and the writer. It returns to the pool once both have released it, so a later request never shares it with a
+/// cancelled wait. Continuations run on the thread that calls <see cref="Complete"/>; <see cref="Completions"/> ensures that this is never the writer
 /// thread.</remarks>
 internal sealed class PendingAppend : IValueTaskSource<AppendResult>
 {
@@ -21,13 +21,13 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
 
     public AppendGroup Group { get; private set; } = null!;
 
-    /// <summary>Names the group's last record, once written.</summary>
+    /// <summary>Receipt of the group's last record, set by the write.</summary>
     public Receipt Receipt { get; set; }
 
-    /// <summary>Repeats of the same key that arrived while this one is in flight, in order of arrival; null while there is none.</summary>
+    /// <summary>Repeats that arrived while this group is in flight, in order of arrival; null if there are none.</summary>
     public List<PendingAppend>? Repeats { get; set; }
 
-    /// <summary>What the trace of its request tells of it; null where that is not recorded.</summary>
+    /// <summary>Trace span of the request; null if the request is not recorded.</summary>
     public CommitSpan? Span { get; private set; }
 
     public static PendingAppend Rent(AppendGroup group)
@@ -40,7 +40,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
         return pending;
     }
 
-    /// <summary>What the caller awaits, once. Cancellation ends the wait only.</summary>
+    /// <summary>Returns the task for the caller, once. Cancellation ends only the wait.</summary>
     public ValueTask<AppendResult> WaitAsync(CancellationToken cancellationToken)
     {
         var version = _core.Version;
@@ -53,7 +53,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
         return new ValueTask<AppendResult>(this, version);
     }
 
-    /// <summary>Gives the outcome and lets go; called once, by the writer's side.</summary>
+    /// <summary>Sets the outcome and releases the writer's ownership. Called once.</summary>
     public void Complete(in AppendResult result)
     {
         Group.Release();
@@ -68,7 +68,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
 
     public AppendResult GetResult(short token)
     {
-        // Waits for a cancellation that is just running, so that it cannot meet this object's next use.
+        // Wait for a running cancellation, so that it cannot affect the next use of this object.
         _registration.Dispose();
         try
         {
@@ -89,7 +89,7 @@ internal sealed class PendingAppend : IValueTaskSource<AppendResult>
     {
         if (Interlocked.Exchange(ref _completed, 1) == 0)
         {
-            // Whoever cancels is not made to run what waits.
+            // Run continuations on the pool, not on the cancelling thread.
             ThreadPool.UnsafeQueueUserWorkItem(
                 static pending => pending._core.SetException(new OperationCanceledException(pending._cancellationToken)), this, preferLocal: false);
         }

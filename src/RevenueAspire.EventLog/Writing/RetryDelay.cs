@@ -1,16 +1,16 @@
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>When recovery is tried again: at once, then after 50 ms, doubling up to 2 s.</summary>
+/// <summary>Delay before the next recovery attempt: none at first, then 50 ms, doubling up to 2 s.</summary>
 internal sealed class RetryDelay
 {
-    /// <summary>Between two attempts at most.</summary>
+    /// <summary>Maximum delay between two attempts.</summary>
     public static readonly TimeSpan Longest = TimeSpan.FromSeconds(2);
 
     private static readonly TimeSpan First = TimeSpan.FromMilliseconds(50);
     private TimeSpan _delay;
     private long _dueMilliseconds;
 
-    /// <summary>Time until the next attempt; zero or less when it is due.</summary>
+    /// <summary>Time until the next attempt; zero or less if it is due.</summary>
     public TimeSpan Remaining => TimeSpan.FromMilliseconds(_dueMilliseconds - Environment.TickCount64);
 
     public void Reset()

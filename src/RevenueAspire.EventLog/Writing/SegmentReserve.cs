@@ -2,26 +2,24 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>Zeros ahead of the data of a segment. Not thread-safe.</summary>
-/// <remarks>Under load they are written ahead and flushed with the data. The next fsyncs then overwrite blocks that the file already has, and need no entry in
-/// the file system's journal, which is what most of a small fsync's time goes into. The zeros go when the load does, before a segment is sealed, and at the
-/// end.</remarks>
+/// <summary>Zeros after the data of a segment. Not thread-safe.</summary>
+/// <remarks>Under load the zeros are written ahead and flushed with the data. The next fsyncs then overwrite existing blocks and need no entry in the file
+/// system's journal, which takes most of a small fsync's time. The zeros are removed when the load ends, before a segment is sealed, and at a stop.</remarks>
 internal sealed class SegmentReserve(EventLogOptions options)
 {
     private static readonly byte[] Zeros = new byte[1 << 20];
     private long _to;
     private bool _isRefused;
 
-    /// <summary>Whether zeros follow the data, which ends at a log offset.</summary>
+    /// <summary>Whether zeros follow the data, given the log offset of its end.</summary>
     public bool IsBehind(long end) => _to > end;
 
     public void Clear() => _to = 0;
 
     public void Reset() => (_to, _isRefused) = (0, false);
 
-    /// <summary>Writes zeros behind where the groups will end, when many come at once and there is no room left.</summary>
-    /// <returns>Why the disk refused, else null. The segment must then be cut back to its data. There may still be room for the
-    /// groups themselves: their write decides.</returns>
+    /// <summary>Writes zeros after the future end of the groups, if there are many groups and too little reserve.</summary>
+    /// <returns>The disk's error, else null. After an error, cut the segment back to its data; the groups may still fit.</returns>
     public Exception? Extend(ILogFile segment, long segmentStart, long end, IReadOnlyList<PendingAppend> groups)
     {
         if (groups.Count < options.ReserveFromGroups || _isRefused)
@@ -37,7 +35,7 @@ internal sealed class SegmentReserve(EventLogOptions options)
 
         if (groupsEnd <= _to || groupsEnd - end > options.ReserveBytes)
         {
-            // Large groups are written faster than zeros could be written for them.
+            // Writing large groups is faster than writing zeros for them.
             return null;
         }
 

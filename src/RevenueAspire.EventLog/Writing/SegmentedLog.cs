@@ -6,17 +6,16 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>The files of a recovered log as the writer's thread uses them: places groups, makes them durable, moves the mark,
-/// rolls segments. Not thread-safe.</summary>
+/// <summary>The open files of a recovered log: writes groups, makes them durable, moves the mark, rolls segments. Not thread-safe; used by the writer
+/// thread.</summary>
 internal sealed class SegmentedLog : IDisposable
 {
-    /// <summary>Groups below this size are gathered into one write; larger ones are written from their own buffer.</summary>
+    /// <summary>Small groups are collected in a buffer of this size; groups of <see cref="DirectBytes"/> and more are written from their own memory.</summary>
     private const int GatherBytes = 256 * 1024;
     private const int DirectBytes = 64 * 1024;
     private const int ProbeBytes = 64 * 1024;
 
-    /// <summary>A large group is written in pieces, each on its way to the disk while the next one is copied: the fsync at the end
-    /// then waits for the last one only.</summary>
+    /// <summary>Large groups are written in pieces. Each goes to disk while the next is copied, so the final fsync waits only for the last one.</summary>
     private const int PieceBytes = 1 << 20;
 
     private readonly IFileSystem _files;
@@ -31,12 +30,12 @@ internal sealed class SegmentedLog : IDisposable
     private readonly PathCheck _paths;
     private readonly SegmentReserve _reserve;
 
-    /// <param name="files">The disk.</param>
+    /// <param name="files">The file system.</param>
     /// <param name="directory">The log's folder.</param>
-    /// <param name="directoryLock">Its lock; not disposed here.</param>
-    /// <param name="logId">What log.json says.</param>
-    /// <param name="options">Sizes at which segments roll and room is reserved.</param>
-    /// <param name="recovered">Open files, which belong to this object from now on.</param>
+    /// <param name="directoryLock">The folder's lock; the caller disposes of it.</param>
+    /// <param name="logId">The id in log.json.</param>
+    /// <param name="options">Sizes of segments and of the reserve.</param>
+    /// <param name="recovered">The recovered log; this object takes ownership of its files.</param>
     public SegmentedLog(IFileSystem files, string directory, IFileHandle directoryLock, Guid logId, EventLogOptions options, RecoveredLog recovered)
     {
         _files = files;
@@ -53,14 +52,14 @@ internal sealed class SegmentedLog : IDisposable
         End = recovered.Report.Mark;
     }
 
-    /// <summary>Everything before this log offset is on disk; the next group begins here.</summary>
+    /// <summary>Everything up to this log offset is on disk; the next group begins here.</summary>
     public long End { get; private set; }
 
     public KeyIndex Keys { get; }
 
-    /// <summary>Writes groups behind one another and makes them durable with one fsync; fills in their offsets.</summary>
-    /// <returns>Null, or why the mark could not be moved: the groups are on disk all the same, only readers do not see them yet.</returns>
-    /// <exception cref="CommitException">Nobody may be told that anything was appended.</exception>
+    /// <summary>Writes groups in sequence, makes them durable with one fsync, and sets their receipts.</summary>
+    /// <returns>Null, or the error that prevented moving the mark: the groups are on disk anyway, but readers cannot see them yet.</returns>
+    /// <exception cref="CommitException">No group may be acknowledged.</exception>
     public Exception? Commit(IReadOnlyList<PendingAppend> groups)
     {
         RollWhenFull();
@@ -86,19 +85,18 @@ internal sealed class SegmentedLog : IDisposable
         {
             _segment.Flush();
 
-            // Bytes in a file that nobody finds any more are on disk and lost all the same. A folder that goes after this look takes
-            // acknowledged data with it, as it would a minute later.
+            // Bytes in a deleted file are on disk but still lost. If the folder is deleted after this check, acknowledged data is lost with it, just as a
+            // minute later.
             CheckInPlace();
         }
         catch (Exception e) when (IsDiskError(e) || e is EventLogException)
         {
-            // Rule L7: the kernel reports a lost write once and calls the pages clean; a second fsync of these bytes would succeed and mean nothing. So they
-            // are cut off before any caller is answered, and the fsync is of the length without them. If the process ends now, the next start finds none of
-            // them.
+            // Rule L7: the kernel reports a lost write once and then marks its pages clean, so a second fsync of these bytes would succeed without writing
+            // them. So cut them off and fsync the shorter file before any caller is answered. If the process ends now, the next start finds none of them.
             throw new CommitException(e, needsRecovery: true, isUndone: TryUndo());
         }
 
-        // The groups are on disk now, whatever happens from here on.
+        // From here on the groups are on disk.
         End = end;
         try
         {
@@ -111,9 +109,9 @@ internal sealed class SegmentedLog : IDisposable
         }
     }
 
-    /// <summary>Sees whether the disk takes bytes, without leaving any.</summary>
-    /// <returns>How long the fsync took.</returns>
-    /// <exception cref="CommitException">It does not.</exception>
+    /// <summary>Tests whether the disk accepts bytes, and removes them again.</summary>
+    /// <returns>Duration of the fsync.</returns>
+    /// <exception cref="CommitException">The disk refuses.</exception>
     public TimeSpan Probe()
     {
         try
@@ -139,19 +137,19 @@ internal sealed class SegmentedLog : IDisposable
         var duration = Stopwatch.GetElapsedTime(started);
         return TryUndo()
             ? duration
-            : throw new CommitException(new IOException("what was written to try the disk could not be cut off again"), needsRecovery: true, isUndone: true);
+            : throw new CommitException(new IOException("the bytes of the disk test could not be cut off again"), needsRecovery: true, isUndone: true);
     }
 
-    /// <summary>Makes sure that what is written is still found at the log's path, that nobody else can hold the log, and that the
-    /// path is still this log's (rule L1).</summary>
-    /// <exception cref="EventLogException">It is not: the message says what happened and what to do.</exception>
-    /// <exception cref="IOException">The disk refuses to tell.</exception>
+    /// <summary>Checks that the open files are still at the log's path, and that the folder still belongs to this log (rule L1). This includes the lock file,
+    /// so no other process can hold the log.</summary>
+    /// <exception cref="EventLogException">The check fails; the message names the cause and the remedy.</exception>
+    /// <exception cref="IOException">The disk refuses the check.</exception>
     public void CheckInPlace() => _paths.Check(_segment, _segmentStart, _markFile);
 
-    /// <summary>Whether zeros follow the data.</summary>
+    /// <summary>Whether reserved zeros follow the data.</summary>
     public bool HasReserve => _reserve.IsBehind(End);
 
-    /// <summary>Cuts the zeros behind the data off. Should that not survive a power cut, recovery does it.</summary>
+    /// <summary>Cuts off the zeros after the data. If a power cut undoes this, recovery repeats it.</summary>
     /// <exception cref="CommitException">The disk refuses.</exception>
     public void DropReserve()
     {
@@ -171,7 +169,7 @@ internal sealed class SegmentedLog : IDisposable
         }
     }
 
-    /// <summary>Makes the mark itself durable, so that the next start finds nothing above it.</summary>
+    /// <summary>Makes the mark durable, so that the next start finds nothing above it.</summary>
     public void FlushMark() => _markFile.Flush();
 
     public void Dispose()
@@ -237,7 +235,7 @@ internal sealed class SegmentedLog : IDisposable
         return end;
     }
 
-    /// <summary>Cuts the segment back to the mark. False: it is not known what the disk holds.</summary>
+    /// <summary>Cuts the segment back to the mark. False if the content of the disk is unknown.</summary>
     private bool TryUndo()
     {
         try
@@ -253,8 +251,8 @@ internal sealed class SegmentedLog : IDisposable
         }
     }
 
-    /// <summary>Seals a full segment and begins the next one (rules L2, L8). A failure in between is recovery's business: each step
-    /// may be done again from what is on disk.</summary>
+    /// <summary>Seals a full segment and begins the next one (rules L2, L8). After a failure midway, recovery can repeat each step from the bytes on
+    /// disk.</summary>
     private void RollWhenFull()
     {
         if (End - _segmentStart < _options.SegmentBytes)
@@ -264,11 +262,11 @@ internal sealed class SegmentedLog : IDisposable
 
         try
         {
-            // What comes now is written by path: never into a folder that somebody else has put there.
+            // The following writes go to paths, so check first that no other process has put a folder there.
             CheckInPlace();
             DropReserve();
 
-            // Everything in the segment is durable: a commit ends with its fsync.
+            // Everything in the segment is durable, because every commit ends with an fsync.
             new SegmentSeal
             {
                 LogId = _logId,
@@ -286,12 +284,12 @@ internal sealed class SegmentedLog : IDisposable
             _reserve.Reset();
             _checksums = new BlockChecksums();
 
-            // Without this the new segment, with everything acknowledged in it, could be gone after a power cut.
+            // Without this flush, a power cut could remove the new segment with all acknowledged events in it.
             _files.FlushDirectory(_directory);
         }
         catch (Exception e) when (IsDiskError(e) || e is EventLogException)
         {
-            // The groups come after the roll: none of them was written.
+            // The roll precedes the write, so none of the groups was written.
             throw new CommitException(e, needsRecovery: true, isUndone: true);
         }
     }

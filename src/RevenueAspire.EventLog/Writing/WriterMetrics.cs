@@ -2,7 +2,7 @@ using System.Diagnostics.Metrics;
 
 namespace RevenueAspire.EventLog.Writing;
 
-/// <summary>Meter <c>RevenueAspire.EventLog</c>, one a writer.</summary>
+/// <summary>Meter <c>RevenueAspire.EventLog</c>, one instance per writer.</summary>
 internal sealed class WriterMetrics : IDisposable
 {
     public const string MeterName = "RevenueAspire.EventLog";
@@ -25,7 +25,7 @@ internal sealed class WriterMetrics : IDisposable
             "Bytes of a group commit.",
             tags: null,
             new InstrumentAdvice<long> { HistogramBucketBoundaries = [256, 1024, 4096, 16384, 65536, 262144, 1048576, 4194304, 16777216] });
-        _meter.CreateObservableUpDownCounter("revenue.log.queue.depth", queueDepth, "{group}", "Groups that wait for the writer.");
+        _meter.CreateObservableUpDownCounter("revenue.log.queue.depth", queueDepth, "{group}", "Groups waiting for the writer.");
     }
 
     public void Committed(TimeSpan duration, long bytes)

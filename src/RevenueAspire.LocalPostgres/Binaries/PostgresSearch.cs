@@ -2,16 +2,16 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Binaries;
 
-/// <summary>Where Postgres' programs are looked for.</summary>
-/// <param name="Directories">Folders that may hold <c>postgres</c> and <c>initdb</c>, the preferred first.</param>
-/// <param name="Npm">Full path of npm, or null where there is none.</param>
-/// <param name="CacheDirectory">Where fetched binaries are kept; null: the user's cache.</param>
+/// <summary>The places to search for Postgres' programs.</summary>
+/// <param name="Directories">Folders that may contain <c>postgres</c> and <c>initdb</c>, in order of preference.</param>
+/// <param name="Npm">Full path of npm, or null if it is not installed.</param>
+/// <param name="CacheDirectory">Folder for fetched programs; null for the user's cache.</param>
 internal sealed record PostgresSearch(IReadOnlyList<string> Directories, string? Npm, string? CacheDirectory)
 {
-    /// <summary>Major version of a data directory that does not exist yet: a copy has its primary's. Null: any.</summary>
+    /// <summary>Major version for a data directory that does not exist yet: for a copy, the primary's. Null for any.</summary>
     public int? MajorVersion { get; init; }
 
-    /// <summary>This machine: PATH, then the places where installers and package managers put it, newest version first.</summary>
+    /// <summary>This machine: PATH, then the usual folders of installers and package managers, newest version first.</summary>
     public static PostgresSearch Machine() => new([.. Executables.PathDirectories, .. WellKnown()], Executables.Find("npm"), null);
 
     private static IEnumerable<string> WellKnown()
@@ -27,7 +27,7 @@ internal sealed record PostgresSearch(IReadOnlyList<string> Directories, string?
             : [.. Versions("/usr/lib/postgresql", "*"), .. Versions("/usr", "pgsql-*"), .. Versions("/home/linuxbrew/.linuxbrew/opt", "postgresql@*")];
     }
 
-    /// <summary>The bin folders below <paramref name="parent"/>, by the number in their names, newest first.</summary>
+    /// <summary>Returns the bin folders below <paramref name="parent"/>, sorted by the number in their names, newest first.</summary>
     internal static IEnumerable<string> Versions(string parent, string pattern)
     {
         if (!Directory.Exists(parent))

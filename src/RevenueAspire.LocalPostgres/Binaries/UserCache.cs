@@ -2,10 +2,10 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Binaries;
 
-/// <summary>The user's folder for things that can be fetched again.</summary>
+/// <summary>The folder for data that can be fetched again.</summary>
 internal static class UserCache
 {
-    /// <summary>The cache of the current user; where the server's user could not enter it (root's home is closed), the machine's.</summary>
+    /// <summary>Returns the current user's cache, or the machine's if the server's user has no access to it (for example to root's home).</summary>
     public static async Task<string> DirectoryAsync(ServerAccount account, CancellationToken cancellationToken)
     {
         var home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
@@ -14,7 +14,7 @@ internal static class UserCache
             : OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches")
             : Path.Combine(home, ".cache");
 
-        // Not a folder below /tmp: a program that another user could have put there must not run as the server.
+        // Never below /tmp, because the server must not run a program that another user could have put there.
         var directory = await account.FirstClosedDirectoryAsync(own, cancellationToken) == null ? own : "/var/cache";
         return Path.Combine(directory, "revenueaspire");
     }

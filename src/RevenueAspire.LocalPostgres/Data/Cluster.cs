@@ -3,28 +3,28 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>Makes a data directory (initdb), and sets its superuser's password, with no server running. The caller holds the directory's lock.</summary>
+/// <summary>Creates a data directory (initdb) and sets its superuser's password, while no server runs. The caller must hold the directory's lock.</summary>
 internal static class Cluster
 {
-    /// <summary>How long processes of a killed server may hold its shared memory.</summary>
+    /// <summary>Maximum time that processes of a killed server may hold its shared memory.</summary>
     public static readonly TimeSpan DyingProcessesLimit = TimeSpan.FromSeconds(15);
 
     private static readonly TimeSpan InitDbLimit = TimeSpan.FromMinutes(3);
     private static readonly TimeSpan CopyLimit = TimeSpan.FromHours(1);
     private static readonly TimeSpan PasswordLimit = TimeSpan.FromMinutes(10);
 
-    /// <summary>Makes the data directory with initdb.</summary>
+    /// <summary>Creates the data directory with initdb.</summary>
     public static Task MakeAsync(
         string dataDirectory, PostgresInstallation installation, ServerAccount account, Action<string>? log, CancellationToken cancellationToken)
     {
-        log?.Invoke($"making the data directory {dataDirectory} with {installation.Version} as user {account.Name}");
+        log?.Invoke($"creating the data directory {dataDirectory} with {installation.Version} as user {account.Name}");
         return FillAsync(
             dataDirectory, directory => new LaunchCommand(installation.Program("initdb"),
                 ["-D", directory, "-U", "postgres", "--auth-local=trust", "--auth-host=scram-sha-256", "-E", "UTF8", "--locale=C", "--no-instructions"]),
             InitDbLimit, account, cancellationToken);
     }
 
-    /// <summary>Makes the data directory of a standby: a copy of its primary's.</summary>
+    /// <summary>Creates the data directory of a standby as a copy of its primary's.</summary>
     public static Task CopyAsync(
         string dataDirectory, LocalPostgresPrimary primary, string password, PostgresInstallation installation, ServerAccount account, Action<string>? log,
         CancellationToken cancellationToken)
@@ -39,8 +39,8 @@ internal static class Cluster
             directory => StandbyFiles.Write(directory, primary, password, account));
     }
 
-    /// <summary>The directory appears under its name only when it is whole: the program works in a sibling, which is then renamed, so that a kill in the
-    /// middle leaves nothing that a later start trips over. What was there before is removed after that.</summary>
+    /// <summary>Creates the directory under its name only when it is complete. The program writes to a sibling, which is then renamed, so a kill never leaves
+    /// an incomplete directory for a later start. The previous directory is removed last.</summary>
     private static async Task FillAsync(
         string dataDirectory,
         Func<string, LaunchCommand> program,
@@ -67,7 +67,7 @@ internal static class Cluster
             if (result.ExitCode != 0)
             {
                 throw new LocalPostgresException(
-                    $"{Path.GetFileNameWithoutExtension(command.FileName)} could not make the data directory {dataDirectory}: "
+                    $"{Path.GetFileNameWithoutExtension(command.FileName)} could not create the data directory {dataDirectory}: "
                     + $"{ServerMessages.Summarize(result.Lines)}");
             }
 
@@ -92,17 +92,17 @@ internal static class Cluster
         }
     }
 
-    /// <summary>Refuses a password that could not be set: in single-user mode a line is a statement, so no control character may come in.</summary>
+    /// <summary>Rejects a password that cannot be set. In single-user mode a line is a statement, so control characters are not allowed.</summary>
     public static void RequireSettable(string password)
     {
         if (password.Length == 0 || password.Any(char.IsControl))
         {
-            throw new LocalPostgresException("The password of the local Postgres server must not be empty, nor hold control characters.");
+            throw new LocalPostgresException("The password of the local Postgres server must not be empty or contain control characters.");
         }
     }
 
-    /// <summary>Sets the password of user postgres through a server without network; also recovers after a crash. Waits for no
-    /// standby: none can connect to such a server.</summary>
+    /// <summary>Sets the password of user postgres with a single-user server, which has no network. This also recovers after a crash. The server waits for no
+    /// standby, because none could connect to it.</summary>
     public static async Task SetPasswordAsync(
         string dataDirectory, string password, PostgresInstallation installation, ServerAccount account, CancellationToken cancellationToken)
     {
@@ -120,7 +120,7 @@ internal static class Cluster
                 return;
             }
 
-            // After a kill -9 of the server its own processes take a moment to see it, and to let go of the shared memory.
+            // After a kill -9 of the server, its child processes take a moment to notice and to release the shared memory.
             if (!ServerMessages.IsMemoryInUse(result.Lines) || Environment.TickCount64 >= end)
             {
                 throw new LocalPostgresException(
@@ -136,8 +136,8 @@ internal static class Cluster
         if (await account.FirstClosedDirectoryAsync(directory, cancellationToken) is { } closed)
         {
             throw new LocalPostgresException(
-                $"User {account.Name}, as whom Postgres must run here, may not enter {closed}: name a data directory elsewhere (for example below /var/tmp), "
-                + $"or open it (chmod o+x {closed}).");
+                $"Postgres must run as user {account.Name}, but this user has no access to {closed}: choose another data directory (such as below /var/tmp), "
+                + $"or grant access (chmod o+x {closed}).");
         }
     }
 

@@ -1,18 +1,18 @@
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>One owner for a data directory: an open file beside it, which the operating system lets go of when its owner dies. It tells a server that was left
-/// behind from one that somebody needs.</summary>
+/// <summary>Gives a data directory one owner, by an open file next to it. The operating system closes the file when the owner dies, so a server without an
+/// owner is recognised as left over.</summary>
 internal sealed class DataDirectoryLock : IDisposable
 {
     private readonly FileStream _file;
 
     private DataDirectoryLock(FileStream file, bool isFirst) => (_file, IsFirst) = (file, isFirst);
 
-    /// <summary>True when nobody ever held the lock of this directory: a server that runs on it was not started from here.</summary>
+    /// <summary>Whether this directory was never locked before. A server that runs on it was then not started by this library.</summary>
     public bool IsFirst { get; }
 
-    /// <summary>Takes the lock; never waits.</summary>
-    /// <exception cref="LocalPostgresException">Another living process has it, or the folder cannot be written.</exception>
+    /// <summary>Takes the lock without waiting.</summary>
+    /// <exception cref="LocalPostgresException">Another running process holds it, or the folder is not writable.</exception>
     public static DataDirectoryLock Take(string dataDirectory)
     {
         var path = dataDirectory + ".lock";
@@ -24,22 +24,22 @@ internal sealed class DataDirectoryLock : IDisposable
         }
         catch (UnauthorizedAccessException exception)
         {
-            throw new LocalPostgresException($"{path} cannot be written ({exception.Message}): name a data directory of your own.", exception);
+            throw new LocalPostgresException($"{path} cannot be written ({exception.Message}): choose your own data directory.", exception);
         }
         catch (IOException exception) when (File.Exists(path))
         {
             throw new LocalPostgresException(
-                $"Another process runs a Postgres server on {dataDirectory} (it holds {path}): stop it, or name another data directory.", exception);
+                $"Another process runs a Postgres server on {dataDirectory} (lock file {path}): stop it, or choose another data directory.", exception);
         }
         catch (IOException exception)
         {
-            throw new LocalPostgresException($"The folder of {dataDirectory} cannot be made: {exception.Message}", exception);
+            throw new LocalPostgresException($"The folder of {dataDirectory} cannot be created: {exception.Message}", exception);
         }
     }
 
-    /// <summary>Removes the file of a first owner who refuses the directory: it never was ours.</summary>
+    /// <summary>Removes the lock file if the first owner rejects the directory, which then belongs to another program.</summary>
     public void Forget() => File.Delete(_file.Name);
 
-    /// <summary>Lets go. The file stays: removing it could take it from under the next owner.</summary>
+    /// <summary>Releases the lock. The file stays, because removing it could delete the lock of the next owner.</summary>
     public void Dispose() => _file.Dispose();
 }

@@ -5,17 +5,17 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>All that precedes a server's launch.</summary>
+/// <summary>Prepares a data directory before its server is launched.</summary>
 internal static class DataDirectoryPreparation
 {
-    /// <summary>Locks the data directory, stops a server that an earlier process left behind on it, makes it (initdb, or a copy of the primary) when missing or
-    /// empty, and sets the password (a standby has its primary's).</summary>
+    /// <summary>Locks the data directory and stops a left-over server on it. Creates a missing or empty directory (initdb, or a copy of the primary). Sets the
+    /// password of a primary; a standby has its primary's.</summary>
     /// <param name="installation">From <see cref="PostgresBinaries.FindAsync"/> for the same directory.</param>
-    /// <param name="options">Directory, password, and the port, which must be free unless it is 0.</param>
-    /// <param name="state">The primary of a standby, or null where there is none or it does not answer.</param>
-    /// <param name="cancellationToken">Gives up; tools that run are killed, and nothing half-made stays under the directory's name.</param>
-    /// <returns>The directory, locked until disposed: keep it while the server runs, dispose it before preparing the same directory again.</returns>
-    /// <exception cref="LocalPostgresException">In use, of another version, not accessible...: one line that says what and what to do.</exception>
+    /// <param name="options">Directory, password, and port. The port must be free unless it is 0.</param>
+    /// <param name="state">The primary of a standby; null if there is none or it does not answer.</param>
+    /// <param name="cancellationToken">Cancels; running tools are killed, and no incomplete directory remains under the directory's name.</param>
+    /// <returns>The directory, locked until disposed. Keep it while the server runs, and dispose it before preparing the same directory again.</returns>
+    /// <exception cref="LocalPostgresException">In use, of another version, not accessible, and so on. The message is one line with the remedy.</exception>
     public static async Task<PreparedDataDirectory> PrepareAsync(
         PostgresInstallation installation, LocalPostgresOptions options, PrimaryState? state, CancellationToken cancellationToken)
     {
@@ -42,8 +42,8 @@ internal static class DataDirectoryPreparation
         }
     }
 
-    /// <summary>Locks the data directory, stops a server that an earlier process left behind on it, and unlocks it.</summary>
-    /// <exception cref="LocalPostgresException">In use, or its server does not end.</exception>
+    /// <summary>Locks the data directory, stops a left-over server on it, and releases the lock.</summary>
+    /// <exception cref="LocalPostgresException">Another process holds the lock, or the server cannot be stopped.</exception>
     public static async Task StopLeftoverAsync(PostgresInstallation installation, LocalPostgresOptions options, CancellationToken cancellationToken)
     {
         var directory = FullPath(options);
@@ -72,19 +72,19 @@ internal static class DataDirectoryPreparation
 
             if (isNew || !StandbyFiles.Exist(directory))
             {
-                // A former primary may hold commits that no other server has: its data is replaced, not followed up.
+                // A former primary may have commits that no other server has, so its data is replaced and must not follow the new primary.
                 await Cluster.CopyAsync(directory, primary, options.Password, installation, account, options.Log, cancellationToken);
                 return;
             }
 
-            // A standby is read-only: its password comes from the primary.
+            // A standby is read-only, and gets its password from the primary.
             StandbyFiles.Write(directory, primary, options.Password, account);
             return;
         }
 
         if (StandbyFiles.Exist(directory))
         {
-            throw new LocalPostgresException($"{directory} is the data directory of a standby: start it as one, or promote it while it runs.");
+            throw new LocalPostgresException($"{directory} is the data directory of a standby: start it as a standby, or promote it while it runs.");
         }
 
         if (isNew)
@@ -95,7 +95,7 @@ internal static class DataDirectoryPreparation
         await Cluster.SetPasswordAsync(directory, options.Password, installation, account, cancellationToken);
     }
 
-    public static string PortTaken(int port) => $"Port {port} on 127.0.0.1 is in use by another program: stop it, or name another port for Postgres.";
+    public static string PortTaken(int port) => $"Port {port} on 127.0.0.1 is in use by another program: stop it, or choose another port for Postgres.";
 
     private static void RequireFree(int port)
     {

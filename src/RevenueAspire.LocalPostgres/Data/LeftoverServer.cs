@@ -2,16 +2,16 @@ using RevenueAspire.LocalPostgres.Processes;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>A server that still runs on a data directory although its owner is gone (kill -9, a crash). It is stopped, not taken over: only a server of one's
-/// own has the port, password, settings and log that were asked for, and a clean stop takes a second.</summary>
+/// <summary>A server that still runs on a data directory after its owner ended (kill -9, a crash). It is stopped, not adopted: only a new server surely has the
+/// requested port, password, settings and log, and a clean stop takes about a second.</summary>
 internal static class LeftoverServer
 {
     private static readonly TimeSpan FastLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan ImmediateLimit = TimeSpan.FromSeconds(10);
 
-    /// <summary>Stops what runs on the directory, and removes a stale <c>postmaster.pid</c> that would block the next start. The
-    /// caller holds the directory's lock.</summary>
-    /// <exception cref="LocalPostgresException">The server there was not started from here, or does not end, or cannot be told from a stranger.</exception>
+    /// <summary>Stops the server on the directory, and removes a stale <c>postmaster.pid</c>, which would block the next start. The caller must hold the
+    /// directory's lock.</summary>
+    /// <exception cref="LocalPostgresException">The server was not started by this library, cannot be stopped, or cannot be identified.</exception>
     public static async Task StopAsync(string dataDirectory, DataDirectoryLock owner, Binaries.PostgresInstallation installation, ServerAccount account,
         Action<string>? log, CancellationToken cancellationToken)
     {
@@ -20,19 +20,19 @@ internal static class LeftoverServer
             return;
         }
 
-        // A single-user server (the password step, killed half-way) writes its number negative.
+        // A single-user server (a killed password step) writes a negative number.
         var processId = Math.Abs(pid.ProcessId);
         var isServer = ProcessState.IsAlive(processId) ? ProcessState.IsServerOf(processId, dataDirectory, pid.StartTime) : false;
         if (isServer == null)
         {
             throw new LocalPostgresException(
-                $"{PostmasterPid.PathIn(dataDirectory)} names process {processId}, which may or may not be the server of {dataDirectory}: stop that process, "
-                + "or remove the file if it is another server's.");
+                $"{PostmasterPid.PathIn(dataDirectory)} names process {processId}, which may or may not be the server of {dataDirectory}: stop the process, "
+                + "or remove the file if the process is another server.");
         }
 
         if (isServer == false)
         {
-            // Nothing runs here, but the number may have been given to another process (or to a zombie), which Postgres would take for a rival.
+            // No server runs, but another process (or a zombie) may now have this id. Postgres would treat it as a running server.
             File.Delete(PostmasterPid.PathIn(dataDirectory));
             return;
         }
@@ -41,15 +41,15 @@ internal static class LeftoverServer
         {
             owner.Forget();
             throw new LocalPostgresException(
-                $"A Postgres server (process {processId}) that was not started from here runs on {dataDirectory}: stop it, or name another data directory.");
+                $"A Postgres server (process {processId}) that this program did not start runs on {dataDirectory}: stop it, or choose another data directory.");
         }
 
-        log?.Invoke($"stopping the Postgres server (process {processId}) that an earlier run left behind on {dataDirectory}");
+        log?.Invoke($"stopping the Postgres server (process {processId}) left over from an earlier run on {dataDirectory}");
         var stop = new ServerStop(processId, dataDirectory, installation, account);
         if (!await stop.RunAsync(FastLimit, ImmediateLimit, cancellationToken))
         {
             throw new LocalPostgresException(
-                $"The Postgres server (process {processId}) that an earlier run left behind on {dataDirectory} does not end: stop it by hand.");
+                $"The Postgres server (process {processId}) left over from an earlier run on {dataDirectory} cannot be stopped: stop it by hand.");
         }
     }
 }

@@ -14,16 +14,16 @@ internal sealed class PreparedDataDirectory(
 
     public ServerAccount Account => account;
 
-    /// <summary>The command line of its server: in a session of its own, as the right user.</summary>
+    /// <summary>Returns the command line of the server, with a separate session and the right user.</summary>
     public LaunchCommand ServerCommand(int port)
     {
-        // No Unix socket: its local connections are trusted, so any user of the machine could use it. Only this machine's loopback, with the password.
+        // Only loopback with the password. No Unix socket: it needs no password, so any user of the machine could connect.
         string[] own = ["-D", Path, "-p", port.ToString(CultureInfo.InvariantCulture), "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
             "-c", "log_destination=stderr", "-c", "logging_collector=off", "-c", "lc_messages=C"];
         var given = settings.SelectMany(setting => new[] { "-c", $"{setting.Key}={setting.Value}" });
         return Session.New(Account.Wrap(new LaunchCommand(Installation.Program("postgres"), [.. own, .. given])));
     }
 
-    /// <summary>Unlocks it; the server should have ended.</summary>
+    /// <summary>Releases the lock; the server must have ended.</summary>
     public void Dispose() => owner.Dispose();
 }

@@ -3,10 +3,10 @@ using Npgsql;
 
 namespace RevenueAspire.LocalPostgres.Data;
 
-/// <summary>A running primary, as its next standby needs to know it. Immutable.</summary>
-/// <param name="Port">On 127.0.0.1.</param>
-/// <param name="MajorVersion">Of its programs and data.</param>
-/// <param name="SystemIdentifier">Of the cluster; each copy has the same.</param>
+/// <summary>The state of a running primary, for its next standby. Immutable.</summary>
+/// <param name="Port">Port on 127.0.0.1.</param>
+/// <param name="MajorVersion">Version of its programs and data.</param>
+/// <param name="SystemIdentifier">Id of the cluster; all copies have the same.</param>
 /// <param name="Position">End of its write-ahead log, in bytes.</param>
 internal sealed record PrimaryState(int Port, int MajorVersion, ulong SystemIdentifier, long Position)
 {
@@ -15,7 +15,7 @@ internal sealed record PrimaryState(int Port, int MajorVersion, ulong SystemIden
                (case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_flush_lsn() end - '0/0')::bigint
         """;
 
-    /// <summary>Asks the primary; null when it does not answer.</summary>
+    /// <summary>Queries the primary; null if it does not answer.</summary>
     public static async Task<PrimaryState?> ReadAsync(int port, string password, CancellationToken cancellationToken)
     {
         var connectionString = new NpgsqlConnectionStringBuilder
@@ -43,8 +43,8 @@ internal sealed record PrimaryState(int Port, int MajorVersion, ulong SystemIden
         }
     }
 
-    /// <summary>Refuses a data directory that is no copy of this primary: following it would replace data that exists nowhere else.</summary>
-    /// <exception cref="LocalPostgresException">Of another cluster.</exception>
+    /// <summary>Rejects a data directory that is not a copy of this primary. Following the primary would replace data that exists nowhere else.</summary>
+    /// <exception cref="LocalPostgresException">The directory is of another cluster.</exception>
     public void RequireSameCluster(string dataDirectory)
     {
         // The identifier is the first field of pg_control (Postgres' catalog/pg_control.h), in the machine's byte order.
@@ -54,7 +54,7 @@ internal sealed record PrimaryState(int Port, int MajorVersion, ulong SystemIden
         var own = BitConverter.IsLittleEndian ? BinaryPrimitives.ReadUInt64LittleEndian(identifier) : BinaryPrimitives.ReadUInt64BigEndian(identifier);
         if (own != SystemIdentifier)
         {
-            throw new LocalPostgresException($"{dataDirectory} is no copy of the server on port {Port}, but holds other data: move it elsewhere.");
+            throw new LocalPostgresException($"{dataDirectory} is not a copy of the server on port {Port}, but contains other data: move it elsewhere.");
         }
     }
 }

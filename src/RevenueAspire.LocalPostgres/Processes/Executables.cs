@@ -6,13 +6,14 @@ internal static class Executables
     public static IReadOnlyList<string> PathDirectories { get; } =
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
-    // A root without a login shell often has a PATH without the sbin directories, where runuser lives.
+    // The PATH of root without a login shell often lacks the sbin directories, which contain runuser.
     private static readonly string[] SystemDirectories = OperatingSystem.IsWindows() ? [] : ["/usr/bin", "/bin", "/usr/sbin", "/sbin"];
 
-    /// <summary>Full path of a system tool, or null.</summary>
+    /// <summary>Returns the full path of a system tool, or null.</summary>
     public static string? Find(string name) => Find(name, [.. PathDirectories, .. SystemDirectories]);
 
-    /// <summary>Full path of the first program of this name in <paramref name="directories"/>, or null. On Windows also with .exe and .cmd.</summary>
+    /// <summary>Returns the full path of the first program of this name in <paramref name="directories"/>, or null. On Windows, also tries .exe and
+    /// .cmd.</summary>
     public static string? Find(string name, IEnumerable<string> directories)
     {
         string[] names = OperatingSystem.IsWindows() ? [name + ".exe", name + ".cmd"] : [name];

@@ -3,25 +3,25 @@ using System.Runtime.Versioning;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>The few calls that .NET has no name for.</summary>
+/// <summary>System calls that .NET does not offer.</summary>
 internal static partial class LibC
 {
     public const int SigInt = 2;
     public const int SigQuit = 3;
     public const int SigKill = 9;
 
-    /// <summary>Sends a signal; false when there is no such process, or not for us.</summary>
+    /// <summary>Sends a signal; false if there is no such process, or no permission.</summary>
     [UnsupportedOSPlatform("windows")]
     public static bool Signal(int processId, int signal) => Kill(processId, signal) == 0;
 
-    /// <summary>Gives a file or directory to a user and group.</summary>
-    /// <exception cref="IOException">Refused.</exception>
+    /// <summary>Changes the owner and group of a file or directory.</summary>
+    /// <exception cref="IOException">The system refused.</exception>
     [UnsupportedOSPlatform("windows")]
     public static void ChangeOwner(string path, uint userId, uint groupId)
     {
         if (Chown(path, userId, groupId) != 0)
         {
-            throw new IOException($"{path} could not be given to user {userId}: {Marshal.GetLastPInvokeErrorMessage()}");
+            throw new IOException($"The owner of {path} could not be changed to user {userId}: {Marshal.GetLastPInvokeErrorMessage()}");
         }
     }
 

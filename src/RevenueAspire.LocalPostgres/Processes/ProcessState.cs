@@ -2,11 +2,11 @@ using System.Diagnostics;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>Questions about processes that this one did not start.</summary>
+/// <summary>Queries about processes that this process did not start.</summary>
 internal static class ProcessState
 {
-    /// <summary>True when the process runs. A zombie (dead, but its parent never asked: common where process 1 of a container is
-    /// an ordinary program) does not.</summary>
+    /// <summary>Whether the process runs. False for a zombie: a dead process that its parent has not waited for. Zombies are common in containers where process
+    /// 1 is an ordinary program.</summary>
     public static bool IsAlive(int processId)
     {
         if (OperatingSystem.IsLinux())
@@ -18,13 +18,13 @@ internal static class ProcessState
         return process is { HasExited: false };
     }
 
-    /// <summary>Whether the living process is the server of <paramref name="dataDirectory"/> that began at
-    /// <paramref name="startTime"/>; null when that cannot be told.</summary>
+    /// <summary>Whether the running process is the server of <paramref name="dataDirectory"/> that started at <paramref name="startTime"/>; null if
+    /// unknown.</summary>
     public static bool? IsServerOf(int processId, string dataDirectory, DateTimeOffset startTime)
     {
         if (OperatingSystem.IsLinux() && WorkingDirectory(processId) is { } directory)
         {
-            // A postmaster works in its data directory.
+            // A postmaster's working directory is its data directory.
             return Path.TrimEndingDirectorySeparator(directory) == Path.TrimEndingDirectorySeparator(RealPath(dataDirectory));
         }
 
@@ -37,7 +37,7 @@ internal static class ProcessState
         return (process.StartTime - startTime.LocalDateTime).Duration() < TimeSpan.FromSeconds(60) ? true : null;
     }
 
-    /// <summary>Waits until the process is gone; false when it still runs at the end.</summary>
+    /// <summary>Waits until the process has ended; false if it still runs after the limit.</summary>
     public static async Task<bool> WaitForEndAsync(int processId, TimeSpan limit, CancellationToken cancellationToken)
     {
         for (var end = Environment.TickCount64 + (long)limit.TotalMilliseconds; IsAlive(processId);)
@@ -57,7 +57,7 @@ internal static class ProcessState
     {
         try
         {
-            // pid (name) state ...; the name may hold anything, also brackets.
+            // Format: pid (name) state ...; the name may contain any character, including parentheses.
             var text = File.ReadAllText($"/proc/{processId}/stat");
             var end = text.LastIndexOf(')');
             return end >= 0 && end + 2 < text.Length ? text[end + 2] : null;

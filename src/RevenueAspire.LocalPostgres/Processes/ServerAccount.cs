@@ -2,8 +2,8 @@ using System.Globalization;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>The user that the server runs as. Postgres refuses to run as root, so root hands it (and its files) to another user;
-/// everybody else runs it as himself.</summary>
+/// <summary>The user that the server runs as. Postgres refuses to run as root, so root runs the server as another user and gives its files to that user. All
+/// other users run it as themselves.</summary>
 internal sealed class ServerAccount
 {
     private readonly Func<LaunchCommand, LaunchCommand> _switch;
@@ -11,7 +11,7 @@ internal sealed class ServerAccount
     private ServerAccount(string name, uint userId, uint groupId, Func<LaunchCommand, LaunchCommand> switchUser) =>
         (Name, UserId, GroupId, _switch) = (name, userId, groupId, switchUser);
 
-    /// <summary>The current user; nothing is switched.</summary>
+    /// <summary>The current user, without a switch.</summary>
     public static ServerAccount Self { get; } = new(Environment.UserName, 0, 0, command => command);
 
     public string Name { get; }
@@ -20,11 +20,12 @@ internal sealed class ServerAccount
 
     public uint GroupId { get; }
 
-    /// <summary>True when this process is root and the server's user is another one.</summary>
+    /// <summary>Whether this process is root and the server's user is another one.</summary>
     public bool IsOther => this != Self;
 
-    /// <summary>Root on Linux: the owner of an existing data directory, else postgres, else nobody. Everywhere else the current user.</summary>
-    /// <exception cref="LocalPostgresException">Root, and no other user or no tool to become one.</exception>
+    /// <summary>For root on Linux: the owner of an existing data directory, else user postgres, else user nobody. In all other cases, the current
+    /// user.</summary>
+    /// <exception cref="LocalPostgresException">This process is root, and there is no other user or no tool to switch to it.</exception>
     public static async Task<ServerAccount> FindAsync(string? dataDirectory, CancellationToken cancellationToken)
     {
         if (!OperatingSystem.IsLinux() || !Environment.IsPrivilegedProcess)
@@ -54,7 +55,8 @@ internal sealed class ServerAccount
 
     public LaunchCommand Wrap(LaunchCommand command) => _switch(command);
 
-    /// <summary>The first directory on the way to <paramref name="path"/> (itself included, where it exists) that this user may not enter, or null.</summary>
+    /// <summary>Returns the first directory on the path to <paramref name="path"/> (including itself, if it exists) that this user may not enter, or
+    /// null.</summary>
     public async Task<string?> FirstClosedDirectoryAsync(string path, CancellationToken cancellationToken)
     {
         if (!IsOther)
@@ -68,7 +70,7 @@ internal sealed class ServerAccount
             way.Insert(0, directory);
         }
 
-        // The shell asks as the user himself: modes, groups and access lists count as they will count for the server.
+        // Run the check as that user, so that modes, groups and access lists apply as they will for the server.
         const string script = """for d; do if [ -e "$d" ] && ! [ -x "$d" ]; then printf '%s' "$d"; exit; fi; done""";
         var result = await Tool.RunAsync(Wrap(new LaunchCommand("/bin/sh", ["-c", script, "sh", .. way])), TimeSpan.FromSeconds(20), cancellationToken);
         return result.Text.Length > 0 ? result.Text : null;
@@ -78,18 +80,18 @@ internal sealed class ServerAccount
     {
         if (Executables.Find("setpriv") is { } setpriv)
         {
-            yield return command => command.Behind(setpriv, $"--reuid={userId}", $"--regid={groupId}", "--clear-groups", "--");
+            yield return command => command.RunBy(setpriv, $"--reuid={userId}", $"--regid={groupId}", "--clear-groups", "--");
         }
 
         if (Executables.Find("runuser") is { } runuser)
         {
-            yield return command => command.Behind(runuser, "-u", name, "--");
+            yield return command => command.RunBy(runuser, "-u", name, "--");
         }
 
         if (Executables.Find("su") is { } su)
         {
-            // What follows -- is not read as an option of su; the shell gets program and arguments, and becomes the program.
-            yield return command => command.Behind(su, "-s", "/bin/sh", "-c", "exec \"$0\" \"$@\"", "--", name);
+            // su does not interpret arguments after "--" as its options. The shell gets the program and its arguments, and executes it.
+            yield return command => command.RunBy(su, "-s", "/bin/sh", "-c", "exec \"$0\" \"$@\"", "--", name);
         }
     }
 

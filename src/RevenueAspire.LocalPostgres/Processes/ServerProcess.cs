@@ -3,7 +3,7 @@ using System.Runtime.ExceptionServices;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>The launched server: its output, and its end. Thread-safe.</summary>
+/// <summary>The launched server process: its output and its end. Thread-safe.</summary>
 internal sealed class ServerProcess : IDisposable
 {
     private const int KeptLines = 40;
@@ -21,10 +21,11 @@ internal sealed class ServerProcess : IDisposable
         Exited = WaitAsync();
     }
 
-    /// <summary>Completes when the process has ended and its output is read; fails with what the log's receiver threw.</summary>
+    /// <summary>Completes when the process has ended and its output has been read. Fails with the exception of the log's receiver, if any.</summary>
     public Task Exited { get; }
 
-    /// <summary>Completes when all processes of the server have ended: each of them holds the pipes of its output. Fails as <see cref="Exited"/>.</summary>
+    /// <summary>Completes when all processes of the server have ended, because each of them keeps the output pipes open. Fails like
+    /// <see cref="Exited"/>.</summary>
     public Task AllExited => Task.WhenAll(Exited, _output);
 
     public IReadOnlyCollection<string> LastLines
@@ -40,7 +41,7 @@ internal sealed class ServerProcess : IDisposable
 
     public static ServerProcess Start(LaunchCommand command, Action<string>? log) => new(Tool.Start(command), log);
 
-    /// <summary>Kills what was started, where it never became a server that can be asked to stop.</summary>
+    /// <summary>Kills the process tree, for a process that never became a server and so cannot be stopped normally.</summary>
     public void Kill() => _process.Kill(entireProcessTree: true);
 
     public void Dispose() => _process.Dispose();
@@ -57,7 +58,7 @@ internal sealed class ServerProcess : IDisposable
 
         await ended.Task;
 
-        // After a kill -9 the server's own processes hold the pipes a little longer; its end is not theirs.
+        // After a kill -9, the server's child processes keep the pipes open a little longer. Do not wait for them.
         if (await Task.WhenAny(_output, Task.Delay(OutputLimit)) == _output)
         {
             await _output;
@@ -83,7 +84,7 @@ internal sealed class ServerProcess : IDisposable
                 }
                 catch (Exception exception)
                 {
-                    // A full pipe would stop the server: its output is read to the end, whatever becomes of it, and the failure comes out with Exited.
+                    // A full pipe would stop the server, so keep reading its output. Exited reports the failure.
                     (failure, log) = (exception, null);
                 }
             }

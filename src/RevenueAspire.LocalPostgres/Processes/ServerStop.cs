@@ -4,14 +4,13 @@ using RevenueAspire.LocalPostgres.Binaries;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>The three ways to end a server, the gentlest first: fast (sessions end, checkpoint, clean), immediate (as after a
-/// crash: the next start recovers), kill.</summary>
+/// <summary>Stops a server in three steps: fast (sessions end, checkpoint, clean), immediate (like a crash: the next start recovers), kill.</summary>
 internal sealed class ServerStop(int processId, string dataDirectory, PostgresInstallation installation, ServerAccount account)
 {
     private static readonly TimeSpan KillLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>Tries each in turn; cancelling shortens the wait for the clean one, and never leaves the server running. False
-    /// when the process survived all three.</summary>
+    /// <summary>Tries each step in turn; false if the process survived all three. Cancelling shortens the wait for the fast shutdown, but never leaves the
+    /// server running.</summary>
     public async Task<bool> RunAsync(TimeSpan fastLimit, TimeSpan immediateLimit, CancellationToken cancellationToken)
     {
         await SignalAsync(LibC.SigInt, "fast");
@@ -24,7 +23,7 @@ internal sealed class ServerStop(int processId, string dataDirectory, PostgresIn
         }
         catch (OperationCanceledException)
         {
-            // No time for a checkpoint: the write-ahead log has everything, and the next start replays it.
+            // Skip the checkpoint: the write-ahead log has everything, and the next start replays it.
         }
 
         await SignalAsync(LibC.SigQuit, "immediate");
@@ -41,19 +40,19 @@ internal sealed class ServerStop(int processId, string dataDirectory, PostgresIn
     {
         if (OperatingSystem.IsWindows())
         {
-            // Postgres on Windows takes signals through a pipe; pg_ctl knows how.
+            // On Windows, Postgres receives signals through a pipe; pg_ctl implements this.
             var command = new LaunchCommand(
                 installation.Program("pg_ctl"), ["kill", signal == LibC.SigInt ? "INT" : "QUIT", processId.ToString(CultureInfo.InvariantCulture)]);
             var result = await Tool.RunAsync(account.Wrap(command), TimeSpan.FromSeconds(10), CancellationToken.None);
             if (result.ExitCode != 0 && ProcessState.IsAlive(processId))
             {
-                throw new LocalPostgresException($"The Postgres server on {dataDirectory} did not take the {mode} shutdown: {result.Text}");
+                throw new LocalPostgresException($"The Postgres server on {dataDirectory} did not accept the {mode} shutdown: {result.Text}");
             }
 
             return;
         }
 
-        // Refused only when the process has just ended: it runs as us, or we are root.
+        // Fails only if the process has just ended: it runs as this user, or this user is root.
         LibC.Signal(processId, signal);
     }
 
@@ -72,7 +71,7 @@ internal sealed class ServerStop(int processId, string dataDirectory, PostgresIn
         }
         catch (ArgumentException)
         {
-            // It ended between the two looks.
+            // The process ended between the check and this call.
         }
     }
 }

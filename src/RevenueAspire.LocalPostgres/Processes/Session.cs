@@ -1,26 +1,26 @@
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>Puts a program into a session of its own: a Ctrl+C in the terminal goes to the terminal's foreground group, and a server in
-/// it would stop before its clients have drained.</summary>
+/// <summary>Runs a program in a separate session. Ctrl+C in a terminal signals the whole foreground group, and a server in it would stop before its clients
+/// have finished.</summary>
 internal static class Session
 {
-    /// <summary>The command in a new session. The process id stays that of the started process, since the tool becomes the program.</summary>
+    /// <summary>Returns the command in a new session. The process id stays the same, because the tool executes the program.</summary>
     public static LaunchCommand New(LaunchCommand command)
     {
         if (OperatingSystem.IsWindows())
         {
-            // A process group of its own instead, set where the process is started.
+            // On Windows, Tool.Start creates a process group instead.
             return command;
         }
 
         if (Executables.Find("setsid") is { } setsid)
         {
-            return command.Behind(setsid);
+            return command.RunBy(setsid);
         }
 
-        // macOS has no setsid, but a Perl.
+        // macOS has Perl, but no setsid.
         return Executables.Find("perl") is { } perl
-            ? command.Behind(perl, "-e", "use POSIX; POSIX::setsid(); exec { $ARGV[0] } @ARGV or die \"$ARGV[0]: $!\"", "--")
+            ? command.RunBy(perl, "-e", "use POSIX; POSIX::setsid(); exec { $ARGV[0] } @ARGV or die \"$ARGV[0]: $!\"", "--")
             : command;
     }
 }

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace RevenueAspire.LocalPostgres.Processes;
 
-/// <summary>What a finished tool said on both streams, line by line, and its exit code.</summary>
+/// <summary>The exit code of a finished tool, and its lines from both output streams.</summary>
 internal sealed record ToolResult(int ExitCode, IReadOnlyList<string> Lines)
 {
     public string Text => string.Join('\n', Lines).Trim();
@@ -13,8 +13,8 @@ internal sealed record ToolResult(int ExitCode, IReadOnlyList<string> Lines)
 /// <summary>Runs short-lived programs (initdb, npm, id) to their end.</summary>
 internal static class Tool
 {
-    /// <summary>Runs <paramref name="command"/>, feeds it <paramref name="input"/>, and returns when it has ended.</summary>
-    /// <exception cref="LocalPostgresException">It cannot be started, or ran longer than <paramref name="limit"/>.</exception>
+    /// <summary>Runs <paramref name="command"/> with <paramref name="input"/> as standard input; returns after it has ended.</summary>
+    /// <exception cref="LocalPostgresException">The program cannot be started, or ran longer than <paramref name="limit"/>.</exception>
     /// <exception cref="OperationCanceledException">Cancelled; the program and its children are killed first.</exception>
     public static async Task<ToolResult> RunAsync(LaunchCommand command, TimeSpan limit, CancellationToken cancellationToken, string input = "")
     {
@@ -41,7 +41,7 @@ internal static class Tool
     }
 
     /// <summary>Starts a program with all three streams as pipes.</summary>
-    /// <exception cref="LocalPostgresException">It cannot be started.</exception>
+    /// <exception cref="LocalPostgresException">The program cannot be started.</exception>
     public static Process Start(LaunchCommand command)
     {
         var start = new ProcessStartInfo(command.FileName, command.Arguments)
@@ -56,7 +56,7 @@ internal static class Tool
             UseShellExecute = false,
         };
 
-        // PGDATA, PGPORT, PGOPTIONS and the like of the user's shell would change what the tools do.
+        // Remove PGDATA, PGPORT, PGOPTIONS and others of the user's shell, because they would change the tools' behaviour.
         foreach (var name in start.Environment.Keys.Where(name => name.StartsWith("PG", StringComparison.Ordinal)).ToArray())
         {
             start.Environment.Remove(name);
@@ -69,7 +69,7 @@ internal static class Tool
 
         if (OperatingSystem.IsWindows())
         {
-            // The counterpart of a session of its own: Ctrl+C in the console does not reach the new group.
+            // Like a separate session: Ctrl+C in the console does not reach the new group.
             start.CreateNewProcessGroup = true;
         }
 
@@ -92,7 +92,7 @@ internal static class Tool
         }
         catch (IOException)
         {
-            // The program ended without reading its input: its exit code and output tell why.
+            // The program ended without reading its input. Its exit code and output show the reason.
         }
     }
 

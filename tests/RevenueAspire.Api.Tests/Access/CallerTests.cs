@@ -11,7 +11,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>Names of callers: in records, keys and metrics.</summary>
+/// <summary>Names of callers in records, keys and metrics.</summary>
 public sealed class CallerTests : IDisposable
 {
     private static readonly string[] Named =
@@ -28,7 +28,7 @@ public sealed class CallerTests : IDisposable
     [InlineData("three", null)]
     [InlineData("four", null)]
     [InlineData(ApiHost.Secret, null)]
-    public async Task A_record_carries_the_name_of_its_secret_which_no_client_can_forge(string secret, string? name)
+    public async Task A_record_has_the_name_of_its_secret_and_no_client_can_forge_it(string secret, string? name)
     {
         await using var api = await ApiHost.StartAsync(_directory, null, Named);
         const string Forged = """{"userId":"user1","name":"add_revenue","value":1,"caller":"forged","note":"kept"}""";
@@ -44,7 +44,7 @@ public sealed class CallerTests : IDisposable
     [Theory]
     [InlineData(LogEngine.File)]
     [InlineData(LogEngine.Postgres)]
-    public async Task Keys_of_different_callers_do_not_collide_also_after_a_restart(LogEngine engine)
+    public async Task Keys_of_different_callers_do_not_collide_even_after_a_restart(LogEngine engine)
     {
         using var place = new LogPlace(engine);
         string[] secrets = [ApiHost.Secret, "one", "two"];
@@ -68,7 +68,7 @@ public sealed class CallerTests : IDisposable
         {
             Assert.Equal(first.Select(answer => answer.Body), (await PostAsync(api)).Select(answer => answer.Body));
 
-            // A rotation changes the secret, and neither the name nor its keys.
+            // A rotation changes the secret, but neither the name nor its keys.
             var rotated = await api.PostEventAsync(Sample.Add("user1", 2), ("Authorization", "two new"), ("Idempotency-Key", "k"));
             Assert.Equal(first[2].Body, rotated.Body);
             (await api.PostEventAsync(Sample.Add("user1", 0), ("Authorization", "two new"), ("Idempotency-Key", "k"))).ExpectProblem(422, "Idempotency-Key");
@@ -77,7 +77,7 @@ public sealed class CallerTests : IDisposable
     }
 
     [Fact]
-    public async Task A_secret_that_gets_a_name_has_other_keys()
+    public async Task Keys_sent_before_a_secret_got_its_name_are_unknown_afterwards()
     {
         async Task<string?> PostAsync(string setting)
         {
@@ -130,9 +130,9 @@ public sealed class CallerTests : IDisposable
                 .Order(StringComparer.Ordinal));
     }
 
-    /// <summary>A collector keeps each value of a tag.</summary>
+    /// <summary>A collector stores every value of a tag.</summary>
     [Fact]
-    public async Task The_tag_of_callers_with_tokens_is_limited_in_number()
+    public async Task The_number_of_tag_values_of_token_callers_is_limited()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, Named);
         var callers = api.Services.GetRequiredService<Callers>();
@@ -161,7 +161,7 @@ public sealed class CallerTests : IDisposable
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            // Other tests' APIs run beside this one.
+            // APIs of other tests run at the same time.
             if (instrument.Meter.Name == IngestMetrics.MeterName && ReferenceEquals(instrument.Meter.Scope, api.Services.GetService(typeof(IMeterFactory))))
             {
                 self.EnableMeasurementEvents(instrument);

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>The API answers only for its own names.</summary>
+/// <summary>The API answers only requests for its own host names.</summary>
 public sealed class HostTests : IDisposable
 {
     private readonly TempDirectory _directory = new();

@@ -2,7 +2,7 @@ using System.Net;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>The API's view of an identity server that exchanges its keys, or is unavailable.</summary>
+/// <summary>The API with an identity server that changes its keys, or is unavailable.</summary>
 public sealed class IdentityServerTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -41,7 +41,7 @@ public sealed class IdentityServerTests : IDisposable
     }
 
     [Fact]
-    public async Task Keys_are_read_again_at_the_interval_of_the_settings()
+    public async Task Keys_are_read_at_the_configured_interval()
     {
         await using var identity = await IdentityHost.StartAsync(_old);
         await using var api = await ApiHost.StartAsync(_directory, null, [.. identity.Settings, "Authentication:Schemes:Bearer:RefreshInterval=00:00:01"]);
@@ -50,7 +50,7 @@ public sealed class IdentityServerTests : IDisposable
     }
 
     [Fact]
-    public async Task Known_tokens_and_keys_work_on_while_the_identity_server_is_unavailable_and_health_reports_it()
+    public async Task Known_tokens_and_keys_still_work_while_the_identity_server_is_unavailable_and_health_reports_it()
     {
         await using var identity = await IdentityHost.StartAsync(_old);
         await using var api = await ApiHost.StartAsync(_directory, null, identity.Settings);

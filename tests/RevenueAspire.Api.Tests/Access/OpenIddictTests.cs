@@ -10,7 +10,7 @@ using static OpenIddict.Abstractions.OpenIddictConstants;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>A complete identity server: the API accepts what it issues to a client that shows its own credentials.</summary>
+/// <summary>The API with a complete identity server, which issues a token to a client for its credentials.</summary>
 public sealed class OpenIddictTests : IDisposable
 {
     private readonly TempDirectory _directory = new();

@@ -60,7 +60,7 @@ public sealed class SecretTests : IDisposable
     }
 
     [Fact]
-    public async Task Each_of_several_secrets_opens()
+    public async Task Each_of_several_secrets_grants_access()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Ingest:Secrets=", "Ingest:Secrets:0=old secret", "Ingest:Secrets:1=new");
 
@@ -70,7 +70,7 @@ public sealed class SecretTests : IDisposable
     }
 
     [Fact]
-    public async Task In_development_the_secret_is_secret_unless_one_is_set()
+    public async Task In_development_the_default_secret_is_valid_unless_one_is_set()
     {
         await using (var api = await ApiHost.StartAsync(_directory, null, "environment=Development", "Ingest:Secrets="))
         {
@@ -149,14 +149,14 @@ public sealed class SecretTests : IDisposable
     [InlineData("a ", false)]
     [InlineData("ä", false)]
     [InlineData("a\nb", false)]
-    public void A_secret_is_what_a_header_can_carry(string secret, bool usable)
+    public void A_secret_must_fit_in_a_header(string secret, bool usable)
     {
         Assert.Equal(usable, SecretSet.IsUsable(secret));
         Assert.Equal(usable, usable && new SecretSet([secret]).Matches(secret));
     }
 
     [Fact]
-    public void A_secret_has_256_characters_at_most()
+    public void A_secret_has_at_most_256_characters()
     {
         Assert.True(SecretSet.IsUsable(new string('a', 256)));
         Assert.True(new SecretSet([new string('a', 256)]).Matches(new string('a', 256)));

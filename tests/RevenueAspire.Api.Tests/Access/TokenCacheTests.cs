@@ -30,7 +30,7 @@ public sealed class TokenCacheTests
     }
 
     [Fact]
-    public void It_holds_a_bounded_number_and_keeps_those_in_use()
+    public void The_number_of_tokens_is_bounded_and_tokens_in_use_stay()
     {
         var cache = new TokenCache(TimeProvider.System, maxTokens: 100);
         cache.Add("used", Valid());
@@ -46,7 +46,7 @@ public sealed class TokenCacheTests
     }
 
     [Fact]
-    public void It_holds_a_bounded_number_of_characters()
+    public void The_number_of_characters_is_bounded()
     {
         var cache = new TokenCache(TimeProvider.System);
 

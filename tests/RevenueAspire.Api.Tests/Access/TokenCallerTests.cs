@@ -3,7 +3,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>A token's client is a caller with a name.</summary>
+/// <summary>The client of a token is a caller with a name.</summary>
 public sealed class TokenCallerTests : IAsyncLifetime
 {
     private static readonly TokenKey Key = TokenKey.Ec("ec");
@@ -20,14 +20,14 @@ public sealed class TokenCallerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Records_carry_the_tokens_client_and_keys_belong_to_it()
+    public async Task Records_name_the_client_of_the_token_and_it_owns_its_keys()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, [.. _identity.Settings, "Ingest:Secrets:shop-1=one"]);
         var kiosk = Bearer(Key.Sign(claims: ("client_id", "kiosk")));
         var subject = Bearer(Key.Sign(claims: [("client_id", null), ("sub", "auth0|a \"b\"")]));
         var receipts = new List<string?>();
 
-        // The first request of a token is validated, the others find it in the cache.
+        // The API validates the first token. The other requests find it in the cache.
         for (var i = 0; i < 2; i++)
         {
             foreach (var authorization in new[] { kiosk, subject, ("Authorization", "one"), ("Authorization", ApiHost.Secret) })
@@ -69,7 +69,7 @@ public sealed class TokenCallerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_tokens_client_has_its_own_limit()
+    public async Task The_client_of_a_token_has_its_own_limit()
     {
         await using var api = await ApiHost.StartAsync(
             _directory, null, [.. _identity.Settings, "Limits:Callers:kiosk:EventsPerSecond=1", "Limits:Callers:later:EventsPerSecond=1"]);

@@ -5,7 +5,7 @@ using Microsoft.IdentityModel.Tokens;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>Which tokens open which calls. The keys are real; so is the server that publishes them.</summary>
+/// <summary>The calls that a token grants. The keys are real, and so is the server that publishes them.</summary>
 public sealed class TokenTests : IAsyncLifetime
 {
     private static readonly TokenKey Rsa = TokenKey.Rsa("rsa");
@@ -29,7 +29,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_sends_with_its_first_and_with_each_further_request()
+    public async Task A_token_grants_sending_from_its_first_request_on()
     {
         foreach (var token in new[] { Rsa.Sign(), Ec.Sign(), Ec.Sign("openid events.write"), Rsa.Sign("", claims: ("scp", new[] { "a", "events.write" })) })
         {
@@ -55,7 +55,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_last_secret_may_be_removed_where_tokens_are_accepted()
+    public async Task The_last_secret_may_be_removed_if_tokens_are_accepted()
     {
         using var directory = new TempDirectory();
         var settings = new Dictionary<string, string?> { ["Ingest:Secrets"] = "leaked" };
@@ -100,7 +100,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_secret_works_beside_tokens_as_before()
+    public async Task A_secret_still_works_if_tokens_are_configured()
     {
         (await _api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
         var answer = (await _api.PostEventAsync(Sample.Plain, ("Authorization", "wrong"))).ExpectProblem(401, "Authorization");
@@ -147,7 +147,7 @@ public sealed class TokenTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Refused))]
-    public async Task A_token_that_is_not_valid_is_401_and_says_why_without_the_token(string token, string reason)
+    public async Task An_invalid_token_is_401_with_the_reason_and_without_the_token(string token, string reason)
     {
         foreach (var answer in new[] { await _api.PostEventAsync(Sample.Plain, Bearer(token)), await _api.PostEventAsync(Sample.Plain, Bearer(token)),
             await _api.PostEventsAsync(Sample.Plain, Bearer(token)), await _api.GetAsync("/userEvents/user1", Bearer(token)) })
@@ -171,7 +171,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_token_that_was_accepted_is_refused_once_it_has_expired()
+    public async Task An_accepted_token_is_refused_after_its_expiry()
     {
         var token = Rsa.Sign(expiresIn: TimeSpan.FromSeconds(-50));
         (await _api.PostEventAsync(Sample.Plain, Bearer(token))).Expect(HttpStatusCode.Accepted);
@@ -202,7 +202,7 @@ public sealed class TokenTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_scope_opens_its_calls_and_no_others()
+    public async Task A_scope_grants_only_its_calls()
     {
         var receipt = (await _api.PostEventAsync(Sample.Plain)).Receipt!;
         var (writes, reads, own) = (Bearer(Rsa.Sign()), Bearer(Rsa.Sign("ledger.read")), Bearer(Rsa.Sign("ledger.read.own")));

@@ -5,7 +5,7 @@ using CliWrap.Buffered;
 
 namespace RevenueAspire.Api.Tests.Access;
 
-/// <summary>The SDK's own tool makes tokens for Development, without a setting.</summary>
+/// <summary>The SDK's own tool creates tokens for Development, without any setting.</summary>
 public sealed class UserJwtsTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -13,9 +13,9 @@ public sealed class UserJwtsTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task A_token_of_the_tool_opens_what_its_scopes_say_and_the_clone_stays_clean()
+    public async Task A_token_of_the_tool_grants_its_scopes_and_the_clone_stays_clean()
     {
-        // The tool keeps its key below the home directory, and finds the issuer and the audience in the clone.
+        // The tool stores its key in the home directory, and finds the issuer and the audience in the clone.
         var home = Directory.CreateDirectory(_directory.File("home")).FullName;
         var settings = Path.Combine(Repository.Root, "src/RevenueAspire.Api/appsettings.Development.json");
         var before = await File.ReadAllTextAsync(settings);
@@ -35,7 +35,7 @@ public sealed class UserJwtsTests : IDisposable
         Assert.Equal(HttpStatusCode.Accepted, await PostAsync(url, new AuthenticationHeaderValue("secret")));
         using var http = new HttpClient();
 
-        // Without a database: not refused.
+        // 503 because there is no database, so access was granted.
         Assert.Equal(HttpStatusCode.ServiceUnavailable, (await http.GetAsync(new Uri(url + "/userEvents/user1"))).StatusCode);
     }
 

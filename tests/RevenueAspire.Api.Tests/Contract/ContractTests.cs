@@ -28,7 +28,7 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public async Task The_document_is_the_stored_one_so_that_a_change_of_contract_is_seen_in_review()
+    public async Task The_document_equals_the_stored_one_so_that_a_review_shows_each_change()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -118,7 +118,7 @@ public sealed class ContractTests : IDisposable
     [InlineData("GET", "/userEvents/a/b")]
     [InlineData("POST", "/liveEvent/x")]
     [InlineData("GET", "/createTable")]
-    public async Task An_unknown_path_is_404_as_problem(string method, string path)
+    public async Task An_unknown_path_is_404_with_a_problem(string method, string path)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -126,13 +126,13 @@ public sealed class ContractTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_method_is_405_as_problem_and_names_the_right_one()
+    public async Task A_wrong_method_is_405_with_a_problem_that_names_the_right_one()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
         var answer = (await api.GetAsync("/liveEvent")).ExpectProblem(405, null);
 
-        Assert.Contains("it takes POST", answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Contains("use POST", answer.Json.GetProperty("detail").GetString(), StringComparison.Ordinal);
     }
 
     private static async Task<JsonElement> DocumentAsync(ApiHost api) =>

@@ -4,12 +4,12 @@ using CliWrap.Buffered;
 
 namespace RevenueAspire.Api.Tests.Contract;
 
-/// <summary>The linters that readers of the contract use. <c>.ci/run</c> installs them.</summary>
+/// <summary>Common linters for OpenAPI. <c>.ci/run</c> installs them.</summary>
 public sealed class LinterTests : IDisposable
 {
     private static readonly string Programs = Path.Combine(Repository.Root, "artifacts/linters/node_modules/.bin");
 
-    /// <summary>They would ask the network for a newer version, and report their use.</summary>
+    /// <summary>Disables their requests for updates and usage reports.</summary>
     private static readonly Dictionary<string, string?> Quiet = new()
     {
         ["REDOCLY_TELEMETRY"] = "off",
@@ -27,7 +27,7 @@ public sealed class LinterTests : IDisposable
     public async Task The_document_has_no_error(string linter, params string[] arguments)
     {
         var program = Path.Combine(Programs, linter);
-        Assert.SkipUnless(File.Exists(program), $"{linter} is not installed: .ci/run fetches it through npm.");
+        Assert.SkipUnless(File.Exists(program), $"{linter} is not installed; .ci/run installs it with npm.");
         await using var api = await ApiHost.StartAsync(_directory);
         await File.WriteAllTextAsync(
             _directory.File("openapi.json"), (await api.GetAsync("/openapi/v1.json", ("Authorization", null))).Expect(HttpStatusCode.OK).Body);

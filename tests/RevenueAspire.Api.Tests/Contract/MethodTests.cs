@@ -5,13 +5,13 @@ using RevenueAspire.Api.Tests.Support;
 
 namespace RevenueAspire.Api.Tests.Contract;
 
-/// <summary>Nothing answers but the documented methods on the documented paths.</summary>
+/// <summary>Only the documented methods on the documented paths are answered.</summary>
 public sealed class MethodTests : IDisposable
 {
     private static readonly string[] Methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"];
     private readonly TempDirectory _directory = new();
 
-    /// <summary>Each endpoint there is: its pattern, a path that meets it, and the methods that it takes.</summary>
+    /// <summary>All endpoints: the pattern, a matching path, and the allowed methods.</summary>
     public static TheoryData<string, string, string> Endpoints => new()
     {
         { "/liveEvent", "/liveEvent", "POST" },
@@ -43,7 +43,7 @@ public sealed class MethodTests : IDisposable
         }
     }
 
-    /// <summary>Also for a stream, which ends at once, for a user that is not there and for a page.</summary>
+    /// <summary>Includes a stream, which ends at once, a missing user, and a page.</summary>
     [Theory]
     [InlineData("/userEvents/user1", 404)]
     [InlineData("/userEvents?userId=user1", 404)]
@@ -55,7 +55,7 @@ public sealed class MethodTests : IDisposable
     [InlineData("/openapi/v1.json", 200)]
     [InlineData("/", 200)]
     [InlineData("/nowhere", 404)]
-    public async Task HEAD_is_answered_as_GET_is_without_a_body(string path, int status)
+    public async Task HEAD_gets_the_answer_of_GET_without_the_body(string path, int status)
     {
         await using var api = await ApiHost.StartAsync(_directory, await TestPostgres.CreateDatabaseAsync());
         await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/user1")).Status);
@@ -71,7 +71,7 @@ public sealed class MethodTests : IDisposable
     }
 
     [Fact]
-    public async Task There_is_no_endpoint_that_the_test_of_methods_does_not_know()
+    public async Task The_test_of_methods_covers_every_endpoint()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 

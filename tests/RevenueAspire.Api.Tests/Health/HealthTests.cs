@@ -9,7 +9,7 @@ public sealed class HealthTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task The_state_of_the_log_is_for_a_caller_that_may_send()
+    public async Task Only_a_caller_that_may_send_sees_the_state_of_the_log()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Ingest:ReadSecrets=reader");
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
@@ -54,7 +54,7 @@ public sealed class HealthTests : IDisposable
     }
 
     [Fact]
-    public async Task Health_tells_on_what_the_log_lies()
+    public async Task Health_shows_the_storage_of_the_log()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var api = await ApiHost.StartAsync(_directory, database);
@@ -70,7 +70,7 @@ public sealed class HealthTests : IDisposable
     }
 
     [Fact]
-    public async Task Alive_asks_neither_log_nor_database()
+    public async Task Alive_checks_neither_log_nor_database()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -80,7 +80,7 @@ public sealed class HealthTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_a_database_the_api_is_degraded_and_accepts()
+    public async Task Without_a_database_the_api_is_degraded_and_accepts_events()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -89,7 +89,7 @@ public sealed class HealthTests : IDisposable
     }
 
     [Fact]
-    public async Task A_log_whose_folder_was_deleted_is_503_for_events_and_health_says_so()
+    public async Task After_the_folder_of_the_log_is_deleted_events_are_503_and_health_reports_it()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         var receipt = (await api.PostEventAsync(Sample.Plain, ("Idempotency-Key", "a"))).Expect(HttpStatusCode.Accepted).Receipt;
@@ -102,14 +102,14 @@ public sealed class HealthTests : IDisposable
         await Eventually.EqualsAsync(503, async () => (await api.GetAsync("/receipts/" + receipt)).Status);
         (await api.GetAsync("/receipts/" + receipt)).ExpectProblem(503, null);
 
-        // First the file that was being written is missed, then log.json.
+        // The API first misses the open segment, then log.json.
         await Eventually.IsTrueAsync(async () => (await api.GetAsync("/health")).Expect(HttpStatusCode.ServiceUnavailable)
             .Json.GetProperty("checks").GetProperty("log").GetProperty("description").GetString()!.Contains("log.json", StringComparison.Ordinal));
         Assert.False(Directory.Exists(api.LogDirectory));
     }
 
     [Fact]
-    public async Task A_log_that_no_longer_accepts_is_503_for_health_and_for_events()
+    public async Task After_the_log_has_failed_health_and_events_are_503()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);

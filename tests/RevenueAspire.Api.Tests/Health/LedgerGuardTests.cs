@@ -4,7 +4,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Tests.Health;
 
-/// <summary>A ledger that does not fit the log, and tables on which the ledger cannot rely.</summary>
+/// <summary>A ledger that does not match the log, and tables that cannot keep the ledger correct.</summary>
 public sealed class LedgerGuardTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -38,7 +38,7 @@ public sealed class LedgerGuardTests : IDisposable
     }
 
     [Fact]
-    public async Task An_api_on_a_copy_that_went_another_way_refuses_events()
+    public async Task An_api_on_a_diverged_copy_of_its_log_refuses_events()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await FillAsync(database, "user1");
@@ -47,7 +47,7 @@ public sealed class LedgerGuardTests : IDisposable
         Directory.Delete(_directory.File("events"), recursive: true);
         Copy(_copies.File("old"), _directory.File("events"));
 
-        // Without the database nothing is known, and events are accepted: as many bytes as the ledger has, and more.
+        // Without the database the API cannot compare, and accepts events: at least as many bytes as the ledger has applied.
         await using (var alone = await ApiHost.StartAsync(_directory))
         {
             (await alone.PostEventAsync(Sample.Add("other1", 1))).Expect(HttpStatusCode.Accepted);
@@ -59,7 +59,7 @@ public sealed class LedgerGuardTests : IDisposable
     }
 
     [Fact]
-    public async Task Health_is_red_while_the_ledger_was_emptied_and_names_schema_and_settings()
+    public async Task Health_is_unhealthy_for_an_emptied_ledger_and_names_schema_and_settings()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await FillAsync(database, "user1");
@@ -85,7 +85,7 @@ public sealed class LedgerGuardTests : IDisposable
     }
 
     [Fact]
-    public async Task Probes_of_a_database_that_does_not_answer_share_one_look_at_it()
+    public async Task Probes_of_an_unresponsive_database_share_one_inspection()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await FillAsync(database, "user1");
@@ -105,7 +105,7 @@ public sealed class LedgerGuardTests : IDisposable
             """;
         await Eventually.EqualsAsync("1", () => ScalarAsync(database, looks));
 
-        Assert.All(await Task.WhenAll(probes), answer => Assert.Contains("the database is away", answer.Body, StringComparison.Ordinal));
+        Assert.All(await Task.WhenAll(probes), answer => Assert.Contains("the database is unavailable", answer.Body, StringComparison.Ordinal));
         Assert.Equal("1", await ScalarAsync(database, looks));
     }
 

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>Uses of a connection that are allowed, and seldom seen.</summary>
+/// <summary>Valid but rare uses of a connection.</summary>
 public sealed class ConnectionTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -35,7 +35,7 @@ public sealed class ConnectionTests : IDisposable
     }
 
     [Fact]
-    public async Task An_older_protocol_gets_its_answer_and_the_end_of_the_connection()
+    public async Task A_request_of_an_older_protocol_is_answered_and_its_connection_closed()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -47,7 +47,7 @@ public sealed class ConnectionTests : IDisposable
     }
 
     [Fact]
-    public async Task An_absolute_target_of_the_same_host_is_the_path()
+    public async Task An_absolute_target_of_the_same_host_is_treated_as_its_path()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -87,7 +87,7 @@ public sealed class ConnectionTests : IDisposable
     private static IEnumerable<string> WithoutDate(string answer) => answer.Split("\r\n").Where(line => !line.StartsWith("Date: ", StringComparison.Ordinal));
 
     [Fact]
-    public async Task Who_asks_before_sending_the_body_is_told_to_go_on()
+    public async Task A_client_that_expects_100_Continue_gets_it()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         using var connection = await api.ConnectAsync();

@@ -6,14 +6,14 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>More connections than the process may have descriptors (<c>ulimit -n</c>).</summary>
+/// <summary>More connections than the process has descriptors (<c>ulimit -n</c>).</summary>
 public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
 {
     private const int Limit = 350;
 
     private static readonly TimeSpan Watched = TimeSpan.FromSeconds(3);
 
-    /// <summary>A loop without a pause uses nearly all of the time. Compiling, and a machine with other work, use less.</summary>
+    /// <summary>A busy loop uses nearly all of the time. Compilation and other work on the machine use less.</summary>
     private static readonly TimeSpan MaxUsed = Watched * 0.75;
 
     private readonly LogPlace _place = new(LogEngine.File);
@@ -26,9 +26,9 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
-    public async Task Connections_stay_below_the_limit_the_log_goes_on_and_all_recovers()
+    public async Task Connections_stay_below_the_limit_and_the_log_continues_and_all_recovers()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs prlimit");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await _place.StartProcessAsync(
             url, $"--EventLog:SegmentBytes={1 << 16}", $"--ConnectionStrings:revenuedb={await TestPostgres.CreateDatabaseAsync()}");
@@ -45,18 +45,18 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
         var segments = 0;
         for (var watch = Stopwatch.StartNew(); watch.Elapsed < Watched; await Task.Delay(20))
         {
-            // On the connection that it has. Each segment takes new descriptors.
+            // On the existing connection. Each segment needs new descriptors.
             await PostAsync(honest, bytes: 60_000);
             segments++;
         }
 
         var open = Directory.GetFileSystemEntries($"/proc/{process.Id}/fd").Length;
         used = process.ProcessorTime - used;
-        output.WriteLine($"{open} descriptors are open, {segments} events of 60 KB were taken, and {used.TotalSeconds:0.00} s of processor time used in "
+        output.WriteLine($"{open} descriptors are open, {segments} events of 60 KB were accepted, and {used.TotalSeconds:0.00} s of processor time used in "
             + $"{Watched.TotalSeconds} s.");
         Assert.True(open < Limit - 16, $"{open} of {Limit} descriptors are open.");
         Assert.True(used < MaxUsed, $"The API was busy for {used}.");
-        await process.WaitForLineAsync("Raise that limit (ulimit -n)");
+        await process.WaitForLineAsync("Raise the limit (ulimit -n)");
 
         CloseFlood();
         using var late = new HttpClient();
@@ -66,13 +66,13 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
-    public async Task Without_a_single_descriptor_the_process_waits_and_then_takes_what_waits()
+    public async Task Without_a_free_descriptor_the_process_waits_and_then_accepts_the_waiting_connections()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs prlimit");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await _place.StartProcessAsync(url);
         await process.WaitForUrlAsync(url + "/health");
-        // A new descriptor takes the lowest free number: only 0, 1 and 2 are certain to be in use.
+        // A new descriptor gets the lowest free number, and only 0, 1 and 2 are certain to be in use.
         await SetLimitAsync(process, 3);
 
         var used = process.ProcessorTime;
@@ -88,9 +88,9 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
     }
 
     [Fact]
-    public async Task A_limit_that_leaves_no_connection_is_one_line_and_exit_1()
+    public async Task A_limit_too_low_for_one_connection_prints_one_line_and_exits_with_1()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "prlimit changes the limit of a process.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs prlimit");
         var start = new ProcessStartInfo(
             "prlimit", ["--nofile=256", "dotnet", Repository.Executable("RevenueAspire.Api"), "--urls=http://127.0.0.1:0"])
         { RedirectStandardError = true };
@@ -100,13 +100,13 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
         await process.WaitForExitAsync();
 
         Assert.Equal(1, process.ExitCode);
-        Assert.StartsWith("This process may have 256 files and sockets open (ulimit -n)",
+        Assert.StartsWith("This process may open 256 files and sockets (ulimit -n)",
             Assert.Single(error.Split('\n', StringSplitOptions.RemoveEmptyEntries)), StringComparison.Ordinal);
     }
 
     private static async Task SetLimitAsync(ServiceProcess process, int limit)
     {
-        // The soft limit alone: an ordinary user may not raise the other one again.
+        // Only the soft limit: an ordinary user cannot raise the hard limit again.
         using var prlimit = Process.Start(
             "prlimit", [string.Create(CultureInfo.InvariantCulture, $"--pid={process.Id}"), string.Create(CultureInfo.InvariantCulture, $"--nofile={limit}:")]);
         await prlimit.WaitForExitAsync();
@@ -125,7 +125,7 @@ public sealed class DescriptorTests(ITestOutputHelper output) : IDisposable
             }
             catch (SocketException)
             {
-                // Refused already.
+                // Already refused.
             }
         }
     }

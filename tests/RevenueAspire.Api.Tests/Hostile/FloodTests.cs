@@ -6,15 +6,15 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>Connections that send one request after another without waiting for answers. Requests begin on the threads that wait for sockets: nobody may keep
-/// such a thread, and with it all connections that it has.</summary>
+/// <summary>Connections that send requests without waiting for answers. Requests begin on the threads that poll sockets. No connection may occupy such a
+/// thread, since the thread serves other connections too.</summary>
 public sealed class FloodTests(ITestOutputHelper output) : IDisposable
 {
     private const int Honest = 40;
     private const int RequestsAtOnce = 500;
 
-    /// <summary>What a flood that takes turns gets answered meanwhile is some megabytes on any machine; one that keeps the threads for itself got half a
-    /// gigabyte and more.</summary>
+    /// <summary>A flood that shares the threads fairly gets some megabytes of answers on any machine. One that occupies the threads gets more than half a
+    /// gigabyte.</summary>
     private const long FairBytes = 100_000_000;
 
     private static readonly int Floods = 4 * Environment.ProcessorCount;
@@ -26,11 +26,11 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
 
     [Theory]
     [InlineData("a wrong secret", "/liveEvent", "Authorization: wrong", Sample.Plain)]
-    [InlineData("no event", "/liveEvent", "Authorization: s", "{}")]
+    [InlineData("an invalid event", "/liveEvent", "Authorization: s", "{}")]
     [InlineData("a known key", "/liveEvent", "Authorization: s\r\nIdempotency-Key: k", Sample.Plain)]
-    [InlineData("no batch", "/liveEvents", "Authorization: s", "{}\n{}\n{}")]
+    [InlineData("an invalid batch", "/liveEvents", "Authorization: s", "{}\n{}\n{}")]
     [InlineData("an unknown path", "/nowhere", "Authorization: s", "")]
-    public async Task Others_are_served_beside_a_flood_of(string what, string path, string headers, string body)
+    public async Task Others_are_served_during_a_flood_of(string kind, string path, string headers, string body)
     {
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await _place.StartProcessAsync(url);
@@ -43,7 +43,7 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
             .Select(_ => Task.Run(() => FloodAsync(new Uri(url).Port, flood, bytes => Interlocked.Add(ref answered, bytes), stop.Token))).ToList();
         await Eventually.IsTrueAsync(() => Interlocked.Read(ref answered) > 0);
 
-        // A connection each: they are shared out over all threads that wait for sockets.
+        // One connection each, so they are spread over all polling threads.
         using var client = new HttpClient { BaseAddress = new Uri(url), Timeout = Limit };
         var slowest = TimeSpan.Zero;
         for (var i = 0; i < Honest; i++)
@@ -64,7 +64,7 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
         var during = Interlocked.Read(ref answered);
         await stop.CancelAsync();
         await Task.WhenAll(flooding);
-        output.WriteLine($"Beside a flood of {what}, answered with {during:N0} bytes, the slowest of {Honest} events took {slowest.TotalMilliseconds:N0} ms.");
+        output.WriteLine($"During a flood of {kind}, answered with {during:N0} bytes, the slowest of {Honest} events took {slowest.TotalMilliseconds:N0} ms.");
         Assert.True(during > 100_000, $"The flood was none: it got {during} bytes of answers.");
         Assert.True(during < FairBytes,
             $"The flood did not take turns: it got {during} bytes of answers beside {Honest} events, the slowest of which took {slowest.TotalSeconds:0.0} s.");
@@ -83,7 +83,7 @@ public sealed class FloodTests(ITestOutputHelper output) : IDisposable
         }
         catch (Exception exception) when (exception is IOException or OperationCanceledException)
         {
-            // Cut off, by the server or at the end.
+            // Cut off by the server, or at the end of the test.
         }
 
         async Task SendAsync()

@@ -4,8 +4,8 @@ using System.Text.Json;
 
 namespace RevenueAspire.Api.Tests.Hostile;
 
-/// <summary>Requests that no client of good will sends: refused with 4xx, nothing is appended, nothing behind them is taken for a request, and others are
-/// served.</summary>
+/// <summary>Requests that only a hostile or broken client sends. The API refuses them with 4xx, appends nothing, treats no later bytes as a request, and still
+/// serves others.</summary>
 public sealed class MalformedRequestTests : IDisposable
 {
     private const string Smuggled = "POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\nContent-Length: 50\r\nConnection: close\r\n\r\n"
@@ -20,13 +20,13 @@ public sealed class MalformedRequestTests : IDisposable
     [InlineData("two lengths", "Content-Length: 0\r\nContent-Length: 50\r\n\r\n" + Smuggled)]
     [InlineData("two lengths in one", "Content-Length: 0, 50\r\n\r\n" + Smuggled)]
     [InlineData("a negative length", "Content-Length: -1\r\n\r\n" + Smuggled)]
-    [InlineData("a length that is no number", "Content-Length: 0x0\r\n\r\n" + Smuggled)]
+    [InlineData("a length that is not a number", "Content-Length: 0x0\r\n\r\n" + Smuggled)]
     [InlineData("a length beyond 64 bits", "Content-Length: 99999999999999999999\r\n\r\n" + Smuggled)]
     [InlineData("an encoding that is not chunked", "Transfer-Encoding: identity\r\n\r\n" + Smuggled)]
-    [InlineData("an encoding behind chunked", "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + Smuggled)]
-    [InlineData("an encoding that looks like chunked", "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + Smuggled)]
+    [InlineData("an encoding after chunked", "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + Smuggled)]
+    [InlineData("an encoding similar to chunked", "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + Smuggled)]
     [InlineData("a chunk without a size", "Transfer-Encoding: chunked\r\n\r\n\r\n" + Smuggled)]
-    [InlineData("a chunk size that is none", "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + Smuggled)]
+    [InlineData("an invalid chunk size", "Transfer-Encoding: chunked\r\n\r\nzz\r\n" + Smuggled)]
     [InlineData("a negative chunk size", "Transfer-Encoding: chunked\r\n\r\n-1\r\n" + Smuggled)]
     [InlineData("a chunk size beyond 64 bits", "Transfer-Encoding: chunked\r\n\r\nFFFFFFFFFFFFFFFFF\r\n" + Smuggled)]
     [InlineData("a chunk that is longer than its size", "Transfer-Encoding: chunked\r\n\r\n1\r\n{}\r\n0\r\n\r\n" + Smuggled)]
@@ -36,14 +36,14 @@ public sealed class MalformedRequestTests : IDisposable
     [InlineData("a header without a name", ": nothing\r\n\r\n" + Smuggled)]
     [InlineData("a zero in a header", "X-Zero: a\0b\r\n\r\n" + Smuggled)]
     [InlineData("two hosts", "Host: y\r\nContent-Length: 0\r\n\r\n" + Smuggled)]
-    public async Task A_request_that_two_servers_could_read_differently_is_refused_and_ends_its_connection(string what, string rest)
+    public async Task An_ambiguous_request_is_refused_and_ends_its_connection(string kind, string rest)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
         var answer = await api.SendRawAsync("POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s3cret\r\n" + rest);
 
-        Assert.True(answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal), $"{what}: {answer}");
-        Assert.True(answer.LastIndexOf("HTTP/1.1", StringComparison.Ordinal) == 0, $"{what}: what follows was taken for a request: {answer}");
+        Assert.True(answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal), $"{kind}: {answer}");
+        Assert.True(answer.LastIndexOf("HTTP/1.1", StringComparison.Ordinal) == 0, $"{kind}: later bytes were treated as a request: {answer}");
         AssertProblem(answer);
         await ServesOthersAsync(api, records: 0);
     }
@@ -64,13 +64,13 @@ public sealed class MalformedRequestTests : IDisposable
     [InlineData("GET /alive%00 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")]
     [InlineData("\u0016\u0003\u0001\u0002\0\u0001\0\u0001\r\n\r\n")]
     [InlineData("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n")]
-    public async Task A_malformed_line_or_method_is_a_mistake_of_the_caller(string request)
+    public async Task A_malformed_line_or_method_is_an_error_of_the_caller(string request)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
         var answer = await api.SendRawAsync(request);
 
-        // What is no HTTP, or that of another version, may also be left without an answer, or get one in its own terms.
+        // Bytes that are not HTTP, or another version of HTTP, may get no answer, or one in another format.
         Assert.True(!answer.StartsWith("HTTP/", StringComparison.Ordinal) || answer.StartsWith("HTTP/1.1 4", StringComparison.Ordinal)
             || answer.StartsWith("HTTP/1.1 505", StringComparison.Ordinal), answer);
         await ServesOthersAsync(api, records: 0);
@@ -98,7 +98,7 @@ public sealed class MalformedRequestTests : IDisposable
     [InlineData("Content-Type: application/json\r\nContent-Type: text/plain\r\n", 415)]
     [InlineData("Content-Encoding: gzip\r\nContent-Encoding: gzip\r\n", 415)]
     [InlineData("Authorization: other\r\n", 401)]
-    public async Task A_header_twice_is_refused(string headers, int status)
+    public async Task A_repeated_header_is_refused(string headers, int status)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -123,7 +123,7 @@ public sealed class MalformedRequestTests : IDisposable
     [InlineData("/appsettings.json")]
     [InlineData("/log.json")]
     [InlineData("//etc/passwd")]
-    public async Task A_path_leads_nowhere_but_to_what_is_documented(string path)
+    public async Task Only_documented_paths_are_served(string path)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -135,7 +135,7 @@ public sealed class MalformedRequestTests : IDisposable
         Assert.DoesNotContain(_directory.Path, answer, StringComparison.Ordinal);
     }
 
-    /// <summary>The bytes are sent as they are, one per character.</summary>
+    /// <summary>Sends the text as bytes, one per character.</summary>
     [Theory]
     [InlineData(400, "GET /alive HTTP/1.1\r\nHost: x\r\nX-Name: M\u00fcller\r\n\r\n")]
     [InlineData(400, "POST /liveEvent HTTP/1.1\r\nHost: x\r\nAuthorization: s\u00e9cret\r\nContent-Length: 0\r\n\r\n")]
@@ -145,12 +145,12 @@ public sealed class MalformedRequestTests : IDisposable
     [InlineData(400, "GET /alive HTTP/1.1\r\n\r\n")]
     [InlineData(400, "GET  /alive HTTP/1.1\r\nHost: x\r\n\r\n")]
     [InlineData(400, "GET /alive\r\n\r\n")]
-    public async Task A_request_that_the_web_server_refuses_gets_a_problem_too(int status, string request)
+    public async Task A_request_that_Kestrel_refuses_gets_a_problem(int status, string request)
     {
         await using var api = await ApiHost.StartAsync(_directory);
         using var connection = await api.ConnectAsync();
 
-        // Behind a request that is answered, whose answer stays whole.
+        // After an answered request, whose answer must be complete.
         await connection.SendAsync("GET /alive HTTP/1.1\r\nHost: x\r\n\r\n");
         Assert.StartsWith("HTTP/1.1 200", await connection.ReadSomeAsync(), StringComparison.Ordinal);
         await connection.SendAsync(Encoding.Latin1.GetBytes(request));
@@ -177,7 +177,7 @@ public sealed class MalformedRequestTests : IDisposable
         Assert.EndsWith("\r\n\r\n", answer, StringComparison.Ordinal);
     }
 
-    /// <summary>The whole answer is one problem, as long as it says, and the connection ends behind it.</summary>
+    /// <summary>The answer is one problem of the declared length, and the connection ends after it.</summary>
     private static void AssertProblem(string answer)
     {
         var end = answer.IndexOf("\r\n\r\n", StringComparison.Ordinal);

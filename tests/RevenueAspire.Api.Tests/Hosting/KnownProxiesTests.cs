@@ -7,7 +7,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Tests.Hosting;
 
-/// <summary>Forwarded headers are believed from named proxies only.</summary>
+/// <summary>Forwarded headers are trusted only from named proxies.</summary>
 public sealed class KnownProxiesTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -22,7 +22,7 @@ public sealed class KnownProxiesTests : IDisposable
     [InlineData("203.0.113.9 https", "Api:KnownProxies:0=10.0.0.5", "Api:KnownProxies:1=127.0.0.1")]
     [InlineData("203.0.113.9 https", "Api:KnownProxies:0=127.0.0.0/8")]
     [InlineData("203.0.113.9 https", "Api:KnownProxies=127.0.0.1")]
-    public async Task Forwarded_headers_count_from_a_named_proxy_only(string seen, params string[] settings)
+    public async Task Forwarded_headers_are_trusted_only_from_a_named_proxy(string seen, params string[] settings)
     {
         await using var api = await ApiHost.StartAsync(
             _directory, null, builder => builder.Services.AddSingleton<IStartupFilter>(new Echo()), settings);
@@ -36,7 +36,7 @@ public sealed class KnownProxiesTests : IDisposable
     [InlineData("proxy.example")]
     [InlineData("10.0.0.0/33")]
     [InlineData("http://10.0.0.5")]
-    public void What_is_no_address_is_refused_by_name(string entry)
+    public void An_invalid_address_is_refused_by_name(string entry)
     {
         var failure = Assert.Throws<UserErrorException>(
             () => Program.Build([$"--EventLog:Directory={_directory.File("events")}", "--Ingest:Secrets=s", "--Api:KnownProxies:0=" + entry]));
@@ -44,7 +44,7 @@ public sealed class KnownProxiesTests : IDisposable
         Assert.StartsWith($"Api:KnownProxies: '{entry}' is neither an address", failure.Message, StringComparison.Ordinal);
     }
 
-    /// <summary>Answers, behind the API's own pipeline, what the request looks like.</summary>
+    /// <summary>Runs after the API's own middleware, and answers with the scheme and address of the request.</summary>
     private sealed class Echo : IStartupFilter
     {
         public Action<IApplicationBuilder> Configure(Action<IApplicationBuilder> next) => app =>

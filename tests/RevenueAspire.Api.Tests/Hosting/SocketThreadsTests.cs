@@ -3,11 +3,11 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Hosting;
 
-/// <summary>Which threads requests begin on, and that what must leave them does.</summary>
+/// <summary>The threads that requests begin on, and the moves to the pool.</summary>
 public sealed class SocketThreadsTests
 {
     [Fact]
-    public async Task Who_leaves_another_thread_goes_on_on_the_pool()
+    public async Task MoveToPoolAsync_on_another_thread_continues_on_the_pool()
     {
         var isOfThePool = new TaskCompletionSource<(bool Before, bool After)>();
         new Thread(Begin).Start();
@@ -22,17 +22,18 @@ public sealed class SocketThreadsTests
     }
 
     [Fact]
-    public Task Who_is_on_the_pool_leaves_without_a_wait() => Task.Run(() => Assert.True(SocketThreads.MoveToPoolAsync().AsTask().IsCompletedSuccessfully));
+    public Task MoveToPoolAsync_on_a_pool_thread_completes_at_once() =>
+        Task.Run(() => Assert.True(SocketThreads.MoveToPoolAsync().AsTask().IsCompletedSuccessfully));
 
     [Theory]
     [InlineData(LogEngine.File, null, true)]
     [InlineData(LogEngine.File, "0", false)]
     [InlineData(LogEngine.Postgres, null, false)]
     [InlineData(LogEngine.Postgres, "1", false)]
-    public async Task A_process_waits_for_sockets_with_a_thread_a_processor_where_requests_begin_there(LogEngine engine, string? environment, bool expected)
+    public async Task A_process_polls_sockets_with_a_thread_per_processor_if_requests_begin_there(LogEngine engine, string? environment, bool expected)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Threads are counted in /proc.");
-        Assert.SkipUnless(Environment.ProcessorCount is > 1 and < 30, "The runtime has one such thread by itself, and with many processors more.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");
+        Assert.SkipUnless(Environment.ProcessorCount is > 1 and < 30, "The runtime always has one such thread, and more with many processors.");
         using var place = new LogPlace(engine);
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await place.StartProcessAsync(

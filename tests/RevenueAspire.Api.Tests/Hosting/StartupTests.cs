@@ -8,7 +8,7 @@ using RevenueAspire.CommandLine;
 
 namespace RevenueAspire.Api.Tests.Hosting;
 
-/// <summary>The executable itself: exit codes, and one line for a user's mistake.</summary>
+/// <summary>The real executable: its exit codes, and one line per user error.</summary>
 public sealed class StartupTests : IDisposable
 {
     private const string Api = "RevenueAspire.Api";
@@ -55,13 +55,13 @@ public sealed class StartupTests : IDisposable
         { "--AllowedHosts=;", "AllowedHosts: " },
     };
 
-    /// <summary>Each a list of settings, without the section <c>Authentication:Schemes:Bearer</c>.</summary>
+    /// <summary>Lists of settings without the prefix <c>Authentication:Schemes:Bearer</c>, with the expected error.</summary>
     public static TheoryData<string, string> WrongTokenSettings => new()
     {
         { "Authority=https://login.test", "Bearer:ValidAudience is not set" },
         { "ValidAudience=a", "Bearer has neither Authority nor SigningKeys" },
         { "ValidAudience=a ValidIssuer=i", "Bearer has neither Authority nor SigningKeys" },
-        { "ValidAudience=a Authority=nonsense", "Bearer:Authority must be an URL" },
+        { "ValidAudience=a Authority=nonsense", "Bearer:Authority must be a URL" },
         { "ValidAudience=a Authority=http://login.test", "Bearer:Authority must begin with https" },
         { "ValidAudience=a Authority=http://login.test RequireHttpsMetadata=false", "Bearer:Authority must begin with https" },
         { "ValidAudience=a Authority=http://localhost RequireHttpsMetadata=true", "Bearer:Authority must begin with https" },
@@ -87,7 +87,7 @@ public sealed class StartupTests : IDisposable
 
     [Theory]
     [MemberData(nameof(WrongTokenSettings))]
-    public void A_wrong_setting_of_tokens_is_one_line_that_names_it(string settings, string named)
+    public void A_wrong_token_setting_is_reported_in_one_line_that_names_it(string settings, string named)
     {
         var exception = Assert.ThrowsAny<Exception>(
             () => Program.Build([.. Valid, .. settings.Split(' ').Select(setting => "--Authentication:Schemes:Bearer:" + setting)]));
@@ -96,12 +96,12 @@ public sealed class StartupTests : IDisposable
         Assert.True(line is not null, exception.ToString());
         Assert.Contains(named, line, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line);
-        Assert.False(Directory.Exists(_directory.File("events")), "a slip in the settings must not leave a log behind");
+        Assert.False(Directory.Exists(_directory.File("events")), "a wrong setting must not create a log");
     }
 
     [Theory]
     [MemberData(nameof(WrongSettings))]
-    public void A_wrong_setting_is_one_line_that_names_it(string setting, string named)
+    public void A_wrong_setting_is_reported_in_one_line_that_names_it(string setting, string named)
     {
         var exception = Assert.ThrowsAny<Exception>(() => Program.Build([.. Valid, setting]));
 
@@ -110,11 +110,11 @@ public sealed class StartupTests : IDisposable
         Assert.Contains(named, line, StringComparison.Ordinal);
         Assert.DoesNotContain('\n', line);
         Assert.False(Directory.Exists(_directory.File("events")) && setting.Contains("Secrets", StringComparison.Ordinal),
-            "a slip in the settings must not leave a log behind");
+            "a wrong setting must not create a log");
     }
 
     [Fact]
-    public async Task An_address_that_is_none_is_one_line_and_exit_code_1()
+    public async Task An_invalid_address_prints_one_line_and_exits_with_1()
     {
         await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, "--urls=nonsense"]);
 
@@ -125,7 +125,7 @@ public sealed class StartupTests : IDisposable
     [InlineData("http://203.0.113.9:8765")]
     [InlineData("http://127.0.0.1:99999")]
     [InlineData("ftp://127.0.0.1:8765")]
-    public async Task An_address_that_cannot_be_listened_on_is_one_line_and_exit_code_1(string address)
+    public async Task An_unavailable_address_prints_one_line_and_exits_with_1(string address)
     {
         await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, "--urls=" + address]);
 
@@ -141,7 +141,7 @@ public sealed class StartupTests : IDisposable
     }
 
     [Fact]
-    public async Task Whatever_the_database_driver_throws_the_api_goes_on_accepting()
+    public async Task The_api_accepts_events_after_any_exception_of_the_database_driver()
     {
         await using var api = await ApiHost.StartAsync(
             _directory, "Host=localhost", builder => builder.Services.AddSingleton<NpgsqlDataSource>(_ => throw new ArgumentException("Host can't be null")));
@@ -152,7 +152,7 @@ public sealed class StartupTests : IDisposable
         Assert.Equal("Degraded", (await api.GetAsync("/health")).Expect(HttpStatusCode.OK).Json.GetProperty("status").GetString());
     }
 
-    /// <summary>Libraries that are part of an authentication by default keep a key there.</summary>
+    /// <summary>The default authentication libraries store a key in the home directory.</summary>
     [Fact]
     public async Task A_start_writes_nothing_to_the_home_directory()
     {
@@ -175,7 +175,7 @@ public sealed class StartupTests : IDisposable
     }
 
     [Fact]
-    public async Task A_port_in_use_is_one_line_and_exit_code_1()
+    public async Task A_port_in_use_prints_one_line_and_exits_with_1()
     {
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start();
@@ -187,7 +187,7 @@ public sealed class StartupTests : IDisposable
     }
 
     [Fact]
-    public async Task A_log_directory_that_another_api_holds_is_one_line_and_exit_code_1()
+    public async Task A_log_directory_held_by_another_api_prints_one_line_and_exits_with_1()
     {
         await using var first = await ApiHost.StartAsync(_directory);
 
@@ -198,7 +198,7 @@ public sealed class StartupTests : IDisposable
     }
 
     [Fact]
-    public async Task A_log_directory_that_is_a_file_is_one_line_and_exit_code_1()
+    public async Task A_file_as_log_directory_prints_one_line_and_exits_with_1()
     {
         await File.WriteAllTextAsync(_directory.File("events"), "");
 
@@ -208,7 +208,7 @@ public sealed class StartupTests : IDisposable
     }
 
     [Fact]
-    public async Task An_argument_that_is_no_setting_is_wrong_usage()
+    public async Task An_argument_that_is_not_a_setting_is_wrong_usage()
     {
         await using var process = await ServiceProcess.RunAsync(Api, [.. Valid, "start"]);
 
@@ -227,7 +227,7 @@ public sealed class StartupTests : IDisposable
     }
 
     [Fact]
-    public async Task It_runs_from_any_directory_with_settings_from_environment_and_arguments()
+    public async Task The_api_runs_from_any_directory_with_settings_from_environment_and_arguments()
     {
         var port = FreePort.Next();
         await using var process = ServiceProcess.Start(
@@ -255,9 +255,9 @@ public sealed class StartupTests : IDisposable
     [InlineData("--bogus", "2>/dev/full", 2)]
     [InlineData("--bogus", "<&- >&- 2>&-", 2)]
     [InlineData("--urls=ftp://x", ">/dev/full 2>/dev/full", 1)]
-    public async Task Text_that_cannot_be_written_is_an_exit_code(string argument, string redirections, int exitCode)
+    public async Task Text_that_cannot_be_written_sets_the_exit_code(string argument, string redirections, int exitCode)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /dev/full");
         var environment = new Dictionary<string, string?> { ["Ingest__Secrets"] = "s", ["EventLog__Directory"] = _directory.File("events") };
 
         await using var process = await ServiceProcess.RunAsync(Api, [argument], environment, redirections: redirections);

@@ -3,7 +3,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Hosting;
 
-/// <summary>What a stop, polite or not, leaves behind, with either engine of the log.</summary>
+/// <summary>The state after a graceful stop or a kill, with either engine of the log.</summary>
 public abstract class StopTests : IDisposable
 {
     private readonly LogPlace _place;
@@ -20,7 +20,7 @@ public abstract class StopTests : IDisposable
     [InlineData(Signal.Terminate)]
     [InlineData(Signal.Interrupt)]
     [InlineData(Signal.Hangup)]
-    public async Task A_stop_answers_what_is_in_flight_and_exits_with_0(Signal signal)
+    public async Task A_stop_answers_the_requests_in_flight_and_exits_with_0(Signal signal)
     {
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         await using var process = await StartAsync(url);
@@ -58,9 +58,9 @@ public abstract class StopTests : IDisposable
     }
 
     [Fact]
-    public async Task What_was_acknowledged_before_a_kill_is_in_the_log_afterwards_each_once()
+    public async Task Each_event_acknowledged_before_a_kill_is_in_the_log_exactly_once()
     {
-        var random = Seed.Random(nameof(What_was_acknowledged_before_a_kill_is_in_the_log_afterwards_each_once));
+        var random = Seed.Random(nameof(Each_event_acknowledged_before_a_kill_is_in_the_log_exactly_once));
         var acknowledged = new HashSet<string>();
         var sent = 0;
         int Count()
@@ -96,7 +96,7 @@ public abstract class StopTests : IDisposable
                 }
             })).ToList();
 
-            // A busy machine needs longer until there is something to lose.
+            // A busy machine needs longer until there are acknowledged events.
             var before = Count();
             await Eventually.IsTrueAsync(() => Count() > before);
             await Task.Delay(random.Next(100, 600));
@@ -118,7 +118,7 @@ public abstract class StopTests : IDisposable
         var process = await _place.StartProcessAsync(url, settings);
         try
         {
-            // Healthy: it accepts.
+            // Healthy: the API accepts events.
             await process.WaitForUrlAsync(url + "/health");
             return process;
         }

@@ -6,7 +6,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>Batches as they stand in the log, with either engine of it.</summary>
+/// <summary>Batches in the log, with either engine.</summary>
 public abstract class AppendedBatchTests : IDisposable
 {
     private readonly LogPlace _place;
@@ -38,7 +38,7 @@ public abstract class AppendedBatchTests : IDisposable
     }
 
     [Fact]
-    public async Task The_receipt_is_the_last_record_s()
+    public async Task The_receipt_names_the_last_record()
     {
         await using var api = await _place.StartAsync();
 
@@ -52,7 +52,7 @@ public abstract class AppendedBatchTests : IDisposable
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_batch_of_32_MB_is_taken_and_one_byte_more_is_413(bool gzip)
+    public async Task A_batch_of_32_MB_is_accepted_and_one_byte_more_is_413(bool gzip)
     {
         await using var api = await _place.StartAsync();
         var body = Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(Sample.OfLength(65535) + "\n", 511)) + Sample.OfLength(65535) + "\n\n");
@@ -68,7 +68,7 @@ public abstract class AppendedBatchTests : IDisposable
     }
 
     [Fact]
-    public async Task A_keyed_batch_carries_key_and_hash_of_the_inflated_body_on_its_last_record()
+    public async Task The_last_record_of_a_keyed_batch_has_the_key_and_the_hash_of_the_decompressed_body()
     {
         await using var api = await _place.StartAsync();
         var body = $"{Sample.Add("a", 1)}\n{Sample.Add("b", 2)}\n";
@@ -84,10 +84,10 @@ public abstract class AppendedBatchTests : IDisposable
     }
 
     [Fact]
-    public async Task Batches_and_single_events_at_once_stay_whole()
+    public async Task Concurrent_batches_and_single_events_stay_intact()
     {
         await using var api = await _place.StartAsync();
-        var random = Seed.Random(nameof(Batches_and_single_events_at_once_stay_whole));
+        var random = Seed.Random(nameof(Concurrent_batches_and_single_events_stay_intact));
         var sizes = Enumerable.Range(0, 60).Select(_ => random.Next(1, 400)).ToList();
 
         var answers = await Task.WhenAll(sizes.Select((size, number) => size == 1

@@ -9,14 +9,14 @@ public sealed class BatchLinesTests
 {
     private const int MaxLine = 200;
 
-    /// <summary>From here on plain lines are taken many at a time.</summary>
+    /// <summary>From this length limit on, the parser takes many plain lines at a time.</summary>
     private const int LongMaxLine = 1024;
 
-    /// <summary>However the body is cut into pieces, the lines, counts and reasons are those of the whole.</summary>
+    /// <summary>However the body is split into pieces, lines, counts and reasons stay the same.</summary>
     [Fact]
-    public void Pieces_of_any_size_give_the_same_lines()
+    public void Pieces_of_any_size_have_the_same_lines()
     {
-        var random = Seed.Random(nameof(Pieces_of_any_size_give_the_same_lines));
+        var random = Seed.Random(nameof(Pieces_of_any_size_have_the_same_lines));
         for (var round = 0; round < 300; round++)
         {
             var lines = Enumerable.Range(0, random.Next(0, 30)).Select(_ => RandomLine(random)).ToList();
@@ -46,7 +46,7 @@ public sealed class BatchLinesTests
     }
 
     [Fact]
-    public void A_line_without_end_takes_no_memory_beyond_the_limit()
+    public void An_endless_line_uses_no_memory_beyond_the_limit()
     {
         var builder = new AppendGroupBuilder(EventTypes.Default, TimeProvider.System);
         using var lines = new BatchLines(builder, 65536, hashed: false, maxListed: 100);

@@ -11,7 +11,7 @@ public sealed class BatchMemoryTests
     private static BatchMemory Memory(long bytes) => new(Options.Create(new ApiOptions { BatchMemoryBytes = bytes }), TimeProvider.System);
 
     [Fact]
-    public async Task Who_waits_is_served_in_order()
+    public async Task Waiting_batches_are_served_in_order()
     {
         var memory = Memory(100);
         var first = await memory.ReserveAsync(100, Long, CancellationToken.None);
@@ -26,7 +26,7 @@ public sealed class BatchMemoryTests
     }
 
     [Fact]
-    public async Task Who_gives_up_lets_those_behind_pass()
+    public async Task A_batch_that_gives_up_does_not_block_later_ones()
     {
         var memory = Memory(100);
         using var first = await memory.ReserveAsync(50, Long, CancellationToken.None);
@@ -42,7 +42,7 @@ public sealed class BatchMemoryTests
     }
 
     [Fact]
-    public async Task Not_in_time_is_null_and_takes_nothing()
+    public async Task A_timeout_returns_null_and_reserves_nothing()
     {
         var memory = Memory(100);
         var first = await memory.ReserveAsync(60, Long, CancellationToken.None);
@@ -54,7 +54,7 @@ public sealed class BatchMemoryTests
     }
 
     [Fact]
-    public async Task A_share_grows_only_into_what_is_free()
+    public async Task A_reservation_grows_only_into_free_memory()
     {
         var memory = Memory(BatchMemory.For(1000) + 500);
         using var share = await memory.ReserveAsync(BatchMemory.For(10), Long, CancellationToken.None);
@@ -65,10 +65,10 @@ public sealed class BatchMemoryTests
     }
 
     [Fact]
-    public async Task Whatever_is_taken_comes_back()
+    public async Task All_reserved_memory_is_returned()
     {
         var memory = Memory(1000);
-        var random = Seed.Random(nameof(Whatever_is_taken_comes_back));
+        var random = Seed.Random(nameof(All_reserved_memory_is_returned));
         var plans = Enumerable.Range(0, 400)
             .Select(_ => (Bytes: random.Next(1, 900), Wait: random.Next(0, 30), Hold: random.Next(0, 3), Cancel: random.Next(0, 40))).ToList();
 
@@ -82,7 +82,7 @@ public sealed class BatchMemoryTests
             }
             catch (OperationCanceledException)
             {
-                // That is the plan of some.
+                // Some of the plans cancel.
             }
         })));
 

@@ -13,7 +13,7 @@ public sealed class BatchTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Nothing_valid_is_400_with_the_same_list_of_100_lines_at_most()
+    public async Task A_batch_without_a_valid_line_is_400_and_lists_at_most_100_lines()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -49,7 +49,7 @@ public sealed class BatchTests : IDisposable
     }
 
     [Fact]
-    public async Task A_line_of_65536_bytes_is_taken_and_a_longer_one_rejected_without_the_others()
+    public async Task A_line_of_65536_bytes_is_accepted_and_only_a_longer_one_is_rejected()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -62,7 +62,7 @@ public sealed class BatchTests : IDisposable
     }
 
     [Fact]
-    public async Task A_batch_that_does_not_tell_its_length_has_the_same_limit()
+    public async Task A_batch_without_a_length_has_the_same_limit()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=4096");
         using var connection = await api.ConnectAsync();
@@ -119,7 +119,7 @@ public sealed class BatchTests : IDisposable
     [InlineData(null, 202)]
     [InlineData("application/json", 415)]
     [InlineData("application/x-www-form-urlencoded", 415)]
-    public async Task Json_lines_are_taken_under_both_names(string? contentType, int status)
+    public async Task Json_lines_are_accepted_under_both_content_types(string? contentType, int status)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -147,7 +147,7 @@ public sealed class BatchTests : IDisposable
     }
 
     [Fact]
-    public async Task Batches_beyond_the_memory_for_them_are_refused_and_nothing_of_them_is_appended()
+    public async Task Batches_beyond_the_memory_limit_are_refused_and_append_nothing()
     {
         // Room for one batch of the largest size.
         await using var api = await ApiHost.StartAsync(
@@ -168,7 +168,7 @@ public sealed class BatchTests : IDisposable
     [Theory]
     [InlineData("Content-Type: application/jsonl")]
     [InlineData("Content-Encoding: gzip")]
-    public async Task A_batch_that_arrives_too_slowly_gives_its_memory_back(string header)
+    public async Task A_batch_that_arrives_too_slowly_returns_its_memory(string header)
     {
         await using var api = await ApiHost.StartAsync(
             _directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144", "Api:BatchWait=00:00:10", "Api:BatchBodyTimeout=00:00:01");
@@ -185,7 +185,7 @@ public sealed class BatchTests : IDisposable
     }
 
     [Fact]
-    public async Task A_client_that_goes_away_in_the_middle_of_a_batch_gives_its_memory_back_and_appends_nothing()
+    public async Task A_client_that_disconnects_during_a_batch_returns_its_memory_and_appends_nothing()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Api:MaxBatchBytes=1000000", "Api:BatchMemoryBytes=2262144");
         for (var round = 0; round < 5; round++)

@@ -15,7 +15,7 @@ public sealed class CallerLimitTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Beyond_its_limit_a_caller_gets_429_with_the_time_to_wait_and_others_go_on()
+    public async Task A_caller_over_its_limit_gets_429_with_the_time_to_wait_and_others_continue()
     {
         await using var api = await ApiHost.StartAsync(_directory, null,
             "Ingest:Secrets:shop-1=one", "Ingest:Secrets:0=other", "Limits:EventsPerSecond=1", "Limits:Burst=3");
@@ -23,7 +23,7 @@ public sealed class CallerLimitTests : IDisposable
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 40).Select(_ => api.PostEventAsync(Sample.Plain, ("Authorization", "one"))));
 
-        // A bucket fills meanwhile.
+        // The bucket refills meanwhile.
         var accepted = answers.Count(answer => answer.Status == 202);
         Assert.InRange(accepted, 3, 4 + (int)Stopwatch.GetElapsedTime(started).TotalSeconds);
         foreach (var answer in answers.Where(answer => answer.Status != 202))
@@ -52,7 +52,7 @@ public sealed class CallerLimitTests : IDisposable
     }
 
     [Fact]
-    public async Task A_repeat_of_a_batch_takes_its_lines_and_one_that_the_server_cannot_take_one()
+    public async Task A_repeated_batch_is_charged_its_lines_and_one_that_the_server_refuses_only_one()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Limits:EventsPerSecond=1", "Limits:Burst=1000");
         var batch = string.Concat(Enumerable.Repeat(Sample.Plain + "\n", 900));
@@ -68,7 +68,7 @@ public sealed class CallerLimitTests : IDisposable
     }
 
     [Fact]
-    public async Task A_batch_that_cannot_be_read_takes_the_lines_that_were_read()
+    public async Task An_unreadable_batch_is_charged_the_lines_read_so_far()
     {
         await using var api = await ApiHost.StartAsync(_directory, null,
             "Ingest:Secrets:0=cut", "Ingest:Secrets:1=long", "Limits:EventsPerSecond=1", "Limits:Burst=100", "Api:MaxBatchBytes=2000000");
@@ -82,7 +82,7 @@ public sealed class CallerLimitTests : IDisposable
     }
 
     [Fact]
-    public async Task A_caller_has_a_limit_of_its_own_where_one_is_set()
+    public async Task A_caller_may_have_a_separate_limit()
     {
         await using var api = await ApiHost.StartAsync(_directory, null,
             "Ingest:Secrets:shop-1=one", "Ingest:Secrets:shop-2=two", "Limits:Callers:SHOP-2:EventsPerSecond=1");
@@ -109,7 +109,7 @@ public sealed class CallerLimitTests : IDisposable
         Assert.StartsWith("HTTP/1.1 429", await connection.ReadSomeAsync(), StringComparison.Ordinal);
     }
 
-    /// <summary>Without a pause, refused requests would cost the others as much as accepted ones.</summary>
+    /// <summary>Without the delay, refused requests would cost the others as much as accepted ones.</summary>
     [Fact]
     public async Task A_flood_over_the_limit_gets_few_answers()
     {
@@ -132,7 +132,7 @@ public sealed class CallerLimitTests : IDisposable
     }
 
     [Fact]
-    public async Task A_bucket_grants_its_rate_in_the_long_run_whatever_is_taken_at_once()
+    public async Task A_bucket_grants_its_rate_in_the_long_run_for_any_burst()
     {
         var clock = new Clock();
         using var bucket = new DebtBucket(perSecond: 10, burst: 20, clock);
@@ -153,7 +153,7 @@ public sealed class CallerLimitTests : IDisposable
             Assert.True(lease.TryGetMetadata(MetadataName.RetryAfter, out var wait));
             if (random.Next(4) == 0)
             {
-                // Too early by a millisecond, and then not.
+                // First one millisecond too early, then late enough.
                 clock.Milliseconds += (long)Math.Ceiling(wait.TotalMilliseconds) - 1;
                 Assert.False(wait.TotalMilliseconds > 2 && bucket.AttemptAcquire(1).IsAcquired, Seed.Hint);
                 clock.Milliseconds += 2;

@@ -3,7 +3,7 @@ using System.Net;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>What clients see when the disk refuses.</summary>
+/// <summary>The answers to clients during a disk error.</summary>
 public sealed class DiskTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -11,9 +11,9 @@ public sealed class DiskTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task L7_a_full_disk_is_503_with_nothing_half_done_and_once_there_is_room_events_are_taken_again()
+    public async Task L7_a_full_disk_is_503_without_partial_writes_and_events_are_accepted_once_there_is_room()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "a limit on the size of files can be set from outside on Linux only");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "only Linux can limit the file size of another process");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         var log = _directory.File("events");
         await using var api = ServiceProcess.Start("RevenueAspire.Api", [$"--urls={url}", $"--EventLog:Directory={log}", "--Ingest:Secrets=s"]);
@@ -22,7 +22,7 @@ public sealed class DiskTests : IDisposable
         var users = new List<string>();
         await PostAsync("first", HttpStatusCode.Accepted);
 
-        // No room for more than one of these.
+        // Room for only one of these.
         await LimitFileSizeAsync(api.Id, "100000");
         var status = HttpStatusCode.Accepted;
         for (var i = 0; i < 3 && status == HttpStatusCode.Accepted; i++)
@@ -63,7 +63,7 @@ public sealed class DiskTests : IDisposable
         Assert.Equal(users, Users(log));
         Assert.False(api.HasExited);
 
-        // Said in lines, not in stack traces: a full disk is no fault of the program.
+        // Logged in single lines without stack traces, since a full disk is not a bug.
         Assert.Contains("the disk failed", api.Output, StringComparison.Ordinal);
         Assert.DoesNotMatch(@"(?m)^ +at ", api.Output);
 
@@ -84,18 +84,18 @@ public sealed class DiskTests : IDisposable
     }
 
     [Fact]
-    public async Task L7_a_folder_that_is_moved_away_is_503_and_events_are_taken_again_when_it_is_back()
+    public async Task L7_a_moved_folder_is_503_and_events_are_accepted_once_it_is_back()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         (await api.PostEventAsync(Sample.Add("a", 1))).Expect(HttpStatusCode.Accepted);
-        Directory.Move(api.LogDirectory, api.LogDirectory + ".away");
+        Directory.Move(api.LogDirectory, api.LogDirectory + ".moved");
 
-        // Until it is noticed, events go into the open file, which is still the log's.
+        // Until the API notices the move, it appends to the open file, which still belongs to the log.
         await Eventually.IsTrueAsync(async () => (await api.PostEventAsync(Sample.Add("b", 1), ("Idempotency-Key", Guid.NewGuid().ToString()))).Status == 503);
         (await api.PostEventAsync(Sample.Add("c", 1))).ExpectProblem(503, null);
         (await api.GetAsync("/health")).Expect(HttpStatusCode.ServiceUnavailable);
 
-        Directory.Move(api.LogDirectory + ".away", api.LogDirectory);
+        Directory.Move(api.LogDirectory + ".moved", api.LogDirectory);
         await Eventually.IsTrueAsync(async () => (await api.PostEventAsync(Sample.Add("d", 1), ("Idempotency-Key", "d"))).Status == 202);
         Assert.Single(api.Records(), record => record.GetProperty("userId").GetString() == "d");
         Assert.DoesNotContain(api.Records(), record => record.GetProperty("userId").GetString() == "c");

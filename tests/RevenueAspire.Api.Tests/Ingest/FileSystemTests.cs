@@ -2,7 +2,7 @@ using System.Net;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>Real file systems that are full or broken, under the API as a process of its own.</summary>
+/// <summary>Real file systems that are full or broken, with the API as a separate process.</summary>
 public sealed class FileSystemTests : IAsyncDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -27,7 +27,7 @@ public sealed class FileSystemTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L7_a_file_system_without_space_is_503_and_once_there_is_space_events_are_taken_again()
+    public async Task L7_a_full_file_system_is_503_and_events_are_accepted_once_there_is_space()
     {
         _mount = Mount.InMemory(Disk, 2 << 20);
         await StartAsync();
@@ -43,7 +43,7 @@ public sealed class FileSystemTests : IAsyncDisposable
             Assert.Equal(HttpStatusCode.ServiceUnavailable, health.StatusCode);
         }
 
-        // What was acknowledged is there as long as there is no space, too.
+        // Acknowledged events also exist while the file system is full.
         Assert.Equal(_accepted, Users());
 
         File.Delete(ballast);
@@ -53,7 +53,7 @@ public sealed class FileSystemTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L7_a_file_system_that_turned_read_only_is_503_and_once_it_is_repaired_events_are_taken_again()
+    public async Task L7_a_read_only_file_system_is_503_and_events_are_accepted_once_it_is_repaired()
     {
         _mount = Mount.Ext4(Disk, _directory.File("image"));
         await StartAsync();
@@ -95,13 +95,13 @@ public sealed class FileSystemTests : IAsyncDisposable
         }
         catch (IOException)
         {
-            // Full, to the last block.
+            // The file system is full to the last block.
         }
     }
 
     private async Task ExpectAsync(HttpStatusCode expected, string path, params string[] users) => Assert.Equal(expected, await PostAsync(path, users));
 
-    /// <summary>Sends events of about 5 KB, more than what is left in any block, with the users' names as key.</summary>
+    /// <summary>Sends events of about 5 KB, more than the free bytes of any block. The users' names are the key.</summary>
     private async Task<HttpStatusCode> PostAsync(string path, params string[] users)
     {
         var lines = users.Select(user => $$"""{"userId":"{{user}}","name":"add_revenue","value":1,"note":"{{new string('x', 5000)}}"}""");

@@ -4,7 +4,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>More than the log takes, with either engine of it.</summary>
+/// <summary>More events than the queue holds, with either engine of the log.</summary>
 public abstract class FullQueueTests : IDisposable
 {
     private readonly LogPlace _place;
@@ -18,7 +18,7 @@ public abstract class FullQueueTests : IDisposable
     }
 
     [Fact]
-    public async Task Beyond_the_queue_events_are_refused_with_503_and_what_was_accepted_is_complete()
+    public async Task Events_beyond_the_queue_get_503_and_all_accepted_events_are_in_the_log()
     {
         await using var api = await _place.StartAsync("EventLog:QueueCapacity=1");
 
@@ -34,9 +34,9 @@ public abstract class FullQueueTests : IDisposable
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
     }
 
-    /// <summary>While disk or database hangs: refusals do not wait for it, and what was accepted is answered once it goes on.</summary>
+    /// <summary>While disk or database hangs, refusals are immediate. Accepted events get their answer when it continues.</summary>
     [Fact]
-    public async Task While_commits_are_held_up_refusals_come_at_once_and_what_was_accepted_completes_afterwards()
+    public async Task While_commits_hang_refusals_are_immediate_and_accepted_events_complete_afterwards()
     {
         var (started, hold) = await StartHeldAsync(_place, "EventLog:QueueCapacity=4");
         await using var api = started;
@@ -58,7 +58,7 @@ public abstract class FullQueueTests : IDisposable
         Assert.Equal(Enumerable.Repeat("accepted", 4), api.Records().Select(record => record.GetProperty("userId").GetString()));
     }
 
-    /// <summary>Starts an API that commits nothing until the second is disposed of.</summary>
+    /// <summary>Starts an API that commits nothing until <c>Hold</c> is disposed.</summary>
     private protected abstract Task<(ApiHost Api, IAsyncDisposable Hold)> StartHeldAsync(LogPlace place, params string[] settings);
 }
 
@@ -73,7 +73,7 @@ public sealed class FullQueueInFilesTests() : FullQueueTests(LogEngine.File)
 
 public sealed class FullQueueInPostgresTests() : FullQueueTests(LogEngine.Postgres)
 {
-    /// <summary>Whoever holds the log's row holds its commits up.</summary>
+    /// <summary>A lock on the log's row holds up its commits.</summary>
     private protected override async Task<(ApiHost Api, IAsyncDisposable Hold)> StartHeldAsync(LogPlace place, params string[] settings)
     {
         var api = await place.StartAsync(settings);

@@ -1,6 +1,6 @@
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>Alone in the process: what the whole process allocates says nothing while other tests run beside it.</summary>
+/// <summary>Runs alone in the process, because it measures the allocations of the whole process.</summary>
 [CollectionDefinition(nameof(AloneInTheProcess), DisableParallelization = true)]
 public sealed class AloneInTheProcess;
 
@@ -12,7 +12,7 @@ public sealed class GzipBombTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task A_gzip_bomb_is_413_long_before_it_is_inflated()
+    public async Task A_gzip_bomb_is_413_long_before_it_is_decompressed()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         using var bomb = new MemoryStream();

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>A gzip body counts as a whole or not at all.</summary>
+/// <summary>A gzip body is accepted as a whole or not at all.</summary>
 public sealed class GzipEndTests : IDisposable
 {
     private static readonly byte[] First = Gzip.Compress(string.Concat(Enumerable.Range(0, 500).Select(i => Sample.Add("a" + i, 1) + "\n")));
@@ -27,7 +27,7 @@ public sealed class GzipEndTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Leftovers))]
-    public async Task What_follows_a_member_and_is_none_makes_the_body_invalid(string name, byte[] leftover)
+    public async Task Extra_bytes_after_a_member_make_the_body_invalid(string name, byte[] leftover)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 

@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>Keys, with either engine of the log.</summary>
+/// <summary>Idempotency keys, with either engine of the log.</summary>
 public abstract class IdempotencyTests : IDisposable
 {
     private const string Batch = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\nnot "
@@ -77,7 +77,7 @@ public abstract class IdempotencyTests : IDisposable
     }
 
     [Fact]
-    public async Task A_repeated_batch_gets_the_same_answer_list_included()
+    public async Task A_repeated_batch_gets_the_same_answer_including_its_list()
     {
         await using var api = await _place.StartAsync();
 
@@ -90,7 +90,7 @@ public abstract class IdempotencyTests : IDisposable
     }
 
     [Fact]
-    public async Task A_batch_is_known_by_its_inflated_body()
+    public async Task A_batch_is_identified_by_its_decompressed_body()
     {
         await using var api = await _place.StartAsync();
 
@@ -115,7 +115,7 @@ public abstract class IdempotencyTests : IDisposable
     [InlineData("schlüssel")]
     [InlineData("")]
     [InlineData("129")]
-    public async Task A_key_that_is_none_is_400(string key)
+    public async Task An_invalid_key_is_400(string key)
     {
         await using var api = await _place.StartAsync();
         key = key == "129" ? new string('k', 129) : key;
@@ -143,7 +143,7 @@ public abstract class IdempotencyTests : IDisposable
     }
 
     [Fact]
-    public async Task A_key_of_128_characters_is_taken_to_the_last_visible_one()
+    public async Task A_key_may_have_128_visible_characters()
     {
         await using var api = await _place.StartAsync();
         var key = string.Concat(Enumerable.Range('!', 94).Select(code => (char)code)) + new string('~', 34);

@@ -7,7 +7,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>The log speaks of what comes in: now and then, never per event.</summary>
+/// <summary>The API logs summaries of incoming events, never a line per event.</summary>
 public sealed class IngestReportTests : IDisposable
 {
     private const int ReportId = 2050;
@@ -18,7 +18,7 @@ public sealed class IngestReportTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task A_busy_second_is_a_few_lines_which_add_up_and_name_the_last_receipt()
+    public async Task A_busy_second_logs_few_lines_with_correct_sums_and_the_last_receipt()
     {
         const int Events = 1000;
         string last;
@@ -41,7 +41,7 @@ public sealed class IngestReportTests : IDisposable
     }
 
     [Fact]
-    public async Task The_first_line_comes_at_once_the_next_ten_seconds_later_and_none_while_nothing_comes()
+    public async Task The_first_line_is_immediate_the_next_ten_seconds_later_and_there_is_none_without_events()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         using var meters = new ServiceCollection().AddMetrics().BuildServiceProvider();
@@ -49,7 +49,7 @@ public sealed class IngestReportTests : IDisposable
         var clock = new ManualClock();
         using var factory = LoggerFactory.Create(logging => logging.AddProvider(_entries));
         using var report = new IngestReport(api.Log, metrics, clock, factory.CreateLogger<IngestReport>());
-        var told = new List<string>();
+        var lines = new List<string>();
         for (var second = 1; second <= 60; second++)
         {
             clock.Now = TimeSpan.FromSeconds(second);
@@ -61,11 +61,11 @@ public sealed class IngestReportTests : IDisposable
 
             var before = _entries.Entries.Count;
             report.Report(now: false);
-            told.AddRange(_entries.Entries.Skip(before)
+            lines.AddRange(_entries.Entries.Skip(before)
                 .Select(entry => string.Create(CultureInfo.InvariantCulture, $"{second}: {entry.Fields["Events"]} in {entry.Fields["Seconds"]}")));
         }
 
-        Assert.Equal(["30: 2 in 1", "40: 20 in 10", "50: 8 in 10"], told);
+        Assert.Equal(["30: 2 in 1", "40: 20 in 10", "50: 8 in 10"], lines);
         metrics.CountRefused(1);
         report.Report(now: true);
         report.Report(now: true);

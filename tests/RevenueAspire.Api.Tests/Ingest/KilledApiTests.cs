@@ -6,7 +6,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>Keys over kill -9 of the API.</summary>
+/// <summary>Idempotency keys across kill -9 of the API.</summary>
 public sealed class KilledApiTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -23,12 +23,12 @@ public sealed class KilledApiTests : IDisposable
     [Theory]
     [InlineData("/liveEvent")]
     [InlineData("/liveEvents")]
-    public async Task What_was_written_but_never_acknowledged_is_not_appended_again_after_a_kill(string path)
+    public async Task A_written_but_unacknowledged_request_is_not_appended_again_after_a_kill(string path)
     {
         var url = Url();
         await using (var api = await StartAsync(url))
         {
-            // Nobody reads the answer; the record is on disk, and then the process is gone.
+            // The test reads no answer. The record is on disk, and then the process is killed.
             using var client = new TcpClient { NoDelay = true };
             await client.ConnectAsync("127.0.0.1", new Uri(url).Port);
             using var connection = new RawConnection(client);
@@ -49,12 +49,12 @@ public sealed class KilledApiTests : IDisposable
         Assert.Single(DiskTests.Users(Log));
     }
 
-    /// <summary>Each key is sent by two at the same time, so that at every kill some repeats wait for a first attempt in flight; who got no answer asks the
-    /// next process.</summary>
+    /// <summary>Two clients send each key at the same time, so at every kill some repeats wait for a first attempt in flight. A client without an answer
+    /// repeats the request at the next process.</summary>
     [Fact]
-    public async Task Repeats_that_wait_for_a_first_attempt_when_the_api_is_killed_count_once()
+    public async Task Repeats_that_wait_for_a_first_attempt_at_a_kill_of_the_api_count_once()
     {
-        var random = Seed.Random(nameof(Repeats_that_wait_for_a_first_attempt_when_the_api_is_killed_count_once));
+        var random = Seed.Random(nameof(Repeats_that_wait_for_a_first_attempt_at_a_kill_of_the_api_count_once));
         var receipts = new ConcurrentDictionary<string, string>();
         var keys = 0;
         for (var round = 0; round < 4; round++)
@@ -98,7 +98,7 @@ public sealed class KilledApiTests : IDisposable
             }
             catch (HttpRequestException)
             {
-                // Killed: whether it was written is what the next process knows.
+                // Killed: the next process knows whether the request was written.
                 return false;
             }
         }

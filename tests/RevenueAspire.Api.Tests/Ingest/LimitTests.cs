@@ -3,7 +3,7 @@ using Microsoft.Extensions.DependencyInjection;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>What counts against an event's size, and what an event that failed leaves behind.</summary>
+/// <summary>The size of an event, and the state after an event that failed.</summary>
 public sealed class LimitTests : IDisposable
 {
     private const int Max = 64 << 10;
@@ -13,7 +13,7 @@ public sealed class LimitTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task The_end_of_a_line_does_not_count_against_its_size()
+    public async Task The_end_of_a_line_does_not_count_towards_its_size()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -30,7 +30,7 @@ public sealed class LimitTests : IDisposable
     [InlineData(Max, " \t", "\n", 202)]
     [InlineData(Max + 1, "", "\n", 413)]
     [InlineData(Max + 1, "", "", 413)]
-    public async Task White_space_around_a_single_event_does_not_count_against_its_size(int length, string before, string after, int status)
+    public async Task White_space_around_a_single_event_does_not_count_towards_its_size(int length, string before, string after, int status)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -40,7 +40,7 @@ public sealed class LimitTests : IDisposable
     [Theory]
     [InlineData(1024, 202)]
     [InlineData(1025, 413)]
-    public async Task But_there_is_an_end_to_it(int spaces, int status)
+    public async Task White_space_around_a_single_event_has_a_limit(int spaces, int status)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -48,7 +48,7 @@ public sealed class LimitTests : IDisposable
     }
 
     [Fact]
-    public async Task An_event_answered_500_does_not_ride_along_with_the_next()
+    public async Task An_event_answered_with_500_is_not_appended_with_the_next()
     {
         var time = new BrokenClock();
         await using var api = await ApiHost.StartAsync(

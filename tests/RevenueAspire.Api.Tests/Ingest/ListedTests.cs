@@ -16,7 +16,7 @@ public sealed class ListedTests : IDisposable
     [InlineData("?LISTED=7&other=x", 7)]
     [InlineData("", 100)]
     [InlineData("?", 100)]
-    public async Task So_many_rejected_lines_are_listed_as_were_asked_for_accepted_or_not(string query, int listed)
+    public async Task The_answer_lists_as_many_rejected_lines_as_requested(string query, int listed)
     {
         await using var api = await ApiHost.StartAsync(_directory);
         var bad = string.Concat(Enumerable.Repeat("x\n", 250));
@@ -36,7 +36,7 @@ public sealed class ListedTests : IDisposable
     [InlineData("?listed=")]
     [InlineData("?listed=many")]
     [InlineData("?listed=5&listed=6")]
-    public async Task Another_number_is_400_and_appends_nothing(string query)
+    public async Task An_invalid_number_is_400_and_appends_nothing(string query)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 

@@ -12,9 +12,9 @@ public sealed class OverloadTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Twenty_large_batches_at_once_share_the_memory_that_is_there()
+    public async Task Twenty_concurrent_large_batches_share_the_memory()
     {
-        // Room for two; each takes its turn within the wait.
+        // Room for two; each batch gets its turn within the wait.
         await using var api = await ApiHost.StartAsync(
             _directory, null, "Api:BatchMemoryBytes=20000000", "Api:MaxBatchBytes=4194304", "Api:BatchWait=00:01:00");
         var line = Sample.OfLength(4095) + "\n";
@@ -32,7 +32,7 @@ public sealed class OverloadTests : IDisposable
         using var listener = new MeterListener();
         listener.InstrumentPublished = (instrument, self) =>
         {
-            // Other tests' APIs run beside this one.
+            // APIs of other tests run at the same time.
             if (instrument.Meter.Name == IngestMetrics.MeterName && ReferenceEquals(instrument.Meter.Scope, api.Services.GetService(typeof(IMeterFactory))))
             {
                 self.EnableMeasurementEvents(instrument);
@@ -71,7 +71,7 @@ public sealed class OverloadTests : IDisposable
     [Theory]
     [InlineData("01", true)]
     [InlineData("00", false)]
-    public async Task The_trace_of_a_request_stands_in_its_record_when_it_is_sampled(string flags, bool kept)
+    public async Task The_trace_of_a_sampled_request_is_in_its_record(string flags, bool kept)
     {
         using var sampling = new ActivityListener
         {

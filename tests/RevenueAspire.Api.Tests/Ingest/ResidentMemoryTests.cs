@@ -3,7 +3,7 @@ using System.Net;
 
 namespace RevenueAspire.Api.Tests.Ingest;
 
-/// <summary>What the process really takes, beside what its books say.</summary>
+/// <summary>The actual memory of the process, in contrast to the reserved memory.</summary>
 public sealed class ResidentMemoryTests : IDisposable
 {
     private const int BatchBytes = 4 << 20;
@@ -12,12 +12,11 @@ public sealed class ResidentMemoryTests : IDisposable
 
     public void Dispose() => _directory.Dispose();
 
-    /// <summary>The shortest lines that there are, which grow most when they become records, in bodies that tell their length and in bodies that do
-    /// not.</summary>
+    /// <summary>The shortest possible lines, which grow most as records, in bodies with and without a length.</summary>
     [Fact]
-    public async Task Many_large_batches_at_once_take_no_more_memory_than_there_is_for_them()
+    public async Task Many_concurrent_large_batches_stay_within_their_memory()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "resident memory is read from /proc");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");
         var url = $"http://127.0.0.1:{FreePort.Next()}";
         const int MemoryBytes = 64 << 20;
         await using var api = ServiceProcess.Start(
@@ -29,7 +28,7 @@ public sealed class ResidentMemoryTests : IDisposable
         var line = Sample.Add("a", 1) + "\n";
         var body = System.Text.Encoding.UTF8.GetBytes(string.Concat(Enumerable.Repeat(line, BatchBytes / line.Length)));
 
-        // The code that is needed for it, and what the runtime keeps at hand, is there before it begins.
+        // Warm up first: loads the code, and fills the runtime's caches.
         (await SendAsync(chunked: false)).EnsureSuccessStatusCode();
         var before = PeakBytes(api.Id);
         var statuses = (await Task.WhenAll(Enumerable.Range(0, 48).Select(number => SendAsync(chunked: number % 4 != 0)))).Select(answer => answer.StatusCode)
@@ -39,7 +38,7 @@ public sealed class ResidentMemoryTests : IDisposable
         Assert.All(statuses, status => Assert.True(status is HttpStatusCode.Accepted or HttpStatusCode.ServiceUnavailable, $"{status}"));
         Assert.Contains(HttpStatusCode.Accepted, statuses);
 
-        // As much again for what is no batch: the runtime's own heap, stacks, and what 48 connections hold.
+        // The same amount again for other memory: the runtime's heap, stacks, and the buffers of 48 connections.
         Assert.InRange(grown, 0, 2L * MemoryBytes);
 
         async Task<HttpResponseMessage> SendAsync(bool chunked)
@@ -51,7 +50,7 @@ public sealed class ResidentMemoryTests : IDisposable
         }
     }
 
-    /// <summary>The most that the process ever had in memory.</summary>
+    /// <summary>The peak memory of the process.</summary>
     private static long PeakBytes(int process)
     {
         var line = File.ReadLines($"/proc/{process}/status").Single(line => line.StartsWith("VmHWM:", StringComparison.Ordinal));

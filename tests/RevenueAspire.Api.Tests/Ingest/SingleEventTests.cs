@@ -103,7 +103,7 @@ public sealed class SingleEventTests : IDisposable
     }
 
     [Fact]
-    public async Task A_user_id_of_256_bytes_is_taken_and_one_of_257_is_not()
+    public async Task A_user_id_of_256_bytes_is_accepted_and_one_of_257_is_not()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -112,7 +112,7 @@ public sealed class SingleEventTests : IDisposable
     }
 
     [Fact]
-    public async Task An_event_of_65536_bytes_is_taken_and_one_of_65537_is_413()
+    public async Task An_event_of_65536_bytes_is_accepted_and_one_of_65537_is_413()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -126,7 +126,7 @@ public sealed class SingleEventTests : IDisposable
     [InlineData(65536, 202)]
     [InlineData(65537, 413)]
     [InlineData(1_000_000, 413)]
-    public async Task The_limit_holds_for_a_body_that_does_not_tell_its_length(int length, int status)
+    public async Task The_limit_applies_to_a_body_without_a_length(int length, int status)
     {
         await using var api = await ApiHost.StartAsync(_directory);
         var body = ApiHost.Body(Sample.OfLength(length), "application/json");
@@ -142,7 +142,7 @@ public sealed class SingleEventTests : IDisposable
     [InlineData("application/json; charset=utf-8")]
     [InlineData("Application/JSON;charset=\"UTF-8\"")]
     [InlineData(null)]
-    public async Task Json_and_no_content_type_are_taken(string? contentType)
+    public async Task Json_and_no_content_type_are_accepted(string? contentType)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -192,7 +192,7 @@ public sealed class SingleEventTests : IDisposable
     }
 
     [Fact]
-    public async Task A_body_that_is_cut_off_appends_nothing()
+    public async Task A_cut_off_body_appends_nothing()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         using (var connection = await api.ConnectAsync())
@@ -207,7 +207,7 @@ public sealed class SingleEventTests : IDisposable
     }
 
     [Fact]
-    public async Task A_client_that_sends_a_byte_a_second_is_cut_off_with_408()
+    public async Task A_client_that_sends_one_byte_per_second_gets_408()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         using var connection = await api.ConnectAsync();
@@ -225,7 +225,7 @@ public sealed class SingleEventTests : IDisposable
     }
 
     [Fact]
-    public async Task Own_event_types_take_the_place_of_the_default_ones()
+    public async Task Configured_event_types_replace_the_default_ones()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "EventTypes:refund=-1", "EventTypes:sale=1");
 
@@ -234,7 +234,7 @@ public sealed class SingleEventTests : IDisposable
     }
 
     [Fact]
-    public async Task The_server_does_not_tell_what_it_runs_on()
+    public async Task The_server_does_not_reveal_its_software()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -242,7 +242,7 @@ public sealed class SingleEventTests : IDisposable
     }
 
     [Fact]
-    public async Task Many_at_once_are_all_in_the_log_each_once()
+    public async Task Concurrent_events_are_all_in_the_log_exactly_once()
     {
         await using var api = await ApiHost.StartAsync(_directory);
 
@@ -253,7 +253,7 @@ public sealed class SingleEventTests : IDisposable
         Assert.Equal(Enumerable.Range(0, 500), api.Records().Select(record => record.GetProperty("value").GetInt32()).Order());
     }
 
-    /// <summary>Sent in chunks, without a length.</summary>
+    /// <summary>Content sent in chunks, without a length.</summary>
     private sealed class UnsizedContent : HttpContent
     {
         private readonly HttpContent _inner;

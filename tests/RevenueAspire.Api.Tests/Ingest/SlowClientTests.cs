@@ -4,7 +4,7 @@ namespace RevenueAspire.Api.Tests.Ingest;
 
 public sealed class SlowClientTests : IDisposable
 {
-    /// <summary>The head of a gzip body with a comment, which every byte but zero goes on.</summary>
+    /// <summary>The start of a gzip body with a comment field, which every byte except zero continues.</summary>
     private const string GzipHead = "\u001f\u008b\u0008\u0010\0\0\0\0\0\u0003";
 
     private readonly TempDirectory _directory = new();
@@ -12,7 +12,7 @@ public sealed class SlowClientTests : IDisposable
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task Whatever_comes_at_a_byte_a_second_is_cut_off_while_others_are_served()
+    public async Task A_request_of_one_byte_per_second_is_cut_off_while_others_are_served()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         var secret = $"Host: x\r\nAuthorization: {ApiHost.Secret}\r\n";
@@ -40,14 +40,14 @@ public sealed class SlowClientTests : IDisposable
         foreach (var (name, answer) in slow)
         {
             Assert.True((await answer).StartsWith("HTTP/1.1 408", StringComparison.Ordinal), $"{name}: {await answer}");
-            Assert.Contains(name == "headers" ? "The headers did not arrive within 10 s." : "more slowly than 1024 bytes a second", await answer,
+            Assert.Contains(name == "headers" ? "The headers did not arrive within 10 s." : "at less than 1024 bytes per second", await answer,
                 StringComparison.Ordinal);
         }
 
         Assert.Equal(served, api.Records().Count);
     }
 
-    /// <summary>Sends the beginning and then a byte a second until the server has had enough; fails when it has not after half a minute.</summary>
+    /// <summary>Sends the start, and then one byte per second until the server ends the connection. Fails after half a minute.</summary>
     private static async Task<string> TrickleAsync(ApiHost api, string head)
     {
         using var connection = await api.ConnectAsync();

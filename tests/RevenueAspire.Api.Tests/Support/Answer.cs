@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>What came back.</summary>
+/// <summary>An answer of the API.</summary>
 internal sealed class Answer(HttpResponseMessage response, string body)
 {
     private readonly Dictionary<string, string> _headers = response.Headers.Concat(response.Content.Headers)
@@ -25,7 +25,7 @@ internal sealed class Answer(HttpResponseMessage response, string body)
         return this;
     }
 
-    /// <summary>Checks that this is a problem as promised: media type, members, the field.</summary>
+    /// <summary>Checks that the answer is a problem in the documented form: media type, members, field.</summary>
     public Answer ExpectProblem(int status, string? field)
     {
         Assert.True(Status == status, $"expected {status}, got {Status}: {Body}");

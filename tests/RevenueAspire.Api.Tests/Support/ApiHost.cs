@@ -13,10 +13,10 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>How a reader, of whichever engine, is asked.</summary>
+/// <summary>Reads a part of a log, with either engine.</summary>
 internal delegate LogRead LogPart(long offset, Span<byte> destination);
 
-/// <summary>The real API on a real Kestrel at a free port of this process.</summary>
+/// <summary>The real API on a real Kestrel, at a free port of this process.</summary>
 internal sealed class ApiHost : IAsyncDisposable
 {
     public const string Secret = "s3cret";
@@ -39,14 +39,14 @@ internal sealed class ApiHost : IAsyncDisposable
 
     public IServiceProvider Services => _app.Services;
 
-    /// <summary>The log's folder; null with the log in Postgres.</summary>
+    /// <summary>The log in files; null with the log in Postgres.</summary>
     public FileLogStore? Files => Services.GetService<FileLogStore>();
 
     public EventLogWriter Log => Services.GetRequiredService<EventLogWriter>();
 
-    /// <param name="directory">The log lies in its folder <c>events</c>.</param>
-    /// <param name="database">Connection string; null: none is set.</param>
-    /// <param name="settings">Each <c>Section:Key=value</c>.</param>
+    /// <param name="directory">Its folder <c>events</c> contains the log.</param>
+    /// <param name="database">Connection string; null for no database.</param>
+    /// <param name="settings">Settings as <c>Section:Key=value</c>.</param>
     public static Task<ApiHost> StartAsync(TempDirectory directory, string? database = null, params string[] settings) =>
         StartAsync(directory, database, null, settings);
 
@@ -61,7 +61,7 @@ internal sealed class ApiHost : IAsyncDisposable
         return new ApiHost(app, new Uri(address), log);
     }
 
-    /// <summary>Sends with the secret, unless the request has an Authorization header or a header of that name with a null value.</summary>
+    /// <summary>Sends a request with the secret. A header Authorization replaces the secret; with a null value, no secret is sent.</summary>
     public async Task<Answer> SendAsync(HttpMethod method, string path, HttpContent? content = null, params (string Name, string? Value)[] headers)
     {
         using var request = new HttpRequestMessage(method, new Uri(Address, path)) { Content = content };
@@ -101,7 +101,7 @@ internal sealed class ApiHost : IAsyncDisposable
         return content;
     }
 
-    /// <summary>A connection for requests that HttpClient would put right.</summary>
+    /// <summary>Opens a connection for requests that HttpClient would correct.</summary>
     public async Task<RawConnection> ConnectAsync()
     {
         var socket = new TcpClient { NoDelay = true };
@@ -109,7 +109,7 @@ internal sealed class ApiHost : IAsyncDisposable
         return new RawConnection(socket);
     }
 
-    /// <summary>Sends one request as it is (with Connection: close) and returns the whole answer.</summary>
+    /// <summary>Sends one request unchanged (with Connection: close) and returns the whole answer.</summary>
     public async Task<string> SendRawAsync(string request)
     {
         using var connection = await ConnectAsync();
@@ -117,11 +117,11 @@ internal sealed class ApiHost : IAsyncDisposable
         return await connection.ReadToEndAsync();
     }
 
-    /// <summary>The durable records of the log, each a line of JSON. With the log in Postgres, those of all processes of the API, the oldest first.</summary>
+    /// <summary>The durable records of the log, one line of JSON per record. With the log in Postgres, those of all API processes, oldest first.</summary>
     public List<JsonElement> Records() =>
         [.. ReadLog().Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => JsonDocument.Parse(line).RootElement)];
 
-    /// <summary>The same, as it is written.</summary>
+    /// <summary>The same records as raw text.</summary>
     public string ReadLog()
     {
         if (Files is not null)

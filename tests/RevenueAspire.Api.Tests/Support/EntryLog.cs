@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>Keeps what is logged, with its named fields.</summary>
+/// <summary>Collects log entries with their named fields.</summary>
 internal sealed class EntryLog : ILoggerProvider
 {
     public sealed record Entry(string Category, LogLevel Level, int Id, string Text, IReadOnlyDictionary<string, object?> Fields);

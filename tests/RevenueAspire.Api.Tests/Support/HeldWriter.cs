@@ -5,7 +5,7 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>The log's writer without its thread: nothing is written until the test says so.</summary>
+/// <summary>The log's writer with its thread held back: it writes nothing until the test releases it.</summary>
 internal sealed class HeldWriter : IAsyncDisposable
 {
     private readonly ManualResetEventSlim _released = new();
@@ -13,7 +13,7 @@ internal sealed class HeldWriter : IAsyncDisposable
     private Thread? _thread;
     private volatile bool _stopping;
 
-    /// <summary>Puts it in the place of the API's own.</summary>
+    /// <summary>Replaces the API's own writer.</summary>
     public void Use(WebApplicationBuilder builder) => builder.Services.AddSingleton(services =>
     {
         _writer = services.GetRequiredService<FileLogStore>().PrepareWriter();
@@ -23,7 +23,7 @@ internal sealed class HeldWriter : IAsyncDisposable
         return _writer;
     });
 
-    /// <summary>From here on it writes.</summary>
+    /// <summary>Releases the writer.</summary>
     public ValueTask DisposeAsync()
     {
         _released.Set();

@@ -5,19 +5,19 @@ using Microsoft.Extensions.Logging;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>An identity server's public side: discovery and keys, which a test exchanges or takes from the network.</summary>
+/// <summary>The public part of an identity server: discovery and keys. A test can change the keys, or stop the server.</summary>
 internal sealed class IdentityHost : IAsyncDisposable
 {
     private readonly string _url = $"http://127.0.0.1:{FreePort.Next()}";
     private WebApplication? _app;
 
-    /// <summary>The keys that it publishes.</summary>
+    /// <summary>The published keys.</summary>
     public List<TokenKey> Keys { get; } = [];
 
-    /// <summary>How often its keys were read.</summary>
+    /// <summary>Number of reads of its keys.</summary>
     public int Readings;
 
-    /// <summary>Settings of an API that trusts it.</summary>
+    /// <summary>Settings of an API that trusts this server.</summary>
     public string[] Settings =>
         [$"Authentication:Schemes:Bearer:Authority={_url}", $"Authentication:Schemes:Bearer:ValidAudience={TokenKey.Audience}"];
 
@@ -29,7 +29,7 @@ internal sealed class IdentityHost : IAsyncDisposable
         return host;
     }
 
-    /// <summary>One that has not been started yet.</summary>
+    /// <summary>Creates a server that is not started yet.</summary>
     public static IdentityHost Unavailable(params TokenKey[] keys)
     {
         var host = new IdentityHost();

@@ -38,7 +38,7 @@ internal sealed class LiveViewer : IDisposable
         return (name["event: ".Length..], JsonDocument.Parse(data!["data: ".Length..]).RootElement);
     }
 
-    /// <summary>The next snapshot of which this holds.</summary>
+    /// <summary>The next snapshot that satisfies the condition.</summary>
     public async Task<JsonElement> SnapshotAsync(Func<JsonElement, bool> condition)
     {
         for (var end = Environment.TickCount64 + Eventually.DefaultLimit.TotalMilliseconds; Environment.TickCount64 < end;)
@@ -50,7 +50,7 @@ internal sealed class LiveViewer : IDisposable
             }
         }
 
-        throw new TimeoutException("No such snapshot came.");
+        throw new TimeoutException("No matching snapshot arrived.");
     }
 
     public void Dispose()

@@ -3,7 +3,7 @@ using RevenueAspire.EventLog;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>Where the APIs of one test keep their log: in files, or in a database. One started after the other finds what that one has left.</summary>
+/// <summary>The place of a test's log: in files, or in a database. An API started later continues the log of the previous one.</summary>
 internal sealed class LogPlace(LogEngine engine) : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -11,10 +11,10 @@ internal sealed class LogPlace(LogEngine engine) : IDisposable
 
     public LogEngine Engine => engine;
 
-    /// <summary>Connection string of the ledger's database. With the log in files, only APIs that are started after this was asked for have one.</summary>
+    /// <summary>Connection string of the ledger's database. With the log in files, only APIs started after the first call have this database.</summary>
     public Task<string> DatabaseAsync() => _database ??= TestPostgres.CreateDatabaseAsync();
 
-    /// <summary>Starts an API and waits until it accepts.</summary>
+    /// <summary>Starts an API and waits until it accepts events.</summary>
     public Task<ApiHost> StartAsync(params string[] settings) => StartAsync(null, settings);
 
     /// <inheritdoc cref="StartAsync(string[])"/>
@@ -30,7 +30,7 @@ internal sealed class LogPlace(LogEngine engine) : IDisposable
         return api;
     }
 
-    /// <summary>Starts a process of the API; it may not accept yet.</summary>
+    /// <summary>Starts a process of the API. It may not accept events yet.</summary>
     public Task<ServiceProcess> StartProcessAsync(string url, params string[] settings) => StartProcessAsync(url, new Dictionary<string, string?>(), settings);
 
     /// <inheritdoc cref="StartProcessAsync(string, string[])"/>

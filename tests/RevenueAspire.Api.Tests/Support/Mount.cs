@@ -2,7 +2,7 @@ using System.Diagnostics;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>A small file system of its own at a folder, where the machine lets this process make one (Linux, root).</summary>
+/// <summary>A small separate file system at a folder, if the machine allows this process to mount one (Linux, root).</summary>
 internal sealed class Mount : IDisposable
 {
     private readonly string _folder;
@@ -10,7 +10,7 @@ internal sealed class Mount : IDisposable
 
     private Mount(string folder, string? image) => (_folder, _image) = (folder, image);
 
-    /// <summary>In memory, of so many bytes. Skips the test where it cannot be made.</summary>
+    /// <summary>A file system in memory with the given number of bytes. Skips the test if it cannot be mounted.</summary>
     public static Mount InMemory(string folder, int bytes)
     {
         Directory.CreateDirectory(folder);
@@ -18,7 +18,7 @@ internal sealed class Mount : IDisposable
         return new Mount(folder, image: null);
     }
 
-    /// <summary>ext4 in a file, which turns read-only after its first error. Skips the test where it cannot be made.</summary>
+    /// <summary>An ext4 file system in a file; it turns read-only after its first error. Skips the test if it cannot be mounted.</summary>
     public static Mount Ext4(string folder, string image)
     {
         Directory.CreateDirectory(folder);
@@ -33,16 +33,16 @@ internal sealed class Mount : IDisposable
         return mount;
     }
 
-    /// <summary>Lets ext4 find an error, as a broken disk does: it turns read-only under whoever writes to it.</summary>
+    /// <summary>Triggers an ext4 error, as a broken disk would: the file system turns read-only during use.</summary>
     public void Fail()
     {
         var device = File.ReadLines("/proc/mounts").Select(line => line.Split(' ')).Single(mount => mount[1] == _folder)[0];
         var trigger = $"/sys/fs/ext4/{Path.GetFileName(device)}/trigger_fs_error";
-        Assert.SkipUnless(File.Exists(trigger), "this kernel does not let anybody trigger an error of ext4");
+        Assert.SkipUnless(File.Exists(trigger), "this kernel cannot trigger an ext4 error");
         File.WriteAllText(trigger, "made up by a test");
     }
 
-    /// <summary>What an operator does then: takes the broken disk away from under those who use it, and puts its checked copy in its place.</summary>
+    /// <summary>Repairs it as an operator would: unmounts the broken file system despite open files, and mounts its checked copy.</summary>
     public void Repair()
     {
         Assert.Equal(0, Run("umount", "-l", _folder));
@@ -73,7 +73,7 @@ internal sealed class Mount : IDisposable
         }
         catch (System.ComponentModel.Win32Exception)
         {
-            // The program is not there.
+            // The program is not installed.
             return -1;
         }
     }

@@ -8,13 +8,13 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>Brings a log into the ledger as a processor does, one range at a time, when a test says so.</summary>
+/// <summary>Applies a log to the ledger like a processor, one range at a time, on demand.</summary>
 internal static class Processor
 {
-    /// <summary>Applies everything that is durable and not applied yet.</summary>
-    /// <param name="api">The log's API.</param>
-    /// <param name="database">Connection string.</param>
-    /// <param name="rejectWhere">Records to put among the rejects instead.</param>
+    /// <summary>Applies all durable events that are not applied yet.</summary>
+    /// <param name="api">The API with the log.</param>
+    /// <param name="database">Connection string of the ledger.</param>
+    /// <param name="rejectWhere">Selects records to reject instead.</param>
     public static async Task ApplyAsync(ApiHost api, string database, Func<string, bool>? rejectWhere = null)
     {
         await using var source = NpgsqlDataSource.Create(database);

@@ -3,7 +3,7 @@ using System.Text;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>A connection on which a test writes the bytes itself.</summary>
+/// <summary>A connection for raw bytes.</summary>
 internal sealed class RawConnection(TcpClient client) : IDisposable
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
@@ -14,14 +14,14 @@ internal sealed class RawConnection(TcpClient client) : IDisposable
 
     public async Task SendAsync(ReadOnlyMemory<byte> bytes) => await _stream.WriteAsync(bytes);
 
-    /// <summary>All bytes until the server closes.</summary>
+    /// <summary>Reads all bytes until the server closes the connection.</summary>
     public async Task<string> ReadToEndAsync()
     {
         using var reader = new StreamReader(_stream, Encoding.UTF8, leaveOpen: true);
         return await reader.ReadToEndAsync().WaitAsync(Limit);
     }
 
-    /// <summary>The next bytes that come, as text.</summary>
+    /// <summary>Reads the next bytes, as text.</summary>
     public async Task<string> ReadSomeAsync()
     {
         var buffer = new byte[4096];

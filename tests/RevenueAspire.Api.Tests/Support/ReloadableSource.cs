@@ -2,7 +2,7 @@ using Microsoft.Extensions.Configuration;
 
 namespace RevenueAspire.Api.Tests.Support;
 
-/// <summary>Settings that a test changes while the API runs; the next reload shows them.</summary>
+/// <summary>Settings that a test changes while the API runs. The next reload applies them.</summary>
 internal sealed class ReloadableSource(Dictionary<string, string?> settings) : IConfigurationSource
 {
     public IConfigurationProvider Build(IConfigurationBuilder builder) => new Provider(settings);

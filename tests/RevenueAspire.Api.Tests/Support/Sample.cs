@@ -7,7 +7,7 @@ internal static class Sample
 
     public static string Add(string userId, long value) => $$"""{"userId":"{{userId}}","name":"add_revenue","value":{{value}}}""";
 
-    /// <summary>A valid event of exactly so many bytes.</summary>
+    /// <summary>A valid event with exactly the given number of bytes.</summary>
     public static string OfLength(int bytes)
     {
         const string Frame = """{"userId":"user1","name":"add_revenue","value":1,"note":""}""";

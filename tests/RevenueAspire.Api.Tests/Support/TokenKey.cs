@@ -35,14 +35,14 @@ internal sealed class TokenKey
             JsonWebKeyConverter.ConvertFromECDsaSecurityKey(new ECDsaSecurityKey(ECDsa.Create(ec.ExportParameters(false))) { KeyId = id }));
     }
 
-    /// <summary>A key that both sides share.</summary>
+    /// <summary>A shared key.</summary>
     public static TokenKey Shared(byte[] bytes, string? id = null)
     {
         var key = new SymmetricSecurityKey(bytes) { KeyId = id };
         return new TokenKey(key, SecurityAlgorithms.HmacSha256, JsonWebKeyConverter.ConvertFromSymmetricSecurityKey(key));
     }
 
-    /// <summary>Signs a token that is valid for an hour, unless it says otherwise. A claim whose value is null is left out.</summary>
+    /// <summary>Signs a token, by default valid for an hour. A claim with a null value is omitted.</summary>
     public string Sign(
         string scope = "events.write", TimeSpan? expiresIn = null, TimeSpan? validIn = null, string issuer = Issuer, string audience = Audience,
         params (string Name, object? Value)[] claims)

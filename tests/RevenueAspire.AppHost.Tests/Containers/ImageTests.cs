@@ -4,14 +4,14 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests.Containers;
 
-/// <summary>What goes into the services' images, as the SDK sees it; making one takes a registry.</summary>
+/// <summary>The settings of the services' images, as the SDK reads them. Building an image would need a registry.</summary>
 public sealed class ImageTests
 {
     [Theory]
     [InlineData("Api", true)]
     [InlineData("Client", true)]
     [InlineData("Processor", false)]
-    public async Task An_image_runs_as_a_user_without_rights_and_knows_where_it_may_write(string service, bool listens)
+    public async Task An_image_runs_as_an_unprivileged_user_with_a_writable_data_folder(string service, bool listens)
     {
         var project = Path.Combine(Repository.Root, "src", "RevenueAspire." + service, $"RevenueAspire.{service}.csproj");
         using var build = Process.Start(new ProcessStartInfo("dotnet",

@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace RevenueAspire.AppHost.Tests.Processes;
 
-/// <summary>A data directory that does not exist yet, on a path that Postgres' own user may enter.</summary>
+/// <summary>A data directory that does not exist yet, on a path accessible to Postgres' own user.</summary>
 internal sealed class DataFolder : IDisposable
 {
     private const int ControlFileState = 16;
@@ -16,8 +16,8 @@ internal sealed class DataFolder : IDisposable
 
     public bool HasPostmasterPid => File.Exists(System.IO.Path.Combine(Postgres, "postmaster.pid"));
 
-    /// <summary>Whether the next start needs no recovery: the state in <c>pg_control</c> (Postgres' catalog/pg_control.h, <c>DBState</c> after three fields of
-    /// 16 bytes) is DB_SHUTDOWNED.</summary>
+    /// <summary>Whether the next start needs no recovery: the state in <c>pg_control</c> is DB_SHUTDOWNED (Postgres' catalog/pg_control.h, <c>DBState</c> after
+    /// three fields of 16 bytes).</summary>
     public bool IsCleanlyShutDown
     {
         get
@@ -27,8 +27,8 @@ internal sealed class DataFolder : IDisposable
         }
     }
 
-    /// <summary>The processes that work on this directory, without the AppHost: services, their tools, Postgres with its workers, and the shell that watches
-    /// it. Linux only.</summary>
+    /// <summary>The processes that use this directory, except the AppHost: services, their tools, Postgres with its workers, and the shell that watches it.
+    /// Linux only.</summary>
     public IReadOnlyList<(int Id, string Command)> Processes() =>
         [.. Directory.EnumerateDirectories("/proc")
             .Select(d => int.TryParse(System.IO.Path.GetFileName(d), out var id) ? (Id: id, Command: Command(id)) : default)
@@ -48,7 +48,7 @@ internal sealed class DataFolder : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // It has ended, or belongs to another user.
+            // The process has ended, or belongs to another user.
             return "";
         }
     }

@@ -8,7 +8,7 @@ public sealed class LifeTests
     private const string DeadProxy = "http://127.0.0.1:9";
 
     [Fact]
-    public async Task The_sample_is_sent_once_counted_and_kept_and_Postgres_stops_last_and_cleanly()
+    public async Task The_sample_is_sent_once_and_survives_a_restart_and_Postgres_stops_last_and_cleanly()
     {
         using var data = new DataFolder();
         await using (var first = RunningAppHost.Start(data.Path))
@@ -29,7 +29,7 @@ public sealed class LifeTests
             first.AssertQuiet();
         }
 
-        // The data directory outlives its password.
+        // The data survives the loss of its password.
         await using var second = RunningAppHost.Start(data.Path, null, "--Parameters:postgres-password=another");
         await second.WaitUntilUpAsync();
         Assert.Equal(54, await second.RevenueAsync("user1"));
@@ -42,9 +42,9 @@ public sealed class LifeTests
     }
 
     [Fact]
-    public async Task Killed_it_leaves_no_process_and_the_next_start_continues()
+    public async Task A_kill_leaves_no_process_and_the_next_start_continues()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Finds the processes through /proc.");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs /proc");
         using var data = new DataFolder();
         await using var first = RunningAppHost.Start(data.Path);
         await first.WaitUntilUpAsync();
@@ -53,7 +53,7 @@ public sealed class LifeTests
 
         await first.Process.KillAsync();
 
-        // At once, on the same ports: it waits for the services that still end.
+        // Started at once, on the same ports: it waits for the services that are still stopping.
         await using var second = RunningAppHost.Start(data.Path, first.ApiPort, first.ClientPort);
         await second.WaitUntilUpAsync();
         await second.HasRevenueAsync("user1", 27);
@@ -65,7 +65,7 @@ public sealed class LifeTests
     }
 
     [Fact]
-    public async Task Behind_a_proxy_that_is_dead_everything_works_and_a_second_AppHost_on_the_data_leaves_the_first_alone()
+    public async Task With_a_dead_proxy_everything_works_and_a_second_AppHost_on_the_data_does_not_disturb_the_first()
     {
         using var data = new DataFolder();
         await using var first = RunningAppHost.Start(
@@ -91,7 +91,7 @@ public sealed class LifeTests
         await first.HasRevenueAsync("user1", 54);
     }
 
-    /// <summary>The services that still run at the moment when Postgres has ended.</summary>
+    /// <summary>The services that are still running when Postgres ends.</summary>
     private static async Task<string[]> ServicesWhenPostgresHasEndedAsync(DataFolder data)
     {
         var processes = data.Processes();

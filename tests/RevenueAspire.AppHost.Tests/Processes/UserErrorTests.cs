@@ -21,15 +21,15 @@ public sealed class UserErrorTests : IDisposable
     [InlineData("--Postgres:Replicas=two", "Postgres:Replicas is 'two': it must be a whole number from 0 to 4.")]
     [InlineData(
         "--Postgres:Replicas=1 --Postgres:Mode=container",
-        "Postgres:Replicas is '1', but the container of Postgres has no standbys; set Postgres:Mode to 'local'.")]
+        "Postgres:Replicas is '1', but the Postgres container has no standbys; set Postgres:Mode to 'local'.")]
     [InlineData(
         "--Postgres:Replicas=1 --ConnectionStrings:revenuedb=Host=a",
-        "Postgres:Replicas is '1', but ConnectionStrings:revenuedb names a server of yours.")]
+        "Postgres:Replicas is '1', but ConnectionStrings:revenuedb names an external server.")]
     [InlineData(
         "--Postgres:Replicas=1 --Ports:Postgres=65532",
-        "Ports:Postgres is '65532': with Postgres:Replicas it must be at most 65531, since standbys have the ports after it.")]
-    [InlineData("--Postgres:Mode=docker", "Postgres:Mode is 'docker': it must be 'container' or 'local', or not set.")]
-    public async Task A_wrong_setting_is_one_line_and_nothing_starts(string arguments, string line)
+        "Ports:Postgres is '65532': with Postgres:Replicas it must be at most 65531, since the standbys use the ports after it.")]
+    [InlineData("--Postgres:Mode=docker", "Postgres:Mode is 'docker': it must be 'container', 'local' or not set.")]
+    public async Task A_wrong_setting_prints_one_line_and_starts_nothing(string arguments, string line)
     {
         await using var host = RunningAppHost.Start(_data.Path, null, arguments.Split(' '));
 
@@ -40,14 +40,14 @@ public sealed class UserErrorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_port_in_use_is_one_line_that_names_its_owner()
+    public async Task A_port_in_use_prints_one_line_that_names_its_owner()
     {
         using var other = new TcpListener(IPAddress.Loopback, 0);
         other.Start();
         var port = ((IPEndPoint)other.LocalEndpoint).Port;
         await using var host = RunningAppHost.Start(_data.Path, port, FreePort.Next());
 
-        await AssertOneLineAsync(host, string.Create(CultureInfo.InvariantCulture, $"api: Port {port}, where the api is to listen, is in use"));
+        await AssertOneLineAsync(host, string.Create(CultureInfo.InvariantCulture, $"api: Port {port} of the api is in use"));
 
         var line = host.Process.StandardError[0];
         Assert.Contains("--Ports:Api=", line, StringComparison.Ordinal);
@@ -58,13 +58,13 @@ public sealed class UserErrorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_data_directory_of_another_major_version_is_one_line()
+    public async Task A_data_directory_of_another_major_version_prints_one_line()
     {
         Directory.CreateDirectory(_data.Postgres);
         await File.WriteAllTextAsync(Path.Combine(_data.Postgres, "PG_VERSION"), "9.6\n");
         await using var host = RunningAppHost.Start(_data.Path);
 
-        await AssertOneLineAsync(host, $"postgres: {_data.Postgres} was made by PostgreSQL 9.6, and this needs 15 to 18");
+        await AssertOneLineAsync(host, $"postgres: {_data.Postgres} was created by PostgreSQL 9.6, but 15 to 18 is required");
     }
 
     private static async Task AssertOneLineAsync(RunningAppHost host, string start)

@@ -11,10 +11,10 @@ internal static class BicepCompiler
         typeof(BicepCompiler).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(a => a.Key == nameof(BicepCompiler)).Value!
         + (OperatingSystem.IsWindows() ? ".exe" : "");
 
-    /// <summary>Compiles a Bicep file to a template of Azure. An error or a warning of the compiler fails the test.</summary>
+    /// <summary>Compiles a Bicep file to an Azure template. A compiler error or warning fails the test.</summary>
     public static async Task<JsonObject> BuildAsync(string file) => JsonNode.Parse(await RunAsync("build", file))!.AsObject();
 
-    /// <summary>Compiles a Bicep file together with the values of its parameters. A missing, an unknown, or an unfit parameter fails the test.</summary>
+    /// <summary>Compiles a Bicep file together with its parameter values. A missing, unknown or invalid parameter fails the test.</summary>
     public static async Task CheckParametersAsync(string file, IReadOnlyDictionary<string, string> parameters)
     {
         var values = Path.ChangeExtension(file, ".bicepparam");
@@ -27,7 +27,7 @@ internal static class BicepCompiler
     {
         if (!OperatingSystem.IsWindows() && !File.GetUnixFileMode(Program).HasFlag(UnixFileMode.UserExecute))
         {
-            // A package need not keep the permissions of its files.
+            // A package may lose the permissions of its files.
             File.SetUnixFileMode(Program, File.GetUnixFileMode(Program) | UnixFileMode.UserExecute);
         }
 
@@ -35,7 +35,7 @@ internal static class BicepCompiler
         {
             RedirectStandardOutput = true,
             RedirectStandardError = true,
-            // Without it the compiler needs ICU, which a machine with only the .NET SDK lacks.
+            // Otherwise the compiler needs ICU, which a machine with only the .NET SDK lacks.
             Environment = { ["DOTNET_SYSTEM_GLOBALIZATION_INVARIANT"] = "1" },
         })!;
         var problems = compiler.StandardError.ReadToEndAsync();

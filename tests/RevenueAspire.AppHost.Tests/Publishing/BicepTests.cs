@@ -4,11 +4,11 @@ using RevenueAspire.AppHost.Model;
 
 namespace RevenueAspire.AppHost.Tests.Publishing;
 
-/// <summary>The Bicep files next to the manifest, as the compiler of azd sees them.</summary>
+/// <summary>Compiles the Bicep files next to the manifest with azd's compiler.</summary>
 public sealed class BicepTests
 {
     [Fact]
-    public async Task Every_file_compiles_without_a_warning_and_takes_exactly_the_parameters_of_the_manifest()
+    public async Task Every_file_compiles_without_a_warning_and_has_exactly_the_parameters_of_the_manifest()
     {
         using var published = await PublishedModel.WriteAsync();
 
@@ -34,7 +34,7 @@ public sealed class BicepTests
         Assert.Equal(
             ["flexibleServers", "flexibleServers/configurations", "flexibleServers/databases", "flexibleServers/firewallRules"],
             resources.Keys.Order(StringComparer.Ordinal));
-        // The major version of the container and of Compose, because a dump of a newer server does not load into an older one.
+        // Compose and the container use the same major version, because a dump of a newer server does not load into an older one.
         Assert.Equal(ModelDatabase.PostgresTag.Split('.')[0], resources["flexibleServers"]["version"]!.GetValue<string>());
         Assert.Equal("[parameters('administratorPassword')]", resources["flexibleServers"]["administratorLoginPassword"]!.GetValue<string>());
         Assert.Equal("[parameters('highAvailability')]", resources["flexibleServers"]["highAvailability"]!["mode"]!.GetValue<string>());
@@ -46,7 +46,7 @@ public sealed class BicepTests
         Assert.Equal("0.0.0.0", resources["flexibleServers/firewallRules"]["endIpAddress"]!.GetValue<string>());
         Assert.Equal("securestring", template["parameters"]!["administratorPassword"]!["type"]!.GetValue<string>());
 
-        // The output, as Npgsql reads it once azd has added the password.
+        // The output as Npgsql reads it, after azd has added the password.
         var format = template["outputs"]!["connectionString"]!["value"]!.GetValue<string>();
         Assert.DoesNotContain("assword", format, StringComparison.Ordinal);
         var output = format.Split('\'')[1].Replace("{0}", "server.example").Replace("{1}", "revenue").Replace("{2}", "revenuedb");
@@ -68,7 +68,7 @@ public sealed class BicepTests
         Assert.Equal("{postgres-high-availability.value}", published.Resources["postgres"]!["params"]!["highAvailability"]!.GetValue<string>());
         Assert.Equal("Disabled", parameter["default"]!["value"]!.GetValue<string>());
 
-        // As azd writes main.bicep: AZURE_POSTGRES_HIGH_AVAILABILITY of its environment sets the parameter.
+        // As in azd's main.bicep: AZURE_POSTGRES_HIGH_AVAILABILITY in azd's environment sets the parameter.
         var main = Path.Combine(published.Folder, "main.bicep");
         await File.WriteAllTextAsync(main, """
             param postgres_high_availability string = 'Disabled'
@@ -108,7 +108,7 @@ public sealed class BicepTests
             var secret = variable!["secretRef"]?.GetValue<string>();
             var value = secret is null ? variable["value"]!.GetValue<string>() : secrets[secret];
             Assert.Equal(expected[name].Contains('{', StringComparison.Ordinal) ? $"[parameters('{name}')]" : expected[name], value);
-            // A value that contains a secret parameter is kept from whoever may read the app's settings.
+            // A value with a secret parameter must not be visible in the app's settings.
             var isSecret = name is "ConnectionStrings__revenuedb" or "Ingest__Secrets__0" or "Ingest__ReadSecrets__0" or "Client__Secret";
             Assert.Equal(isSecret, secret is not null);
             Assert.Equal(isSecret, template["parameters"]![name]?["type"]!.GetValue<string>() == "securestring");

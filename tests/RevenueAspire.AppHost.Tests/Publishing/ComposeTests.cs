@@ -9,13 +9,13 @@ using YamlDotNet.RepresentationModel;
 
 namespace RevenueAspire.AppHost.Tests.Publishing;
 
-/// <summary><c>deploy/compose.yaml</c> is written by hand, so these tests compare it with the model.</summary>
+/// <summary>Compares <c>deploy/compose.yaml</c>, which is written by hand, with the model.</summary>
 public sealed class ComposeTests
 {
     private const string PostgresPassword = "${POSTGRES_PASSWORD:?Set POSTGRES_PASSWORD in .env}";
     private const string IngestSecret = "${INGEST_SECRET:?Set INGEST_SECRET in .env}";
 
-    /// <summary>An expression of the manifest, and its value in Compose.</summary>
+    /// <summary>Expressions of the manifest, and their values in Compose.</summary>
     private static readonly Dictionary<string, string> Values = new()
     {
         ["{revenuedb.connectionString}"] = $"Host=postgres;Port=5432;Username=postgres;Password={PostgresPassword};Database=revenuedb",
@@ -29,11 +29,11 @@ public sealed class ComposeTests
     [
         "OTEL_DOTNET_EXPERIMENTAL_OTLP_RETRY", // No collector.
         "ASPNETCORE_FORWARDEDHEADERS_ENABLED", // No proxy: a caller could claim any address.
-        "HTTP_PORTS", // The image's own, 8080.
-        "API_HTTP", "services__api__http__0", // Client__Url says it.
+        "HTTP_PORTS", // The image sets 8080.
+        "API_HTTP", "services__api__http__0", // Client__Url has the address.
     ];
 
-    /// <summary>Variables that the manifest does not have: the names of hosts on Azure are not known before.</summary>
+    /// <summary>Variables that the manifest lacks, because the host names on Azure are not known in advance.</summary>
     private static readonly string[] OfCompose = ["AllowedHosts"];
 
     private static readonly YamlMappingNode Services = Map(Read()["services"]);
@@ -53,7 +53,7 @@ public sealed class ComposeTests
     }
 
     [Fact]
-    public async Task The_services_their_replicas_and_their_order_are_those_of_the_model()
+    public async Task The_services_their_replicas_and_their_start_order_match_the_model()
     {
         await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(
             ["--operation", "publish", "--Api:Replicas=1"]);
@@ -80,7 +80,7 @@ public sealed class ComposeTests
     }
 
     [Fact]
-    public async Task The_ports_are_those_of_this_machine_and_open_to_this_machine_only()
+    public async Task The_ports_match_the_model_and_are_open_only_to_this_machine()
     {
         await using var builder = await DistributedApplicationTestingBuilder.CreateAsync<Projects.RevenueAspire_AppHost>(["--Postgres:Mode=local"]);
 
@@ -99,7 +99,7 @@ public sealed class ComposeTests
     {
         Assert.Equal("postgres:" + ModelDatabase.PostgresTag, Text(Service("postgres")["image"]));
         Assert.Equal([("POSTGRES_DB", ModelDatabase.Name), ("POSTGRES_PASSWORD", PostgresPassword)], Environment("postgres").Order());
-        // Images before 18 keep their data there; another path would lose it with the container.
+        // Images before 18 store their data there. With another path the data would be lost with the container.
         Assert.Equal(["postgres-data:/var/lib/postgresql/data"], ((YamlSequenceNode)Service("postgres")["volumes"]).Select(Text));
         Assert.Equal(["client-home", "postgres-data"], Names(Map(Read()["volumes"])));
         foreach (var service in Names(Services))
@@ -116,7 +116,7 @@ public sealed class ComposeTests
         var port = FreePort.Next();
         var test = ((YamlSequenceNode)Service("api")["healthcheck"]["test"]).Select(Text).ToArray();
         Assert.Equal(["CMD", "bash", "-c"], test[..3]);
-        // Compose writes a dollar as two.
+        // Compose doubles a dollar sign.
         var script = test[3]
             .Replace("$$", "$", StringComparison.Ordinal)
             .Replace("/8080", string.Create(CultureInfo.InvariantCulture, $"/{port}"), StringComparison.Ordinal);

@@ -16,7 +16,7 @@ public sealed class ManifestTests
 
         var expected = JsonNode.Parse(await File.ReadAllTextAsync(
             Path.Combine(Repository.Root, "tests", "RevenueAspire.AppHost.Tests", "Publishing", "expected-manifest.json")))!["resources"];
-        // As text: the message of a failure then names the line that differs.
+        // Compared as text, so the failure message names the differing line.
         Assert.Equal(expected!.ToJsonString(Indented), published.Resources.ToJsonString(Indented));
     }
 
@@ -34,7 +34,7 @@ public sealed class ManifestTests
     }
 
     [Fact]
-    public async Task A_database_that_exists_takes_the_place_of_the_managed_server()
+    public async Task An_existing_database_replaces_the_managed_server()
     {
         using var published = await PublishedModel.WriteAsync("--ConnectionStrings:revenuedb=Host=db.example;Username=me;Password=clear-password");
 

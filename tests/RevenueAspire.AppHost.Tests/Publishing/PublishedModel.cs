@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.AppHost.Tests.Publishing;
 
-/// <summary>What the AppHost writes for azd: the manifest, and the Bicep files next to it.</summary>
+/// <summary>The AppHost's output for azd: the manifest, and the Bicep files next to it.</summary>
 internal sealed class PublishedModel : IDisposable
 {
     private readonly TempDirectory _folder = new();
@@ -34,7 +34,7 @@ internal sealed class PublishedModel : IDisposable
         {
             if (resource!["path"] is { } path && resource["type"]!.GetValue<string>().StartsWith("project.", StringComparison.Ordinal))
             {
-                // Relative to the clone, because the folder of each run has another depth.
+                // Relative to the clone, because the folder depth differs per run.
                 resource["path"] = Path.GetRelativePath(Repository.Root, Path.GetFullPath(path.GetValue<string>(), model.Folder)).Replace('\\', '/');
             }
         }
@@ -46,8 +46,8 @@ internal sealed class PublishedModel : IDisposable
     public Dictionary<string, string> Environment(string service) =>
         Resources[service]!["env"]!.AsObject().ToDictionary(variable => variable.Key, variable => variable.Value!.GetValue<string>());
 
-    /// <summary>Each Bicep file with the parameters that azd passes to it.
-    /// An expression that names a parameter with a default value is that value, as in azd.</summary>
+    /// <summary>Each Bicep file with the parameters that azd passes to it. As in azd, an expression for a parameter with a default becomes that
+    /// default.</summary>
     public IEnumerable<(string File, Dictionary<string, string> Parameters)> Modules() =>
         from resource in Resources
         let module = resource.Value!["deployment"] ?? resource.Value

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests.Contract;
 
-/// <summary>What appending promises, whichever engine keeps the log (rules L3, L4, L7).</summary>
+/// <summary>The promises of an append, for every store (rules L3, L4, L7).</summary>
 public abstract class AppendContract : IAsyncDisposable
 {
     private readonly LogFixture _fixture;
@@ -19,7 +19,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L3_L4_receipts_name_the_last_record_of_each_group_and_readers_find_all_in_this_order()
+    public async Task L3_L4_receipts_name_the_last_record_of_each_group_and_readers_see_the_same_order()
     {
         var log = await _fixture.OpenAsync();
         Assert.Null(log.LastReceipt);
@@ -50,7 +50,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L3_a_batch_says_on_its_last_record_where_it_begins_and_how_many_it_has()
+    public async Task L3_the_last_record_of_a_batch_has_its_start_offset_and_count()
     {
         var log = await _fixture.OpenAsync();
         await AppendAsync(log, TestLog.Single("before"));
@@ -66,7 +66,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L4_many_callers_share_commits_and_each_group_is_there_once_whole_and_in_its_place()
+    public async Task L4_many_callers_share_commits_and_each_group_is_in_the_log_once_and_whole()
     {
         var log = await _fixture.OpenAsync(options => options.SegmentBytes = 20_000);
         var results = new AppendResult[2_000];
@@ -95,12 +95,12 @@ public abstract class AppendContract : IAsyncDisposable
         Assert.Equal(20_002, TestLog.Lines(_fixture.ReadAll(log.LogId)).Length);
         await log.DisposeAsync();
 
-        // A start checks what is there.
+        // The next start verifies the log.
         Assert.Equal(ReceiptLookup.Record, await LookUpAsync(await _fixture.OpenAsync(), results[1].Receipt));
     }
 
     [Fact]
-    public async Task L4_the_queue_is_bounded_in_groups_and_what_was_accepted_completes()
+    public async Task L4_the_queue_is_limited_in_groups_and_every_queued_group_completes()
     {
         var log = await _fixture.OpenAsync(options => options.QueueCapacity = 10);
         Task<AppendResult>[] appends;
@@ -119,7 +119,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L4_the_queue_is_bounded_in_bytes_repeats_of_a_key_in_flight_included()
+    public async Task L4_the_queue_is_limited_in_bytes_including_repeats_of_a_key_in_flight()
     {
         var log = await _fixture.OpenAsync(options => options.QueueBytes = 700);
         Task<AppendResult> first, repeat;
@@ -152,7 +152,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L4_an_append_that_was_cancelled_before_is_not_enqueued()
+    public async Task L4_an_append_with_a_cancelled_token_is_not_enqueued()
     {
         var log = await _fixture.OpenAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => log.AppendAsync(TestLog.Single("a"), new CancellationToken(true)).AsTask());
@@ -161,7 +161,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_stop_writes_and_answers_what_is_queued_and_refuses_what_comes_later()
+    public async Task A_stop_writes_and_answers_queued_groups_and_refuses_later_ones()
     {
         var log = await _fixture.OpenAsync();
         var id = log.LogId;
@@ -176,7 +176,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task After_a_stop_the_next_start_goes_on_and_old_receipts_stay_good()
+    public async Task After_a_stop_the_next_start_continues_the_log_and_old_receipts_stay_valid()
     {
         var before = await _fixture.OpenAsync();
         var first = (await AppendAsync(before, TestLog.Single("a"))).Receipt;
@@ -192,7 +192,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L7_what_the_medium_refuses_is_unavailable_and_never_appears_and_the_log_goes_on_by_itself()
+    public async Task L7_a_group_that_the_medium_refuses_is_unavailable_and_never_appended_and_the_log_recovers()
     {
         var log = await _fixture.OpenAsync();
         var first = await AppendAsync(log, TestLog.Single("a"));
@@ -212,7 +212,7 @@ public abstract class AppendContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_append_of_a_recorded_request_is_a_span_of_it_and_any_other_none()
+    public async Task Only_an_append_of_a_recorded_request_has_a_span()
     {
         var log = await _fixture.OpenAsync();
         var spans = new System.Collections.Concurrent.ConcurrentQueue<Activity>();
@@ -229,7 +229,7 @@ public abstract class AppendContract : IAsyncDisposable
         var from = log.DurableMark;
         var receipt = (await AppendAsync(log, TestLog.Group(["b", "c"], "key"))).Receipt;
 
-        // Other tests append at the same time.
+        // Filter by trace, because other tests append at the same time.
         var span = Assert.Single(spans, span => span.TraceId == request.TraceId);
         Assert.Equal((CommitSpan.Name, request.SpanId), (span.OperationName, span.ParentSpanId));
         Assert.Equal(("Appended", receipt.ToString()), (span.GetTagItem("revenue.log.outcome"), span.GetTagItem("revenue.receipt")));

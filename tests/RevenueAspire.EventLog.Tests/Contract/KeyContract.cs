@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests.Contract;
 
-/// <summary>What idempotency keys promise, whichever engine keeps the log (rule L9).</summary>
+/// <summary>The promises of idempotency keys, for every store (rule L9).</summary>
 public abstract class KeyContract : IAsyncDisposable
 {
     private readonly LogFixture _fixture;
@@ -16,7 +16,7 @@ public abstract class KeyContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L9_a_repeat_gets_the_first_receipt_and_counts_and_is_not_appended_also_after_a_start()
+    public async Task L9_a_repeat_gets_the_first_receipt_and_counts_and_is_not_appended_even_after_a_restart()
     {
         var log = await _fixture.OpenAsync();
         var id = log.LogId;
@@ -34,7 +34,7 @@ public abstract class KeyContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L9_the_same_key_with_another_body_is_a_conflict_and_letters_count_as_they_are()
+    public async Task L9_the_same_key_with_another_body_is_a_conflict_and_keys_are_case_sensitive()
     {
         var log = await _fixture.OpenAsync();
         await AppendAsync(log, TestLog.Single("a", "k", "body 1"));
@@ -45,7 +45,7 @@ public abstract class KeyContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L9_keys_belong_to_their_caller_also_in_flight_and_after_a_start()
+    public async Task L9_keys_belong_to_their_caller_in_flight_and_after_a_restart()
     {
         string?[] callers = [null, "shop-1", "shop-2", "a \"quoted\\ näme\u0001"];
         AppendGroup[] Groups() =>
@@ -71,7 +71,7 @@ public abstract class KeyContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L9_a_repeat_in_flight_waits_for_the_first_and_gets_what_that_became()
+    public async Task L9_a_repeat_in_flight_waits_for_the_first_attempt_and_gets_its_outcome()
     {
         var log = await _fixture.OpenAsync();
         Task<AppendResult>[] appends;
@@ -90,7 +90,7 @@ public abstract class KeyContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L9_when_the_first_fails_its_repeats_fail_too_and_the_next_one_counts()
+    public async Task L9_when_the_first_attempt_fails_its_repeats_fail_too_and_the_next_attempt_counts()
     {
         var log = await _fixture.OpenAsync();
         Task<AppendResult>[] appends;
@@ -111,7 +111,7 @@ public abstract class KeyContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L9_repeats_beside_others_in_one_commit_take_nobody_with_them()
+    public async Task L9_a_repeat_does_not_affect_other_groups_of_the_same_commit()
     {
         var log = await _fixture.OpenAsync();
         await Task.WhenAll(Enumerable.Range(0, 20).Select(i => AppendAsync(log, TestLog.Single($"u{i}", $"k{i}"))));
@@ -128,7 +128,7 @@ public abstract class KeyContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L9_the_last_keys_are_remembered_also_after_a_start_and_older_ones_are_not()
+    public async Task L9_only_the_last_keys_are_remembered_even_after_a_restart()
     {
         const int Window = 10;
         var log = await _fixture.OpenAsync(options => options.KeyWindow = Window);
@@ -152,7 +152,7 @@ public abstract class KeyContract : IAsyncDisposable
         {
             for (var i = 30 - Window; i < 30; i++)
             {
-                // With another body: a key that was forgotten would be appended, and push others out.
+                // Use another body: a forgotten key would otherwise be appended, and push other keys out of the window.
                 Assert.Equal(AppendStatus.KeyConflict, (await AppendAsync(log, TestLog.Single("b", $"k{i}"))).Status);
                 Assert.Equal(first[i] with { Status = AppendStatus.Repeated }, await AppendAsync(log, TestLog.Single("a", $"k{i}")));
             }

@@ -1,37 +1,37 @@
 namespace RevenueAspire.EventLog.Tests.Contract;
 
-/// <summary>Where one test keeps its log, with one engine: opens it, reads it, holds it up, has it refused and tidies it.</summary>
+/// <summary>The log of one test in one store. Opens, reads, blocks, refuses and prunes it.</summary>
 internal abstract class LogFixture : IAsyncDisposable
 {
-    /// <summary>Opens a log as a process of the API does, and waits until it accepts. The one before must be disposed of. The
-    /// stand disposes of what is still open.</summary>
+    /// <summary>Opens a log like an API process, and waits until it accepts appends. The previous one must be disposed. The fixture disposes of a log that is
+    /// still open.</summary>
     public abstract Task<EventLogWriter> OpenAsync(Action<EventLogOptions>? change = null);
 
-    /// <summary>Opens a log to read it, beside its writer.</summary>
+    /// <summary>Opens a log for reading while its writer runs.</summary>
     public abstract LogView OpenReader(Guid logId);
 
-    /// <summary>Until disposed, no commit of the open log gets through; each waits.</summary>
+    /// <summary>Blocks all commits of the open log until disposed.</summary>
     public abstract Task<IAsyncDisposable> HoldAsync();
 
-    /// <summary>Until disposed, the medium refuses what is to be appended.</summary>
+    /// <summary>Makes the medium refuse all appends until disposed.</summary>
     public abstract Task<IAsyncDisposable> RefuseAsync();
 
-    /// <summary>Forgets what keys are outside of the window that the log was opened with, where the log does not do it by itself.</summary>
+    /// <summary>Forgets the keys outside the given window, for a store that does not do so with each append.</summary>
     public abstract Task ForgetKeysAsync(int window);
 
-    /// <summary>Removes what the ledger has, as the API does it (rule L10).</summary>
+    /// <summary>Removes applied bytes as the API does (rule L10).</summary>
     public abstract Task RemoveAppliedAsync(EventLogWriter log, long applied, long retainBytes);
 
     public abstract ValueTask DisposeAsync();
 
-    /// <summary>Everything that a log still has, and is durable.</summary>
+    /// <summary>All durable bytes that the log still has.</summary>
     public string ReadAll(Guid logId, int step = 1 << 20)
     {
         using var reader = OpenReader(logId);
         return reader.ReadAll(step);
     }
 
-    /// <summary>Calls something when disposed.</summary>
+    /// <summary>Runs an action when disposed.</summary>
     protected sealed class Undo(Func<ValueTask> undo) : IAsyncDisposable
     {
         private Func<ValueTask>? _undo = undo;

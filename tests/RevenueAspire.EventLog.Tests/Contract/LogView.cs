@@ -2,7 +2,7 @@ using System.Text;
 
 namespace RevenueAspire.EventLog.Tests.Contract;
 
-/// <summary>A reader of a log, whichever engine it has.</summary>
+/// <summary>A reader of a log in any store.</summary>
 internal abstract class LogView : IDisposable
 {
     public abstract long FirstOffset { get; }
@@ -13,7 +13,7 @@ internal abstract class LogView : IDisposable
 
     public abstract void Dispose();
 
-    /// <summary>From the first offset that is kept to the mark; damage fails the test.</summary>
+    /// <summary>Reads from the first retained offset to the mark; damage fails the test.</summary>
     public string ReadAll(int step = 1 << 20)
     {
         var mark = ReadDurableMark();

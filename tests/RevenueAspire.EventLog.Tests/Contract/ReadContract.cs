@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.EventLog.Tests.Contract;
 
-/// <summary>What readers are promised, whichever engine keeps the log (rules L5, L10).</summary>
+/// <summary>The promises to readers, for every store (rules L5, L10).</summary>
 public abstract class ReadContract : IAsyncDisposable
 {
     private readonly LogFixture _fixture;
@@ -17,11 +17,11 @@ public abstract class ReadContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L5_a_reader_that_follows_sees_every_record_once_and_in_order_and_never_past_the_mark()
+    public async Task L5_a_following_reader_sees_each_record_once_in_order_and_never_past_the_mark()
     {
         var log = await _fixture.OpenAsync(options => options.SegmentBytes = 20_000);
         using var reader = _fixture.OpenReader(log.LogId);
-        var random = Seed.Random(nameof(L5_a_reader_that_follows_sees_every_record_once_and_in_order_and_never_past_the_mark));
+        var random = Seed.Random(nameof(L5_a_following_reader_sees_each_record_once_in_order_and_never_past_the_mark));
         var writing = Task.Run(async () =>
         {
             for (var i = 0; i < 200; i++)
@@ -46,7 +46,7 @@ public abstract class ReadContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L5_what_is_not_committed_cannot_be_read_and_nothing_outside_of_the_log_can()
+    public async Task L5_uncommitted_bytes_and_offsets_outside_the_log_cannot_be_read()
     {
         var log = await _fixture.OpenAsync();
         await AppendAsync(log, TestLog.Single("a"));
@@ -70,7 +70,7 @@ public abstract class ReadContract : IAsyncDisposable
     }
 
     [Fact]
-    public async Task L10_what_is_applied_goes_and_the_rest_reads_as_before_and_old_receipts_stay_good()
+    public async Task L10_applied_bytes_are_removed_and_the_rest_and_old_receipts_stay_valid()
     {
         var log = await _fixture.OpenAsync(options => options.SegmentBytes = 20_000);
         var receipts = new List<Receipt>();
@@ -90,7 +90,7 @@ public abstract class ReadContract : IAsyncDisposable
         using var reader = _fixture.OpenReader(log.LogId);
         reader.ReadDurableMark();
 
-        // Processors compare the last bytes of what they have applied.
+        // Processors compare the last applied bytes with the log, so these bytes stay.
         Assert.InRange(reader.FirstOffset, 1, applied - (64 * 1024));
         Assert.Equal(whole[(int)reader.FirstOffset..], reader.ReadAll());
         Assert.Throws<EventLogException>(() => reader.Read(0, new byte[10]));

@@ -14,22 +14,22 @@ internal enum DiskOperation
     FlushDirectory,
 }
 
-/// <summary>Thrown by every call of a process whose machine lost power. No disk error: the log must not handle it.</summary>
+/// <summary>Thrown by every call of a process whose machine lost power. It is not a disk error, so the log must not handle it.</summary>
 internal sealed class PowerCutException : Exception;
 
-/// <summary>A disk with one folder that keeps only what was flushed, plus random parts of the rest, and fails on demand.</summary>
+/// <summary>A disk with one folder. A power cut keeps flushed data and random parts of the rest. It fails on demand.</summary>
 internal sealed class SimulatedDisk(Random random)
 {
     private readonly List<Action<Dictionary<string, SimulatedFile>>> _pendingEntries = [];
     private readonly Dictionary<string, SimulatedFile> _onDisk = [];
 
-    /// <summary>Operations so far that change something.</summary>
+    /// <summary>Number of modifying operations so far.</summary>
     public int Operations { get; private set; }
 
-    /// <summary>Power goes in the middle of this operation.</summary>
+    /// <summary>Number of the operation during which the power is cut.</summary>
     public int CutAt { get; set; } = int.MaxValue;
 
-    /// <summary>Whether an operation on a file fails.</summary>
+    /// <summary>Decides whether an operation on a file fails.</summary>
     public Func<DiskOperation, string, bool> Fails { get; set; } = (_, _) => false;
 
     /// <summary>The folder as the operating system shows it.</summary>
@@ -41,8 +41,8 @@ internal sealed class SimulatedDisk(Random random)
 
     public bool IsAt(string path, SimulatedFile file) => Entries.GetValueOrDefault(path) == file;
 
-    /// <summary>Somebody moves the folder away, and perhaps puts another in its place.</summary>
-    /// <returns>What was there.</returns>
+    /// <summary>Moves the folder, and optionally puts another in its place.</summary>
+    /// <returns>The previous entries.</returns>
     public Dictionary<string, SimulatedFile> Replace(Dictionary<string, SimulatedFile> entries)
     {
         var before = Entries;
@@ -57,7 +57,7 @@ internal sealed class SimulatedDisk(Random random)
         return before;
     }
 
-    /// <summary>Starts a process on the machine; the one before is gone, and its locks with it.</summary>
+    /// <summary>Starts a process on the machine. The previous one ends, and loses its locks.</summary>
     public IFileSystem Start()
     {
         Kill();
@@ -65,10 +65,10 @@ internal sealed class SimulatedDisk(Random random)
         return Running = new SimulatedProcess(this);
     }
 
-    /// <summary>kill -9: what the operating system holds in memory stays.</summary>
+    /// <summary>kill -9: the data in the operating system's memory stays.</summary>
     public void Kill() => Running?.IsDead = true;
 
-    /// <summary>Power off and on.</summary>
+    /// <summary>Turns the power off and on.</summary>
     public void CutPower()
     {
         Kill();
@@ -86,7 +86,7 @@ internal sealed class SimulatedDisk(Random random)
         Entries = new(_onDisk);
     }
 
-    /// <summary>Counts an operation; cuts the power or fails as asked, after doing a part of it.</summary>
+    /// <summary>Counts an operation. On a power cut or failure, only a part of it is done.</summary>
     public void Run(SimulatedProcess process, DiskOperation operation, string path, Action whole, Action? part = null)
     {
         process.Check();
@@ -122,7 +122,7 @@ internal sealed class SimulatedDisk(Random random)
         _pendingEntries.Clear();
     }
 
-    /// <summary>Changes of the folder that were not flushed: the first of them, as a journal keeps them, or any, as a file system without one does.</summary>
+    /// <summary>Unflushed changes of the folder that survive: the first ones, as with a journal, or any of them, as without one.</summary>
     private List<Action<Dictionary<string, SimulatedFile>>> Surviving() => Random.Next(2) == 0
         ? _pendingEntries.GetRange(0, Random.Next(_pendingEntries.Count + 1))
         : _pendingEntries.FindAll(_ => Random.Next(2) == 0);

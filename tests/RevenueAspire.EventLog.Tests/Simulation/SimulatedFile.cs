@@ -1,7 +1,6 @@
 namespace RevenueAspire.EventLog.Tests.Simulation;
 
-/// <summary>A file as the operating system shows it (cache) and as the disk has it. What is not flushed yet may reach the disk or
-/// not, sector by sector, in any order.</summary>
+/// <summary>A file as the operating system shows it (cache), and as it is on disk. Unflushed sectors may reach the disk or not, in any order.</summary>
 internal sealed class SimulatedFile
 {
     public const int Sector = 512;
@@ -65,8 +64,8 @@ internal sealed class SimulatedFile
         _lengths.Clear();
     }
 
-    /// <summary>A failed flush: some of it reached the disk, and the operating system calls all of it clean, so that the next
-    /// flush does not write it again.</summary>
+    /// <summary>A failed flush: some sectors reach the disk, but the operating system marks all as clean, so that the next flush does not write them
+    /// again.</summary>
     public void FlushLosing(Random random)
     {
         foreach (var (sector, versions) in _dirty)
@@ -87,7 +86,7 @@ internal sealed class SimulatedFile
         _lengths.Clear();
     }
 
-    /// <summary>Power off: what is left is what the disk has.</summary>
+    /// <summary>A power cut: only the data on disk remains.</summary>
     public void CutPower(Random random)
     {
         FlushLosing(random);

@@ -3,7 +3,7 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Tests.Simulation;
 
-/// <summary>A writer on a simulated disk, driven step by step.</summary>
+/// <summary>A writer on a simulated disk, run step by step.</summary>
 internal static class SimulatedLog
 {
     public const string Folder = "/log";
@@ -14,7 +14,7 @@ internal static class SimulatedLog
         return TestLog.OpenHeld(TestLog.Options(Folder, change), files, loggers);
     }
 
-    /// <summary>Enqueues groups, lets the writer do its step, and returns what they got.</summary>
+    /// <summary>Enqueues groups, runs one turn of the writer, and returns the results.</summary>
     public static AppendResult[] Append(EventLogWriter writer, params AppendGroup[] groups)
     {
         var tasks = groups.Select(group => writer.AppendAsync(group, CancellationToken.None).AsTask()).ToArray();

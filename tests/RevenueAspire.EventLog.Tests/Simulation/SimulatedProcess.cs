@@ -2,7 +2,7 @@ using RevenueAspire.EventLog.Storage;
 
 namespace RevenueAspire.EventLog.Tests.Simulation;
 
-/// <summary>The file system as one process sees it until it dies.</summary>
+/// <summary>The file system as one process sees it until it ends.</summary>
 internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
 {
     private readonly HashSet<SimulatedFile> _locks = [];
@@ -30,7 +30,7 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
         return _locks.Add(file) ? new Unlock(disk, _locks, path, file) : throw new LockHeldException(new IOException("held by another writer"));
     }
 
-    /// <summary>No other process runs on the machine, and no test of this one pins a simulated log.</summary>
+    /// <summary>Always succeeds: no other process runs on the machine, and no test pins a simulated log.</summary>
     public IDisposable? TryLock(string path, bool shared)
     {
         Check();
@@ -71,7 +71,7 @@ internal sealed class SimulatedProcess(SimulatedDisk disk) : IFileSystem
     public void Rename(string from, string to) =>
         disk.Run(this, DiskOperation.Rename, to, () =>
         {
-            // A rename moves this file, also where it survives a power cut and an earlier change of the same name does not.
+            // A rename moves this file, even if it survives a power cut and an earlier change of the same name does not.
             if (disk.Entries.GetValueOrDefault(from) is { } file)
             {
                 disk.ChangeEntries(entries =>

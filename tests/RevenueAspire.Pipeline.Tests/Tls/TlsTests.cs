@@ -45,7 +45,7 @@ public sealed class TlsTests : IAsyncDisposable
         (string Name, Action<string, string> Issue, string Cause)[] cases =
         [
             ("Unknown", (certificate, key) => other.Issue(certificate, key),
-                "its certificate is from an authority that is not trusted here; SSL_CERT_FILE names a PEM file of trusted ones"),
+                "its certificate is from an authority that this machine does not trust; set SSL_CERT_FILE to a PEM file of trusted authorities"),
             ("Host", (certificate, key) => _authority.Issue(certificate, key, host: "api.example"), "its certificate is for another host name"),
             ("Expired", (certificate, key) => _authority.Issue(certificate, key, fromDays: -9, toDays: -1), "its certificate has expired, or is not valid yet"),
             ("Early", (certificate, key) => _authority.Issue(certificate, key, fromDays: 1, toDays: 9), "its certificate has expired, or is not valid yet"),
@@ -87,14 +87,15 @@ public sealed class TlsTests : IAsyncDisposable
         var second = _authority.Issue(Certificate, Key);
 
         await Eventually.EqualsAsync(second, ServedAsync);
-        await api.WaitForLineAsync("is renewed, and ends on");
+        await api.WaitForLineAsync("was renewed and expires on");
         Assert.True(await send.WaitForExitAsync(TimeSpan.FromSeconds(60)) == 0, send.Output);
         Assert.Equal(events, _installation.LogLines());
         Assert.DoesNotContain("waiting for", send.Output, StringComparison.Ordinal);
 
         // A certificate without its key changes nothing, and the key in its place completes the pair.
         var third = _authority.Issue(Certificate, _installation.File("third.key"));
-        await Eventually.IsTrueAsync(async () => await ServedAsync() == second && api.Output.Contains("the former one stays in use", StringComparison.Ordinal));
+        await Eventually.IsTrueAsync(
+            async () => await ServedAsync() == second && api.Output.Contains("the previous one stays in use", StringComparison.Ordinal));
         File.Move(_installation.File("third.key"), Key, overwrite: true);
         await Eventually.EqualsAsync(third, ServedAsync);
         Assert.DoesNotContain("   at ", api.Output, StringComparison.Ordinal);

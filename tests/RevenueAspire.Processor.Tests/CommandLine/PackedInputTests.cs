@@ -70,7 +70,7 @@ public sealed class PackedInputTests
             var run = await RunAsync(ledger, null, "process", ledger.Write("bad.gz", bad[i]), ledger.Write("good.jsonl", good.Bytes), "--json");
             Assert.True(run.ExitCode == 1, $"{i}: {run.Output}");
             using var json = JsonDocument.Parse(string.Concat(run.StandardOutput));
-            Assert.Contains("not a whole gzip file", json.RootElement.GetProperty("errors")[0].GetString(), StringComparison.Ordinal);
+            Assert.Contains("not a complete gzip file", json.RootElement.GetProperty("errors")[0].GetString(), StringComparison.Ordinal);
             Assert.Equal(1, json.RootElement.GetProperty("files").GetArrayLength());
         }
 
@@ -91,7 +91,7 @@ public sealed class PackedInputTests
 
         var refused = await RunAsync(ledger, null, "process", zip);
         Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("b\\u001b[31m\\n.zip: a zip archive: nothing of it was taken.", Assert.Single(refused.StandardError), StringComparison.Ordinal);
+        Assert.Contains("b\\u001b[31m\\n.zip: a zip archive: no line was counted.", Assert.Single(refused.StandardError), StringComparison.Ordinal);
         Assert.Equal(0, await ledger.CountAsync("users_revenue"));
 
         var tail = await RunAsync(ledger, null, "process", ledger.Write("tail.jsonl", [.. lines, .. new byte[4096]]));

@@ -46,7 +46,7 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
                 return;
             }
 
-            if (stage.Retains && output.Contains("older than the API remembers keys", StringComparison.Ordinal))
+            if (stage.Retains && output.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal))
             {
                 // As promised: it stops where nobody can tell a repeat from a new event. What it had open is there once, or not at all.
                 return;

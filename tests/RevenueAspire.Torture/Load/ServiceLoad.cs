@@ -57,7 +57,8 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
                     return true;
                 case HttpStatusCode.Conflict or HttpStatusCode.BadGateway or HttpStatusCode.ServiceUnavailable:
                     return false;
-                case HttpStatusCode.InternalServerError when stage.Retains && text.Contains("older than the API remembers keys", StringComparison.Ordinal):
+                case HttpStatusCode.InternalServerError
+                    when stage.Retains && text.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal):
                     // As promised: it stops where nobody can tell a repeat from a new event.
                     return true;
                 default:
