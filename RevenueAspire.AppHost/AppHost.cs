@@ -38,6 +38,7 @@ return await StartupErrors.RunAsync(
         var processor = builder.AddProject<Projects.RevenueAspire_Processor>("processor", launchProfileName: null)
             .WithReplicas(builder.Number("Processor:Replicas", otherwise: 2, least: 1, most: 16))
             .WithDatabase(revenuedb).WaitFor(api)
+            .WithHistory()
             .WithSharedFolders()
             .WithLedgerCommands()
             .WithIconName("Calculator");

@@ -27,6 +27,15 @@ internal static class ServiceConventions
     private static IResourceBuilder<ProjectResource> WithEngine(this IResourceBuilder<ProjectResource> service, string? engine) =>
         string.IsNullOrEmpty(engine) ? service : service.WithEnvironment("EventLog__Engine", engine);
 
+    /// <summary>On this machine the ledger keeps a history, so that the live page can list a user's events. <c>History:Enabled=false</c> turns it off for a
+    /// new ledger.</summary>
+    public static IResourceBuilder<ProjectResource> WithHistory(this IResourceBuilder<ProjectResource> processor)
+    {
+        var builder = processor.ApplicationBuilder;
+        return builder.ExecutionContext.IsPublishMode ? processor
+            : processor.WithEnvironment("History__Enabled", builder.Configuration["History:Enabled"] ?? "true");
+    }
+
     /// <summary>The services use plain HTTP. Otherwise Aspire would require a development certificate that none of them uses.</summary>
     private static IResourceBuilder<ProjectResource> WithoutDevelopmentCertificate(this IResourceBuilder<ProjectResource> service) =>
 #pragma warning disable ASPIRECERTIFICATES001 // Experimental; no other setting covers the services without changing the dashboard's https profile.

@@ -12,6 +12,8 @@ internal static class EventIds
     public const int LedgerWarning = 3015;
     public const int LedgerWrong = 3016;
     public const int PoolerWithoutNotifications = 3017;
+    public const int HistoryDropped = 3018;
+    public const int HistoryNotRotated = 3019;
     public const int LogFollowed = 3020;
     public const int LeaseTaken = 3021;
     public const int CatchingUp = 3022;

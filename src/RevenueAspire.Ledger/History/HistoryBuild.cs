@@ -47,7 +47,7 @@ public sealed class HistoryBuild : IAsyncDisposable
             var numbers = new List<int>(sources.Count);
             foreach (var source in sources)
             {
-                numbers.Add(await writer.SourceNumberAsync(connection, source.Id, source.IsLog, cancellationToken).ConfigureAwait(false));
+                numbers.Add(await writer.SourceNumberAsync(connection, source.SourceId, source.IsLog, cancellationToken).ConfigureAwait(false));
             }
 
             var transaction = await connection.BeginTransactionAsync(cancellationToken).ConfigureAwait(false);

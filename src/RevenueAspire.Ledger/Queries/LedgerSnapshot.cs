@@ -71,10 +71,6 @@ public sealed class LedgerSnapshot : IAsyncDisposable
         }
     }
 
-    /// <summary>The history; null where there is none.</summary>
-    /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
-    public Task<HistorySnapshot?> ReadHistoryAsync(CancellationToken cancellationToken) => HistorySnapshot.ReadAsync(_connection, cancellationToken);
-
     /// <summary>Names the snapshot, so that other connections can read as of the same moment while this one is open.</summary>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
     public async Task<string> ExportAsync(CancellationToken cancellationToken)

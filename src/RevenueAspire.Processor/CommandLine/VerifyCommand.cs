@@ -80,14 +80,15 @@ internal static class VerifyCommand
                     + $"users, or a total of a source, is wrong."));
         }
 
-        if (result.History is { Differences: > 0 } history)
+        if (result.History is { } history)
         {
             foreach (var finding in history.Findings)
             {
                 Print(finding);
             }
 
-            Print(string.Create(CultureInfo.InvariantCulture, $"The history differs in {history.Differences:N0} places."));
+            var found = history.Differences == 0 ? "all equal" : string.Create(CultureInfo.InvariantCulture, $"{history.Differences:N0} differences");
+            Print(string.Create(CultureInfo.InvariantCulture, $"History: {history.Rows:N0} rows checked: {found}."));
         }
 
         if (!result.IsComplete)
@@ -100,8 +101,7 @@ internal static class VerifyCommand
 
         Print(string.Create(CultureInfo.InvariantCulture,
             $"{result.Users:N0} users of {result.Sources:N0} sources checked: {Summary(result)}"
-            + $"{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}"
-            + $"{(result.History is { Differences: 0 } equal ? string.Create(CultureInfo.InvariantCulture, $"; {equal.Rows:N0} rows of the history are equal") : "")}."));
+            + $"{(result.Totals.Count > 0 ? "; totals of sources differ" : "")}."));
     }
 
     private static string Text(LedgerDifference difference, string said) => string.Create(

@@ -57,4 +57,11 @@ internal static partial class FollowerMessages
     [LoggerMessage(EventIds.PositionLost, LogLevel.Warning,
         "{Directory}: the database has lost what it had applied of this log, after a failover or a restore; it is applied again from the log.")]
     public static partial void LogForgotten(this ILogger logger, string directory);
+
+    [LoggerMessage(EventIds.HistoryDropped, LogLevel.Information, "History: removed {Partitions} partitions that are older than History:Retain.")]
+    public static partial void LogHistoryDropped(this ILogger logger, int partitions);
+
+    [LoggerMessage(EventIds.HistoryNotRotated, LogLevel.Warning,
+        "History: the next partition cannot be created, or an old one cannot be removed: {Problem}. Events are still applied; the next attempt is in 10 minutes.")]
+    public static partial void LogHistoryNotRotated(this ILogger logger, string problem);
 }

@@ -23,6 +23,7 @@ internal sealed class FollowerService(
 {
     private static readonly TimeSpan ScanPause = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LedgerPause = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan RotationPause = TimeSpan.FromMinutes(10);
     private readonly Dictionary<string, Followed> _followed = [];
     private readonly HashSet<(string Directory, Guid LogId)> _refused = [];
 
@@ -133,11 +134,18 @@ internal sealed class FollowerService(
     private async Task WatchLedgerAsync(CancellationToken cancellationToken)
     {
         string? reported = null;
+        long? rotatedAt = null;
         while (true)
         {
             await Task.Delay(LedgerPause, time, cancellationToken).ConfigureAwait(false);
             try
             {
+                if (services.History is not null && (rotatedAt is not { } at || time.GetElapsedTime(at) >= RotationPause))
+                {
+                    await RotateHistoryAsync(cancellationToken).ConfigureAwait(false);
+                    rotatedAt = time.GetTimestamp();
+                }
+
                 var fault = (await LedgerSchema.InspectAsync(database, cancellationToken).ConfigureAwait(false))?.Fault;
                 ReportFault(fault);
             }
@@ -159,6 +167,24 @@ internal sealed class FollowerService(
             }
 
             reported = fault;
+        }
+    }
+
+    /// <summary>Begins the next partition of the history when it is due, and drops those that History:Retain no longer covers.</summary>
+    private async Task RotateHistoryAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (_, dropped) = await HistoryPartitions.RotateAsync(database, history.Retain, now: null, cancellationToken).ConfigureAwait(false);
+            if (dropped > 0)
+            {
+                logger.LogHistoryDropped(dropped);
+            }
+        }
+        catch (DbException exception) when (!DatabaseErrors.IsTransient(exception))
+        {
+            // Merges go on: a partition only becomes longer, and is dropped later.
+            logger.LogHistoryNotRotated(DatabaseErrors.Describe(exception));
         }
     }
 

@@ -25,9 +25,8 @@ internal sealed class HistoryBackfill(NpgsqlDataSource database, EventTypes type
         var opened = await VerifiedSources.OpenAsync(database, options, places, cancellationToken).ConfigureAwait(false);
         await using (opened.ConfigureAwait(false))
         {
-            var history = await opened.Snapshot.ReadHistoryAsync(cancellationToken).ConfigureAwait(false)
-                ?? throw new UserErrorException("the history was dropped meanwhile: run 'history build' again");
-            if (history.IsCut)
+            var history = opened.Snapshot.History ?? throw new UserErrorException("the history was dropped meanwhile: run 'history build' again");
+            if (history.State.RetainedFrom is not null)
             {
                 throw new UserErrorException(
                     "History:Retain has removed rows, so older ones cannot be added: run 'history drop' and then 'history build' to make the history again");
@@ -56,7 +55,7 @@ internal sealed class HistoryBackfill(NpgsqlDataSource database, EventTypes type
             var users = events.Users();
             var any = users.Read();
             var last = Array.Empty<byte>();
-            await foreach (var row in history.ReadAsync(cancellationToken).ConfigureAwait(false))
+            await foreach (var row in history.ReadUsersAsync(cancellationToken).ConfigureAwait(false))
             {
                 if (row.UserId.Span.SequenceEqual(last))
                 {
@@ -78,7 +77,7 @@ internal sealed class HistoryBackfill(NpgsqlDataSource database, EventTypes type
                     .Where(entry => history.Missing.Any(gap => gap.SourceId == entry.Source && gap.Contains(entry.Applied.Offset, last)))
                     .Select(entry => ToBuilt(numbers[entry.Source], sources[numbers[entry.Source]], entry.Applied))];
                 built.Sort(static (left, right) => (left.At, left.Source, left.Applied.Offset).CompareTo((right.At, right.Source, right.Applied.Offset)));
-                var end = row.Seq is null ? row.UserRevenue!.Value : row.Balance - row.Revenue;
+                var end = row.Row is { } oldest ? oldest.Balance - oldest.Revenue : row.Revenue!.Value;
                 var sum = built.Aggregate(BigInteger.Zero, (total, entry) => total + (_signs[entry.Applied.Type] * (BigInteger)entry.Applied.Value));
                 if (built.Count > 0 && DateTimeOffset.FromUnixTimeMilliseconds(built[0].At) is var at && at < firstAt)
                 {

@@ -42,7 +42,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
         var hasExpected = expected.Read();
         var user = new UserRows();
         var rows = 0L;
-        await foreach (var row in history.ReadAsync(cancellationToken).ConfigureAwait(false))
+        await foreach (var row in history.ReadUsersAsync(cancellationToken).ConfigureAwait(false))
         {
             if (user.IsStarted && !row.UserId.Span.SequenceEqual(user.UserId))
             {
@@ -51,7 +51,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
             }
 
             user.Add(row, history);
-            rows += row.Seq is null ? 0 : 1;
+            rows += row.Row is null ? 0 : 1;
         }
 
         if (user.IsStarted)
@@ -112,7 +112,7 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
             }
             else if (order < 0)
             {
-                if (!history.IsCut && !_events.Unread.Contains(events[e].Source))
+                if (history.State.RetainedFrom is null && !_events.Unread.Contains(events[e].Source))
                 {
                     Report(user.UserId, $"the history lacks {Text(events[e])}");
                 }
@@ -166,27 +166,27 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
                 $"the history ends with the balance {balance}, users_revenue has {_revenue?.ToString(CultureInfo.InvariantCulture) ?? "no row"}")]
             : _faults;
 
-        public void Add(in HistoryRow row, HistorySnapshot history)
+        public void Add(in HistoryUserRow user, HistorySnapshot history)
         {
             if (!IsStarted)
             {
-                (UserId, _revenue) = (row.UserId.ToArray(), row.UserRevenue);
+                (UserId, _revenue) = (user.UserId.ToArray(), user.Revenue);
             }
 
-            if (row.Seq is not { } seq)
+            if (user.Row is not { } row)
             {
                 return;
             }
 
             if (_balance is { } before && before + row.Revenue != row.Balance)
             {
-                Fault(seq, $"the balance is {row.Balance} after {row.Revenue}, and was {before} before it");
+                Fault(row.Seq, $"the balance is {row.Balance} after {row.Revenue}, and was {before} before it");
             }
 
             _balance = row.Balance;
             if (!history.Sources.TryGetValue(row.SourceNumber, out var source))
             {
-                Fault(seq, $"there is no source number {row.SourceNumber}");
+                Fault(row.Seq, $"there is no source number {row.SourceNumber}");
                 return;
             }
 
@@ -197,21 +197,21 @@ internal sealed class HistoryCheck(EventTypes types, ProcessorOptions options) :
             }
             catch (LedgerException exception)
             {
-                Fault(seq, $"{exception.Message}");
+                Fault(row.Seq, $"{exception.Message}");
                 return;
             }
 
             var sum = BigInteger.Zero;
             foreach (var applied in events)
             {
-                var (name, sign) = history.Types.GetValueOrDefault(applied.Type, ($"unknown name {applied.Type}", 0));
+                var (name, sign) = history.Types.GetValueOrDefault(applied.Type) ?? new HistoryType($"unknown name {applied.Type}", 0);
                 sum += sign * (BigInteger)applied.Value;
-                Events.Add(new Entry(source.Id, applied.Offset, applied.Time, name, sign, applied.Value));
+                Events.Add(new Entry(source.SourceId, applied.Offset, applied.Time, name, sign, applied.Value));
             }
 
             if (sum != row.Revenue)
             {
-                Fault(seq, $"the row's events add up to {sum}, its revenue is {row.Revenue}");
+                Fault(row.Seq, $"the row's events add up to {sum}, its revenue is {row.Revenue}");
             }
         }
 

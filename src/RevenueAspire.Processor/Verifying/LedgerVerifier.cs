@@ -81,7 +81,7 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
     private async Task<HistoryResult?> CheckHistoryAsync(
         LedgerSnapshot snapshot, IReadOnlyList<VerifiedSource> sources, CancellationToken cancellationToken)
     {
-        if (await snapshot.ReadHistoryAsync(cancellationToken).ConfigureAwait(false) is not { IsKept: false } history)
+        if (snapshot.History is not { State.IsEnabled: true } history)
         {
             return null;
         }
