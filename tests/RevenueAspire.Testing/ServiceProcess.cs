@@ -64,7 +64,7 @@ public sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Starts <c>dotnet PROJECT.dll ARGUMENTS</c> for a project below src.</summary>
     /// <param name="project">Project name (<c>RevenueAspire.Api</c>), or the full path of a dll.</param>
     /// <param name="arguments">Command-line arguments.</param>
-    /// <param name="environment">Variables on top of the inherited environment, from which settings of the services are removed; null removes a variable.</param>
+    /// <param name="environment">Variables on top of the inherited environment, without its settings of the services; null removes a variable.</param>
     /// <param name="workingDirectory">Current directory of the process; by default the temporary folder, not the project's.</param>
     /// <param name="input">The whole content of its standard input; empty by default.</param>
     /// <param name="redirections">Shell redirections for its start, for example <c>&lt;&amp;- &gt;/dev/full</c>; none by default.</param>
