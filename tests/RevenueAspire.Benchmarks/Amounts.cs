@@ -1,7 +1,7 @@
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>How much is done. With <c>--quick</c> as little as it takes to see that a measurement runs: its figures mean nothing.</summary>
-/// <remarks>Set once, before anything is measured.</remarks>
+/// <summary>Sizes of the measurements. With <c>--quick</c>, they only show that a measurement runs, and its figures mean nothing.</summary>
+/// <remarks>Set once, before the first measurement.</remarks>
 internal static class Amounts
 {
     private const string Argument = "--quick";
@@ -12,7 +12,7 @@ internal static class Amounts
     /// <summary>Seconds of load after which tiered compilation has finished.</summary>
     public static int WarmUpSeconds => Seconds(5);
 
-    /// <summary>Takes <c>--quick</c> out of the arguments.</summary>
+    /// <summary>Removes <c>--quick</c> from the arguments.</summary>
     public static string[] Take(string[] arguments)
     {
         Quick = arguments.Contains(Argument);

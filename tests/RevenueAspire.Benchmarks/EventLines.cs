@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Plain events, about 61 bytes each; the same at every call.</summary>
+/// <summary>Plain events of about 61 bytes, identical on every call.</summary>
 internal static class EventLines
 {
     public const int Users = 1_000_000;
@@ -12,7 +12,7 @@ internal static class EventLines
     private const int LongestLine = 128;
     private const int Seed = 7;
 
-    /// <summary>Lines of about so many bytes in all, cut into bodies at line ends.</summary>
+    /// <summary>Lines of about the given total size, split into bodies at line ends.</summary>
     public static IEnumerable<(byte[] Body, int Lines)> Bodies(long totalBytes, int bodyBytes, int users = Users)
     {
         var random = new Random(Seed);
@@ -30,7 +30,7 @@ internal static class EventLines
         }
     }
 
-    /// <summary>Writes a file of about so many bytes.</summary>
+    /// <summary>Writes a file of about the given size.</summary>
     /// <returns>Number of lines.</returns>
     public static int Write(string path, long bytes, int users = Users)
     {
@@ -45,7 +45,7 @@ internal static class EventLines
         return lines;
     }
 
-    /// <summary>Writes a row per user of a file of events: id and sum.</summary>
+    /// <summary>Aggregates a file of events into a CSV file with one row per user: id and sum.</summary>
     public static void WriteAggregated(string events, string csv)
     {
         var sums = new Dictionary<string, Int128>();

@@ -13,35 +13,36 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Megabytes of lines a second on one core: the parser beside System.Text.Json, which validates less (neither user ids nor duplicate
-/// fields).</summary>
+/// <summary>
+/// Megabytes of lines per second on one core: the parser compared with System.Text.Json, which validates less (neither user ids nor duplicate fields).
+/// </summary>
 [Config(typeof(WithThroughput))]
 [MemoryDiagnoser(displayGenColumns: false)]
 [ShortRunJob]
 public partial class EventParserBenchmarks
 {
-    /// <summary>Bytes of lines in each form; far beyond the second-level cache, as a file is.</summary>
+    /// <summary>Bytes of lines per form; like a file, far larger than the second-level cache.</summary>
     private const int TotalBytes = 16_000_000;
 
     private readonly EventParser _parser = new(EventTypes.Default);
     private byte[] _lines = [];
 
-    /// <summary>How the lines are spelled.</summary>
+    /// <summary>The spelling of the lines.</summary>
     public enum Form
     {
-        /// <summary>As gen-events and this project's client write them.</summary>
+        /// <summary>As written by gen-events and this project's client.</summary>
         Compact,
 
         /// <summary>As in the sample file.</summary>
         Spaced,
 
-        /// <summary>As in the log, with the server's timestamp.</summary>
+        /// <summary>As in the log, with the server's time stamp.</summary>
         Record,
 
-        /// <summary>The name first.</summary>
+        /// <summary>With the name as the first field.</summary>
         OtherOrder,
 
-        /// <summary>An escape in the user id, which needs the general path.</summary>
+        /// <summary>With an escape in the user id, which needs the parser's general path.</summary>
         Escaped,
     }
 
@@ -51,7 +52,7 @@ public partial class EventParserBenchmarks
     [GlobalSetup]
     public void WriteLines()
     {
-        // The same lines in each run.
+        // A fixed seed: identical lines in each run.
         var random = new Random(7);
         var text = new StringBuilder();
         while (text.Length < TotalBytes)
@@ -70,7 +71,7 @@ public partial class EventParserBenchmarks
         _lines = Encoding.UTF8.GetBytes(text.ToString());
     }
 
-    /// <summary>What all the others contain: finding the newlines.</summary>
+    /// <summary>The common part of all benchmarks: searching for newlines.</summary>
     [Benchmark]
     public long SplitOnly()
     {
@@ -98,7 +99,7 @@ public partial class EventParserBenchmarks
         return sum;
     }
 
-    /// <summary>The shortest correct loop over the reader for valid lines.</summary>
+    /// <summary>The shortest correct loop over the reader, for valid lines only.</summary>
     [Benchmark]
     public Int128 Utf8JsonReader()
     {
@@ -137,7 +138,7 @@ public partial class EventParserBenchmarks
         return sum;
     }
 
-    /// <summary>To an object, with source-generated metadata.</summary>
+    /// <summary>Deserialization into an object, with source-generated metadata.</summary>
     [Benchmark]
     public Int128 JsonSerializer()
     {
@@ -180,7 +181,7 @@ public partial class EventParserBenchmarks
 
         public string ColumnName => "MB/s";
 
-        public string Legend => "Megabytes (10^6 bytes) of lines a second";
+        public string Legend => "Megabytes (10^6 bytes) of lines per second";
 
         public bool AlwaysShow => true;
 

@@ -2,10 +2,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Figures of several runs, and how they are shown.</summary>
+/// <summary>Prints figures of several runs.</summary>
 internal static class Figures
 {
-    /// <summary>A line for two sides that were measured in turn: medians, spans, ratio of the medians.</summary>
+    /// <summary>Prints a line for two alternately measured sides: medians, ranges, ratio of the medians.</summary>
     public static void Print(string title, string unit, string nameA, IReadOnlyList<double> a, string nameB, IReadOnlyList<double> b) =>
         Console.WriteLine(
             FormattableString.Invariant($"{title}: {Text(nameA, unit, a)}, {Text(nameB, unit, b)}, ratio {Statistics.Median(a) / Statistics.Median(b):0.00}"));

@@ -2,7 +2,7 @@ using System.CommandLine;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Options of the measurements.</summary>
+/// <summary>Creates command-line options.</summary>
 internal static class Options
 {
     /// <summary>A whole number above 0.</summary>

@@ -5,18 +5,18 @@ using RevenueAspire.Benchmarks;
 using RevenueAspire.Benchmarks.Ingest;
 using RevenueAspire.Benchmarks.Processor;
 
-// `ingest ...` measures the API and `processor ...` the processor as processes beside others; everything else goes to BenchmarkDotNet: one class a
-// hot path (`--filter '*EventParser*'`), or without arguments a menu. `--quick` shows that a measurement runs, and measures nothing.
+// `ingest ...` measures API processes and `processor ...` processor processes, each compared with others. Other arguments go to BenchmarkDotNet, with one
+// class per hot path (`--filter '*EventParser*'`); without arguments, it shows a menu. `--quick` only checks that a measurement runs.
 args = Amounts.Take(args);
 switch (args)
 {
     case ["ingest" or "processor", ..]:
-        var command = new RootCommand("Measures this project's programs beside others.")
+        var command = new RootCommand("Compares this project's programs with others.")
         {
             IngestComparison.Command(),
             ProcessorComparison.Command(),
         }.Parse(args);
-        var code = await SayWhatIsMissingAsync(() => command.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
+        var code = await ReportMissingAsync(() => command.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false }));
         return command.Action is ParseErrorAction ? 2 : code;
     case [BareServer.Argument, var url]:
         await BareServer.RunAsync(url);
@@ -26,8 +26,8 @@ switch (args)
         return 0;
 }
 
-// A program that is not installed, or a database that does not answer, is told in one line.
-static async Task<int> SayWhatIsMissingAsync(Func<Task<int>> measure)
+// Reports a missing program or an unavailable database in one line.
+static async Task<int> ReportMissingAsync(Func<Task<int>> measure)
 {
     try
     {

@@ -5,16 +5,16 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Times programs from start to exit.</summary>
+/// <summary>Measures the time of programs from start to exit.</summary>
 internal static class Programs
 {
-    /// <summary>Seconds of a command of the processor: the program itself, as a user starts it, not the dotnet command with its dll.</summary>
+    /// <summary>Time in seconds of a processor command: its own executable, as a user starts it, not the dotnet command with a dll.</summary>
     /// <param name="database">Connection string of the ledger, or null.</param>
     /// <param name="arguments">The command line.</param>
     public static async Task<double> ProcessorAsync(string? database, params string[] arguments) =>
         (await Processor(database, arguments).ExecuteBufferedAsync()).RunTime.TotalSeconds;
 
-    /// <summary>As <see cref="ProcessorAsync"/>, with the most memory that the process had, in MiB (Linux; else 0).</summary>
+    /// <summary>Like <see cref="ProcessorAsync"/>, with the process's peak memory in MiB (on Linux; otherwise 0).</summary>
     public static async Task<(double Seconds, double Memory)> MeasureProcessorAsync(string? database, params string[] arguments)
     {
         var running = Processor(database, arguments).ExecuteBufferedAsync();
@@ -28,8 +28,8 @@ internal static class Programs
         return ((await running).RunTime.TotalSeconds, memory);
     }
 
-    /// <summary>Seconds of any program.</summary>
-    /// <exception cref="CliWrap.Exceptions.CommandExecutionException">It failed; the message has its standard error.</exception>
+    /// <summary>Time in seconds of any program.</summary>
+    /// <exception cref="CliWrap.Exceptions.CommandExecutionException">The program failed; the message contains its standard error.</exception>
     public static async Task<double> TimeAsync(string program, IEnumerable<string> arguments, Dictionary<string, string?> environment)
     {
         var result = await Cli.Wrap(program).WithArguments(arguments).WithEnvironmentVariables(environment).ExecuteBufferedAsync();

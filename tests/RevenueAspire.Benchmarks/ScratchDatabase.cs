@@ -2,15 +2,15 @@ using Npgsql;
 
 namespace RevenueAspire.Benchmarks;
 
-/// <summary>Databases for measurements.</summary>
+/// <summary>Temporary databases for measurements.</summary>
 internal static class ScratchDatabase
 {
-    /// <summary>Making and dropping a database waits for a checkpoint, which on a busy disk takes longer than the driver would wait.</summary>
+    /// <summary>Creating and dropping a database waits for a checkpoint, which on a busy disk exceeds the driver's default timeout.</summary>
     private const int TimeoutSeconds = 300;
 
-    /// <summary>Gives a new, empty database to a measurement, and drops it afterwards.</summary>
-    /// <param name="server">Connection string of a server on which databases may be made.</param>
-    /// <param name="measure">Gets the connection string of the database.</param>
+    /// <summary>Creates an empty database for a measurement, and drops it afterwards.</summary>
+    /// <param name="server">Connection string of a server that allows creating databases.</param>
+    /// <param name="measure">The measurement; gets the connection string of the database.</param>
     public static async Task UseAsync(string server, Func<string, Task> measure)
     {
         var name = $"benchmark_{Guid.NewGuid():N}";

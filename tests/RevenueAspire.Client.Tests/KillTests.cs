@@ -36,7 +36,7 @@ public sealed class KillTests : IAsyncDisposable
             await using var send = Start(file, batch, resume);
             var target = _api.DurableMark() + random.Next(Lines * BytesPerLine / (kills + 1));
             await Eventually.IsTrueAsync(
-                () => send.HasExited || (_api.DurableMark() > target && Journals().Length > 0), null, $"a log beyond {target} ({Seed.Hint})");
+                () => send.HasExited || (_api.DurableMark() > target && Journals().Length > 0), goal: $"a log beyond {target} ({Seed.Hint})");
             await Task.Delay(random.Next(30));
             await send.KillAsync();
             resume = Journals().Length > 0;
@@ -80,7 +80,7 @@ public sealed class KillTests : IAsyncDisposable
         for (var i = 0; i < 2; i++)
         {
             var target = _api.DurableMark() + random.Next(Lines * BytesPerLine / 4);
-            await Eventually.IsTrueAsync(() => send.HasExited || _api.DurableMark() > target, null, $"a log beyond {target} ({Seed.Hint})");
+            await Eventually.IsTrueAsync(() => send.HasExited || _api.DurableMark() > target, goal: $"a log beyond {target} ({Seed.Hint})");
             await _api.KillAsync();
             await _api.StartAsync();
         }

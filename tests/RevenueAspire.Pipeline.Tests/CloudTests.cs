@@ -7,14 +7,14 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>The shape of the cloud: the log in Postgres, several processes of the API, several processors, no folder that they share.</summary>
+/// <summary>A cloud deployment: the log in Postgres, several API processes, several processors, no shared folder.</summary>
 public sealed class CloudTests
 {
     [Fact]
-    public async Task Three_apis_and_three_processors_on_one_database_stay_exact_whichever_of_them_is_killed()
+    public async Task Three_apis_and_three_processors_on_one_database_stay_exact_when_any_is_killed()
     {
         await using var installation = await CreateAsync();
-        var random = Seed.Random(nameof(Three_apis_and_three_processors_on_one_database_stay_exact_whichever_of_them_is_killed));
+        var random = Seed.Random(nameof(Three_apis_and_three_processors_on_one_database_stay_exact_when_any_is_killed));
         var apis = await Task.WhenAll(Enumerable.Range(0, 3).Select(_ => Replica.StartAsync(installation)));
         var processors = Enumerable.Range(0, 3).Select(_ => installation.StartProcessor()).ToArray();
         var events = new ConcurrentQueue<(RevenueEvent Event, string Key)>(
@@ -31,14 +31,14 @@ public sealed class CloudTests
         {
             for (var i = worker; events.TryDequeue(out var next); i++)
             {
-                // An attempt whose answer is lost goes to another replica, with the same key.
+                // After a lost answer, the next attempt goes to another replica with the same key.
                 var receipt = await PostAsync(http, apis, i, next.Event, next.Key);
                 if (next.Key.EndsWith('7'))
                 {
                     Assert.Equal(receipt, await PostAsync(http, apis, i + 1, next.Event, next.Key));
                 }
 
-                Assert.True(receipts.TryAdd(receipt, next.Key), $"receipt {receipt} was given to two events; {Seed.Hint}");
+                Assert.True(receipts.TryAdd(receipt, next.Key), $"two events got the receipt {receipt}; {Seed.Hint}");
             }
         })));
         for (var kill = 0; kill < 4 && !load.IsCompleted; kill++)
@@ -52,7 +52,7 @@ public sealed class CloudTests
 
         await load.WaitAsync(TimeSpan.FromSeconds(90));
 
-        // Any replica answers for any receipt, also for one of a process that is no more.
+        // Any replica answers for any receipt, even for one from a process that has ended.
         foreach (var receipt in receipts.Keys.Take(20))
         {
             var answer = await Eventually.GetAsync(async () => await http.GetStringAsync(new Uri($"{apis[0].Url}/receipts/{receipt}")) is var text
@@ -62,9 +62,9 @@ public sealed class CloudTests
 
         await installation.AssertLedgerAsync(totals, TimeSpan.FromSeconds(90));
         Assert.False(Directory.Exists(installation.File("events")) && Directory.EnumerateFileSystemEntries(installation.File("events")).Any(),
-            "something was written to a folder");
+            "a process wrote to a folder");
         Assert.Equal(0L, await ScalarAsync(installation, "select deadlocks from pg_stat_database where datname = current_database()"));
-        Assert.True(await ScalarAsync(installation, "select count(distinct log_id) from event_log_batch") > 3, "each process has a log of its own");
+        Assert.True(await ScalarAsync(installation, "select count(distinct log_id) from event_log_batch") > 3, "each process has a separate log");
     }
 
     [Fact]
@@ -84,10 +84,10 @@ public sealed class CloudTests
     }
 
     [Fact]
-    public async Task The_client_sends_a_file_to_a_log_in_Postgres_whose_process_is_replaced_by_another()
+    public async Task The_client_sends_a_file_while_another_API_process_takes_over_the_log_in_Postgres()
     {
         await using var installation = await CreateAsync();
-        var random = Seed.Random(nameof(The_client_sends_a_file_to_a_log_in_Postgres_whose_process_is_replaced_by_another));
+        var random = Seed.Random(nameof(The_client_sends_a_file_while_another_API_process_takes_over_the_log_in_Postgres));
         var file = EventFile.Write(installation.File("events.jsonl"), random, 2_000, users: 50, badEvery: 0);
         var api = await installation.StartApiAsync();
         installation.StartProcessor();
@@ -100,7 +100,7 @@ public sealed class CloudTests
         await installation.AssertLedgerAsync(file.Totals);
         Assert.Equal(2L, await ScalarAsync(installation, "select count(*) from event_log"));
 
-        // A look at a file needs no log, and what verify folds is in the rows.
+        // A dry run needs no log, and verify folds the rows of the log in Postgres.
         await using var look = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path, "--dry-run");
         Assert.True(look.ExitCode == 0, look.Output);
         Assert.Equal(1L,
@@ -112,7 +112,7 @@ public sealed class CloudTests
     }
 
     [Fact]
-    public async Task The_log_in_Postgres_without_a_database_is_one_line()
+    public async Task The_log_in_Postgres_without_a_database_is_refused_in_one_line()
     {
         await using var installation = await CreateAsync();
         var settings = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = null };
@@ -129,7 +129,7 @@ public sealed class CloudTests
     [Theory]
     [InlineData("RevenueAspire.Api")]
     [InlineData("RevenueAspire.Processor")]
-    public async Task An_engine_that_is_none_is_one_line(string project)
+    public async Task An_unknown_engine_is_refused_in_one_line(string project)
     {
         await using var installation = await CreateAsync();
         await using var process = installation.Start(project, new Dictionary<string, string?> { ["EventLog__Engine"] = "Tape" });

@@ -5,8 +5,9 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>The scripts complete what is typed, by asking the program, in the shells that are installed; that for PowerShell is at least understood by
-/// it.</summary>
+/// <summary>
+/// In each installed shell, the completion scripts complete the typed words by calling the program. For PowerShell, only the syntax is checked.
+/// </summary>
 public sealed class CompletionTests
 {
     [Theory]
@@ -22,7 +23,7 @@ public sealed class CompletionTests
     {
         Shell.Require("bash");
 
-        // As bash calls a completion: the line, the position, its words, the word under the cursor.
+        // Calls the completion as bash does, with the line, the cursor position, its words, and the current word.
         const string Complete =
             """
             source <("$PROGRAM" completion bash) || exit 9
@@ -57,7 +58,7 @@ public sealed class CompletionTests
             File.WriteAllText(directory.File(name), "");
         }
 
-        // Files only where a command takes them.
+        // Completes file names only where a command takes a file.
         var (code, output) =
             Run("fish", ["--no-config", "-c", Complete], new() { ["FOLDER"] = Folder("RevenueAspire.Client"), ["HOME"] = directory.Path }, directory.Path);
         Assert.Equal((0, "send\n--url --users\nzipf\nbash\na-file.jsonl\n"), (code, output));
@@ -68,7 +69,7 @@ public sealed class CompletionTests
     {
         Shell.Require("zsh");
 
-        // A shell in a terminal of its own, and the tab key. Each line is waited for; the last resort is a minute.
+        // A shell in a separate terminal, and the tab key. The script waits for each answer, at most a minute.
         const string Complete =
             """
             zmodload zsh/zpty
@@ -107,7 +108,7 @@ public sealed class CompletionTests
     [InlineData("zsh", "-n")]
     [InlineData("fish", "--no-execute")]
     [InlineData("pwsh", "-NoProfile", "-Command", "[void][scriptblock]::Create([IO.File]::ReadAllText($env:SCRIPT))")]
-    public void The_shell_understands_its_script(string shell, params string[] check)
+    public void The_shell_accepts_the_syntax_of_its_script(string shell, params string[] check)
     {
         Shell.Require(shell);
         using var directory = new TempDirectory();
@@ -119,17 +120,17 @@ public sealed class CompletionTests
         Assert.Equal((0, ""), Run(shell, shell == "pwsh" ? check : [.. check, script], new() { ["SCRIPT"] = script }));
     }
 
-    /// <summary>The program as a person calls it.</summary>
+    /// <summary>The program's own executable, as a user calls it.</summary>
     private static string Executable(string program) => Path.ChangeExtension(Repository.Executable(program), OperatingSystem.IsWindows() ? ".exe" : null);
 
-    /// <summary>Where the program is that a person calls by its name.</summary>
+    /// <summary>Folder of the program's executable.</summary>
     private static string Folder(string program) => Path.GetDirectoryName(Executable(program))!;
 
     private static (int Code, string Output) Run(string program, string[] arguments, Dictionary<string, string?> environment, string? folder = null)
     {
         var variables = new Dictionary<string, string?>(environment);
 
-        // A program's own executable looks for .NET where it is usually installed; the tests may run on another one.
+        // A program's own executable searches for .NET in the usual places; the tests may run on another installation.
         if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host)
         {
             variables["DOTNET_ROOT"] = Path.GetDirectoryName(host);

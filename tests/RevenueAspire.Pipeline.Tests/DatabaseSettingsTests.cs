@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>What the environment, an operator or a new database may bring: session defaults, a read-only phase, no tables yet.</summary>
+/// <summary>Unusual databases: session defaults from the environment or an operator, a read-only phase, no tables yet.</summary>
 public sealed class DatabaseSettingsTests
 {
     private const string Line = """{"userId":"J\u00fcrgen \u20ac","name":"add_revenue","value":7}""";
@@ -37,7 +37,7 @@ public sealed class DatabaseSettingsTests
     [InlineData("ConnectionStrings__revenuedb", "postgresql://u:s3cret-p4ss@127.0.0.1/db", "is a URL")]
     [InlineData("ConnectionStrings__revenuedb", "Host=127.0.0.1;Multiplexing=true;Password=s3cret-p4ss", "Multiplexing")]
     [InlineData("ConnectionStrings__revenuedb", "Host=127.0.0.1;Write Buffer Size=512;Password=s3cret-p4ss", "Write Buffer Size")]
-    public async Task A_setting_that_cannot_work_is_refused_at_start_in_one_line_by_name(string name, string value, string named)
+    public async Task An_unusable_setting_is_refused_by_name_in_one_line_at_start(string name, string value, string named)
     {
         await using var installation = await Installation.CreateAsync();
         installation.Settings["EventLog__Engine"] = "Postgres";
@@ -56,7 +56,7 @@ public sealed class DatabaseSettingsTests
     [Theory]
     [InlineData("File")]
     [InlineData("Postgres")]
-    public async Task After_a_read_only_phase_api_and_processor_go_on_without_a_restart(string engine)
+    public async Task After_a_read_only_phase_api_and_processor_continue_without_a_restart(string engine)
     {
         await using var installation = await Installation.CreateAsync();
         installation.Settings["EventLog__Engine"] = engine;
@@ -72,7 +72,7 @@ public sealed class DatabaseSettingsTests
         await ExecuteAsync(admin, $"alter database {database.Database} set default_transaction_read_only = on");
         await ExecuteAsync(admin, $"select pg_terminate_backend(pid) from pg_stat_activity where datname = '{database.Database}'");
 
-        // The part that writes next has reconnected, and found the database read-only.
+        // The next writer has reconnected and found the database read-only.
         var during = PostAsync("during");
         await Eventually.IsTrueAsync(() => installation.Outputs().Contains("the database is read-only", StringComparison.Ordinal));
         await ExecuteAsync(admin, $"alter database {database.Database} reset default_transaction_read_only");
@@ -109,7 +109,7 @@ public sealed class DatabaseSettingsTests
     }
 
     [Fact]
-    public async Task With_the_log_in_Postgres_two_connections_are_enough_and_one_is_refused()
+    public async Task With_the_log_in_Postgres_a_pool_of_two_connections_suffices_and_one_is_refused()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var installation = new Installation(database + ";Maximum Pool Size=2") { Settings = { ["EventLog__Engine"] = "Postgres" } };
@@ -128,7 +128,7 @@ public sealed class DatabaseSettingsTests
     }
 
     [Fact]
-    public async Task Behind_a_pooler_notifications_come_over_the_session_connection()
+    public async Task With_a_pooler_notifications_come_over_the_session_connection()
     {
         var program = PgBouncer.Find();
         Assert.SkipWhen(program is null, "This machine has no pgbouncer (apt-get install pgbouncer).");

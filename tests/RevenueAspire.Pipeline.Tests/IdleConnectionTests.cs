@@ -6,21 +6,21 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>Ten thousand who connect, and say nothing or half a word.</summary>
+/// <summary>Ten thousand clients connect, and send nothing or a part of a request.</summary>
 public sealed class IdleConnectionTests(ITestOutputHelper output)
 {
     private const int Connections = 10_000;
     private const int OpenFilesOfOthers = 1_000;
     private const int AtOnce = 64;
 
-    /// <summary>Bytes that a connection may cost the API, four blocks of its memory pool among them, beyond what it needs by itself.</summary>
+    /// <summary>Most bytes of API memory per idle connection, including four blocks of its memory pool.</summary>
     private const long MaxBytesPerConnection = 40_000;
 
     [Fact]
     public async Task Ten_thousand_idle_connections_cost_little_and_others_are_served()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "Memory and limits are read from /proc.");
-        Assert.SkipUnless(MaxOpenFiles() >= Connections + OpenFilesOfOthers, $"No more than {MaxOpenFiles()} files may be open here (ulimit -n).");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The test reads memory and limits from /proc.");
+        Assert.SkipUnless(MaxOpenFiles() >= Connections + OpenFilesOfOthers, $"The limit of open files is {MaxOpenFiles()} (ulimit -n).");
         await using var installation = Installation.WithoutDatabase();
         var api = installation.Start("RevenueAspire.Api");
         await api.WaitForUrlAsync(installation.ApiUrl + "/alive");
@@ -41,7 +41,7 @@ public sealed class IdleConnectionTests(ITestOutputHelper output)
             });
             await PostAsync(installation, 100);
             var bytes = (ResidentBytes(api.Id) - before) / Connections;
-            output.WriteLine($"{before >> 20} MB before, {bytes} bytes a connection");
+            output.WriteLine($"{before >> 20} MB before, {bytes} bytes per connection");
             Assert.InRange(bytes, long.MinValue, MaxBytesPerConnection);
         }
         finally

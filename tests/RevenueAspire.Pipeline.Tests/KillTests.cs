@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>kill -9 of each part in the middle of the load: the totals stay exact.</summary>
+/// <summary>kill -9 of each part under load leaves exact totals.</summary>
 public sealed class KillTests
 {
     [Fact]
@@ -29,13 +29,13 @@ public sealed class KillTests
             {
                 var receipt = await installation.PostUntilAcknowledgedAsync(next.Event, next.Key);
 
-                // A client that did not hear the answer asks again: same receipt, nothing counted twice.
+                // A client that missed the answer repeats the request: same receipt, nothing counted twice.
                 if (next.Key.EndsWith('7'))
                 {
                     Assert.Equal(receipt, await installation.PostUntilAcknowledgedAsync(next.Event, next.Key));
                 }
 
-                Assert.True(receipts.TryAdd(receipt, next.Key), $"receipt {receipt} was given to two events; {Seed.Hint}");
+                Assert.True(receipts.TryAdd(receipt, next.Key), $"two events got the receipt {receipt}; {Seed.Hint}");
             }
         })));
         for (var kill = 0; kill < 3 && !load.IsCompleted; kill++)
@@ -60,7 +60,7 @@ public sealed class KillTests
         await installation.StartApiAsync();
         installation.StartProcessor();
 
-        // Each is killed when a random share of the file is on disk, so that there is something to resume, and something left.
+        // Kill each run when a random share of the file is on disk, so there is something to resume and something left to send.
         for (var (kill, share) = (0, 0.0); kill < 2; kill++)
         {
             share += 0.05 + random.NextDouble() / 4;

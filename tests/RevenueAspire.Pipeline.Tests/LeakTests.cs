@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>Neither the callers' secrets nor the database's password leave the processes: not in what they print, export, answer, or write.</summary>
+/// <summary>Neither the callers' secrets nor the database's password appear in output, telemetry, answers, or files.</summary>
 public sealed class LeakTests
 {
     private const string Password = "database-password-that-leaks";
@@ -32,7 +32,7 @@ public sealed class LeakTests
             var api = await installation.StartApiAsync();
             var processor = installation.StartProcessor();
 
-            // The database of this one is not there; and it must give up in words.
+            // This processor's database does not exist; it must give up with a readable message.
             var lost = installation.Start("RevenueAspire.Processor",
                 new Dictionary<string, string?>
                 {
@@ -75,7 +75,7 @@ public sealed class LeakTests
         said.AddRange(collector.Received.Select(body => ("an export", body)));
         Assert.Contains(said, one => one.Where == "an export" && one.Bytes.AsSpan().IndexOf("RevenueAspire.Api"u8) >= 0);
 
-        // A span of each kind of request, accepted and refused: else nothing is known of what traces tell.
+        // Each kind of request must have a span, accepted and refused; otherwise the test has not checked the traces.
         foreach (var span in new[] { "POST /liveEvent", "POST /liveEvents", "GET /userEvents/{userid}" })
         {
             Assert.Contains(said, one => one.Where == "an export" && one.Bytes.AsSpan().IndexOf(Encoding.UTF8.GetBytes(span)) >= 0);

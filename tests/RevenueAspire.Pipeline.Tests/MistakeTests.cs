@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>A user's mistake gets words and an exit code, never a stack trace.</summary>
+/// <summary>A user's error gets a readable message and an exit code, never a stack trace.</summary>
 public sealed class MistakeTests
 {
     [Theory]
@@ -23,9 +23,9 @@ public sealed class MistakeTests
     [InlineData("RevenueAspire.Processor", 2, "FILE", "process")]
     [InlineData("RevenueAspire.Processor", 2, "--agian", "process", "a.jsonl", "--agian")]
     [InlineData("RevenueAspire.Processor", 2, "--repair", "verify", "--repair")]
-    public async Task A_wrong_call_says_what_is_wrong(string project, int exitCode, string named, params string[] arguments)
+    public async Task A_wrong_command_line_is_reported_by_name(string project, int exitCode, string named, params string[] arguments)
     {
-        // With a database where the call gets that far, so that the file is the only mistake.
+        // Use a database if the command gets that far, so the file is the only error.
         await using var installation = exitCode == 2 ? Installation.WithoutDatabase() : await Installation.CreateAsync();
         await using var process = await installation.RunAsync(project, arguments);
         AssertWords(process, exitCode);
@@ -36,7 +36,7 @@ public sealed class MistakeTests
     [InlineData("RevenueAspire.Client", "send")]
     [InlineData("RevenueAspire.Processor", "process")]
     [InlineData("RevenueAspire.Processor", "verify")]
-    public async Task Help_of_each_command_is_there(string project, string command)
+    public async Task Each_command_has_help(string project, string command)
     {
         await using var installation = Installation.WithoutDatabase();
         await using var help = await installation.RunAsync(project, command, "--help");
@@ -45,11 +45,11 @@ public sealed class MistakeTests
     }
 
     [Fact]
-    public async Task A_database_that_is_away_is_named_without_its_password()
+    public async Task An_unavailable_database_is_reported_without_its_password()
     {
         await using var installation = Installation.WithoutDatabase();
         var file = EventFile.Write(
-            installation.File("input.jsonl"), Seed.Random(nameof(A_database_that_is_away_is_named_without_its_password)), events: 10, users: 3);
+            installation.File("input.jsonl"), Seed.Random(nameof(An_unavailable_database_is_reported_without_its_password)), events: 10, users: 3);
         foreach (var arguments in new string[][] { ["verify"], ["process", file.Path] })
         {
             await using var process = await installation.RunAsync("RevenueAspire.Processor", arguments);

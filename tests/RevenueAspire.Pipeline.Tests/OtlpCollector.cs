@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>Takes what services export, as it comes.</summary>
+/// <summary>Collects the raw telemetry that services export.</summary>
 internal sealed class OtlpCollector : IAsyncDisposable
 {
     private readonly HttpListener _listener;
@@ -21,7 +21,7 @@ internal sealed class OtlpCollector : IAsyncDisposable
     /// <summary>The bodies of all exports so far.</summary>
     public ConcurrentQueue<byte[]> Received { get; } = new();
 
-    /// <summary>Has the processes that an installation starts from now on export to it.</summary>
+    /// <summary>Makes all processes that the installation starts afterwards export to this collector.</summary>
     public void Attach(Installation installation)
     {
         installation.Settings["OTEL_EXPORTER_OTLP_ENDPOINT"] = _url;

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>From a client's file to the money over HTTP, through the executables.</summary>
+/// <summary>The whole path through the executables, from a client's file to balances over HTTP.</summary>
 public sealed class PipelineTests
 {
     [Fact]
@@ -26,7 +26,7 @@ public sealed class PipelineTests
             Assert.Equal(revenue, await installation.RevenueAsync(user));
         }
 
-        Assert.Null(await installation.RevenueAsync("nobody"));
+        Assert.Null(await installation.RevenueAsync("unknown user"));
     }
 
     [Fact]
@@ -43,12 +43,12 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public async Task After_a_receipt_everybody_reads_his_own_writes()
+    public async Task After_a_receipt_each_client_reads_its_own_writes()
     {
         await using var installation = await Installation.CreateAsync();
         await installation.StartApiAsync();
         installation.StartProcessor();
-        var random = Seed.Random(nameof(After_a_receipt_everybody_reads_his_own_writes));
+        var random = Seed.Random(nameof(After_a_receipt_each_client_reads_its_own_writes));
         var totals = new Totals();
         for (var i = 0; i < 40; i++)
         {
@@ -64,10 +64,10 @@ public sealed class PipelineTests
     }
 
     [Fact]
-    public async Task Each_part_stops_cleanly_on_a_signal_and_goes_on_after_a_restart()
+    public async Task Each_process_stops_cleanly_on_a_signal_and_continues_after_a_restart()
     {
         await using var installation = await Installation.CreateAsync();
-        var random = Seed.Random(nameof(Each_part_stops_cleanly_on_a_signal_and_goes_on_after_a_restart));
+        var random = Seed.Random(nameof(Each_process_stops_cleanly_on_a_signal_and_continues_after_a_restart));
         var totals = new Totals();
         var api = await installation.StartApiAsync();
         var processor = installation.StartProcessor();

@@ -10,7 +10,7 @@ public sealed class PoolerTests
     [InlineData("File", "")]
     [InlineData("Postgres", "")]
     [InlineData("Postgres", ";Max Auto Prepare=0;No Reset On Close=true")]
-    public async Task Both_engines_stay_exact_through_PgBouncer_that_is_killed_and_started_again(string engine, string settings)
+    public async Task Both_engines_stay_exact_while_PgBouncer_is_killed_and_restarted(string engine, string settings)
     {
         var program = PgBouncer.Find();
         Assert.SkipWhen(program is null, "This machine has no pgbouncer (apt-get install pgbouncer).");
@@ -40,7 +40,7 @@ public sealed class PoolerTests
             while (events.TryDequeue(out var next))
             {
                 var receipt = await installation.PostUntilAcknowledgedAsync(next.Event, next.Key);
-                Assert.True(receipts.TryAdd(receipt, next.Key), $"receipt {receipt} was given to two events; {Seed.Hint}");
+                Assert.True(receipts.TryAdd(receipt, next.Key), $"two events got the receipt {receipt}; {Seed.Hint}");
             }
         })));
         for (var kill = 0; kill < 4; kill++)
@@ -54,7 +54,7 @@ public sealed class PoolerTests
         await load.WaitAsync(TimeSpan.FromSeconds(60));
         if (await files.WaitForExitAsync(TimeSpan.FromSeconds(60)) == 1)
         {
-            // It began while the pooler was down, which is said at once.
+            // It started while the pooler was down, and reported that at once.
             await using var again = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path);
             Assert.True(again.ExitCode == 0, again.Output);
         }

@@ -6,7 +6,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary><c>process FILE</c>: the ledger without API and log.</summary>
+/// <summary><c>process FILE</c> fills the ledger without API and log.</summary>
 public sealed class ProcessFileTests
 {
     [Fact]
@@ -17,7 +17,7 @@ public sealed class ProcessFileTests
             Seed.Random(nameof(Two_processes_on_the_same_file_count_it_once_and_a_copy_changes_nothing)), events: 200_000, users: 5_000, badEvery: 5_000);
         var both = await Task.WhenAll(
             installation.RunAsync("RevenueAspire.Processor", "process", file.Path), installation.RunAsync("RevenueAspire.Processor", "process", file.Path));
-        // The file has rejected lines, whichever process counted them.
+        // The file has rejected lines, so both processes exit with 3, regardless of which counted them.
         Assert.All(both, process => Assert.True(process.ExitCode == 3, $"{process.ExitCode}: {process.Output}; {Seed.Hint}"));
         await installation.AssertLedgerAsync(file.Totals);
 
@@ -29,10 +29,10 @@ public sealed class ProcessFileTests
     }
 
     [Fact]
-    public async Task A_grown_file_goes_on_where_it_ended_and_again_counts_it_once_more()
+    public async Task A_grown_file_continues_where_it_ended_and_again_counts_it_once_more()
     {
         await using var installation = await Installation.CreateAsync();
-        var random = Seed.Random(nameof(A_grown_file_goes_on_where_it_ended_and_again_counts_it_once_more));
+        var random = Seed.Random(nameof(A_grown_file_continues_where_it_ended_and_again_counts_it_once_more));
         var file = EventFile.Write(installation.File("input.jsonl"), random, events: 5_000, users: 100);
         await ProcessAsync();
         await installation.AssertLedgerAsync(file.Totals);
@@ -58,10 +58,10 @@ public sealed class ProcessFileTests
     }
 
     [Fact]
-    public async Task A_killed_process_started_again_completes_the_file_exactly()
+    public async Task A_restart_after_a_kill_completes_the_file_exactly()
     {
         await using var installation = await Installation.CreateAsync();
-        var random = Seed.Random(nameof(A_killed_process_started_again_completes_the_file_exactly));
+        var random = Seed.Random(nameof(A_restart_after_a_kill_completes_the_file_exactly));
         var file = EventFile.Write(installation.File("input.jsonl"), random, events: 400_000, users: 200_000);
         for (var kill = 0; kill < 3; kill++)
         {

@@ -5,11 +5,11 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>Secrets in the file beside a running API: as docs/operations.md says it, with nothing but an editor.</summary>
+/// <summary>Rotates secrets in the settings file of a running API as docs/operations.md describes, with only an editor.</summary>
 public sealed class SecretRotationTests
 {
     [Fact]
-    public async Task Secrets_follow_the_file_beside_the_API_and_a_file_that_cannot_be_used_changes_nothing()
+    public async Task Secrets_follow_the_settings_file_and_an_unusable_file_changes_nothing()
     {
         await using var installation = Installation.WithoutDatabase();
         var program = CopyApi(installation.File("api"));
@@ -21,14 +21,14 @@ public sealed class SecretRotationTests
         await api.WaitForUrlAsync(installation.ApiUrl + "/health");
         Assert.Equal(["old"], await AcceptedAsync(installation));
 
-        // A rotation: both, then the new one alone. Written in place, and as editors do it that put a new file in its stead.
+        // A rotation: both secrets, then only the new one. Once written in place, once as a replaced file, as some editors do.
         Write(settings, Secrets("old", "new"));
         await Eventually.EqualsAsync("old new", async () => string.Join(' ', await AcceptedAsync(installation)));
         Write(settings + ".new", Secrets("new"));
         File.Move(settings + ".new", settings, overwrite: true);
         await Eventually.EqualsAsync("new", async () => string.Join(' ', await AcceptedAsync(installation)));
 
-        // Three slips, each reported with what is wrong.
+        // Three errors; the API reports the cause of each.
         Write(settings, """{ "Ingest": { "Secrets": ["other" """);
         await api.WaitForLineAsync("The changed settings file appsettings.json cannot be read; the previous secrets stay in force");
         Write(settings, Secrets(""));
@@ -44,7 +44,7 @@ public sealed class SecretRotationTests
     }
 
     [Fact]
-    public async Task Reads_that_are_guarded_are_not_opened_by_a_file_that_has_gone()
+    public async Task A_deleted_settings_file_does_not_open_protected_reads()
     {
         await using var installation = Installation.WithoutDatabase();
         var program = CopyApi(installation.File("api"));
@@ -62,7 +62,7 @@ public sealed class SecretRotationTests
 
     private static void Write(string path, string text) => File.WriteAllText(path, text, new UTF8Encoding(false));
 
-    /// <summary>A program folder of its own: that of the build belongs to all tests.</summary>
+    /// <summary>Copies the API's program folder, since all tests share the one of the build.</summary>
     private static string CopyApi(string to)
     {
         var from = Path.GetDirectoryName(Repository.Executable("RevenueAspire.Api"))!;
@@ -76,7 +76,7 @@ public sealed class SecretRotationTests
         return to;
     }
 
-    /// <summary>Which of the secrets open.</summary>
+    /// <summary>The secrets that the API accepts.</summary>
     private static async Task<List<string>> AcceptedAsync(Installation installation)
     {
         var accepted = new List<string>();

@@ -5,18 +5,18 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>What a person at a terminal sees, and what a script reads: colours only for the one, results alone on standard output for the other.</summary>
+/// <summary>Colours appear only on a terminal. Standard output has only the result, for scripts.</summary>
 public sealed partial class TerminalTests
 {
     [Fact]
-    public async Task Progress_goes_to_standard_error_and_standard_output_holds_the_result_alone()
+    public async Task Progress_goes_to_standard_error_and_only_the_result_to_standard_output()
     {
         await using var installation = await Installation.CreateAsync();
         await installation.StartApiAsync();
         var file = EventFile.Write(installation.File("input.jsonl"),
-            Seed.Random(nameof(Progress_goes_to_standard_error_and_standard_output_holds_the_result_alone)), events: 40, users: 5);
+            Seed.Random(nameof(Progress_goes_to_standard_error_and_only_the_result_to_standard_output)), events: 40, users: 5);
 
-        // Slow enough for a line of progress, which comes every three seconds.
+        // Slow enough to print progress, which appears every three seconds.
         ServiceProcess[] runs =
         [
             installation.Start("RevenueAspire.Client", "send", file.Path, "--rate", "10", "--json"),
@@ -33,14 +33,14 @@ public sealed partial class TerminalTests
     }
 
     [Fact]
-    public async Task Colours_are_for_a_terminal_and_not_with_NO_COLOR()
+    public async Task Colours_appear_on_a_terminal_but_not_with_NO_COLOR()
     {
         Shell.Require("bash", "script");
         Assert.SkipUnless(OperatingSystem.IsLinux(), "script has other options here.");
         await using var installation = await Installation.CreateAsync();
         await installation.StartApiAsync();
         var file = EventFile.Write(
-            installation.File("input.jsonl"), Seed.Random(nameof(Colours_are_for_a_terminal_and_not_with_NO_COLOR)), events: 20, users: 5);
+            installation.File("input.jsonl"), Seed.Random(nameof(Colours_appear_on_a_terminal_but_not_with_NO_COLOR)), events: 20, users: 5);
         var terminal = new Dictionary<string, string?>
         {
             ["Client__Url"] = installation.ApiUrl,
@@ -63,7 +63,7 @@ public sealed partial class TerminalTests
         Assert.DoesNotMatch(Colour(), plain);
     }
 
-    /// <summary>A sequence that sets the colour of what follows.</summary>
+    /// <summary>An escape sequence that sets a colour.</summary>
     [GeneratedRegex("\u001b\\[([0-9]+;)*(3[0-8]|4[0-8]|9[0-7]|10[0-7])[;m]")]
     private static partial Regex Colour();
 }

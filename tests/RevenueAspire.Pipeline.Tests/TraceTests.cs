@@ -7,7 +7,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests;
 
-/// <summary>A trace goes from a request through the API and the log into the merge that applied its event, by span link.</summary>
+/// <summary>A span link connects a request's trace through API and log with the merge that applied its event.</summary>
 public sealed class TraceTests
 {
     [Fact]
@@ -34,7 +34,7 @@ public sealed class TraceTests
 
         await Eventually.IsTrueAsync(async () => await installation.RevenueAsync("traced") == 7);
 
-        // Each exports what it has before it ends.
+        // Each process exports its remaining spans before it ends.
         Assert.Equal(0, await processor.TerminateAsync());
         Assert.Equal(0, await api.TerminateAsync());
         var id = Convert.FromHexString(trace.ToHexString());

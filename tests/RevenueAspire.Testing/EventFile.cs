@@ -2,23 +2,23 @@ using System.Text;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>Lines of events, in memory or in a file, and what they add up to. Not thread-safe.</summary>
+/// <summary>Lines of events, in memory or in a file, with their totals. Not thread-safe.</summary>
 public sealed class EventFile
 {
     private readonly List<RejectedLine> _rejected = [];
     private readonly List<RevenueEvent> _events = [];
 
-    /// <summary>Lines that are not in the file yet.</summary>
+    /// <summary>The lines that are not yet in the file.</summary>
     private readonly StringBuilder _text = new();
     private string? _path;
 
-    /// <summary>A line that is no event.</summary>
+    /// <summary>A line that is not a valid event.</summary>
     /// <param name="Line">Its number, from 1.</param>
     /// <param name="Offset">Offset of its first byte.</param>
     /// <param name="Text">The line without its newline.</param>
     public sealed record RejectedLine(long Line, long Offset, string Text);
 
-    /// <summary>Lines that are no events, each for another reason.</summary>
+    /// <summary>Invalid lines, each with a different error.</summary>
     public static IReadOnlyList<string> BadLines { get; } =
     [
         "{\"userId\":\"user1\",\"name\":\"add_revenue\",\"value\":1.5}",
@@ -38,7 +38,7 @@ public sealed class EventFile
 
     /// <summary>Full path of the file.</summary>
     /// <exception cref="InvalidOperationException">The lines are in memory.</exception>
-    public string Path => _path ?? throw new InvalidOperationException("These lines are in no file.");
+    public string Path => _path ?? throw new InvalidOperationException("These lines are in memory, not in a file.");
 
     /// <summary>The lines in memory, as UTF-8.</summary>
     public byte[] Bytes => Encoding.UTF8.GetBytes(_text.ToString());
@@ -52,21 +52,21 @@ public sealed class EventFile
     /// <summary>The bad lines, in order.</summary>
     public IReadOnlyList<RejectedLine> Rejected => _rejected;
 
-    /// <summary>All lines, blank ones too.</summary>
+    /// <summary>Number of all lines, including blank ones.</summary>
     public long Lines { get; private set; }
 
-    /// <summary>Bytes.</summary>
+    /// <summary>Length of all lines in bytes.</summary>
     public long Length { get; private set; }
 
     public Totals Totals { get; } = new();
 
     /// <summary>Writes random lines to a file.</summary>
     /// <param name="path">The file; replaced.</param>
-    /// <param name="random">Decides.</param>
+    /// <param name="random">Decides the content.</param>
     /// <param name="events">Number of valid lines.</param>
-    /// <param name="users">Users at most.</param>
+    /// <param name="users">Largest number of users.</param>
     /// <param name="badEvery">Valid lines per bad line, on average; 0: no bad lines.</param>
-    /// <param name="id">Makes an extra field <c>id</c> of the number of the event (from 0), or null.</param>
+    /// <param name="id">Returns the extra field <c>id</c> for an event's number (from 0); null for no such field.</param>
     public static EventFile Write(string path, Random random, int events, int users, int badEvery = 0, Func<int, string>? id = null)
     {
         File.Delete(path);
@@ -84,7 +84,7 @@ public sealed class EventFile
         return file;
     }
 
-    /// <summary>Renames it; a file that has the new name is replaced.</summary>
+    /// <summary>Renames the file; replaces an existing file with the new name.</summary>
     public void MoveTo(string path)
     {
         File.Move(Path, path, overwrite: true);

@@ -2,31 +2,31 @@ using System.Runtime.CompilerServices;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>Bounded waiting for what happens in another process or thread.</summary>
+/// <summary>Bounded waiting for events in other processes and threads.</summary>
 public static class Eventually
 {
-    /// <summary>How long a wait without a limit of its own lasts.</summary>
+    /// <summary>The default time limit.</summary>
     public static readonly TimeSpan DefaultLimit = TimeSpan.FromSeconds(45);
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
 
-    /// <summary>Asks until the answer is true.</summary>
-    /// <exception cref="TimeoutException">It was not within the limit (45 s by default).</exception>
-    public static Task IsTrueAsync(Func<Task<bool>> condition, TimeSpan? limit = null, [CallerArgumentExpression(nameof(condition))] string what = "") =>
-        GetAsync(async () => await condition() ? "" : null, limit, what);
+    /// <summary>Polls until the condition is true.</summary>
+    /// <exception cref="TimeoutException">The condition was still false after the limit (45 s by default).</exception>
+    public static Task IsTrueAsync(Func<Task<bool>> condition, TimeSpan? limit = null, [CallerArgumentExpression(nameof(condition))] string goal = "") =>
+        GetAsync(async () => await condition() ? "" : null, limit, goal);
 
-    /// <summary>Asks until the answer is true.</summary>
-    public static Task IsTrueAsync(Func<bool> condition, TimeSpan? limit = null, [CallerArgumentExpression(nameof(condition))] string what = "") =>
-        IsTrueAsync(() => Task.FromResult(condition()), limit, what);
+    /// <summary>Polls until the condition is true.</summary>
+    public static Task IsTrueAsync(Func<bool> condition, TimeSpan? limit = null, [CallerArgumentExpression(nameof(condition))] string goal = "") =>
+        IsTrueAsync(() => Task.FromResult(condition()), limit, goal);
 
-    /// <summary>Asks until the answer equals <paramref name="expected"/>; the message of a failure names the last answer.</summary>
+    /// <summary>Polls until the value equals <paramref name="expected"/>; the message of a failure contains the last value.</summary>
     public static async Task EqualsAsync<T>(T expected, Func<Task<T>> actual, TimeSpan? limit = null,
-        [CallerArgumentExpression(nameof(actual))] string what = "")
+        [CallerArgumentExpression(nameof(actual))] string goal = "")
     {
         T last = default!;
         try
         {
-            await IsTrueAsync(async () => EqualityComparer<T>.Default.Equals(last = await actual(), expected), limit, what);
+            await IsTrueAsync(async () => EqualityComparer<T>.Default.Equals(last = await actual(), expected), limit, goal);
         }
         catch (TimeoutException exception)
         {
@@ -35,10 +35,10 @@ public static class Eventually
     }
 
     /// <summary>
-    /// Asks until the answer is not null, and returns it. An I/O, database or HTTP error (or time-out) counts as no answer yet; the last one is the
-    /// inner exception of the failure.
+    /// Polls until the answer is not null, and returns it. An I/O, database or HTTP error (or timeout) counts as no answer; the last one is the inner
+    /// exception of a failure.
     /// </summary>
-    public static async Task<T> GetAsync<T>(Func<Task<T?>> question, TimeSpan? limit = null, [CallerArgumentExpression(nameof(question))] string what = "")
+    public static async Task<T> GetAsync<T>(Func<Task<T?>> question, TimeSpan? limit = null, [CallerArgumentExpression(nameof(question))] string goal = "")
         where T : class
     {
         var bound = limit ?? DefaultLimit;
@@ -58,6 +58,6 @@ public static class Eventually
             }
         }
 
-        throw new TimeoutException($"Not within {bound.TotalSeconds:0.#} s: {what}.", last);
+        throw new TimeoutException($"Not within {bound.TotalSeconds:0.#} s: {goal}.", last);
     }
 }

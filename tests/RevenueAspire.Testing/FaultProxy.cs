@@ -5,25 +5,25 @@ using Npgsql;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>Where a proxy cuts a connection.</summary>
+/// <summary>The moment at which a proxy cuts a connection.</summary>
 public enum Cut
 {
-    /// <summary>The server gets nothing of the request.</summary>
+    /// <summary>The server receives nothing of the request.</summary>
     BeforeRequest,
 
-    /// <summary>The server gets half of the request.</summary>
+    /// <summary>The server receives half of the request.</summary>
     WithinRequest,
 
-    /// <summary>The server gets the request; the connection is cut at once.</summary>
+    /// <summary>The server receives the request, and the proxy cuts the connection at once.</summary>
     AfterRequest,
 
-    /// <summary>The server answers, and the proxy drops the answer: the request is done, and the client cannot know it.</summary>
+    /// <summary>The server answers, but the proxy drops the answer: the request is done, and the client cannot know it.</summary>
     AfterAnswer,
 }
 
 /// <summary>
-/// Relays TCP connections to local servers, and cuts, delays, holds or refuses them on request. A request or an answer is what one read
-/// returns. Disposing it ends all connections. Thread-safe.
+/// Relays TCP connections to local servers, and cuts, delays, holds or refuses them on request. It counts the bytes of one read as one request or answer.
+/// Disposal ends all connections. Thread-safe.
 /// </summary>
 public sealed class FaultProxy : IAsyncDisposable
 {
@@ -53,7 +53,7 @@ public sealed class FaultProxy : IAsyncDisposable
     {
     }
 
-    /// <param name="connectionString">Of a Postgres server on this machine.</param>
+    /// <param name="connectionString">Connection string of a Postgres server on this machine.</param>
     public FaultProxy(string connectionString)
         : this([EndPoint(new NpgsqlConnectionStringBuilder(connectionString))])
     {
@@ -69,34 +69,34 @@ public sealed class FaultProxy : IAsyncDisposable
     /// <summary>The proxy's port on 127.0.0.1.</summary>
     public int Port => ((IPEndPoint)_listener.LocalEndpoint).Port;
 
-    /// <summary>Connections that were cut at a request or its answer, since the start.</summary>
+    /// <summary>Number of connections that the proxy has cut at a request or its answer.</summary>
     public int CutsDone => Volatile.Read(ref _cutsDone);
 
-    /// <summary>Connections that <see cref="CutRandomly"/> has yet to cut; 0 or less: none.</summary>
+    /// <summary>Number of connections that <see cref="CutRandomly"/> will still cut; 0 or less for none.</summary>
     public int CutsLeft => Volatile.Read(ref _connectionsToCut);
 
-    /// <summary>Dropped answers that confirmed an append or a merge.</summary>
+    /// <summary>Number of dropped answers that confirmed an append or a merge.</summary>
     public int LostAnswers => Volatile.Read(ref _lostAnswers);
 
-    /// <summary>How many answers to appends and merges the proxy still drops, each with its connection.</summary>
+    /// <summary>Number of answers to appends and merges that the proxy will still drop, together with their connections.</summary>
     public int AnswersToLose
     {
         get => Volatile.Read(ref _answersToLose);
         set => Volatile.Write(ref _answersToLose, value);
     }
 
-    /// <summary>Whether nothing passes in either direction, and connections stay open.</summary>
+    /// <summary>Whether the proxy holds all data in both directions, with connections open.</summary>
     public bool Holds
     {
         get => _holds;
         set => _holds = value;
     }
 
-    /// <summary>The connection string of the same database through this proxy.</summary>
+    /// <summary>A connection string to the same database through this proxy.</summary>
     public string Through(string connectionString) =>
         new NpgsqlConnectionStringBuilder(connectionString) { Host = "127.0.0.1", Port = Port }.ConnectionString;
 
-    /// <summary>Holds everything from the answer to the next append or merge on, that answer included.</summary>
+    /// <summary>Holds all data, starting with the answer to the next append or merge.</summary>
     public void HoldFromNextAppend() => Interlocked.Exchange(ref _holdsFromAppend, 1);
 
     /// <summary>Delays each message in both directions.</summary>
@@ -109,11 +109,12 @@ public sealed class FaultProxy : IAsyncDisposable
         Volatile.Write(ref _requestsToCut, requests);
     }
 
-    /// <summary>Cuts the next connections, each at a random request: before the server gets it, or after the answer. Call it before the first
-    /// connection.</summary>
-    /// <param name="random">Decides in the order of the connections, so that a seed repeats the choices.</param>
-    /// <param name="connections">How many connections.</param>
-    /// <param name="longest">The number of the request, from 2, is less than this.</param>
+    /// <summary>
+    /// Cuts the next connections, each at a random request: before the server receives it, or after the answer. Call this before the first connection.
+    /// </summary>
+    /// <param name="random">Decides in connection order, so a seed repeats the choices.</param>
+    /// <param name="connections">Number of connections to cut.</param>
+    /// <param name="longest">Upper limit (exclusive) of the request's number, which is at least 2.</param>
     public void CutRandomly(Random random, int connections, int longest = 12)
     {
         (_random, _longest) = (random, longest);
@@ -136,7 +137,7 @@ public sealed class FaultProxy : IAsyncDisposable
         CutAll();
     }
 
-    /// <summary>Relays everything again.</summary>
+    /// <summary>Ends all faults; the proxy relays everything again.</summary>
     public void Heal()
     {
         _refuses = false;
@@ -253,7 +254,7 @@ public sealed class FaultProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Whether an answer of Postgres confirms an append or a merge: bind complete ('2') for a prepared statement, then the statement's tag.</summary>
+    /// <summary>Whether a Postgres answer confirms an append or a merge: bind complete ('2') for a prepared statement, then the statement's tag.</summary>
     private static bool IsAppended(ReadOnlySpan<byte> answer) => answer[0] == (byte)'2' && answer.IndexOf("SELECT 1\0"u8) >= 0;
 
     private static bool Take(ref int left) => Volatile.Read(ref left) > 0 && Interlocked.Decrement(ref left) >= 0;
@@ -264,7 +265,7 @@ public sealed class FaultProxy : IAsyncDisposable
 
         public Connection(TcpClient client)
         {
-            // A pooler passes an answer on in pieces: each would wait 40 ms for the acknowledgement of the one before.
+            // A pooler forwards an answer in pieces. With Nagle's algorithm, each would wait 40 ms for the previous piece's acknowledgement.
             client.NoDelay = true;
             Client = client;
         }
@@ -281,7 +282,7 @@ public sealed class FaultProxy : IAsyncDisposable
             set => _losesAnswer = value;
         }
 
-        /// <summary>Drops what was not passed on. Either end may have closed already.</summary>
+        /// <summary>Resets both connections and drops pending data. Either end may already be closed.</summary>
         public void Reset()
         {
             Client.Client?.Close(0);

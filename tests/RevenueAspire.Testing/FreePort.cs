@@ -3,9 +3,10 @@ using System.Net.Sockets;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>Ports that nothing listens on. Thread-safe.</summary>
-/// <remarks>Below the range from which the kernel takes ports for outgoing connections: such a connection may have a port in the moment in which a test's
-/// service starts.</remarks>
+/// <summary>Free ports on loopback. Thread-safe.</summary>
+/// <remarks>
+/// All are below the kernel's range for outgoing connections: otherwise, a connection could take a port just before a test's service starts.
+/// </remarks>
 public static class FreePort
 {
     private const int First = 10_000;
@@ -13,10 +14,10 @@ public static class FreePort
 
     private static readonly Lock Gate = new();
 
-    /// <summary>Test processes run side by side: each begins at another place.</summary>
+    /// <summary>The next candidate. Test processes run in parallel, so each starts at a different number.</summary>
     private static int _next = Environment.ProcessId * 131 % Count;
 
-    /// <summary>A port of 127.0.0.1 that was free a moment ago, and that this process was not given before.</summary>
+    /// <summary>A port of 127.0.0.1 that was free a moment ago; this process gets each port only once.</summary>
     public static int Next()
     {
         lock (Gate)

@@ -7,7 +7,7 @@ using Npgsql;
 namespace RevenueAspire.Testing;
 
 /// <summary>
-/// One installation: a data folder, a database, ports, and the executables that run on them. Everything it started is killed when it is disposed.
+/// One installation: a data folder, a database, ports, and the processes that use them. Disposal kills every process that it started.
 /// </summary>
 public sealed class Installation : IAsyncDisposable
 {
@@ -19,8 +19,8 @@ public sealed class Installation : IAsyncDisposable
     private readonly string _connectionString;
     private bool _disposed;
 
-    /// <param name="connectionString">The database, which the services get as it is.</param>
-    /// <param name="directory">Its data folder, which is kept; null: a temporary one, removed at the end.</param>
+    /// <param name="connectionString">Connection string of the database; passed to the services unchanged.</param>
+    /// <param name="directory">Data folder, which is kept; null for a temporary one, removed on disposal.</param>
     public Installation(string connectionString, string? directory = null)
     {
         _connectionString = connectionString;
@@ -30,14 +30,14 @@ public sealed class Installation : IAsyncDisposable
 
     public string ApiUrl { get; } = $"http://127.0.0.1:{FreePort.Next().ToString(null, null)}";
 
-    /// <summary>Of the database.</summary>
+    /// <summary>Connection string of the database.</summary>
     public string ConnectionString => _connectionString;
 
-    /// <summary>HTTP with the secret, on the API.</summary>
+    /// <summary>HTTP client for the API, with the secret.</summary>
     public HttpClient Http =>
         field ??= new HttpClient { BaseAddress = new Uri(ApiUrl), DefaultRequestHeaders = { { "Authorization", Secret } }, Timeout = TimeSpan.FromSeconds(30) };
 
-    /// <summary>Further settings of the processes that are started from now on.</summary>
+    /// <summary>Additional settings of processes that start later.</summary>
     public Dictionary<string, string?> Settings { get; } = [];
 
     private Dictionary<string, string?> Environment => new(Settings)
@@ -52,10 +52,10 @@ public sealed class Installation : IAsyncDisposable
         ["Client__Secret"] = Secret,
     };
 
-    /// <summary>On a new, empty database of the tests' server, or on another one.</summary>
+    /// <summary>Creates an installation on a new, empty database of the tests' server, or on the given one.</summary>
     public static async Task<Installation> CreateAsync(string? connectionString = null) => new(connectionString ?? await TestPostgres.CreateDatabaseAsync());
 
-    /// <summary>On a database that is not there: nothing listens on its port.</summary>
+    /// <summary>Creates an installation with an unavailable database: nothing listens on its port.</summary>
     public static Installation WithoutDatabase() => new($"Host=127.0.0.1;Port={FreePort.Next()};Username=postgres;Password=not-to-be-shown;Database=revenuedb");
 
     public string File(string name) => Path.Combine(_directory, name);
@@ -68,14 +68,14 @@ public sealed class Installation : IAsyncDisposable
         return api;
     }
 
-    /// <summary>Starts a processor that follows the log; does not wait.</summary>
+    /// <summary>Starts a processor that follows the log; does not wait until it is ready.</summary>
     public ServiceProcess StartProcessor() => Start("RevenueAspire.Processor");
 
     /// <summary>Starts any of the executables with this installation's settings.</summary>
     public ServiceProcess Start(string project, params string[] arguments) => Start(project, new Dictionary<string, string?>(), arguments);
 
-    /// <summary>Starts any of the executables with this installation's settings, and others in their place or beside them.</summary>
-    /// <exception cref="ObjectDisposedException">The installation is at its end: nobody would end the process.</exception>
+    /// <summary>Starts any of the executables with this installation's settings; additional settings override them.</summary>
+    /// <exception cref="ObjectDisposedException">The installation is disposed, so nothing would end the process.</exception>
     public ServiceProcess Start(string project, IReadOnlyDictionary<string, string?> settings, params string[] arguments)
     {
         var environment = Environment;
@@ -93,7 +93,7 @@ public sealed class Installation : IAsyncDisposable
         }
     }
 
-    /// <summary>Runs one to its end.</summary>
+    /// <summary>Runs an executable until it exits.</summary>
     public async Task<ServiceProcess> RunAsync(string project, params string[] arguments)
     {
         var process = Start(project, arguments);
@@ -101,7 +101,7 @@ public sealed class Installation : IAsyncDisposable
         return process;
     }
 
-    /// <summary>POSTs one event with a key until it is acknowledged, whatever becomes of the API meanwhile; returns the receipt.</summary>
+    /// <summary>POSTs an event with a key until the API acknowledges it, even through kills and restarts; returns the receipt.</summary>
     public async Task<string> PostUntilAcknowledgedAsync(RevenueEvent e, string key) =>
         await Eventually.GetAsync(
             async () =>
@@ -123,7 +123,7 @@ public sealed class Installation : IAsyncDisposable
             TimeSpan.FromSeconds(40),
             $"acknowledgement of {key}");
 
-    /// <summary>Revenue over HTTP once the ledger has the receipt's event, however long its processor takes to start.</summary>
+    /// <summary>Revenue over HTTP once the ledger has the receipt's event, even if its processor starts slowly.</summary>
     public async Task<BigInteger?> RevenueAfterAsync(string userId, string receipt)
     {
         for (var attempt = 1; ; attempt++)
@@ -134,7 +134,7 @@ public sealed class Installation : IAsyncDisposable
             }
             catch (HttpRequestException exception) when (exception.StatusCode == HttpStatusCode.ServiceUnavailable && attempt < 6)
             {
-                // It waited for Api:ReadAfterTimeout; the test waits longer.
+                // The request has waited for Api:ReadAfterTimeout; the test repeats it.
             }
         }
     }
@@ -153,7 +153,7 @@ public sealed class Installation : IAsyncDisposable
         };
     }
 
-    /// <summary>What the ledger has now.</summary>
+    /// <summary>The ledger's current balances.</summary>
     public async Task<Totals> LedgerAsync()
     {
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_connectionString) { Pooling = false }.ConnectionString);
@@ -165,7 +165,7 @@ public sealed class Installation : IAsyncDisposable
     public int LogLines() => Directory.EnumerateFiles(File("events")).Where(file => char.IsAsciiDigit(Path.GetFileName(file)[0]))
         .Sum(file => System.IO.File.ReadAllBytes(file).Count(b => b == '\n'));
 
-    /// <summary>Waits until the ledger equals the oracle, and lets <c>verify</c> confirm it.</summary>
+    /// <summary>Waits until the ledger equals the oracle, and confirms it with <c>verify</c>.</summary>
     public async Task AssertLedgerAsync(Totals expected, TimeSpan? limit = null)
     {
         var last = "";
@@ -181,12 +181,12 @@ public sealed class Installation : IAsyncDisposable
         await using var verify = await RunAsync("RevenueAspire.Processor", "verify");
         Require(verify.ExitCode == 0, $"verify: {verify.ExitCode}\n{verify.Output}\n{Seed.Hint}");
 
-        // Something counted twice could arrive after the moment at which all was equal.
+        // An event that counts twice could arrive after the first comparison.
         var late = expected.DifferenceTo(await LedgerAsync());
         Require(late.Length == 0, $"{late}. {Seed.Hint}\n{Outputs()}");
     }
 
-    /// <summary>The last lines of every process, for messages.</summary>
+    /// <summary>The last lines of each process, for messages.</summary>
     public string Outputs()
     {
         lock (_started)

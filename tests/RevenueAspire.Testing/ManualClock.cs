@@ -1,6 +1,6 @@
 namespace RevenueAspire.Testing;
 
-/// <summary>A monotonic clock that the test moves. Its timers are the system's.</summary>
+/// <summary>A monotonic clock under the test's control. Its timers are those of the system.</summary>
 public sealed class ManualClock : TimeProvider
 {
     public TimeSpan Now { get; set; }

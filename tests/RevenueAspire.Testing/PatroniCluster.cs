@@ -5,8 +5,10 @@ using Npgsql;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>Three Postgres servers that Patroni runs on loopback with one etcd, from Debian's packages (patroni, etcd-server): the leader is chosen without
-/// an operator. Linux only. Not thread-safe.</summary>
+/// <summary>
+/// Three Postgres servers on loopback under Patroni with one etcd, from Debian's packages (patroni, etcd-server). Patroni chooses the leader without an
+/// operator. Linux only. Not thread-safe.
+/// </summary>
 public sealed class PatroniCluster : IAsyncDisposable
 {
     private const int Count = 3;
@@ -24,9 +26,9 @@ public sealed class PatroniCluster : IAsyncDisposable
 
     private PatroniCluster(string programs) => _programs = programs;
 
-    /// <summary>Null where a cluster can run, else what is missing.</summary>
+    /// <summary>The missing requirement, or null if a cluster can run.</summary>
     public static string? Missing =>
-        !OperatingSystem.IsLinux() ? "Patroni's packages are Debian's."
+        !OperatingSystem.IsLinux() ? "Patroni needs Debian's packages."
         : !File.Exists("/usr/bin/patroni") ? "/usr/bin/patroni is missing (Debian: patroni)."
         : !File.Exists("/usr/bin/etcd") ? "/usr/bin/etcd is missing (Debian: etcd-server)."
         : Programs() == null ? "No Postgres below /usr/lib/postgresql."
@@ -60,7 +62,7 @@ public sealed class PatroniCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>Creates an empty UTF-8 database and returns its connection string for services: all hosts, of which the primary is looked for.</summary>
+    /// <summary>Creates an empty UTF-8 database; returns the services' connection string, with all hosts and a search for the primary.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
         var name = "t" + Guid.NewGuid().ToString("N");
@@ -70,8 +72,8 @@ public sealed class PatroniCluster : IAsyncDisposable
         return ConnectionString(name);
     }
 
-    /// <summary>The loss of the leader's machine: kill -9 of its Patroni and of every process of its server.</summary>
-    /// <returns>The node, for <see cref="Start"/>.</returns>
+    /// <summary>Simulates the loss of the leader's machine: kill -9 of its Patroni and of every process of its server.</summary>
+    /// <returns>The killed node, for <see cref="Start"/>.</returns>
     public async Task<int> KillLeaderAsync()
     {
         var leader = await Eventually.GetAsync(async () => Array.Find(await MembersAsync(), member => member.Role == "leader"));
@@ -80,7 +82,7 @@ public sealed class PatroniCluster : IAsyncDisposable
         return node;
     }
 
-    /// <summary>Starts a node's Patroni, as its machine does when it boots.</summary>
+    /// <summary>Starts a node's Patroni, as after a boot of its machine.</summary>
     public void Start(int node)
     {
         var file = _directory.File($"node{node}.yml");
@@ -88,7 +90,7 @@ public sealed class PatroniCluster : IAsyncDisposable
         _nodes[node] = StartProgram($"node{node}", "/usr/bin/patroni", file);
     }
 
-    /// <summary>Waits until all three run, as the leader, a synchronous standby and another standby.</summary>
+    /// <summary>Waits until all three nodes run: the leader, a synchronous standby and another standby.</summary>
     public Task WaitUntilWholeAsync() => Eventually.EqualsAsync(
         "leader, replica, sync_standby",
         async () =>
@@ -99,7 +101,7 @@ public sealed class PatroniCluster : IAsyncDisposable
         ElectionLimit,
         "all nodes run");
 
-    /// <summary>The last lines of every log, for messages.</summary>
+    /// <summary>The last lines of each log, for messages.</summary>
     public string Logs()
     {
         var files = Directory.EnumerateFiles(_directory.Path, "*.log");
@@ -135,7 +137,7 @@ public sealed class PatroniCluster : IAsyncDisposable
         $"Host={string.Join(',', _ports.Select(port => $"127.0.0.1:{port}"))};Username=postgres;Password={Password};Database={database};"
         + "Timeout=5;Target Session Attributes=primary;Host Recheck Seconds=1";
 
-    /// <summary>JSON is YAML. The times are the shortest that Patroni takes: an operator's are longer (docs/operations.md).</summary>
+    /// <summary>Patroni's YAML configuration, written as JSON. The times are the shortest that Patroni accepts; docs/operations.md has longer ones.</summary>
     private string Configuration(int node) => JsonSerializer.Serialize(new
     {
         scope = "revenue",
@@ -176,7 +178,7 @@ public sealed class PatroniCluster : IAsyncDisposable
 
     private void StartEtcd()
     {
-        // Patroni and etcd make everything else below it, as the user that Postgres runs as.
+        // Patroni and etcd create all other folders inside this one, as the user that runs Postgres.
         Directory.CreateDirectory(_directory.File("own"));
         if (Environment.IsPrivilegedProcess)
         {
@@ -190,10 +192,10 @@ public sealed class PatroniCluster : IAsyncDisposable
             "--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer, "--initial-cluster", $"default={peer}");
     }
 
-    /// <summary>Starts a program as user postgres, where this process is root; its output goes to a file.</summary>
+    /// <summary>Starts a program, as user postgres if this process is root; its output goes to a file.</summary>
     private Process StartProgram(string name, string program, params string[] arguments)
     {
-        // setpriv and the shell become the program: the process id is the program's.
+        // setpriv and the shell replace themselves with the program (exec), so the process id is the program's.
         string[] user = Environment.IsPrivilegedProcess ? ["setpriv", "--reuid=postgres", "--regid=postgres", "--init-groups", "--"] : ["env"];
         const string script = """log=$1; shift; exec "$@" >>"$log" 2>&1 </dev/null""";
         string[] command = [_directory.File(name + ".log"), .. user, program, .. arguments];
@@ -214,7 +216,7 @@ public sealed class PatroniCluster : IAsyncDisposable
             return;
         }
 
-        // Patroni first: it would start its server again.
+        // Kill Patroni first, since it would restart its server.
         ServerTree.Send(patroni.Id, Signal.Kill);
         await patroni.WaitForExitAsync();
         patroni.Dispose();
@@ -226,7 +228,7 @@ public sealed class PatroniCluster : IAsyncDisposable
         }
     }
 
-    /// <summary>As a node that answers sees the cluster; empty when none does.</summary>
+    /// <summary>The cluster as the first answering node sees it; empty if no node answers.</summary>
     private async Task<Member[]> MembersAsync()
     {
         for (var node = 0; node < Count; node++)
@@ -242,7 +244,7 @@ public sealed class PatroniCluster : IAsyncDisposable
             }
             catch (HttpRequestException)
             {
-                // It has just started.
+                // The node has just started.
             }
         }
 

@@ -3,10 +3,10 @@ using Npgsql;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>A PgBouncer in transaction mode before a Postgres: each transaction gets any session of a small pool. Not thread-safe.</summary>
+/// <summary>A PgBouncer in transaction mode in front of a Postgres: each transaction gets any session of a small pool. Not thread-safe.</summary>
 /// <param name="program">See <see cref="Find"/>.</param>
-/// <param name="database">Connection string of the database behind it.</param>
-/// <param name="log">Gets each line of its log; null: none is kept.</param>
+/// <param name="database">Connection string of the pooled database.</param>
+/// <param name="log">Receives each line of its log; null to drop them.</param>
 public sealed class PgBouncer(string program, string database, Action<string>? log = null) : IAsyncDisposable
 {
     private static readonly string[] Places = ["/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer"];
@@ -14,13 +14,13 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
     private readonly NpgsqlConnectionStringBuilder _server = new(database);
     private Process? _process;
 
-    /// <summary>Of the pooler, for as long as this object lives.</summary>
+    /// <summary>The pooler's port, for the lifetime of this object.</summary>
     public int Port { get; } = FreePort.Next();
 
-    /// <summary>Sessions with the server; a change takes effect with the next start or <see cref="ReloadAsync"/>.</summary>
+    /// <summary>Number of sessions with the server; a change takes effect on the next start or <see cref="ReloadAsync"/>.</summary>
     public int PoolSize { get; set; } = 5;
 
-    /// <summary>The database through the pooler.</summary>
+    /// <summary>Connection string of the database through the pooler.</summary>
     public string ConnectionString =>
         new NpgsqlConnectionStringBuilder
         {
@@ -33,12 +33,12 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
 
     private string SettingsFile => _directory.File("pgbouncer.ini");
 
-    /// <summary>The program, or null where this machine has none. CI installs it, so there the tests fail without it.</summary>
+    /// <summary>Path of the program, or null if it is not installed. CI installs it, so the tests fail there without it.</summary>
     public static string? Find() =>
         Places.FirstOrDefault(File.Exists) ?? (Environment.GetEnvironmentVariable("CI") is { Length: > 0 }
             ? throw new FileNotFoundException("CI has no pgbouncer: .ci/run installs it.") : null);
 
-    /// <summary>Makes one, starts it and waits until it answers.</summary>
+    /// <summary>Creates and starts a pooler, and waits until it answers.</summary>
     public static async Task<PgBouncer> StartAsync(string program, string database)
     {
         var pooler = new PgBouncer(program, database);
@@ -46,7 +46,7 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
         return pooler;
     }
 
-    /// <summary>Starts it unless it runs, and waits until it answers, which it does without its server too.</summary>
+    /// <summary>Starts the pooler if it is down, and waits until it answers, with or without its server.</summary>
     public async Task StartAsync()
     {
         if (_process is { HasExited: false })
@@ -59,7 +59,7 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
         _process?.Dispose();
         _process = Process.Start(new ProcessStartInfo(program, [.. user, SettingsFile]) { RedirectStandardError = true })!;
 
-        // Read in any case: a full pipe would stop it.
+        // Read the output in any case: a full pipe would block the pooler.
         _process.ErrorDataReceived += (_, line) =>
         {
             if (line.Data is { } text)
@@ -75,7 +75,7 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
         });
     }
 
-    /// <summary>Ends it, and with it all its connections (SIGKILL).</summary>
+    /// <summary>Kills the pooler (SIGKILL); all its connections end.</summary>
     public async Task KillAsync()
     {
         if (_process is { } process)
@@ -87,7 +87,7 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
         }
     }
 
-    /// <summary>Ends it politely: at once, or after the transactions that run (for up to <paramref name="limit"/>).</summary>
+    /// <summary>Stops the pooler cleanly: at once, or after the running transactions (within <paramref name="limit"/>).</summary>
     public async Task StopAsync(bool afterTransactions, TimeSpan limit)
     {
         Send(afterTransactions ? Signal.Interrupt : Signal.Terminate);
@@ -98,13 +98,13 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
         }
         catch (OperationCanceledException)
         {
-            // A transaction stayed open.
+            // A transaction stayed open beyond the limit.
         }
 
         await KillAsync();
     }
 
-    /// <summary>Sends it a signal; nothing while it is down.</summary>
+    /// <summary>Sends the pooler a signal; does nothing while it is down.</summary>
     public void Send(Signal signal)
     {
         if (_process is { HasExited: false } process)
@@ -113,16 +113,16 @@ public sealed class PgBouncer(string program, string database, Action<string>? l
         }
     }
 
-    /// <summary>Has it read its settings again, which keeps all connections.</summary>
+    /// <summary>Makes the pooler reload its settings; all connections stay open.</summary>
     public async Task ReloadAsync()
     {
         await WriteSettingsAsync();
         await ExecuteAsync("RELOAD", CancellationToken.None);
     }
 
-    /// <summary>Runs a command on its admin console, as <c>RECONNECT</c>.</summary>
+    /// <summary>Runs a command on the pooler's admin console, for example <c>RECONNECT</c>.</summary>
     /// <param name="command">The command.</param>
-    /// <param name="cancellationToken">Ends one that waits, as <c>PAUSE</c> does for transactions.</param>
+    /// <param name="cancellationToken">Ends a waiting command, for example a <c>PAUSE</c> that waits for transactions.</param>
     /// <exception cref="IOException">The pooler does not answer, or refuses the command.</exception>
     public Task ExecuteAsync(string command, CancellationToken cancellationToken) => PgBouncerConsole.ExecuteAsync(Port, command, cancellationToken);
 

@@ -5,16 +5,16 @@ using System.Text;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>The admin console of a PgBouncer. It takes simple queries only, which Npgsql never sends. Stateless.</summary>
+/// <summary>The admin console of a PgBouncer. It accepts only simple queries, which Npgsql never sends. Stateless.</summary>
 /// <remarks>Protocol: https://www.postgresql.org/docs/current/protocol-message-formats.html.</remarks>
 internal static class PgBouncerConsole
 {
     private const int HeaderBytes = 5;
 
-    /// <summary>Runs one command on a connection of its own, and waits until the pooler has carried it out.</summary>
-    /// <param name="port">Of the pooler.</param>
-    /// <param name="command">As <c>RELOAD</c>.</param>
-    /// <param name="cancellationToken">Closes the connection, which ends a <c>PAUSE</c> that still waits.</param>
+    /// <summary>Runs one command on a separate connection, and waits until the pooler has completed it.</summary>
+    /// <param name="port">The pooler's port.</param>
+    /// <param name="command">A console command, for example <c>RELOAD</c>.</param>
+    /// <param name="cancellationToken">Closes the connection, which ends a waiting <c>PAUSE</c>.</param>
     /// <exception cref="IOException">The pooler does not answer, or refuses the command.</exception>
     public static async Task ExecuteAsync(int port, string command, CancellationToken cancellationToken)
     {
@@ -24,7 +24,7 @@ internal static class PgBouncerConsole
             await client.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
             var stream = client.GetStream();
 
-            // Protocol 3.0, and the console's own database.
+            // Protocol 3.0, user and the console's database.
             await WriteAsync(stream, null, "\0\u0003\0\0user\0postgres\0database\0pgbouncer\0\0", cancellationToken);
             await ReadUntilReadyAsync(stream, cancellationToken);
             await WriteAsync(stream, 'Q', command + "\0", cancellationToken);
@@ -36,7 +36,7 @@ internal static class PgBouncerConsole
         }
     }
 
-    /// <summary>A type, unless it is the first message; the length with itself; the text.</summary>
+    /// <summary>Writes a message: its type, except for the first message; its length, which includes the length field; its text.</summary>
     private static async Task WriteAsync(NetworkStream stream, char? type, string text, CancellationToken cancellationToken)
     {
         var message = new byte[HeaderBytes + text.Length];

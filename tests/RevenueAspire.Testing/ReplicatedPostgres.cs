@@ -4,9 +4,10 @@ using RevenueAspire.LocalPostgres;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>Three Postgres servers on loopback: a primary and two standbys, of which any one must confirm each commit (ANY 1). Data is kept from a killed
-/// server to its restart, not from a power cut (fsync is off).
-/// Linux only. Not thread-safe.</summary>
+/// <summary>
+/// Three Postgres servers on loopback: a primary and two standbys. One standby must confirm each commit (ANY 1). The data survives a kill of a server but not
+/// a power cut (fsync is off). Linux only. Not thread-safe.
+/// </summary>
 public sealed class ReplicatedPostgres : IAsyncDisposable
 {
     private const string Password = "test";
@@ -45,7 +46,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         }
     }
 
-    /// <summary>Creates an empty UTF-8 database and returns its connection string for services: all hosts, of which the primary is looked for.</summary>
+    /// <summary>Creates an empty UTF-8 database; returns the services' connection string, with all hosts and a search for the primary.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
         var name = "t" + Guid.NewGuid().ToString("N");
@@ -53,22 +54,25 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         return ConnectionString(name);
     }
 
-    /// <summary>For services: all hosts, of which the primary is looked for. The primary of now comes first: a frozen host before it would cost each new
-    /// connection its time-out.</summary>
+    /// <summary>
+    /// The services' connection string, with all hosts and a search for the primary. The current primary comes first: each new connection would wait for
+    /// the timeout of a frozen host before it.
+    /// </summary>
     public string ConnectionString(string database) =>
         $"Host={string.Join(',', _ports.Select((_, i) => $"127.0.0.1:{_ports[(_primary + i) % _ports.Length]}"))};"
         + $"Username=postgres;Password={Password};Database={database};"
         + "Timeout=5;Target Session Attributes=primary;Host Recheck Seconds=1";
 
-    /// <summary>One server alone; not pooled.</summary>
+    /// <summary>Connection string of a single server, without pooling.</summary>
     public string ConnectionStringOf(int node, string database = "postgres") =>
         $"Host=127.0.0.1;Port={_ports[node]};Username=postgres;Password={Password};Database={database};Timeout=5;Pooling=false";
 
     /// <summary>kill -9 of every process of the primary.</summary>
     public Task KillPrimaryAsync() => KillAsync(_primary);
 
-    /// <summary>Promotes the standby that has received most, and lets the other follow it. Standbys that are paused go on first. The old primary must have
-    /// ended.</summary>
+    /// <summary>
+    /// Promotes the standby that has received most, and makes the other follow it. Resumes paused standbys first. The old primary must have ended.
+    /// </summary>
     /// <returns>The index of the new primary.</returns>
     public async Task<int> PromoteAsync()
     {
@@ -77,11 +81,11 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         var received = new Dictionary<int, long>();
         foreach (var standby in standbys)
         {
-            // A standby that was paused still reads what had arrived; its receiver ends after that. Else a standby that was counted too early could
-            // end up ahead of the new primary, which it cannot follow.
+            // A resumed standby still reads data that had arrived before its receiver ends. Compared earlier, a standby could end up ahead of the new
+            // primary, which it could not follow.
             await Eventually.EqualsAsync<object?>(0L, () => ScalarAsync(standby, "select count(*) from pg_stat_wal_receiver"));
 
-            // What has arrived on one of the two is all that was ever confirmed.
+            // Every confirmed commit has arrived on one of the two standbys.
             received[standby] = (long)(await ScalarAsync(standby, "select (greatest(pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn()) - '0/0')::bigint"))!;
         }
 
@@ -92,8 +96,10 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         return _primary;
     }
 
-    /// <summary>Freezes both standbys (SIGSTOP of every process): no commit is confirmed. The primary's senders are frozen first, so that nothing is under
-    /// way which a standby would still find when it goes on.</summary>
+    /// <summary>
+    /// Freezes both standbys (SIGSTOP of every process), so that no commit is confirmed. Freezes the primary's senders first: otherwise, a resumed standby
+    /// could find data that was sent in the meantime.
+    /// </summary>
     public async Task PauseStandbysAsync()
     {
         await using var connection = await ConnectAsync(_primary);
@@ -110,7 +116,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         }
     }
 
-    /// <summary>Lets the standbys go on.</summary>
+    /// <summary>Resumes the standbys.</summary>
     public void Resume()
     {
         foreach (var processId in _stopped)
@@ -121,11 +127,13 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
         _stopped.Clear();
     }
 
-    /// <summary>Starts a killed primary on its data as it is, on its port: a second primary, with commits that no standby may have.</summary>
+    /// <summary>Restarts a killed primary with its data and port: a second primary, perhaps with commits that no standby has.</summary>
     public Task RestartAsItIsAsync(int node) => StartAsync(node, standby: false);
 
-    /// <summary>Repairs everything: standbys go on, and each server that has ended, or is a second primary, is thrown away and copied again. Waits until two
-    /// standbys confirm commits.</summary>
+    /// <summary>
+    /// Repairs everything: resumes standbys, and replaces each server that has ended or is a second primary with a new copy. Waits until two standbys confirm
+    /// commits.
+    /// </summary>
     public async Task HealAsync()
     {
         Resume();
@@ -144,7 +152,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
             }
         }
 
-        // A standby that has more than the new primary, or that cannot get what it lacks, never follows: it is copied again, as an operator would do it.
+        // A standby that is ahead of the new primary, or that cannot get its missing data, never follows. Copy it again, as an operator would.
         for (var patience = Stopwatch.StartNew(); patience.Elapsed < FollowPatience && await CountConfirmingAsync() < 2;)
         {
             await Task.Delay(100);
@@ -178,7 +186,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
     /// <returns>The first value, or null.</returns>
     public Task<object?> ExecuteAsync(string sql) => ScalarAsync(_primary, sql);
 
-    /// <summary>Process ids of the primary's backends that wait for a standby to confirm their commit.</summary>
+    /// <summary>Process ids of the primary's backends that wait for a standby's confirmation.</summary>
     public async Task<int[]> WaitingBackendsAsync() =>
         (int[])(await ExecuteAsync("select coalesce(array_agg(pid), '{}') from pg_stat_activity where wait_event = 'SyncRep'"))!;
 
@@ -214,7 +222,7 @@ public sealed class ReplicatedPostgres : IAsyncDisposable
                 {
                     ["fsync"] = "off",
                     ["max_connections"] = "100",
-                    // On the command line: it holds from a server's first moment as the primary.
+                    // On the command line, the setting is in force from a new primary's first moment.
                     ["synchronous_standby_names"] = $"ANY 1 ({string.Join(", ", Names.Where(name => name != Names[node]))})",
                     ["wal_retrieve_retry_interval"] = "200ms",
                 },

@@ -4,13 +4,13 @@ using System.Text.Json;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>The AppHost as a process, with the environment of its http launch profile, on its own data and ports. Killed when disposed.</summary>
+/// <summary>The AppHost as a process, with the environment of its http launch profile, and separate data and ports. Killed on disposal.</summary>
 public sealed class RunningAppHost : IAsyncDisposable
 {
-    /// <summary>From the start until every service works.</summary>
+    /// <summary>Time limit from the start until every service works.</summary>
     public static readonly TimeSpan StartLimit = TimeSpan.FromMinutes(2);
 
-    /// <summary>From Ctrl+C until the process has ended.</summary>
+    /// <summary>Time limit from Ctrl+C until the process exits.</summary>
     public static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(20);
 
     private const string LoginLine = "Login to the dashboard at ";
@@ -27,10 +27,10 @@ public sealed class RunningAppHost : IAsyncDisposable
 
     private static string Project { get; } = Path.Combine(Repository.Root, "RevenueAspire.AppHost");
 
-    /// <summary>Starts it with a local Postgres; does not wait.</summary>
-    /// <param name="data">The data directory; need not exist.</param>
-    /// <param name="environment">Set on top of the launch profile's; a null value removes.</param>
-    /// <param name="arguments">Settings, after the test's own: the last one counts.</param>
+    /// <summary>Starts the AppHost with a local Postgres; does not wait until it is ready.</summary>
+    /// <param name="data">The data directory; it may not exist yet.</param>
+    /// <param name="environment">Variables that override those of the launch profile; null removes a variable.</param>
+    /// <param name="arguments">Settings, after the test's own; the last value of a setting applies.</param>
     public static RunningAppHost Start(string data, IReadOnlyDictionary<string, string?>? environment = null, params string[] arguments) =>
         Start(data, FreePort.Next(), FreePort.Next(), environment, arguments);
 
@@ -38,7 +38,7 @@ public sealed class RunningAppHost : IAsyncDisposable
     public static RunningAppHost Start(string data, int apiPort, int clientPort, IReadOnlyDictionary<string, string?>? environment = null,
         params string[] arguments)
     {
-        // The dashboard's ports are left to Aspire, so that several can run at once.
+        // Aspire chooses the dashboard's ports, so several AppHosts can run at once.
         var all = new Dictionary<string, string?> { ["DOTNET_ENVIRONMENT"] = "Development", ["ASPNETCORE_ENVIRONMENT"] = "Development" };
         foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
         {
@@ -56,10 +56,10 @@ public sealed class RunningAppHost : IAsyncDisposable
         return new RunningAppHost(ServiceProcess.Start(executable, [.. settings, .. arguments], all, Project), apiPort, clientPort);
     }
 
-    /// <summary>Waits until the client works, which starts after the API, which starts after the database.</summary>
+    /// <summary>Waits until the client works. The client starts after the API, which starts after the database.</summary>
     public Task WaitUntilUpAsync() => Process.WaitForUrlAsync(string.Create(CultureInfo.InvariantCulture, $"http://localhost:{ClientPort}/health"), StartLimit);
 
-    /// <summary>The dashboard's address, with the token that logs in.</summary>
+    /// <summary>The dashboard's address, with the login token.</summary>
     public async Task<string> LoginUrlAsync()
     {
         var line = await Process.WaitForLineAsync(LoginLine, StartLimit);
@@ -81,7 +81,7 @@ public sealed class RunningAppHost : IAsyncDisposable
 
     public Task HasRevenueAsync(string userId, long revenue) => Eventually.EqualsAsync<long?>(revenue, () => RevenueAsync(userId), StartLimit);
 
-    /// <summary>Lets the client send its file; waits while it still sends the file that it sends at its start (409).</summary>
+    /// <summary>Makes the client send its file; waits while the client still sends its file from the start (409).</summary>
     public Task GenerateEventsAsync() => Eventually.EqualsAsync(HttpStatusCode.OK, async () =>
     {
         using var answer = await _http.PostAsync(new Uri($"http://localhost:{ClientPort}/generateEvents"), null);
@@ -89,8 +89,8 @@ public sealed class RunningAppHost : IAsyncDisposable
             : throw new InvalidOperationException($"generateEvents answered {answer.StatusCode}.");
     });
 
-    /// <summary>Ctrl+C; returns the exit code when the process has ended.</summary>
-    /// <exception cref="TimeoutException">Not within <see cref="StopLimit"/>.</exception>
+    /// <summary>Sends Ctrl+C; returns the exit code.</summary>
+    /// <exception cref="TimeoutException">The process still ran after <see cref="StopLimit"/>.</exception>
     public async Task<int> InterruptAsync()
     {
         Process.Send(Signal.Interrupt);

@@ -2,10 +2,10 @@ using System.Globalization;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>All processes of a Postgres server at once: a lost or frozen machine. Linux only.</summary>
+/// <summary>Signals all processes of a Postgres server at once, to simulate a lost or frozen machine. Linux only.</summary>
 public static class ServerTree
 {
-    /// <summary>Sends a signal to the postmaster and each of its processes. Processes that end meanwhile are left alone.</summary>
+    /// <summary>Sends a signal to the postmaster and all its child processes; ignores processes that end in the meantime.</summary>
     public static void Send(int postmasterId, Signal signal)
     {
         if (signal is Signal.Continue)
@@ -14,7 +14,7 @@ public static class ServerTree
             return;
         }
 
-        // A postmaster that is stopped first neither starts another process nor notices that one has ended.
+        // Stop the postmaster first: then it neither starts a process nor notices that one has ended.
         SendEach([postmasterId], Signal.Stop);
         SendEach([.. Children(postmasterId), postmasterId], signal);
     }
@@ -29,12 +29,12 @@ public static class ServerTree
             }
             catch (IOException)
             {
-                // It has ended.
+                // The process has ended.
             }
         }
     }
 
-    /// <summary>Ids of the processes that a process has started.</summary>
+    /// <summary>Ids of a process's children.</summary>
     public static List<int> Children(int parentId)
     {
         var children = new List<int>();
@@ -53,7 +53,7 @@ public static class ServerTree
     {
         try
         {
-            // pid (name) state parent ...; the name may hold anything, also brackets.
+            // Format: pid (name) state parent ...; the name may contain any character, including brackets.
             var text = File.ReadAllText($"/proc/{processId}/stat");
             return int.Parse(text[(text.LastIndexOf(')') + 2)..].Split(' ')[1], CultureInfo.InvariantCulture);
         }

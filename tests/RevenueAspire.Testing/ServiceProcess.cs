@@ -3,10 +3,10 @@ using System.Text;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>One of the built executables as a process of its own, with its output. Killed when disposed. Thread-safe.</summary>
+/// <summary>One of the built executables as a separate process, with its output. Killed on disposal. Thread-safe.</summary>
 public sealed class ServiceProcess : IAsyncDisposable
 {
-    // What the shell or the test run may have set would decide about ports, environments and databases of the services under test.
+    // Variables of the shell or the test run that would change ports, environments and databases of the tested services.
     private static readonly string[] NotInherited = ["ASPNETCORE_", "DOTNET_ENVIRONMENT", "URLS", "HTTP_PORTS", "HTTPS_PORTS", "Kestrel", "ConnectionStrings__",
         "OTEL_", "AllowedHosts", "Data__", "EventLog__", "Ingest__", "Client__", "Processor__", "Api__", "TESTINGPLATFORM_", "services__"];
 
@@ -29,7 +29,7 @@ public sealed class ServiceProcess : IAsyncDisposable
 
     public bool HasExited => _process.HasExited;
 
-    /// <summary>Time that its threads have spent on processors so far.</summary>
+    /// <summary>Processor time of all its threads so far.</summary>
     public TimeSpan ProcessorTime
     {
         get
@@ -39,7 +39,7 @@ public sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>All lines so far, of both streams, as they came.</summary>
+    /// <summary>All lines of both streams so far, in order of arrival.</summary>
     public string Output
     {
         get
@@ -51,26 +51,23 @@ public sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Lines of standard output alone; a copy.</summary>
+    /// <summary>A copy of the lines of standard output.</summary>
     public IReadOnlyList<string> StandardOutput => Copy(Lines);
 
-    /// <summary>Lines of standard error alone; a copy.</summary>
+    /// <summary>A copy of the lines of standard error.</summary>
     public IReadOnlyList<string> StandardError => Copy(ErrorLines);
 
     private List<string> Lines { get; } = [];
 
     private List<string> ErrorLines { get; } = [];
 
-    /// <summary>
-    /// Starts <c>dotnet PROJECT.dll ARGUMENTS</c> of a project below src, from a folder that is not the project's (or
-    /// <paramref name="workingDirectory"/>).
-    /// </summary>
+    /// <summary>Starts <c>dotnet PROJECT.dll ARGUMENTS</c> for a project below src.</summary>
     /// <param name="project">Project name (<c>RevenueAspire.Api</c>), or the full path of a dll.</param>
-    /// <param name="arguments">Its arguments.</param>
-    /// <param name="environment">Set on top of the inherited environment, from which settings of the services are removed; a null value removes.</param>
-    /// <param name="workingDirectory">Current directory of the process; the temporary folder by default.</param>
-    /// <param name="input">All that its standard input gives; nothing by default.</param>
-    /// <param name="redirections">Redirections of a shell that starts it, as <c>&lt;&amp;- &gt;/dev/full</c>; none by default.</param>
+    /// <param name="arguments">Command-line arguments.</param>
+    /// <param name="environment">Variables on top of the inherited environment, without its settings of the services; null removes a variable.</param>
+    /// <param name="workingDirectory">Current directory of the process; by default the temporary folder, not the project's.</param>
+    /// <param name="input">The whole content of its standard input; empty by default.</param>
+    /// <param name="redirections">Shell redirections for its start, for example <c>&lt;&amp;- &gt;/dev/full</c>; none by default.</param>
     /// <param name="ignoresHangup">Whether it starts with SIGHUP ignored, as with <c>nohup</c>.</param>
     public static ServiceProcess Start(
         string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null, string? workingDirectory = null,
@@ -121,7 +118,7 @@ public sealed class ServiceProcess : IAsyncDisposable
         return new ServiceProcess(Process.Start(start)!, Path.GetFileNameWithoutExtension(dll), input);
     }
 
-    /// <summary>Runs to the end and returns the finished process; its exit code is <see cref="ExitCode"/>.</summary>
+    /// <summary>Runs an executable until it exits, and returns the finished process, with its <see cref="ExitCode"/>.</summary>
     public static async Task<ServiceProcess> RunAsync(string project, IEnumerable<string> arguments, IReadOnlyDictionary<string, string?>? environment = null,
         string? workingDirectory = null, TimeSpan? limit = null, byte[]? input = null, string? redirections = null)
     {
@@ -147,15 +144,16 @@ public sealed class ServiceProcess : IAsyncDisposable
         }
         catch (IOException)
         {
-            // It ended, or closed its end, without reading all of it: what came of that is for the test to see.
+            // The process exited, or closed its standard input, without reading everything. The test checks the consequences.
         }
     }
 
-    /// <summary>The exit code of a process that has ended; 128 plus the signal's number after a signal.</summary>
+    /// <summary>The exit code of the finished process; 128 plus the signal's number after a signal.</summary>
     public int ExitCode => _process.ExitCode;
 
-    /// <summary>Waits for a line (of either stream) that contains <paramref name="text"/>, and returns it. Fails early when the process ends without
-    /// it.</summary>
+    /// <summary>
+    /// Waits for a line of either stream that contains <paramref name="text"/>, and returns it. Fails early if the process ends first.
+    /// </summary>
     public Task<string> WaitForLineAsync(string text, TimeSpan? limit = null) =>
         WaitAsync(
             () =>
@@ -168,7 +166,7 @@ public sealed class ServiceProcess : IAsyncDisposable
             limit,
             $"a line with '{text}'");
 
-    /// <summary>Waits until a GET of <paramref name="url"/> succeeds, and returns the body. Fails early when the process ends first.</summary>
+    /// <summary>Waits until a GET of <paramref name="url"/> succeeds, and returns the body. Fails early if the process ends first.</summary>
     public async Task<string> WaitForUrlAsync(string url, TimeSpan? limit = null)
     {
         using var http = new HttpClient { Timeout = TimeSpan.FromSeconds(5) };
@@ -182,8 +180,8 @@ public sealed class ServiceProcess : IAsyncDisposable
             $"success of {url}");
     }
 
-    /// <summary>Waits for the end, output included, and returns the exit code.</summary>
-    /// <exception cref="TimeoutException">It still ran after the limit (45 s by default); the message holds the output.</exception>
+    /// <summary>Waits until the process has exited and its output is complete; returns the exit code.</summary>
+    /// <exception cref="TimeoutException">It still ran after the limit (45 s by default); the message contains the output.</exception>
     public async Task<int> WaitForExitAsync(TimeSpan? limit = null)
     {
         using var timeout = new CancellationTokenSource(limit ?? Eventually.DefaultLimit);
@@ -199,21 +197,21 @@ public sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Asks it to end (SIGTERM; on Windows a kill), and returns the exit code.</summary>
+    /// <summary>Sends SIGTERM (kills on Windows), and returns the exit code.</summary>
     public async Task<int> TerminateAsync(TimeSpan? limit = null)
     {
         Send(Signal.Terminate);
         return await WaitForExitAsync(limit);
     }
 
-    /// <summary>Ends it without a chance to tidy up (SIGKILL), and returns when it is gone.</summary>
+    /// <summary>Kills the process (SIGKILL), and waits for its exit.</summary>
     public async Task KillAsync()
     {
         _process.Kill();
         await _process.WaitForExitAsync();
     }
 
-    /// <summary>Sends a signal. A process that has ended is left alone.</summary>
+    /// <summary>Sends a signal; does nothing if the process has ended.</summary>
     public void Send(Signal signal)
     {
         if (_process.HasExited)
@@ -233,7 +231,7 @@ public sealed class ServiceProcess : IAsyncDisposable
         }
         catch (IOException) when (_process.HasExited)
         {
-            // It ended meanwhile.
+            // The process has ended in the meantime.
         }
     }
 
@@ -253,7 +251,7 @@ public sealed class ServiceProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private async Task<string> WaitAsync(Func<Task<string?>> question, TimeSpan? limit, string what)
+    private async Task<string> WaitAsync(Func<Task<string?>> question, TimeSpan? limit, string goal)
     {
         try
         {
@@ -262,10 +260,10 @@ public sealed class ServiceProcess : IAsyncDisposable
                 {
                     var ended = _process.HasExited && _output.IsCompleted;
                     return await question() ?? (ended
-                        ? throw new InvalidOperationException($"{_name} ended with code {_process.ExitCode} before {what}. Its output:\n{Output}") : null);
+                        ? throw new InvalidOperationException($"{_name} ended with code {_process.ExitCode} before {goal}. Its output:\n{Output}") : null);
                 },
                 limit,
-                what);
+                goal);
         }
         catch (TimeoutException exception)
         {

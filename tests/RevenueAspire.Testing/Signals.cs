@@ -3,37 +3,37 @@ using System.Runtime.InteropServices;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>What can be sent to a process.</summary>
+/// <summary>Signals for processes.</summary>
 public enum Signal
 {
-    /// <summary>As Ctrl+C.</summary>
+    /// <summary>SIGINT, as from Ctrl+C.</summary>
     Interrupt,
 
-    /// <summary>The polite end.</summary>
+    /// <summary>SIGTERM, which asks for a clean exit.</summary>
     Terminate,
 
-    /// <summary>As a closed terminal.</summary>
+    /// <summary>SIGHUP, as from a closed terminal.</summary>
     Hangup,
 
-    /// <summary>The end without a last word.</summary>
+    /// <summary>SIGKILL, which ends a process without cleanup.</summary>
     Kill,
 
-    /// <summary>Freezes it, with all its threads.</summary>
+    /// <summary>SIGSTOP, which freezes all threads.</summary>
     Stop,
 
-    /// <summary>Lets it go on.</summary>
+    /// <summary>SIGCONT, which resumes a frozen process.</summary>
     Continue,
 }
 
-/// <summary>Signals to processes, and how this process takes them.</summary>
+/// <summary>Sends signals, and reports which this process ignores.</summary>
 public static partial class Signals
 {
     private const string IgnoredSignals = "SigIgn:";
     private const ulong HangupAndInterrupt = (1 << 0) | (1 << 1);
 
     /// <summary>
-    /// Whether Ctrl+C or the end of the terminal is ignored here: a shell and nohup start their commands so. Children inherit it, and a child that
-    /// the test interrupts must not.
+    /// Whether this process ignores Ctrl+C or a hangup, as after a start with nohup or in a shell's background. Children inherit that, but a child that the
+    /// test interrupts must not.
     /// </summary>
     public static bool AreIgnored { get; } =
         OperatingSystem.IsLinux()
@@ -41,7 +41,7 @@ public static partial class Signals
         && (ulong.Parse(line.AsSpan(IgnoredSignals.Length).Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) & HangupAndInterrupt) != 0;
 
     /// <summary>Sends a signal to a process.</summary>
-    /// <exception cref="IOException">There is no such process, or this one may not send to it.</exception>
+    /// <exception cref="IOException">The process does not exist, or this process lacks the permission.</exception>
     /// <exception cref="PlatformNotSupportedException">Windows has no signals.</exception>
     public static void Send(int processId, Signal signal)
     {

@@ -1,9 +1,9 @@
 namespace RevenueAspire.Testing;
 
-/// <summary>Figures of several measurements.</summary>
+/// <summary>Statistics over several measurements.</summary>
 public static class Statistics
 {
-    /// <summary>The middle value, or the mean of both middle values; 0 without values.</summary>
+    /// <summary>The middle value, or the mean of the two middle values; 0 without values.</summary>
     public static double Median(IEnumerable<double> values)
     {
         double[] sorted = [.. values.Order()];

@@ -1,16 +1,16 @@
 namespace RevenueAspire.Testing;
 
-/// <summary>A folder of its own for a test, removed with it.</summary>
+/// <summary>A temporary folder for one test, removed on disposal.</summary>
 public sealed class TempDirectory : IDisposable
 {
-    /// <summary>Makes it in the temporary folder.</summary>
+    /// <summary>Creates a folder in the system's temporary folder.</summary>
     public TempDirectory() => Path = Directory.CreateTempSubdirectory("revenueaspire-test-").FullName;
 
     private TempDirectory(string path) => Path = path;
 
     public string Path { get; }
 
-    /// <summary>Makes one that everybody may enter, on a place where Postgres' own user gets: for a local server's data.</summary>
+    /// <summary>Creates a folder for a local Postgres server's data, which the server's operating-system user can enter.</summary>
     public static TempDirectory ForPostgres() =>
         new(Directory.CreateDirectory(System.IO.Path.Combine(TestPostgres.DataRoot, "revenueaspire-test-" + Guid.NewGuid().ToString("N"))).FullName);
 
@@ -24,7 +24,7 @@ public sealed class TempDirectory : IDisposable
         }
         catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
         {
-            // A process that is just ending may still hold or make a file; the operating system cleans temporary folders.
+            // A process that is about to exit may still use or create a file; the operating system cleans up temporary folders.
         }
     }
 }

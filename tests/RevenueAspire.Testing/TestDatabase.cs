@@ -3,7 +3,7 @@ using Npgsql;
 namespace RevenueAspire.Testing;
 
 /// <summary>A database for one test, and statements on it. Thread-safe.</summary>
-/// <param name="connectionString">Of the database.</param>
+/// <param name="connectionString">Connection string of the database.</param>
 public abstract class TestDatabase(string connectionString) : IAsyncDisposable
 {
     public string ConnectionString { get; } = connectionString;
@@ -11,7 +11,7 @@ public abstract class TestDatabase(string connectionString) : IAsyncDisposable
     public NpgsqlDataSource Database { get; } = NpgsqlDataSource.Create(connectionString);
 
     /// <summary>Runs a statement.</summary>
-    /// <returns>The first value.</returns>
+    /// <returns>The first value of the first row.</returns>
     public async Task<T> ScalarAsync<T>(string sql)
     {
         await using var command = Database.CreateCommand(sql);
@@ -19,7 +19,7 @@ public abstract class TestDatabase(string connectionString) : IAsyncDisposable
     }
 
     /// <summary>Runs a statement.</summary>
-    /// <returns>Rows affected.</returns>
+    /// <returns>Number of affected rows.</returns>
     public async Task<int> ExecuteAsync(string sql)
     {
         await using var command = Database.CreateCommand(sql);

@@ -5,16 +5,17 @@ using RevenueAspire.LocalPostgres;
 namespace RevenueAspire.Testing;
 
 /// <summary>
-/// One Postgres server a test process, a database a test. Uses the server in <c>TEST_POSTGRES</c> (a connection string) when set, else starts a local
-/// one, which ends with the test process.
+/// One Postgres server per test process, with one database per test. Uses the server in <c>TEST_POSTGRES</c> (a connection string) if set. Otherwise starts
+/// a local server, which ends with the test process.
 /// </summary>
 public static class TestPostgres
 {
     private const string DirectoryPrefix = "revenueaspire-test-postgres-";
     private static readonly Lazy<Task<string>> Server = new(StartAsync);
 
-    /// <summary>A folder where a local server may keep its data: Postgres' own user must be able to enter it, and root's temporary folder may be
-    /// closed.</summary>
+    /// <summary>
+    /// Parent folder for a local server's data. The server's operating-system user must be able to enter it, but root's temporary folder may be closed.
+    /// </summary>
     public static string DataRoot { get; } = OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess ? "/var/tmp" : Path.GetTempPath();
 
     /// <summary>Creates an empty UTF-8 database and returns its connection string.</summary>
@@ -43,7 +44,7 @@ public static class TestPostgres
                 DataDirectory = Path.Combine(parent, "data"),
                 Password = "test",
                 StopWithParent = true,
-                // The data ends with the tests: what survives a power cut is no question here, only what survives a crash of Postgres itself is.
+                // Tests need data to survive a crash of Postgres, but not a power cut.
                 Settings = new Dictionary<string, string> { ["max_connections"] = "200", ["fsync"] = "off", ["full_page_writes"] = "off" },
             },
             CancellationToken.None);
@@ -51,7 +52,7 @@ public static class TestPostgres
         return server.ConnectionString();
     }
 
-    /// <summary>Ends the server at once and removes its data. Quick on purpose: the test runner gives a process only seconds to exit.</summary>
+    /// <summary>Stops the server at once and removes its data. This must be quick: the test runner gives a process only seconds to exit.</summary>
     private static void Discard(LocalPostgresServer server, string parent)
     {
         server.StopAsync(new CancellationToken(canceled: true)).GetAwaiter().GetResult();
@@ -61,12 +62,12 @@ public static class TestPostgres
         }
         else
         {
-            // Gigabytes of databases, on a busy disk: not waited for.
+            // Do not wait: on a busy disk, removing gigabytes of databases takes long.
             using var remove = Process.Start("rm", ["-rf", parent]);
         }
     }
 
-    /// <summary>Removes what test processes that were killed a while ago left behind; their servers ended with them.</summary>
+    /// <summary>Removes the folders of test processes that were killed a while ago; their servers ended with them.</summary>
     private static void RemoveAbandoned()
     {
         foreach (var directory in Directory.EnumerateDirectories(DataRoot, DirectoryPrefix + "*"))
@@ -80,7 +81,7 @@ public static class TestPostgres
             }
             catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
             {
-                // Another user's, or just being removed by another test process.
+                // The folder belongs to another user, or another test process is removing it.
             }
         }
     }

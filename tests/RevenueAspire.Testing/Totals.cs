@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace RevenueAspire.Testing;
 
-/// <summary>The oracle: revenue per user, added up by the simplest code there is. Not thread-safe.</summary>
+/// <summary>The oracle: revenue per user, added up by the simplest possible code. Not thread-safe.</summary>
 public sealed class Totals
 {
     private readonly Dictionary<string, BigInteger> _revenue = [];
@@ -39,7 +39,7 @@ public sealed class Totals
         return totals;
     }
 
-    /// <summary>Empty when both are equal, else the first users that differ.</summary>
+    /// <summary>The first users that differ; empty if both are equal.</summary>
     public string DifferenceTo(Totals actual)
     {
         var differing = _revenue.Keys.Union(actual._revenue.Keys)

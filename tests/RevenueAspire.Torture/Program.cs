@@ -11,29 +11,29 @@ using RevenueAspire.Torture.Soak;
 // dotnet run -c Release --project tests/RevenueAspire.Torture -- --help, or -- fuzz --help, or -- soak --help
 var minutes = new Option<double>("--minutes")
 {
-    Description = "How long faults are injected; the checks at the end come on top.",
+    Description = "Duration of the fault injection; the checks at the end take additional time.",
     DefaultValueFactory = _ => 5,
 };
 var seed = new Option<int?>("--seed") { Description = "Replays the choices of an earlier run. [default: random, printed]" };
 var faults = new Option<string>("--faults")
 {
-    Description = $"Kinds of faults, separated by commas: {string.Join(",", FaultKinds.All)}; {FaultKinds.Pooler}, which puts PgBouncer between the "
-        + $"services and Postgres; with --engine postgres also {string.Join(",", FaultKinds.Replicated)}; none for load alone. [default: those first named]",
+    Description = $"Kinds of faults, separated by commas: {string.Join(",", FaultKinds.All)}; {FaultKinds.Pooler}, with PgBouncer between the "
+        + $"services and Postgres; with --engine postgres also {string.Join(",", FaultKinds.Replicated)}; none for load alone. [default: the first list]",
     DefaultValueFactory = _ => string.Join(',', FaultKinds.All),
 };
 var engine = new Option<LogEngine>("--engine")
 {
-    Description = "Where the log is: in files, with one process of the API; or in Postgres, with two.",
+    Description = "Storage of the log: files, with one API process; or Postgres, with two.",
     DefaultValueFactory = _ => LogEngine.Files,
 };
 var retention = new Option<Switch?>("--retention")
 {
-    Description = "Log in files: remove what the ledger has, and remember few keys. [default: the seed decides]",
+    Description = "For a log in files: remove applied segments, and remember few keys. [default: the seed decides]",
 };
-var keep = new Option<bool>("--keep") { Description = "Keep the folder with data and outputs also when nothing was found." };
+var keep = new Option<bool>("--keep") { Description = "Keep the folder with data and outputs even without violations." };
 minutes.Validators.Add(result =>
 {
-    // What is no number at all is told by the parser itself.
+    // The parser itself reports text that is not a number.
     if (result.Tokens is [{ Value: var text }] && double.TryParse(text, CultureInfo.InvariantCulture, out var value) && value is not (> 0 and <= 24 * 60))
     {
         result.AddError("--minutes must be more than 0 and at most 1440.");
@@ -43,7 +43,7 @@ faults.Validators.Add(result =>
 {
     if (FaultKinds.Parse(result.GetValue(faults) ?? "") is not { } kinds)
     {
-        result.AddError($"--faults must be of {string.Join(",", FaultKinds.Known)}, or none.");
+        result.AddError($"--faults must be from {string.Join(",", FaultKinds.Known)}, or none.");
     }
     else if (kinds.Contains(FaultKinds.Pooler) && PgBouncer.Find() is null)
     {
@@ -52,13 +52,13 @@ faults.Validators.Add(result =>
     else if (FaultKinds.NeedStandbys(kinds)
         && (result.GetValue(engine) != LogEngine.Postgres || kinds.Except([.. FaultKinds.Replicated, FaultKinds.Kill]).Any()))
     {
-        result.AddError($"--faults {string.Join(",", FaultKinds.Replicated)} need --engine postgres, and go with {FaultKinds.Kill} only.");
+        result.AddError($"--faults {string.Join(",", FaultKinds.Replicated)} need --engine postgres, and can only be combined with {FaultKinds.Kill}.");
     }
 });
 
 var root = new RootCommand(
-    "Tortures a built system with real processes and faults from a seed, and checks that each acknowledged event counts once.\n"
-    + "Exit code 0: no promise was broken; 1: one was, or the run itself failed; 2: wrong usage.")
+    "Runs the built system as real processes, injects seeded faults, and checks that each acknowledged event counts once.\n"
+    + "Exit code 0: no promise broken; 1: a promise broken, or the run itself failed; 2: wrong usage.")
 {
     minutes, seed, faults, engine, retention, keep,
 };
@@ -71,7 +71,7 @@ root.SetAction((parsed, cancellationToken) => TortureRun.RunAsync(
         parsed.GetValue(retention) is { } on ? on == Switch.On : null,
         parsed.GetValue(keep)),
     cancellationToken));
-var fuzz = new Command("fuzz", "Sends mutated bodies to a real process of the API, and compares answers and log with an independent reading of them.")
+var fuzz = new Command("fuzz", "Sends mutated bodies to a real API process, and compares answers and log with an independent reading of the bodies.")
 {
     minutes, seed,
 };
@@ -80,7 +80,7 @@ fuzz.SetAction((parsed, cancellationToken) =>
 root.Subcommands.Add(fuzz);
 var rate = new Option<int>("--rate")
 {
-    Description = "Events a second: two fifths single, two fifths in batches, one fifth with keys.",
+    Description = "Events per second: two fifths single, two fifths in batches, one fifth with keys.",
     DefaultValueFactory = _ => 5_000,
 };
 rate.Validators.Add(result =>
@@ -90,7 +90,7 @@ rate.Validators.Add(result =>
         result.AddError("--rate must be from 10 to 1000000.");
     }
 });
-var soak = new Command("soak", "Drives steady load without faults, and checks that memory, handles, threads and connections do not grow, and the ledger.")
+var soak = new Command("soak", "Drives steady load without faults; checks the ledger, and that memory, handles, threads and connections do not grow.")
 {
     minutes, rate, seed, engine, keep,
 };
@@ -106,7 +106,7 @@ root.Subcommands.Add(soak);
 var command = root.Parse(args);
 
 
-// Asked to end, or without an output, a run ends its processes first.
+// On SIGTERM, or when the output is lost, the run ends its processes first.
 using var stop = new CancellationTokenSource();
 var output = new RunOutput(Console.Out, stop);
 Console.SetOut(output);

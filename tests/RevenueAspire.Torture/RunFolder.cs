@@ -5,17 +5,17 @@ using RevenueAspire.Torture.Checks;
 
 namespace RevenueAspire.Torture;
 
-/// <summary>The folder of a run: kept and named when something was found, else removed.</summary>
+/// <summary>The folder of a run: kept and named in the output after a failure, else removed.</summary>
 internal static class RunFolder
 {
-    /// <summary>Prints the seed, runs, and says what a reader of a failure needs.</summary>
-    /// <param name="kind">For the folder's name.</param>
-    /// <param name="seed">Of the run.</param>
-    /// <param name="replay">The command that repeats it.</param>
-    /// <param name="keep">Keep the folder whatever was found.</param>
-    /// <param name="runAsync">Does it, in the folder, and tells violations. Ends what it started, whatever happens.</param>
-    /// <param name="cancellationToken">Stops: then nothing is known, and nothing is kept.</param>
-    /// <returns>0 when no promise was broken, else 1.</returns>
+    /// <summary>Prints the seed, runs, and prints the details that explain a failure.</summary>
+    /// <param name="kind">Part of the folder's name.</param>
+    /// <param name="seed">Seed of the run.</param>
+    /// <param name="replay">The command that repeats the run.</param>
+    /// <param name="keep">Keep the folder in any case.</param>
+    /// <param name="runAsync">The run: gets the folder, reports violations, and ends every process that it started, even on failure.</param>
+    /// <param name="cancellationToken">Stops the run without a result, and removes the folder.</param>
+    /// <returns>0 if no promise was broken, else 1.</returns>
     public static async Task<int> UseAsync(string kind, int seed, string replay, bool keep, Func<string, Violations, Task> runAsync,
         CancellationToken cancellationToken)
     {
@@ -25,7 +25,7 @@ internal static class RunFolder
         var started = Stopwatch.GetTimestamp();
         var violations = new Violations(message =>
         {
-            // Who ends everything breaks no promise.
+            // Violations during a cancelled run prove nothing.
             if (!cancellationToken.IsCancellationRequested)
             {
                 Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{Stopwatch.GetElapsedTime(started):hh\\:mm\\:ss} {message}"));
@@ -46,7 +46,7 @@ internal static class RunFolder
         }
         catch (Exception exception)
         {
-            // Nothing is known then; whoever reads the exit code must not take it for a pass.
+            // A failed run has no result; its exit code must not look like a pass.
             await Console.Error.WriteLineAsync($"The run itself failed: {exception}");
         }
 
@@ -61,7 +61,7 @@ internal static class RunFolder
 
         if (failed)
         {
-            // Repeated here, since the end of a long output is read first and a log may be cut in the middle.
+            // Repeat the violations here: readers start at the end of a long output, and a log may be cut in the middle.
             foreach (var message in violations.Shown)
             {
                 Console.WriteLine(message);
@@ -81,7 +81,7 @@ internal static class RunFolder
         }
         catch (IOException left)
         {
-            Console.WriteLine($"{folder} is left: {left.Message}");
+            Console.WriteLine($"{folder} could not be removed: {left.Message}");
         }
     }
 }

@@ -9,7 +9,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture;
 
-/// <summary>One run: start, load and faults, heal, wait for quiet, check, tell.</summary>
+/// <summary>One run: starts the services, drives load and faults, heals, waits for the ledger to catch up, checks, and reports.</summary>
 internal sealed class TortureRun : IDisposable
 {
     private const int HttpClients = 5;
@@ -36,8 +36,8 @@ internal sealed class TortureRun : IDisposable
         _keeper = stage.Retains ? new RecordKeeper(stage.Log) : null;
     }
 
-    /// <summary>Runs.</summary>
-    /// <returns>0 when no promise was broken, else 1.</returns>
+    /// <summary>Runs the tool with the given settings.</summary>
+    /// <returns>0 if no promise was broken, else 1.</returns>
     public static Task<int> RunAsync(TortureSettings settings, CancellationToken cancellationToken) =>
         RunFolder.UseAsync("torture", settings.Seed, settings.Replay, settings.Keep, async (folder, violations) =>
         {
@@ -46,13 +46,13 @@ internal sealed class TortureRun : IDisposable
                 settings.Kinds.Contains(FaultKinds.Pooler) ? PgBouncer.Find() : null, settings.Retains, new Random(settings.Seed), violations);
             using var run = new TortureRun(settings, stage);
 
-            // Who is waiting for a fault or an answer need not come to an end: the stage ends the processes.
+            // Do not wait for pending faults and answers after a cancellation: the stage ends the processes.
             await run.RunAsync().WaitAsync(cancellationToken);
         }, cancellationToken);
 
     public void Dispose()
     {
-        // Whatever still runs then has nobody left to speak to.
+        // Stop the remaining load: its services have ended.
         _stop.Cancel();
         _giveUp.Cancel();
         _keeper?.Dispose();
@@ -91,7 +91,7 @@ internal sealed class TortureRun : IDisposable
         await CheckAsync(files.Files);
     }
 
-    /// <summary>One fault after the other, some two at a time, until the time is up.</summary>
+    /// <summary>Injects one fault after the other, sometimes two at a time, until the time is up.</summary>
     private async Task InjectAsync(Probe probe, FileLoad files, Task load)
     {
         var deck = new FaultDeck(_settings.Kinds, _settings.Engine, _settings.Seed);
@@ -115,9 +115,9 @@ internal sealed class TortureRun : IDisposable
                 drawn.Add(deck.Draw());
             }
 
-            var told = await Task.WhenAll(drawn.Select(one => one.Fault.RunAsync(new FaultContext(_stage, _commands, files, one.Random))));
+            var details = await Task.WhenAll(drawn.Select(one => one.Fault.RunAsync(new FaultContext(_stage, _commands, files, one.Random))));
             var recovery = await probe.MeasureAsync(RecoveryLimit);
-            foreach (var ((fault, _), detail) in drawn.Zip(told))
+            foreach (var ((fault, _), detail) in drawn.Zip(details))
             {
                 _faults.Add(fault.Kind, recovery);
                 Say($"{fault.Kind,-8} {fault.Name}{(detail.Length > 0 ? ": " + detail : "")}; "
@@ -178,7 +178,7 @@ internal sealed class TortureRun : IDisposable
         .. _faults.Summarize(),
     ];
 
-    /// <summary>The product's own check. What retention has removed cannot be compared, which it must say.</summary>
+    /// <summary>Runs the product's own check. If retention has removed a part of the log, the check must report that it could not compare.</summary>
     private async Task VerifyAsync()
     {
         var removed = _settings.Retains && LogFiles.Segments(_stage.Log)[0].Start is > 0 and var first ? first : 0;
@@ -195,7 +195,7 @@ internal sealed class TortureRun : IDisposable
                 return;
             }
 
-            // A machine that is busy with other things may keep it from the database.
+            // On a busy machine, the check may fail to reach the database.
             if (code != CouldNotCheck || --left == 0)
             {
                 _stage.Violations.Add(ViolationKind.WrongBalance, $"verify ended with {code}: {string.Join(" | ", output.Split('\n').Take(5))}");

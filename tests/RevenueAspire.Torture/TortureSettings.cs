@@ -2,13 +2,13 @@ using System.Globalization;
 
 namespace RevenueAspire.Torture;
 
-/// <summary>Where the log is.</summary>
+/// <summary>Storage of the log.</summary>
 internal enum LogEngine
 {
     /// <summary>In files: one process of the API.</summary>
     Files,
 
-    /// <summary>In the database: two processes of the API, and no folder that anybody shares.</summary>
+    /// <summary>In the database: two processes of the API, without a shared folder.</summary>
     Postgres,
 }
 
@@ -19,16 +19,16 @@ internal enum Switch
     On,
 }
 
-/// <summary>What a run is asked to do.</summary>
-/// <param name="Duration">How long faults are injected.</param>
-/// <param name="Seed">Decides about load and faults (not about how the machine schedules them).</param>
+/// <summary>The settings of a run.</summary>
+/// <param name="Duration">Duration of the fault injection.</param>
+/// <param name="Seed">Decides load and faults, but not how the machine schedules them.</param>
 /// <param name="Kinds">Kinds of faults; none for load alone.</param>
-/// <param name="Engine">Where the log is.</param>
-/// <param name="Retention">Whether the API removes what the ledger has from the log in files, and remembers few keys; null: the seed decides.</param>
-/// <param name="Keep">Keep data and outputs whatever was found.</param>
+/// <param name="Engine">Storage of the log.</param>
+/// <param name="Retention">Whether the API removes applied segments from a log in files and remembers few keys; null: the seed decides.</param>
+/// <param name="Keep">Keep data and outputs in any case.</param>
 internal sealed record TortureSettings(TimeSpan Duration, int Seed, IReadOnlyList<string> Kinds, LogEngine Engine, bool? Retention, bool Keep)
 {
-    /// <summary>Whether segments are removed, and keys forgotten, while the run lasts.</summary>
+    /// <summary>Whether the API removes segments and forgets keys during the run.</summary>
     public bool Retains => Engine == LogEngine.Files && (Retention ?? new Random(Seed ^ 0x4e7a).Next(2) == 0);
 
     /// <summary>The command that repeats the run.</summary>

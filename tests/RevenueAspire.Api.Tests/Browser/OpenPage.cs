@@ -42,7 +42,7 @@ internal sealed class OpenPage : IAsyncDisposable
     /// <summary>Waits until an element's text is this.</summary>
     public async Task HasTextAsync(string selector, string text)
     {
-        await Eventually.EqualsAsync(text, () => TextAsync(selector), what: selector);
+        await Eventually.EqualsAsync(text, () => TextAsync(selector), goal: selector);
     }
 
     /// <summary>What axe-core finds, each a line with the rule and the elements.</summary>

@@ -6,13 +6,13 @@ using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>Managed bytes that a server allocates for a request, as its own runtime counts them.</summary>
+/// <summary>Managed bytes that a server allocates per request, from its runtime's counter.</summary>
 internal static class Allocations
 {
-    /// <summary>The counter tells once a second what came since; two more seconds see the last of it.</summary>
+    /// <summary>The counter reports its increase once per second; wait two more seconds for the last report.</summary>
     private static readonly TimeSpan CounterDelay = TimeSpan.FromSeconds(Amounts.Seconds(2));
 
-    /// <summary>Compares what a single event costs with what a request costs bare Kestrel.</summary>
+    /// <summary>Compares the allocation per single event with bare Kestrel's allocation per request.</summary>
     public static async Task CompareAsync(MeasuredServer api, MeasuredServer bare, Settings settings)
     {
         foreach (var server in (MeasuredServer[])[api, bare])

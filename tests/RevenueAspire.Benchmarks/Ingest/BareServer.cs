@@ -5,14 +5,13 @@ using Microsoft.Extensions.Logging;
 namespace RevenueAspire.Benchmarks.Ingest;
 
 /// <summary>
-/// What the API is held against: a Kestrel minimal API, all defaults, that reads a body, drops it and answers 202. Also takes in what the API's
-/// telemetry sends.
+/// The API's rival: a Kestrel minimal API with default settings that reads a body, drops it and answers 202. It also receives the API's telemetry.
 /// </summary>
 internal static class BareServer
 {
     public const string Argument = "bare-server";
 
-    /// <summary>Listens until it is killed.</summary>
+    /// <summary>Listens until the process is killed.</summary>
     public static async Task RunAsync(string url)
     {
         var builder = WebApplication.CreateBuilder(["--urls", url]);

@@ -7,17 +7,17 @@ using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>100 MB by <c>POST /liveEvents</c>.</summary>
+/// <summary>100 MB over <c>POST /liveEvents</c>.</summary>
 internal static class Batches
 {
     private const int TotalBytes = 100_000_000;
     private const int BodyBytes = 4 << 20;
     private const int Connections = 2;
 
-    /// <summary>Enough for tiered compilation.</summary>
+    /// <summary>Enough runs for tiered compilation to finish.</summary>
     private const int WarmUpRuns = 6;
 
-    /// <summary>Compares the time with that of an endpoint that reads and drops.</summary>
+    /// <summary>Compares the time with that of an endpoint that reads and drops the bodies.</summary>
     public static async Task CompareAsync(string api, string bare, Settings settings)
     {
         var bodies = EventLines.Bodies(Amounts.Bytes(TotalBytes), BodyBytes).ToList();

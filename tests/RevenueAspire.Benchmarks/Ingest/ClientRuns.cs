@@ -6,24 +6,24 @@ using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary><c>RevenueAspire.Client send</c>, whole processes with their start.</summary>
+/// <summary><c>RevenueAspire.Client send</c> as whole processes, including their start.</summary>
 internal static partial class ClientRuns
 {
     private const int BatchBytes = 100_000_000;
 
-    /// <summary>Single events take a file that is sent in some seconds.</summary>
+    /// <summary>Size of the file for single events, which takes some seconds to send.</summary>
     private const int SingleBytes = 15_000_000;
 
     private const int Concurrency = 256;
 
     private const int BatchLines = 1000;
 
-    /// <summary>The client's default.</summary>
+    /// <summary>The client's default concurrency for batches.</summary>
     private const int BatchConnections = 64;
 
     /// <summary>
-    /// Measures batches and single events, each beside what wrk gets from the same API with the same bodies, in turn; batches once more with a core
-    /// for the API and one for the sender.
+    /// Measures batches and single events, alternating with wrk on the same API and bodies. Measures batches again with one core for the API and one for the
+    /// sender.
     /// </summary>
     public static async Task CompareAsync(MeasuredServer server, Settings settings)
     {
@@ -46,7 +46,7 @@ internal static partial class ClientRuns
         {
             if (cores is not null)
             {
-                await WhoIsTheLimitAsync(cores, events, settings, () => SendAsync(api, directory, large, batchOptions), () =>
+                await FindBottleneckAsync(cores, events, settings, () => SendAsync(api, directory, large, batchOptions), () =>
                     Wrk.RunBatchesAsync(api, BatchConnections, 2, large));
             }
         }
@@ -60,7 +60,7 @@ internal static partial class ClientRuns
             settings);
     }
 
-    /// <summary>Shows both rates of the client: by its own clock, which starts with the first file, and of the process with its start.</summary>
+    /// <summary>Prints two rates of the client: by its own clock, which starts with the first file, and of the whole process including its start.</summary>
     private static async Task CompareAsync(string title, int events, Func<Task<(double Run, double Process)>> send, Func<Task<double>> wrk, Settings settings)
     {
         var runs = new List<double>();
@@ -78,8 +78,8 @@ internal static partial class ClientRuns
         Figures.Print(title + ", with the start of the process", "events/s", "client", processes, "wrk", theirs);
     }
 
-    /// <summary>Where the API's core is busy and the client gets what wrk gets, it is the API that limits, not the client.</summary>
-    private static async Task WhoIsTheLimitAsync(OneCoreEach cores, int events, Settings settings, Func<Task<(double Run, double Process)>> send,
+    /// <summary>Shows whether the API is the bottleneck: then its core is busy, and the client is as fast as wrk.</summary>
+    private static async Task FindBottleneckAsync(OneCoreEach cores, int events, Settings settings, Func<Task<(double Run, double Process)>> send,
         Func<Task<WrkResult>> wrk)
     {
         var clients = new List<double>();
@@ -96,7 +96,7 @@ internal static partial class ClientRuns
 
         Figures.Print($"send --batch {BatchLines} of 100 MB, a core for the API and one for the sender", "events/s", "client", clients, "wrk", theirs);
         Console.WriteLine(FormattableString.Invariant(
-            $"  the API's core was busy for {Statistics.Median(busy):P0} ({busy.Min():P0} to {busy.Max():P0}) of the time in which the client sent"));
+            $"  the API's core was busy for {Statistics.Median(busy):P0} ({busy.Min():P0} to {busy.Max():P0}) of the time that the client was sending"));
     }
 
     private static async Task<(double Run, double Process)> SendAsync(string api, TempDirectory directory, string file, params string[] options)
@@ -110,7 +110,7 @@ internal static partial class ClientRuns
             : throw new InvalidOperationException(client.Output);
     }
 
-    /// <summary>The rate in the line with which a send ends.</summary>
+    /// <summary>The rate in the last line of a send.</summary>
     [GeneratedRegex(@" s \(([\d,]+) lines/s\)")]
     private static partial Regex Rate();
 }

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>What the disk alone needs for the bytes that batches become in the log: appended to one file, an fsync a batch, and nothing else.</summary>
+/// <summary>The disk's own time for the log bytes of the batches: appends to one file, with one fsync per batch, and nothing else.</summary>
 internal sealed class DiskFloor : IDisposable
 {
     private readonly TempDirectory _directory = new();
@@ -11,7 +11,7 @@ internal sealed class DiskFloor : IDisposable
 
     public DiskFloor() => _file = new FileStream(_directory.File("floor"), FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0);
 
-    /// <summary>Seconds for the batches.</summary>
+    /// <summary>Appends the batches; returns the time in seconds.</summary>
     public double Append(IEnumerable<(byte[] Body, int Lines)> bodies)
     {
         var groups = bodies.Select(body => new byte[body.Body.Length]).ToList();

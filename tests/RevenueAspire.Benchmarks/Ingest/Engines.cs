@@ -3,18 +3,18 @@ using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>The API with its log in Postgres beside the API with its log in files.</summary>
+/// <summary>The API with its log in Postgres, compared with the API with its log in files.</summary>
 internal static class Engines
 {
     private const int BatchBytes = 30_000_000;
     private const int BatchConnections = 64;
     private const int BatchLines = 1000;
 
-    /// <summary>Compares single events and batches of 1000 with keys, both sides in turn.</summary>
-    /// <param name="collector">Takes the telemetry of both.</param>
-    /// <param name="files">The API with its log in files.</param>
-    /// <param name="server">A server on which a database may be made.</param>
-    /// <param name="settings">How much.</param>
+    /// <summary>Compares single events, and batches of 1000 with keys; alternates both sides.</summary>
+    /// <param name="collector">Address that receives the telemetry of both.</param>
+    /// <param name="files">Address of the API with its log in files.</param>
+    /// <param name="server">Connection string of a server that allows creating databases.</param>
+    /// <param name="settings">Size of the measurement.</param>
     public static async Task CompareAsync(string collector, string files, string server, Settings settings)
     {
         await ScratchDatabase.UseAsync(server, async database =>
@@ -41,7 +41,7 @@ internal static class Engines
         });
     }
 
-    private static async Task CompareAsync(string what, int runs, Func<string, Task<double>> measure, string postgres, string files)
+    private static async Task CompareAsync(string title, int runs, Func<string, Task<double>> measure, string postgres, string files)
     {
         var (ours, theirs) = (new List<double>(), new List<double>());
         for (var run = 0; run < runs; run++)
@@ -50,6 +50,6 @@ internal static class Engines
             theirs.Add(await measure(files));
         }
 
-        Figures.Print(what, "events/s", "log in Postgres", ours, "log in files", theirs);
+        Figures.Print(title, "events/s", "log in Postgres", ours, "log in files", theirs);
     }
 }

@@ -4,7 +4,7 @@ using System.Globalization;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>The API beside a bare Kestrel endpoint: both processes in turn, several runs, medians and their ratio.</summary>
+/// <summary>The API compared with a bare Kestrel endpoint: both processes alternate; prints medians of several runs, and their ratio.</summary>
 /// <remarks>
 /// Needs wrk, and all projects built in Release: <c>dotnet build -c Release</c>, then <c>dotnet run -c Release --project
 /// tests/RevenueAspire.Benchmarks -- ingest</c>.
@@ -13,38 +13,38 @@ internal static class IngestComparison
 {
     private static readonly string[] Parts = ["single", "batch", "latency", "allocations", "client", "limits", "tokens", "node", "all"];
 
-    /// <summary>The command line.</summary>
+    /// <summary>The subcommand <c>ingest</c>.</summary>
     public static Command Command()
     {
         var parts = new Argument<string[]>("part")
         {
             Arity = ArgumentArity.ZeroOrMore,
             Description = """
-                single: POST /liveEvent with wrk, the API beside bare Kestrel;
-                batch: 100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, beside a Kestrel endpoint that reads and drops them;
-                latency: 99th percentile of single events at about half the load that the API takes;
-                allocations: managed bytes a single event allocates, beside bare Kestrel;
-                client: RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, beside what wrk gets; batches also with a core for the
+                single: POST /liveEvent with wrk, compared with bare Kestrel;
+                batch: 100 MB by POST /liveEvents in bodies of 4 MB over 2 connections, compared with a Kestrel endpoint that drops them;
+                latency: 99th percentile of single events at about half the API's maximum load;
+                allocations: managed bytes per single event, compared with bare Kestrel;
+                client: RevenueAspire.Client send of 100 MB, in batches of 1000 and as single events, compared with wrk; batches also with a core for the
                 API and one for the sender;
-                limits: single events of one caller beside another one that sends far more than its limit;
-                tokens: single events with a token beside the same with a secret;
-                node: a small Node server that appends without fsync, beside bare Kestrel;
-                all: all of them, as without any
+                limits: single events of one caller while another caller far exceeds its limit;
+                tokens: single events with a token, compared with a secret;
+                node: a small Node server that appends without fsync, compared with bare Kestrel;
+                all: all of these, the default
                 """,
         };
         parts.AcceptOnlyFromAmong(Parts);
-        var runs = Options.Number("--runs", 5, "Runs of each side, in turn.");
-        var seconds = Options.Number("--seconds", 6, "Length of a run of wrk.");
+        var runs = Options.Number("--runs", 5, "Runs per side, alternating.");
+        var seconds = Options.Number("--seconds", 6, "Duration of a wrk run, in seconds.");
         var connections = new Option<int[]>("--connections")
         {
-            Description = "Connections of wrk, separated by commas.",
+            Description = "Numbers of wrk connections, separated by commas.",
             CustomParser = ReadNumbers,
             DefaultValueFactory = _ => [256, 64],
         };
-        var rival = new Option<FileInfo>("--rival") { Description = "Another build of the API, measured in turn with this one and bare Kestrel (single)." };
+        var rival = new Option<FileInfo>("--rival") { Description = "Another build of the API, alternating with this one and bare Kestrel (single)." };
         rival.AcceptExistingOnly();
-        var engines = Options.Text("--engines", "A Postgres server: the log in it beside the log in files, with single events and batches of 1000.");
-        var command = new Command("ingest", "The API beside a bare Kestrel endpoint. --quick shows that a measurement runs, and measures nothing.")
+        var engines = Options.Text("--engines", "A Postgres server: the log in it compared with the log in files, single events and batches.");
+        var command = new Command("ingest", "Compares the API with a bare Kestrel endpoint. --quick only checks that it runs, without figures.")
         {
             parts, runs, seconds, connections, rival, engines,
         };
@@ -122,10 +122,10 @@ internal static class IngestComparison
         return numbers;
     }
 
-    /// <summary>How much is measured.</summary>
-    /// <param name="Runs">Runs of each side, in turn.</param>
-    /// <param name="Seconds">Length of a run of wrk.</param>
-    /// <param name="Connections">Connections of wrk.</param>
+    /// <summary>Size of the measurement.</summary>
+    /// <param name="Runs">Runs per side, alternating.</param>
+    /// <param name="Seconds">Duration of a wrk run, in seconds.</param>
+    /// <param name="Connections">Numbers of wrk connections.</param>
     /// <param name="Server">Connection string of a Postgres server for the log in Postgres, or null.</param>
     /// <param name="Rival">Assembly of another build of the API, or null.</param>
     internal sealed record Settings(int Runs, int Seconds, IReadOnlyList<int> Connections, string? Server, string? Rival);

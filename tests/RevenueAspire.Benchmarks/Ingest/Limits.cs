@@ -4,19 +4,19 @@ using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>What a caller far above its limit costs another one.</summary>
+/// <summary>The cost to a caller when another caller far exceeds its limit.</summary>
 internal static class Limits
 {
     private const string FloodSecret = "flood";
     private const int FloodLimit = 100;
     private const int FloodConnections = 64;
 
-    /// <summary>The limit of the other caller, which it does not reach: each of its events passes the limiter, too.</summary>
+    /// <summary>The measured caller's limit, out of its reach; its events pass the limiter, too.</summary>
     private const int AmpleLimit = 10_000_000;
 
-    /// <summary>Compares a caller's rate beside a flood with its rate alone.</summary>
-    /// <param name="collector">Base address that answers exports.</param>
-    /// <param name="settings">How much is measured.</param>
+    /// <summary>Compares a caller's rate during a flood with its rate alone.</summary>
+    /// <param name="collector">Base address that accepts telemetry exports.</param>
+    /// <param name="settings">Size of the measurement.</param>
     public static async Task CompareAsync(string collector, Settings settings)
     {
         await using var api = await MeasuredServer.StartApiAsync(

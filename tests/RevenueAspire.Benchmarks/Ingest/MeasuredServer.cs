@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>A server under test as a process of its own.</summary>
+/// <summary>A measured server as a separate process.</summary>
 internal sealed class MeasuredServer : IAsyncDisposable
 {
     private readonly ServiceProcess? _service;
@@ -17,13 +17,13 @@ internal sealed class MeasuredServer : IAsyncDisposable
 
     public int ProcessId => _service?.Id ?? _process?.Id ?? throw new ObjectDisposedException(nameof(MeasuredServer));
 
-    /// <summary>The real API, Release, default settings, its log in a fresh folder; metrics and traces go to a collector, so that both are on.</summary>
+    /// <summary>Starts the real API, built in Release, with default settings and an empty log; metrics and traces are on and go to a collector.</summary>
     public static Task<MeasuredServer> StartApiAsync(string collector, params string[] further) => StartApiAsync("RevenueAspire.Api", collector, further);
 
-    /// <summary>The same with another build of the API.</summary>
+    /// <summary>Starts another build of the API in the same way.</summary>
     /// <param name="program">Name of a project, or the path of an assembly.</param>
-    /// <param name="collector">Base address that answers exports.</param>
-    /// <param name="further">Settings.</param>
+    /// <param name="collector">Base address that accepts telemetry exports.</param>
+    /// <param name="further">Additional settings.</param>
     public static async Task<MeasuredServer> StartApiAsync(string program, string collector, string[] further)
     {
         var data = new TempDirectory();
@@ -36,7 +36,7 @@ internal sealed class MeasuredServer : IAsyncDisposable
         return new MeasuredServer(url, service, null, data);
     }
 
-    /// <summary><see cref="BareServer"/>.</summary>
+    /// <summary>Starts a <see cref="BareServer"/>.</summary>
     public static async Task<MeasuredServer> StartBareAsync()
     {
         var url = $"http://127.0.0.1:{FreePort.Next()}";
@@ -45,7 +45,7 @@ internal sealed class MeasuredServer : IAsyncDisposable
         return new MeasuredServer(url, service, null, null);
     }
 
-    /// <summary>The stand-in for the public Node implementations; null where there is no node.</summary>
+    /// <summary>Starts a server like the public Node implementations; null if Node is not installed.</summary>
     public static async Task<MeasuredServer?> StartNodeAsync()
     {
         var data = new TempDirectory();

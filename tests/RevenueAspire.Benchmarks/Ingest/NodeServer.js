@@ -1,4 +1,4 @@
-// The way of the public Node implementations of this job, as a stand-in: parse, append to a file, answer. No fsync, nothing checked.
+// Works like the public Node implementations of this task: parse, append to a file, answer. No fsync, no validation.
 const http = require('http');
 const fs = require('fs');
 const [port, file] = process.argv.slice(2);

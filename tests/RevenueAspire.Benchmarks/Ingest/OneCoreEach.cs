@@ -5,8 +5,8 @@ using CliWrap;
 namespace RevenueAspire.Benchmarks.Ingest;
 
 /// <summary>
-/// A core for the API and another one for whoever sends to it, so that neither takes time from the other: as on two machines. Processes that are
-/// started meanwhile are on the sender's core.
+/// Gives the API one core and the sender another, so neither takes time from the other, as on two machines. Processes that start in the meantime run on
+/// the sender's core.
 /// </summary>
 /// <remarks>Linux, with the command taskset.</remarks>
 internal sealed class OneCoreEach : IDisposable
@@ -23,7 +23,7 @@ internal sealed class OneCoreEach : IDisposable
         Move(Environment.ProcessId, SenderCore);
     }
 
-    /// <summary>Processor time that the API has used so far.</summary>
+    /// <summary>The API's processor time so far.</summary>
     public TimeSpan ApiTime
     {
         get
@@ -33,7 +33,7 @@ internal sealed class OneCoreEach : IDisposable
         }
     }
 
-    /// <summary>Null where there is only one core, or no way to give each process one.</summary>
+    /// <summary>Assigns the cores; null with a single core, or outside Linux.</summary>
     public static OneCoreEach? Take(int apiId) =>
         OperatingSystem.IsLinux() && Environment.ProcessorCount > 1 ? new OneCoreEach(Process.GetProcessById(apiId)) : null;
 
@@ -51,7 +51,7 @@ internal sealed class OneCoreEach : IDisposable
         if (!taskset.Task.GetAwaiter().GetResult().IsSuccess)
         {
             throw new InvalidOperationException(
-                $"taskset could not give the cores {cores} to process {processId}: what is measured would not be what it is called.");
+                $"taskset could not assign the cores {cores} to process {processId}; the figures would be wrong.");
         }
     }
 }

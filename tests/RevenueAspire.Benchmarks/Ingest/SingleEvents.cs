@@ -4,12 +4,12 @@ using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>Single events, driven by wrk.</summary>
+/// <summary>Single events, sent by wrk.</summary>
 internal static class SingleEvents
 {
     private const int NodeConnections = 64;
 
-    /// <summary>Compares requests per second with bare Kestrel, and with another build of the API when there is one.</summary>
+    /// <summary>Compares requests per second with bare Kestrel and, if given, with another build of the API.</summary>
     public static async Task CompareAsync(string api, string bare, string? rival, Settings settings)
     {
         string[] servers = rival is null ? [api, bare] : [api, bare, rival];
@@ -36,7 +36,7 @@ internal static class SingleEvents
         await using var node = await MeasuredServer.StartNodeAsync();
         if (node is null)
         {
-            Console.WriteLine("POST /liveEvent, Node: there is no node here");
+            Console.WriteLine("POST /liveEvent, Node: node is not installed");
             return;
         }
 
@@ -45,14 +45,14 @@ internal static class SingleEvents
         Figures.Print($"POST /liveEvent, {NodeConnections} connections", "requests/s", "Node, append without fsync", rates[0], "bare Kestrel", rates[1]);
     }
 
-    /// <summary>Measures the 99th percentile at about half of what the API takes at most.</summary>
+    /// <summary>Measures the 99th percentile of the latency at about half of the API's maximum load.</summary>
     public static async Task MeasureLatencyAsync(string api, Settings settings)
     {
         var connections = settings.Connections[0];
         await Wrk.RunAsync(api, connections, Amounts.WarmUpSeconds);
         var most = (await Wrk.RunAsync(api, connections, settings.Seconds)).RequestsPerSecond;
 
-        // Each connection sends one request in so many milliseconds; the time until its answer is small beside that.
+        // Each connection sends one request per wait; the answer's latency is small compared with that.
         var wait = (int)Math.Round(connections / (most / 2) * 1000);
         var runs = new List<WrkResult>();
         for (var run = 0; run < settings.Runs; run++)

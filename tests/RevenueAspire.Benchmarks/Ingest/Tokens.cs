@@ -6,16 +6,16 @@ using static RevenueAspire.Benchmarks.Ingest.IngestComparison;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>Single events with a token beside the same with a secret, on one server.</summary>
+/// <summary>Single events with a token, compared with a secret on the same server.</summary>
 internal static class Tokens
 {
     private const string Section = "--Authentication:Schemes:Bearer:";
     private const string Issuer = "benchmark";
     private const string Audience = "revenue";
 
-    /// <summary>Compares, both sides in turn.</summary>
-    /// <param name="collector">Base address that answers exports.</param>
-    /// <param name="settings">How much is measured.</param>
+    /// <summary>Compares both sides, alternating.</summary>
+    /// <param name="collector">Base address that accepts telemetry exports.</param>
+    /// <param name="settings">Size of the measurement.</param>
     public static async Task CompareAsync(string collector, Settings settings)
     {
         var key = RandomNumberGenerator.GetBytes(32);
@@ -44,7 +44,7 @@ internal static class Tokens
         }
     }
 
-    /// <summary>A token of about the size that identity servers issue.</summary>
+    /// <summary>Creates a token of about the size that identity servers issue.</summary>
     private static string Create(byte[] key)
     {
         var claims = new Dictionary<string, object>

@@ -5,27 +5,27 @@ using CliWrap.Buffered;
 
 namespace RevenueAspire.Benchmarks.Ingest;
 
-/// <summary>What one run of wrk measured.</summary>
-/// <param name="RequestsPerSecond">Answers a second.</param>
+/// <summary>The result of one wrk run.</summary>
+/// <param name="RequestsPerSecond">Answers per second.</param>
 /// <param name="P99">99th percentile of the latency.</param>
 internal sealed record WrkResult(double RequestsPerSecond, TimeSpan P99);
 
-/// <summary>Drives a server with wrk: one thread, keep-alive connections, no pipelining.</summary>
+/// <summary>Sends load to a server with wrk: one thread, keep-alive connections, no pipelining.</summary>
 internal static partial class Wrk
 {
     /// <summary>The secret of the scripts' requests.</summary>
     public const string Secret = "secret";
 
-    /// <summary>An answer that takes longer is an error of the run; anything shorter is a latency, and shows as one.</summary>
+    /// <summary>wrk's timeout: a slower answer fails the run, and a faster one counts as latency.</summary>
     private const string Patience = "30s";
 
     /// <summary>Runs wrk once.</summary>
     /// <param name="url">The server.</param>
-    /// <param name="connections">Kept open.</param>
-    /// <param name="seconds">How long.</param>
-    /// <param name="waitMilliseconds">Pause of a connection before each request; it is no part of the latency.</param>
+    /// <param name="connections">Number of open connections.</param>
+    /// <param name="seconds">Duration in seconds.</param>
+    /// <param name="waitMilliseconds">Pause of a connection before each request, not part of the latency.</param>
     /// <exception cref="System.ComponentModel.Win32Exception">wrk is not installed.</exception>
-    /// <exception cref="InvalidOperationException">The server answered with anything but 2xx.</exception>
+    /// <exception cref="InvalidOperationException">The server gave an answer other than 2xx.</exception>
     public static Task<WrkResult> RunAsync(string url, int connections, int seconds, int waitMilliseconds = 0) => waitMilliseconds == 0
         ? RunWithAsync(url, connections, seconds, Secret)
         : RunAsync(url, connections, seconds, "paced.lua", waitMilliseconds.ToString(CultureInfo.InvariantCulture));
@@ -35,12 +35,12 @@ internal static partial class Wrk
     public static Task<WrkResult> RunWithAsync(string url, int connections, int seconds, string authorization) =>
         RunAsync(url, connections, seconds, "post.lua", authorization);
 
-    /// <summary>Runs wrk once with batches of 1000 lines of a file, each with a new key.</summary>
+    /// <summary>Runs wrk once with batches of 1000 lines from a file, each with a new key.</summary>
     /// <inheritdoc cref="RunAsync(string, int, int, int)"/>
     public static Task<WrkResult> RunBatchesAsync(string url, int connections, int seconds, string file) =>
         RunAsync(url, connections, seconds, "batch.lua", file, Guid.NewGuid().ToString("N"));
 
-    /// <summary>Sends single events with another secret, whatever the answers are.</summary>
+    /// <summary>Sends single events with another secret, and accepts any answer.</summary>
     /// <returns>Answers per second.</returns>
     public static async Task<double> FloodAsync(string url, int connections, int seconds, string secret)
     {

@@ -1,4 +1,4 @@
--- Batches of 1000 lines of a file, each with a key of its own, as the client sends them. Arguments: the file, and a text that no other run has.
+-- Batches of 1000 lines of a file, each with a different key, as the client sends them. Arguments: the file, and a text that is unique per run.
 local heads, bodies, i = {}, {}, 0
 local run
 

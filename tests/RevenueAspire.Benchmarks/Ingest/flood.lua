@@ -1,4 +1,4 @@
--- Single events of another caller: the first argument is its secret.
+-- Single events of another caller. Argument: its secret.
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 wrk.body = '{"userId":"flood","name":"add_revenue","value":1}'

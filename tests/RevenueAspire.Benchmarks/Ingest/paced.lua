@@ -1,4 +1,4 @@
--- Single events; each connection waits so many milliseconds (the first argument) before a request, a little more or less so that they do not march in step.
+-- Single events with a pause per connection. Argument: the mean pause in milliseconds; it varies, so connections do not send in step.
 wrk.method = "POST"
 wrk.headers["Authorization"] = "secret"
 wrk.headers["Content-Type"] = "application/json"

@@ -1,4 +1,4 @@
--- Single events, each another one; the first argument is the Authorization header.
+-- Single events, each different. Argument: the Authorization header.
 wrk.method = "POST"
 wrk.headers["Content-Type"] = "application/json"
 function init(args) wrk.headers["Authorization"] = args[1] end

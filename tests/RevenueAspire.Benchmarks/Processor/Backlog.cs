@@ -7,12 +7,12 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>A log that no processor has followed for a while, as a whole process, beside the same events as a file.</summary>
+/// <summary>A log with a backlog, applied by a whole processor process, compared with the same events as a file.</summary>
 internal static class Backlog
 {
     private const int BatchLines = 1000;
 
-    /// <summary>Compares, both sides in turn.</summary>
+    /// <summary>Compares both sides, alternating.</summary>
     public static async Task CompareAsync(string database, string file, int runs)
     {
         using var folder = new TempDirectory();

@@ -5,15 +5,14 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Benchmarks.Processor;
 
-/// <summary>What processors that follow a log with nothing new in it cost: transactions a second, and processor time.</summary>
+/// <summary>The cost of processors that follow a log without new events: transactions per second, and processor time.</summary>
 internal static class IdleCost
 {
     private static readonly TimeSpan Settle = TimeSpan.FromSeconds(Amounts.Seconds(5));
 
-    /// <summary>Measures for so many seconds. A transaction is one statement here.</summary>
+    /// <summary>Measures for the given time. Each statement is one transaction here.</summary>
     /// <remarks>
-    /// A log in files is followed whether its API runs or not. One in Postgres is only while it does: there the API's own statements are counted as
-    /// well.
+    /// A processor follows a log in files even without a running API. For a log in Postgres, the API must run, so its statements count as well.
     /// </remarks>
     public static async Task MeasureAsync(string database, string engine, int processors, int seconds)
     {
@@ -41,7 +40,7 @@ internal static class IdleCost
     private static TimeSpan ProcessorTime(IEnumerable<ServiceProcess> services) =>
         services.Aggregate(TimeSpan.Zero, (sum, service) => sum + service.ProcessorTime);
 
-    /// <summary>Transactions of the database so far, as its backends have reported them; each look is one, and not counted.</summary>
+    /// <summary>The database's transactions so far, as reported by its backends. Connects to another database, so the query itself does not count.</summary>
     private static async Task<long> TransactionsAsync(string database)
     {
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(database) { Database = "postgres" }.ConnectionString);

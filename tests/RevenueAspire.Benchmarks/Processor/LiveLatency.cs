@@ -10,8 +10,8 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Benchmarks.Processor;
 
 /// <summary>
-/// How long an acknowledged event takes into the table: API, processor and Postgres as they run, at a paced rate and while wrk sends as much as the
-/// API takes.
+/// The time from an event's acknowledgement to its place in the table, with API, processor and Postgres as separate processes. Measured at a paced rate
+/// and at the maximum rate of wrk.
 /// </summary>
 internal static class LiveLatency
 {
@@ -19,7 +19,7 @@ internal static class LiveLatency
     private const int ProbesPerSecond = 200;
     private const int WrkConnections = 64;
 
-    /// <summary>Measures both loads, so many seconds each, a line a run.</summary>
+    /// <summary>Measures both loads for the given time each, and prints a line per run.</summary>
     public static async Task MeasureAsync(string database, string engine, int seconds, int runs)
     {
         await using var installation = new Installation(database)
@@ -37,7 +37,7 @@ internal static class LiveLatency
 
         for (var run = 0; run < runs; run++)
         {
-            // Probes among the events of wrk, which keeps no receipts.
+            // Add probes to the events of wrk, which keeps no receipts.
             var load = Wrk.RunAsync(url, WrkConnections, seconds + 2);
             await Task.Delay(TimeSpan.FromSeconds(1));
             var latencies = await SendAsync(url, database, seconds, ProbesPerSecond);
@@ -87,7 +87,7 @@ internal static class LiveLatency
         return await watching;
     }
 
-    /// <summary>Looks a thousand times a second how far the log is applied. An event counts as late by up to one look.</summary>
+    /// <summary>Polls the applied offset a thousand times per second. A latency can be too high by one poll.</summary>
     private static async Task<List<double>> WatchAsync(string database, ConcurrentQueue<(long Offset, long At)> acknowledged, CancellationToken sent)
     {
         await using var connection = new NpgsqlConnection(database);
@@ -115,7 +115,7 @@ internal static class LiveLatency
             var now = Stopwatch.GetTimestamp();
             waiting.RemoveAll(one =>
             {
-                // A record begins at its receipt's offset: it is applied when the ledger is past that.
+                // A receipt names its record's first byte, so the record is applied when the ledger is past that offset.
                 if (one.Offset >= applied)
                 {
                     return false;

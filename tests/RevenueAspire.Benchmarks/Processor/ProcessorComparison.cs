@@ -6,25 +6,24 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Benchmarks.Processor;
 
 /// <summary>
-/// The processor as a whole process, from start to exit, beside what others need for the same work: both sides in turn, several runs, medians and
-/// their ratio.
+/// The processor as a whole process, from start to exit, compared with other programs for the same work: both sides alternate; prints medians of several
+/// runs, and their ratio.
 /// </summary>
 /// <remarks>
-/// Needs psql, and all projects built in Release: that build's output is measured, with the machine code that it carries where the compiler for it is
-/// on the feeds.
+/// Needs psql, and all projects built in Release. Measures that build's output, including precompiled machine code if its compiler is on the package feeds.
 /// </remarks>
 internal static class ProcessorComparison
 {
-    /// <summary>The command line, that of the <see cref="ProcessorScenarios"/> included.</summary>
+    /// <summary>The subcommand <c>processor</c>, with those of <see cref="ProcessorScenarios"/>.</summary>
     public static Command Command()
     {
         var file = Options.Text("--file", "Events to process. [default: a file of --megabytes and --users]");
-        var megabytes = Options.Number("--megabytes", 1000, "Size of the file.");
-        var users = Options.Number("--users", 8_000_000, "Users at most.");
-        var runs = Options.Number("--runs", 5, "Runs of each side, in turn.");
-        var database = Options.Text("--database", "A server on which databases may be made. [default: only the dry run is measured]");
-        var rival = Options.Text("--rival", "A command that aggregates a file as a dry run does, such as Rivals/DuckDb.cs; the file's path is appended.");
-        var command = new Command("processor", "The processor beside others.") { file, megabytes, users, runs, database, rival };
+        var megabytes = Options.Number("--megabytes", 1000, "Size of the file, in MB.");
+        var users = Options.Number("--users", 8_000_000, "Largest number of users.");
+        var runs = Options.Number("--runs", 5, "Runs per side, alternating.");
+        var database = Options.Text("--database", "A server that allows creating databases. [default: only the dry run]");
+        var rival = Options.Text("--rival", "A command that aggregates a file like a dry run, for example Rivals/DuckDb.cs; the file's path is appended.");
+        var command = new Command("processor", "Compares the processor with other programs.") { file, megabytes, users, runs, database, rival };
         foreach (var scenario in ProcessorScenarios.Commands())
         {
             command.Subcommands.Add(scenario);
@@ -109,7 +108,7 @@ internal static class ProcessorComparison
     private static Task<double> ReadTableAsync(string database) => Programs.TimeAsync(
         "psql", ["-q", "-o", "/dev/null", "-c", "copy (select * from users_revenue order by user_id collate \"C\") to stdout"], PsqlEnvironment(database));
 
-    /// <summary>What Postgres itself needs for rows that are aggregated already: COPY into a staging table, and one ordered upsert.</summary>
+    /// <summary>Postgres' own time for already aggregated rows: COPY into a staging table, and one ordered upsert.</summary>
     private static Task<double> FloorAsync(string database, string csv, bool create)
     {
         string[] begin = create

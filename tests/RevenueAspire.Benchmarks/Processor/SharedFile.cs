@@ -4,8 +4,8 @@ using Npgsql;
 namespace RevenueAspire.Benchmarks.Processor;
 
 /// <summary>
-/// One file by one processor, and by several that start at the same moment: into the empty table, and again into the full one. Until the last of them
-/// has exited.
+/// One processor on a file, compared with several that start at once: into the empty table, and again into the full one. The time ends when the last has
+/// exited.
 /// </summary>
 internal static class SharedFile
 {
@@ -13,10 +13,10 @@ internal static class SharedFile
     public const string Drop =
         "drop table if exists users_revenue, event_source, event_source_digest, event_source_path, event_range, event_part, rejected_event";
 
-    // Of a single user's many events a sum hides a miscount less than of all of them: the hash of all balances.
+    // One hash of all balances: the total could hide errors that cancel out.
     private const string Balances = "select md5(string_agg(user_id || ' ' || revenue, ',' order by user_id)) from users_revenue";
 
-    /// <summary>Compares, both sides in turn, and checks that the balances are the same.</summary>
+    /// <summary>Compares both sides, alternating, and checks that their balances are equal.</summary>
     public static async Task CompareAsync(string database, string file, int processors, int runs)
     {
         await using var data = NpgsqlDataSource.Create(database);
@@ -31,10 +31,11 @@ internal static class SharedFile
                 expected ??= await ScalarAsync(data, Balances);
                 if (expected != await ScalarAsync(data, Balances))
                 {
-                    throw new InvalidOperationException($"{count} processors together came to other balances than one.");
+                    throw new InvalidOperationException($"{count} processors together produced other balances than one.");
                 }
 
-                // Each adds a generation of its own when it begins after another has ended one: so one says "again", and the others complete it.
+                // A processor with --again that starts after another has finished would add a second generation. So one uses --again, and the others complete
+                // it.
                 var secondsFull = await RunAsync(database, file, count, again: true);
                 if (run >= 0)
                 {
@@ -56,7 +57,7 @@ internal static class SharedFile
             string[] arguments = again && index == 0 ? ["process", file, "--again"] : ["process", file];
             if (again && index > 0)
             {
-                // Behind the one that starts the generation.
+                // Start after the processor that begins the generation.
                 await Task.Delay(GenerationDelay);
             }
 

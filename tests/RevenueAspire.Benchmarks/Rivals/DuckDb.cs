@@ -1,6 +1,6 @@
 #:package DuckDB.NET.Data.Full
 
-// The work of a dry run with DuckDB: its JSON reader and one group by. A program of its own, since DuckDB's libraries are 110 MB: no other build gets them.
+// A dry run's work with DuckDB: its JSON reader and one group by. A separate program, since DuckDB's libraries would add 110 MB to every build.
 // dotnet build -c Release tests/RevenueAspire.Benchmarks/Rivals/DuckDb.cs -o OUT, then ... -- processor --rival OUT/DuckDb
 using DuckDB.NET.Data;
 

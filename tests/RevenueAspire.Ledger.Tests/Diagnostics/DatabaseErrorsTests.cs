@@ -9,7 +9,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Rule M12, with errors that a real Postgres gives wherever it can be brought to give them.</summary>
+/// <summary>Rule M12, with real errors of Postgres where a test can cause them.</summary>
 public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<SharedLedger>
 {
     private const string Password = "s3cret-p4ssword";
@@ -24,7 +24,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     [InlineData("begin read only; insert into users_revenue values ('a', 1)", "25006", true)]
     [InlineData("set statement_timeout = '10ms'; select pg_sleep(5)", "57014", true)]
     [InlineData("select pg_terminate_backend(pg_backend_pid())", "57P01", true)]
-    public async Task M12_what_a_statement_may_fail_with(string sql, string sqlState, bool transient)
+    public async Task M12_each_SQLSTATE_of_a_statement_is_transient_or_permanent(string sql, string sqlState, bool transient)
     {
         var error = await Assert.ThrowsAsync<PostgresException>(() => ledger.Database.ExecuteAsync(sql));
         Assert.Equal((sqlState, transient), (error.SqlState, DatabaseErrors.IsTransient(error)));
@@ -47,7 +47,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
             {
                 if (isolation == "serializable")
                 {
-                    // The other one waits for b; it fails when b's writer commits.
+                    // The other one waits for b, and fails when b's writer commits.
                     await RunAsync(two, "commit");
                 }
 
@@ -71,7 +71,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M12_every_write_gives_up_waiting_for_a_lock_and_may_be_tried_again()
+    public async Task M12_every_write_times_out_on_a_lock_and_can_be_retried()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = new TestDeltas(("a", 1));
@@ -80,7 +80,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
         var unfrozen = await RangeClaims.TryClaimAsync(
             database.Source, range.SourceId, 1000, 1100, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
 
-        // Two, since the second to wait for the same row gets twice the time: first for its turn, then for the row.
+        // Two logs: the second statement that waits for a row gets twice the time, first for its turn, then for the row.
         var (live, other) = (await database.OpenLogAsync(), await database.OpenLogAsync());
         await database.ExecuteAsync("insert into users_revenue values ('a', 1)");
 
@@ -110,7 +110,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task Nothing_listening_is_transient_and_says_so()
+    public async Task A_refused_connection_is_transient_and_described()
     {
         using var taken = new TcpListener(IPAddress.Loopback, 0);
         taken.Start();
@@ -120,10 +120,10 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public Task An_unknown_host_is_transient_and_says_so() => AssertConnectAsync("Host=no-such-host.invalid", "host");
+    public Task An_unknown_host_is_transient_and_described() => AssertConnectAsync("Host=no-such-host.invalid", "host");
 
     [Fact]
-    public async Task A_server_that_never_answers_is_transient_and_says_so()
+    public async Task A_server_that_never_answers_is_transient_and_described()
     {
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
@@ -131,10 +131,10 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task A_certificate_that_nobody_vouches_for_is_a_matter_of_settings_and_says_so()
+    public async Task An_untrusted_certificate_is_an_error_in_the_settings_and_described()
     {
         using var key = RSA.Create(2048);
-        using var made = new CertificateRequest("CN=nobody", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(
+        using var made = new CertificateRequest("CN=untrusted", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1).CreateSelfSigned(
             DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(1));
         using var certificate = X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pfx), null);
         using var listener = new TcpListener(IPAddress.Loopback, 0);
@@ -159,29 +159,29 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M12_what_the_driver_lets_out_of_a_connection_that_broke_between_two_statements_is_transient()
+    public async Task M12_the_drivers_exception_for_a_connection_broken_between_statements_is_transient()
     {
-        // As it comes out of Npgsql, rarely, where a proxy cuts connections at random.
+        // Npgsql throws this exception, rarely, when a proxy cuts connections at random.
         var handle = new ManualResetEventSlim();
         handle.Dispose();
         var broken = Assert.Throws<ObjectDisposedException>(handle.Reset);
         Assert.True(DatabaseErrors.IsTransient(broken));
         AssertOneLine(DatabaseErrors.Describe(broken), "connection to the database broke");
 
-        // A data source that was disposed of comes back by no retry.
+        // No retry helps with a disposed data source.
         var source = NpgsqlDataSource.Create($"Host=localhost;Username=postgres;Password={Password}");
         await source.DisposeAsync();
         Assert.False(DatabaseErrors.IsTransient(await Assert.ThrowsAsync<ObjectDisposedException>(async () => await source.OpenConnectionAsync())));
     }
 
     [Fact]
-    public async Task M12_a_connection_that_breaks_off_is_transient_and_says_so()
+    public async Task M12_a_broken_connection_is_transient_and_described()
     {
         using var rude = new TcpListener(IPAddress.Loopback, 0);
         rude.Start();
         using var enough = new CancellationTokenSource();
 
-        // Every attempt is cut, since Npgsql may make a second one where the first breaks off while it negotiates.
+        // Cut every attempt, since Npgsql may repeat one that breaks during the negotiation.
         var refusing = Task.Run(async () =>
         {
             while (true)
@@ -205,7 +205,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M12_a_role_without_a_free_connection_is_transient_and_says_so()
+    public async Task M12_a_role_without_a_free_connection_is_transient_and_described()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var role = "r" + Guid.NewGuid().ToString("N");
@@ -224,7 +224,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M12_a_missing_right_stops_and_says_so()
+    public async Task M12_a_missing_privilege_is_permanent_and_described()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var role = "r" + Guid.NewGuid().ToString("N");
@@ -235,7 +235,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
         AssertOneLine(DatabaseErrors.Describe(error), "lacks a right");
     }
 
-    // These the test's server may not be brought to give: it may trust everybody, and its disk is not to be filled.
+    // A test cannot cause these on its server: the server may trust every login, and its disk must not fill up.
     [Theory]
     [InlineData("28P01", "password authentication failed for user \"revenue\"", "Password")]
     [InlineData("28000", "role \"revenue\" does not exist", "Username")]
@@ -244,7 +244,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     [InlineData("55000", "database \"x\" is not currently accepting connections", "ALLOW_CONNECTIONS")]
     [InlineData("08P01", "unsupported startup parameter: options", "ignore_startup_parameters")]
     [InlineData("XX000", "first line\nsecond line", "first line second line")]
-    public void M12_errors_of_a_server_in_trouble_are_transient_and_say_what_to_do(string sqlState, string message, string expected)
+    public void M12_errors_of_an_impaired_server_are_transient_and_name_a_remedy(string sqlState, string message, string expected)
     {
         var error = new PostgresException(message, "FATAL", "FATAL", sqlState);
         Assert.True(DatabaseErrors.IsTransient(error));
@@ -254,7 +254,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public void Errors_that_are_none_of_the_database_are_not_transient()
+    public void Errors_from_outside_the_database_are_not_transient()
     {
         Assert.All(
             (Exception[])[new InvalidOperationException("a bug"), new OperationCanceledException(), new IOException("a file"),

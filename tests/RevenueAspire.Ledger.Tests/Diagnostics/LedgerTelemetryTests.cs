@@ -23,7 +23,7 @@ public sealed class LedgerTelemetryTests
             },
         };
 
-        // Other tests run beside this one: only what this one does is taken.
+        // Other tests run in parallel; ignore their measurements.
         meters.SetMeasurementEventCallback<double>((_, seconds, tags, _) =>
         {
             if (current.Value)

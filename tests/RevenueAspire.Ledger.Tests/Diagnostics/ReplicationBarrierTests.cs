@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests.Diagnostics;
 
-/// <summary>Rules M7 and R1, on a server whose only synchronous standby does not exist: each commit waits for it.</summary>
+/// <summary>Rules M7 and R1, on a server that lacks its only synchronous standby: each commit waits for it.</summary>
 public sealed class ReplicationBarrierTests : IAsyncLifetime
 {
     private readonly TempDirectory _directory = TempDirectory.ForPostgres();
@@ -29,7 +29,7 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
     [Theory]
     [InlineData("on")]
     [InlineData("local")]
-    public async Task R1_PassAsync_waits_for_the_standbys_and_a_cancelled_wait_is_not_taken_for_a_confirmation(string synchronousCommit)
+    public async Task R1_PassAsync_waits_for_the_standbys_and_a_cancelled_wait_confirms_nothing(string synchronousCommit)
     {
         await SetAsync("synchronous_commit", synchronousCommit);
         await ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
@@ -43,7 +43,7 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
 
         var waiting = ReplicationBarrier.PassAsync(_database!, CancellationToken.None);
         await Eventually.IsTrueAsync(async () => await ExecuteAsync("select count(*) from pg_stat_activity where wait_event = 'SyncRep'") > 0);
-        // Longer than the time-out of commands.
+        // Longer than the timeout of commands.
         await Task.Delay(TimeSpan.FromSeconds(2));
         Assert.False(waiting.IsCompleted);
         await SetAsync("synchronous_standby_names", "");
@@ -51,7 +51,7 @@ public sealed class ReplicationBarrierTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task R1_a_file_is_not_known_before_the_standbys_have_it_and_a_repeat_that_writes_nothing_waits_too()
+    public async Task R1_a_file_is_unknown_until_the_standbys_have_it_and_a_repeat_without_a_write_waits_too()
     {
         await using var database = NpgsqlDataSource.Create(_server!.ConnectionString());
         await LedgerSchema.ApplyAsync(database, CancellationToken.None);

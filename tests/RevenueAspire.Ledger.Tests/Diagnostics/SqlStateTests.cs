@@ -5,7 +5,7 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Rule M12: the full SQLSTATE decides, the message names the setting, and a session that cannot work is dropped.</summary>
+/// <summary>Rule M12: the full SQLSTATE decides, the message names the setting, and an unusable session is dropped.</summary>
 public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLedger>
 {
     private const string Password = "s3cret-p4ssword";
@@ -29,7 +29,7 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
     }
 
     [Fact]
-    public async Task M12_an_exception_that_a_users_trigger_raises_is_permanent_and_names_the_function()
+    public async Task M12_an_exception_from_a_users_trigger_is_permanent_and_names_the_function()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync(
@@ -45,7 +45,7 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
     [Theory]
     [InlineData("FATAL", "22023", "invalid value for parameter \"TimeZone\": \"x\"", "Timezone")]
     [InlineData("FATAL", "42704", "unrecognized configuration parameter \"x\"", "Options")]
-    public void A_refused_start_parameter_is_a_matter_of_settings(string severity, string sqlState, string message, string named)
+    public void A_refused_start_parameter_is_an_error_in_the_settings(string severity, string sqlState, string message, string named)
     {
         var error = new PostgresException(message, severity, severity, sqlState);
         Assert.True(DatabaseErrors.IsSettings(error));
@@ -53,9 +53,9 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
     }
 
     [Fact]
-    public async Task No_suitable_host_in_a_failover_is_transient_and_no_matter_of_settings()
+    public async Task A_failover_without_a_suitable_host_is_transient_and_not_an_error_in_the_settings()
     {
-        // Two names of one server that is up, but no standby: as the driver sees the hosts while none is a primary.
+        // Two names of one running server that is not a standby. The driver sees the hosts in this way while none is a primary.
         var server = new NpgsqlConnectionStringBuilder(ledger.Database.ConnectionString);
         await using var standbys = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(server.ConnectionString)
         {
@@ -75,7 +75,7 @@ public sealed class SqlStateTests(SharedLedger ledger) : IClassFixture<SharedLed
             $"Host=127.0.0.1:{port},localhost:{port};Username=postgres;Password={Password};Target Session Attributes=primary;Host Recheck Seconds=60");
         for (var attempt = 0; attempt < 2; attempt++)
         {
-            // The second attempt does not even try: both hosts count as down.
+            // The driver skips the second attempt, since both hosts count as down.
             error = await Assert.ThrowsAsync<NpgsqlException>(async () => await down.OpenConnectionAsync());
             Assert.True(DatabaseErrors.IsTransient(error) && !DatabaseErrors.IsSettings(error), error.ToString());
             AssertOneLine(DatabaseErrors.Describe(error), "hosts");

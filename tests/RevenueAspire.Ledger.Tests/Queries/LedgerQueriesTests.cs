@@ -8,7 +8,7 @@ public sealed class LedgerQueriesTests(SharedLedger ledger) : IClassFixture<Shar
     [InlineData("zero", "0")]
     [InlineData("hundred", "100")]
     [InlineData("\U0001f600/%", "1")]
-    [InlineData("nobody", null)]
+    [InlineData("unknown", null)]
     [InlineData("", null)]
     [InlineData("user1\0", null)]
     [InlineData("user1\ud800", null)]
@@ -22,7 +22,7 @@ public sealed class LedgerQueriesTests(SharedLedger ledger) : IClassFixture<Shar
     }
 
     [Fact]
-    public async Task What_the_ledger_does_not_know_is_null()
+    public async Task Unknown_sources_and_rejected_lines_are_null()
     {
         var database = ledger.Database;
         Assert.Null(await database.Queries.FindAppliedThroughAsync(Guid.NewGuid(), CancellationToken.None));

@@ -7,7 +7,7 @@ namespace RevenueAspire.Ledger.Tests;
 public sealed class LedgerSnapshotTests
 {
     [Fact]
-    public async Task M13_a_snapshot_outlives_the_servers_patience_with_idle_transactions()
+    public async Task M13_a_snapshot_outlives_the_servers_timeout_for_idle_transactions()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await using var impatient = NpgsqlDataSource.Create(
@@ -21,7 +21,7 @@ public sealed class LedgerSnapshotTests
     }
 
     [Fact]
-    public async Task M13_reading_all_balances_outlives_the_servers_patience_with_long_statements()
+    public async Task M13_reading_all_balances_outlives_the_servers_statement_timeout()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue select repeat('x', 200) || i, 1 from generate_series(1, 100000) as i");
@@ -33,7 +33,7 @@ public sealed class LedgerSnapshotTests
         {
             if (++users == 1)
             {
-                // More than the sockets hold is still to come: the statement goes on for as long as its reader takes.
+                // The remaining rows exceed the socket buffers, so the statement lasts until its reader has read them.
                 await Task.Delay(1500);
             }
         }
@@ -44,7 +44,7 @@ public sealed class LedgerSnapshotTests
     [Theory]
     [InlineData(0)]
     [InlineData(1)]
-    public async Task M13_reading_all_balances_waits_for_the_first_row_as_long_as_the_command_timeout_says(int seconds)
+    public async Task M13_reading_all_balances_waits_for_the_first_row_up_to_the_command_timeout(int seconds)
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue values ('user1', 1)");
@@ -71,7 +71,7 @@ public sealed class LedgerSnapshotTests
     }
 
     [Fact]
-    public async Task M13_reading_the_balances_stops_at_once_when_it_is_cancelled()
+    public async Task M13_reading_the_balances_stops_at_once_on_cancellation()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue select repeat('x', 200) || i, i from generate_series(1, 300000) as i");
@@ -82,7 +82,7 @@ public sealed class LedgerSnapshotTests
         {
             await foreach (var (user, revenue) in snapshot.ReadBalancesAsync(stop.Token))
             {
-                // The text order of the numbers is the order of the users; fields stay whole where the buffer moves.
+                // The numbers' text order is the order of the users, so fields must stay intact across buffer moves.
                 Assert.Equal(revenue.ToString(System.Globalization.CultureInfo.InvariantCulture), Encoding.UTF8.GetString(user.Span[200..]));
                 expected++;
                 if (++users == 20_000)
@@ -104,7 +104,7 @@ public sealed class LedgerSnapshotTests
 
         await using (var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None))
         {
-            // Everything moves on, before the first balance is read.
+            // Change everything before the first balance is read.
             Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen.Parts[1], deltas, 10, null, CancellationToken.None));
             await database.CloseAsync(range.SourceId);
             await database.ApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1);
@@ -128,7 +128,7 @@ public sealed class LedgerSnapshotTests
     }
 
     [Fact]
-    public async Task M13_ranges_that_are_only_claimed_are_not_in_the_balances_and_not_listed()
+    public async Task M13_a_snapshot_omits_ranges_that_are_only_claimed()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -139,7 +139,7 @@ public sealed class LedgerSnapshotTests
     }
 
     [Fact]
-    public async Task Reading_the_balances_may_stop_halfway()
+    public async Task A_reader_of_the_balances_may_stop_halfway()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue select 'user' || i, i from generate_series(1, 50000) i");
@@ -156,7 +156,7 @@ public sealed class LedgerSnapshotTests
     }
 
     [Fact]
-    public async Task A_revenue_that_is_no_integer_is_reported()
+    public async Task A_non_integer_revenue_is_reported()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue values ('user1', 1.5)");

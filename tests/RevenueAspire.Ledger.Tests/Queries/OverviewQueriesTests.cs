@@ -28,7 +28,7 @@ public sealed class OverviewQueriesTests
         RejectedLine[] one = [new(500, 7, "third", "c"u8.ToArray())];
         var range = await database.FreezeAsync(deltas, parts: 1, one);
 
-        // Frozen, but nothing of it merged: no part of the total yet.
+        // The range is frozen but not merged, so it is not yet part of the total.
         var before = await queries.ReadAsync([log.Id, range.SourceId], 2, CancellationToken.None);
         Assert.Equal(("9223372036854775817", 3L, 2L), (before.TotalRevenue, before.Events, before.RejectedLines));
         Assert.Equal(["second", "first"], before.LatestRejects.Select(reject => reject.Reason));
@@ -49,7 +49,7 @@ public sealed class OverviewQueriesTests
     }
 
     [Fact]
-    public async Task Processors_at_work_are_those_with_a_lease_that_lasts()
+    public async Task Processors_with_a_valid_lease_count_as_working()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var queries = new OverviewQueries(database.Source);
@@ -66,7 +66,7 @@ public sealed class OverviewQueriesTests
     }
 
     [Fact]
-    public async Task Top_users_come_highest_first_and_a_scan_that_takes_too_long_gives_none()
+    public async Task Top_users_come_highest_first_and_a_scan_that_times_out_returns_none()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var queries = new OverviewQueries(database.Source);
@@ -78,12 +78,12 @@ public sealed class OverviewQueriesTests
 
         Assert.Null(await queries.FindTopUsersAsync(3, TimeSpan.FromMilliseconds(1), CancellationToken.None));
 
-        // The connection goes back as it came.
+        // The connection returns to the pool with its original settings.
         Assert.Equal("0", await database.ScalarAsync<string>("show statement_timeout"));
     }
 
     [Fact]
-    public async Task The_latest_rejects_are_found_by_an_index()
+    public async Task The_query_for_the_latest_rejects_uses_an_index()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var log = await database.OpenLogAsync();

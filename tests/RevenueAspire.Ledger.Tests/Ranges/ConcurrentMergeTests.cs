@@ -15,7 +15,7 @@ public sealed class ConcurrentMergeTests
         var work = new List<(EventRange Range, TestDeltas Deltas, int BatchRows)>();
         for (var writer = 0; writer < 6; writer++)
         {
-            // Each of half of the same users, in batches and parts of its own, so that batches of different writers overlap in every way.
+            // Each writer has half of the same users, in different batches and parts, so that batches of different writers overlap in every way.
             var deltas = new TestDeltas(
                 Enumerable.Range(0, 2000).Where(_ => random.Next(2) == 0).Select(i => ($"user{i:d6}", (Int128)random.Next(-1000, 1000))));
             deltas.AddTo(expected);
@@ -54,7 +54,7 @@ public sealed class ConcurrentMergeTests
     }
 
     [Fact]
-    public async Task M5_the_same_part_merged_by_four_at_once_counts_once()
+    public async Task M5_a_part_merged_by_four_processors_at_once_counts_once()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(1000, i => i);
@@ -79,7 +79,7 @@ public sealed class ConcurrentMergeTests
         await using var victims =
             NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "victim" }.ConnectionString);
 
-        // Two mergers a part, as after a take-over from a processor that is not quite dead.
+        // Two mergers per part, as after a takeover from a processor that still runs.
         var merging = Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(victims, range.Id, i % 2, deltas, 5 + i)));
         var killed = 0L;
         while (!merging.IsCompleted && killed < 120)
@@ -98,13 +98,13 @@ public sealed class ConcurrentMergeTests
     }
 
     [Fact]
-    public async Task M6_a_watermark_that_a_database_crash_took_back_is_adopted()
+    public async Task M6_a_watermark_that_a_database_crash_reset_is_adopted()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(100, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
 
-        // The state as of some batch, as a crash that loses asynchronous commits would bring it back: sums and watermark together.
+        // The state after some batch, as a crash that loses asynchronous commits would restore it: sums and watermark together.
         await database.ExecuteAsync("update event_part set merged_through = 'user000029'");
         await database.ExecuteAsync("insert into users_revenue select 'user' || lpad(i::text, 6, '0'), i from generate_series(0, 29) i");
         await database.ExecuteAsync("create table saved_revenue as table users_revenue");
@@ -120,7 +120,7 @@ public sealed class ConcurrentMergeTests
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
     }
 
-    /// <summary>Backends add their counters at their end at the latest.</summary>
+    /// <summary>The server's count of deadlocks. A backend adds its counters when it ends, at the latest.</summary>
     private static async Task<long> DeadlocksAsync(LedgerDatabase database)
     {
         database.Source.Clear();

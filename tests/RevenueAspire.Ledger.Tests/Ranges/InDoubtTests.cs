@@ -7,10 +7,10 @@ namespace RevenueAspire.Ledger.Tests;
 public sealed class InDoubtTests
 {
     [Fact]
-    public async Task M6_merges_whose_answers_are_lost_count_once_after_reading_the_watermark_again()
+    public async Task M6_merges_with_lost_answers_count_once_after_reading_the_watermark_again()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        var random = Seed.Random(nameof(M6_merges_whose_answers_are_lost_count_once_after_reading_the_watermark_again));
+        var random = Seed.Random(nameof(M6_merges_with_lost_answers_count_once_after_reading_the_watermark_again));
         var deltas = TestDeltas.Numbered(3000, i => random.Next(-1000, 1000));
         var range = await database.FreezeAsync(deltas, parts: 2);
         await using var proxy = Proxy(database, random, cuts: 60);
@@ -25,10 +25,10 @@ public sealed class InDoubtTests
     }
 
     [Fact]
-    public async Task M6_live_ranges_whose_answers_are_lost_count_once_after_reading_the_source_again()
+    public async Task M6_live_ranges_with_lost_answers_count_once_after_reading_the_source_again()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        var random = Seed.Random(nameof(M6_live_ranges_whose_answers_are_lost_count_once_after_reading_the_source_again));
+        var random = Seed.Random(nameof(M6_live_ranges_with_lost_answers_count_once_after_reading_the_source_again));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 40);
         await using var through = Through(database, proxy);
@@ -66,10 +66,10 @@ public sealed class InDoubtTests
     }
 
     [Fact]
-    public async Task M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost()
+    public async Task M6_claims_freezes_rejects_and_closes_can_be_repeated_after_a_lost_answer()
     {
         await using var database = await LedgerDatabase.CreateAsync();
-        var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_closes_may_be_repeated_when_their_answers_are_lost));
+        var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_closes_can_be_repeated_after_a_lost_answer));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var through = Through(database, proxy);
@@ -85,7 +85,7 @@ public sealed class InDoubtTests
             }
             catch (Exception error) when (DatabaseErrors.IsTransient(error))
             {
-                // As a processor does: whatever was in doubt is read again, a lost claim is taken over when its lease ends.
+                // Act like a processor: read again after an answer in doubt, and take over a lost claim when its lease ends.
                 await Task.Delay(5);
             }
         }
@@ -127,7 +127,7 @@ public sealed class InDoubtTests
     }
 
     [Fact]
-    public async Task M10_a_generation_whose_answer_is_lost_is_started_once_with_its_id()
+    public async Task M10_a_generation_with_a_lost_answer_starts_once_under_its_id()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var digest = new FileDigest(10, new byte[32]);
@@ -140,17 +140,17 @@ public sealed class InDoubtTests
     }
 
     [Fact]
-    public async Task M10_files_whose_answers_are_lost_are_created_grown_and_counted_again_once()
+    public async Task M10_files_with_lost_answers_are_created_grown_and_counted_again_once()
     {
         const int Files = 15;
         await using var database = await LedgerDatabase.CreateAsync();
-        var random = Seed.Random(nameof(M10_files_whose_answers_are_lost_are_created_grown_and_counted_again_once));
+        var random = Seed.Random(nameof(M10_files_with_lost_answers_are_created_grown_and_counted_again_once));
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var cut = Through(database, proxy);
         var registry = new SourceRegistry(cut);
         for (var file = 0; file < Files; file++)
         {
-            // Each step with an id of its own, made before its first try.
+            // Each step has a separate id, made before its first attempt.
             var (creation, growth, again) = (Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid());
             var (some, all) = (Digest(file, 10), Digest(file, 20));
             var made = await UntilHeardAsync(() => registry.ResolveFileAsync(creation, "/f", [some], CancellationToken.None));
@@ -160,7 +160,7 @@ public sealed class InDoubtTests
             Assert.Equal(2, (await UntilHeardAsync(() => registry.StartNextGenerationAsync(again, "/f", all, CancellationToken.None))).Generation);
         }
 
-        Assert.True(proxy.CutsLeft < 60 - Files, $"hardly anything was cut, {Seed.Hint}");
+        Assert.True(proxy.CutsLeft < 60 - Files, $"the proxy cut too few connections, {Seed.Hint}");
         Assert.Equal($"{2 * Files} {2 * Files}",
             await database.ScalarAsync<string>("select (select count(*) from event_source) || ' ' || (select count(*) from event_source_digest)"));
 

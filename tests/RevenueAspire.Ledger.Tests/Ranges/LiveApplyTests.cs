@@ -26,7 +26,7 @@ public sealed class LiveApplyTests
     }
 
     [Fact]
-    public async Task M2_TryApplyAsync_changes_nothing_where_the_offsets_are_elsewhere()
+    public async Task M2_TryApplyAsync_changes_nothing_at_other_offsets()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -43,7 +43,7 @@ public sealed class LiveApplyTests
     }
 
     [Fact]
-    public async Task M2_of_concurrent_TryApplyAsync_of_the_same_range_one_wins()
+    public async Task M2_one_of_several_concurrent_TryApplyAsync_of_a_range_wins()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();

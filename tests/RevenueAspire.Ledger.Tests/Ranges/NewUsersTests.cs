@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Users without a row are inserted without "on conflict": a guess, which must never cost or double anything.</summary>
+/// <summary>A merge first inserts unknown users without "on conflict". That guess must never lose or double a sum.</summary>
 public sealed class NewUsersTests
 {
     private const string IsWaiting = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
@@ -11,13 +11,13 @@ public sealed class NewUsersTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task M5_a_user_whom_another_transaction_adds_under_the_merge_gets_both_sums_or_is_new_after_all(bool commits)
+    public async Task M5_a_user_that_another_transaction_adds_during_the_merge_gets_both_sums_or_is_new_after_a_rollback(bool commits)
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(100, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 1);
 
-        // Not committed, so the merge cannot see the row, takes all users for new, and must wait for it.
+        // The row is not committed: the merge cannot see it, considers all users new, and must wait for it.
         await using var other = await database.Source.OpenConnectionAsync();
         await using var transaction = await other.BeginTransactionAsync();
         await using (var insert = other.CreateCommand())
@@ -38,9 +38,9 @@ public sealed class NewUsersTests
     }
 
     [Fact]
-    public async Task M5_known_and_new_users_in_any_mixture_get_exact_sums()
+    public async Task M5_any_mixture_of_known_and_new_users_gets_exact_sums()
     {
-        var random = Seed.Random(nameof(M5_known_and_new_users_in_any_mixture_get_exact_sums));
+        var random = Seed.Random(nameof(M5_any_mixture_of_known_and_new_users_gets_exact_sums));
         await using var database = await LedgerDatabase.CreateAsync();
         var expected = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
         for (var round = 0; round < 12; round++)
@@ -57,7 +57,7 @@ public sealed class NewUsersTests
     }
 
     [Fact]
-    public async Task Ids_that_contain_what_separates_ids_arrive_whole()
+    public async Task Ids_that_contain_the_separator_stay_intact()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var controls = string.Concat(Enumerable.Range(1, 127).Select(i => (char)i));

@@ -33,14 +33,14 @@ public sealed class PartMergeTests
     }
 
     [Fact]
-    public async Task M5_a_merge_goes_on_behind_the_watermark_and_a_stale_one_changes_nothing()
+    public async Task M5_a_merge_continues_after_the_watermark_and_a_stale_one_changes_nothing()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(100, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 2);
         var stale = range.Frozen!.Parts[1];
 
-        // As after a death behind the batch that ends at user000069 (the second part begins at user000050).
+        // The state after a crash that followed the batch up to user000069 (the second part begins at user000050).
         await database.ExecuteAsync(
             "insert into users_revenue select 'user0000' || i, 1 from generate_series(50, 69) i; update event_part set "
                 + "merged_through = 'user000069' where part_index = 1");
@@ -50,7 +50,7 @@ public sealed class PartMergeTests
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, now, deltas, 7, null, CancellationToken.None));
         Assert.Equal(Enumerable.Range(50, 50).Select(i => $"user{i:d6}"), (await database.BalancesAsync()).Keys);
 
-        // Merged to the end: again is true, and adds nothing.
+        // The part is fully merged: another merge succeeds and adds nothing.
         now = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[1];
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, now, deltas, 7, null, CancellationToken.None));
         Assert.All((await database.BalancesAsync()).Values, revenue => Assert.Equal(1, revenue));
@@ -58,7 +58,7 @@ public sealed class PartMergeTests
     }
 
     [Fact]
-    public async Task M5_users_that_are_not_the_frozen_ones_are_refused_before_anything_is_added()
+    public async Task M5_users_that_differ_from_the_frozen_ones_are_refused_before_anything_is_added()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(10, _ => 1);
@@ -76,7 +76,7 @@ public sealed class PartMergeTests
     }
 
     [Fact]
-    public async Task M5_cancelled_between_batches_the_part_stands_at_its_watermark()
+    public async Task M5_a_cancelled_merge_leaves_the_part_at_its_watermark()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(5000, _ => 1);
@@ -152,7 +152,8 @@ public sealed class PartMergeTests
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
 
-        // The database's order is the processor's: as inserted (not as stored: a short row may still fit on an earlier page), by key, and in the snapshot.
+        // The database orders users like the processor: on insertion, by key, and in the snapshot. Storage may differ, since a short row may fit on an earlier
+        // page.
         await using var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None);
         var read = new List<string>();
         await foreach (var (user, _) in snapshot.ReadBalancesAsync(CancellationToken.None))

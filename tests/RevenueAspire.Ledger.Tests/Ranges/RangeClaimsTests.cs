@@ -31,7 +31,7 @@ public sealed class RangeClaimsTests
     }
 
     [Fact]
-    public async Task M3_a_claim_elsewhere_than_claimed_through_gets_nothing()
+    public async Task M3_a_claim_that_does_not_begin_at_claimed_through_gets_nothing()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -42,7 +42,7 @@ public sealed class RangeClaimsTests
     }
 
     [Fact]
-    public async Task M3_at_most_64_ranges_are_open_and_the_rest_of_a_range_may_come_on_top()
+    public async Task M3_at_most_64_ranges_are_open_not_counting_the_rest_of_a_range()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -56,7 +56,7 @@ public sealed class RangeClaimsTests
 
         Assert.Null(await RangeClaims.TryClaimAsync(database.Source, source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
 
-        // Full: yet a range that ends early still gets its rest, or nothing could ever go on.
+        // The limit is reached, but a range that ends early still gets its rest. Otherwise, no processor could continue.
         var deltas = new TestDeltas(("user1", 1));
         var frozen = await RangeFreeze.TryFreezeAsync(database.Source, first!, LedgerDatabase.Frozen(first!, deltas, 1, end: 5), CancellationToken.None);
         Assert.NotNull(frozen);
@@ -73,7 +73,7 @@ public sealed class RangeClaimsTests
     }
 
     [Fact]
-    public async Task M3_a_range_is_taken_over_when_its_lease_is_free_ended_or_ends_too_far_ahead()
+    public async Task M3_a_range_is_taken_over_if_its_lease_is_free_expired_or_too_far_in_the_future()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -87,7 +87,7 @@ public sealed class RangeClaimsTests
         Assert.False(await RangeClaims.TryRenewAsync(database.Source, range!.Id, first, Lease, CancellationToken.None));
         Assert.True(await RangeClaims.TryRenewAsync(database.Source, range.Id, second, Lease, CancellationToken.None));
 
-        // A clock that was set back leaves leases that would never end.
+        // A clock that was set back leaves leases that would practically never end.
         await database.ExecuteAsync("update event_range set lease_until = clock_timestamp() + interval '1 year'");
         Assert.Equal(range, await TakeOverAsync(first));
 
@@ -102,7 +102,7 @@ public sealed class RangeClaimsTests
     }
 
     [Fact]
-    public async Task M3_concurrent_take_overs_share_the_free_ranges()
+    public async Task M3_concurrent_takeovers_share_the_free_ranges()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -124,7 +124,7 @@ public sealed class RangeClaimsTests
             return mine;
         }));
 
-        // One may find all the others' rows locked at the moment and leave early; none is taken twice, and all are taken.
+        // A taker may stop early if all remaining rows are locked at that moment; the loop below takes those ranges. No range may be taken twice.
         var froms = taken.SelectMany(mine => mine).Select(range => range.From).Order().ToList();
         Assert.Equal(froms.Distinct(), froms);
         while (await RangeClaims.TryTakeOverAsync(database.Source, source.Id, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None) is { } range)
@@ -136,7 +136,7 @@ public sealed class RangeClaimsTests
     }
 
     [Fact]
-    public async Task M3_a_merged_range_needs_no_take_over_but_one_with_a_part_or_rejects_left_does()
+    public async Task M3_a_merged_range_needs_no_takeover_but_an_unmerged_part_or_reject_does()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(10, i => i);
@@ -162,7 +162,7 @@ public sealed class RangeClaimsTests
     }
 
     [Fact]
-    public async Task M3_a_logs_lease_has_one_holder()
+    public async Task M3_the_lease_of_a_log_has_one_holder()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -185,14 +185,14 @@ public sealed class RangeClaimsTests
     }
 
     [Fact]
-    public async Task Polling_for_work_where_there_is_none_writes_nothing()
+    public async Task Polling_without_available_work_writes_nothing()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
         await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 10, Guid.NewGuid(), Lease, CancellationToken.None);
         await database.Registry.TryLeaseAsync(source.Id, Guid.NewGuid(), Lease, CancellationToken.None);
 
-        // A transaction that writes takes a transaction id; other databases of the server may take some, hence the row versions instead of the counter.
+        // A write needs a transaction id. Other databases of the server need some too, so compare row versions instead of the counter.
         const string Versions =
             "select (select xmin::text || ctid::text || xmax::text from event_source) || (select xmin::text || ctid::text || xmax::text from event_range)";
         var before = await database.ScalarAsync<string>(Versions);

@@ -12,7 +12,7 @@ public sealed class RangeCloseTests
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
 
-        // Ten lines applied live before: line numbers go on behind them.
+        // Ten lines are already applied live, so the line numbers continue after them.
         await database.ApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10);
         var ranges = new List<EventRange>();
         for (var i = 1; i <= 4; i++)
@@ -23,7 +23,7 @@ public sealed class RangeCloseTests
                 database.Source, range, LedgerDatabase.Frozen(range, new TestDeltas(($"user{i}", i)), 1, rejects, lines: 5 + i), CancellationToken.None))!);
         }
 
-        // The third is merged first, by somebody who died before the close; the fourth keeps its rejects for later.
+        // A processor merges the third range and dies before the close. The fourth range keeps its rejects for later.
         await FinishAsync(2);
         Assert.Equal((100, 4), await database.CloseAsync(source.Id));
         Assert.True(
@@ -41,7 +41,7 @@ public sealed class RangeCloseTests
         Assert.Equal((500, 0), await database.CloseAsync(source.Id));
         Assert.Equal((500, 0), await database.CloseAsync(source.Id));
 
-        // From 1: ten lines, then line 2 (from 0) of the range is the 13th.
+        // Lines count from 1: after ten lines, the range's line 2 (from 0) is the 13th.
         Assert.Equal("105:13 109:15 205:19 209:21 305:26 309:28 405:34 409:36",
             await database.ScalarAsync<string>(
                 """select string_agg("offset" || ':' || line, ' ' order by "offset") from rejected_event where range_id is null"""));
@@ -63,7 +63,7 @@ public sealed class RangeCloseTests
     }
 
     [Fact]
-    public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_also_by_several_at_once()
+    public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_even_by_several_processors_at_once()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -87,7 +87,7 @@ public sealed class RangeCloseTests
     }
 
     [Fact]
-    public async Task M7_claims_freezes_and_closes_commit_synchronously_whatever_the_database_is_set_to()
+    public async Task M7_claims_freezes_and_closes_commit_synchronously_regardless_of_the_databases_setting()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync(
@@ -145,29 +145,29 @@ public sealed class RangeCloseTests
     }
 
     [Fact]
-    public async Task M7_a_watermark_that_a_crash_took_back_between_look_and_close_is_not_closed()
+    public async Task M7_a_range_is_not_closed_if_a_crash_resets_its_watermark_between_check_and_close()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(4, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
-        var looks = 0;
+        var checks = 0;
         var result = await RangeClose.CloseAsync(database.Source,
             range.SourceId,
             offset =>
             {
-                // Called between the look and the close.
-                looks++;
+                // Runs between the check and the close.
+                checks++;
                 database.ExecuteAsync("update event_part set merged_through = ''").GetAwaiter().GetResult();
                 return LedgerDatabase.TailHash(offset);
             },
             CancellationToken.None);
-        Assert.Equal((0, 1), (result, looks));
+        Assert.Equal((0, 1), (result, checks));
         Assert.NotNull(await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None));
     }
 
     [Fact]
-    public async Task CloseAsync_of_an_unknown_source_says_so()
+    public async Task CloseAsync_of_an_unknown_source_throws()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await Assert.ThrowsAsync<InvalidOperationException>(() => database.CloseAsync(Guid.NewGuid()));

@@ -8,7 +8,7 @@ public sealed class RangeFreezeTests
     private static readonly TimeSpan Lease = LedgerDatabase.Lease;
 
     [Fact]
-    public async Task M4_of_concurrent_freezes_one_wins_and_the_others_get_null()
+    public async Task M4_one_of_several_concurrent_freezes_wins_and_the_others_get_null()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -24,7 +24,7 @@ public sealed class RangeFreezeTests
             Assert.Equal(winner.Frozen.End - (round * 100) - 10, winner.Frozen.Parts.Count);
         }
 
-        // Each made one rest, free, that begins where its range ends.
+        // Each freeze left one free rest, which begins at the end of its range.
         Assert.Equal(20L,
             await database.ScalarAsync<long>(
             "select count(*) from event_range r join event_range rest on rest.from_offset = r.end_fixed where rest.lease_owner is null"));
@@ -32,7 +32,7 @@ public sealed class RangeFreezeTests
     }
 
     [Fact]
-    public async Task M4_a_frozen_range_reads_back_as_it_was_frozen_and_cannot_be_frozen_again()
+    public async Task M4_a_frozen_range_reads_back_unchanged_and_cannot_be_frozen_again()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -74,7 +74,7 @@ public sealed class RangeFreezeTests
     }
 
     [Fact]
-    public async Task M4_TryFreezeAsync_refuses_ends_parts_and_rejects_that_cannot_be()
+    public async Task M4_TryFreezeAsync_refuses_impossible_ends_parts_and_rejects()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();

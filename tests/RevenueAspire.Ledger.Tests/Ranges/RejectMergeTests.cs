@@ -5,14 +5,14 @@ namespace RevenueAspire.Ledger.Tests;
 public sealed class RejectMergeTests
 {
     [Fact]
-    public async Task M8_rejects_merge_in_batches_behind_their_watermark_each_once()
+    public async Task M8_rejects_merge_in_batches_after_their_watermark_each_once()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var rejects = Enumerable.Range(0, (2 * RejectMerge.BatchLines) + 7).Select(
             i => new RejectedLine(i * 3, i, $"reason {i}", Encoding.UTF8.GetBytes($"line {i}"))).ToList();
         var range = await database.FreezeAsync(new TestDeltas(), parts: 1, rejects, length: 10_000);
 
-        // Four at once over the same rejects: whoever loses a batch steps back.
+        // Four processors merge the same rejects at once; a processor that loses a batch gives up.
         var results = await Task.WhenAll(
             Enumerable.Range(0, 4).Select(_ => RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, rejects, CancellationToken.None)));
         Assert.Contains(true, results);
@@ -26,7 +26,7 @@ public sealed class RejectMergeTests
     }
 
     [Fact]
-    public async Task M8_who_takes_over_goes_on_behind_the_watermark()
+    public async Task M8_a_takeover_continues_after_the_watermark()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var rejects = Enumerable.Range(0, 1500).Select(i => new RejectedLine(i, i, "bad", default)).ToList();
@@ -41,7 +41,7 @@ public sealed class RejectMergeTests
     }
 
     [Fact]
-    public async Task M8_bytes_that_text_cannot_hold_are_replaced()
+    public async Task M8_bytes_that_are_not_valid_text_are_replaced()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         byte[] beginning = [(byte)'a', 0, 0xff, (byte)'b', 0xf0, 0x9f];
@@ -53,7 +53,7 @@ public sealed class RejectMergeTests
     }
 
     [Fact]
-    public async Task M8_lines_that_are_not_the_frozen_ones_are_refused()
+    public async Task M8_lines_that_differ_from_the_frozen_ones_are_refused()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         RejectedLine[] rejects = [new(10, 1, "bad", default), new(20, 2, "bad", default)];

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>What every start checks, beside the shape of the tables: see <see cref="LedgerSchemaTests"/>.</summary>
+/// <summary>The checks at every start, except the shape of the tables; for that, see <see cref="LedgerSchemaTests"/>.</summary>
 public sealed class LedgerCheckTests
 {
     private static readonly string[] Tables = ["users_revenue", "event_source", "event_source_digest", "event_range", "event_part", "rejected_event"];
@@ -85,20 +85,20 @@ public sealed class LedgerCheckTests
         Assert.Null(await new LedgerQueries(two).FindRevenueAsync("user1", CancellationToken.None));
         foreach (var schema in (string[])["one", "Two"])
         {
-            // And event_source_path, whose hints no check needs.
+            // One more table: event_source_path, whose hints no check needs.
             Assert.Equal(Tables.Length + 1, await ScalarAsync<long>(admin, $"select count(*) from information_schema.tables where table_schema = '{schema}'"));
         }
     }
 
     [Fact]
-    public async Task A_ledger_that_the_search_path_finds_first_is_the_one_in_use_and_others_are_named()
+    public async Task The_first_ledger_in_the_search_path_is_used_and_others_are_reported()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         await using var database = NpgsqlDataSource.Create(connectionString);
         Assert.Empty((await LedgerSchema.ApplyAsync(database, CancellationToken.None)).OtherSchemas);
         await ExecuteAsync(database, "create schema mine");
 
-        // An empty schema that comes first does not hide the ledger, and no table is created in it.
+        // An empty schema first in the search path does not hide the ledger, and no table is created in it.
         await using var both = NpgsqlDataSource.Create(With(connectionString, "mine,public"));
         await ExecuteAsync(both, "comment on table event_source is null");
         Assert.Equal("public", (await LedgerSchema.ApplyAsync(both, CancellationToken.None)).Schema);
@@ -127,7 +127,7 @@ public sealed class LedgerCheckTests
     [Theory]
     [InlineData("nowhere", "\"nowhere\"")]
     [InlineData("pg_temp", "temporary")]
-    public async Task A_search_path_that_leads_nowhere_is_named(string searchPath, string named)
+    public async Task An_unusable_search_path_is_reported_by_name(string searchPath, string named)
     {
         await using var database = NpgsqlDataSource.Create(With(await TestPostgres.CreateDatabaseAsync(), searchPath));
         var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database, CancellationToken.None));
@@ -142,7 +142,7 @@ public sealed class LedgerCheckTests
     [InlineData(
         "insert into event_source (source_id, kind, name, content_id, generation, length, claimed_through) select i, 'log', 'a', i, 1, 0, 10 from "
         + "gen_random_uuid() i; drop table users_revenue")]
-    public async Task No_refusal_advises_to_lose_a_table(string change)
+    public async Task No_refusal_advises_a_step_that_loses_a_table(string change)
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue values ('user1', 27)");
@@ -156,7 +156,7 @@ public sealed class LedgerCheckTests
     }
 
     [Fact]
-    public async Task The_state_tells_an_emptied_ledger_from_one_in_which_nothing_counted()
+    public async Task The_state_distinguishes_an_emptied_ledger_from_one_without_events()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         Assert.Null((await StateAsync(database)).Fault);
@@ -192,7 +192,7 @@ public sealed class LedgerCheckTests
     }
 
     [Fact]
-    public async Task A_part_that_was_merged_in_part_stops_when_the_ledger_is_emptied()
+    public async Task A_partly_merged_part_stops_after_the_ledger_is_emptied()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
@@ -206,7 +206,7 @@ public sealed class LedgerCheckTests
     }
 
     [Fact]
-    public async Task A_ledger_that_is_emptied_between_two_batches_of_a_part_gets_nothing_more()
+    public async Task A_ledger_emptied_between_two_batches_of_a_part_gets_no_further_batch()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
@@ -218,7 +218,7 @@ public sealed class LedgerCheckTests
     }
 
     [Fact]
-    public async Task The_state_names_what_the_server_does_for_durability()
+    public async Task The_state_reports_the_servers_durability_settings()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         await using var database =
@@ -231,7 +231,7 @@ public sealed class LedgerCheckTests
     }
 
     [Fact]
-    public void Each_advisory_lock_has_a_key_of_its_own()
+    public void Each_advisory_lock_has_a_unique_key()
     {
         var keys = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*", SearchOption.AllDirectories)
             .Where(path => (path.EndsWith(".cs", StringComparison.Ordinal) || path.EndsWith(".sql", StringComparison.Ordinal))
@@ -269,7 +269,7 @@ public sealed class LedgerCheckTests
         return (T)(await command.ExecuteScalarAsync())!;
     }
 
-    /// <summary>Truncates users_revenue once the user before an index is merged, while the batch that begins with the index is filled.</summary>
+    /// <summary>Truncates users_revenue after the merge of the user before an index, while the batch with that index is being filled.</summary>
     private sealed class EmptiesAt(IndexedDeltas deltas, int index, LedgerDatabase database) : IndexedDeltas
     {
         private bool _done;

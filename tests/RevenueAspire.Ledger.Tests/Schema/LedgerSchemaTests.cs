@@ -14,12 +14,12 @@ public sealed class LedgerSchemaTests
         """;
 
     [Fact]
-    public async Task ApplyAsync_by_eight_processes_at_once_makes_one_schema()
+    public async Task ApplyAsync_by_eight_processes_at_once_creates_one_schema()
     {
         var connectionString = await TestPostgres.CreateDatabaseAsync();
         await Task.WhenAll(Enumerable.Range(0, 8).Select(async _ =>
         {
-            // A data source each, so that no connection is shared.
+            // A data source per task, so that none shares a connection.
             await using var source = NpgsqlDataSource.Create(connectionString);
             await LedgerSchema.ApplyAsync(source, CancellationToken.None);
         }));
@@ -34,7 +34,7 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
-    public async Task ApplyAsync_again_changes_nothing_and_needs_no_right_to_create_tables()
+    public async Task ApplyAsync_again_changes_nothing_and_needs_no_privilege_to_create_tables()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue values ('user1', 27)");
@@ -59,7 +59,7 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
-    public async Task The_script_leaves_the_version_that_ApplyAsync_looks_for()
+    public async Task The_script_sets_the_version_that_ApplyAsync_expects()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         Assert.Equal(LedgerSchema.Version, await database.ScalarAsync<string>("select obj_description('event_source'::regclass, 'pg_class')"));
@@ -81,7 +81,7 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
-    public async Task Psql_shows_why_a_database_is_refused()
+    public async Task Psql_shows_the_reason_for_a_refused_database()
     {
         var psql = FindPsql();
         Assert.SkipWhen(psql is null, "psql is not installed here");
@@ -103,7 +103,7 @@ public sealed class LedgerSchemaTests
     [InlineData("user_id text collate \"C\" not null, revenue numeric not null")]
     [InlineData("user_id text collate \"C\", revenue numeric not null, primary key (user_id, revenue)")]
     [InlineData("user_id text collate \"C\" primary key, revenue numeric not null, name text")]
-    public async Task ApplyAsync_refuses_a_users_revenue_of_another_shape_and_says_what_to_do(string columns)
+    public async Task ApplyAsync_refuses_a_users_revenue_of_another_shape_and_names_a_remedy(string columns)
     {
         await using var database = NpgsqlDataSource.Create(await TestPostgres.CreateDatabaseAsync());
         await ExecuteAsync(database, $"create table users_revenue ({columns})");
@@ -111,14 +111,14 @@ public sealed class LedgerSchemaTests
         Assert.Contains("alter table users_revenue rename to users_revenue_old", refusal.Message, StringComparison.Ordinal);
         Assert.False(DatabaseErrors.IsTransient(refusal));
 
-        // Nothing was half done, and the advice works.
+        // The refusal changed nothing, and its advice works.
         Assert.Equal("", await ScalarAsync(database, "select coalesce(to_regclass('event_source')::text, '')"));
         await ExecuteAsync(database, "alter table users_revenue rename to users_revenue_old");
         await LedgerSchema.ApplyAsync(database, CancellationToken.None);
     }
 
     [Fact]
-    public async Task ApplyAsync_refuses_a_users_revenue_that_was_changed_later_and_gives_no_advice_that_loses_balances()
+    public async Task ApplyAsync_refuses_a_users_revenue_that_was_changed_later_without_advice_that_loses_balances()
     {
         await using var database = NpgsqlDataSource.Create(await TestPostgres.CreateDatabaseAsync());
         await LedgerSchema.ApplyAsync(database, CancellationToken.None);
@@ -133,7 +133,7 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
-    public async Task ApplyAsync_takes_an_empty_table_that_somebody_made_in_the_right_shape()
+    public async Task ApplyAsync_accepts_an_existing_empty_table_of_the_right_shape()
     {
         await using var database = NpgsqlDataSource.Create(await TestPostgres.CreateDatabaseAsync());
         await ExecuteAsync(database, "create table users_revenue (user_id text collate \"C\" primary key, revenue numeric not null)");
@@ -141,7 +141,7 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
-    public async Task ApplyAsync_refuses_a_missing_users_revenue_where_events_were_counted()
+    public async Task ApplyAsync_refuses_a_missing_users_revenue_after_events_were_applied()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var source = await database.OpenLogAsync();
@@ -157,9 +157,9 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
-    public async Task M1_no_id_is_made_by_the_database()
+    public async Task M1_the_database_generates_no_id()
     {
-        // A number from a sequence is given out a second time after a crash that lost the commit in which it was given out first.
+        // After a crash that loses a commit, a sequence would return the same number again.
         await using var database = await LedgerDatabase.CreateAsync();
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from pg_class where relkind = 'S' and relnamespace = 'public'::regnamespace"));
         Assert.Equal(0,
@@ -173,13 +173,13 @@ public sealed class LedgerSchemaTests
     }
 
     [Fact]
-    public async Task The_script_accepts_its_own_tables_and_a_change_of_them_takes_a_new_version()
+    public async Task The_script_accepts_its_own_tables_and_a_change_to_them_needs_a_new_version()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("comment on table event_source is null");
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
 
-        // Whoever changes a table changes this line, and the number with it: else the programs would take an older database for theirs.
+        // A change of the tables must change this line together with the version. Otherwise, the programs would accept an older database.
         var tables = await database.ScalarAsync<string>(Tables);
         Assert.Equal("ledger schema 4: bdc864d8f0a44e84",
             $"{LedgerSchema.Version}: "
@@ -197,7 +197,7 @@ public sealed class LedgerSchemaTests
         Assert.Equal(
             "1 0", await database.ScalarAsync<string>("select (select count(*) from users_revenue) || ' ' || (select count(*) from event_source_path)"));
 
-        // The paths are hints: a ledger that has lost them is none the worse.
+        // The paths are only hints, so a ledger without them works.
         await database.ExecuteAsync("drop table event_source_path");
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
         Assert.Equal(0L, await database.ScalarAsync<long>("select count(*) from event_source_path"));
@@ -213,7 +213,7 @@ public sealed class LedgerSchemaTests
     [InlineData("comment on table event_source is 'ledger schema 5'", "made by a newer version of this program (ledger schema 5, this one knows 4)")]
     [InlineData("drop table event_source_digest; comment on table event_source is null", "event_source_digest is missing")]
     [InlineData("drop table event_source, event_part", "event_part, event_source is missing")]
-    public async Task ApplyAsync_refuses_tables_of_another_version_and_says_what_to_do(string change, string said)
+    public async Task ApplyAsync_refuses_tables_of_another_version_and_names_a_remedy(string change, string said)
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue values ('user1', 27)");
@@ -223,14 +223,14 @@ public sealed class LedgerSchemaTests
         Assert.Contains(said, refusal.Message, StringComparison.Ordinal);
         Assert.Equal(before, await database.ScalarAsync<string>(Tables));
 
-        // The advice works, as it stands there.
+        // The advice in the message works when pasted.
         await database.ExecuteAsync(refusal.Message.Split('"')[1]);
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
         Assert.Equal(0L, await database.ScalarAsync<long>("select count(*) from users_revenue"));
     }
 
     [Fact]
-    public async Task ApplyAsync_refuses_balances_of_which_nothing_says_what_was_counted()
+    public async Task ApplyAsync_refuses_balances_without_a_record_of_the_counted_sources()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await database.ExecuteAsync("insert into users_revenue values ('user1', 27)");
@@ -255,7 +255,7 @@ public sealed class LedgerSchemaTests
         var refusal = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database, CancellationToken.None));
         Assert.Contains("LATIN1", refusal.Message, StringComparison.Ordinal);
 
-        // The advice works, as it stands there.
+        // The advice in the message works when pasted.
         await using var better = NpgsqlDataSource.Create(given);
         await ExecuteAsync(better, refusal.Message[(refusal.Message.IndexOf("\"create", StringComparison.Ordinal) + 1)..refusal.Message.LastIndexOf('"')]);
         await using var other = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(given) { Database = name + "_utf8" }.ConnectionString);
@@ -282,7 +282,7 @@ public sealed class LedgerSchemaTests
 
         start.Environment["PGPASSWORD"] = target.Password;
 
-        // The second time every table is there already: those notices are not errors.
+        // On the second run, every table exists already; the notices about that are not errors.
         start.Environment["PGOPTIONS"] = "-c client_min_messages=warning";
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();

@@ -2,11 +2,11 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>The log and the ledger do not know each other, not even in SQL.</summary>
+/// <summary>The log and the ledger are independent of each other, even in SQL.</summary>
 public sealed class SeparationTests
 {
     [Fact]
-    public void No_source_file_names_tables_of_the_log_and_of_the_ledger()
+    public void No_source_file_names_tables_of_both_the_log_and_the_ledger()
     {
         var files = Directory.EnumerateFiles(Path.Combine(Repository.Root, "src"), "*.cs", SearchOption.AllDirectories).ToDictionary(
             file => file, File.ReadAllText);

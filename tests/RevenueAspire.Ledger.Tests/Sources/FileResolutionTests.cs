@@ -3,10 +3,10 @@ using System.Text;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Rule M10: a file is known by its content. Contents are written as texts here; a file is resolved as a processor does it.</summary>
+/// <summary>Rule M10: a file is identified by its content. The tests write contents as texts, and resolve a file as a processor does.</summary>
 public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<SharedLedger>
 {
-    /// <summary>Each case: files that were resolved before, in order, the file, and what it must be found as (and for a fork: of which).</summary>
+    /// <summary>Each case: the files resolved before, in order; the file; its expected match; and, for a fork, the path of the forked file.</summary>
     public static TheoryData<string[], string, FileMatch, string?> Cases => new()
     {
         { [], "aaaa", FileMatch.New, null },
@@ -16,19 +16,19 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         { ["aaaa", "aaaabb"], "aaaabb", FileMatch.Known, null },
         { ["aaaa", "aaaabb"], "aaaabbcc", FileMatch.Grown, null },
 
-        // An older state of the same file: a backup, or a copy that was made then.
+        // An older state of the same file: a backup, or an earlier copy.
         { ["aaaa", "aaaabb"], "aaaa", FileMatch.Known, null },
         { ["aaaa", "aaaabb", "aaaabbcc"], "aaaabb", FileMatch.Known, null },
 
-        // Continues an older state differently: longer than the newest, as long, or between.
+        // Continues an older state differently, and is longer than the newest state, equally long, or shorter.
         { ["aaaa", "aaaabb"], "aaaaXXcc", FileMatch.Fork, "/0" },
         { ["aaaa", "aaaabb"], "aaaaXX", FileMatch.Fork, "/0" },
         { ["aaaa", "aaaabbbb"], "aaaaXX", FileMatch.Fork, "/0" },
 
-        // Between two known states, and yet the same as far as it goes: nobody can know that without reading the old file, so it is refused as well.
+        // Between two known states, and a prefix of the newer one. Only reading the old file could show that, so it is refused as well.
         { ["aaaa", "aaaabbbb"], "aaaabb", FileMatch.Fork, "/0" },
 
-        // Long beginnings in common, but no known state there.
+        // A long common beginning, but without a known state there.
         { ["aaaaaaaaaaaaaaaab"], "aaaaaaaaaaaaaaaac", FileMatch.New, null },
         { ["aaaaaaaa"], "aaaa", FileMatch.New, null },
         { ["aaaaaaaa", "aaaa"], "aaaaaaaa", FileMatch.Known, null },
@@ -47,7 +47,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         await database.ExecuteAsync("truncate event_source, event_source_digest");
         foreach (var content in before)
         {
-            // Every content has a path of its own unless it continues one: then the last path seen wins.
+            // Each content has a separate path unless it continues an earlier one; then the last path applies.
             await ResolveAsync(database, "/0", content);
         }
 
@@ -62,14 +62,14 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
                 (found.Sources[0].Length, found.Sources[0].Name, found.Sources[0].Kind, found.Sources[0].Generation));
         }
 
-        // Asked again, e.g. since the answer was lost: the same, and now known.
+        // A repeat, for example after a lost answer, finds the same file, now as known.
         var again = await ResolveAsync(database, "/new", file);
         Assert.Equal(expected == FileMatch.Fork ? FileMatch.Fork : FileMatch.Known, again.Match);
         Assert.Equal(found.Sources.Select(source => source.Id), again.Sources.Select(source => source.Id));
     }
 
     [Fact]
-    public async Task M10_each_path_of_a_content_is_remembered_the_latest_64_of_them()
+    public async Task M10_the_latest_64_paths_of_a_content_are_remembered()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         for (var index = 0; index < FileResolver.MaxPaths + 3; index++)
@@ -87,7 +87,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M1_M10_a_repeat_after_a_lost_answer_answers_as_the_first_try_did()
+    public async Task M1_M10_a_repeat_after_a_lost_answer_gets_the_first_answer()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var (creation, growth) = (Guid.NewGuid(), Guid.NewGuid());
@@ -104,7 +104,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
             Assert.Equal([4L, 6], found.Lengths);
         }
 
-        // For everybody else it is known.
+        // For every other caller, the file is known.
         Assert.Equal(FileMatch.Known, (await ResolveAsync(database, "/a", "aaaabb")).Match);
         Assert.Equal(
             6, await database.Registry.FindKnownBeginningAsync([Digest("aaaabbc", 4), Digest("aaaabbc", 6), Digest("aaaabbc", 7)], CancellationToken.None));
@@ -112,14 +112,14 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M10_a_copy_under_another_name_is_known_and_its_path_kept_only_where_it_holds_everything()
+    public async Task M10_a_copy_under_another_name_is_known_and_its_path_kept_only_if_it_is_complete()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var first = (await ResolveAsync(database, "/a", "aaaa")).Sources.Single();
         Assert.Equal("/b", (await ResolveAsync(database, "/b", "aaaa")).Sources.Single().Name);
         Assert.Equal("/c", (await ResolveAsync(database, "/c", "aaaabb")).Sources.Single().Name);
 
-        // An old copy lacks what was counted since: verify must not look there.
+        // An old copy lacks newer events, so verify must not read it.
         var old = (await ResolveAsync(database, "/old", "aaaa")).Sources.Single();
         Assert.Equal((first.Id, "/c", 6), (old.Id, old.Name, old.Length));
     }
@@ -148,7 +148,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M10_of_eight_processes_that_meet_a_new_file_one_creates_it()
+    public async Task M10_one_of_eight_processes_creates_a_new_file()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var found = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => ResolveAsync(database, "/a", "aaaa")));
@@ -161,7 +161,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M10_digests_that_became_needed_meanwhile_are_asked_for_and_nothing_is_created()
+    public async Task M10_newly_needed_digests_are_requested_and_nothing_is_created()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         await ResolveAsync(database, "/a", "aaaa");
@@ -180,7 +180,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task M10_an_empty_file_has_no_content_to_be_known_by()
+    public async Task M10_an_empty_file_cannot_be_resolved()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         foreach (var bad in (FileDigest[][])[[], [Digest("", 0)], [Digest("aa", 2), Digest("aa", 2)], [new FileDigest(2, new byte[31])]])
@@ -190,7 +190,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
     }
 
     [Fact]
-    public async Task OpenLogAsync_finds_a_log_by_its_id_and_follows_its_path()
+    public async Task OpenLogAsync_finds_a_log_by_its_id_and_updates_its_path()
     {
         await using var database = await LedgerDatabase.CreateAsync();
         var id = Guid.NewGuid();
@@ -205,7 +205,7 @@ public sealed class FileResolutionTests(SharedLedger ledger) : IClassFixture<Sha
         Assert.Null(await database.Registry.FindAsync(Guid.NewGuid(), CancellationToken.None));
     }
 
-    /// <summary>As the processor does it: digests at the known lengths and at the end, again with those that became known meanwhile.</summary>
+    /// <summary>Resolves like the processor: digests at the known lengths and at the end, and again with lengths that became known in the meantime.</summary>
     private static async Task<FileResolution> ResolveAsync(LedgerDatabase database, string path, string content)
     {
         var lengths = (await database.Registry.KnownLengthsAsync(content.Length, CancellationToken.None)).ToHashSet();

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>A database of its own with the schema, and what tests do with it.</summary>
+/// <summary>A separate database with the schema, and common steps of tests.</summary>
 public sealed class LedgerDatabase : TestDatabase
 {
     public static readonly TimeSpan Lease = TimeSpan.FromSeconds(30);
@@ -41,16 +41,16 @@ public sealed class LedgerDatabase : TestDatabase
     public async Task<HistoryWriter> EnableHistoryAsync() =>
         History = await LedgerHistory.EnableAsync(Source, TestDeltas.Types, CancellationToken.None);
 
-    /// <summary>A log's source.</summary>
+    /// <summary>Opens a source for a new log.</summary>
     public Task<LedgerSource> OpenLogAsync() => Registry.OpenLogAsync(Guid.NewGuid(), "/logs/a", CancellationToken.None);
 
-    /// <summary>Applies a range of a log without a comparison of what lies before it.</summary>
+    /// <summary>Applies a range of a log without comparing the bytes before it.</summary>
     public Task<bool> ApplyAsync(
         Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
         ReadOnlyMemory<byte> tailHash = default) =>
         LiveApply.TryApplyAsync(Source, sourceId, from, to, deltas, rejects, lines, events, tailHash, default, null, History, CancellationToken.None);
 
-    /// <summary>A range [0, length) of a new log, frozen with the users in so many parts.</summary>
+    /// <summary>Freezes the range [0, length) of a new log, with the users split into the given number of parts.</summary>
     public async Task<EventRange> FreezeAsync(TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long length = 1000)
     {
         var source = await OpenLogAsync();
@@ -68,16 +68,17 @@ public sealed class LedgerDatabase : TestDatabase
     }
 
     /// <summary>Closes finished ranges of a source.</summary>
-    /// <returns>The offset through which the source is applied, and the number of ranges that are still open.</returns>
+    /// <returns>The offset up to which the source is applied, and the number of open ranges.</returns>
     public async Task<(long AppliedThrough, long OpenRanges)> CloseAsync(Guid sourceId) =>
         (await RangeClose.CloseAsync(Source, sourceId, TailHash, CancellationToken.None),
             await ScalarAsync<long>($"select count(*) from event_range where source_id = '{sourceId}'"));
 
     public static ReadOnlyMemory<byte> TailHash(long offset) => System.Security.Cryptography.SHA256.HashData(BitConverter.GetBytes(offset));
 
-    /// <summary>Merges a part however often it takes, as a processor does: errors that a retry can heal and moved watermarks end in reading the range
-    /// again.</summary>
-    /// <returns>The errors on the way.</returns>
+    /// <summary>
+    /// Merges a part to its end, as a processor does: after transient errors and moved watermarks, reads the range again and continues.
+    /// </summary>
+    /// <returns>The errors in between.</returns>
     public static async Task<List<Exception>> MergeStubbornlyAsync(NpgsqlDataSource source, Guid rangeId, int index, ISortedDeltas deltas, int batchRows,
         HistoryWriter? history = null)
     {
@@ -112,7 +113,7 @@ public sealed class LedgerDatabase : TestDatabase
         return balances;
     }
 
-    /// <summary>That the sources' running sums and the balances say the same total, which they do whenever every range is closed.</summary>
+    /// <summary>Asserts that the sources' running sums and the balances have equal totals, as they must when every range is closed.</summary>
     public async Task AssertTotalAsync() =>
         Assert.Equal(await ScalarAsync<string>("select coalesce(sum(revenue), 0)::text from users_revenue"),
             await ScalarAsync<string>("select coalesce(sum(revenue_through), 0)::text from event_source"));

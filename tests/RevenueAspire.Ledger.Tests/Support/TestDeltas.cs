@@ -3,7 +3,7 @@ using System.Text;
 
 namespace RevenueAspire.Ledger.Tests;
 
-/// <summary>Users by index, of which a test decides what each holds.</summary>
+/// <summary>Users by index; a test supplies each user's id and sum.</summary>
 public abstract class IndexedDeltas : ISortedDeltas
 {
     public abstract int Count { get; }
@@ -88,7 +88,7 @@ public sealed class TestDeltas : IndexedDeltas
         Array.Sort(_users, (a, b) => a.Id.AsSpan().SequenceCompareTo(b.Id));
     }
 
-    /// <summary>user000000, user000001, ... with a sum each.</summary>
+    /// <summary>Users user000000, user000001, ... with a sum each.</summary>
     public static TestDeltas Numbered(int count, Func<int, Int128> delta) => new(Enumerable.Range(0, count).Select(i => ($"user{i:d6}", delta(i))));
 
     public override int Count => _users.Length;
@@ -99,7 +99,7 @@ public sealed class TestDeltas : IndexedDeltas
 
     public string User(int index) => Encoding.UTF8.GetString(_users[index].Id);
 
-    /// <summary>Contiguous slices of about the same size.</summary>
+    /// <summary>Contiguous parts of about equal size.</summary>
     public IReadOnlyList<RangePart> Split(int parts) =>
     [
         .. Enumerable.Range(1, parts).Select(i => (int)((long)Count * i / parts)).Where(end => end > 0).Distinct()

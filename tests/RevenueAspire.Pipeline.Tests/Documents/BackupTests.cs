@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>docs/operations.md: the backup and the restore that stand there, under load, through a disaster.</summary>
+/// <summary>Runs the backup and restore commands of docs/operations.md under load, and through a disaster.</summary>
 public sealed class BackupTests
 {
     [Fact]
@@ -18,7 +18,7 @@ public sealed class BackupTests
         long markBefore;
         await using (var installation = new Installation(await TestPostgres.CreateDatabaseAsync(), directory.Path))
         {
-            // Segments that end many times during the backup, and one processor that is always a little behind.
+            // Small segments, so that many end during the backup, and one processor that always lags a little.
             installation.Settings["EventLog__SegmentBytes"] = "65536";
             await installation.StartApiAsync();
             installation.StartProcessor();
@@ -31,17 +31,17 @@ public sealed class BackupTests
             var run = await Shell.RunAsync(DocumentBlock.Named("backup").Text, variables);
             Assert.True(run.Code == 0, run.Errors);
             Assert.False(load.HasExited, load.Output);
-            Assert.True(Mark(directory) > BackupMark(backup), "The load went on.");
+            Assert.True(Mark(directory) > BackupMark(backup), "The load continued during the backup.");
         }
 
-        // Disaster: everything was killed, and the disk with the log and the database is gone.
+        // Disaster: every process is killed, and the disk with the log and the database is lost.
         Directory.Delete(directory.File("events"), recursive: true);
         await using var restored = new Installation(await TestPostgres.CreateDatabaseAsync(), directory.Path);
         variables["DATABASE"] = Shell.Libpq(restored.ConnectionString);
         var restore = await Shell.RunAsync(DocumentBlock.Named("restore").Text, variables);
         Assert.True(restore.Code == 0, restore.Errors);
         var expected = Fold(directory);
-        Assert.True(Mark(directory) >= markBefore, "What was acknowledged before the backup is in it.");
+        Assert.True(Mark(directory) >= markBefore, "The backup has every event that was acknowledged before it.");
         Assert.InRange(await AppliedAsync(restored), 1, Mark(directory));
 
         restored.StartProcessor();
@@ -52,7 +52,7 @@ public sealed class BackupTests
         Assert.True(verify.Code == 0, verify.Output + verify.Errors);
         Assert.Contains("all equal", verify.Output, StringComparison.Ordinal);
 
-        // And it goes on.
+        // The restored installation accepts and applies more events.
         var random = new Random(1);
         for (var i = 0; i < 20; i++)
         {
@@ -93,7 +93,7 @@ public sealed class BackupTests
         var receipt = await restored.PostUntilAcknowledgedAsync(new RevenueEvent("after the restore", "add_revenue", 7), "after");
         Assert.Equal(7, await restored.RevenueAfterAsync("after the restore", receipt));
 
-        // All that the dump's log holds is applied, and both are equal.
+        // The ledger has every record of the dumped log, and verify finds them equal.
         await Eventually.IsTrueAsync(async () => await LagAsync(restored) == 0);
         await using var verify = await restored.RunAsync("RevenueAspire.Processor", "verify");
         Assert.True(verify.ExitCode == 0, verify.Output);
@@ -101,7 +101,7 @@ public sealed class BackupTests
     }
 
     [Fact]
-    public async Task The_commands_for_a_growing_lag_and_for_a_load_run_as_they_stand()
+    public async Task The_commands_for_a_growing_lag_and_for_a_load_run_as_documented()
     {
         Shell.Require("bash", "psql");
         await using var installation = await Installation.CreateAsync();
@@ -117,7 +117,7 @@ public sealed class BackupTests
         Assert.Equal(400, JsonDocument.Parse(load.Output).RootElement.GetProperty("accepted").GetInt32());
     }
 
-    /// <summary>Bytes of all logs in the database that are not applied.</summary>
+    /// <summary>Bytes of all logs in the database that are not yet applied.</summary>
     private static async Task<long> LagAsync(Installation installation)
     {
         await using var source = NpgsqlDataSource.Create(installation.ConnectionString);
@@ -137,7 +137,7 @@ public sealed class BackupTests
         return file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false) < bytes.Length ? 0 : BinaryPrimitives.ReadInt64LittleEndian(bytes);
     }
 
-    /// <summary>The fold of a log's segments that nobody writes to, with nothing of the product's code.</summary>
+    /// <summary>Folds the segments of a closed log without the product's code.</summary>
     private static Totals Fold(TempDirectory directory)
     {
         var totals = new Totals();

@@ -3,14 +3,14 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>A fenced block of commands in a document, with the comment before it that says who runs it.</summary>
+/// <summary>A fenced block of commands in a document, and the comment before it, which names the test or program that runs it.</summary>
 /// <param name="Place">File and line, for messages.</param>
-/// <param name="Language">After the fence: sh, bash, console.</param>
-/// <param name="Mark"><c>run: NAME</c>, <c>run by: WHO</c> or <c>not run: WHY</c>; null without a comment.</param>
+/// <param name="Language">Language after the fence: sh, bash, console.</param>
+/// <param name="Mark"><c>run: NAME</c>, <c>run by: NAME</c> or <c>not run: REASON</c>; null without a comment.</param>
 /// <param name="Text">The commands.</param>
 internal sealed partial record DocumentBlock(string Place, string Language, string? Mark, string Text)
 {
-    /// <summary>Documents whose blocks are looked at; relative to the clone.</summary>
+    /// <summary>The checked documents, relative to the clone.</summary>
     public static IReadOnlyList<string> Documents { get; } =
     [
         "README.md",
@@ -21,10 +21,10 @@ internal sealed partial record DocumentBlock(string Place, string Language, stri
     /// <summary>All blocks of commands.</summary>
     public static IEnumerable<DocumentBlock> All() => Documents.SelectMany(Of).Where(block => block.Language is "sh" or "bash" or "console");
 
-    /// <summary>The block that is marked <c>run: NAME</c>.</summary>
+    /// <summary>The block with the mark <c>run: NAME</c>.</summary>
     public static DocumentBlock Named(string name) => Assert.Single(All(), block => block.Mark == "run: " + name);
 
-    /// <summary>The block, in any language, that is marked <c>run by: NAME</c>.</summary>
+    /// <summary>The block with the mark <c>run by: NAME</c>, in any language.</summary>
     public static DocumentBlock RunBy(string name) => Assert.Single(Documents.SelectMany(Of), block => block.Mark == "run by: " + name);
 
     private static IEnumerable<DocumentBlock> Of(string document)

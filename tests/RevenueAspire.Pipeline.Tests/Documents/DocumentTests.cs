@@ -3,10 +3,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>What documents say can be checked: each block of commands has somebody who runs it, each option exists, each link leads somewhere.</summary>
+/// <summary>Documents are true: a test or program runs each block of commands, each named option exists, each link has a target.</summary>
 public sealed partial class DocumentTests
 {
-    /// <summary>Names of <c>run:</c> and the test that runs the block.</summary>
+    /// <summary>Names after <c>run:</c>; a test runs each of these blocks.</summary>
     private static readonly string[] Run = ["session", "own event", "tools", "backup", "restore", "verify", "waiting", "load", "figures of the processor",
         "figures of ingest", "figures of the log in Postgres"];
 
@@ -15,20 +15,20 @@ public sealed partial class DocumentTests
             path => !path.Contains("/bin/", StringComparison.Ordinal)).Select(path => Path.GetRelativePath(Repository.Root, path)));
 
     [Fact]
-    public void Every_block_of_commands_says_who_runs_it()
+    public void Every_block_of_commands_names_its_runner()
     {
         var blocks = DocumentBlock.All().ToArray();
         Assert.NotEmpty(blocks);
         Assert.All(blocks, block => Assert.True(
             block.Mark is { } mark && (mark.StartsWith("run by: ", StringComparison.Ordinal) || mark.StartsWith("not run: ", StringComparison.Ordinal)
                 || (mark.StartsWith("run: ", StringComparison.Ordinal) && Run.Contains(mark["run: ".Length..]))),
-            $"{block.Place} needs a comment before it: <!-- run: NAME --> with a test of that name, <!-- run by: WHO --> or <!-- not run: WHY -->"));
+            $"{block.Place} needs a comment before it: <!-- run: NAME --> with a test of that name, <!-- run by: NAME --> or <!-- not run: REASON -->"));
         Assert.Equal(Run.Order(),
             blocks.Where(block => block.Mark!.StartsWith("run: ", StringComparison.Ordinal)).Select(block => block.Mark!["run: ".Length..]).Order());
     }
 
     [Fact]
-    public async Task Every_option_of_the_tools_that_a_document_names_exists()
+    public async Task Every_tool_option_in_a_document_exists()
     {
         var help = new Dictionary<string, string>();
         foreach (var (program, command) in (ReadOnlySpan<(string, string)>)[("Client", "send"), ("Client", "load"), ("Client", "completion"),
@@ -64,7 +64,7 @@ public sealed partial class DocumentTests
     }
 
     [Fact]
-    public void Every_link_to_a_file_of_the_clone_leads_somewhere()
+    public void Every_link_to_a_file_of_the_clone_has_a_target()
     {
         foreach (var document in Markdown)
         {
@@ -74,7 +74,7 @@ public sealed partial class DocumentTests
                 var target = link.Groups[1].Value;
                 if (!target.Contains("://", StringComparison.Ordinal) && !target.StartsWith('#'))
                 {
-                    Assert.True(Path.Exists(Path.Combine(folder, target.Split('#')[0])), $"{document} links to {target}, which is not there");
+                    Assert.True(Path.Exists(Path.Combine(folder, target.Split('#')[0])), $"{document} links to {target}, which does not exist");
                 }
             }
         }

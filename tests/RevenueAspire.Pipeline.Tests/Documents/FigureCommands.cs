@@ -2,13 +2,13 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>The commands of docs/performance.md, each as it stands, and as short as it can. What comes out is no figure.</summary>
+/// <summary>Runs the commands of docs/performance.md with the shortest possible settings. The results are not measurements.</summary>
 internal static class FigureCommands
 {
     private static readonly string Benchmarks = Path.Combine(
         Repository.Root, "tests", "RevenueAspire.Benchmarks", "bin", Repository.Configuration, "net10.0", "RevenueAspire.Benchmarks.dll");
 
-    /// <summary>Runs those commands of a block that need wrk, or those that do not.</summary>
+    /// <summary>Runs the commands of a block that need wrk, or the others.</summary>
     public static async Task RunAsync(string block, bool needsWrk)
     {
         Shell.Require(needsWrk ? ["bash", "wrk"] : ["bash"]);
@@ -27,7 +27,7 @@ internal static class FigureCommands
             Assert.DoesNotContain("...", typed, StringComparison.Ordinal);
             var variables = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = installation.ConnectionString };
 
-            // Programs are measured by their own executables, which look for .NET where it is usually installed; the tests may run on another one.
+            // The measured programs' own executables search for .NET in the usual places; the tests may run on another installation.
             if (Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host)
             {
                 variables["DOTNET_ROOT"] = Path.GetDirectoryName(host);

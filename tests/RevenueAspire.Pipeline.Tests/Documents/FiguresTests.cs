@@ -1,6 +1,6 @@
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>docs/performance.md, the processor: its commands run.</summary>
+/// <summary>The processor commands of docs/performance.md run.</summary>
 public sealed class ProcessorFiguresTests
 {
     [Theory]
@@ -9,7 +9,7 @@ public sealed class ProcessorFiguresTests
     public Task The_commands_run(bool withWrk) => FigureCommands.RunAsync("figures of the processor", needsWrk: withWrk);
 }
 
-/// <summary>docs/performance.md, ingest: its commands run. A class of its own, so that both run side by side.</summary>
+/// <summary>The ingest commands of docs/performance.md run. A separate class, so that both run in parallel.</summary>
 public sealed class IngestFiguresTests
 {
     [Theory]

@@ -19,7 +19,7 @@ public sealed class LineWidthTests
         Assert.True(wide.Length == 0, $"Lines of more than {width} columns:\n{string.Join('\n', wide)}");
     }
 
-    /// <summary>All files of code but generated ones.</summary>
+    /// <summary>All code files except generated ones.</summary>
     private static IEnumerable<FileInfo> Code(DirectoryInfo folder) => folder.EnumerateFiles("*.cs").Concat(
         folder.EnumerateDirectories().Where(inner => inner.Name is not ("bin" or "obj") && !inner.Name.StartsWith('.')).SelectMany(Code));
 }

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>README.md: what it shows is typed into a real installation, and answers as it says.</summary>
+/// <summary>Types the commands of README.md into a real installation, and compares the answers with the shown ones.</summary>
 public sealed partial class ReadmeTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
@@ -64,7 +64,7 @@ public sealed partial class ReadmeTests
     }
 
     [Fact]
-    public async Task The_commands_of_the_tools_run_as_they_stand()
+    public async Task The_commands_of_the_tools_run_as_documented()
     {
         Shell.Require("bash", "gzip");
         await using var installation = await Installation.CreateAsync();
@@ -83,7 +83,7 @@ public sealed partial class ReadmeTests
         Assert.True(run.Code == 0, run.Output + run.Errors);
     }
 
-    /// <summary>Types a command until it answers as shown: a balance may take a moment. Only a read is typed twice.</summary>
+    /// <summary>Types a command until it prints the shown answer, since a balance may take a moment. Repeats only reads.</summary>
     private static async Task<string> AnswerAsync(string command, Regex shown)
     {
         var answer = "";
@@ -106,7 +106,7 @@ public sealed partial class ReadmeTests
             }
             catch (TimeoutException)
             {
-                // Said below, with what was answered.
+                // The assertion below reports the last answer.
             }
         }
 
@@ -127,7 +127,7 @@ public sealed partial class ReadmeTests
         }
     }
 
-    /// <summary>Lines that begin with $ and what is shown below each.</summary>
+    /// <summary>Lines that begin with $, each with the answer shown below it.</summary>
     private static IEnumerable<(string Command, string Shown)> Commands(string text)
     {
         foreach (var part in Regex.Split(text, "^\\$ ", RegexOptions.Multiline).Skip(1))
@@ -138,7 +138,7 @@ public sealed partial class ReadmeTests
         }
     }
 
-    /// <summary>What is shown, where ... stands for anything and a receipt for any receipt.</summary>
+    /// <summary>A pattern for the shown answer: ... matches any text, and a receipt any receipt.</summary>
     private static Regex Pattern(string shown)
     {
         var pattern = Regex.Escape(shown.Replace("/bin/Debug/", $"/bin/{Repository.Configuration}/", StringComparison.Ordinal)).Replace(

@@ -2,13 +2,13 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>docs/operations.md, Retention: what is removed, what is kept, and what <c>verify</c> says then.</summary>
+/// <summary>docs/operations.md, Retention: the removed data, the kept data, and the report of <c>verify</c> afterwards.</summary>
 public sealed class RetentionTests
 {
     private const long SegmentBytes = 65536;
 
     [Fact]
-    public async Task What_is_applied_goes_but_for_the_last_bytes_and_verify_says_that_balances_cannot_be_computed_again()
+    public async Task Applied_segments_except_the_last_are_removed_and_verify_reports_that_it_cannot_recompute_balances()
     {
         await using var installation = await Installation.CreateAsync();
         installation.Settings["EventLog__SegmentBytes"] = $"{SegmentBytes}";
@@ -18,7 +18,7 @@ public sealed class RetentionTests
         await installation.StartApiAsync();
         var processor = installation.StartProcessor();
         var file = EventFile.Write(installation.File("input.jsonl"),
-            Seed.Random(nameof(What_is_applied_goes_but_for_the_last_bytes_and_verify_says_that_balances_cannot_be_computed_again)), events: 10_000, users: 50);
+            Seed.Random(nameof(Applied_segments_except_the_last_are_removed_and_verify_reports_that_it_cannot_recompute_balances)), events: 10_000, users: 50);
         await using (var send = await installation.RunAsync("RevenueAspire.Client", "send", file.Path, "--batch", "10", "--concurrency", "4"))
         {
             Assert.True(send.ExitCode == 0, send.Output);
@@ -28,11 +28,11 @@ public sealed class RetentionTests
         await Eventually.IsTrueAsync(() => Kept(installation) < 5 * SegmentBytes);
         Assert.InRange(Kept(installation), 2 * SegmentBytes, long.MaxValue);
 
-        // The balances are as they were, and nobody can compute them again.
+        // The balances are unchanged, but verify can no longer recompute them.
         await Eventually.EqualsAsync("", async () => file.Totals.DifferenceTo(await installation.LedgerAsync()));
         await AssertCannotCheckAsync(installation, "retention has removed its beginning");
 
-        // It goes on: with a processor that begins behind what was removed, too.
+        // Processing continues, even by a processor that starts after the removed part.
         Assert.Equal(0, await processor.TerminateAsync(TimeSpan.FromSeconds(40)));
         installation.StartProcessor();
         var e = new RevenueEvent("after retention", "add_revenue", 5);
@@ -40,12 +40,12 @@ public sealed class RetentionTests
     }
 
     [Fact]
-    public async Task A_file_that_was_processed_can_be_removed_at_the_same_price_and_its_rejected_lines_can_be_deleted()
+    public async Task A_processed_file_can_be_removed_and_its_rejected_lines_deleted_but_verify_cannot_check_it_then()
     {
         await using var installation = await Installation.CreateAsync();
         var file = EventFile.Write(installation.File("input.jsonl"),
             Seed.Random(
-            nameof(A_file_that_was_processed_can_be_removed_at_the_same_price_and_its_rejected_lines_can_be_deleted)), events: 100, users: 5, badEvery: 10);
+            nameof(A_processed_file_can_be_removed_and_its_rejected_lines_deleted_but_verify_cannot_check_it_then)), events: 100, users: 5, badEvery: 10);
         await using (var process = await installation.RunAsync("RevenueAspire.Processor", "process", file.Path))
         {
             Assert.True(process.ExitCode == 3, process.Output);
@@ -58,14 +58,14 @@ public sealed class RetentionTests
         }
 
         await installation.AssertLedgerAsync(file.Totals);
-        // Next to its old place verify would find it.
+        // Move the copy to another folder: next to the old path, verify would find it.
         using var elsewhere = new TempDirectory();
         var copy = elsewhere.File("copy.jsonl");
         File.Move(file.Path, copy);
         await AssertCannotCheckAsync(installation, file.Path);
         Assert.Equal("", file.Totals.DifferenceTo(await installation.LedgerAsync()));
 
-        // Whoever has the content somewhere gives it back under any name.
+        // A copy of the content under any name is the same file.
         await using (var process = await installation.RunAsync("RevenueAspire.Processor", "process", copy))
         {
             Assert.Contains("already counted", process.Output, StringComparison.Ordinal);
@@ -83,7 +83,7 @@ public sealed class RetentionTests
 
     private static long FirstOffset(Installation installation) => Segments(installation).Min();
 
-    /// <summary>Bytes of the log that are there.</summary>
+    /// <summary>Bytes of the log on disk.</summary>
     private static long Kept(Installation installation) => Directory.GetFiles(installation.File("events"), "*.jsonl").Sum(path => new FileInfo(path).Length);
 
     private static IEnumerable<long> Segments(Installation installation) =>

@@ -5,10 +5,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Documents;
 
-/// <summary>Runs commands as a reader would: with bash, in the clone.</summary>
+/// <summary>Runs commands in the clone with bash, as a reader of the documents would.</summary>
 internal static class Shell
 {
-    /// <summary>Skips the test where a program is not installed.</summary>
+    /// <summary>Skips the test if a program is not installed.</summary>
     public static void Require(params string[] programs)
     {
         var folders = (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator);
@@ -19,10 +19,10 @@ internal static class Shell
     }
 
     /// <summary>Runs commands to their end.</summary>
-    /// <param name="commands">The text of a block; the build folder is that of these tests.</param>
-    /// <param name="environment">Variables.</param>
-    /// <param name="limitSeconds">How long they may take.</param>
-    /// <returns>The exit code and both outputs.</returns>
+    /// <param name="commands">The text of a block; the tests' build folder replaces the documented one.</param>
+    /// <param name="environment">Environment variables.</param>
+    /// <param name="limitSeconds">Time limit, in seconds.</param>
+    /// <returns>The exit code, standard output and standard error.</returns>
     public static async Task<(int Code, string Output, string Errors)> RunAsync(
         string commands, IReadOnlyDictionary<string, string?> environment, int limitSeconds = 60)
     {
@@ -43,7 +43,7 @@ internal static class Shell
         }
     }
 
-    /// <summary>A connection string of Npgsql as libpq writes it.</summary>
+    /// <summary>Converts an Npgsql connection string to libpq's syntax.</summary>
     public static string Libpq(string connectionString)
     {
         var parts = new NpgsqlConnectionStringBuilder(connectionString);

@@ -5,8 +5,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Replication;
 
-/// <summary>Clients that go on during a failover. Each event has a user of its own, so the ledger shows for each event whether it was lost or counted twice.
-/// Thread-safe.</summary>
+/// <summary>
+/// Clients that keep sending during a failover. Each event has a separate user, so the ledger shows for each event whether it was lost or counted twice.
+/// Thread-safe.
+/// </summary>
 internal sealed class FailoverLoad(ReplicatedInstallation installation)
 {
     private const int KeyedClients = 6;
@@ -22,7 +24,7 @@ internal sealed class FailoverLoad(ReplicatedInstallation installation)
     private long _lastAnswer = Stopwatch.GetTimestamp();
     private TimeSpan _longestGap;
 
-    /// <summary>Acknowledged events so far.</summary>
+    /// <summary>Number of acknowledged events so far.</summary>
     public int Acknowledged => _acknowledged.Count;
 
     /// <summary>The longest time without an acknowledgement.</summary>
@@ -40,21 +42,21 @@ internal sealed class FailoverLoad(ReplicatedInstallation installation)
     /// <summary>Sends from several clients until <see cref="StopAsync"/>.</summary>
     public Task RunAsync() => _running = Task.WhenAll(Enumerable.Range(0, Clients).Select(client => Task.Run(() => SendAsync(client))));
 
-    /// <summary>Waits for so many more acknowledgements than now.</summary>
+    /// <summary>Waits for the given number of further acknowledgements.</summary>
     public Task MoreAsync(int count)
     {
         var enough = Acknowledged + count;
         return Eventually.IsTrueAsync(() => _running.IsFaulted || Acknowledged >= enough, GiveUp);
     }
 
-    /// <summary>Lets the clients finish what they have begun.</summary>
+    /// <summary>Waits until the clients have finished their open requests.</summary>
     public async Task StopAsync()
     {
         _stopping = true;
         await _running;
     }
 
-    /// <summary>Waits until the ledger has each acknowledged event exactly once; the others at most once. Then lets <c>verify</c> compare.</summary>
+    /// <summary>Waits until the ledger has each acknowledged event once, and every other event at most once. Then runs <c>verify</c>.</summary>
     public async Task AssertLedgerAsync()
     {
         IReadOnlyDictionary<string, BigInteger> ledger = new Dictionary<string, BigInteger>();
@@ -84,7 +86,7 @@ internal sealed class FailoverLoad(ReplicatedInstallation installation)
         }
     }
 
-    /// <summary>Writes the figures of docs/operations.md to the test's output.</summary>
+    /// <summary>Writes the figures for docs/operations.md to the test's output.</summary>
     public void Report() =>
         TestContext.Current.TestOutputHelper?.WriteLine(
             FormattableString.Invariant($"{Acknowledged} events acknowledged, {LongestGap.TotalSeconds:0.0} s without a 202"));

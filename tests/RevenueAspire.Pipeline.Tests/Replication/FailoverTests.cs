@@ -1,6 +1,6 @@
 namespace RevenueAspire.Pipeline.Tests.Replication;
 
-/// <summary>The primary is lost, a standby takes its place, and the services go on without help.</summary>
+/// <summary>The primary is lost, a standby replaces it, and the services continue without help.</summary>
 [Collection(ReplicatedServers.Name)]
 public sealed class FailoverTests(ReplicatedServers fixture)
 {

@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Replication;
 
-/// <summary>Rules R4 and R5: <c>/health</c> reports what an acknowledged commit waits for, and names a wait for standbys.</summary>
+/// <summary>Rules R4 and R5: <c>/health</c> reports the durability of acknowledged commits, and names a wait for standbys.</summary>
 [Collection(ReplicatedServers.Name)]
 public sealed class HealthTests(ReplicatedServers fixture)
 {
@@ -39,7 +39,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
             await servers.ExecuteAsync("select pg_reload_conf()");
         }
 
-        // As the server itself names them.
+        // The names that the server itself reports.
         var data = await DataAsync(installation.Apis[0]);
         Assert.Equal(await servers.ExecuteAsync("show synchronous_standby_names"), Text(data, "synchronousStandbyNames"));
         const string names = "select string_agg(application_name, ', ' order by application_name) from pg_stat_replication";
@@ -47,7 +47,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
     }
 
     [Fact]
-    public async Task Health_says_that_the_role_may_not_see_the_standbys()
+    public async Task Health_reports_that_the_role_may_not_see_the_standbys()
     {
         var servers = await fixture.WholeAsync();
         var connectionString = new NpgsqlConnectionStringBuilder(await servers.CreateDatabaseAsync());
@@ -93,7 +93,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
         installation.Installation.Settings.Remove("EventLog__Engine");
         var api = await installation.StartApiAsync();
 
-        // With the driver's time-out of 30 s: the time-out ends a merge's wait.
+        // With the driver's timeout of 30 s, which ends a merge's wait.
         installation.Installation.Start("RevenueAspire.Processor", new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = connectionString });
         await EventuallyAsync(api, "Healthy", _ => true);
 
@@ -110,7 +110,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
         await EventuallyAsync(api, "Healthy", _ => true);
     }
 
-    /// <summary>Waits for a status of the whole report that fits, and returns its checks.</summary>
+    /// <summary>Waits until the report has the status and its checks fit; returns the checks.</summary>
     private static Task<JsonObject> EventuallyAsync(ReplicatedInstallation.Api api, string status, Func<JsonObject, bool> fits) =>
         Eventually.GetAsync(
             async () =>
@@ -121,7 +121,7 @@ public sealed class HealthTests(ReplicatedServers fixture)
                 var checks = health["checks"]!.AsObject();
                 return Text(health, "status") == status && fits(checks) ? checks : null;
             },
-            what: status);
+            goal: status);
 
     private static async Task<JsonObject> DataAsync(ReplicatedInstallation.Api api) =>
         (await EventuallyAsync(api, "Healthy", _ => true))["database"]!["data"]!.AsObject();

@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Replication;
 
-/// <summary>The set-up of docs/operations.md: Patroni and etcd choose the primary, and nobody else does anything.</summary>
+/// <summary>The setup of docs/operations.md: Patroni and etcd choose the primary without an operator.</summary>
 [Collection(ReplicatedServers.Name)]
 public sealed class PatroniTests
 {
@@ -22,7 +22,7 @@ public sealed class PatroniTests
                 await load.MoreAsync(200);
                 var killed = await cluster.KillLeaderAsync();
 
-                // Strict: the new leader takes commits only once it has a synchronous standby, here the third node.
+                // In strict mode, the new leader commits only with a synchronous standby, here the third node.
                 await load.MoreAsync(200);
                 cluster.Start(killed);
                 await cluster.WaitUntilWholeAsync();

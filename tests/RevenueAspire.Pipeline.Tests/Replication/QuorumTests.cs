@@ -2,17 +2,17 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Replication;
 
-/// <summary>Rule R1: acknowledged means that the quorum has it. While no standby confirms commits, nothing ends in an acknowledgement.</summary>
+/// <summary>Rule R1: an acknowledgement means that the quorum has the commit. While no standby confirms commits, the API acknowledges nothing.</summary>
 [Collection(ReplicatedServers.Name)]
 public sealed class QuorumTests(ReplicatedServers fixture)
 {
     private static readonly RevenueEvent First = new("user1", "add_revenue", 98);
     private static readonly RevenueEvent Second = new("user1", "subtract_revenue", 30);
 
-    /// <summary>Beyond the time-outs of commands (2 s here), and of an append in doubt (3 s).</summary>
+    /// <summary>Longer than the timeout of commands (2 s here) and of an append in doubt (3 s).</summary>
     private static readonly TimeSpan LongEnough = TimeSpan.FromSeconds(7);
 
-    /// <summary>What ends a wait for replication; Postgres then reports success.</summary>
+    /// <summary>An event that ends a wait for replication; Postgres then reports success.</summary>
     public enum Disturbance
     {
         TimeOut,
@@ -49,7 +49,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         await over;
         await AssertNotAcknowledgedAsync(post);
 
-        // The primary is lost with the event that only it has.
+        // The primary is lost, together with the event that only it has.
         await servers.KillPrimaryAsync();
         await servers.PromoteAsync();
         if (disturbance == Disturbance.Terminate)
@@ -75,7 +75,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         var post = PostAndRepeatAsync(installation, installation.Apis[0], Second, "second", over);
         await WaitsForStandbyAsync(servers);
 
-        // The cancelled wait makes the commit visible: from now on any session sees the key.
+        // The cancelled wait makes the commit visible: every session can see the key now.
         await CancelUntilAsync(servers, Task.Delay(TimeSpan.FromSeconds(1)));
         var repeat = PostAndRepeatAsync(installation, installation.Apis[1], Second, "second", over);
         await over;
@@ -108,7 +108,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         await CancelUntilAsync(servers, Task.Delay(LongEnough));
         Assert.False(counting.HasExited && counting.ExitCode == 0, $"exit 0 although no standby has it\n{counting.Output}");
 
-        // Exit 0, once it comes, survives the loss of the primary.
+        // Once the exit code is 0, the file's events survive the loss of the primary.
         servers.Resume();
         if (await counting.WaitForExitAsync() != 0)
         {
@@ -140,7 +140,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         await servers.PromoteAsync();
         await post;
 
-        // It has the second event, and no standby follows it any more.
+        // The old primary has the second event, but no standby follows it any more.
         await servers.RestartAsItIsAsync(old);
         var database = new Npgsql.NpgsqlConnectionStringBuilder(connectionString).Database!;
         var astray = await installation.StartApiAsync(servers.ConnectionStringOf(old, database) + ";Pooling=true;Command Timeout=1");
@@ -152,13 +152,13 @@ public sealed class QuorumTests(ReplicatedServers fixture)
         await AssertNotAcknowledgedAsync(other);
         await astray.Process.KillAsync();
 
-        // It comes back as a standby, and what only it had is gone: the client's repeat counts, once.
+        // The old primary returns as a standby and drops its extra event, so the client's repeat counts once.
         await servers.HealAsync();
         await installation.PostUntilAcknowledgedAsync(installation.Apis[0], Second, "second");
         await AssertBothCountedAsync(installation);
     }
 
-    /// <summary>As a client that does not give up: POSTs with the same key until it gets a receipt, or until <paramref name="end"/>.</summary>
+    /// <summary>A persistent client: sends the same key until it gets a receipt, or until <paramref name="end"/>.</summary>
     private static async Task<string?> PostAndRepeatAsync(
         ReplicatedInstallation installation, ReplicatedInstallation.Api api, RevenueEvent e, string key, Task end)
     {
@@ -175,7 +175,7 @@ public sealed class QuorumTests(ReplicatedServers fixture)
     private static Task WaitsForStandbyAsync(ReplicatedPostgres servers) =>
         Eventually.IsTrueAsync(async () => (await servers.WaitingBackendsAsync()).Length > 0);
 
-    /// <summary>Cancels each wait for replication that begins, as an administrator's script would.</summary>
+    /// <summary>Cancels each new wait for replication, as an administrator's script would.</summary>
     private static async Task CancelUntilAsync(ReplicatedPostgres servers, Task end)
     {
         while (!end.IsCompleted)

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Replication;
 
-/// <summary>APIs and processors with the log in a replicated database.</summary>
+/// <summary>API processes and processors with the log in a replicated database.</summary>
 internal sealed class ReplicatedInstallation : IAsyncDisposable
 {
     private readonly Installation _installation;
@@ -14,13 +14,13 @@ internal sealed class ReplicatedInstallation : IAsyncDisposable
 
     private ReplicatedInstallation(Installation installation) => _installation = installation;
 
-    /// <summary>The running processes of the API.</summary>
+    /// <summary>The running API processes.</summary>
     public IReadOnlyList<Api> Apis => _apis;
 
     public Installation Installation => _installation;
 
-    /// <param name="connectionString">All hosts. Commands time out after 2 s here, so that no test has to wait 30 s for it.</param>
-    /// <param name="apis">Number of processes of the API that are started.</param>
+    /// <param name="connectionString">All hosts. The command timeout is 2 s here, to spare tests a wait of 30 s.</param>
+    /// <param name="apis">Number of API processes to start.</param>
     public static async Task<ReplicatedInstallation> StartAsync(string connectionString, int apis)
     {
         var installation = new ReplicatedInstallation(await Installation.CreateAsync(connectionString + ";Command Timeout=2"));
@@ -41,8 +41,8 @@ internal sealed class ReplicatedInstallation : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts one more API, and waits until it answers at all: it may have no database that takes commits.</summary>
-    /// <param name="connectionString">Another database than the installation's; null: the same.</param>
+    /// <summary>Starts one more API, and waits until it answers at all; its database may not accept commits.</summary>
+    /// <param name="connectionString">Another database; null for the installation's database.</param>
     public async Task<Api> StartApiAsync(string? connectionString = null)
     {
         var url = $"http://127.0.0.1:{FreePort.Next()}";
@@ -59,8 +59,8 @@ internal sealed class ReplicatedInstallation : IAsyncDisposable
     }
 
     /// <summary>POSTs an event once.</summary>
-    /// <returns>The receipt, or null: the API refused, gave no answer, or was unavailable.</returns>
-    /// <exception cref="InvalidOperationException">An answer that no failover explains.</exception>
+    /// <returns>The receipt; null if the API refused, gave no answer, or was unavailable.</returns>
+    /// <exception cref="InvalidOperationException">The API gave an answer that a failover does not explain.</exception>
     public async Task<string?> PostAsync(Api api, RevenueEvent e, string? key)
     {
         using var content = new StringContent(e.ToJson(), Encoding.UTF8, "application/json");

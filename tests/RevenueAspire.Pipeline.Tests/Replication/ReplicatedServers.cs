@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Replication;
 
-/// <summary>Three servers for all tests of replication, which run one after the other; each test begins by repairing what the one before has broken.</summary>
+/// <summary>Three servers for all replication tests, which run one after the other. Each test first repairs the damage of the previous one.</summary>
 [CollectionDefinition(Name)]
 public sealed class ReplicatedServers : ICollectionFixture<ReplicatedServers>, IAsyncLifetime
 {
@@ -10,7 +10,7 @@ public sealed class ReplicatedServers : ICollectionFixture<ReplicatedServers>, I
 
     private ReplicatedPostgres? _servers;
 
-    /// <summary>The servers, whole.</summary>
+    /// <summary>Repairs and returns the servers.</summary>
     public async Task<ReplicatedPostgres> WholeAsync()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux lists the processes of a server in /proc.");

@@ -4,25 +4,25 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Tls;
 
-/// <summary>nginx with <c>deploy/nginx.conf</c>. Killed when disposed.</summary>
+/// <summary>nginx with <c>deploy/nginx.conf</c>; killed on disposal.</summary>
 internal sealed class Nginx : IAsyncDisposable
 {
     private readonly Process _process;
 
     private Nginx(Process process) => _process = process;
 
-    /// <summary>The program, or null where this machine has none. CI installs it, so there the tests fail without it.</summary>
+    /// <summary>Path of the program, or null if it is not installed. CI installs it, so the tests fail there without it.</summary>
     public static string? Find() =>
         ((string[])["/usr/sbin/nginx", "/usr/bin/nginx", "/usr/local/bin/nginx", "/opt/homebrew/bin/nginx"]).FirstOrDefault(File.Exists)
         ?? (Environment.GetEnvironmentVariable("CI") is { Length: > 0 } ? throw new FileNotFoundException("CI has no nginx: .ci/run installs it.") : null);
 
-    /// <summary>Starts it and waits until it listens.</summary>
+    /// <summary>Starts nginx and waits until it listens.</summary>
     /// <param name="program">See <see cref="Find"/>.</param>
-    /// <param name="folder">For its files, absolute.</param>
-    /// <param name="port">Where it listens, with TLS.</param>
+    /// <param name="folder">Absolute path of the folder for its files.</param>
+    /// <param name="port">Port with TLS.</param>
     /// <param name="api">The API's port.</param>
-    /// <param name="certificate">PEM.</param>
-    /// <param name="key">PEM.</param>
+    /// <param name="certificate">Path of the PEM certificate.</param>
+    /// <param name="key">Path of the PEM key.</param>
     public static async Task<Nginx> StartAsync(string program, string folder, int port, int api, string certificate, string key)
     {
         Directory.CreateDirectory(folder);

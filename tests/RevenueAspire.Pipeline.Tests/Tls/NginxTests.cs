@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Tls;
 
-/// <summary>The API behind nginx, as <c>deploy/nginx.conf</c> and docs/operations.md set both up.</summary>
+/// <summary>The API with nginx in front, set up by <c>deploy/nginx.conf</c> and docs/operations.md.</summary>
 public sealed class NginxTests : IAsyncDisposable
 {
     private readonly TestAuthority _authority = new("Private CA");
@@ -49,18 +49,18 @@ public sealed class NginxTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_body_passes_as_it_arrives_and_so_does_the_live_stream()
+    public async Task Bodies_and_the_live_stream_pass_unbuffered()
     {
         await StartAsync(await Installation.CreateAsync());
 
-        // The API refuses a body that does not arrive in time, although nginx has not got all of it.
+        // nginx passes on an incomplete body, so the API can refuse a body that does not arrive in time.
         using var upload = await ConnectAsync();
         await upload.WriteAsync(Encoding.ASCII.GetBytes(
             $"POST /liveEvents HTTP/1.1\r\nHost: localhost\r\nAuthorization: {Installation.Secret}\r\nContent-Type: application/jsonl\r\n"
             + "Content-Length: 100000\r\n\r\n{\"userId\":"));
         Assert.StartsWith("HTTP/1.1 408", await ReadAsync(upload, "\r\n"), StringComparison.Ordinal);
 
-        // A snapshot is smaller than any buffer of nginx.
+        // A snapshot is smaller than any buffer of nginx, but passes at once.
         using var stream = await ConnectAsync();
         await stream.WriteAsync(Encoding.ASCII.GetBytes("GET /liveLedger HTTP/1.1\r\nHost: localhost\r\n\r\n"));
         Assert.Contains("event: ", await ReadAsync(stream, "\ndata: "), StringComparison.Ordinal);

@@ -4,7 +4,7 @@ using System.Security.Cryptography.X509Certificates;
 
 namespace RevenueAspire.Pipeline.Tests.Tls;
 
-/// <summary>A private certificate authority, whose certificates are PEM files. Not thread-safe.</summary>
+/// <summary>A private certificate authority that issues PEM certificates. Not thread-safe.</summary>
 internal sealed class TestAuthority : IDisposable
 {
     private readonly X509Certificate2 _certificate;
@@ -18,10 +18,10 @@ internal sealed class TestAuthority : IDisposable
         _certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-30), DateTimeOffset.UtcNow.AddDays(30));
     }
 
-    /// <summary>The authority's own certificate, PEM.</summary>
+    /// <summary>The authority's own certificate, as PEM.</summary>
     public string Pem => _certificate.ExportCertificatePem();
 
-    /// <summary>Trusts this authority alone.</summary>
+    /// <summary>A policy that trusts only this authority.</summary>
     public X509ChainPolicy Trust => new()
     {
         TrustMode = X509ChainTrustMode.CustomRootTrust,
@@ -29,8 +29,8 @@ internal sealed class TestAuthority : IDisposable
         RevocationMode = X509RevocationMode.NoCheck,
     };
 
-    /// <summary>Issues a certificate and puts its files in place of former ones, the key first: the API reads both when the certificate changes.</summary>
-    /// <returns>Its serial number.</returns>
+    /// <summary>Issues a certificate and replaces the former files, the key first: the API reads both files when the certificate changes.</summary>
+    /// <returns>The certificate's serial number.</returns>
     public string Issue(string certificatePath, string keyPath, string host = "localhost", int fromDays = -2, int toDays = 2)
     {
         using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);

@@ -7,7 +7,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Tls;
 
-/// <summary>An API with Kestrel's certificate settings as docs/operations.md shows them, and the real client.</summary>
+/// <summary>An API with the certificate settings that docs/operations.md shows, and the real client.</summary>
 public sealed class TlsTests : IAsyncDisposable
 {
     private readonly Installation _installation = Installation.WithoutDatabase();
@@ -39,7 +39,7 @@ public sealed class TlsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_certificate_that_is_not_trusted_is_one_line_at_once_that_names_the_cause()
+    public async Task An_untrusted_certificate_is_reported_at_once_in_one_line_with_the_cause()
     {
         using var other = new TestAuthority("Other CA");
         (string Name, Action<string, string> Issue, string Cause)[] cases =
@@ -92,7 +92,7 @@ public sealed class TlsTests : IAsyncDisposable
         Assert.Equal(events, _installation.LogLines());
         Assert.DoesNotContain("waiting for", send.Output, StringComparison.Ordinal);
 
-        // A certificate without its key changes nothing, and the key in its place completes the pair.
+        // A certificate without its key changes nothing; the matching key then completes the pair.
         var third = _authority.Issue(Certificate, _installation.File("third.key"));
         await Eventually.IsTrueAsync(
             async () => await ServedAsync() == second && api.Output.Contains("the previous one stays in use", StringComparison.Ordinal));
@@ -102,7 +102,7 @@ public sealed class TlsTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task The_certificate_of_a_host_name_is_not_replaced_by_the_default_one()
+    public async Task The_default_certificate_does_not_replace_the_certificate_of_a_host_name()
     {
         _authority.Issue(Certificate, Key);
         var (named, namedKey) = (_installation.File("named.pem"), _installation.File("named.key"));
@@ -121,7 +121,7 @@ public sealed class TlsTests : IAsyncDisposable
     [InlineData("no key", "Kestrel:Certificates:Default: the certificate {0} cannot be used: Could not find file '{1}'.")]
     [InlineData("not PEM", "Kestrel:Certificates:Default: the certificate {0} cannot be used: ")]
     [InlineData("another key", "Kestrel:Certificates:Default: the certificate {0} cannot be used: ")]
-    public async Task A_certificate_that_cannot_be_used_is_refused_by_name(string kind, string message)
+    public async Task An_unusable_certificate_is_refused_by_name(string kind, string message)
     {
         _authority.Issue(Certificate, Key);
         var broken = kind == "no file" ? Certificate : kind == "not PEM" ? Certificate : Key;
@@ -143,7 +143,7 @@ public sealed class TlsTests : IAsyncDisposable
         Assert.StartsWith(string.Format(null, message, Certificate, Key), Assert.Single(api.StandardError), StringComparison.Ordinal);
     }
 
-    /// <summary>The block of the document, with this test's port and folder.</summary>
+    /// <summary>The document's settings, with this test's port and folder.</summary>
     private Dictionary<string, string?> DocumentedSettings()
     {
         var json = DocumentBlock.RunBy(nameof(TlsTests)).Text
@@ -183,7 +183,7 @@ public sealed class TlsTests : IAsyncDisposable
         return _installation.Start("RevenueAspire.Client", settings, ["send", _installation.File("events.jsonl"), "--url", url, .. options]);
     }
 
-    /// <summary>The serial number of the certificate that a new connection meets.</summary>
+    /// <summary>The serial number of the certificate on a new connection.</summary>
     private async Task<string> ServedAsync()
     {
         using var socket = new TcpClient();

@@ -6,13 +6,13 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Pipeline.Tests.Torture;
 
-/// <summary>The checker of the tables sees what is wrong in a real ledger, and nothing in one that is right.</summary>
+/// <summary>The check of the tables finds every difference in a real ledger, and none in a correct one.</summary>
 public sealed class LedgerCheckTests : IAsyncLifetime
 {
-    // Where the user that Postgres runs as may enter.
+    // A folder that the operating-system user of Postgres may enter.
     private readonly DirectoryInfo _folder =
         Directory.CreateDirectory(Path.Combine(TestPostgres.DataRoot, "revenueaspire-test-" + Guid.NewGuid().ToString("N")));
-    private readonly List<string> _told = [];
+    private readonly List<string> _messages = [];
     private PostgresHost _postgres = null!;
     private Installation _installation = null!;
     private EventFile _file = null!;
@@ -34,7 +34,7 @@ public sealed class LedgerCheckTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Each_difference_is_told_as_what_it_is_and_a_right_ledger_as_right()
+    public async Task Each_difference_is_reported_with_its_kind_and_a_correct_ledger_with_none()
     {
         await AssertFindsAsync([]);
 
@@ -42,7 +42,7 @@ public sealed class LedgerCheckTests : IAsyncLifetime
             "update users_revenue set revenue = revenue + 1 where user_id = (select min(user_id) from users_revenue)",
             "update users_revenue set revenue = revenue - 1 where user_id = (select min(user_id) from users_revenue)",
             ViolationKind.WrongBalance);
-        await WithAsync("insert into users_revenue (user_id, revenue) values ('nobody', 0)", "delete from users_revenue where user_id = 'nobody'",
+        await WithAsync("insert into users_revenue (user_id, revenue) values ('extra', 0)", "delete from users_revenue where user_id = 'extra'",
             ViolationKind.WrongBalance);
         await WithAsync("update rejected_event set line = line + 1", "update rejected_event set line = line - 1", ViolationKind.Lost, ViolationKind.Other);
         await WithAsync("update event_source_digest set sha256 = sha256 || '\\x00'", "update event_source_digest set sha256 = substr(sha256, 1, 32)",
@@ -51,7 +51,7 @@ public sealed class LedgerCheckTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_file_that_is_counted_more_often_than_somebody_asked_for_is_a_repeat()
+    public async Task A_file_counted_more_often_than_requested_is_a_repeat()
     {
         await ProcessAsync("--again");
 
@@ -61,7 +61,7 @@ public sealed class LedgerCheckTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Statements_of_the_services_that_block_each_other_are_told()
+    public async Task A_deadlock_between_statements_of_the_services_is_reported()
     {
         await using var services = NpgsqlDataSource.Create(_postgres.ForServices(_postgres.Port));
         await using var one = await services.OpenConnectionAsync();
@@ -73,7 +73,7 @@ public sealed class LedgerCheckTests : IAsyncLifetime
         var failure = await Assert.ThrowsAsync<PostgresException>(() => Task.WhenAll(first, second));
         Assert.Equal(PostgresErrorCodes.DeadlockDetected, failure.SqlState);
 
-        // The server writes its log before it answers, and the reader of the log is a moment behind.
+        // The server writes its log before it answers, but the log's reader needs a moment.
         await Eventually.IsTrueAsync(() => Task.FromResult(_postgres.Deadlocks > 0));
         await AssertFindsAsync([ViolationKind.Deadlock]);
     }
@@ -88,7 +88,7 @@ public sealed class LedgerCheckTests : IAsyncLifetime
 
     private async Task ProcessAsync(params string[] options)
     {
-        // 3: counted, and some lines were no events.
+        // Exit code 3: counted, with some rejected lines.
         var process = await _installation.RunAsync("RevenueAspire.Processor", ["process", _file.Path, .. options]);
         Assert.True(process.ExitCode == 3, process.Output);
     }
@@ -100,12 +100,12 @@ public sealed class LedgerCheckTests : IAsyncLifetime
         await _postgres.ExecuteAsync(repair);
     }
 
-    /// <summary>Violations of these kinds and of no others.</summary>
+    /// <summary>Asserts violations of exactly these kinds.</summary>
     private async Task AssertFindsAsync(ViolationKind[] expected, CountedFile? counted = null)
     {
-        _told.Clear();
-        var violations = new Violations(_told.Add);
+        _messages.Clear();
+        var violations = new Violations(_messages.Add);
         await LedgerCheck.RunAsync(_postgres, new Totals(), [counted ?? new CountedFile(_file)], violations);
-        Assert.True(Enum.GetValues<ViolationKind>().Where(kind => violations.Count(kind) > 0).SequenceEqual(expected.Order()), string.Join('\n', _told));
+        Assert.True(Enum.GetValues<ViolationKind>().Where(kind => violations.Count(kind) > 0).SequenceEqual(expected.Order()), string.Join('\n', _messages));
     }
 }

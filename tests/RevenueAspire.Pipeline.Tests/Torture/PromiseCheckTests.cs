@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Load;
 
 namespace RevenueAspire.Pipeline.Tests.Torture;
 
-/// <summary>The checker of the log sees each way in which a promise can be broken, and nothing in a log that keeps them.</summary>
+/// <summary>The check of the log finds each kind of broken promise, and none in a correct log.</summary>
 public sealed class PromiseCheckTests
 {
     private const long RecordBytes = 100;
@@ -24,9 +24,9 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void A_log_that_keeps_all_promises_is_told_so()
+    public void A_log_that_keeps_all_promises_has_no_violation()
     {
-        // Nobody promised anything of these: one came in, one did not, and one came to nothing as it was told.
+        // No promises: two requests without an answer, one of them in the log, and a request that was refused and is not in the log.
         Send("s3", null, events: 1);
         Append("s3", 0);
         Send("s4", null, events: 1);
@@ -36,7 +36,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void An_acknowledged_request_that_is_not_there()
+    public void A_missing_acknowledged_request_is_a_loss()
     {
         _records.RemoveAll(record => record.Id == "s1/0");
 
@@ -44,7 +44,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void A_batch_that_is_there_in_part()
+    public void A_partial_batch_is_a_loss()
     {
         _records.RemoveAll(record => record.Id == "b2/1");
 
@@ -52,7 +52,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void A_batch_in_the_midst_of_which_another_request_stands()
+    public void A_batch_interrupted_by_another_request_is_a_loss()
     {
         _records.RemoveAll(record => record.Id == "b2/2");
         Send("s3", null, events: 1);
@@ -63,7 +63,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void A_batch_in_another_order()
+    public void A_batch_in_another_order_is_a_loss()
     {
         (_records[1], _records[2]) = (_records[1] with { Id = "b2/1", Event = _records[2].Event }, _records[2] with { Id = "b2/0", Event = _records[1].Event });
 
@@ -71,7 +71,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void An_event_with_another_value_than_was_sent()
+    public void An_event_with_a_changed_value_is_a_loss()
     {
         _records[2] = _records[2] with { Event = _records[2].Event with { Value = _records[2].Event.Value + 1 } };
 
@@ -79,7 +79,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void A_receipt_that_names_another_record()
+    public void A_receipt_for_another_record_is_a_loss()
     {
         _sent.Find("s1")!.Receipt = _records[1].Receipt;
 
@@ -87,7 +87,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void A_request_that_is_there_twice()
+    public void A_request_that_appears_twice_is_a_repeat()
     {
         Append("s1", 0);
 
@@ -95,7 +95,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void A_request_that_is_there_as_often_as_it_was_sent_on_purpose()
+    public void A_deliberate_repeat_is_allowed()
     {
         Append("s1", 0);
         _sent.Find("s1")!.AllowedTimes = 2;
@@ -104,7 +104,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void A_refused_request_that_is_there()
+    public void A_refused_request_in_the_log_is_a_repeat()
     {
         Send("s3", null, events: 1).State = RequestState.Refused;
         Append("s3", 0);
@@ -117,7 +117,7 @@ public sealed class PromiseCheckTests
     [InlineData("s1/1")]
     [InlineData("s1")]
     [InlineData(null)]
-    public void A_record_that_nobody_sent(string? id)
+    public void A_record_that_was_never_sent_is_a_repeat(string? id)
     {
         var end = _records[^1].End;
         _records.Add(new LogRecord(Log, end, end + RecordBytes, id, new RevenueEvent("user1", "add_revenue", 1)));
@@ -126,7 +126,7 @@ public sealed class PromiseCheckTests
     }
 
     [Fact]
-    public void Lines_of_a_file_of_the_client_service_that_are_there_more_often_than_others()
+    public void Lines_of_one_service_file_that_appear_unequally_often_are_a_repeat()
     {
         foreach (var (id, times) in new[] { ("f1l1", 2), ("f1l2", 1) })
         {
@@ -164,7 +164,7 @@ public sealed class PromiseCheckTests
         request.State = RequestState.Acknowledged;
     }
 
-    /// <summary>Violations of this kind and of no other; or none.</summary>
+    /// <summary>Asserts violations of exactly this kind; null for none.</summary>
     private void AssertFinds(ViolationKind? expected)
     {
         PromiseCheck.Run(_records, _sent, _violations);

@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Pipeline.Tests.Torture;
 
-/// <summary>A service that ends by itself is a violation, unless it refuses, at its start, the setting that a fault made.</summary>
+/// <summary>An unexpected exit is a violation, unless the service refuses, at its start, a setting that a fault changed.</summary>
 public sealed class RefusalsTests
 {
     [Fact]
@@ -26,13 +26,13 @@ public sealed class RefusalsTests
         refusals.Begin();
         Assert.True(refusals.Allows(ended, started), ended.Output);
 
-        await using var misled = new Installation(database + ";Read Buffer Size=1");
-        var mistaken = await misled.RunAsync("RevenueAspire.Processor");
-        Assert.Equal(1, mistaken.ExitCode);
-        Assert.False(refusals.Allows(mistaken, started), mistaken.Output);
+        await using var misconfigured = new Installation(database + ";Read Buffer Size=1");
+        var wrong = await misconfigured.RunAsync("RevenueAspire.Processor");
+        Assert.Equal(1, wrong.ExitCode);
+        Assert.False(refusals.Allows(wrong, started), wrong.Output);
 
         refusals.End();
-        Assert.True(refusals.Allows(ended, started), "it was started before the end of the fault");
-        Assert.False(refusals.Allows(ended, DateTime.UtcNow.AddSeconds(1)), "it was started after the fault");
+        Assert.True(refusals.Allows(ended, started), "it started before the end of the fault");
+        Assert.False(refusals.Allows(ended, DateTime.UtcNow.AddSeconds(1)), "it started after the fault");
     }
 }

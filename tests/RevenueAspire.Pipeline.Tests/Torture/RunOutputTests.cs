@@ -2,14 +2,14 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Torture;
 
-/// <summary>The tool without an output for its results.</summary>
+/// <summary>The torture tool when its standard output fails.</summary>
 public sealed class RunOutputTests
 {
     [Theory]
     [InlineData("--minutes", "5", "--faults", "none")]
     [InlineData("fuzz", "--minutes", "5")]
     [InlineData("soak", "--minutes", "5")]
-    public async Task A_full_disk_below_standard_output_is_one_line_and_exit_1(params string[] arguments)
+    public async Task Standard_output_on_a_full_disk_is_one_line_and_exit_1(params string[] arguments)
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux has /dev/full.");
         var program = typeof(RevenueAspire.Torture.RunFolder).Assembly.Location;

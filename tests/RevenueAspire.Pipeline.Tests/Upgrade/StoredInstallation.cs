@@ -8,18 +8,20 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Upgrade;
 
-/// <summary>What an earlier version has left on disk: its log, its database as SQL, a file that it counted, and what all that adds up to.</summary>
-/// <remarks>Below <c>data</c>, a folder a version. Nothing in there is ever changed: a new version that writes something else gets a folder beside it, made
-/// with <c>STORE_UPGRADE_DATA=NAME</c>.</remarks>
+/// <summary>Data of an earlier version: its log, its database as SQL, a counted file, and the expected balances.</summary>
+/// <remarks>
+/// The folder <c>data</c> has one subfolder per version, which never changes. A version that writes another format gets a new subfolder, made with
+/// <c>STORE_UPGRADE_DATA=NAME</c>.
+/// </remarks>
 internal sealed class StoredInstallation
 {
-    /// <summary>The key of an event that is in the log.</summary>
+    /// <summary>The key of an event in the log.</summary>
     public const string KnownKey = "known-key";
 
-    /// <summary>That event.</summary>
+    /// <summary>The event with <see cref="KnownKey"/>.</summary>
     public static readonly RevenueEvent Known = new("known user", "add_revenue", 4711);
 
-    // Where the data was is nobody's business, and is not where it will be.
+    // Replaces the folder of the machine that made the data; it exists nowhere.
     private const string FormerFolder = "/srv/former";
 
     private static readonly string Folder = Path.Combine(Repository.Root, "tests/RevenueAspire.Pipeline.Tests/Upgrade/data");
@@ -29,15 +31,15 @@ internal sealed class StoredInstallation
 
     public static IEnumerable<string> Names => Directory.EnumerateDirectories(Folder).Select(path => Path.GetFileName(path)!);
 
-    /// <summary>The file that was counted, with bad lines in it.</summary>
+    /// <summary>The counted file, with some bad lines.</summary>
     public string InputFile => Path.Combine(_folder, "input.jsonl");
 
-    /// <summary>The receipt that <see cref="KnownKey"/> got.</summary>
+    /// <summary>The receipt for <see cref="KnownKey"/>.</summary>
     public string KnownReceipt => Expected().GetProperty("receipt").GetString()!;
 
     public static StoredInstallation Named(string name) => new(name);
 
-    /// <summary>The balances.</summary>
+    /// <summary>The expected balances.</summary>
     public Totals Totals()
     {
         var totals = new Totals();
@@ -49,7 +51,7 @@ internal sealed class StoredInstallation
         return totals;
     }
 
-    /// <summary>Puts all of it there.</summary>
+    /// <summary>Copies log and database into an installation.</summary>
     public async Task RestoreAsync(Installation installation)
     {
         CopyFolder(Path.Combine(_folder, "events"), installation.File("events"));
@@ -58,7 +60,7 @@ internal sealed class StoredInstallation
         await command.ExecuteNonQueryAsync();
     }
 
-    /// <summary>Makes a folder of what an installation has left that has been stopped.</summary>
+    /// <summary>Stores the data of a stopped installation in a new subfolder.</summary>
     public static async Task StoreAsync(string name, Installation installation, string inputFile, string receipt, Totals totals)
     {
         var stored = new StoredInstallation(name);
@@ -76,7 +78,7 @@ internal sealed class StoredInstallation
             .WithEnvironmentVariables(new Dictionary<string, string?> { ["PGPASSWORD"] = database.Password })
             .ExecuteBufferedAsync();
 
-        // Without what only psql understands, what is said of the server, and remarks.
+        // Drop commands of psql, server settings, and comments.
         var lines = dump.StandardOutput.Split('\n').Where(line => line.Length > 0 && !line.StartsWith('\\') && !line.StartsWith("--", StringComparison.Ordinal)
             && !line.StartsWith("SET ", StringComparison.Ordinal) && !line.StartsWith("SELECT pg_catalog.set_config", StringComparison.Ordinal));
         await File.WriteAllTextAsync(Path.Combine(stored._folder, "revenuedb.sql"),

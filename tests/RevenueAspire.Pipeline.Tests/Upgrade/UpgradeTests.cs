@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Pipeline.Tests.Upgrade;
 
-/// <summary>docs/operations.md, Upgrade: the steps under load, and data that an earlier version has left.</summary>
+/// <summary>docs/operations.md, Upgrade: the steps under load, with data of an earlier version.</summary>
 public sealed class UpgradeTests
 {
     public static TheoryData<string> Stored => [.. StoredInstallation.Names];
@@ -19,7 +19,7 @@ public sealed class UpgradeTests
         ServiceProcess[] processors = [installation.StartProcessor(), installation.StartProcessor()];
         foreach (var processor in processors)
         {
-            // A process that is asked to end before it listens for that ends by the signal, with another exit code.
+            // Before a process listens for the signal, SIGTERM ends it with another exit code.
             await processor.WaitForLineAsync("Following the logs");
         }
 
@@ -45,7 +45,7 @@ public sealed class UpgradeTests
 
     [Theory]
     [MemberData(nameof(Stored))]
-    public async Task What_an_earlier_version_has_left_is_taken_over_whole(string version)
+    public async Task Data_of_an_earlier_version_is_taken_over_completely(string version)
     {
         var stored = StoredInstallation.Named(version);
         await using var installation = await Installation.CreateAsync();
@@ -55,7 +55,7 @@ public sealed class UpgradeTests
         await installation.StartApiAsync();
         installation.StartProcessor();
 
-        // Keys from then are known, and receipts from then are applied.
+        // The log still knows its old keys and receipts.
         using (var repeat = new HttpRequestMessage(HttpMethod.Post,
             "/liveEvent")
         {
@@ -71,7 +71,7 @@ public sealed class UpgradeTests
 
         Assert.Equal("""{"state":"applied"}""", await installation.Http.GetStringAsync(new Uri("/receipts/" + stored.KnownReceipt, UriKind.Relative)));
 
-        // A file that was counted is known, and goes on where it ended when it has grown.
+        // The file counts as known, and a grown copy continues where it ended.
         var file = installation.File("moved.jsonl");
         File.Copy(stored.InputFile, file);
         await using (var same = await installation.RunAsync("RevenueAspire.Processor", "process", file))
@@ -87,7 +87,7 @@ public sealed class UpgradeTests
             Assert.Contains("counted what was new", more.Output, StringComparison.Ordinal);
         }
 
-        // And it goes on; verify folds what both versions have written.
+        // Processing continues, and verify folds the records of both versions.
         var e = new RevenueEvent("new user", "add_revenue", 5);
         expected.Add(e);
         var receipt = await installation.PostUntilAcknowledgedAsync(e, "new-key");
@@ -95,9 +95,9 @@ public sealed class UpgradeTests
         await installation.AssertLedgerAsync(expected);
     }
 
-    /// <summary>Makes the data of this version: <c>STORE_UPGRADE_DATA=1.0</c>; else skipped.</summary>
+    /// <summary>Makes the data of this version with <c>STORE_UPGRADE_DATA=1.0</c>; otherwise skipped.</summary>
     [Fact]
-    public async Task Data_of_this_version_is_stored_when_that_is_asked_for()
+    public async Task Data_of_this_version_is_stored_on_request()
     {
         var name = Environment.GetEnvironmentVariable("STORE_UPGRADE_DATA");
         Assert.SkipWhen(name is null, "STORE_UPGRADE_DATA names no version");

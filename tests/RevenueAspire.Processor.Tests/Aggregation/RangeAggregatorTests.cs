@@ -48,7 +48,7 @@ public sealed class RangeAggregatorTests
     }
 
     [Fact]
-    public void M8_a_line_above_the_limit_is_rejected_without_being_held_and_the_next_one_counts()
+    public void M8_a_line_above_the_limit_is_rejected_without_buffering_and_the_next_one_counts()
     {
         var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n"
             + new string('x', 300_000) + "\n" + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\n" + new string('y', 1025) + "\n";
@@ -77,7 +77,7 @@ public sealed class RangeAggregatorTests
     }
 
     [Fact]
-    public void Byte_order_mark_CRLF_and_blank_lines_are_no_errors()
+    public void Byte_order_mark_CRLF_and_blank_lines_are_not_errors()
     {
         var text = "\uFEFF{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\r\n\r\n  \n{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":2}\r\n";
         var range = Aggregate(new MemorySource(text));
@@ -85,14 +85,14 @@ public sealed class RangeAggregatorTests
     }
 
     [Fact]
-    public void Damage_is_one_reject_at_the_line_that_it_cuts_and_the_aggregation_goes_on_at_the_next_line()
+    public void Damage_is_one_reject_at_the_cut_line_and_the_aggregation_continues_at_the_next_line()
     {
         string Event(int value) => $"{{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":{value}}}\n";
         var text = Event(1) + Event(2) + Event(4) + Event(8);
         var line = Event(1).Length;
         foreach (var blockBytes in (int[])[16, 64, 4096])
         {
-            // From the middle of the second line to the middle of the third.
+            // Damage from the middle of the second line to the middle of the third.
             var cut = new MemorySource(text, SourceKind.Log);
             cut.Damage.Add((line + 10, 2 * line + 10));
             var range = Aggregate(cut, blockBytes);
@@ -102,15 +102,15 @@ public sealed class RangeAggregatorTests
             Assert.Equal(9, range.Sort().Sum());
             Assert.Equal(text.Length, range.End);
 
-            // Whole lines, as a gap leaves them: what begins behind it is a record, and counts.
+            // Damage of whole lines, like a gap: the line after it is a complete record, and counts.
             var gap = new MemorySource(text, SourceKind.Log);
             gap.Damage.Add((line, 3 * line));
-            var behind = Aggregate(gap, blockBytes);
-            Assert.Equal((2, 1), (behind.Events, behind.Rejects.Count));
-            Assert.Equal(line, behind.Rejects[0].Offset);
-            Assert.Equal(9, behind.Sort().Sum());
+            var afterGap = Aggregate(gap, blockBytes);
+            Assert.Equal((2, 1), (afterGap.Events, afterGap.Rejects.Count));
+            Assert.Equal(line, afterGap.Rejects[0].Offset);
+            Assert.Equal(9, afterGap.Sort().Sum());
 
-            // Up to the end.
+            // Damage up to the end.
             var end = new MemorySource(text, SourceKind.Log);
             end.Damage.Add((3 * line + 1, 4 * line));
             Assert.Equal(
@@ -119,7 +119,7 @@ public sealed class RangeAggregatorTests
     }
 
     [Fact]
-    public void M9_an_unknown_event_name_in_a_log_is_named_and_in_a_file_is_a_reject()
+    public void M9_an_unknown_event_name_is_reported_in_a_log_and_rejected_in_a_file()
     {
         const string Known = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n";
         const string Unknown = "{\"userId\":\"a\",\"name\":\"give\",\"value\":1}\n";
@@ -130,7 +130,7 @@ public sealed class RangeAggregatorTests
     }
 
     [Fact]
-    public void Rest_of_a_line_that_was_counted_without_newline_is_no_line()
+    public void The_rest_of_a_line_counted_without_its_newline_is_not_a_line()
     {
         const string Line = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}";
         var source = new MemorySource(Line + "\r\n" + Line + "\n");
@@ -165,7 +165,7 @@ public sealed class RangeAggregatorTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public void M4_rejects_are_bounded_within_a_block_and_the_range_goes_on_where_they_ended(int workers)
+    public void M4_rejects_are_bounded_within_a_block_and_the_next_range_continues_there(int workers)
     {
         var text = string.Concat(Enumerable.Repeat("x\n", 5000)) + "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n";
         var source = new MemorySource(text);
@@ -187,7 +187,7 @@ public sealed class RangeAggregatorTests
     }
 
     [Fact]
-    public void A_range_that_begins_behind_damage_does_not_reject_the_rest_of_the_cut_record()
+    public void A_range_that_begins_after_damage_does_not_reject_the_rest_of_the_cut_record()
     {
         var text = "{\"userId\":\"a\",\"name\":\"add_revenue\",\"value\":1}\n";
         var source = new MemorySource(text + text + text, Ledger.SourceKind.Log);

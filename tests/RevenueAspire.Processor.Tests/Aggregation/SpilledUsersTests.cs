@@ -6,22 +6,22 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Aggregation;
 
-/// <summary>Users that are more than memory holds.</summary>
+/// <summary>More users than fit into memory.</summary>
 public sealed class SpilledUsersTests
 {
     private static readonly Comparer<byte[]> Bytewise = Comparer<byte[]>.Create((left, right) => left.AsSpan().SequenceCompareTo(right));
 
     [Fact]
-    public void M5_runs_on_disk_give_each_user_once_in_the_order_of_bytes_with_exact_sums()
+    public void M5_runs_on_disk_return_each_user_once_in_byte_order_with_exact_sums()
     {
-        var random = Seed.Random(nameof(M5_runs_on_disk_give_each_user_once_in_the_order_of_bytes_with_exact_sums));
+        var random = Seed.Random(nameof(M5_runs_on_disk_return_each_user_once_in_byte_order_with_exact_sums));
         foreach (var (users, adds, limit) in new[] { (1, 5, 1), (20, 300, 3), (3000, 20_000, 500), (50_000, 120_000, 20_000) })
         {
             using var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions { MaxUsersInMemory = limit }, 1);
             var expected = new SortedDictionary<byte[], Int128>(Bytewise);
             for (var i = 0; i < adds; i++)
             {
-                // Common beginnings, keys that are beginnings of others, bytes above 0x7f, the longest keys; sums of every width, and zero.
+                // Common prefixes, keys that are prefixes of others, bytes above 0x7f, the longest keys; sums of every width, and zero.
                 var number = random.Next(users);
                 var key = Encoding.UTF8.GetBytes("customer" + new string('0', number % 7) + number + (number % 3 == 0 ? "é😀" : ""));
                 key = number % 11 == 0 ? [.. key, .. new byte[256 - key.Length].Select(_ => (byte)'x')] : key;
@@ -39,7 +39,7 @@ public sealed class SpilledUsersTests
             AssertRead(all, spilled.ReadAfter([]));
             for (var look = 0; look < 50; look++)
             {
-                // After a user that is there, and after a key that is not.
+                // Read after an existing user, and after a missing key.
                 var index = random.Next(all.Length);
                 Assert.True(spilled.Contains(all[index].Key), Seed.Hint);
                 AssertRead(all.AsSpan(index + 1), spilled.ReadAfter(all[index].Key));
@@ -57,16 +57,16 @@ public sealed class SpilledUsersTests
                 Assert.Equal(ends.Order(Bytewise).Distinct(), ends);
             }
 
-            // The next range begins with nothing.
+            // The next range starts empty.
             aggregator.Clear();
             Assert.Equal(0, aggregator.CountUsers());
         }
     }
 
     [Fact]
-    public void Users_that_cannot_be_written_are_an_error_that_names_the_folder_and_no_sum_is_lost_without_a_word()
+    public void A_failed_write_of_users_is_an_error_that_names_the_folder_and_loses_no_sum_silently()
     {
-        // A file stands where the folder should be.
+        // A file has the name of the expected folder.
         using var folder = new TempDirectory();
         File.WriteAllText(folder.File("spool"), "");
         using var runs = new RunFile(folder.File("spool"));
@@ -79,7 +79,7 @@ public sealed class SpilledUsersTests
     }
 
     [Fact]
-    public void A_file_of_runs_that_was_cut_is_an_error_and_not_an_end()
+    public void A_truncated_file_of_runs_is_an_error_not_an_end()
     {
         using var folder = new TempDirectory();
         using var runs = new RunFile(folder.Path);

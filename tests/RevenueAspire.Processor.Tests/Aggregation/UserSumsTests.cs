@@ -10,7 +10,7 @@ public sealed class UserSumsTests
     [InlineData(1, 300)]
     [InlineData(1000, 5000)]
     [InlineData(60_000, 200_000)]
-    public void Sums_equal_those_of_a_dictionary_also_after_Clear(int users, int additions)
+    public void Sums_equal_those_of_a_dictionary_even_after_Clear(int users, int additions)
     {
         var random = Seed.Random($"{nameof(UserSumsTests)} {users}");
         var sums = new UserSums();
@@ -59,7 +59,7 @@ public sealed class UserSumsTests
     }
 
     [Fact]
-    public void Single_events_that_leave_64_bits_on_either_side_are_exact()
+    public void Single_events_that_exceed_64_bits_on_either_side_are_exact()
     {
         var users = new UserSums();
         Int128 expected = 0;
@@ -73,7 +73,7 @@ public sealed class UserSumsTests
     }
 
     [Fact]
-    public void Users_in_other_tables_are_found_whatever_the_shares()
+    public void Users_in_other_tables_are_found_for_any_split()
     {
         var tables = new[] { new UserSums(), new UserSums(), new UserSums() };
         for (var user = 0; user < 5000; user++)
@@ -94,16 +94,16 @@ public sealed class UserSumsTests
     }
 
     [Fact]
-    public void Sorting_gives_the_order_of_bytes_and_adds_up_users_of_several_tables()
+    public void Sorting_returns_byte_order_and_adds_up_users_of_several_tables()
     {
-        var random = Seed.Random(nameof(Sorting_gives_the_order_of_bytes_and_adds_up_users_of_several_tables));
+        var random = Seed.Random(nameof(Sorting_returns_byte_order_and_adds_up_users_of_several_tables));
         foreach (var (count, tables) in new[] { (0, 1), (1, 2), (10, 3), (400, 1), (5000, 2), (20_000, 4) })
         {
             var parts = Enumerable.Range(0, tables).Select(_ => new UserSums()).ToArray();
             var expected = new SortedDictionary<byte[], Int128>(Comparer<byte[]>.Create((left, right) => left.AsSpan().SequenceCompareTo(right)));
             for (var i = 0; i < count; i++)
             {
-                // Common beginnings of every length, keys that are beginnings of others, bytes above 0x7f.
+                // Common prefixes of every length, keys that are prefixes of others, bytes above 0x7f.
                 var key = Encoding.UTF8.GetBytes("customer" + new string('0', random.Next(20)) + random.Next(count) + (random.Next(3) == 0 ? "é😀" : ""))[..];
                 var delta = random.NextInt64();
                 parts[random.Next(tables)].Add(key, delta);
@@ -113,7 +113,7 @@ public sealed class UserSumsTests
             AssertSorted(expected, UserSort.Sort(parts));
             if (tables == 1)
             {
-                // Memory that sorted more users before.
+                // Memory from an earlier sort of more users.
                 var memory = new SortMemory();
                 memory.Reserve(count + random.Next(100));
                 AssertSorted(expected, UserSort.Sort(parts[0], memory));

@@ -20,7 +20,7 @@ public sealed class WorkerThreadsTests
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public void An_exception_is_thrown_when_all_have_ended(int failing)
+    public void An_exception_is_thrown_after_all_threads_have_ended(int failing)
     {
         var ended = 0;
         var thrown = Assert.Throws<SourceStoppedException>(() => WorkerThreads.Run(3, number =>

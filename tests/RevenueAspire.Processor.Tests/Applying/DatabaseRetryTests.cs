@@ -6,14 +6,14 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Applying;
 
-/// <summary>Rule M12: what is repeated, for how long, and what is not.</summary>
+/// <summary>Rule M12: the errors that are retried, for how long, and the errors that are not.</summary>
 public sealed class DatabaseRetryTests
 {
     private static readonly PostgresException Deadlock = new("deadlock detected", "ERROR", "ERROR", "40P01");
     private static readonly PostgresException NoTable = new("no such table", "ERROR", "ERROR", "42P01");
 
     [Fact]
-    public async Task A_call_that_succeeds_is_made_once()
+    public async Task A_successful_call_is_made_once()
     {
         var calls = 0;
         Assert.Equal(7, await Retry(TimeSpan.FromSeconds(30)).RunAsync(_ => Task.FromResult(6 + ++calls), CancellationToken.None));
@@ -23,7 +23,7 @@ public sealed class DatabaseRetryTests
     [Theory]
     [InlineData(1)]
     [InlineData(3)]
-    public async Task A_transient_error_is_repeated_until_the_call_succeeds(int failures)
+    public async Task A_call_is_retried_after_transient_errors_until_it_succeeds(int failures)
     {
         var calls = 0;
         var answer = await Retry(TimeSpan.FromSeconds(30)).RunAsync(
@@ -32,7 +32,7 @@ public sealed class DatabaseRetryTests
     }
 
     [Fact]
-    public async Task A_transient_error_of_a_call_without_an_answer_is_repeated_too()
+    public async Task A_call_without_a_result_is_retried_too()
     {
         var calls = 0;
         await Retry(TimeSpan.FromSeconds(30)).RunAsync(_ => ++calls <= 2 ? Task.FromException(Deadlock) : Task.CompletedTask, CancellationToken.None);
@@ -42,7 +42,7 @@ public sealed class DatabaseRetryTests
     [Theory]
     [InlineData(0)]
     [InlineData(2)]
-    public async Task A_permanent_error_is_thrown_at_once_also_behind_transient_ones(int transient)
+    public async Task A_permanent_error_is_thrown_at_once_even_after_transient_ones(int transient)
     {
         var calls = 0;
         var thrown = await Assert.ThrowsAsync<PostgresException>(
@@ -58,7 +58,7 @@ public sealed class DatabaseRetryTests
         var thrown = await Assert.ThrowsAsync<PostgresException>(() => Retry(TimeSpan.FromSeconds(30), clock).RunAsync<int>(
             _ =>
             {
-                // The first attempt takes longer than the limit: there is no second one.
+                // The first attempt exceeds the limit, so there is no second one.
                 calls++;
                 clock.Now += TimeSpan.FromSeconds(31);
                 throw Deadlock;
@@ -68,7 +68,7 @@ public sealed class DatabaseRetryTests
     }
 
     [Fact]
-    public async Task A_call_is_not_made_once_it_is_cancelled()
+    public async Task A_cancelled_call_is_not_made()
     {
         using var stop = new CancellationTokenSource();
         var calls = 0;
@@ -86,7 +86,7 @@ public sealed class DatabaseRetryTests
     }
 
     [Fact]
-    public async Task The_fifth_failure_in_a_row_is_worth_a_warning()
+    public async Task The_fifth_failure_in_a_row_logs_a_warning()
     {
         var log = new Levels();
         var calls = 0;

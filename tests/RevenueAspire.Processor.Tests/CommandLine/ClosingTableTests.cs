@@ -27,7 +27,7 @@ public sealed class ClosingTableTests
     }
 
     [Fact]
-    public void A_terminal_gets_the_name_without_its_folder()
+    public void A_terminal_shows_the_name_without_its_folder()
     {
         var table = ClosingTable.Format([new ProcessOutcome("folder/a.jsonl", "counted", 1, 1, true, 0, 1, TimeSpan.Zero, [])], fullPaths: false);
         Assert.DoesNotContain("folder", table, StringComparison.Ordinal);
@@ -35,7 +35,7 @@ public sealed class ClosingTableTests
     }
 
     [Fact]
-    public void A_name_with_control_characters_cannot_write_lines_of_its_own()
+    public void A_name_with_control_characters_cannot_add_lines()
     {
         var table = ClosingTable.Format([new ProcessOutcome("a\n\u001b[31mb\u007fc\u0085d", "counted", 1, 1, true, 0, 1, TimeSpan.Zero, [])], fullPaths: true);
         Assert.Contains("  a\\n\\u001b[31mb\\u007fc\\u0085d  ", table, StringComparison.Ordinal);

@@ -5,7 +5,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.CommandLine;
 
-/// <summary>The built program as scripts see it: exit codes, standard output, standard error.</summary>
+/// <summary>The built program from a script's view: exit codes, standard output, standard error.</summary>
 public sealed class CommandLineTests
 {
     private const string Program = "RevenueAspire.Processor";
@@ -93,7 +93,7 @@ public sealed class CommandLineTests
     [InlineData(1, "x: no such file", "process", "x")]
     [InlineData(1, "ConnectionStrings:revenuedb", "verify")]
     [InlineData(1, "ConnectionStrings:revenuedb")]
-    public async Task A_mistake_is_a_line_that_names_it_without_a_stack_trace(int code, string named, params string[] arguments)
+    public async Task A_wrong_command_line_is_reported_in_one_line_without_a_stack_trace(int code, string named, params string[] arguments)
     {
         var run = await RunAsync(null, arguments);
         Assert.Equal(code, run.Code);
@@ -110,7 +110,7 @@ public sealed class CommandLineTests
     [InlineData("Host=127.0.0.1;Port=1;Username=x", "connection refused")]
     [InlineData("Nonsense", "ConnectionStrings:revenuedb")]
     [InlineData("Username=postgres;Database=revenuedb", "ConnectionStrings:revenuedb")]
-    public async Task A_database_that_is_down_is_one_line_at_once(string connectionString, string named)
+    public async Task An_unavailable_database_is_reported_at_once_in_one_line(string connectionString, string named)
     {
         using var folder = new TempDirectory();
         var path = folder.File("a.jsonl");
@@ -124,14 +124,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task A_database_that_goes_away_in_the_middle_leaves_what_was_done_in_the_closing_table()
+    public async Task A_database_failure_halfway_leaves_the_completed_files_in_the_closing_table()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var known = ledger.Write("known.jsonl", new EventFile().Add("a", 1).Bytes);
         var next = ledger.Write("next.jsonl", EventFile.Random(new Random(4), 500, 50).Bytes);
         await ledger.ProcessAsync(known);
 
-        // A disk that is full from some moment on, and for longer than the command tries again.
+        // From some moment on, the disk is full for longer than the command retries.
         await using (var full = ledger.Database.CreateCommand(
             """
             create function full_disk() returns trigger language plpgsql as $$ begin raise exception using errcode = '53100',
@@ -157,7 +157,7 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData("Nonsense=1")]
     [InlineData("Username=postgres;Database=revenuedb")]
-    public async Task The_service_does_not_start_with_a_connection_string_that_is_none(string connectionString)
+    public async Task The_service_does_not_start_with_an_invalid_connection_string(string connectionString)
     {
         var run = await RunWithAsync(new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = connectionString });
 
@@ -166,7 +166,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task A_database_that_does_not_exist_is_one_line()
+    public async Task A_missing_database_is_reported_in_one_line()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var missing = new NpgsqlConnectionStringBuilder(ledger.ConnectionString) { Database = "nosuch" }.ConnectionString;
@@ -176,7 +176,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task A_bad_setting_is_named()
+    public async Task A_bad_setting_is_reported_by_name()
     {
         var run = await RunWithAsync(new Dictionary<string, string?> { ["Processor__Connections"] = "0" }, "process", "--dry-run", "x");
         Assert.Equal(1, run.Code);
@@ -209,10 +209,10 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task Processors_killed_at_random_moments_leave_nothing_that_the_next_ones_cannot_finish()
+    public async Task Later_processors_finish_the_work_of_processors_killed_at_random_moments()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var random = Seed.Random(nameof(Processors_killed_at_random_moments_leave_nothing_that_the_next_ones_cannot_finish));
+        var random = Seed.Random(nameof(Later_processors_finish_the_work_of_processors_killed_at_random_moments));
         var file = EventFile.Random(random, 8000, 2000, badEvery: 100);
         var path = ledger.Write("killed.jsonl", file.Bytes);
         for (var round = 0; round < 4; round++)
@@ -236,10 +236,10 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task M10_again_killed_at_random_moments_and_started_again_counts_each_generation_once()
+    public async Task M10_again_killed_at_random_moments_and_restarted_counts_each_generation_once()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var random = Seed.Random(nameof(M10_again_killed_at_random_moments_and_started_again_counts_each_generation_once));
+        var random = Seed.Random(nameof(M10_again_killed_at_random_moments_and_restarted_counts_each_generation_once));
         var file = EventFile.Random(random, 4000, 1500);
         var path = ledger.Write("again.jsonl", file.Bytes);
         Assert.Equal(0, (await RunAsync(ledger, "process", path)).Code);
@@ -247,7 +247,7 @@ public sealed class CommandLineTests
         {
             await using var process = ServiceProcess.Start(Program, ["process", path, "--again"], Slow(ledger, random));
 
-            // In the first round in the middle of the merge, so that something is left to complete; then anywhere.
+            // Kill the first round during the merge, so there is something to complete; kill later rounds anywhere.
             await Eventually.IsTrueAsync(async () => process.HasExited || await ledger.CountAsync("event_part") > 0 || round > 0);
             await Task.Delay(random.Next(0, round == 0 ? 30 : 600));
             await process.KillAsync();
@@ -266,7 +266,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task The_second_interrupt_ends_a_command_at_once_that_waits_for_a_dead_connection()
+    public async Task The_second_interrupt_ends_a_command_on_a_dead_connection_at_once()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no SIGINT for another process");
         await using var ledger = await LedgerFixture.CreateAsync();
@@ -279,13 +279,13 @@ public sealed class CommandLineTests
         await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
         line.Holds = true;
 
-        // A terminal that closes sends SIGHUP more than once: a repeat of it ends nothing.
+        // A closing terminal sends SIGHUP more than once; a repeat must not end the process.
         process.Send(Signal.Hangup);
         await Task.Delay(100);
         process.Send(Signal.Hangup);
         process.Send(Signal.Interrupt);
 
-        // The first one waits for the statement that runs, and for the leases: seconds on a line that says nothing. A message would come only then.
+        // The first interrupt waits for the running statement and the leases, for seconds on the blocked connection. Any message would come only afterwards.
         await Task.Delay(300);
         Assert.False(process.HasExited);
         process.Send(Signal.Interrupt);
@@ -294,7 +294,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task Verify_goes_on_from_the_beginning_when_its_connection_is_cut()
+    public async Task Verify_starts_again_after_its_connection_is_cut()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using (var log = new TestLog(ledger.Folder.File("log")))
@@ -307,7 +307,7 @@ public sealed class CommandLineTests
             Assert.Equal(0, (await RunAsync(ledger, "process", log.Directory)).Code);
         }
 
-        // While another session holds this table, verify waits within its snapshot, and nothing that it reads later can be had without a new one. The checks at
+        // While another session locks this table, verify waits within its snapshot, so everything that it still has to read needs a new snapshot. The checks at
         // the start do not read the table.
         await using var holding = await ledger.Database.OpenConnectionAsync();
         await using var hold = await holding.BeginTransactionAsync();
@@ -328,7 +328,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task Verify_of_a_log_whose_beginning_is_removed_ends_with_1_and_says_why()
+    public async Task Verify_of_a_log_without_its_beginning_exits_with_1_and_the_reason()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"), segmentBytes: 1 << 16);
@@ -347,14 +347,14 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task A_file_that_cannot_be_read_is_one_line_and_the_others_are_counted()
+    public async Task An_unreadable_file_is_one_line_and_the_others_are_counted()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows lets not everybody make a symbolic link, and has other permissions");
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "On Windows, symbolic links need a privilege, and permissions differ.");
         await using var ledger = await LedgerFixture.CreateAsync();
         var closed = ledger.Folder.File("closed.jsonl");
         if (OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess)
         {
-            // Root may read whatever there is: a link to itself is refused to root, too.
+            // Root may read every file, so use a link to itself, which cannot be opened.
             File.CreateSymbolicLink(closed, closed);
         }
         else
@@ -373,7 +373,7 @@ public sealed class CommandLineTests
     [Theory]
     [InlineData(Signal.Terminate)]
     [InlineData(Signal.Hangup)]
-    public async Task A_signal_to_stop_gives_the_ranges_back_and_ends_with_1(Signal signal)
+    public async Task A_stop_signal_releases_the_ranges_and_the_command_exits_with_1(Signal signal)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no such signals.");
         await using var ledger = await LedgerFixture.CreateAsync();
@@ -396,7 +396,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task The_service_follows_old_and_new_logs_and_one_that_stops_leaves_the_rest_running()
+    public async Task The_service_follows_old_and_new_logs_and_a_stopped_log_leaves_the_others_running()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var root = ledger.Folder.File("events");
@@ -420,7 +420,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task The_service_waits_for_a_database_that_is_not_there_yet()
+    public async Task The_service_waits_for_an_unavailable_database()
     {
         using var folder = new TempDirectory();
         var environment =
@@ -432,7 +432,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task Names_that_begin_with_a_sign_are_names_and_a_pipe_is_no_file()
+    public async Task Names_that_begin_with_a_sign_are_names_and_a_pipe_is_not_a_file()
     {
         using var folder = new TempDirectory();
         var at = folder.File("list.jsonl");
@@ -457,7 +457,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task M12_a_permanent_error_of_one_file_leaves_the_others_to_be_counted()
+    public async Task M12_the_other_files_are_counted_after_a_permanent_error_of_one()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using (var refuse = ledger.Database.CreateCommand("alter table users_revenue add constraint no_evil check (user_id <> 'evil')"))
@@ -474,7 +474,7 @@ public sealed class CommandLineTests
     }
 
     [Fact]
-    public async Task Two_folders_with_one_log_are_told_and_the_longer_one_is_followed()
+    public async Task Two_folders_with_one_log_are_reported_and_the_longer_one_is_followed()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var root = ledger.Folder.File("events");
@@ -503,7 +503,7 @@ public sealed class CommandLineTests
 
     private static Dictionary<string, string?> Settings(LedgerFixture ledger) => new() { ["ConnectionStrings__revenuedb"] = ledger.ConnectionString };
 
-    /// <summary>Settings of which the merge takes long enough to be interrupted, other ones each time.</summary>
+    /// <summary>Random settings that make the merge slow enough to be interrupted.</summary>
     private static Dictionary<string, string?> Slow(LedgerFixture ledger, Random random)
     {
         var settings = Settings(ledger);

@@ -4,8 +4,9 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.CommandLine;
 
-/// <summary>Standard streams that are closed or full: the work is finished and counted once, and the exit code says that its result could not be
-/// reported.</summary>
+/// <summary>
+/// Standard streams that are closed or full: the work is finished and counted once, and the exit code shows that the result could not be reported.
+/// </summary>
 public sealed class LostOutputTests
 {
     private const string Program = "RevenueAspire.Processor";
@@ -17,9 +18,9 @@ public sealed class LostOutputTests
     [InlineData(">/dev/full 2>&1")]
     [InlineData("<&- >&- 2>&-")]
     [InlineData("> >(true)")]
-    public async Task Process_finishes_and_answers_1_and_a_second_run_counts_nothing(string redirections)
+    public async Task Process_finishes_and_exits_with_1_and_a_second_run_counts_nothing(string redirections)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux has /dev/full.");
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile().Add("a", 1).Reject("oops").Add("b", 2);
         var path = ledger.Write("events.jsonl", file.Bytes);
@@ -35,9 +36,9 @@ public sealed class LostOutputTests
     }
 
     [Fact]
-    public async Task A_lost_note_on_standard_error_is_an_exit_code_and_nothing_lost_is_none()
+    public async Task A_lost_note_on_standard_error_changes_the_exit_code_but_a_closed_unused_stream_does_not()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux has /dev/full.");
         await using var ledger = await LedgerFixture.CreateAsync();
         var good = ledger.Write("good.jsonl", new EventFile().Add("a", 1).Bytes);
         var bad = ledger.Write("bad.jsonl", new EventFile().Add("a", 1).Reject("oops").Bytes);
@@ -52,9 +53,9 @@ public sealed class LostOutputTests
     }
 
     [Fact]
-    public async Task Verify_that_finds_a_difference_answers_3_although_nobody_can_read_it()
+    public async Task Verify_that_finds_a_difference_exits_with_3_even_if_it_cannot_print_it()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux has /dev/full.");
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("events.jsonl", new EventFile().Add("a", 1).Bytes));
         await using (var equal = await RunAsync(ledger, ">/dev/full", "verify"))
@@ -69,9 +70,9 @@ public sealed class LostOutputTests
     }
 
     [Fact]
-    public async Task Help_that_cannot_be_written_answers_1()
+    public async Task Help_that_cannot_be_written_exits_with_1()
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "/dev/full is Linux");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux has /dev/full.");
         foreach (var arguments in (string[][])[["--help"], ["--version"], ["process", "--help"], ["completion", "bash"]])
         {
             await using var help = await RunAsync(null, ">/dev/full", arguments);
@@ -88,7 +89,7 @@ public sealed class LostOutputTests
     [InlineData("<&- 2>&1")]
     public async Task A_closed_standard_input_is_one_line_and_1(string redirections)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "a closed descriptor");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "The test needs a closed descriptor, as on Linux.");
         await using var run = await RunAsync(null, redirections, "process", "--dry-run", "-", "--json");
         Assert.Equal(1, run.ExitCode);
         Assert.Contains(run.Output.Split('\n'), line => line == "standard input is closed: nothing can be read from it");
@@ -116,7 +117,7 @@ public sealed class LostOutputTests
             ["ConnectionStrings__revenuedb"] = ledger?.ConnectionString,
             ["Data__Directory"] = ledger?.Folder.Path ?? Path.GetTempPath(),
 
-            // A pipe that never ends on standard input, and a thread that fails.
+            // A pipe that never ends as standard input, and a thread that fails.
             ["DOTNET_STARTUP_HOOKS"] = redirections is null ? typeof(LostOutputTests).Assembly.Location : null,
         },
         redirections: redirections ?? "< <(sleep 20 2>/dev/null)");

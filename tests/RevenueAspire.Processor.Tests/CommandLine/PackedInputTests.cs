@@ -5,13 +5,13 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.CommandLine;
 
-/// <summary>Standard input and gzip: what they hold counts once (rule M10), however it comes.</summary>
+/// <summary>Standard input and gzip: the same content counts once (rule M10) in any form.</summary>
 public sealed class PackedInputTests
 {
     private const string Program = "RevenueAspire.Processor";
 
     [Fact]
-    public async Task M10_the_same_events_plain_packed_and_piped_count_once()
+    public async Task M10_the_same_events_plain_compressed_and_piped_count_once()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = EventFile.Random(new Random(5), 3000, 200, badEvery: 100);
@@ -21,7 +21,7 @@ public sealed class PackedInputTests
         await ledger.AssertBalancesAsync(file);
         Assert.Equal(packed, await ledger.ScalarAsync<string>("select name from event_source"));
 
-        // Packed anew, other bytes hold the same events; two members in a row are one content.
+        // The same events compressed differently have other bytes; two members in a row are one content.
         var half = file.Bytes.Length / 2;
         byte[] members = [.. Gzip.Compress(file.Bytes[..half], CompressionLevel.NoCompression), .. Gzip.Compress(file.Bytes[half..])];
         Assert.Equal("already counted", (await ProcessAsync(ledger, null, ledger.Write("two-members", members))).Result);
@@ -34,14 +34,14 @@ public sealed class PackedInputTests
     }
 
     [Fact]
-    public async Task Verify_looks_into_a_gzip_file_and_asks_for_what_came_from_standard_input()
+    public async Task Verify_reads_a_gzip_file_and_asks_for_content_from_standard_input()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var packed = ledger.Write("packed", Gzip.Compress(new EventFile().Add("a", 1).Bytes));
         await ProcessAsync(ledger, null, packed);
         Assert.Equal(0, (await RunAsync(ledger, null, "verify")).ExitCode);
 
-        // A pipe leaves no path behind, and does not take away the one that is known.
+        // Standard input stores no path, and keeps a known path.
         await ProcessAsync(ledger, new EventFile().Add("a", 1).Bytes, "-");
         Assert.Equal(0, (await RunAsync(ledger, null, "verify")).ExitCode);
         await ProcessAsync(ledger, new EventFile().Add("a", 1).Bytes, "-", "--again");
@@ -57,7 +57,7 @@ public sealed class PackedInputTests
     }
 
     [Fact]
-    public async Task Gzip_that_is_not_whole_counts_nothing_and_the_other_files_are_done()
+    public async Task An_incomplete_gzip_file_counts_nothing_and_the_other_files_are_processed()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var good = new EventFile().Add("a", 1);
@@ -78,7 +78,7 @@ public sealed class PackedInputTests
     }
 
     [Fact]
-    public async Task Another_format_is_refused_as_a_whole_and_names_are_printed_without_control_characters()
+    public async Task A_file_of_another_format_is_refused_and_names_are_printed_without_control_characters()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var lines = new EventFile().Add("a", 1).Add("b", 2).Bytes;

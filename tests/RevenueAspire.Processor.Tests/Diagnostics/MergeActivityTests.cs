@@ -9,7 +9,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Diagnostics;
 
-/// <summary>A trace goes from a request into the merge that applied its events, by span link.</summary>
+/// <summary>Span links connect requests with the merge that applied their events.</summary>
 public sealed class MergeActivityTests : IDisposable
 {
     private readonly ConcurrentQueue<Activity> _merges = new();
@@ -32,7 +32,7 @@ public sealed class MergeActivityTests : IDisposable
     [Theory]
     [InlineData(1 << 20, MergeActivity.Live)]
     [InlineData(10, MergeActivity.Range)]
-    public async Task The_merge_is_linked_to_the_sampled_requests_that_brought_its_events(int liveRangeBytes, string name)
+    public async Task The_merge_is_linked_to_the_sampled_requests_of_its_events(int liveRangeBytes, string name)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -50,7 +50,7 @@ public sealed class MergeActivityTests : IDisposable
         Assert.Equal([batch.SpanId, sampled.SpanId], merge.Links.Select(link => link.Context.SpanId));
         Assert.All(merge.Links, link => Assert.True(link.Context.IsRemote));
 
-        // The ledger's part of the work belongs to it.
+        // The ledger's activities are children of the merge.
         Assert.Contains(_parts, part => part.ParentSpanId == merge.SpanId);
         Assert.DoesNotContain(merge.TagObjects, tag => tag.Value is string);
     }
@@ -72,7 +72,7 @@ public sealed class MergeActivityTests : IDisposable
     }
 
     [Fact]
-    public async Task A_range_longer_than_what_is_looked_at_and_one_of_a_file_are_merged_all_the_same()
+    public async Task A_range_beyond_the_scan_limit_and_a_range_of_a_file_are_merged_too()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));

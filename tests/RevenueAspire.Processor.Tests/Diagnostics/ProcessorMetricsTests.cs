@@ -27,7 +27,7 @@ public sealed class ProcessorMetricsTests
     }
 
     [Fact]
-    public async Task Lag_is_what_is_durable_and_not_applied_and_ends_with_the_follower()
+    public async Task Lag_is_the_durable_part_that_is_not_applied_and_ends_with_the_follower()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         using var meters = new Measurements(ledger);
@@ -47,7 +47,7 @@ public sealed class ProcessorMetricsTests
                     await block.ExecuteNonQueryAsync();
                 }
 
-                // The holder says so at once, and whoever stands by when it looks the next time.
+                // The holder of the lease reports the lag at once, the standby on its next poll.
                 await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
                 await Eventually.IsTrueAsync(() => Task.FromResult(meters.Lags().All(lag => lag == log.Mark - applied)));
                 await transaction.RollbackAsync();
@@ -59,7 +59,7 @@ public sealed class ProcessorMetricsTests
         Assert.Empty(meters.Lags());
     }
 
-    /// <summary>Two processors follow the log for as long as something lasts.</summary>
+    /// <summary>Two processors follow the log during an action.</summary>
     private static async Task FollowUntilAsync(LedgerFixture ledger, TestLog log, Func<Task> done)
     {
         using var stop = new CancellationTokenSource();
@@ -73,7 +73,7 @@ public sealed class ProcessorMetricsTests
     private static Task AppliedAsync(LedgerFixture ledger, TestLog log) =>
         Eventually.IsTrueAsync(async () => (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))?.AppliedThrough == log.Mark);
 
-    /// <summary>Hears what the processors of one fixture measure.</summary>
+    /// <summary>Collects the measurements of one fixture's processors.</summary>
     private sealed class Measurements : IDisposable
     {
         private readonly MeterListener _listener = new();
@@ -106,7 +106,7 @@ public sealed class ProcessorMetricsTests
             }
         }
 
-        /// <summary>The lags now, one a follower.</summary>
+        /// <summary>The current lags, one per follower.</summary>
         public List<long> Lags()
         {
             lock (_heard)

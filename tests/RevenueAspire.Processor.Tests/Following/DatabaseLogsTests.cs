@@ -16,7 +16,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
-/// <summary>The logs in the database: many, that begin and end.</summary>
+/// <summary>The logs in the database: many logs that begin and end.</summary>
 public sealed class DatabaseLogsTests
 {
     private const int Writers = 3, Rounds = 4, Appends = 25;
@@ -24,7 +24,7 @@ public sealed class DatabaseLogsTests
     [Theory]
     [InlineData(LogRetention.Off)]
     [InlineData(LogRetention.Applied)]
-    public async Task Logs_that_begin_and_end_under_load_and_are_tidied_meanwhile_count_once_each(LogRetention retention)
+    public async Task Logs_that_begin_and_end_under_load_count_once_each_while_retention_runs(LogRetention retention)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var configuration = new ConfigurationBuilder().AddInMemoryCollection([new("EventLog:Engine", "Postgres")]).Build();
@@ -41,7 +41,7 @@ public sealed class DatabaseLogsTests
             var writing = Task.WhenAll(Enumerable.Range(0, Writers).Select(writer => Task.Run(() => WriteAsync(ledger.Database, writer))));
             while (!writing.IsCompleted)
             {
-                // Before the first process has begun, there is nothing to tidy.
+                // Before the first process has started, there are no log tables for retention.
                 await Task.Delay(50);
                 if (await ledger.ScalarAsync<bool>("select to_regclass('event_log_memory') is not null"))
                 {
@@ -68,14 +68,14 @@ public sealed class DatabaseLogsTests
         await logRetention.RemoveAppliedAsync(queries.FindAppliedThroughAsync, CancellationToken.None);
         Assert.Equal(retention == LogRetention.Off ? Writers * Rounds : 0L, await ledger.CountAsync("event_log_batch"));
 
-        // Where nothing was removed all is computed again; else verify says what it could not.
+        // Without removal, verify recomputes every balance; otherwise, it reports the part that it could not check.
         var (result, differences) = await ledger.VerifyAsync();
         Assert.Empty(differences);
         Assert.Equal(retention == LogRetention.Off ? 0 : Writers * Rounds, result.Reports.Count(report => report.IsRemoved));
     }
 
     [Fact]
-    public async Task Figures_are_had_without_the_database_and_take_no_word_of_it_away_from_who_waits()
+    public async Task Metrics_need_no_database_and_do_not_disturb_a_waiting_reader()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var one = NpgsqlDataSource.Create(ledger.ConnectionString + ";Maximum Pool Size=1;Timeout=1");
@@ -86,7 +86,7 @@ public sealed class DatabaseLogsTests
         Assert.Equal(AppendStatus.Appended, (await log.AppendAsync(Group("a", 1), CancellationToken.None)).Status);
         var mark = followed.ReadEnd();
 
-        // The only connection is taken: whoever asks now waits.
+        // The only connection is in use, so any query would wait.
         await using (await one.OpenConnectionAsync())
         {
             Assert.Equal(mark, followed.EstimateEnd());
@@ -97,7 +97,7 @@ public sealed class DatabaseLogsTests
     }
 
     [Fact]
-    public async Task The_ledger_is_asked_for_a_finished_log_each_ten_seconds_only_and_applies_it_again_after_it_was_set_back()
+    public async Task A_finished_log_is_checked_every_ten_seconds_and_applied_again_after_the_ledger_was_set_back()
     {
         await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
         var time = new ManualClock();
@@ -123,7 +123,7 @@ public sealed class DatabaseLogsTests
         Assert.Equal(logId, again.LogId);
     }
 
-    /// <summary>A process of the API after the other, each with a log of its own.</summary>
+    /// <summary>One API process after the other, each with a separate log.</summary>
     private static async Task WriteAsync(NpgsqlDataSource database, int writer, int rounds = Rounds)
     {
         for (var round = 0; round < rounds; round++)

@@ -10,14 +10,15 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
-/// <summary>A ledger whose balances, or whose record of what was counted, were taken away from outside: TRUNCATE, or a crash of Postgres with an UNLOGGED
-/// table.</summary>
+/// <summary>
+/// A ledger that lost its balances or its record of counted sources: after TRUNCATE, or after a crash of Postgres with an UNLOGGED table.
+/// </summary>
 public sealed class EmptiedLedgerTests
 {
     private const string Program = "RevenueAspire.Processor";
 
     [Fact]
-    public async Task A_follower_applies_nothing_to_an_emptied_ledger_and_says_why()
+    public async Task A_follower_applies_nothing_to_an_emptied_ledger_and_reports_the_reason()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -65,7 +66,7 @@ public sealed class EmptiedLedgerTests
     [InlineData("truncate event_source", "counted again")]
     [InlineData("alter table users_revenue set unlogged", "UNLOGGED: users_revenue")]
     [InlineData("alter table event_range set unlogged", "UNLOGGED: event_range")]
-    public async Task Service_and_process_refuse_a_ledger_that_would_be_wrong_with_one_line(string fault, string said)
+    public async Task Service_and_process_refuse_a_damaged_ledger_in_one_line(string fault, string said)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
@@ -86,7 +87,7 @@ public sealed class EmptiedLedgerTests
     }
 
     [Fact]
-    public async Task Verify_of_an_emptied_ledger_says_so_and_lists_each_user()
+    public async Task Verify_reports_an_emptied_ledger_and_lists_each_user()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
@@ -98,7 +99,7 @@ public sealed class EmptiedLedgerTests
         Assert.Contains("the table has no row", run.StandardOutput[0], StringComparison.Ordinal);
     }
 
-    /// <summary>The real clock, but a pause of the watch is short.</summary>
+    /// <summary>The real clock, but with a short pause between the checks of the ledger.</summary>
     private sealed class QuickTime : TimeProvider
     {
         private int _looks;

@@ -11,7 +11,7 @@ namespace RevenueAspire.Processor.Tests.Following;
 public sealed class FollowerServiceTests
 {
     [Fact]
-    public async Task A_fault_of_the_service_itself_stops_the_program_and_is_kept_for_its_exit_code()
+    public async Task A_fault_of_the_service_stops_the_program_and_decides_its_exit_code()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var lifetime = new Lifetime();

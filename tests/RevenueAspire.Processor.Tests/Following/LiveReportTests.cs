@@ -9,11 +9,11 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
-/// <summary>The log speaks of what is applied: a line each few seconds of live traffic, one a merged range, never one an event.</summary>
+/// <summary>The messages about applied events: one line per few seconds of live traffic, one per merged range, never one per event.</summary>
 public sealed class LiveReportTests
 {
     [Fact]
-    public async Task Live_ranges_are_told_together_and_the_lines_add_up()
+    public async Task Live_ranges_are_reported_together_and_the_lines_add_up()
     {
         const int Appends = 100;
         await using var ledger = await LedgerFixture.CreateAsync();
@@ -26,11 +26,11 @@ public sealed class LiveReportTests
             }
         });
 
-        var told = lines.Where(line => line.Id == 3040).ToArray();
+        var reports = lines.Where(line => line.Id == 3040).ToArray();
         Assert.InRange(lines.Count, 1, 10);
-        Assert.Equal(2 * Appends, told.Sum(line => (long)line.Fields["Events"]!));
-        Assert.Equal((0L, log.Mark), ((long)told[0].Fields["From"]!, (long)told[^1].Fields["Through"]!));
-        Assert.All(told, line => Assert.Equal(log.Directory, line.Fields["Source"]));
+        Assert.Equal(2 * Appends, reports.Sum(line => (long)line.Fields["Events"]!));
+        Assert.Equal((0L, log.Mark), ((long)reports[0].Fields["From"]!, (long)reports[^1].Fields["Through"]!));
+        Assert.All(reports, line => Assert.Equal(log.Directory, line.Fields["Source"]));
         Assert.All(lines, line => Assert.DoesNotContain("a-user", line.Text, StringComparison.Ordinal));
     }
 
@@ -60,7 +60,7 @@ public sealed class LiveReportTests
         var aggregator = new RangeAggregator(EventTypes.Default, new ProcessorOptions(), 1);
         var line = new EventFile().Add("a", 1).Bytes;
         using var source = new MemorySource([.. Enumerable.Repeat(line, 8).SelectMany(bytes => bytes)]);
-        var told = new List<string>();
+        var reports = new List<string>();
         for (var second = 1; second <= 40; second++)
         {
             clock.Now = TimeSpan.FromSeconds(second);
@@ -73,12 +73,12 @@ public sealed class LiveReportTests
 
             var before = entries.Entries.Count;
             report.WriteWhenDue();
-            told.AddRange(entries.Entries.Skip(before).Select(entry => $"{second}: {entry.Fields["Events"]} of {entry.Fields["Ranges"]}"));
+            reports.AddRange(entries.Entries.Skip(before).Select(entry => $"{second}: {entry.Fields["Events"]} of {entry.Fields["Ranges"]}"));
         }
 
-        Assert.Equal(["5: 1 of 1", "15: 7 of 7"], told);
+        Assert.Equal(["5: 1 of 1", "15: 7 of 7"], reports);
         report.Write();
-        Assert.Equal(told.Count, entries.Entries.Count);
+        Assert.Equal(reports.Count, entries.Entries.Count);
     }
 
     private static async Task<List<EntryLog.Entry>> FollowAsync(LedgerFixture ledger, TestLog log, ProcessorOptions options, Func<Task> meanwhile)

@@ -48,13 +48,13 @@ public sealed class LogFollowerTests
         Assert.Equal(0, await ledger.ScalarAsync<long>("select count(*) from event_source where lease_owner is not null"));
     }
 
-    /// <summary>What a failover does to applies whose wait for the standby was cancelled: sums and watermark go back together.</summary>
+    /// <summary>A failover reverts applies with a cancelled wait for the standby: sums and watermark go back together.</summary>
     [Theory]
     [InlineData(
         "update event_source set (applied_through, claimed_through, lines_through, events_through, revenue_through, tail_hash) = "
         + "(0, 0, 0, 0, 0, ''); delete from users_revenue")]
     [InlineData("delete from event_source; delete from users_revenue")]
-    public async Task R3_what_a_failover_took_back_is_applied_again_also_without_new_events(string failover)
+    public async Task R3_records_that_a_failover_reverted_are_applied_again_even_without_new_events(string failover)
     {
         await using var ledger = await LedgerFixture.CreateAsync(keepsHistory: false);
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -73,13 +73,13 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
-    public async Task M2_a_standby_takes_over_when_the_holder_is_gone()
+    public async Task M2_a_standby_takes_over_after_the_holder_died()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
         var options = new ProcessorOptions { LeaseSeconds = 2 };
 
-        // A holder that died: its lease stands until it ends.
+        // A holder that died; its lease lasts until its end.
         await ledger.Sources.OpenLogAsync(log.LogId, log.Directory, CancellationToken.None);
         Assert.True((await ledger.Sources.TryLeaseAsync(log.LogId, Guid.NewGuid(), TimeSpan.FromSeconds(2), CancellationToken.None)).IsHeld);
         using var stop = new CancellationTokenSource();
@@ -91,7 +91,7 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
-    public async Task Idle_followers_leave_the_database_alone()
+    public async Task Idle_followers_hardly_use_the_database()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -103,10 +103,10 @@ public sealed class LogFollowerTests
         var before = await ledger.TransactionsAsync();
         await Task.Delay(TimeSpan.FromSeconds(4));
 
-        // Each asks for the lease every 5 s; a look of each every second would be 20 and more.
+        // Each asks for the lease every 5 s; a poll per second by each would need 20 or more transactions.
         Assert.InRange(await ledger.TransactionsAsync() - before, 0, 16);
 
-        // Yet nobody sleeps: the next event is applied, and so is the one after the holder has gone.
+        // Still, every follower is awake: the next event is applied.
         await log.AppendAsync(new EventFile().Add("b", 2).Bytes);
         await AppliedAsync(ledger, log);
         await stop.CancelAsync();
@@ -115,7 +115,7 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
-    public async Task M9_an_unknown_event_name_stops_the_log_behind_what_comes_before_it()
+    public async Task M9_an_unknown_event_name_stops_the_log_after_the_records_before_it_are_applied()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"), EventTypes.Create([new("add_revenue", 1), new("gift", 1)]));
@@ -134,7 +134,7 @@ public sealed class LogFollowerTests
             await ledger.AssertBalancesAsync(before);
         }
 
-        // With the API's settings it goes on.
+        // With the API's settings, the follower continues.
         using var stop = new CancellationTokenSource();
         var following = FollowAsync(
             ledger, log.Directory, new ProcessorOptions(), stop.Token, types: EventTypes.Create([new("add_revenue", 1), new("gift", 1)]));
@@ -147,7 +147,7 @@ public sealed class LogFollowerTests
     [Theory]
     [InlineData(1 << 20)]
     [InlineData(10)]
-    public async Task Records_of_a_log_that_are_no_events_are_told_in_one_line_and_kept_as_rejects(int liveRangeBytes)
+    public async Task Invalid_records_of_a_log_are_reported_in_one_line_and_kept_as_rejects(int liveRangeBytes)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -158,7 +158,7 @@ public sealed class LogFollowerTests
         var first = bytes.AsSpan().IndexOf("{\"userId\":\"bad\""u8);
         for (var at = first; at >= 0;)
         {
-            // What a disk without checksums, or a hand, may do to a segment that is not sealed yet.
+            // Damage that a disk without checksums, or an edit by hand, can cause in an unsealed segment.
             var value = bytes.AsSpan(at).IndexOf(":7"u8) + at + 1;
             await using (var write = new FileStream(segment, FileMode.Open, FileAccess.Write, FileShare.ReadWrite) { Position = value })
             {
@@ -175,10 +175,10 @@ public sealed class LogFollowerTests
         await AppliedAsync(ledger, log);
         await stop.CancelAsync();
         await following;
-        var told = Assert.Single(messages.Lines, line => line.Contains("are no events", StringComparison.Ordinal));
+        var message = Assert.Single(messages.Lines, line => line.Contains("are no events", StringComparison.Ordinal));
         Assert.Contains(
-            $"2 records in bytes 0 to {log.Mark} are no events, though the API accepted them; the first at offset {first}", told, StringComparison.Ordinal);
-        Assert.DoesNotContain("\"bad\"", told, StringComparison.Ordinal);
+            $"2 records in bytes 0 to {log.Mark} are no events, though the API accepted them; the first at offset {first}", message, StringComparison.Ordinal);
+        Assert.DoesNotContain("\"bad\"", message, StringComparison.Ordinal);
         await ledger.AssertBalancesAsync(good);
         Assert.Equal([3, 4], await ledger.RejectedLinesAsync());
     }
@@ -212,7 +212,7 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
-    public async Task An_unexpected_error_stops_its_log_and_is_told_whole()
+    public async Task An_unexpected_error_stops_its_log_and_is_logged_in_full()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -227,7 +227,7 @@ public sealed class LogFollowerTests
     [Theory]
     [InlineData(1 << 20)]
     [InlineData(1 << 16)]
-    public async Task Damage_in_a_sealed_segment_is_told_and_recorded_as_a_reject_and_the_rest_counts(int liveRangeBytes)
+    public async Task Damage_in_a_sealed_segment_is_reported_and_recorded_as_a_reject_and_the_rest_counts(int liveRangeBytes)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"), segmentBytes: 1 << 17);
@@ -269,10 +269,10 @@ public sealed class LogFollowerTests
     }
 
     [Fact]
-    public async Task Process_takes_a_log_up_to_its_mark_beside_a_follower()
+    public async Task Process_applies_a_log_up_to_its_mark_while_a_follower_runs()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var random = Seed.Random(nameof(Process_takes_a_log_up_to_its_mark_beside_a_follower));
+        var random = Seed.Random(nameof(Process_applies_a_log_up_to_its_mark_while_a_follower_runs));
         await using var log = new TestLog(ledger.Folder.File("log"));
         var files = Enumerable.Range(0, 10).Select(_ => EventFile.Random(random, 100, 30)).ToArray();
         using var stop = new CancellationTokenSource();

@@ -9,11 +9,11 @@ using static RevenueAspire.Processor.Tests.Support.LogFollowing;
 
 namespace RevenueAspire.Processor.Tests.Following;
 
-/// <summary>Rule M11: a log that is not, or not yet again, the one that the ledger has applied.</summary>
+/// <summary>Rule M11: a log that differs from the applied one, or has fallen back to an earlier state of it.</summary>
 public sealed class OtherStateTests
 {
     [Fact]
-    public async Task M11_a_live_range_is_not_applied_behind_another_tail_than_the_follower_has()
+    public async Task M11_a_live_range_is_not_applied_after_a_different_tail()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -22,7 +22,7 @@ public sealed class OtherStateTests
         var following = FollowAsync(ledger, log.Directory, new ProcessorOptions(), CancellationToken.None, messages);
         await AppliedAsync(ledger, log);
 
-        // The ledger was set back, and another copy of the log was applied to the same offset.
+        // The ledger was restored, and another copy of the log was applied up to the same offset.
         await using (var restored = ledger.Database.CreateCommand("update event_source set tail_hash = sha256('other bytes')"))
         {
             await restored.ExecuteNonQueryAsync();
@@ -35,7 +35,7 @@ public sealed class OtherStateTests
     }
 
     [Fact]
-    public async Task M11_a_log_whose_applied_bytes_are_others_now_stops()
+    public async Task M11_a_log_whose_applied_bytes_have_changed_stops()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var directory = ledger.Folder.File("log");
@@ -57,7 +57,7 @@ public sealed class OtherStateTests
     }
 
     [Fact]
-    public async Task M11_an_older_copy_of_a_log_waits_loudly_and_stops_once_it_has_grown_so_far()
+    public async Task M11_an_older_copy_of_a_log_waits_with_a_warning_and_stops_after_it_has_grown()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var (directory, copy) = (ledger.Folder.File("log"), ledger.Folder.File("copy"));
@@ -86,7 +86,7 @@ public sealed class OtherStateTests
     }
 
     [Fact]
-    public async Task M11_a_mark_that_a_power_cut_took_back_is_waited_for_and_nothing_is_applied_twice()
+    public async Task M11_a_follower_waits_for_a_mark_that_a_power_cut_reset_and_applies_nothing_twice()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var directory = ledger.Folder.File("log");
@@ -107,12 +107,12 @@ public sealed class OtherStateTests
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
 
         // The API starts again: recovery keeps the whole group above the mark, and new events follow it.
-        await GoesOnAsync(ledger, directory, 4, waiting, end);
+        await ContinueAsync(ledger, directory, 4, waiting, end);
         Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
     }
 
     [Fact]
-    public async Task M11_a_mark_that_a_power_cut_took_back_behind_a_claimed_range_is_waited_for()
+    public async Task M11_a_follower_waits_for_a_mark_that_a_power_cut_reset_to_before_a_claimed_range()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var directory = ledger.Folder.File("log");
@@ -123,7 +123,7 @@ public sealed class OtherStateTests
             older = await File.ReadAllBytesAsync(Path.Combine(directory, "durable.mark"));
             await log.AppendAsync(new EventFile().Add("a", 2).Bytes);
 
-            // A processor had claimed all of it when the power went.
+            // A processor had claimed the whole log before the power cut.
             await ledger.Sources.OpenLogAsync(log.LogId, directory, CancellationToken.None);
             var owner = Guid.NewGuid();
             var range = await RangeClaims.TryClaimAsync(ledger.Database, log.LogId, 0, log.Mark, owner, TimeSpan.FromMinutes(1), CancellationToken.None);
@@ -136,14 +136,14 @@ public sealed class OtherStateTests
         var waiting = FollowAsync(ledger, directory, new ProcessorOptions(), end.Token, messages);
         await Eventually.IsTrueAsync(() => waiting.IsCompleted || messages.Lines.Any(line => line.Contains("durable only up to", StringComparison.Ordinal)));
         Assert.DoesNotContain(messages.Lines, line => line.Contains("STOPPED", StringComparison.Ordinal));
-        await GoesOnAsync(ledger, directory, 4, waiting, end);
+        await ContinueAsync(ledger, directory, 4, waiting, end);
         Assert.Equal(7, (await ledger.BalancesAsync())["a"]);
     }
 
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task M11_an_older_copy_that_is_put_under_a_running_follower_is_never_applied(bool inPlace)
+    public async Task M11_an_older_copy_that_replaces_the_log_of_a_running_follower_is_never_applied(bool inPlace)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var (directory, copy) = (ledger.Folder.File("log"), ledger.Folder.File("copy"));
@@ -184,7 +184,7 @@ public sealed class OtherStateTests
     }
 
     [Fact]
-    public async Task M11_a_log_of_which_more_is_removed_than_was_applied_stops()
+    public async Task M11_a_log_with_removed_unapplied_records_stops()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"), segmentBytes: 1 << 16);
@@ -192,7 +192,7 @@ public sealed class OtherStateTests
         await FollowOnceAsync(ledger, log);
         await log.AppendManyAsync();
 
-        // Segments that somebody deleted, or a ledger that was set back to before them.
+        // Segments deleted by hand, or a ledger restored to a state before them.
         Assert.True(log.RemoveApplied(log.Mark) > 0);
         foreach (var liveRangeBytes in (int[])[1 << 20, 100])
         {
@@ -205,7 +205,7 @@ public sealed class OtherStateTests
     }
 
     [Fact]
-    public async Task A_log_that_is_away_for_a_moment_is_followed_again()
+    public async Task A_temporarily_unavailable_log_is_followed_again()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var directory = ledger.Folder.File("log");
@@ -219,16 +219,17 @@ public sealed class OtherStateTests
             await AppliedAsync(ledger, log);
         }
 
-        Directory.Move(directory, directory + ".away");
+        Directory.Move(directory, directory + ".elsewhere");
         await messages.HasAsync("trying again");
-        Directory.Move(directory + ".away", directory);
-        await GoesOnAsync(ledger, directory, 2, following, stop);
+        Directory.Move(directory + ".elsewhere", directory);
+        await ContinueAsync(ledger, directory, 2, following, stop);
         Assert.Equal(3, (await ledger.BalancesAsync())["a"]);
     }
 
-    /// <summary>The API runs again, and takes one more event: the follower that waits applies it, and what may lie before it, and ends when it is asked
-    /// to.</summary>
-    private static async Task GoesOnAsync(LedgerFixture ledger, string directory, long value, Task following, CancellationTokenSource stop)
+    /// <summary>
+    /// The API runs again, and appends one more event. The waiting follower applies it and all records before it, and ends on request.
+    /// </summary>
+    private static async Task ContinueAsync(LedgerFixture ledger, string directory, long value, Task following, CancellationTokenSource stop)
     {
         await using (var log = new TestLog(directory))
         {

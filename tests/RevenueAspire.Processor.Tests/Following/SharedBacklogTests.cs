@@ -7,7 +7,7 @@ namespace RevenueAspire.Processor.Tests.Following;
 public sealed class SharedBacklogTests
 {
     [Fact]
-    public async Task M2_M3_who_stands_by_helps_with_a_backlog_that_is_longer_than_a_live_range()
+    public async Task M2_M3_a_standby_helps_with_a_backlog_that_is_longer_than_a_live_range()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -22,7 +22,7 @@ public sealed class SharedBacklogTests
             await log.AppendAsync(file.Bytes);
         }
 
-        // The follower that has the log's lease cannot end the backlog's first range, and holds the second one, aggregated.
+        // The holder of the log's lease cannot finish the backlog's first range, and holds the second one, aggregated.
         await using var held = await HeldUsers.TakeAsync(ledger, "!first");
         using var stop = new CancellationTokenSource();
         var options = new ProcessorOptions { LiveRangeBytes = 1000, RangeBytes = 10_000, MergeBatchRows = 10 };
@@ -42,7 +42,7 @@ public sealed class SharedBacklogTests
         await Task.WhenAll(holder, standby);
     }
 
-    /// <summary>Ranges of which something is not merged.</summary>
+    /// <summary>Number of ranges that are not fully merged.</summary>
     private static Task<long> OpenAsync(LedgerFixture ledger) => ledger.ScalarAsync<long>(
         "select count(*) from event_range r where end_fixed is null or rejects_merged_through < last_reject_offset or exists (select from event_part p where "
             + "p.range_id = r.range_id and p.merged_through <> p.upper_key)");

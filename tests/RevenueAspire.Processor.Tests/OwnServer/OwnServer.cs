@@ -4,8 +4,9 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.OwnServer;
 
-/// <summary>A Postgres server for one class, which may be crashed: it asks for a password, has no TLS, and commits asynchronously unless it is told
-/// otherwise.</summary>
+/// <summary>
+/// A separate Postgres server for one test class, which may crash it. It requires a password, has no TLS, and commits asynchronously by default.
+/// </summary>
 public sealed class OwnServer : IAsyncLifetime
 {
     private readonly TempDirectory _directory = TempDirectory.ForPostgres();
@@ -18,7 +19,8 @@ public sealed class OwnServer : IAsyncLifetime
             Password = "own server",
             StopWithParent = true,
 
-            // What nobody flushes stays in memory for 10 s, and is lost when a backend is killed. Only the operating system could lose more, and it goes on.
+            // Unflushed commits stay in memory for 10 s, and are lost when a backend is killed. Without fsync, only a crash of the operating system could lose
+            // more.
             Settings = new Dictionary<string, string>
             {
                 ["synchronous_commit"] = "off",
@@ -29,13 +31,13 @@ public sealed class OwnServer : IAsyncLifetime
         },
         CancellationToken.None);
 
-    /// <summary>A new database.</summary>
+    /// <summary>Creates a database.</summary>
     public async Task<string> CreateDatabaseAsync()
     {
         var name = "t" + Guid.NewGuid().ToString("N");
         await _server!.EnsureDatabaseAsync(name, CancellationToken.None);
 
-        // EnsureDatabaseAsync commits as everything here does.
+        // EnsureDatabaseAsync commits asynchronously like everything here, so make the database durable.
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_server.ConnectionString()) { Pooling = false }.ConnectionString);
         await connection.OpenAsync();
         await using var checkpoint = new NpgsqlCommand("checkpoint", connection);

@@ -6,20 +6,20 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.OwnServer;
 
-/// <summary>Rules M6, M7 and M12 against a server of the tests' own: one that loses commits, and one that refuses logins.</summary>
+/// <summary>Rules M6, M7 and M12 on a separate server, which loses commits and refuses logins.</summary>
 public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer>
 {
     private const string Program = "RevenueAspire.Processor";
     private const int Attempts = 8;
 
     [Fact]
-    public async Task M1_M6_M7_backends_killed_behind_asynchronous_commits_lead_to_nothing_reused_and_nothing_skipped()
+    public async Task M1_M6_M7_kills_after_asynchronous_commits_reuse_no_id_and_skip_no_range()
     {
-        Assert.SkipWhen(OperatingSystem.IsWindows(), "a backend is killed by a signal");
-        var random = Seed.Random(nameof(M1_M6_M7_backends_killed_behind_asynchronous_commits_lead_to_nothing_reused_and_nothing_skipped));
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "The test kills a backend with a signal.");
+        var random = Seed.Random(nameof(M1_M6_M7_kills_after_asynchronous_commits_reuse_no_id_and_skip_no_range));
         var (lost, crashes) = (0, 0);
 
-        // When a crash takes commits with it is up to the server: each attempt is a whole test, and one of them must have lost something.
+        // The server decides which commits a crash loses. Each attempt is a whole test, and one of them must have lost something.
         for (var attempt = 0; attempt < Attempts && lost == 0; attempt++)
         {
             var (more, losses) = await ProcessThroughCrashesAsync(random);
@@ -60,7 +60,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
     [InlineData("Username=postgres", "No password")]
     [InlineData("Username=postgres;Password=wrong", "Username and Password")]
     [InlineData("Username=postgres;Password=own server;SSL Mode=Require", "SSL")]
-    public async Task A_login_that_cannot_work_is_one_line_at_once(string login, string named)
+    public async Task An_impossible_login_is_reported_at_once_in_one_line(string login, string named)
     {
         var database = new NpgsqlConnectionStringBuilder(await server.CreateDatabaseAsync());
         using var folder = new TempDirectory();
@@ -82,9 +82,10 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
         }
     }
 
-    /// <summary>Kills a backend in the middle of a merge, as which the server ends all the others and recovers from what is on disk; null when no merge is
-    /// under way.</summary>
-    /// <returns>Users merged before and after.</returns>
+    /// <summary>
+    /// Kills a backend during a merge: the server then ends all others and recovers from its disk. Returns null if no merge is running.
+    /// </summary>
+    /// <returns>Number of merged users before and after.</returns>
     private static async Task<(long Before, long After)?> CrashAsync(LedgerFixture ledger)
     {
         await using var watching =
@@ -110,7 +111,7 @@ public sealed class ServerCrashTests(OwnServer server) : IClassFixture<OwnServer
             backend.Kill();
         }
 
-        // The server has noticed once it has ended this connection, too; then it comes back.
+        // The server has noticed the kill once it has ended this connection, too; it then restarts.
         await Eventually.IsTrueAsync(() => FailsAsync(watching));
         return (before, await Eventually.GetAsync<object>(async () =>
         {

@@ -28,10 +28,10 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
-    public async Task While_one_lane_merges_the_other_one_leaves_the_database_alone()
+    public async Task While_one_lane_merges_the_other_does_not_use_the_database()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(While_one_lane_merges_the_other_one_leaves_the_database_alone)), 2000, 300);
+        var file = EventFile.Random(Seed.Random(nameof(While_one_lane_merges_the_other_does_not_use_the_database)), 2000, 300);
         var path = ledger.Write("a.jsonl", file.Bytes);
         var user = file.Totals.Users.Keys.First();
         await using var held = await HeldUsers.TakeAsync(ledger, user);
@@ -45,10 +45,10 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
-    public async Task M5_different_files_with_the_same_users_meet_without_deadlocks()
+    public async Task M5_different_files_with_the_same_users_merge_without_deadlocks()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var random = Seed.Random(nameof(M5_different_files_with_the_same_users_meet_without_deadlocks));
+        var random = Seed.Random(nameof(M5_different_files_with_the_same_users_merge_without_deadlocks));
         var files = Enumerable.Range(0, 5).Select(_ => EventFile.Random(random, 1000, 150)).ToArray();
         var paths = files.Select((file, index) => ledger.Write($"{index}.jsonl", file.Bytes)).ToArray();
         var settings = files.Select(_ => LedgerFixture.Tiny(random)).ToArray();
@@ -58,10 +58,10 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
-    public async Task M4_processors_stopped_at_random_moments_are_completed_by_one_with_other_settings()
+    public async Task M4_a_processor_with_other_settings_completes_the_work_of_stopped_ones()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var random = Seed.Random(nameof(M4_processors_stopped_at_random_moments_are_completed_by_one_with_other_settings));
+        var random = Seed.Random(nameof(M4_a_processor_with_other_settings_completes_the_work_of_stopped_ones));
         var file = EventFile.Random(random, 2000, 200, badEvery: 50);
         var path = ledger.Write("stopped.jsonl", file.Bytes);
         for (var round = 0; round < 12; round++)
@@ -73,7 +73,7 @@ public sealed class ConcurrencyTests
             }
             catch (OperationCanceledException)
             {
-                // As meant.
+                // The cancellation is intended.
             }
         }
 
@@ -84,10 +84,10 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
-    public async Task M12_connections_that_are_cut_at_random_moments_change_nothing()
+    public async Task M12_connections_cut_at_random_moments_change_no_result()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var random = Seed.Random(nameof(M12_connections_that_are_cut_at_random_moments_change_nothing));
+        var random = Seed.Random(nameof(M12_connections_cut_at_random_moments_change_no_result));
         var file = EventFile.Random(random, 1500, 200);
         var path = ledger.Write("cut.jsonl", file.Bytes);
         var processing = Task.Run(() => ledger.ProcessAsync(path, LedgerFixture.Tiny(random)));
@@ -103,7 +103,7 @@ public sealed class ConcurrencyTests
 
         await processing;
 
-        // The test's own idle connections were cut as well.
+        // The cuts also hit the test's idle connections.
         ledger.Database.Clear();
         await ledger.AssertBalancesAsync(file);
     }
@@ -144,7 +144,7 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
-    public async Task M4_other_event_types_do_not_go_on_with_a_frozen_range()
+    public async Task M4_a_frozen_range_is_not_continued_with_other_event_types()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile().Add("a", 1).Add("b", 2);
@@ -174,7 +174,7 @@ public sealed class ConcurrencyTests
         await ledger.ProcessAsync(path, options);
         await ledger.AssertBalancesAsync(file);
 
-        // The holder wakes up, and finds its range gone at each step.
+        // The holder resumes, and finds at each step that it has lost its range.
         var lease = RangeLease.Start(ledger.Database, range.Id, Guid.NewGuid(), options.Lease, CancellationToken.None);
         var work = await services.Freezer.AggregateAsync(
             range, reader, ParsingFingerprint.Compute(services.Types, reader), new RangeAggregator(services.Types, options, 1, ledger.KeepsHistory), lease);
@@ -184,7 +184,7 @@ public sealed class ConcurrencyTests
     }
 
     [Fact]
-    public async Task An_early_state_of_a_file_whose_growth_is_unfinished_says_so()
+    public async Task An_early_state_of_a_file_with_unfinished_growth_is_refused_with_the_reason()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile().Add("a", 1);
@@ -210,7 +210,7 @@ public sealed class ConcurrencyTests
         await ledger.AssertBalancesAsync(file);
     }
 
-    /// <summary>Claims a file's first range, freezes it, merges some of its parts, and goes away.</summary>
+    /// <summary>Claims a file's first range, freezes it, merges some of its parts, and stops.</summary>
     private static async Task<EventRange> FreezeAsync(LedgerFixture ledger, string path, ProcessorOptions options, int mergeParts)
     {
         var services = ledger.Services(options);

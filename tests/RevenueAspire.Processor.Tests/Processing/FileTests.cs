@@ -9,10 +9,10 @@ namespace RevenueAspire.Processor.Tests.Processing;
 public sealed class FileTests
 {
     [Fact]
-    public async Task M10_the_same_content_counts_once_whatever_it_is_called()
+    public async Task M10_the_same_content_counts_once_under_any_name()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M10_the_same_content_counts_once_whatever_it_is_called)), 500, 50, badEvery: 50);
+        var file = EventFile.Random(Seed.Random(nameof(M10_the_same_content_counts_once_under_any_name)), 500, 50, badEvery: 50);
         var path = ledger.Write("a.jsonl", file.Bytes);
         var first = await ledger.ProcessAsync(path);
         Assert.Equal(("counted", file.Events, file.Rejected.Count), (first.Result, first.Events, first.Rejected));
@@ -33,14 +33,14 @@ public sealed class FileTests
     }
 
     [Fact]
-    public async Task Every_run_that_ends_with_the_file_counted_tells_its_rejected_lines_whoever_counted_them()
+    public async Task Each_successful_run_reports_the_rejected_lines_even_if_another_run_counted_them()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile().Add("a", 1).Reject("oops").Add("b", 2);
         var path = ledger.Write("a.jsonl", file.Bytes);
         var first = await ledger.ProcessAsync(path);
 
-        // A helper that came too late to do anything, and one whose file has grown by good lines only.
+        // One process comes too late to count anything; another finds the file grown by valid lines only.
         var late = await ledger.ProcessAsync(path);
         Assert.Equal((1, ExitCodes.SomeRejected, ExitCodes.SomeRejected), ((int)late.Rejected, first.ExitCode, late.ExitCode));
         Assert.Contains("rejected_event", Assert.Single(late.Notes), StringComparison.Ordinal);
@@ -48,13 +48,13 @@ public sealed class FileTests
         var grown = await ledger.ProcessAsync(path);
         Assert.Equal(("counted what was new", 1, ExitCodes.SomeRejected), (grown.Result, (int)grown.Rejected, grown.ExitCode));
 
-        // The state before the last line has all its lines in the longer one; nothing of that one's is told as its own.
+        // All lines of the earlier state are in the longer file; the longer file's rejected line is not reported for it.
         var clean = new EventFile().Add("c", 1);
         await ledger.ProcessAsync(ledger.Write("clean.jsonl", clean.Bytes));
         await ledger.ProcessAsync(ledger.Write("longer.jsonl", new EventFile().Add("c", 1).Reject("oops").Bytes));
         Assert.Equal(("already counted", ExitCodes.Done), await ShortAsync(ledger, ledger.Write("clean-again.jsonl", clean.Bytes)));
 
-        // An older state that has a rejected line of its own.
+        // An older state that has one rejected line.
         await ledger.ProcessAsync(ledger.Write("longest.jsonl", new EventFile().Add("c", 1).Reject("oops").Reject("oops").Bytes));
         var older = await ledger.ProcessAsync(ledger.Write("older.jsonl", new EventFile().Add("c", 1).Reject("oops").Bytes));
         Assert.Equal((1, ExitCodes.SomeRejected), ((int)older.Rejected, older.ExitCode));
@@ -67,10 +67,10 @@ public sealed class FileTests
     }
 
     [Fact]
-    public async Task M10_a_file_that_grows_goes_on_where_it_ended()
+    public async Task M10_a_file_that_grows_continues_where_it_ended()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var random = Seed.Random(nameof(M10_a_file_that_grows_goes_on_where_it_ended));
+        var random = Seed.Random(nameof(M10_a_file_that_grows_continues_where_it_ended));
         var file = new EventFile();
         var path = ledger.Folder.File("grows.jsonl");
         for (var step = 0; step < 5; step++)
@@ -115,7 +115,7 @@ public sealed class FileTests
     }
 
     [Fact]
-    public async Task M10_files_that_share_their_first_megabyte_are_different_files()
+    public async Task M10_files_with_a_common_first_megabyte_are_different_files()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var random = new Random(5);
@@ -143,7 +143,7 @@ public sealed class FileTests
     }
 
     [Fact]
-    public async Task M9_an_invalid_last_line_without_newline_is_reported_and_counts_once_it_is_completed()
+    public async Task M9_an_invalid_last_line_without_newline_is_reported_and_counts_after_its_completion()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var complete = new EventFile().Add("a", 1).Add("b", 20);
@@ -160,7 +160,7 @@ public sealed class FileTests
     }
 
     [Fact]
-    public async Task M9_a_valid_last_line_without_newline_counts_once_also_when_the_file_grows()
+    public async Task M9_a_valid_last_line_without_newline_counts_once_even_if_the_file_grows()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile().Reject("x").Add("a", 1).Add("b", 20, end: "");
@@ -203,7 +203,7 @@ public sealed class FileTests
     }
 
     [Fact]
-    public async Task An_earlier_state_of_a_file_whose_growth_is_counted_is_already_counted()
+    public async Task An_earlier_state_of_a_counted_longer_file_is_already_counted()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile().Add("a", 1);

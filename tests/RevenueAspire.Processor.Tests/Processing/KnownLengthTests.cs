@@ -8,11 +8,12 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Processing;
 
-/// <summary>What a file is known by: its lengths end lines (rules M9, M10), and its bytes stay what they were.</summary>
+/// <summary>The known lengths of a file end lines (rules M9, M10), and its known bytes must not change.</summary>
 public sealed class KnownLengthTests
 {
-    /// <summary>What a file was and what it is then (+n is an event, | shows the known length), the sum, the lines that are rejected, and how many lines there
-    /// are.</summary>
+    /// <summary>
+    /// A file's earlier and later content (+n is an event, | marks the known length), the sum, the rejected lines, and the number of lines.
+    /// </summary>
     [Theory]
     [InlineData("+1", "+1|+20\n", 21, "", 2)]
     [InlineData("+1", "+1|+20", 21, "", 2)]
@@ -55,12 +56,12 @@ public sealed class KnownLengthTests
     [Theory]
     [InlineData(1 << 27)]
     [InlineData(3000)]
-    public async Task M10_a_file_that_changes_between_hashing_and_counting_is_refused_loudly(int rangeBytes)
+    public async Task M10_a_file_that_changes_between_hashing_and_counting_is_refused_with_an_error(int rangeBytes)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("changes.jsonl", EventFile.Random(new Random(1), 300, 20).Bytes);
 
-        // Nothing is claimed while this lock is held; the source exists once the file is hashed.
+        // While this lock is held, nothing is claimed; the source exists once the file is hashed.
         await using var hold = await ledger.Database.OpenConnectionAsync();
         await using var transaction = await hold.BeginTransactionAsync();
         await using (var wait = new NpgsqlCommand("lock table event_range", hold))
@@ -81,16 +82,16 @@ public sealed class KnownLengthTests
     }
 
     [Fact]
-    public async Task M10_of_a_file_that_changes_while_it_is_counted_only_known_bytes_count_and_the_original_is_completed()
+    public async Task M10_only_known_bytes_of_a_file_count_when_it_changes_and_the_original_can_be_completed()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M10_of_a_file_that_changes_while_it_is_counted_only_known_bytes_count_and_the_original_is_completed)),
+        var file = EventFile.Random(Seed.Random(nameof(M10_only_known_bytes_of_a_file_count_when_it_changes_and_the_original_can_be_completed)),
             20_000, 300).Add("!last", 1);
         var original = file.Bytes;
         var path = ledger.Write("changes.jsonl", original);
         await using (var held = await HeldUsers.TakeAsync(ledger, "!last"))
         {
-            // The last range cannot be merged: it stays open until its processor is stopped.
+            // The last range cannot be merged, so it stays open until its processor is stopped.
             using var stop = new CancellationTokenSource();
             var processing = Task.Run(() => ledger.ProcessAsync(path, new ProcessorOptions { RangeBytes = 100_000 }, cancellationToken: stop.Token));
             await Eventually.IsTrueAsync(async () => await ledger.CountAsync("users_revenue") > 0);
@@ -105,7 +106,7 @@ public sealed class KnownLengthTests
         await File.WriteAllBytesAsync(path, changed);
         using (var reader = FileSourceReader.Open(path, 1 << 16))
         {
-            // What the ledger knows, read from the changed file.
+            // Compare the changed file with the original's digest and block hashes.
             using var before = FileSourceReader.Open(ledger.Write("original.jsonl", original), 1 << 16);
             var hashing = new FileHashing(before, original.Length, CancellationToken.None);
             var digest = (await hashing.DigestsAsync([]))[^1];

@@ -6,7 +6,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Processing;
 
-/// <summary>A large file belongs to all processes that are running, not to the one that came first.</summary>
+/// <summary>All running processes share a large file, even those that started later.</summary>
 public sealed class SharedFileTests
 {
     private const string Program = "RevenueAspire.Processor";
@@ -14,16 +14,16 @@ public sealed class SharedFileTests
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
 
     [Fact]
-    public async Task M3_three_processes_work_at_ranges_of_one_file_at_once()
+    public async Task M3_three_processes_work_on_ranges_of_one_file_at_once()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var (file, ranges) = Build();
         var path = ledger.Write("large.jsonl", file.Bytes);
 
-        // Whoever merges the first range, or the third, waits.
+        // A process that merges the first or the third range must wait.
         await using var held = await HeldUsers.TakeAsync(ledger, "!00000", "!00002");
 
-        // Each holds a range that it merges, and the next one, aggregated and frozen; then it can take no more, and the next process gets what follows.
+        // Each process holds a range that it merges, and the next one, aggregated and frozen. Then it can claim no more, and the next process gets the rest.
         await using var first = Start(ledger, path);
         await FrozenAsync(ledger, 2);
         await using var second = Start(ledger, path);
@@ -50,10 +50,10 @@ public sealed class SharedFileTests
     }
 
     [Fact]
-    public async Task M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_closed()
+    public async Task M3_a_process_that_only_waits_for_another_processs_range_ends_after_its_close()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M3_a_process_that_only_waits_for_another_ones_range_ends_when_it_is_closed)), 60, 30).Add("!0", 1);
+        var file = EventFile.Random(Seed.Random(nameof(M3_a_process_that_only_waits_for_another_processs_range_ends_after_its_close)), 60, 30).Add("!0", 1);
         var path = ledger.Write("small.jsonl", file.Bytes);
         await using var held = await HeldUsers.TakeAsync(ledger, "!0");
         await using var worker = Start(ledger, path, applicationName: "worker");
@@ -69,10 +69,10 @@ public sealed class SharedFileTests
         await ledger.AssertBalancesAsync(file);
     }
 
-    /// <summary>Six ranges; all have the same users, and one that comes first in each of them and in no other.</summary>
+    /// <summary>Six ranges with common users; each range also starts with a user that no other range has.</summary>
     private static (EventFile File, int Ranges) Build()
     {
-        // Lines of one length, so that the halves can be computed.
+        // Lines of equal length, so the ranges' limits can be computed.
         var length = new EventFile().Add("user00", 10).Bytes.Length;
         var lines = 40 * RangeBytes / length;
         var begins = new List<int>();

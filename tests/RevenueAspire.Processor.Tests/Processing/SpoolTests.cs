@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Processing;
 
-/// <summary>A process whose memory holds fewer users than a file has.</summary>
+/// <summary>A process with memory for fewer users than a file has.</summary>
 public sealed class SpoolTests
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(60);
@@ -12,7 +12,7 @@ public sealed class SpoolTests
     [InlineData("process")]
     [InlineData("process --dry-run")]
     [InlineData("verify")]
-    public async Task A_spool_folder_that_cannot_be_written_is_one_line_and_changes_nothing(string command)
+    public async Task An_unwritable_spool_folder_is_one_line_and_changes_nothing(string command)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = EventFile.Random(Seed.Random(command), 500, 100);
@@ -22,7 +22,7 @@ public sealed class SpoolTests
             await ledger.ProcessAsync(path);
         }
 
-        // A file stands where the folder should be.
+        // A file has the name of the expected folder.
         Directory.CreateDirectory(ledger.Folder.File("data"));
         File.WriteAllText(ledger.Folder.File("data/spool"), "");
         await using (var process = Start(ledger, command, path))
@@ -36,7 +36,7 @@ public sealed class SpoolTests
         Assert.Equal(command == "verify" ? 1 : 0, await ledger.ScalarAsync<long>("select count(*) from event_source where applied_through > 0"));
         Assert.Equal(0, await ledger.ScalarAsync<long>("select count(*) from event_range where lease_owner is not null"));
 
-        // With room the same command does its work.
+        // With a usable folder, the same command succeeds.
         File.Delete(ledger.Folder.File("data/spool"));
         await using var again = Start(ledger, command, path);
         Assert.Equal(0, await again.WaitForExitAsync(Limit));
@@ -51,7 +51,7 @@ public sealed class SpoolTests
         var path = ledger.Write("large.jsonl", file.Bytes);
         await using (var held = await HeldUsers.TakeAsync(ledger, "user5x"))
         {
-            // It waits in the middle of a part, with its runs on disk.
+            // The process waits within a part, with its runs on disk.
             await using var killed = Start(ledger, "process", path);
             await Eventually.IsTrueAsync(() => ledger.ScalarAsync<bool>("select exists (select from event_part where merged_through <> '')"));
             await killed.KillAsync();
@@ -66,10 +66,10 @@ public sealed class SpoolTests
     }
 
     [Fact]
-    public async Task The_service_waits_for_room_and_then_applies_the_backlog()
+    public async Task The_service_waits_for_disk_space_and_then_applies_the_backlog()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(The_service_waits_for_room_and_then_applies_the_backlog)), 2000, 100);
+        var file = EventFile.Random(Seed.Random(nameof(The_service_waits_for_disk_space_and_then_applies_the_backlog)), 2000, 100);
         await using var log = new TestLog(ledger.Folder.File("events"));
         await log.AppendAsync(file.Bytes);
         Directory.CreateDirectory(ledger.Folder.File("data"));
@@ -83,7 +83,7 @@ public sealed class SpoolTests
         Assert.Equal(0, await service.TerminateAsync());
     }
 
-    /// <summary>Starts a command, or the service where there is none.</summary>
+    /// <summary>Starts a command, or the service if the command is empty.</summary>
     private static ServiceProcess Start(LedgerFixture ledger, string command, string path) => ServiceProcess.Start(
         "RevenueAspire.Processor",
         command is "verify" ? [command] : command is "" ? [] : [.. command.Split(' '), path],

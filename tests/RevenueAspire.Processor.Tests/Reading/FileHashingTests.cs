@@ -12,9 +12,9 @@ public sealed class FileHashingTests
     [InlineData(1)]
     [InlineData(1 << 20)]
     [InlineData((5 << 20) + 17)]
-    public async Task M10_digests_are_those_of_the_beginnings_whenever_their_lengths_become_known(int length)
+    public async Task M10_digests_match_the_files_beginnings_regardless_of_when_their_lengths_become_known(int length)
     {
-        var random = Seed.Random(nameof(M10_digests_are_those_of_the_beginnings_whenever_their_lengths_become_known));
+        var random = Seed.Random(nameof(M10_digests_match_the_files_beginnings_regardless_of_when_their_lengths_become_known));
         var bytes = new byte[length];
         random.NextBytes(bytes);
         using var source = new MemorySource(bytes);
@@ -39,7 +39,7 @@ public sealed class FileHashingTests
     }
 
     [Fact]
-    public async Task Cancelled_hashing_ends_and_says_so()
+    public async Task Cancelled_hashing_throws()
     {
         using var source = new MemorySource(new byte[64 << 20]);
         using var stop = new CancellationTokenSource();

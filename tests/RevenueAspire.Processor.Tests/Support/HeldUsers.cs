@@ -2,7 +2,7 @@ using Npgsql;
 
 namespace RevenueAspire.Processor.Tests.Support;
 
-/// <summary>Users that somebody else is about to add: whoever merges one of them waits, for as long as a test wants. They are taken back in the end.</summary>
+/// <summary>Inserts users in an open transaction, so a merge of one of them waits as long as a test wants. The insert is rolled back in the end.</summary>
 internal sealed class HeldUsers : IAsyncDisposable
 {
     private readonly NpgsqlConnection _connection;

@@ -13,7 +13,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Support;
 
-/// <summary>A database with the schema, a folder for files, and the processor's parts as the program puts them together.</summary>
+/// <summary>A database with the schema, a folder for files, and the processor's parts, assembled as in the program.</summary>
 internal sealed class LedgerFixture : TestDatabase
 {
     private readonly ServiceProvider _metrics = new ServiceCollection().AddMetrics().BuildServiceProvider();
@@ -24,7 +24,7 @@ internal sealed class LedgerFixture : TestDatabase
         Sources = new SourceRegistry(Database);
     }
 
-    /// <summary>Made the meters of these <see cref="Services"/>: tells them from those of tests that run meanwhile.</summary>
+    /// <summary>The meter factory of these <see cref="Services"/>, which separates their meters from those of parallel tests.</summary>
     public IMeterFactory Meters => _metrics.GetRequiredService<IMeterFactory>();
 
     public SourceRegistry Sources { get; }
@@ -35,7 +35,7 @@ internal sealed class LedgerFixture : TestDatabase
 
     public TempDirectory Folder { get; } = new();
 
-    /// <summary>In a new database of the tests' server, or in an empty one of another server.</summary>
+    /// <summary>Creates a fixture in a new database of the tests' server, or in an empty database of another server.</summary>
     /// <param name="connectionString">Of the empty database.</param>
     /// <param name="keepsHistory">Whether all <see cref="Services"/> write the history; <see cref="VerifyAsync"/> compares it.</param>
     public static async Task<LedgerFixture> CreateAsync(string? connectionString = null, bool keepsHistory = true)
@@ -54,7 +54,7 @@ internal sealed class LedgerFixture : TestDatabase
     public async Task EnableHistoryAsync() =>
         History = await LedgerHistory.EnableAsync(Database, EventTypes.Default.Signs, CancellationToken.None);
 
-    /// <summary>Limits so small that a file of some hundred lines takes every path.</summary>
+    /// <summary>Limits so small that a file of some hundred lines reaches every code path.</summary>
     public static ProcessorOptions Tiny(Random? random = null) => new()
     {
         RangeBytes = random?.Next(3000, 20_000) ?? 3000,
@@ -95,7 +95,7 @@ internal sealed class LedgerFixture : TestDatabase
         return await new FileProcess(services).RunAsync(file, path, again, new RunProgress(path), cancellationToken);
     }
 
-    /// <summary>Verifies; totals of sources must be right unless told otherwise.</summary>
+    /// <summary>Verifies the ledger. By default, also asserts that the totals of all sources are right.</summary>
     public async Task<(VerifyResult Result, List<LedgerDifference> Differences)> VerifyAsync(
         ProcessorOptions? options = null, EventTypes? types = null, bool totalsDiffer = false)
     {
@@ -108,7 +108,7 @@ internal sealed class LedgerFixture : TestDatabase
 
     public async Task<IReadOnlyDictionary<string, BigInteger>> BalancesAsync() => (await ReadTotalsAsync()).Users;
 
-    /// <summary>Asserts that the table holds exactly the sums of these files, each as often as it is given.</summary>
+    /// <summary>Asserts that the table has exactly the sums of these files; a file can be given several times.</summary>
     public async Task AssertBalancesAsync(params EventFile[] files)
     {
         var expected = new Totals();
@@ -130,7 +130,7 @@ internal sealed class LedgerFixture : TestDatabase
         return lines;
     }
 
-    /// <summary>Transactions of the whole database so far; a backend reports its own about a second late, at the latest when it ends.</summary>
+    /// <summary>The database's number of transactions so far. A backend reports its transactions about a second late, or at its end.</summary>
     public async Task<long> TransactionsAsync()
     {
         Database.Clear();

@@ -8,7 +8,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Support;
 
-/// <summary>Followers of logs, in the test process.</summary>
+/// <summary>Follows logs within the test process.</summary>
 internal static class LogFollowing
 {
     public static Task FollowAsync(LedgerFixture ledger, string directory, ProcessorOptions options, CancellationToken cancellationToken,
@@ -19,7 +19,7 @@ internal static class LogFollowing
     public static Task AppliedAsync(LedgerFixture ledger, TestLog log) =>
         Eventually.IsTrueAsync(async () => (await ledger.Sources.FindAsync(log.LogId, CancellationToken.None))?.AppliedThrough == log.Mark);
 
-    /// <summary>Follows a log until all of it is applied.</summary>
+    /// <summary>Follows a log until it is completely applied.</summary>
     public static async Task FollowOnceAsync(LedgerFixture ledger, TestLog log)
     {
         using var stop = new CancellationTokenSource();

@@ -5,13 +5,13 @@ using RevenueAspire.Processor.Reading;
 
 namespace RevenueAspire.Processor.Tests.Support;
 
-/// <summary>A source in memory, read in pieces of any size, with stretches that cannot be read.</summary>
+/// <summary>A source in memory, read in pieces of any size, with damaged sections.</summary>
 internal sealed class MemorySource(byte[] bytes, SourceKind kind = SourceKind.File, int maxLineBytes = 1 << 16, int longestRead = int.MaxValue) : ISourceReader
 {
     public MemorySource(string text, SourceKind kind = SourceKind.File, int maxLineBytes = 1 << 16, int longestRead = int.MaxValue)
         : this(Encoding.UTF8.GetBytes(text), kind, maxLineBytes, longestRead) { }
 
-    /// <summary>Stretches [from, through) that are damaged.</summary>
+    /// <summary>Damaged sections [from, through).</summary>
     public List<(long From, long Through)> Damage { get; } = [];
 
     public SourceKind Kind { get; } = kind;

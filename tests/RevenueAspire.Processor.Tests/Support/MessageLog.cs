@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Support;
 
-/// <summary>Keeps what a follower logs.</summary>
+/// <summary>Collects a follower's log messages.</summary>
 internal sealed class MessageLog : ILogger<ApplyServices>
 {
     public System.Collections.Concurrent.ConcurrentQueue<string> Lines { get; } = new();

@@ -1,5 +1,7 @@
-/// <summary>Loaded into a program under test by DOTNET_STARTUP_HOOKS: a thread of it fails a moment after the start, as a bug would. No namespace: the runtime
-/// looks for this name.</summary>
+/// <summary>
+/// DOTNET_STARTUP_HOOKS loads this into a tested program: a thread fails a moment after the start, as with a bug. It has no namespace, since the runtime
+/// requires this name.
+/// </summary>
 internal static class StartupHook
 {
     public static void Initialize()

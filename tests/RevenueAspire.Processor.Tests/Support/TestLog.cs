@@ -6,7 +6,7 @@ using RevenueAspire.Events;
 
 namespace RevenueAspire.Processor.Tests.Support;
 
-/// <summary>A log with its real writer, in the test process.</summary>
+/// <summary>A log with its real writer, within the test process.</summary>
 internal sealed class TestLog : IAsyncDisposable
 {
     private readonly FileLogStore _store;
@@ -40,7 +40,7 @@ internal sealed class TestLog : IAsyncDisposable
         return result.Receipt;
     }
 
-    /// <summary>Appends so much that segments of 64 KB are sealed.</summary>
+    /// <summary>Appends enough to seal segments of 64 KB.</summary>
     public async Task AppendManyAsync()
     {
         var random = new Random(3);
@@ -50,7 +50,7 @@ internal sealed class TestLog : IAsyncDisposable
         }
     }
 
-    /// <summary>Retention: removes what is applied and in no other use; the bytes removed.</summary>
+    /// <summary>Runs retention: removes applied segments that are not in use; returns the number of removed bytes.</summary>
     public long RemoveApplied(long appliedThrough) => _store.Retention.RemoveApplied(appliedThrough, retainBytes: 0);
 
     public ValueTask DisposeAsync() => _writer.DisposeAsync();

@@ -11,7 +11,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Verifying;
 
-/// <summary>verify and logs: retention beside it and before it, other event types, changed bytes.</summary>
+/// <summary>verify on logs: during and after retention, with other event types, with changed bytes.</summary>
 public sealed class VerifyLogTests
 {
     private static readonly EventTypes Reversed = EventTypes.Create([new("add_revenue", -1), new("subtract_revenue", 1)]);
@@ -24,7 +24,7 @@ public sealed class VerifyLogTests
         await using var log = await AppliedLogAsync(ledger);
         await ledger.ExecuteAsync("update users_revenue set revenue = revenue + 1");
 
-        // In the middle of the first pass over the table; several more passes over the log follow.
+        // Retention runs during the first pass over the table; several more passes over the log follow.
         var (asked, removed) = (0, 0L);
         using var verifier = new LedgerVerifier(ledger.Database, EventTypes.Default, new ProcessorOptions { MaxUsersInMemory = 50, BlockBytes = 1000 });
         var result = await verifier.RunAsync(
@@ -40,7 +40,7 @@ public sealed class VerifyLogTests
     }
 
     [Fact]
-    public async Task M13_the_snapshot_is_taken_behind_the_pins()
+    public async Task M13_the_snapshot_is_taken_after_the_pins()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = await AppliedLogAsync(ledger);
@@ -58,7 +58,7 @@ public sealed class VerifyLogTests
     }
 
     [Fact]
-    public async Task A_log_whose_beginning_is_removed_cannot_be_checked_and_what_is_left_is_looked_at()
+    public async Task A_log_without_its_beginning_cannot_be_checked_except_for_rows_of_retained_events()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = await AppliedLogAsync(ledger);
@@ -71,9 +71,9 @@ public sealed class VerifyLogTests
             Assert.Contains("no balance can be computed again", Assert.Single(result.Unread), StringComparison.Ordinal);
         }
 
-        // Whatever the removed part said, a user of a retained event has a row.
+        // Regardless of the removed part, a user of a retained event must have a row.
         await ledger.ExecuteAsync(
-            "delete from users_revenue where user_id = 'last'; update users_revenue set revenue = 0; insert into users_revenue values ('somebody', 1)");
+            "delete from users_revenue where user_id = 'last'; update users_revenue set revenue = 0; insert into users_revenue values ('extra', 1)");
         var (lost, found) = await ledger.VerifyAsync();
         Assert.Equal(("last", 1), (Encoding.UTF8.GetString(Assert.Single(found).UserId), lost.Differences));
     }
@@ -81,7 +81,7 @@ public sealed class VerifyLogTests
     [Theory]
     [InlineData(1 << 20)]
     [InlineData(1000)]
-    public async Task A_changed_sign_is_named_as_what_may_explain_differences_and_an_added_name_is_none(int rangeBytes)
+    public async Task A_changed_sign_is_named_as_a_possible_cause_of_differences_and_an_added_name_is_not(int rangeBytes)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using var log = new TestLog(ledger.Folder.File("log"));
@@ -89,13 +89,13 @@ public sealed class VerifyLogTests
         await ProcessAsync(ledger, log, new ProcessorOptions { RangeBytes = rangeBytes });
         Assert.Equal(32, await ledger.ScalarAsync<int>("select length(types_hash) from event_source"));
 
-        // A name that came later changes nothing of what was counted before it.
+        // An added name does not affect events that were counted before.
         Assert.Equal((0, true), Short((await ledger.VerifyAsync(types: More)).Result));
         var (result, differences) = await ledger.VerifyAsync(types: Reversed, totalsDiffer: true);
         Assert.NotEmpty(differences);
         Assert.Contains("other EventTypes", Assert.Single(result.Hints), StringComparison.Ordinal);
 
-        // Counted with both: neither is right for all of it, and verify says why.
+        // The log was counted with both mappings: neither fits all of it, and verify reports that.
         await log.AppendAsync(new EventFile().Add("a", 1).Bytes);
         await ProcessAsync(ledger, log, new ProcessorOptions(), Reversed);
         (result, differences) = await ledger.VerifyAsync(totalsDiffer: true);
@@ -127,7 +127,7 @@ public sealed class VerifyLogTests
 
     private static (long, bool) Short(VerifyResult result) => (result.Differences, result.IsComplete);
 
-    /// <summary>A log of several small segments, counted.</summary>
+    /// <summary>A counted log of several small segments.</summary>
     private static async Task<TestLog> AppliedLogAsync(LedgerFixture ledger)
     {
         var log = new TestLog(ledger.Folder.File("log"), segmentBytes: 1 << 16);
@@ -143,7 +143,7 @@ public sealed class VerifyLogTests
         await new LogProcess(ledger.Services(options, types)).RunAsync(reader, "log", new RunProgress("log"), CancellationToken.None);
     }
 
-    /// <summary>Claims and freezes all of a log, merges the first part of it, and goes away.</summary>
+    /// <summary>Claims and freezes a whole log, merges its first part, and stops.</summary>
     private static async Task MergePartAsync(LedgerFixture ledger, TestLog log, ProcessorOptions options)
     {
         var services = ledger.Services(options);

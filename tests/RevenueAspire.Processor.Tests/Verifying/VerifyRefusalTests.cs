@@ -5,7 +5,7 @@ using RevenueAspire.Processor.Tests.Support;
 
 namespace RevenueAspire.Processor.Tests.Verifying;
 
-/// <summary>What verify cannot check it does not call equal, nor different.</summary>
+/// <summary>verify reports sources that it cannot check, neither as equal nor as different.</summary>
 public sealed class VerifyRefusalTests
 {
     private static readonly EventTypes WithGift = EventTypes.Create([new("add_revenue", 1), new("gift", 1)]);

@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Verifying;
 
-/// <summary>verify looks for the content that was counted: a path may hold another content tomorrow.</summary>
+/// <summary>verify searches for the counted content, since a path may have another content later.</summary>
 public sealed class VerifySearchTests
 {
     [Fact]
@@ -35,7 +35,7 @@ public sealed class VerifySearchTests
     }
 
     [Fact]
-    public async Task M10_every_path_at_which_a_content_was_seen_is_looked_at()
+    public async Task M10_verify_searches_every_path_that_a_content_has_had()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile().Add("a", 1);
@@ -53,9 +53,9 @@ public sealed class VerifySearchTests
     [InlineData("/dev/stdin")]
     [InlineData("/proc/self/fd/0")]
     [InlineData("link")]
-    public async Task M10_a_path_that_leads_elsewhere_tomorrow_is_not_kept(string given)
+    public async Task M10_a_temporary_path_is_not_kept(string given)
     {
-        Assert.SkipUnless(OperatingSystem.IsLinux(), "descriptors have paths on Linux");
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "Only Linux has paths for descriptors.");
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes);
         await ledger.ProcessAsync(path);
@@ -75,7 +75,7 @@ public sealed class VerifySearchTests
     }
 
     [Fact]
-    public async Task Named_files_and_folders_are_looked_at_and_a_missing_one_is_named()
+    public async Task Named_files_and_folders_are_searched_and_a_missing_one_is_reported()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes);

@@ -28,7 +28,7 @@ public sealed class VerifyTests
     }
 
     [Fact]
-    public async Task M13_each_user_that_differs_is_named_with_both_sums()
+    public async Task M13_each_different_user_is_reported_with_both_sums()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("equal", 1).Add("changed", 5).Add("lost", 7).Bytes));
@@ -52,7 +52,7 @@ public sealed class VerifyTests
     }
 
     [Fact]
-    public async Task A_file_that_is_gone_or_changed_cannot_be_checked()
+    public async Task A_missing_or_changed_file_cannot_be_checked()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var path = ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes);
@@ -66,7 +66,7 @@ public sealed class VerifyTests
     }
 
     [Fact]
-    public async Task A_file_that_was_changed_far_before_its_end_cannot_be_checked_rather_than_differs()
+    public async Task A_change_far_before_the_end_of_a_file_is_reported_as_unchecked_not_as_a_difference()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile();
@@ -82,7 +82,7 @@ public sealed class VerifyTests
         await File.WriteAllBytesAsync(path, changed);
         Assert.Contains("its bytes were changed", Assert.Single((await ledger.VerifyAsync()).Result.Unread), StringComparison.Ordinal);
 
-        // What is added behind it is not counted yet, and changes nothing.
+        // Content appended later is not yet counted, and changes nothing.
         await File.WriteAllBytesAsync(path, [.. file.Bytes, .. new EventFile().Add("new", 5).Bytes]);
         Assert.Equal(0, (await ledger.VerifyAsync()).Result.Differences);
     }

@@ -4,7 +4,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Processor.Tests.Verifying;
 
-/// <summary>The ledger's total is a sum over sources, so a source's own totals must be right as well as the balances.</summary>
+/// <summary>The ledger's total is a sum over sources, so the totals of each source must be right, like the balances.</summary>
 public sealed class VerifyTotalsTests
 {
     [Theory]
@@ -12,10 +12,10 @@ public sealed class VerifyTotalsTests
     [InlineData("events_through", "events")]
     [InlineData("rejects_through", "rejects")]
     [InlineData("lines_through", "lines")]
-    public async Task M13_a_wrong_total_of_a_source_is_named_in_one_pass_and_in_many(string column, string total)
+    public async Task M13_a_wrong_total_of_a_source_is_reported_with_one_pass_and_with_many(string column, string total)
     {
         await using var ledger = await LedgerFixture.CreateAsync();
-        var file = EventFile.Random(Seed.Random(nameof(M13_a_wrong_total_of_a_source_is_named_in_one_pass_and_in_many)), 300, 60, badEvery: 10);
+        var file = EventFile.Random(Seed.Random(nameof(M13_a_wrong_total_of_a_source_is_reported_with_one_pass_and_with_many)), 300, 60, badEvery: 10);
         var path = ledger.Write("a.jsonl", file.Bytes);
         await ledger.ProcessAsync(path);
         await ledger.ProcessAsync(path, again: true);
@@ -31,13 +31,13 @@ public sealed class VerifyTotalsTests
     }
 
     [Fact]
-    public async Task M13_a_wrong_total_of_a_range_that_is_merged_in_part_is_named()
+    public async Task M13_a_wrong_total_of_a_partly_merged_range_is_reported()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         var file = new EventFile().Add("a", 1).Add("b", 2).Add("c", 4);
         var path = ledger.Write("a.jsonl", file.Bytes);
 
-        // The merge stops at b, so a is in the table, and nothing is closed.
+        // The merge stops at b, so a is in the table, but nothing is closed.
         await ledger.ExecuteAsync("alter table users_revenue add constraint no_b check (user_id <> 'b')");
         await Assert.ThrowsAsync<Npgsql.PostgresException>(() => ledger.ProcessAsync(path, new ProcessorOptions { MergeBatchRows = 1, Connections = 1 }));
         Assert.Equal(["a"], (await ledger.BalancesAsync()).Keys);
@@ -65,7 +65,7 @@ public sealed class VerifyTotalsTests
     }
 
     [Fact]
-    public async Task A_source_whose_total_is_no_integer_was_written_by_somebody_else_and_says_so()
+    public async Task A_non_integer_total_of_a_source_is_reported()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));

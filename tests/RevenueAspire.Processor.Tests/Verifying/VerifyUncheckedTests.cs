@@ -25,10 +25,10 @@ public sealed class VerifyUncheckedTests
     [InlineData("update users_revenue set revenue = revenue - 1 where user_id = 'lost'")]
     [InlineData("delete from users_revenue where user_id = 'kept'")]
     [InlineData("delete from users_revenue where user_id = 'lost'")]
-    [InlineData("insert into users_revenue values ('somebody', 0)")]
+    [InlineData("insert into users_revenue values ('extra', 0)")]
     [InlineData("update users_revenue set revenue = revenue + case user_id when 'kept' then 1 else -1 end where user_id in ('kept', 'lost')")]
     [InlineData("update event_source set revenue_through = revenue_through + 1 where name like '%missing%'")]
-    public async Task M13_a_wrong_balance_is_found_although_another_source_is_missing(string tampering)
+    public async Task M13_a_wrong_balance_is_found_even_if_another_source_is_missing(string tampering)
     {
         await using var ledger = await WithMissingFileAsync();
         await ledger.ExecuteAsync(tampering);
@@ -48,7 +48,7 @@ public sealed class VerifyUncheckedTests
     }
 
     [Fact]
-    public async Task M13_a_lost_row_is_a_difference_and_accuses_no_user_of_the_missing_source()
+    public async Task M13_a_lost_row_is_a_difference_and_no_user_of_the_missing_source_is_reported()
     {
         await using var ledger = await WithMissingFileAsync();
         await ledger.ExecuteAsync("delete from users_revenue where user_id = 'kept'");
@@ -60,7 +60,7 @@ public sealed class VerifyUncheckedTests
     }
 
     [Fact]
-    public async Task M13_a_log_that_is_gone_and_a_source_with_wrong_totals_are_reported_beside_each_other()
+    public async Task M13_a_missing_log_and_a_source_with_wrong_totals_are_both_reported()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await using (var log = new TestLog(ledger.Folder.File("log")))
@@ -78,7 +78,7 @@ public sealed class VerifyUncheckedTests
     }
 
     [Fact]
-    public async Task M13_a_file_whose_digest_is_gone_is_not_checked_and_the_others_are()
+    public async Task M13_a_file_without_a_digest_is_not_checked_but_the_others_are()
     {
         await using var ledger = await LedgerFixture.CreateAsync();
         await ledger.ProcessAsync(ledger.Write("a.jsonl", new EventFile().Add("a", 1).Bytes));
@@ -90,7 +90,7 @@ public sealed class VerifyUncheckedTests
     }
 
     [Fact]
-    public async Task Json_is_an_object_also_when_the_check_could_not_begin()
+    public async Task Json_is_an_object_even_if_the_check_could_not_begin()
     {
         var environment = new Dictionary<string, string?> { ["ConnectionStrings__revenuedb"] = "Host=127.0.0.1;Port=1;Username=x" };
         foreach (var arguments in (string[][])[["verify", "--json"], ["process", typeof(VerifyUncheckedTests).Assembly.Location, "--json"]])
@@ -102,7 +102,7 @@ public sealed class VerifyUncheckedTests
         }
     }
 
-    /// <summary>Users of a file that is there, of one that is missing, and of both.</summary>
+    /// <summary>A ledger with users of an existing file, of a missing file, and of both.</summary>
     private static async Task<LedgerFixture> WithMissingFileAsync()
     {
         var ledger = await LedgerFixture.CreateAsync();

@@ -6,8 +6,7 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Checks;
 
 /// <summary>
-/// Damages copies of the log, and has each counted into a database of its own: what is damaged is named, everything else counts, and nothing is
-/// skipped in silence.
+/// Damages copies of the log, and processes each copy into a separate database. The processor must report the damaged bytes and apply all other records.
 /// </summary>
 internal static class DamageCheck
 {
@@ -15,8 +14,8 @@ internal static class DamageCheck
     private const int SegmentsAtLeast = 3;
     private const int Reported = 3;
 
-    /// <summary>Damages a byte in the middle of a sealed segment, and removes one.</summary>
-    /// <returns>How many copies were checked: none when the log is too short.</returns>
+    /// <summary>Checks one copy with a damaged byte in a sealed segment, and one copy without that segment.</summary>
+    /// <returns>Number of checked copies; 0 if the log is too short.</returns>
     public static async Task<int> RunAsync(TortureStage stage, IReadOnlyList<LogRecord> records, Random random)
     {
         var segments = LogFiles.Segments(stage.Log);
@@ -25,7 +24,7 @@ internal static class DamageCheck
             return 0;
         }
 
-        // Neither the first, whose absence looks like retention, nor the last, which has no checksums yet.
+        // Spare the first segment, since its absence looks like retention, and the last, which has no checksums yet.
         var chosen = random.Next(1, segments.Length - 1);
         var (start, end) = (segments[chosen].Start, segments[chosen + 1].Start);
         var at = random.NextInt64(end - start);
@@ -65,7 +64,7 @@ internal static class DamageCheck
         if (code != Reported || !process.Output.Contains(lost.From.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal))
         {
             stage.Violations.Add(ViolationKind.Other,
-                $"{name}: bytes {lost.From} to {lost.Through} were made unreadable; process ended with {code} and said: {process.Output}");
+                $"{name}: bytes {lost.From} to {lost.Through} were made unreadable; process ended with {code} and this output: {process.Output}");
         }
 
         var expected = new Totals();
@@ -78,7 +77,7 @@ internal static class DamageCheck
         await connection.OpenAsync();
         if (expected.DifferenceTo(await Totals.ReadAsync(connection)) is { Length: > 0 } difference)
         {
-            stage.Violations.Add(ViolationKind.WrongBalance, $"{name}: with bytes {lost.From} to {lost.Through} unreadable {difference}");
+            stage.Violations.Add(ViolationKind.WrongBalance, $"{name}: with bytes {lost.From} to {lost.Through} unreadable, {difference}");
         }
     }
 }

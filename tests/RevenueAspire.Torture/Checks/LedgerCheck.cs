@@ -6,16 +6,16 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>Whether the database holds the sums, the rejected lines, and nothing half done.</summary>
+/// <summary>Checks that the database has the right sums and rejected lines, and no unfinished work.</summary>
 internal static class LedgerCheck
 {
     private static readonly TimeSpan QuietLimit = TimeSpan.FromSeconds(90);
 
-    /// <summary>Waits until everything below the durable mark is applied.</summary>
+    /// <summary>Waits until the ledger has every record below the durable mark.</summary>
     /// <param name="log">Folder of the log in files; null for the log in Postgres.</param>
     /// <param name="postgres">The ledger.</param>
-    /// <param name="violations">Told when the ledger does not get there.</param>
-    /// <returns>False when it did not.</returns>
+    /// <param name="violations">Receives a violation on timeout.</param>
+    /// <returns>False on timeout.</returns>
     public static async Task<bool> WaitUntilQuietAsync(string? log, PostgresHost postgres, Violations violations)
     {
         var lag = "";
@@ -33,16 +33,16 @@ internal static class LedgerCheck
         catch (TimeoutException)
         {
             violations.Add(ViolationKind.Other,
-                FormattableString.Invariant($"{QuietLimit.TotalSeconds} s after the end of all faults and load the ledger is behind the log: {lag}"));
+                FormattableString.Invariant($"{QuietLimit.TotalSeconds} s after the end of all faults and load, the ledger still lags: {lag}"));
             return false;
         }
     }
 
-    /// <summary>Compares the tables with what they must be.</summary>
-    /// <param name="postgres">Where they are.</param>
-    /// <param name="log">What the log adds up to.</param>
+    /// <summary>Compares the tables with the expected content.</summary>
+    /// <param name="postgres">The ledger.</param>
+    /// <param name="log">Expected totals of the log.</param>
     /// <param name="files">The files that were counted.</param>
-    /// <param name="violations">Told each difference.</param>
+    /// <param name="violations">Receives each difference.</param>
     public static async Task RunAsync(PostgresHost postgres, Totals log, IReadOnlyList<CountedFile> files, Violations violations)
     {
         await using var connection = await postgres.ConnectAsync();
@@ -52,7 +52,7 @@ internal static class LedgerCheck
         await CheckNothingIsOpenAsync(connection, violations);
         if (postgres.BrokenStreams > 0)
         {
-            violations.Add(ViolationKind.Other, $"{postgres.BrokenStreams} connections with bytes that the server did not understand: see postgres.log");
+            violations.Add(ViolationKind.Other, $"{postgres.BrokenStreams} connections sent bytes that the server did not understand; see postgres.log");
         }
 
         await using var deadlocks = new NpgsqlCommand("select deadlocks from pg_stat_database where datname = current_database()", connection);
@@ -60,12 +60,12 @@ internal static class LedgerCheck
         if (postgres.Deadlocks > 0 || seen > postgres.ProvokedDeadlocks)
         {
             violations.Add(ViolationKind.Deadlock,
-                $"{Math.Max(postgres.Deadlocks, seen - postgres.ProvokedDeadlocks)} deadlocks that nobody provoked: see postgres.log");
+                $"{Math.Max(postgres.Deadlocks, seen - postgres.ProvokedDeadlocks)} deadlocks without a fault that provokes them; see postgres.log");
         }
     }
 
     /// <summary>
-    /// How often each file says to be counted, which must be as often as somebody asked for it. A file is known by its content, since another one may
+    /// Compares the number of times that the ledger counted each file with the number of requests. Identifies a file by its content, since another file may
     /// have its name by now.
     /// </summary>
     private static async Task<List<(EventFile File, int Times)>> CountTimesAsync(NpgsqlConnection connection, IReadOnlyList<CountedFile> files,
@@ -79,7 +79,7 @@ internal static class LedgerCheck
             if (found < file.LeastTimes || found > file.MostTimes)
             {
                 violations.Add(found < file.LeastTimes ? ViolationKind.Lost : ViolationKind.Repeated,
-                    $"{file.File.Path} is counted {found} times, asked for was {file.LeastTimes} to {file.MostTimes}");
+                    $"{file.File.Path} is counted {found} times; expected {file.LeastTimes} to {file.MostTimes}");
             }
 
             counted.Add((file.File, found));
@@ -88,7 +88,7 @@ internal static class LedgerCheck
         return counted;
     }
 
-    /// <summary>Generations of each content, by the hash of its newest length.</summary>
+    /// <summary>Number of generations per content, keyed by the hash of its newest length.</summary>
     private static async Task<Dictionary<string, int>> ReadTimesAsync(NpgsqlConnection connection)
     {
         var times = new Dictionary<string, int>(StringComparer.Ordinal);
@@ -141,13 +141,13 @@ internal static class LedgerCheck
                 || reason.Length == 0 || !text.StartsWith(beginning, StringComparison.Ordinal))
             {
                 violations.Add(ViolationKind.Other,
-                    $"rejected_event has a row that must not be: {kind} {name}, offset {offset}, line {line}: {reason} '{beginning}'");
+                    $"rejected_event has an unexpected row: {kind} {name}, offset {offset}, line {line}: {reason} '{beginning}'");
             }
         }
 
         if (missing.Where(line => line.Value > 0).ToArray() is { Length: > 0 } lacking)
         {
-            violations.Add(ViolationKind.Lost, $"rejected_event lacks {lacking.Sum(line => line.Value)} rows, {lacking[0].Key} for example");
+            violations.Add(ViolationKind.Lost, $"rejected_event lacks {lacking.Sum(line => line.Value)} rows, for example {lacking[0].Key}");
         }
     }
 
@@ -160,7 +160,7 @@ internal static class LedgerCheck
         await rows.ReadAsync();
         if ((rows.GetInt64(0), rows.GetInt64(1), rows.GetInt64(2)) is var open && open != (0, 0, 0))
         {
-            violations.Add(ViolationKind.Other, $"in the end there are open ranges, parts, sources: {open}");
+            violations.Add(ViolationKind.Other, $"ranges, parts, sources still open at the end: {open}");
         }
     }
 }

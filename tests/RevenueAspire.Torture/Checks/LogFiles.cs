@@ -5,12 +5,12 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>Reads a log's files with nothing of the product's code: names and bytes of the segments, the mark, System.Text.Json.</summary>
+/// <summary>Reads the log's segments and mark without the product's code, with System.Text.Json only.</summary>
 internal static class LogFiles
 {
     private const int MarkBytes = 16;
 
-    /// <summary>The durable mark; 0 when there is none, or none that agrees with its complement.</summary>
+    /// <summary>The durable mark; 0 if the file is missing or the mark does not match its stored complement.</summary>
     public static long ReadMark(string directory)
     {
         var path = Path.Combine(directory, "durable.mark");
@@ -27,26 +27,26 @@ internal static class LogFiles
             : 0;
     }
 
-    /// <summary>The log's segments: offset of the first byte, and path.</summary>
+    /// <summary>The log's segments in order: offset of the first byte, and path.</summary>
     public static (long Start, string Path)[] Segments(string directory) =>
         [.. Directory.GetFiles(directory, "*.jsonl").Select(path => (long.Parse(Path.GetFileNameWithoutExtension(path), CultureInfo.InvariantCulture), path))
             .Order()];
 
-    /// <summary>How far the ledger is behind the mark, for people; empty when it is not.</summary>
+    /// <summary>The ledger's lag as readable text; empty without a lag.</summary>
     public static async Task<string> FindLagAsync(string directory, PostgresHost postgres)
     {
         var mark = ReadMark(directory);
         var applied = await postgres.ExecuteAsync("select applied_through from event_source where kind = 'log'") is long through ? through : 0;
-        return applied == mark ? "" : FormattableString.Invariant($"at {applied}, and the mark at {mark}");
+        return applied == mark ? "" : FormattableString.Invariant($"applied up to {applied}, mark at {mark}");
     }
 
     /// <summary>The records from an offset up to the mark, in order.</summary>
     /// <param name="directory">The log's folder.</param>
     /// <param name="from">Offset of a record's first byte; the log's beginning by default.</param>
-    /// <exception cref="InvalidDataException">What is there below the mark is no sequence of records without a gap.</exception>
+    /// <exception cref="InvalidDataException">The bytes below the mark are not a gapless sequence of records.</exception>
     public static IEnumerable<LogRecord> Read(string directory, long from = 0)
     {
-        // Before the segments are looked up: a segment that comes later holds nothing below this mark.
+        // Read the mark before listing the segments: every byte below this mark is then in a listed segment.
         var mark = ReadMark(directory);
         if (from >= mark)
         {
@@ -68,7 +68,7 @@ internal static class LogFiles
 
             if (start > position)
             {
-                throw new InvalidDataException($"the segment {Path.GetFileName(path)} does not begin at {position}");
+                throw new InvalidDataException($"the segment {Path.GetFileName(path)} should begin at {position}");
             }
 
             var first = position;
@@ -97,7 +97,7 @@ internal static class LogFiles
         }
     }
 
-    /// <returns>Fewer bytes than asked for when the file has no more.</returns>
+    /// <returns>The requested bytes; fewer at the end of the file.</returns>
     private static byte[] ReadRange(string path, long from, int count)
     {
         using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);

@@ -6,24 +6,24 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Checks;
 
 /// <summary>
-/// Reads the logs in Postgres with nothing of the product's code: the tables' rows, the framework's Brotli, System.Text.Json, a checksum bit by bit.
+/// Reads the logs in Postgres without the product's code: table rows, the framework's Brotli, System.Text.Json, and a separate checksum implementation.
 /// </summary>
 internal static class LogTables
 {
     private const uint Castagnoli = 0x82F63B78;
     private static readonly uint[] CrcTable = [.. Enumerable.Range(0, 256).Select(CrcOf)];
 
-    /// <summary>How far the ledger is behind the logs, for people; empty when it is not.</summary>
+    /// <summary>The ledger's lag per log as readable text; empty without a lag.</summary>
     public static async Task<string> FindLagAsync(PostgresHost postgres) => await postgres.ExecuteAsync(
         """
         select string_agg(format('%s at %s of %s', log_id, coalesce(applied_through, 0), end_offset), ', ')
         from event_log left join event_source on source_id = log_id where coalesce(applied_through, 0) <> end_offset
         """) as string ?? "";
 
-    /// <summary>All records of all logs, or those that came since the last call.</summary>
-    /// <param name="postgres">Where they are.</param>
-    /// <param name="positions">For each log the end of what was read before; moved on. Null reads all.</param>
-    /// <exception cref="InvalidDataException">The rows of a log are no sequence of records without a gap from there to its end.</exception>
+    /// <summary>Reads all records of all logs, or only the new ones since the last call.</summary>
+    /// <param name="postgres">The server with the logs.</param>
+    /// <param name="positions">Per log, the offset up to which an earlier call has read; updated. Null reads everything.</param>
+    /// <exception cref="InvalidDataException">The rows of a log are not a gapless sequence of records up to its end.</exception>
     public static async Task<List<LogRecord>> ReadAsync(PostgresHost postgres, Dictionary<Guid, long>? positions = null)
     {
         await using var connection = await postgres.ConnectAsync();
@@ -55,7 +55,7 @@ internal static class LogTables
 
     private static async Task ReadAsync(NpgsqlConnection connection, Guid id, long position, long end, List<LogRecord> records)
     {
-        // A row may begin before the position: rows of a closed log are put together. It may lie behind the end that was seen: the log goes on.
+        // A row may begin before the position, since compaction joins rows of a closed log. It may start after the recorded end, since the log still grows.
         const string sql = """
             select from_offset, to_offset, encoding, crc, bytes from event_log_batch
             where log_id = $1 and to_offset > $2 and from_offset < $3 order by from_offset
@@ -73,7 +73,7 @@ internal static class LogTables
             if (from > position || (next is not null && from != next) || through > end || bytes.Length != through - from)
             {
                 throw new InvalidDataException(
-                    FormattableString.Invariant($"the log {id:N} has at {position} a row from {from} to {through} with {bytes.Length} bytes"));
+                    FormattableString.Invariant($"the log {id:N} has, at {position}, a row from {from} to {through} with {bytes.Length} bytes"));
             }
 
             if (Crc(bytes) != crc)
@@ -86,7 +86,7 @@ internal static class LogTables
                 var length = bytes.AsSpan(at).IndexOf((byte)'\n') + 1;
                 if (length == 0)
                 {
-                    throw new InvalidDataException(FormattableString.Invariant($"the record at {id:N}:{from + at} has no end in its row"));
+                    throw new InvalidDataException(FormattableString.Invariant($"the record at {id:N}:{from + at} does not end within its row"));
                 }
 
                 records.Add(LogRecord.Parse(id, bytes.AsMemory(at, length), from + at));
@@ -99,7 +99,7 @@ internal static class LogTables
 
         if (position != end)
         {
-            throw new InvalidDataException(FormattableString.Invariant($"the rows of the log {id:N} end at {position}, and its end is {end}"));
+            throw new InvalidDataException(FormattableString.Invariant($"the rows of the log {id:N} end at {position}, but the log ends at {end}"));
         }
     }
 

@@ -2,13 +2,13 @@ using RevenueAspire.Torture.Load;
 
 namespace RevenueAspire.Torture.Checks;
 
-/// <summary>Whether the log holds what was promised to whoever sent something, and nothing else.</summary>
+/// <summary>Checks that the log has exactly the events that senders were promised.</summary>
 internal static class PromiseCheck
 {
-    /// <summary>Compares.</summary>
-    /// <param name="records">All records of the logs, in the order of each.</param>
-    /// <param name="sent">What was sent.</param>
-    /// <param name="violations">Told each broken promise.</param>
+    /// <summary>Compares the log with the requests.</summary>
+    /// <param name="records">All records of the logs, in the order of each log.</param>
+    /// <param name="sent">The requests.</param>
+    /// <param name="violations">Receives each broken promise.</param>
     public static void Run(IReadOnlyList<LogRecord> records, Sent sent, Violations violations)
     {
         var found = new Dictionary<string, List<(int Index, LogRecord Record)>>(StringComparer.Ordinal);
@@ -18,13 +18,13 @@ internal static class PromiseCheck
             var request = slash < 0 ? null : sent.Find(record.Id![..slash]);
             if (request is null || !int.TryParse(record.Id.AsSpan(slash + 1), out var index) || index >= request.Events.Count)
             {
-                violations.Add(ViolationKind.Repeated, $"the record at {record.Receipt} was sent by nobody: {record.Id} {record.Event}");
+                violations.Add(ViolationKind.Repeated, $"the record at {record.Receipt} was never sent: {record.Id} {record.Event}");
                 continue;
             }
 
             if (request.Events[index] != record.Event)
             {
-                violations.Add(ViolationKind.Lost, $"the record at {record.Receipt} is {record.Event}, sent was {request.Events[index]}");
+                violations.Add(ViolationKind.Lost, $"the record at {record.Receipt} is {record.Event}, but {request.Events[index]} was sent");
             }
 
             if (!found.TryGetValue(request.Id, out var places))
@@ -40,7 +40,7 @@ internal static class PromiseCheck
             Check(request, found.GetValueOrDefault(request.Id) ?? [], violations);
         }
 
-        // A call of the service that succeeds stands for the whole file, never for one and a half.
+        // A successful call of the service appends the whole file once, never in part.
         foreach (var file in sent.All.Where(request => request is { Key: ServiceLoad.Key, State: RequestState.Acknowledged })
             .GroupBy(request => request.Id[..request.Id.IndexOf('l', StringComparison.Ordinal)]))
         {
@@ -61,7 +61,7 @@ internal static class PromiseCheck
                 violations.Add(
                     ViolationKind.Lost,
                     $"{request.Id} ({request.Events.Count} events, key {request.Key ?? "none"}) was acknowledged with {request.Receipt}, "
-                    + "and is not in the log");
+                    + "but is not in the log");
             }
 
             return;
@@ -69,7 +69,7 @@ internal static class PromiseCheck
 
         if (request.State == RequestState.Refused)
         {
-            violations.Add(ViolationKind.Repeated, $"{request.Id} was refused, and is in the log at {found[0].Record.Receipt}");
+            violations.Add(ViolationKind.Repeated, $"{request.Id} was refused, but is in the log at {found[0].Record.Receipt}");
         }
 
         if (found.GroupBy(place => place.Index).FirstOrDefault(places => places.Count() > request.AllowedTimes) is { } twice)
@@ -81,7 +81,7 @@ internal static class PromiseCheck
 
         if (found.Count % request.Events.Count != 0)
         {
-            violations.Add(ViolationKind.Lost, $"{request.Id} is an atomic batch, and {found.Count} of its {request.Events.Count} events are in the log");
+            violations.Add(ViolationKind.Lost, $"{request.Id} is an atomic batch, but only {found.Count} of its {request.Events.Count} events are in the log");
             return;
         }
 
@@ -95,11 +95,11 @@ internal static class PromiseCheck
             }
         }
 
-        // The receipt is that of the first: later ones came after the key was forgotten.
+        // A receipt names the first copy. Later copies came after the log forgot the key.
         if (request.Receipt is { } receipt && receipt != found[request.Events.Count - 1].Record.Receipt)
         {
             violations.Add(ViolationKind.Lost,
-                $"{request.Id} has the receipt {receipt}, and its last record is at {found[request.Events.Count - 1].Record.Receipt}");
+                $"{request.Id} has the receipt {receipt}, but its last record is at {found[request.Events.Count - 1].Record.Receipt}");
         }
     }
 }

@@ -1,8 +1,7 @@
 namespace RevenueAspire.Torture.Checks;
 
 /// <summary>
-/// Reads the log in files while it grows, so that its records are known when retention has removed them: what is below the mark stays as it is,
-/// whatever happens to the API.
+/// Reads the log in files while it grows, to know its records after retention has removed them. Bytes below the mark never change, even when the API dies.
 /// </summary>
 internal sealed class RecordKeeper : IDisposable
 {
@@ -13,18 +12,18 @@ internal sealed class RecordKeeper : IDisposable
     private readonly ManualResetEventSlim _stop = new();
     private Exception? _failure;
 
-    /// <param name="directory">Of the log, which need not be there yet.</param>
+    /// <param name="directory">The log's folder; it may not exist yet.</param>
     public RecordKeeper(string directory)
     {
         _directory = directory;
 
-        // Not of the pool, which the load keeps busy: what retention leaves behind the ledger is gone after some seconds.
+        // A separate thread, since the load keeps the pool busy, and retention removes applied segments within seconds.
         _thread = new Thread(Follow) { IsBackground = true, Name = "record keeper" };
         _thread.Start();
     }
 
-    /// <summary>All records up to the mark.</summary>
-    /// <exception cref="InvalidDataException">What was there below the mark was no sequence of records without a gap.</exception>
+    /// <summary>Stops reading and returns all records up to the mark.</summary>
+    /// <exception cref="InvalidDataException">The bytes below the mark were not a gapless sequence of records.</exception>
     public IReadOnlyList<LogRecord> Finish()
     {
         _stop.Set();

@@ -4,23 +4,23 @@ namespace RevenueAspire.Torture.Checks;
 
 internal enum ViolationKind
 {
-    /// <summary>Acknowledged, and not in the log or not as it was sent.</summary>
+    /// <summary>An acknowledged event is missing from the log, or differs from the sent one.</summary>
     Lost,
 
-    /// <summary>There more often than promised, or though it was refused.</summary>
+    /// <summary>An event is in the log more often than promised, or although it was refused.</summary>
     Repeated,
 
-    /// <summary>The table is not the sum.</summary>
+    /// <summary>A balance in the ledger differs from the sum of its events.</summary>
     WrongBalance,
 
-    /// <summary>Two of our own statements blocked each other.</summary>
+    /// <summary>Two statements of the product blocked each other.</summary>
     Deadlock,
 
-    /// <summary>Everything else that is not promised: an answer that must not be, an unexpected end, a stack trace, no recovery.</summary>
+    /// <summary>Any other broken promise: a wrong answer, an unexpected exit, a stack trace, no recovery.</summary>
     Other,
 }
 
-/// <summary>Broken promises, told at once and counted for the end. Thread-safe.</summary>
+/// <summary>Prints broken promises at once, and counts them. Thread-safe.</summary>
 internal sealed class Violations(Action<string> say)
 {
     private const int ShownOfAKind = 20;
@@ -29,7 +29,7 @@ internal sealed class Violations(Action<string> say)
 
     public bool Any => !_counts.IsEmpty;
 
-    /// <summary>The messages that were printed: up to 20 per kind.</summary>
+    /// <summary>The printed messages: up to 20 per kind.</summary>
     public IEnumerable<string> Shown => _shown;
 
     public int Count(ViolationKind kind) => _counts.GetValueOrDefault(kind);

@@ -1,9 +1,9 @@
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>Clocks that jump by hours. Leases are on the database's clock; the services' own serves for time stamps and pauses.</summary>
+/// <summary>Clocks jump by hours. Leases use the database's clock; time stamps and pauses use the services' clock.</summary>
 internal static class ClockFaults
 {
-    /// <summary>All faults; those of the services' clock need <see cref="Stage.FakeClock"/>.</summary>
+    /// <summary>All faults; jumps of the services' clock need <see cref="Stage.FakeClock"/>.</summary>
     public static IEnumerable<Fault> All =>
     [
         new(FaultKinds.Clock, "database clock back", context => MoveLeasesAsync(context, ahead: true)),
@@ -34,7 +34,9 @@ internal static class ClockFaults
         ],
     ];
 
-    /// <summary>What a jump of the database's clock leaves behind: every lease, and every log's sign of life, ends hours too late, or long ago.</summary>
+    /// <summary>
+    /// Simulates a jump of the database's clock: every lease and every log's sign of life ends hours too late, or ended long ago.
+    /// </summary>
     private static async Task<string> MoveLeasesAsync(FaultContext context, bool ahead)
     {
         var hours = context.Random.Next(1, 48);
@@ -46,7 +48,7 @@ internal static class ClockFaults
 
         if (context.Stage.Engine == LogEngine.Postgres)
         {
-            // Processes that live are taken for dead, and their logs closed; or dead ones for alive.
+            // The services then consider a live process dead and close its log, or a dead process alive.
             await context.Stage.Postgres.ExecuteAsync($"update event_log set alive_until = alive_until {(ahead ? '+' : '-')} interval '{hours} hours'");
         }
 

@@ -5,12 +5,12 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>The log's disk is full for a while, or what lies on it is not what the API wrote last.</summary>
+/// <summary>The log's disk is full for a while, or its content differs from the API's last writes.</summary>
 internal static class DiskFaults
 {
     private static readonly string? Prlimit = new[] { "/usr/bin/prlimit", "/bin/prlimit" }.FirstOrDefault(File.Exists);
 
-    /// <summary>All faults; those of the log's folder where it has one.</summary>
+    /// <summary>All faults for the engine; faults in the log's folder only for a log in files.</summary>
     public static IEnumerable<Fault> All(LogEngine engine) => engine == LogEngine.Postgres ? OfPostgres : [.. OfPostgres, .. OfLogFolder];
 
     private static IEnumerable<Fault> OfPostgres =>
@@ -19,7 +19,7 @@ internal static class DiskFaults
         {
             if (context.Stage.PostgresDisk is not { } disk)
             {
-                return "left out: only root may mount a small disk";
+                return "skipped: only root may mount a small disk";
             }
 
             var room = context.Random.Next(200_000);
@@ -27,7 +27,7 @@ internal static class DiskFaults
             var pause = await context.PauseAsync(0.5, 5);
             disk.Heal();
 
-            // A server that could not even write its log of changes has ended.
+            // A server that cannot write its write-ahead log ends.
             await context.Stage.Postgres.EnsureRunningAsync();
             return $"{room} bytes of room, for {pause}";
         })),
@@ -41,12 +41,12 @@ internal static class DiskFaults
             File.Delete(mark);
             return "";
         }),
-        WhileDown("mark behind", (context, mark) =>
+        WhileDown("mark stale", (context, mark) =>
         {
             var marks = context.Stage.SeenMarks();
-            var behind = marks.Length == 0 ? 0 : marks[context.Random.Next(marks.Length)];
-            WriteMark(mark, behind);
-            return FormattableString.Invariant($"at {behind}");
+            var stale = marks.Length == 0 ? 0 : marks[context.Random.Next(marks.Length)];
+            WriteMark(mark, stale);
+            return FormattableString.Invariant($"at {stale}");
         }),
         WhileDown("mark torn", (context, mark) =>
         {
@@ -66,10 +66,10 @@ internal static class DiskFaults
         File.WriteAllBytes(path, bytes);
     }
 
-    /// <summary>A limit on the size of files stands in for a full disk: no root is needed, and the log treats them alike.</summary>
+    /// <summary>Simulates a full disk with a limit on file size, which needs no root; the log handles both in the same way.</summary>
     private static Task<string> FillLogAsync(FaultContext context) => context.WithApiAsync(async () =>
     {
-        // The limit also holds for the memory files of a .NET runtime that is starting, which a full disk does not touch: it would not start.
+        // Wait until the API has started: the limit would also stop a starting .NET runtime, which needs memory files that a full disk does not affect.
         var api = context.Api();
         await context.Stage.WaitForApiAsync(api);
         if (api.ProcessId is not { } pid)
@@ -88,7 +88,7 @@ internal static class DiskFaults
     private static Task LimitAsync(int processId, string limit) =>
         Cli.Wrap(Prlimit!).WithArguments([$"--pid={processId}", $"--fsize={limit}"]).WithValidation(CommandResultValidation.None).ExecuteAsync();
 
-    /// <summary>Kills the API, changes something in its folder, and starts it again. What was below the mark must still be.</summary>
+    /// <summary>Kills the API, changes something in its folder, and starts it again. The durable mark must not move back.</summary>
     private static Fault WhileDown(string name, Func<FaultContext, string, string> change) =>
         new(FaultKinds.Disk, name, context => context.WithApiAsync(async () =>
     {
@@ -101,13 +101,13 @@ internal static class DiskFaults
         await context.Stage.WaitForApiAsync(api);
         if (LogFiles.ReadMark(context.Stage.Log) is var after && after < before)
         {
-            context.Stage.Violations.Add(ViolationKind.Lost, $"after '{name}' the mark is {after}, it was {before}");
+            context.Stage.Violations.Add(ViolationKind.Lost, $"after '{name}' the mark is {after}; before, it was {before}");
         }
 
         return detail;
     }));
 
-    /// <summary>Puts behind the last byte what a write that was cut off may leave: the beginning of a record, or anything.</summary>
+    /// <summary>Appends the remains of an interrupted write after the last byte: the beginning of a record, or random bytes.</summary>
     private static string TearTail(FaultContext context)
     {
         var (start, path) = LogFiles.Segments(context.Stage.Log).Last();
@@ -115,7 +115,7 @@ internal static class DiskFaults
         var end = bytes.AsSpan().TrimEnd((byte)0).Length;
         if (end < LogFiles.ReadMark(context.Stage.Log) - start || (end > 0 && bytes[end - 1] != '\n'))
         {
-            return "it was torn already";
+            return "the tail was already torn";
         }
 
         byte[] torn;
@@ -133,6 +133,6 @@ internal static class DiskFaults
         using var file = new FileStream(path, FileMode.Open, FileAccess.Write, FileShare.ReadWrite);
         file.Position = end;
         file.Write(torn);
-        return $"{torn.Length} bytes behind {start + end}";
+        return $"{torn.Length} bytes after {start + end}";
     }
 }

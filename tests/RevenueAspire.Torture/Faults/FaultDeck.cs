@@ -1,13 +1,13 @@
 namespace RevenueAspire.Torture.Faults;
 
 /// <summary>
-/// All faults of the kinds asked for that the engine can have, in an order from the seed, again and again: no fault comes twice before all have come.
+/// Deals all faults of the requested kinds that suit the engine. The seed decides the order; each fault occurs once before any repeats.
 /// </summary>
 internal sealed class FaultDeck
 {
-    /// <summary>A counted file gets another name, as a log rotation tool renames it.</summary>
+    /// <summary>Renames a counted file, as a log rotation tool does.</summary>
     private static readonly Fault Rotation =
-        new(FaultKinds.Rotation, "counted file renamed, another one with its name", context => context.Files.RotateAsync(context.Random));
+        new(FaultKinds.Rotation, "counted file renamed, its name reused", context => context.Files.RotateAsync(context.Random));
 
     private readonly Fault[] _faults;
     private readonly int _seed;
@@ -25,10 +25,10 @@ internal sealed class FaultDeck
         _next = _faults.Length;
     }
 
-    /// <summary>Whether there is none.</summary>
+    /// <summary>Whether no fault suits the requested kinds and engine.</summary>
     public bool IsEmpty => _faults.Length == 0;
 
-    /// <summary>The next fault, and the random numbers that it decides with.</summary>
+    /// <summary>The next fault, with its source of random numbers.</summary>
     public (Fault Fault, Random Random) Draw()
     {
         if (_next == _faults.Length)

@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>Processes of ours that end, or stand still.</summary>
+/// <summary>The product's processes end, or stop for a while.</summary>
 internal static class KillFaults
 {
     public static IEnumerable<Fault> All(LogEngine engine) =>
@@ -69,7 +69,7 @@ internal static class KillFaults
         return "";
     });
 
-    /// <summary>A command that has had some time to begin, or null.</summary>
+    /// <summary>A command that has run for a moment, or null.</summary>
     private static async Task<ServiceProcess?> ChooseAsync(FaultContext context, string kind)
     {
         for (var attempt = 0; attempt < 20; attempt++)

@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>The pooler between the services and the database server ends, stands still, drops connections, or has no session left.</summary>
+/// <summary>The pooler between the services and the database server ends, stops for a while, drops connections, or has no free session.</summary>
 internal static class PoolerFaults
 {
     private static readonly TimeSpan StopLimit = TimeSpan.FromSeconds(5);
@@ -24,7 +24,7 @@ internal static class PoolerFaults
             pooler.PoolSize = Pooler.NextPoolSize(context.Random);
             await pooler.StopAsync(afterTransactions, StopLimit);
             await pooler.StartAsync();
-            return $"{(afterTransactions ? "after the transactions that ran" : "at once")}, then {pooler.PoolSize} sessions";
+            return $"{(afterTransactions ? "after the running transactions" : "at once")}, then {pooler.PoolSize} sessions";
         }),
         Of("SIGSTOP pooler", async (context, pooler) =>
         {
@@ -46,7 +46,7 @@ internal static class PoolerFaults
             var pausing = pooler.ExecuteAsync("PAUSE", stop.Token);
             var pause = await context.PauseAsync(0.5, 5);
 
-            // With its connection a PAUSE ends that still waits for a transaction.
+            // Cancelling closes the connection, which ends a PAUSE that still waits for a transaction.
             await stop.CancelAsync();
             await Task.WhenAny(pausing);
             try
@@ -56,7 +56,7 @@ internal static class PoolerFaults
             }
             catch (IOException)
             {
-                return $"asked for, but a transaction lasted all of {pause}";
+                return $"requested, but a transaction ran for the whole {pause}";
             }
         }),
         Of("database killed at the pooler", async (context, pooler) =>
@@ -72,8 +72,9 @@ internal static class PoolerFaults
     private static Fault Of(string name, Func<FaultContext, PgBouncer, Task<string>> run) =>
         new(FaultKinds.Pooler, name, context => context.WithPoolerAsync(() => run(context, context.Stage.Pooler!.PgBouncer)));
 
-    /// <summary>Foreign transactions hold every session for a while; by seed the pooler disconnects a client that waits for one for more than a
-    /// second.</summary>
+    /// <summary>
+    /// Foreign transactions hold every session for a while. In half of the cases, the pooler disconnects clients that wait longer than a second for a session.
+    /// </summary>
     private static async Task<string> ExhaustAsync(FaultContext context, PgBouncer pooler)
     {
         var isImpatient = context.Random.Next(2) == 0;
@@ -89,11 +90,11 @@ internal static class PoolerFaults
             await pooler.ExecuteAsync("SET query_wait_timeout = 120", CancellationToken.None);
         }
 
-        var waiting = isImpatient ? ", clients that waited disconnected" : "";
+        var waiting = isImpatient ? ", waiting clients disconnected" : "";
         return FormattableString.Invariant($"{held.Count(isHeld => isHeld)} of {pooler.PoolSize} sessions taken for {pause.TotalSeconds:0.0} s{waiting}");
     }
 
-    /// <summary>Whether it got a session, in competition with the services, and kept it.</summary>
+    /// <summary>Whether this client, in competition with the services, got a session and kept it.</summary>
     private static async Task<bool> HoldAsync(string connectionString, TimeSpan pause)
     {
         try
@@ -109,7 +110,7 @@ internal static class PoolerFaults
         }
         catch (Exception broken) when (broken is NpgsqlException or TimeoutException or IOException or InvalidOperationException)
         {
-            // Disconnected by the pooler, or by another fault.
+            // The pooler or another fault closed the connection.
             return false;
         }
     }

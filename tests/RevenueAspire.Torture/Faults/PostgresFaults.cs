@@ -5,7 +5,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>The database server ends, refuses, or keeps its clients waiting.</summary>
+/// <summary>The database server ends, refuses connections, or keeps its clients waiting.</summary>
 internal static class PostgresFaults
 {
     private const string Backends = "from pg_stat_activity where datname = current_database() and backend_type = 'client backend' and pid <> pg_backend_pid()";
@@ -67,8 +67,8 @@ internal static class PostgresFaults
             }
             catch (IOException)
             {
-                // Its session ended by itself: a killed service's backends do at any moment.
-                return "it had ended";
+                // The session has already ended: backends of a killed service may end at any moment.
+                return "already ended";
             }
         }),
         Of("max_connections reached", ExhaustConnectionsAsync),
@@ -87,7 +87,7 @@ internal static class PostgresFaults
             Of("log tables locked", context => HoldAsync(context, "lock table event_log_key, event_log_batch in exclusive mode", 0.5, 3)),
             Of("closed while alive", async context =>
             {
-                // As another process does with one that it takes for dead.
+                // Another process does the same to a log that it considers dead.
                 await context.Stage.Postgres.ExecuteAsync("update event_log set is_closed = true, epoch = epoch + 1 where not is_closed and end_offset > 0");
                 return "";
             }),
@@ -100,7 +100,7 @@ internal static class PostgresFaults
     private static Fault Of(string name, Func<FaultContext, Task<string>> run) =>
         new(FaultKinds.Postgres, name, context => context.WithPostgresAsync(() => run(context)));
 
-    /// <summary>The process id of one of the services' sessions, or null.</summary>
+    /// <summary>The process id of a random session of the services, or null.</summary>
     private static async Task<int?> ChooseBackendAsync(FaultContext context) =>
         await context.Stage.Postgres.ExecuteAsync(
             FormattableString.Invariant($"select pid {Backends} order by md5((pid + {context.Random.Next()})::text) limit 1")) as int?;
@@ -119,7 +119,7 @@ internal static class PostgresFaults
         catch (PostgresException full) when (full.SqlState == PostgresErrorCodes.TooManyConnections)
         {
             var pause = await context.PauseAsync(0.5, 4);
-            return $"{taken.Count} taken by others, for {pause}";
+            return $"{taken.Count} connections taken by others, for {pause}";
         }
         finally
         {
@@ -130,7 +130,7 @@ internal static class PostgresFaults
         }
     }
 
-    /// <summary>A setting of the server for a while; sessions that are open follow.</summary>
+    /// <summary>Changes a setting of the server for a while; open sessions adopt it.</summary>
     private static async Task<string> WithSettingAsync(FaultContext context, string name, string value, double fromSeconds, double toSeconds)
     {
         await SetAsync($"set {name} = {value}");
@@ -146,8 +146,8 @@ internal static class PostgresFaults
     }
 
     /// <summary>
-    /// The database's own default, which a session takes when it begins and keeps: the services get sessions that stay read-only after the phase,
-    /// unless those are terminated too.
+    /// Changes the database's default, which a session adopts at its start and keeps. Sessions of the services stay read-only after the phase, unless the
+    /// fault terminates them too.
     /// </summary>
     private static async Task<string> MakeDatabaseReadOnlyAsync(FaultContext context)
     {
@@ -162,7 +162,7 @@ internal static class PostgresFaults
         }
         else if (context.Stage.Pooler is { } pooler)
         {
-            // The services drop their connections, but the pooler's sessions stay read-only: its operator ends them.
+            // The services drop their connections, but the pooler's sessions stay read-only: an operator would end them.
             await context.WithPoolerAsync(async () =>
             {
                 await pooler.PgBouncer.ExecuteAsync("RECONNECT", CancellationToken.None);
@@ -175,7 +175,7 @@ internal static class PostgresFaults
         Task TerminateAsync() => context.Stage.Postgres.ExecuteAsync($"select count(pg_terminate_backend(pid)) {Backends}");
     }
 
-    /// <summary>A foreign transaction holds a lock for longer than statements wait for it, or not.</summary>
+    /// <summary>A foreign transaction holds a lock, sometimes for longer than the statements' timeout.</summary>
     private static async Task<string> HoldAsync(FaultContext context, string lockStatement, double fromSeconds, double toSeconds)
     {
         await using var connection = await context.Stage.Postgres.ConnectAsync();
@@ -187,7 +187,7 @@ internal static class PostgresFaults
         return $"for {pause}";
     }
 
-    /// <summary>With serializable as everybody's default, and a foreign connection that rewrites users, statements fail with 40001.</summary>
+    /// <summary>Statements fail with 40001: all sessions default to serializable, while a foreign connection rewrites users.</summary>
     private static async Task<string> SerializeAsync(FaultContext context)
     {
         var writes = 0;
@@ -203,18 +203,18 @@ internal static class PostgresFaults
             }
             catch (PostgresException lost) when (lost.SqlState == PostgresErrorCodes.SerializationFailure)
             {
-                // Ours lost this time.
+                // A serialization failure hit the foreign connection this time.
             }
 
             await Task.Delay(10);
         }
 
-        var told = await setting;
+        var duration = await setting;
         context.Stage.Refusals.End();
-        return $"{told}, {writes} foreign writes";
+        return $"{duration}, {writes} foreign writes";
     }
 
-    /// <summary>A foreign transaction takes two users, whom nearly every range has, in the order that ours never do.</summary>
+    /// <summary>A foreign transaction locks two users that nearly every range has, in the opposite order to the product.</summary>
     private static async Task<string> ProvokeDeadlocksAsync(FaultContext context)
     {
         var before = context.Stage.Postgres.ProvokedDeadlocks;
@@ -231,7 +231,7 @@ internal static class PostgresFaults
             }
             catch (PostgresException lost) when (lost.SqlState == PostgresErrorCodes.DeadlockDetected)
             {
-                // Ours was the victim.
+                // The server chose the foreign transaction as the victim.
             }
 
             await transaction.RollbackAsync();

@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Faults;
 
-/// <summary>A primary with two synchronous standbys loses the primary, or its standbys stop confirming commits. Rules R1 to R5.</summary>
+/// <summary>A primary with two synchronous standbys fails, or its standbys stop confirming commits. Rules R1 to R5.</summary>
 internal static class ReplicationFaults
 {
     public static IEnumerable<Fault> All =>
@@ -10,7 +10,7 @@ internal static class ReplicationFaults
         Of(FaultKinds.Failover, "primary lost", (context, servers) => FailOverAsync(context, servers, "")),
         Of(FaultKinds.Failover, "primary lost while standbys were paused", async (context, servers) =>
         {
-            // What only the primary has is lost with it: nothing of that may have been acknowledged.
+            // Commits that exist only on the primary are lost with it, so the API must not have acknowledged any of them.
             await servers.PauseStandbysAsync();
             var paused = await context.PauseAsync(0.2, 4);
             return await FailOverAsync(context, servers, $"standbys paused for {paused}, ");
@@ -47,7 +47,7 @@ internal static class ReplicationFaults
         var primary = await servers.PromoteAsync();
         var degraded = await context.PauseAsync(0, 3);
         await servers.HealAsync();
-        return $"{before}no primary for {leaderless}, then node {primary + 1}; the old one back after {degraded}";
+        return $"{before}no primary for {leaderless}, then node {primary + 1}; the old primary returned after {degraded}";
     }
 
     private static async Task<int> CancelWaitsAsync(FaultContext context, ReplicatedPostgres servers)

@@ -4,11 +4,11 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Fuzz;
 
-/// <summary>A body for one of the two calls, and what it must be taken for.</summary>
-/// <param name="IsBatch">For <c>/liveEvents</c>.</param>
-/// <param name="Body">As it is sent.</param>
-/// <param name="IsGzip">Whether it is sent as gzip.</param>
-/// <param name="IsDamaged">Whether the gzip was damaged: then it may be refused as a whole.</param>
+/// <summary>A request body for one of the two endpoints, and its expected reading.</summary>
+/// <param name="IsBatch">Whether the request goes to <c>/liveEvents</c>.</param>
+/// <param name="Body">The bytes that are sent.</param>
+/// <param name="IsGzip">Whether the body is compressed.</param>
+/// <param name="IsDamaged">Whether the gzip data is damaged; the API may then refuse the whole request.</param>
 /// <param name="Events">The valid events, in order.</param>
 /// <param name="RejectedLines">Numbers of the bad lines, from 1.</param>
 internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool IsDamaged, IReadOnlyList<RevenueEvent> Events,
@@ -20,7 +20,7 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
     {
         if (random.Next(2) == 0)
         {
-            // White space around an event does not count against its size; what is larger is another test's business.
+            // White space around an event does not count against its size. Other tests cover larger bodies.
             var body = mutator.Next();
             return new FuzzRequest(false, body, false, false, body.Length <= LineReading.MaxBytes && LineReading.Of(body).Event is { } one ? [one] : [], []);
         }
@@ -56,7 +56,7 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
             foreach (var (from, to) in members.SelectMany(_ => members, (from, to) => (from, to))
                 .Where(cut => cut.to.Packed - cut.from.Packed is > 0 and var length && length == packed.Length - sent.Count))
             {
-                // Whole members were taken out, so the rest is a body like any other.
+                // The damage removed whole gzip members, so the rest is a valid body.
                 if (sent.Count > 0 && sent.SequenceEqual([.. packed[..from.Packed], .. packed[to.Packed..]]))
                 {
                     (events, rejected) = Read([.. plain[..from.Plain], .. plain[to.Plain..]]);
@@ -100,11 +100,11 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
         }
     }
 
-    /// <summary>One member, or several, and where each begins and ends.</summary>
+    /// <summary>Compresses into one or several gzip members; returns also the start and end of each.</summary>
     private static (byte[] Packed, List<(int Packed, int Plain)> Members) Compress(byte[] body, Random random)
     {
         var members = new List<(int Packed, int Plain)> { (0, 0) };
-        // Of no bytes at all the framework makes no member: that, too, is a body.
+        // The framework writes no gzip member for zero bytes: an empty body is also a test case.
         var packed = new MemoryStream();
         var start = 0;
         do
@@ -123,7 +123,7 @@ internal sealed record FuzzRequest(bool IsBatch, byte[] Body, bool IsGzip, bool 
         return (packed.ToArray(), members);
     }
 
-    /// <summary>For messages.</summary>
+    /// <summary>Text for messages.</summary>
     public override string ToString() => string.Create(CultureInfo.InvariantCulture,
         $"{(IsBatch ? "/liveEvents" : "/liveEvent")}{(IsGzip ? IsDamaged ? " (damaged gzip)" : " (gzip)" : "")} {Convert.ToBase64String(Body)}");
 }

@@ -14,8 +14,7 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Fuzz;
 
 /// <summary>
-/// Sends bodies that nobody would write to a real process of the API, and compares its answers and its log with a reading of the bodies by other
-/// means.
+/// Sends unusual bodies to a real process of the API, and compares its answers and its log with an independent reading of the bodies.
 /// </summary>
 internal sealed class FuzzRun : IDisposable
 {
@@ -40,11 +39,11 @@ internal sealed class FuzzRun : IDisposable
         };
     }
 
-    /// <summary>Runs.</summary>
+    /// <summary>Sends requests for the given time, then checks the log.</summary>
     /// <param name="duration">How long requests are sent.</param>
-    /// <param name="seed">Decides what is sent.</param>
-    /// <param name="cancellationToken">Stops: the API is ended, and nothing is known.</param>
-    /// <returns>0 when every answer was right, else 1.</returns>
+    /// <param name="seed">Decides the content of the requests.</param>
+    /// <param name="cancellationToken">Stops the API and the run without a result.</param>
+    /// <returns>0 if every answer was right, else 1.</returns>
     public static Task<int> RunAsync(TimeSpan duration, int seed, CancellationToken cancellationToken)
     {
         var replay = string.Create(CultureInfo.InvariantCulture,
@@ -116,13 +115,13 @@ internal sealed class FuzzRun : IDisposable
         var mustBe = request.Events.Count > 0 ? HttpStatusCode.Accepted : HttpStatusCode.BadRequest;
         if (status != mustBe && !(request.IsDamaged && status == HttpStatusCode.BadRequest))
         {
-            _violations.Add(ViolationKind.Other, $"{request}: answered with {(int)status} {text}, and it has {request.Events.Count} events");
+            _violations.Add(ViolationKind.Other, $"{request}: got {(int)status} {text} for {request.Events.Count} events");
             return;
         }
 
         if (request.IsDamaged && status == HttpStatusCode.BadRequest)
         {
-            // What is left of the body is not known.
+            // The API may have read any part of a damaged body.
             return;
         }
 
@@ -132,7 +131,7 @@ internal sealed class FuzzRun : IDisposable
             var lines = rejected.EnumerateArray().Select(line => line.GetProperty("line").GetInt64()).ToArray();
             if (!lines.SequenceEqual(request.RejectedLines) || json.RootElement.GetProperty("rejectedCount").GetInt64() != request.RejectedLines.Count)
             {
-                _violations.Add(ViolationKind.Other, $"{request}: bad are the lines {string.Join(' ', request.RejectedLines)}; told was {text}");
+                _violations.Add(ViolationKind.Other, $"{request}: expected rejected lines {string.Join(' ', request.RejectedLines)}, but got {text}");
             }
         }
 
@@ -143,16 +142,16 @@ internal sealed class FuzzRun : IDisposable
 
         if (request.IsBatch && json.RootElement.GetProperty("accepted").GetInt64() != request.Events.Count)
         {
-            _violations.Add(ViolationKind.Other, $"{request}: {request.Events.Count} events; told was {text}");
+            _violations.Add(ViolationKind.Other, $"{request}: expected {request.Events.Count} events, but got {text}");
         }
 
         if (!_accepted.TryAdd(json.RootElement.GetProperty("receipt").GetString()!, request.Events))
         {
-            _violations.Add(ViolationKind.Lost, $"{request}: the receipt was given before: {text}");
+            _violations.Add(ViolationKind.Lost, $"{request}: another request got the same receipt: {text}");
         }
     }
 
-    /// <summary>Part of a request, and the end of the connection: nothing of it may be appended, and nobody else may notice.</summary>
+    /// <summary>Sends part of a request and closes the connection: nothing may be appended, and other requests must not notice.</summary>
     private async Task CutAsync(FuzzRequest request, Random random)
     {
         Interlocked.Increment(ref _cuts);
@@ -167,12 +166,12 @@ internal sealed class FuzzRun : IDisposable
         await Task.Delay(random.Next(3));
         if (random.Next(2) == 0)
         {
-            // A reset instead of an end.
+            // Closes with a reset (RST) instead of FIN.
             client.Client.Close(0);
         }
     }
 
-    /// <summary>Each group stands in the log before the offset of its receipt, and nothing else does.</summary>
+    /// <summary>Checks that the log has every acknowledged group, ending at its receipt, and nothing else.</summary>
     private void CheckLog()
     {
         var group = new List<RevenueEvent>();
@@ -189,7 +188,7 @@ internal sealed class FuzzRun : IDisposable
 
                 if (!events.SequenceEqual(group))
                 {
-                    _violations.Add(ViolationKind.Lost, $"the log has {string.Join(", ", group)} for {string.Join(", ", events)}");
+                    _violations.Add(ViolationKind.Lost, $"the log has {string.Join(", ", group)} instead of {string.Join(", ", events)}");
                 }
 
                 found++;
@@ -203,12 +202,12 @@ internal sealed class FuzzRun : IDisposable
 
         if (group.Count > 0)
         {
-            _violations.Add(ViolationKind.Repeated, $"the log has {group.Count} events that nobody got a receipt for: {group[0]}");
+            _violations.Add(ViolationKind.Repeated, $"the log has {group.Count} events without a receipt: {group[0]}");
         }
 
         if (found != _accepted.Count)
         {
-            _violations.Add(ViolationKind.Lost, $"{_accepted.Count - found} of {_accepted.Count} receipts are of nothing in the log");
+            _violations.Add(ViolationKind.Lost, $"{_accepted.Count - found} of {_accepted.Count} receipts name no record in the log");
         }
     }
 }

@@ -6,12 +6,12 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Fuzz;
 
-/// <summary>What a line is, read a second time from the contract's words over System.Text.Json: no code is shared with the product.</summary>
-/// <param name="IsBlank">Nothing but white space.</param>
-/// <param name="Event">The event; null when it is none.</param>
+/// <summary>An independent reading of a line from the wording of the contract, over System.Text.Json: no code is shared with the product.</summary>
+/// <param name="IsBlank">Whether the line is empty or all white space.</param>
+/// <param name="Event">The event; null if the line is not one.</param>
 internal readonly record struct LineReading(bool IsBlank, RevenueEvent? Event)
 {
-    /// <summary>Bytes of an event at most.</summary>
+    /// <summary>Largest size of an event in bytes.</summary>
     public const int MaxBytes = 64 << 10;
 
     private const int MaxDepth = 64;
@@ -57,7 +57,7 @@ internal readonly record struct LineReading(bool IsBlank, RevenueEvent? Event)
 
     private static string? String(JsonElement value) => value.ValueKind == JsonValueKind.String ? Text(value.GetString) : null;
 
-    /// <summary>Null for what is no text: a lone surrogate.</summary>
+    /// <summary>The string; null if it is not valid text (a lone surrogate).</summary>
     public static string? Text(Func<string?> read)
     {
         try

@@ -3,7 +3,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Fuzz;
 
-/// <summary>Makes lines out of a corpus: as they are, damaged, or put together from pieces of several.</summary>
+/// <summary>Makes lines from a corpus: unchanged, damaged, or combined from pieces of several.</summary>
 internal sealed class Mutator(Random random)
 {
     private static readonly byte[][] Corpus =
@@ -42,7 +42,7 @@ internal sealed class Mutator(Random random)
         [0xC0, 0x80], [0xED, 0xA0, 0x80], [0xF5, 0x80, 0x80, 0x80], [0x80], [0xE2, 0x82], [0xFF],
     ];
 
-    /// <summary>The next line; it may hold newlines.</summary>
+    /// <summary>The next line; it may contain newlines.</summary>
     public byte[] Next()
     {
         var line = Pick(Corpus).ToList();
@@ -54,7 +54,7 @@ internal sealed class Mutator(Random random)
         return [.. line];
     }
 
-    /// <summary>Changes some of the bytes.</summary>
+    /// <summary>Changes some bytes of the line.</summary>
     public void Mutate(List<byte> line)
     {
         var at = random.Next(line.Count + 1);

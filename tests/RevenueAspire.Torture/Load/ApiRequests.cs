@@ -30,8 +30,8 @@ internal static class ApiRequests
 
     public static HttpRequestMessage Get(string path) => new(HttpMethod.Get, path);
 
-    /// <summary>Sends a request, and disposes it.</summary>
-    /// <returns>Status and body; without an answer a null status, and why.</returns>
+    /// <summary>Sends a request and disposes it.</summary>
+    /// <returns>Status and body; without an answer, a null status and the reason.</returns>
     public static async Task<(HttpStatusCode? Status, string Text)> AskAsync(this HttpClient http, HttpRequestMessage request)
     {
         try
@@ -48,7 +48,7 @@ internal static class ApiRequests
         }
     }
 
-    /// <summary>Whether there was no answer, or the API was not ready to give one: the request may be repeated with its key.</summary>
+    /// <summary>Whether there was no answer, or the API was not ready: the caller may then repeat the request with its key.</summary>
     public static bool IsUnavailable([NotNullWhen(false)] HttpStatusCode? status) =>
         status is null or HttpStatusCode.ServiceUnavailable or HttpStatusCode.RequestTimeout;
 

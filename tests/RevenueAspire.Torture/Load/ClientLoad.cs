@@ -4,19 +4,19 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Sends one file after the other with the product's own client; one that was killed, or gave up, goes on with <c>--resume</c>.</summary>
+/// <summary>Sends files one after the other with the product's client; after a kill or a failure, continues with <c>--resume</c>.</summary>
 internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sent, Random random)
 {
     public const string Kind = "client";
 
-    /// <summary>Lines of a file where few keys are remembered: more could push each other's out.</summary>
+    /// <summary>Largest number of lines per file with a small key window: longer files could push each other's keys out of it.</summary>
     public const int MaxKeptLines = 400;
 
     private const int MaxLines = 3_000;
     private const int Users = 80;
     private const int AttemptsAfterTheEnd = 3;
 
-    /// <summary>Sends until <paramref name="stop"/>; then finishes the file at hand.</summary>
+    /// <summary>Sends until <paramref name="stop"/>, then finishes the current file.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         for (var number = 1; !stop.IsCancellationRequested; number++)
@@ -39,7 +39,7 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
             {
                 if (code != (file.Rejected.Count == 0 ? 0 : 3))
                 {
-                    stage.Violations.Add(ViolationKind.Other, $"{file.Path} has {file.Rejected.Count} bad lines, and send ended with {code}");
+                    stage.Violations.Add(ViolationKind.Other, $"{file.Path} has {file.Rejected.Count} bad lines, but send ended with {code}");
                 }
 
                 Array.ForEach(requests, request => request.State = RequestState.Acknowledged);
@@ -48,15 +48,15 @@ internal sealed class ClientLoad(TortureStage stage, Commands commands, Sent sen
 
             if (stage.Retains && output.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal))
             {
-                // As promised: it stops where nobody can tell a repeat from a new event. What it had open is there once, or not at all.
+                // As promised, the client stops where a repeat and a new event look alike. The open requests are in the log once or not at all.
                 return;
             }
 
-            // A client that was killed before it had put its run on disk has sent nothing.
+            // A client that was killed before it saved its run has sent nothing.
             resume = output.Contains("Nothing to resume", StringComparison.Ordinal) ? [] : ["--resume"];
             if (stop.IsCancellationRequested && --left == 0)
             {
-                stage.Violations.Add(ViolationKind.Other, $"{file.Path} could not be sent in the end ({code}): {output.Split('\n').LastOrDefault()}");
+                stage.Violations.Add(ViolationKind.Other, $"{file.Path} was never sent completely ({code}): {output.Split('\n').LastOrDefault()}");
                 return;
             }
         }

@@ -3,13 +3,13 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Commands that are running, so that a fault can choose one. Thread-safe.</summary>
+/// <summary>The running commands, from which faults choose. Thread-safe.</summary>
 internal sealed class Commands(TortureStage stage)
 {
     private readonly List<(string Kind, ServiceProcess Process)> _running = [];
 
-    /// <summary>Runs a command to its end, whoever ends it, and saves its output.</summary>
-    /// <returns>The process; its exit code is known.</returns>
+    /// <summary>Runs a command until it ends or a fault ends it, and saves its output.</summary>
+    /// <returns>Exit code and output.</returns>
     public async Task<(int ExitCode, string Output)> RunAsync(string kind, string project, params string[] arguments)
     {
         var process = stage.StartCommand(project, arguments);
@@ -40,7 +40,7 @@ internal sealed class Commands(TortureStage stage)
         }
     }
 
-    /// <summary>One of those that run, or null.</summary>
+    /// <summary>A random running command of a kind, or null.</summary>
     public ServiceProcess? Choose(string kind, Random random)
     {
         lock (_running)

@@ -6,8 +6,8 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Load;
 
 /// <summary>
-/// Has one file after the other counted by several processes at once, some on a copy; grows some, and has them counted on; has some counted once more
-/// with <c>--again</c>.
+/// Has several processes count each file at once, in part from a copy. Extends some files and counts the rest, and counts some again with
+/// <c>--again</c>.
 /// </summary>
 internal sealed class FileLoad(TortureStage stage, Commands commands, Random random)
 {
@@ -18,11 +18,11 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
     private readonly Lock _gate = new();
     private readonly List<CountedFile> _files = [];
 
-    /// <summary>Those that no process has at hand: they may be renamed.</summary>
+    /// <summary>Files that no process is reading; they may be renamed.</summary>
     private readonly List<CountedFile> _finished = [];
     private int _rotations;
 
-    /// <summary>The files that are in the ledger; a copy.</summary>
+    /// <summary>A copy of the list of files in the ledger.</summary>
     public List<CountedFile> Files
     {
         get
@@ -34,7 +34,7 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         }
     }
 
-    /// <summary>Processes until <paramref name="stop"/>; then finishes the file at hand.</summary>
+    /// <summary>Counts files until <paramref name="stop"/>, then finishes the current file.</summary>
     public async Task RunAsync(CancellationToken stop)
     {
         for (var number = 1; !stop.IsCancellationRequested; number++)
@@ -58,14 +58,14 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         }
     }
 
-    /// <summary>Renames a counted file, gives its name to another one, and has that one counted.</summary>
-    /// <param name="random">Decides.</param>
-    /// <returns>What was renamed, for the printed line.</returns>
+    /// <summary>Renames a counted file, writes another file under the old name, and counts that file.</summary>
+    /// <param name="random">Decides the file and the new content.</param>
+    /// <returns>Old and new name, for the printed line.</returns>
     public async Task<string> RotateAsync(Random random)
     {
         if (Take(random) is not { } old)
         {
-            return "none was counted yet";
+            return "no file counted yet";
         }
 
         var path = old.File.Path;
@@ -73,7 +73,7 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         old.File.MoveTo(rotated);
         var counted = Add(EventFile.Write(path, random, random.Next(500, 5_000), random.Next(20, Users), badEvery: random.Next(2) * 200));
 
-        // Attempts end here after a while, as they do at the end of a run: what the file's own check finds then is a violation.
+        // Limit the attempts, as at the end of a run: failures after the limit are violations.
         await CountAsync(counted.File.Path, new CancellationToken(canceled: true));
         Finish(counted);
         return $"{Path.GetFileName(path)} to {Path.GetFileName(rotated)}";
@@ -98,7 +98,7 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         }
     }
 
-    /// <summary>A finished file, which is none of them from now on.</summary>
+    /// <summary>Removes a random finished file from the list; null if there is none.</summary>
     private CountedFile? Take(Random random)
     {
         lock (_gate)
@@ -115,7 +115,7 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
         }
     }
 
-    /// <summary>Once more on purpose, by two at once now and then. What was killed in the middle is completed by whoever comes next.</summary>
+    /// <summary>Counts a file again on purpose, sometimes by two processes at once. A later process completes a count that a fault interrupted.</summary>
     private async Task CountAgainAsync(CountedFile counted, CancellationToken stop)
     {
         await Task.WhenAll(Enumerable.Range(0, random.Next(1, 3)).Select(async _ =>
@@ -149,7 +149,7 @@ internal sealed class FileLoad(TortureStage stage, Commands commands, Random ran
 
             if (stop.IsCancellationRequested && --left == 0)
             {
-                stage.Violations.Add(ViolationKind.Other, $"{path} could not be counted in the end ({code}): {output.Split('\n').LastOrDefault()}");
+                stage.Violations.Add(ViolationKind.Other, $"{path} was never counted completely ({code}): {output.Split('\n').LastOrDefault()}");
                 return;
             }
         }

@@ -8,7 +8,7 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>One client of many: single events and batches, with and without keys, bad ones among them, repeats, and reads of what it wrote.</summary>
+/// <summary>One of many clients: sends single events and batches, with and without keys, some bad; repeats requests; reads its writes.</summary>
 internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, string name) : IDisposable
 {
     private const int Users = 60;
@@ -22,10 +22,10 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
     private BigInteger _own;
     private bool _ownIsInDoubt;
 
-    /// <summary>A user that only this client adds to, and only with keys: what is read after a receipt is known exactly.</summary>
+    /// <summary>A user that only this client changes, and only with keys, so the balance after each receipt is known exactly.</summary>
     private string OwnUser => "only " + name;
 
-    /// <summary>Sends until <paramref name="stop"/>; then finishes what it has begun, until <paramref name="giveUp"/>.</summary>
+    /// <summary>Sends until <paramref name="stop"/>, then finishes open requests until <paramref name="giveUp"/>.</summary>
     public async Task RunAsync(CancellationToken stop, CancellationToken giveUp)
     {
         while (!stop.IsCancellationRequested)
@@ -73,12 +73,12 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         var body = Encoding.UTF8.GetBytes(batch ? Lines(request, out bad) : request.EventJson(0));
         sent.Add(request);
 
-        // Some clients give up after the first answer that does not come.
+        // Some clients give up after the first missing answer.
         var patient = keyed && random.Next(20) > 0;
         await AcknowledgeAsync(request, body, batch, bad, patient, giveUp);
     }
 
-    /// <summary>Sends a request until it is acknowledged, or once.</summary>
+    /// <summary>Sends a request until the API acknowledges it; an impatient client sends it once.</summary>
     private async Task AcknowledgeAsync(SentRequest request, byte[] body, bool batch, int bad, bool patient, CancellationToken giveUp)
     {
         var gzip = batch && random.Next(3) == 0;
@@ -106,13 +106,13 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
 
             if (!patient || !sent.IsRemembered(request, stage.KeyWindow))
             {
-                // Once its key may be forgotten, only a careless client repeats.
+                // Repeating a request whose key may be forgotten could count it twice.
                 return;
             }
 
             if (giveUp.IsCancellationRequested)
             {
-                stage.Violations.Add(ViolationKind.Other, $"{request.Id} was not acknowledged in the end: {status} {text}");
+                stage.Violations.Add(ViolationKind.Other, $"{request.Id} was never acknowledged: {status} {text}");
                 return;
             }
 
@@ -127,12 +127,12 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         if (bad is { } rejected && (answer.RootElement.GetProperty("accepted").GetInt32(),
             answer.RootElement.GetProperty("rejectedCount").GetInt32()) is var counts && counts != (request.Events.Count, rejected))
         {
-            stage.Violations.Add(ViolationKind.Other, $"{request.Id}: {counts} events and rejected lines were told for {(request.Events.Count, rejected)}");
+            stage.Violations.Add(ViolationKind.Other, $"{request.Id}: expected {(request.Events.Count, rejected)} events and rejected lines, got {counts}");
         }
 
         if (request.Receipt is { } earlier && earlier != receipt)
         {
-            stage.Violations.Add(ViolationKind.Repeated, $"{request.Id} got the receipt {earlier}, and {receipt} when it was repeated");
+            stage.Violations.Add(ViolationKind.Repeated, $"{request.Id} got the receipt {earlier}, but {receipt} on a repeat");
         }
 
         request.Receipt ??= receipt;
@@ -147,7 +147,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         }
     }
 
-    /// <summary>An acknowledged request once more: the same receipt; or its key with another body: refused.</summary>
+    /// <summary>Repeats an acknowledged request and expects the same receipt, or sends its key with another body and expects a refusal.</summary>
     private async Task RepeatAsync()
     {
         if (_acknowledged.Count == 0)
@@ -187,7 +187,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         }
     }
 
-    /// <summary>A repeat whose key may be forgotten: then it is a new event, with another receipt, and both count.</summary>
+    /// <summary>Repeats a request whose key may be forgotten. The repeat may be a new event with a new receipt; then both count.</summary>
     private async Task RepeatForgottenAsync(SentRequest request, byte[] body, bool batch)
     {
         if (random.Next(ForgottenEvery) > 0 || request.Key!.StartsWith(OwnKey, StringComparison.Ordinal))
@@ -228,7 +228,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         }
 
         _own += request.Events[0].Name == "add_revenue" ? request.Events[0].Value : -(BigInteger)request.Events[0].Value;
-        // Logs of several processes reach the ledger on their own: only once each write was seen to be there is the sum known.
+        // Logs of several API processes reach the ledger independently: the balance is known only after a read has confirmed each receipt.
         _unread.Enqueue(request.Receipt);
         while (_unread.TryPeek(out var receipt))
         {
@@ -270,7 +270,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
         }
     }
 
-    /// <summary>The request's events as lines, with bad and blank ones between.</summary>
+    /// <summary>The request's events as lines, with bad and blank lines among them.</summary>
     private string Lines(SentRequest request, out int bad)
     {
         bad = 0;
@@ -294,7 +294,7 @@ internal sealed class HttpLoad(TortureStage stage, Sent sent, Random random, str
 
     private Task<(HttpStatusCode? Status, string Text)> GetAsync(string path) => AskAsync(ApiRequests.Get(path));
 
-    /// <summary>Each attempt may meet another process of the API.</summary>
+    /// <summary>Each attempt goes to a random process of the API.</summary>
     private Task<(HttpStatusCode? Status, string Text)> AskAsync(HttpRequestMessage request) =>
         _http[_http.Length == 1 ? 0 : random.Next(_http.Length)].AskAsync(request);
 }

@@ -6,14 +6,14 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Finds out when the whole works again: an event is accepted, and is in the ledger. Thread-safe.</summary>
+/// <summary>Measures the time until the system accepts an event and has it in the ledger again. Thread-safe.</summary>
 internal sealed class Probe(TortureStage stage, Sent sent) : IDisposable
 {
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(20);
     private readonly HttpClient[] _http = [.. stage.Apis.Select((_, i) => stage.CreateHttp(TimeSpan.FromSeconds(7), i))];
 
-    /// <summary>Each process of the API must accept one; it is read through the next process.</summary>
-    /// <returns>How long it took; null when it did not within the limit.</returns>
+    /// <summary>Sends an event to each process of the API, and reads it through the next process.</summary>
+    /// <returns>The recovery time; null if it exceeds the limit.</returns>
     public async Task<TimeSpan?> MeasureAsync(TimeSpan limit)
     {
         var times = await Task.WhenAll(_http.Select((http, i) => MeasureAsync(http, _http[(i + 1) % _http.Length], limit)));

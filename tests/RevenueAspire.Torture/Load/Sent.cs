@@ -3,10 +3,10 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Everything that was sent to the API, by id. Thread-safe.</summary>
+/// <summary>All requests to the API, by id. Thread-safe.</summary>
 internal sealed class Sent
 {
-    /// <summary>Lines that are added before they are sent, one after the other: of a file of each client.</summary>
+    /// <summary>Requests that are listed here before they are sent: one file for each of the two clients.</summary>
     private const int AddedAhead = 2 * ClientLoad.MaxKeptLines;
 
     private readonly ConcurrentDictionary<string, SentRequest> _requests = new(StringComparer.Ordinal);
@@ -18,26 +18,26 @@ internal sealed class Sent
 
     public string NextId(string prefix) => prefix + Interlocked.Increment(ref _next).ToString(null, null);
 
-    /// <summary>Keyed requests so far, whoever sends them.</summary>
+    /// <summary>Number of requests with a key so far, from all clients.</summary>
     public long Keyed => Volatile.Read(ref _keyed);
 
-    /// <summary>Whether the API surely knows the request's key yet: no more keyed records can have come after it than the window has.</summary>
+    /// <summary>Whether the API certainly still knows the request's key: fewer keyed records than the window holds can have followed it.</summary>
     public bool IsRemembered(SentRequest request, long window) => Keyed - request.KeyedBefore + AddedAhead < window;
 
-    /// <summary>Before its first byte leaves.</summary>
+    /// <summary>Lists a request. Call this before sending its first byte.</summary>
     public void Add(SentRequest request)
     {
         request.KeyedBefore = request.Key is null ? Keyed : Interlocked.Increment(ref _keyed);
         _requests.TryAdd(request.Id, request);
     }
 
-    /// <summary>Writes a file for the client. Each line is a request to the checks: in a batch, too, the log must have it once.</summary>
+    /// <summary>Writes a file for the client. The checks treat each line as a request: the log must have each line once, even from a batch.</summary>
     /// <param name="path">The file.</param>
     /// <param name="name">Unique name of the file, without the letter l.</param>
-    /// <param name="key">Stands for the keys, which the client makes.</param>
-    /// <param name="random">Decides.</param>
-    /// <param name="lines">Valid lines.</param>
-    /// <param name="users">Users at most.</param>
+    /// <param name="key">Placeholder for the keys, which the client generates.</param>
+    /// <param name="random">Decides the content.</param>
+    /// <param name="lines">Number of valid lines.</param>
+    /// <param name="users">Largest number of users.</param>
     public (EventFile File, SentRequest[] Requests) WriteFile(string path, string name, string key, Random random, int lines, int users)
     {
         var file = EventFile.Write(path, random, lines, users, badEvery: random.Next(2) * 100, number => Id(number) + "/0");

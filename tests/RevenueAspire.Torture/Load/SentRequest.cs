@@ -4,21 +4,21 @@ namespace RevenueAspire.Torture.Load;
 
 internal enum RequestState
 {
-    /// <summary>No answer yet: it may be in the log, as a whole and once.</summary>
+    /// <summary>No answer yet: the log has the whole request once, or nothing of it.</summary>
     Open,
 
-    /// <summary>Acknowledged: it is in the log, as a whole and once.</summary>
+    /// <summary>Acknowledged: the log has the whole request once.</summary>
     Acknowledged,
 
-    /// <summary>Answered with "nothing was appended", at its only attempt: it is not in the log.</summary>
+    /// <summary>Its only attempt was answered with "Nothing was appended": the log has nothing of it.</summary>
     Refused,
 }
 
 /// <summary>
-/// One request for events, and what is known of it. Each of its events carries <c>"id":"REQUEST/INDEX"</c>, so that every one can be found again.
+/// One request with events, and its known state. Each event carries <c>"id":"REQUEST/INDEX"</c>, which identifies it in the log.
 /// </summary>
-/// <param name="id">Its name, unique in the run.</param>
-/// <param name="key">Its idempotency key, or null.</param>
+/// <param name="id">Name of the request, unique in the run.</param>
+/// <param name="key">Idempotency key, or null.</param>
 /// <param name="events">The valid events, in order.</param>
 internal sealed class SentRequest(string id, string? key, IReadOnlyList<RevenueEvent> events)
 {
@@ -36,13 +36,13 @@ internal sealed class SentRequest(string id, string? key, IReadOnlyList<RevenueE
         set => _state = value;
     }
 
-    /// <summary>How often it may be in the log at most: more than once when it was sent again on purpose, after its key was forgotten.</summary>
+    /// <summary>Largest allowed number of copies in the log: above one after deliberate repeats with a forgotten key.</summary>
     public int AllowedTimes { get; set; } = 1;
 
-    /// <summary>How many keyed requests there had been when it was sent first, itself included.</summary>
+    /// <summary>Number of keyed requests up to its first attempt, including this one.</summary>
     public long KeyedBefore { get; set; }
 
-    /// <summary>The receipt, once acknowledged over HTTP by us; null for what the client sent.</summary>
+    /// <summary>The receipt of a request that the tool itself sent and the API acknowledged; null for requests of the product's client.</summary>
     public string? Receipt { get; set; }
 
     public string EventJson(int index) => Events[index].ToJson($"{Id}/{index}");

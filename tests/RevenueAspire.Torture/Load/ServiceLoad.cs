@@ -6,17 +6,18 @@ using RevenueAspire.Torture.Stage;
 
 namespace RevenueAspire.Torture.Load;
 
-/// <summary>Has the product's client, as a service, send one file after the other; a call that failed is made again, and goes on where that one
-/// ended.</summary>
+/// <summary>
+/// Has the product's client, running as a service, send files one after the other. A repeat of a failed call continues where the failed call ended.
+/// </summary>
 internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
 {
-    /// <summary>Stands for the key of each of its requests, which the client makes.</summary>
+    /// <summary>Placeholder for the keys of its requests, which the client generates.</summary>
     public const string Key = "service";
 
     private const int Users = 70;
     private static readonly TimeSpan RetryPause = TimeSpan.FromMilliseconds(200);
 
-    /// <summary>Sends until <paramref name="stop"/>; then finishes the file at hand, until <paramref name="giveUp"/>.</summary>
+    /// <summary>Sends until <paramref name="stop"/>, then finishes the current file until <paramref name="giveUp"/>.</summary>
     public async Task RunAsync(CancellationToken stop, CancellationToken giveUp)
     {
         using var http = new HttpClient { BaseAddress = new Uri(stage.ClientUrl), Timeout = TimeSpan.FromMinutes(2) };
@@ -34,7 +35,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
         {
             if (giveUp.IsCancellationRequested)
             {
-                stage.Violations.Add(ViolationKind.Other, $"file {number} of the client service was not sent in the end");
+                stage.Violations.Add(ViolationKind.Other, $"file {number} of the client service was never sent completely");
                 return;
             }
 
@@ -42,7 +43,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
         }
     }
 
-    /// <returns>Whether there is nothing more to do for the file.</returns>
+    /// <returns>Whether the file needs no further call.</returns>
     private async Task<bool> IsSentAsync(HttpClient http, EventFile file, SentRequest[] requests)
     {
         try
@@ -59,7 +60,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
                     return false;
                 case HttpStatusCode.InternalServerError
                     when stage.Retains && text.Contains("no longer remembers the keys of its open requests", StringComparison.Ordinal):
-                    // As promised: it stops where nobody can tell a repeat from a new event.
+                    // As promised, the client stops where a repeat and a new event look alike.
                     return true;
                 default:
                     stage.Violations.Add(ViolationKind.Other, $"generateEvents was answered with {(int)answer.StatusCode} {text}");
@@ -70,7 +71,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
         {
             if (lost is not HttpRequestException { HttpRequestError: HttpRequestError.ConnectionError })
             {
-                // The run may have come to its end with nobody to tell: then the next call sends the file once more, as it is asked to.
+                // The client may have finished without a caller to receive the result. The next call then correctly sends the file again.
                 Array.ForEach(requests, request => request.AllowedTimes++);
             }
 
@@ -84,7 +85,7 @@ internal sealed class ServiceLoad(TortureStage stage, Sent sent, Random random)
         if ((json.RootElement.GetProperty("accepted").GetInt32(), json.RootElement.GetProperty("rejected").GetInt32()) is var counts
             && counts != (file.Events, file.Rejected.Count))
         {
-            stage.Violations.Add(ViolationKind.Other, $"generateEvents told {counts} events and rejected lines of {(file.Events, file.Rejected.Count)}");
+            stage.Violations.Add(ViolationKind.Other, $"generateEvents: expected {(file.Events, file.Rejected.Count)} events and rejected lines, got {counts}");
         }
     }
 }

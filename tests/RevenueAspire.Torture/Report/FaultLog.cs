@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Report;
 
-/// <summary>What was done and how long it took to recover. Thread-safe.</summary>
+/// <summary>The injected faults and their recovery times. Thread-safe.</summary>
 internal sealed class FaultLog
 {
     private readonly List<(string Kind, TimeSpan? Recovery)> _faults = [];
@@ -15,7 +15,7 @@ internal sealed class FaultLog
         }
     }
 
-    /// <summary>A result per kind that occurred: number of faults, median and longest recovery.</summary>
+    /// <summary>One result per kind that occurred: number of faults, median and longest recovery.</summary>
     public IReadOnlyList<(string Name, string Value)> Summarize()
     {
         lock (_faults)

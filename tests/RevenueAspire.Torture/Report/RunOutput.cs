@@ -2,12 +2,14 @@ using System.Text;
 
 namespace RevenueAspire.Torture.Report;
 
-/// <summary>Standard output that stops the run, in place of an exception, when it cannot be written: on a full disk, or when its reader has gone.</summary>
+/// <summary>
+/// Standard output that stops the run instead of throwing when a write fails: on a full disk, or when the reading process has ended.
+/// </summary>
 /// <param name="inner">Standard output.</param>
-/// <param name="stop">Cancelled then.</param>
+/// <param name="stop">Cancelled on a failed write.</param>
 internal sealed class RunOutput(TextWriter inner, CancellationTokenSource stop) : TextWriter
 {
-    /// <summary>Why standard output cannot be written, or null.</summary>
+    /// <summary>The reason for a failed write, or null.</summary>
     public string? Failure { get; private set; }
 
     public override Encoding Encoding => inner.Encoding;

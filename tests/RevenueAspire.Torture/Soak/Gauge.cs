@@ -2,22 +2,22 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>What is measured of what, and how much it may grow.</summary>
-/// <param name="Name">Of what, and what: <c>api memory</c>.</param>
-/// <param name="Unit">For people.</param>
-/// <param name="Bound">From the median of the first quarter: what the median of the last may be at most; null when growth is no fault.</param>
+/// <summary>A measured quantity, and its allowed growth.</summary>
+/// <param name="Name">Process and quantity: <c>api memory</c>.</param>
+/// <param name="Unit">Unit in the output.</param>
+/// <param name="Bound">Largest allowed median of the last quarter, from the median of the first; null if growth is no fault.</param>
 internal sealed record Gauge(string Name, string Unit, Func<double, double>? Bound)
 {
-    /// <summary>Pools grow to what the load needs at once; a connection that is not given back now and then is beyond this.</summary>
+    /// <summary>Pools grow to the concurrency of the load. Occasional connection leaks exceed this bound.</summary>
     public static Gauge Connections { get; } = new("Postgres connections", "", first => first + 8);
 
-    /// <summary>A garbage collector gives memory back when it likes to; a leak of a hundred bytes a request is far beyond this after an hour.</summary>
+    /// <summary>The garbage collector returns memory irregularly. A leak of 100 bytes per request far exceeds this bound after an hour.</summary>
     public static Gauge Memory(string of) => new($"{of} memory", "MB", first => (first * 1.25) + 32);
 
-    /// <summary>The load's connections, three dozen, come and go; a leak of one a minute is beyond this after an hour.</summary>
+    /// <summary>The load opens and closes about 36 connections. A leak of one handle per minute exceeds this bound after an hour.</summary>
     public static Gauge Handles(string of) => new($"{of} handles", "", first => first + 36);
 
-    /// <summary>The thread pool follows the load; a thread that is forgotten now and then is beyond this.</summary>
+    /// <summary>The thread pool follows the load. Occasional thread leaks exceed this bound.</summary>
     public static Gauge Threads(string of) => new($"{of} threads", "", first => first + 12);
 }
 
@@ -26,7 +26,7 @@ internal sealed class Series
 {
     private readonly List<double> _values = [];
 
-    /// <summary>What the median needs to say anything: two values a quarter.</summary>
+    /// <summary>Smallest number of values for a verdict: two per quarter.</summary>
     public const int LeastValues = 8;
 
     public void Add(double value) => _values.Add(value);

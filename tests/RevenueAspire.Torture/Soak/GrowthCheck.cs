@@ -3,12 +3,12 @@ using RevenueAspire.Torture.Checks;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>Whether what may not grow has grown.</summary>
+/// <summary>Reports gauges that grew beyond their bound.</summary>
 internal static class GrowthCheck
 {
     /// <summary>Compares the last quarter of each gauge with its first.</summary>
-    /// <param name="all">The gauges and their values; those of too few values say nothing.</param>
-    /// <param name="violations">Told each gauge that is beyond its bound.</param>
+    /// <param name="all">The gauges and their values; gauges with too few values are skipped.</param>
+    /// <param name="violations">Receives each gauge above its bound.</param>
     public static void Run(IReadOnlyDictionary<Gauge, Series> all, Violations violations)
     {
         foreach (var (gauge, series) in all)

@@ -8,8 +8,8 @@ using RevenueAspire.Torture.Load;
 namespace RevenueAspire.Torture.Soak;
 
 /// <summary>
-/// Clients with keys: single events and batches until they are acknowledged, some of them repeated, some with a key that was used, some read back.
-/// The n-th event follows from n alone. Thread-safe.
+/// Clients that send single events and batches with keys until the API acknowledges them. They also repeat requests, reuse keys with other bodies, and
+/// read their writes. The number n alone determines the n-th event. Thread-safe.
 /// </summary>
 internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposable
 {
@@ -23,7 +23,7 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
     private readonly HttpClient[] _http = [.. stage.Apis.Select((_, i) => stage.CreateHttp(TimeSpan.FromSeconds(30), i))];
     private readonly List<bool> _acknowledged = [];
 
-    /// <summary>Events that were sent, acknowledged or not: numbers from 0 to below this one.</summary>
+    /// <summary>Number of sent events, acknowledged or not; the next event gets this number.</summary>
     public int Sent
     {
         get
@@ -35,13 +35,13 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
         }
     }
 
-    /// <summary>What the n-th event is.</summary>
+    /// <summary>The n-th event, counted from 0.</summary>
     public static RevenueEvent Event(int number) => new($"keyed-{number % Users}", number % 3 == 0 ? "subtract_revenue" : "add_revenue", number);
 
-    /// <summary>Its extra field <c>id</c>.</summary>
+    /// <summary>The extra field <c>id</c> of the n-th event.</summary>
     public static string Id(int number) => $"k{number}";
 
-    /// <summary>The number of an id, or null.</summary>
+    /// <summary>The number in an id, or null.</summary>
     public static int? Number(string? id) => id is ['k', .. var digits] && int.TryParse(digits, out var number) ? number : null;
 
     public bool IsAcknowledged(int number)
@@ -52,7 +52,7 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
         }
     }
 
-    /// <summary>Sends until <paramref name="stop"/>, and then until all that was begun is acknowledged or <paramref name="giveUp"/>.</summary>
+    /// <summary>Sends until <paramref name="stop"/>, then waits until all requests are acknowledged or <paramref name="giveUp"/>.</summary>
     public Task RunAsync(CancellationToken stop, CancellationToken giveUp) =>
         Task.WhenAll(Enumerable.Range(0, Workers).Select(worker => Task.Run(() => WorkAsync(worker, stop, giveUp), CancellationToken.None)));
 
@@ -60,7 +60,7 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
 
     private async Task WorkAsync(int worker, CancellationToken stop, CancellationToken giveUp)
     {
-        // As many events in batches as in single requests.
+        // Batches and single requests carry the same number of events.
         const int Cycle = EventsPerBatch + 1;
         var interval = TimeSpan.FromSeconds((double)(2 * EventsPerBatch) / Cycle * Workers / eventsPerSecond);
         var due = Stopwatch.GetElapsedTime(0);
@@ -68,7 +68,7 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
         {
             await SendAsync(turn % Cycle == 0 ? EventsPerBatch : 1, turn, stop, giveUp);
 
-            // Who stood still for long does not make up for it.
+            // After a long stop, the client does not catch up on missed requests.
             var now = Stopwatch.GetElapsedTime(0);
             due += interval;
             due = due < now - TimeSpan.FromSeconds(1) ? now : due;
@@ -100,19 +100,19 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
             }
             else if (giveUp.IsCancellationRequested)
             {
-                stage.Violations.Add(ViolationKind.Other, $"{key} was not acknowledged in the end: {status} {text}");
+                stage.Violations.Add(ViolationKind.Other, $"{key} was never acknowledged: {status} {text}");
                 return;
             }
             else
             {
-                // Another process of the API, where there is one.
+                // Try another process of the API, if there is one.
                 turn++;
                 await Task.Delay(RetryPause, CancellationToken.None);
             }
         }
     }
 
-    /// <summary>The same once more, something else with the key, or a read of what was written.</summary>
+    /// <summary>Repeats the request, sends its key with another body, or reads its write.</summary>
     private async Task AskAgainAsync(string key, string body, bool batch, int turn, string receipt)
     {
         if (turn % RepeatEvery == 0)
@@ -120,13 +120,13 @@ internal sealed class KeyedLoad(SoakStage stage, int eventsPerSecond) : IDisposa
             var (status, text) = await PostAsync(key, body, batch, turn + 1);
             if (status == HttpStatusCode.Accepted ? ApiRequests.Receipt(text) != receipt : !ApiRequests.IsUnavailable(status))
             {
-                stage.Violations.Add(ViolationKind.Repeated, $"{key} got the receipt {receipt}, and, repeated, {(int?)status} {text}");
+                stage.Violations.Add(ViolationKind.Repeated, $"{key} got the receipt {receipt}, but {(int?)status} {text} on a repeat");
             }
         }
 
         if (turn % ReuseEvery == 0)
         {
-            var (status, text) = await PostAsync(key, new RevenueEvent("nobody", "add_revenue", 1).ToJson(), batch, turn);
+            var (status, text) = await PostAsync(key, new RevenueEvent("other user", "add_revenue", 1).ToJson(), batch, turn);
             if (status != HttpStatusCode.UnprocessableEntity && !ApiRequests.IsUnavailable(status))
             {
                 stage.Violations.Add(ViolationKind.Other, $"{key} with another body was answered with {(int)status} {text}");

@@ -4,7 +4,7 @@ using RevenueAspire.Torture.Checks;
 namespace RevenueAspire.Torture.Soak;
 
 /// <summary>
-/// Reads the log as it grows, by other means than the product, and adds it up: whatever retention removes later, what the ledger must hold is known.
+/// Reads the log as it grows, without the product's code, and adds it up. The expected ledger stays known after retention removes segments.
 /// Not thread-safe.
 /// </summary>
 internal sealed class LogTail(SoakStage stage)
@@ -13,17 +13,17 @@ internal sealed class LogTail(SoakStage stage)
     private readonly List<byte> _timesSeen = [];
     private long _position;
 
-    /// <summary>What everything so far adds up to.</summary>
+    /// <summary>Totals of all records so far.</summary>
     public Totals Totals { get; } = new();
 
-    /// <summary>Records so far.</summary>
+    /// <summary>Number of records so far.</summary>
     public long Records { get; private set; }
 
-    /// <summary>Those without an id: the events of <c>load</c>.</summary>
+    /// <summary>Number of records without an id: the events of <c>load</c>.</summary>
     public long LoadRecords { get; private set; }
 
-    /// <summary>Reads what became durable since the last call.</summary>
-    /// <exception cref="InvalidDataException">It is no sequence of records without a gap.</exception>
+    /// <summary>Reads the records that became durable since the last call.</summary>
+    /// <exception cref="InvalidDataException">They are not a gapless sequence of records.</exception>
     public async Task ReadAsync()
     {
         foreach (var record in stage.Log is { } log ? LogFiles.Read(log, _position) : await LogTables.ReadAsync(stage.Postgres, _positions))
@@ -42,7 +42,7 @@ internal sealed class LogTail(SoakStage stage)
         }
     }
 
-    /// <summary>Compares what was read with what was acknowledged.</summary>
+    /// <summary>Compares the log with the acknowledged requests.</summary>
     public void Check(KeyedLoad keyed)
     {
         for (var number = 0; number < keyed.Sent; number++)
@@ -50,7 +50,7 @@ internal sealed class LogTail(SoakStage stage)
             var seen = number < _timesSeen.Count ? _timesSeen[number] : 0;
             if (seen == 0 && keyed.IsAcknowledged(number))
             {
-                stage.Violations.Add(ViolationKind.Lost, $"{KeyedLoad.Id(number)} was acknowledged, and is not in the log");
+                stage.Violations.Add(ViolationKind.Lost, $"{KeyedLoad.Id(number)} was acknowledged, but is not in the log");
             }
             else if (seen > 1)
             {
@@ -60,7 +60,7 @@ internal sealed class LogTail(SoakStage stage)
 
         if (_timesSeen.Count > keyed.Sent)
         {
-            stage.Violations.Add(ViolationKind.Repeated, $"{KeyedLoad.Id(_timesSeen.Count - 1)} is in the log, and nobody sent it");
+            stage.Violations.Add(ViolationKind.Repeated, $"{KeyedLoad.Id(_timesSeen.Count - 1)} is in the log, but was never sent");
         }
     }
 
@@ -68,7 +68,7 @@ internal sealed class LogTail(SoakStage stage)
     {
         if (KeyedLoad.Number(record.Id) is not { } number || KeyedLoad.Event(number) != record.Event)
         {
-            stage.Violations.Add(ViolationKind.Repeated, $"the record at {record.Receipt} was sent by nobody: {record.Id} {record.Event}");
+            stage.Violations.Add(ViolationKind.Repeated, $"the record at {record.Receipt} was never sent: {record.Id} {record.Event}");
             return;
         }
 

@@ -5,22 +5,22 @@ using RevenueAspire.Torture.Checks;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>Takes samples of everything that could grow. Not thread-safe.</summary>
+/// <summary>Takes samples of all quantities that could grow. Not thread-safe.</summary>
 internal sealed class Measurements(SoakStage stage, IReadOnlyList<(string Name, ServiceProcess Process)> clients)
 {
     private const double Megabyte = 1 << 20;
     private readonly Dictionary<Gauge, Series> _series = [];
     private readonly Dictionary<string, double> _now = [];
 
-    /// <summary>All gauges, in the order in which they are told.</summary>
+    /// <summary>All gauges, in output order.</summary>
     public IReadOnlyDictionary<Gauge, Series> Series => _series;
 
-    /// <summary>The last sample, by the name of the gauge; 0 for what was not measured.</summary>
+    /// <summary>The last value of a gauge, by name; 0 if it was not measured.</summary>
     public double Now(string name) => _now.GetValueOrDefault(name);
 
     /// <summary>Takes a sample.</summary>
-    /// <param name="counts">Whether it goes into the series: not during the warm-up.</param>
-    /// <exception cref="NpgsqlException">The database did not answer; the sample is left out.</exception>
+    /// <param name="counts">Whether the sample counts for the verdict; false during the warm-up.</param>
+    /// <exception cref="NpgsqlException">The database did not answer; the sample is dropped.</exception>
     public async Task TakeAsync(bool counts)
     {
         var sample = new List<(Gauge Gauge, double Value)>();

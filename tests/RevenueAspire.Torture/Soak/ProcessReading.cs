@@ -5,13 +5,13 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>What the operating system says of a process at one moment.</summary>
+/// <summary>The operating system's view of a process at one moment.</summary>
 /// <param name="Bytes">Resident memory.</param>
 /// <param name="Threads">Threads.</param>
-/// <param name="Handles">Open files, sockets and the like; null where the system does not tell.</param>
+/// <param name="Handles">Open files, sockets and other handles; null if the system does not report them.</param>
 internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
 {
-    /// <summary>Reads; null when there is no such process any more.</summary>
+    /// <summary>Reads a process; null if it has ended.</summary>
     public static ProcessReading? Of(int processId)
     {
         try
@@ -28,8 +28,7 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
     }
 
     /// <summary>
-    /// Memory that the children of a process have to themselves, in bytes: shared memory counted for none of them. Null where the system does not
-    /// tell.
+    /// Private memory of all child processes together, in bytes, without shared memory. Null if the system does not report it.
     /// </summary>
     public static long? PrivateBytesOfChildren(int processId)
     {
@@ -52,7 +51,7 @@ internal sealed record ProcessReading(long Bytes, int Threads, int? Handles)
         }
         catch (Exception gone) when (gone is IOException or UnauthorizedAccessException)
         {
-            // It ended after the listing.
+            // The process ended after the listing.
             return 0;
         }
     }

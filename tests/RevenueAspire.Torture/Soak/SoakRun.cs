@@ -9,13 +9,13 @@ using RevenueAspire.Torture.Report;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>Steady load for long, with nothing broken on purpose: what may not grow does not, and the ledger is right at the end.</summary>
+/// <summary>Drives steady load for a long time without faults; checks that nothing grows that should not, and that the ledger is right at the end.</summary>
 internal sealed class SoakRun : IDisposable
 {
     private const int Users = 200_000;
     private const int EventsPerBatch = 100;
 
-    // Few, so that all are open within seconds, and more of them later are no growth.
+    // A small number: all connections open within seconds, so later growth is a leak.
     private const int LoadConnections = 12;
     private const int FailedSamplesInRow = 6;
     private static readonly TimeSpan Tick = TimeSpan.FromSeconds(1);
@@ -38,8 +38,8 @@ internal sealed class SoakRun : IDisposable
         _keyed = new KeyedLoad(stage, Math.Max(1, settings.Rate / 5));
     }
 
-    /// <summary>Runs.</summary>
-    /// <returns>0 when nothing grew and no promise was broken, else 1.</returns>
+    /// <summary>Runs the soak test with the given settings.</summary>
+    /// <returns>0 if nothing grew and no promise was broken, else 1.</returns>
     public static Task<int> RunAsync(SoakSettings settings, CancellationToken cancellationToken) =>
         RunFolder.UseAsync("soak", settings.Seed, settings.Replay, settings.Keep, async (folder, violations) =>
         {
@@ -50,7 +50,7 @@ internal sealed class SoakRun : IDisposable
 
     public void Dispose()
     {
-        // Whatever still runs then has nobody left to speak to.
+        // Stop the remaining load: its services have ended.
         _stop.Cancel();
         _giveUp.Cancel();
         _keyed.Dispose();
@@ -91,7 +91,7 @@ internal sealed class SoakRun : IDisposable
         WriteResults(measurements.Series, sent, accepted);
     }
 
-    /// <summary>Until the time is up: looks after the services, reads the log, takes samples, tells a line a minute.</summary>
+    /// <summary>Until the time is up: watches the services, reads the log, takes samples, and prints a line per minute.</summary>
     private async Task WatchAsync(Measurements measurements, Task keyed, Task others)
     {
         var (nextSample, nextLine, last) = (_settings.Interval, TimeSpan.FromMinutes(1), Elapsed);
@@ -102,7 +102,7 @@ internal sealed class SoakRun : IDisposable
             if (Elapsed - last is var gap && gap > PausedFrom)
             {
                 _pauses.Add(gap);
-                Say(string.Create(CultureInfo.InvariantCulture, $"stood still for {gap.TotalSeconds:0} s"));
+                Say(string.Create(CultureInfo.InvariantCulture, $"the machine paused for {gap.TotalSeconds:0} s"));
             }
 
             last = Elapsed;
@@ -125,7 +125,7 @@ internal sealed class SoakRun : IDisposable
             }
             catch (NpgsqlException) when (++failed < FailedSamplesInRow)
             {
-                // A time-out that ran while everything stood still; the next look tells.
+                // Probably a timeout during a stop of the whole machine. The next attempt shows whether it persists.
             }
 
             if (Elapsed >= nextLine)
@@ -134,7 +134,7 @@ internal sealed class SoakRun : IDisposable
                 (recordsAtLine, lineAt, nextLine) = (_tail.Records, Elapsed, Elapsed + TimeSpan.FromMinutes(1));
             }
 
-            // What a pause or a long look took is not made up for.
+            // Do not count the duration of a slow sample as a pause.
             last = Elapsed;
         }
     }
@@ -160,7 +160,7 @@ internal sealed class SoakRun : IDisposable
             "--duration", $"{Math.Ceiling(_settings.Duration.TotalSeconds):0}s", "--json", .. more,
         ]);
 
-    /// <summary>Has a file counted each minute, by two processes at once.</summary>
+    /// <summary>Has two processes count a file together, once per minute.</summary>
     private async Task CountFilesAsync(CancellationToken stop)
     {
         var random = new Random(_settings.Seed);
@@ -192,7 +192,7 @@ internal sealed class SoakRun : IDisposable
         }
     }
 
-    /// <summary>Viewers of the live stream that come, look for some seconds and go without a word.</summary>
+    /// <summary>Viewers of the live stream connect, read for some seconds, and drop the connection.</summary>
     private async Task WatchLedgerAsync(CancellationToken stop)
     {
         for (; !stop.IsCancellationRequested; await Task.Delay(Tick, CancellationToken.None))
@@ -205,7 +205,7 @@ internal sealed class SoakRun : IDisposable
             }
             catch (Exception lost) when (lost is HttpRequestException or IOException or OperationCanceledException)
             {
-                // The next one comes.
+                // The loop starts the next viewer.
             }
         }
     }
@@ -217,7 +217,7 @@ internal sealed class SoakRun : IDisposable
         using var json = JsonDocument.Parse(string.Join('\n', load.StandardOutput));
         var (sent, accepted) = (json.RootElement.GetProperty("sent").GetInt64(), json.RootElement.GetProperty("accepted").GetInt64());
         Say(string.Create(CultureInfo.InvariantCulture,
-            $"{name} ended with {code}: {sent:N0} sent, {accepted:N0} accepted, {json.RootElement.GetProperty("unsent").GetInt64():N0} due and not sent; "
+            $"{name} ended with {code}: {sent:N0} sent, {accepted:N0} accepted, {json.RootElement.GetProperty("unsent").GetInt64():N0} due but not sent; "
                 + $"failures {json.RootElement.GetProperty("failures")}; latency in ms {json.RootElement.GetProperty("latencyMilliseconds")}"));
         return (sent, accepted);
     }
@@ -235,13 +235,13 @@ internal sealed class SoakRun : IDisposable
         if (_tail.LoadRecords < accepted || _tail.LoadRecords > sent)
         {
             violations.Add(_tail.LoadRecords < accepted ? ViolationKind.Lost : ViolationKind.Repeated,
-                $"load sent {sent} events, {accepted} were accepted, and {_tail.LoadRecords} are in the log");
+                $"load sent {sent} events, the API accepted {accepted}, but {_tail.LoadRecords} are in the log");
         }
 
         await LedgerCheck.RunAsync(_stage.Postgres, _tail.Totals, _files, violations);
         if (_stage.Engine == LogEngine.Postgres)
         {
-            // The log in files has lost its beginning to retention by now, as it was told to.
+            // Retention has removed the beginning of the log in files by now, as configured.
             var verify = _stage.StartCommand("RevenueAspire.Processor", 0, "verify");
             if (await verify.WaitForExitAsync(TimeSpan.FromMinutes(5)) is not 0 and var code)
             {
@@ -270,12 +270,12 @@ internal sealed class SoakRun : IDisposable
                 ("Users", ResultTable.Number(_tail.Totals.Users.Count)),
                 ("Files counted", ResultTable.Number(_files.Count)),
                 ("Viewers of the live stream", ResultTable.Number(_viewers)),
-                ("Pauses of everything", string.Create(CultureInfo.InvariantCulture, $"{_pauses.Count}, {_pauses.Sum(pause => pause.TotalSeconds):0} s")),
+                ("Pauses of the machine", string.Create(CultureInfo.InvariantCulture, $"{_pauses.Count}, {_pauses.Sum(pause => pause.TotalSeconds):0} s")),
             ],
             _stage.Violations);
         if (!_settings.JudgesGrowth)
         {
-            Console.WriteLine(FormattableString.Invariant($"Growth is judged from {SoakSettings.JudgedFrom.TotalMinutes:0} minutes on."));
+            Console.WriteLine(FormattableString.Invariant($"Growth is judged in runs of at least {SoakSettings.JudgedFrom.TotalMinutes:0} minutes."));
         }
 
         static string Figure(double value) => value.ToString(value < 10 ? "0.##" : "N0", CultureInfo.InvariantCulture);

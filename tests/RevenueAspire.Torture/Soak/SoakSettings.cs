@@ -2,25 +2,26 @@ using System.Globalization;
 
 namespace RevenueAspire.Torture.Soak;
 
-/// <summary>What a soak is asked to do.</summary>
-/// <param name="Duration">How long load is driven.</param>
-/// <param name="Rate">Events a second, in all.</param>
+/// <summary>The settings of a soak run.</summary>
+/// <param name="Duration">Duration of the load.</param>
+/// <param name="Rate">Events per second, from all clients together.</param>
 /// <param name="Seed">Decides which events are sent.</param>
-/// <param name="Engine">Where the log is.</param>
-/// <param name="Keep">Keep data and outputs whatever was found.</param>
+/// <param name="Engine">Storage of the log.</param>
+/// <param name="Keep">Keep data and outputs in any case.</param>
 internal sealed record SoakSettings(TimeSpan Duration, int Rate, int Seed, LogEngine Engine, bool Keep)
 {
-    /// <summary>From here on growth is judged: what a start takes (compiled code, pools, the window of keys) is told apart from a leak only over
-    /// minutes.</summary>
+    /// <summary>
+    /// Shortest run with a verdict on growth. Only over minutes does a leak differ from the cost of a start (compiled code, pools, the key window).
+    /// </summary>
     public static readonly TimeSpan JudgedFrom = TimeSpan.FromMinutes(10);
 
     private static readonly TimeSpan LongestWarmUp = TimeSpan.FromMinutes(5);
     private static readonly TimeSpan LongestInterval = TimeSpan.FromSeconds(10);
 
-    /// <summary>At the beginning, of which nothing goes into the quarters.</summary>
+    /// <summary>Time at the start whose samples do not count.</summary>
     public TimeSpan WarmUp => Min(LongestWarmUp, Duration / 6);
 
-    /// <summary>Between two samples.</summary>
+    /// <summary>Time between two samples.</summary>
     public TimeSpan Interval => Min(LongestInterval, Duration / 20);
 
     /// <summary>Whether the run is long enough for a verdict on growth.</summary>

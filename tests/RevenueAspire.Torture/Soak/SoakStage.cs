@@ -5,8 +5,8 @@ using RevenueAspire.Torture.Stage;
 namespace RevenueAspire.Torture.Soak;
 
 /// <summary>
-/// What a soak runs: a database server, one process of the API (two for the log in Postgres), two processors. No proxies, and the limits of
-/// production but for those that an hour would not reach.
+/// The processes of a soak run: a database server, one API process (two for the log in Postgres), two processors. There are no proxies. Limits are those
+/// of production, except limits that an hour would not reach.
 /// </summary>
 internal sealed class SoakStage : IAsyncDisposable
 {
@@ -82,11 +82,11 @@ internal sealed class SoakStage : IAsyncDisposable
     public HttpClient CreateHttp(TimeSpan timeout, int replica = 0) =>
         new() { BaseAddress = new Uri(_apiUrls[replica]), DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
 
-    /// <summary>Starts a command of the client or the processor; the client's speaks to one of the processes of the API.</summary>
+    /// <summary>Starts a command of the client or the processor; client commands use the given process of the API.</summary>
     public ServiceProcess StartCommand(string project, int replica, params string[] arguments) =>
         _installation.Start(project, new Dictionary<string, string?> { ["Client__Url"] = _apiUrls[replica % _apiUrls.Length] }, arguments);
 
-    /// <summary>Reports a service that has ended by itself.</summary>
+    /// <summary>Reports services that ended unexpectedly.</summary>
     public async Task WatchAsync()
     {
         foreach (var service in Apis.Concat(Processors))
@@ -95,7 +95,7 @@ internal sealed class SoakStage : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the services as a user would.</summary>
+    /// <summary>Ends the services with SIGTERM, as a user would.</summary>
     public Task StopServicesAsync() => Task.WhenAll(Apis.Concat(Processors).Select(service => service.StopAsync()));
 
     public async ValueTask DisposeAsync()
@@ -108,7 +108,7 @@ internal sealed class SoakStage : IAsyncDisposable
         }
     }
 
-    // With a window of a million keys, or a gigabyte retained, memory and disk would grow for most of an hour by right.
+    // With a window of a million keys, or a gigabyte retained, memory and disk would rightly grow for most of an hour.
     private Dictionary<string, string?> ApiSettings(string url)
     {
         var settings = new Dictionary<string, string?> { ["ASPNETCORE_URLS"] = url, ["EventLog__KeyWindow"] = Text(KeyWindow) };

@@ -3,23 +3,23 @@ using System.Globalization;
 namespace RevenueAspire.Torture.Stage;
 
 /// <summary>
-/// A clock of the services' own, where the library libfaketime is installed (Debian: <c>apt install faketime</c>). It can jump while they run; their
-/// monotonic clock goes on.
+/// A separate clock for the services, from the library libfaketime (Debian: <c>apt install faketime</c>). It can jump while they run. Their monotonic clock
+/// does not jump.
 /// </summary>
 internal sealed class FakeClock(string folder)
 {
     private readonly string _file = Path.Combine(folder, "clock");
 
-    /// <summary>The library, or null where there is none.</summary>
+    /// <summary>Path of the library, or null if it is not installed.</summary>
     public static string? Library { get; } = OperatingSystem.IsLinux()
         ? Directory.EnumerateDirectories("/usr/lib").Append("/usr/local/lib").Select(directory => Path.Combine(directory, "faketime", "libfaketimeMT.so.1"))
             .FirstOrDefault(File.Exists)
         : null;
 
-    /// <summary>Whether services that are started now get it. Off, since it slows them down many times over.</summary>
+    /// <summary>Whether services that start now use this clock. Off by default, since it slows them down several times.</summary>
     public bool IsOn { get; set; }
 
-    /// <summary>What a service must be started with; empty while it is off.</summary>
+    /// <summary>Environment variables for a service; empty while the clock is off.</summary>
     public Dictionary<string, string?> Settings => !IsOn ? [] : new Dictionary<string, string?>
     {
         ["LD_PRELOAD"] = Library,
@@ -29,7 +29,7 @@ internal sealed class FakeClock(string folder)
         ["DONT_FAKE_MONOTONIC"] = "1",
     };
 
-    /// <summary>Lets the services see so much more, or less, than the real time; within a second.</summary>
+    /// <summary>Sets the offset of the services' clock from the real time; takes effect within a second.</summary>
     public void JumpTo(TimeSpan offset) =>
         File.WriteAllText(_file, string.Create(CultureInfo.InvariantCulture, $"{(offset < TimeSpan.Zero ? '-' : '+')}{Math.Abs(offset.TotalSeconds):0}\n"));
 }

@@ -4,14 +4,14 @@ using RevenueAspire.Torture.Checks;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>Keeps what every process wrote as a file, and looks for what none may write. Thread-safe.</summary>
+/// <summary>Saves each process's output in a file, and reports output that is never allowed. Thread-safe.</summary>
 internal sealed partial class Outputs(string folder, Violations violations)
 {
     private int _count;
 
     public string Folder => folder;
 
-    /// <summary>Writes the output of a process that has ended, and checks it.</summary>
+    /// <summary>Writes and checks the output of a process that has ended.</summary>
     public void Save(string name, ServiceProcess process)
     {
         var output = process.Output;
@@ -25,12 +25,12 @@ internal sealed partial class Outputs(string folder, Violations violations)
 
         if (Stopped().Match(output) is { Success: true } stopped)
         {
-            violations.Add(ViolationKind.Other, $"{name} gave a log up, which no fault here is a reason for ({Path.GetFileName(file)}): {stopped.Value}");
+            violations.Add(ViolationKind.Other, $"{name} stopped a log, which no fault of this tool justifies ({Path.GetFileName(file)}): {stopped.Value}");
         }
 
         if (LostStatement().Match(output) is { Success: true } lost)
         {
-            violations.Add(ViolationKind.Other, $"{name} used a named statement that its session does not have ({Path.GetFileName(file)}): {lost.Value}");
+            violations.Add(ViolationKind.Other, $"{name} used a prepared statement that is not in its session ({Path.GetFileName(file)}): {lost.Value}");
         }
     }
 

@@ -2,7 +2,7 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>A PgBouncer in transaction mode between the services and the database server, set up as the seed decides.</summary>
+/// <summary>A PgBouncer in transaction mode between the services and the database server. The seed decides its setup.</summary>
 internal sealed class Pooler : IAsyncDisposable
 {
     private const int LeastSessions = 2;
@@ -10,9 +10,9 @@ internal sealed class Pooler : IAsyncDisposable
     private readonly StreamWriter _log;
 
     /// <param name="program">See <see cref="PgBouncer.Find"/>.</param>
-    /// <param name="postgres">The server behind it.</param>
-    /// <param name="logFile">Gets its log.</param>
-    /// <param name="random">Decides about the setup.</param>
+    /// <param name="postgres">The server that the pooler connects to.</param>
+    /// <param name="logFile">File for its log.</param>
+    /// <param name="random">Decides the setup.</param>
     public Pooler(string program, PostgresHost postgres, string logFile, Random random)
     {
         _log = new StreamWriter(logFile) { AutoFlush = true };
@@ -21,29 +21,29 @@ internal sealed class Pooler : IAsyncDisposable
         HasSessionConnection = random.Next(2) == 0;
     }
 
-    /// <summary>The process. A fault holds <see cref="Gate"/> while it uses it.</summary>
+    /// <summary>The process. A fault must hold <see cref="Gate"/> while it uses the process.</summary>
     public PgBouncer PgBouncer { get; }
 
-    /// <summary>Whether the connection string declares a pooler; else the services must recognise it.</summary>
+    /// <summary>Whether the connection string declares a pooler; otherwise the services must detect it.</summary>
     public bool IsDeclared { get; }
 
-    /// <summary>Whether processors get a connection past the pooler, for notifications.</summary>
+    /// <summary>Whether processors get a direct connection to the server, for notifications.</summary>
     public bool HasSessionConnection { get; }
 
-    /// <summary>What the setup adds to the connection string of the services.</summary>
+    /// <summary>Keywords that the setup adds to the services' connection string.</summary>
     public string Keywords => IsDeclared ? ";No Reset On Close=true" : "";
 
-    /// <summary>One fault at a time may take the pooler away.</summary>
+    /// <summary>Allows one fault at a time to disturb the pooler.</summary>
     public SemaphoreSlim Gate { get; } = new(1);
 
     public static int NextPoolSize(Random random) => random.Next(LeastSessions, MostSessions + 1);
 
-    /// <summary>For the printed line.</summary>
+    /// <summary>Text for the printed line.</summary>
     public override string ToString() =>
-        $"pooler of {PgBouncer.PoolSize} sessions, {(IsDeclared ? "declared" : "to be recognised")}, "
-        + $"{(HasSessionConnection ? "notifications past it" : "no notifications")}";
+        $"pooler of {PgBouncer.PoolSize} sessions, {(IsDeclared ? "declared" : "not declared")}, "
+        + $"{(HasSessionConnection ? "notifications over a direct connection" : "no notifications")}";
 
-    /// <summary>Takes away whatever a fault may have left behind.</summary>
+    /// <summary>Undoes all remaining effects of faults.</summary>
     public async Task HealAsync()
     {
         PgBouncer.Send(Signal.Continue);
@@ -55,7 +55,7 @@ internal sealed class Pooler : IAsyncDisposable
         await PgBouncer.DisposeAsync();
         Gate.Dispose();
 
-        // The pooler's last lines may still come.
+        // The pooler's last lines may arrive after its exit.
         lock (_log)
         {
             _log.Dispose();

@@ -8,8 +8,8 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Torture.Stage;
 
 /// <summary>
-/// The database server of a run, or a primary with two standbys: started, killed and started again on the same port and data. Its log goes to a file,
-/// and is read for deadlocks and broken streams.
+/// The database server of a run, or a primary with two standbys. A server restarts on the same port and data. This class saves its log in a file, and reads
+/// it for deadlocks and broken streams.
 /// </summary>
 internal sealed partial class PostgresHost : IAsyncDisposable
 {
@@ -18,7 +18,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     private static readonly TimeSpan RecoveryLimit = TimeSpan.FromSeconds(30);
     private static readonly TimeSpan RecoveryPause = TimeSpan.FromMilliseconds(50);
 
-    // What a fault sets for everybody else does not hold for who takes it away again.
+    // Settings that a fault changes for all sessions do not affect the sessions that undo the fault.
     private const string Unaffected = "-c statement_timeout=0 -c default_transaction_read_only=off -c default_transaction_isolation=read\\ committed";
     private readonly LocalPostgresOptions _options;
     private readonly StreamWriter _log;
@@ -30,10 +30,10 @@ internal sealed partial class PostgresHost : IAsyncDisposable
     private int _linesOfDeadlock;
     private int _brokenStreams;
 
-    /// <param name="dataDirectory">Of the single server.</param>
-    /// <param name="port">Of the single server.</param>
-    /// <param name="logFile">Of the single server.</param>
-    /// <param name="replicas">Used in place of a single server when given; the caller disposes them. Their logs are not read: no deadlocks are counted.</param>
+    /// <param name="dataDirectory">Data directory of the single server.</param>
+    /// <param name="port">Port of the single server.</param>
+    /// <param name="logFile">Log file of the single server.</param>
+    /// <param name="replicas">Replaces the single server if given; the caller disposes it. Their logs are not read, so deadlocks are not counted.</param>
     public PostgresHost(string dataDirectory, int port, string logFile, ReplicatedPostgres? replicas = null)
     {
         Replicas = replicas;
@@ -50,29 +50,29 @@ internal sealed partial class PostgresHost : IAsyncDisposable
         };
     }
 
-    /// <summary>Deadlocks among the statements of the product, from the server's own log: its counters do not survive a crash.</summary>
+    /// <summary>Deadlocks between statements of the product, from the server's log: the server's counters do not survive a crash.</summary>
     public int Deadlocks => Volatile.Read(ref _deadlocks) - ProvokedDeadlocks;
 
-    /// <summary>Deadlocks that a foreign connection had a part in.</summary>
+    /// <summary>Deadlocks that involve a foreign connection.</summary>
     public int ProvokedDeadlocks => Volatile.Read(ref _provoked);
 
-    /// <summary>Connections whose bytes made no sense to the server: no fault damages bytes, so a pooler mixed those of two clients.</summary>
+    /// <summary>Connections with a message that the server could not parse. No fault damages bytes, so a pooler mixed up two clients' bytes.</summary>
     public int BrokenStreams => Volatile.Read(ref _brokenStreams);
 
     /// <summary>The primary and its standbys, or null.</summary>
     public ReplicatedPostgres? Replicas { get; }
 
-    /// <summary>The port of the server itself.</summary>
+    /// <summary>The server's port, not a proxy's.</summary>
     public int Port => _options.Port;
 
     /// <summary>
-    /// The connection string of the services, on the server's own port or on a proxy's; or for all replicas, which have no proxy. Without
-    /// <see cref="Unaffected"/>: with it, no setting of a fault would reach them.
+    /// The services' connection string, with the server's or a proxy's port, or with all replicas, which have no proxy. It lacks <see cref="Unaffected"/>,
+    /// since faults must affect the services.
     /// </summary>
     public string ForServices(int port) => Replicas?.ConnectionString(Database)
         ?? new NpgsqlConnectionStringBuilder(Direct) { Port = port, Pooling = true, Timeout = 10, Options = null }.ConnectionString;
 
-    /// <summary>Past the proxy, to another database.</summary>
+    /// <summary>Connection string to another database, without a proxy.</summary>
     public string ConnectionString(string database) => new NpgsqlConnectionStringBuilder(Direct) { Database = database }.ConnectionString;
 
     private string Direct => Replicas is { } replicas
@@ -98,7 +98,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
 
     public int ProcessId => _server!.ProcessId;
 
-    /// <summary>Starts the server unless it runs, and waits until it takes statements.</summary>
+    /// <summary>Starts the server if it is down, and waits until it accepts statements.</summary>
     public async Task EnsureRunningAsync()
     {
         await _gate.WaitAsync();
@@ -130,7 +130,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
         }
     }
 
-    /// <summary>kill -9 of the postmaster; its children end by themselves.</summary>
+    /// <summary>Kills the postmaster with SIGKILL; its children then end automatically.</summary>
     public async Task KillAsync()
     {
         using (var postmaster = Process.GetProcessById(ProcessId))
@@ -141,10 +141,10 @@ internal sealed partial class PostgresHost : IAsyncDisposable
         await _server!.Exited;
     }
 
-    /// <summary>Stops it: fast, or with everything dropped at once.</summary>
+    /// <summary>Stops the server: in fast mode, or in immediate mode without a clean shutdown.</summary>
     public async Task StopAsync(bool immediately) => await _server!.StopAsync(new CancellationToken(immediately));
 
-    /// <summary>A connection past the proxy, as somebody else's.</summary>
+    /// <summary>A foreign connection, without a proxy.</summary>
     public async Task<NpgsqlConnection> ConnectAsync()
     {
         for (var deadline = DateTime.UtcNow + RecoveryLimit; ; await Task.Delay(RecoveryPause))
@@ -158,7 +158,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
             }
             catch (PostgresException recovering) when (recovering.SqlState == PostgresErrorCodes.CannotConnectNow && DateTime.UtcNow < deadline)
             {
-                // Another fault has killed a backend: the server recovers first.
+                // Another fault has killed a backend, so the server must recover first.
                 await connection.DisposeAsync();
             }
             catch
@@ -169,7 +169,7 @@ internal sealed partial class PostgresHost : IAsyncDisposable
         }
     }
 
-    /// <summary>One statement on a connection of its own.</summary>
+    /// <summary>Runs one statement on a separate connection.</summary>
     public async Task<object?> ExecuteAsync(string sql)
     {
         await using var connection = await ConnectAsync();

@@ -3,9 +3,8 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Torture.Stage;
 
 /// <summary>
-/// Knows which services may end by themselves: one that starts while sessions are serializable by default names that setting and ends with 1,
-/// as the product promises.
-/// A slow machine may read the setting long after the service was started, or end it long after the fault. Thread-safe.
+/// Knows which unexpected exits of services are allowed. A service that starts while sessions are serializable by default must name that setting and exit
+/// with 1. On a slow machine, the service may read the setting long after its start, or exit long after the fault. Thread-safe.
 /// </summary>
 internal sealed class Refusals
 {
@@ -14,7 +13,7 @@ internal sealed class Refusals
     private bool _isOn;
     private DateTime _lastEnd = DateTime.MinValue;
 
-    /// <summary>Call it before sessions become serializable by default.</summary>
+    /// <summary>Call this before sessions become serializable by default.</summary>
     public void Begin()
     {
         lock (_gate)
@@ -23,7 +22,7 @@ internal sealed class Refusals
         }
     }
 
-    /// <summary>Call it after they are read committed again.</summary>
+    /// <summary>Call this after sessions are read committed by default again.</summary>
     public void End()
     {
         lock (_gate)
@@ -33,9 +32,9 @@ internal sealed class Refusals
         }
     }
 
-    /// <summary>Whether the end of a service is such a refusal.</summary>
-    /// <param name="ended">It has ended, and its output is complete.</param>
-    /// <param name="started">When it was started, UTC.</param>
+    /// <summary>Whether the exit of a service is an allowed refusal.</summary>
+    /// <param name="ended">The service; it has exited, and its output is complete.</param>
+    /// <param name="started">Start of the service, UTC.</param>
     public bool Allows(ServiceProcess ended, DateTime started)
     {
         lock (_gate)

@@ -3,7 +3,7 @@ using RevenueAspire.Torture.Checks;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>One of the services: started, killed and started again. That it ends only when it is told to is watched.</summary>
+/// <summary>One service, which the run can start, kill and restart. Reports an exit without SIGTERM or kill.</summary>
 internal sealed class Service(string name, Func<ServiceProcess> start, Outputs outputs, Violations violations, Refusals? refusals = null) : IDisposable
 {
     private readonly SemaphoreSlim _gate = new(1);
@@ -15,12 +15,12 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
 
     public string Name => name;
 
-    /// <summary>The process id, or null while it is down.</summary>
+    /// <summary>The process id, or null while the service is down.</summary>
     public int? ProcessId => _process?.Id;
 
     public bool IsRunning => _process is { HasExited: false };
 
-    /// <summary>Starts it unless it runs; does not wait until it is ready.</summary>
+    /// <summary>Starts the service if it is down; does not wait until it is ready.</summary>
     public Task StartAsync() => WithGateAsync(() =>
     {
         if (_process is null)
@@ -31,7 +31,7 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
         return Task.CompletedTask;
     });
 
-    /// <summary>kill -9, and waits until it is gone.</summary>
+    /// <summary>Kills the service with SIGKILL, and waits for its exit.</summary>
     public Task KillAsync() => WithGateAsync(async () =>
     {
         if (_process is not null)
@@ -41,18 +41,18 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
         }
     });
 
-    /// <summary>Asks it to end, and waits: that it then ends with 0 in a short time is promised.</summary>
+    /// <summary>Sends SIGTERM and waits. The service must exit with 0 within 30 seconds.</summary>
     public Task StopAsync() => WithGateAsync(async () =>
     {
         if (_process is not null)
         {
             try
             {
-                // SIGTERM ends a runtime that has not yet come to the program's own handler, with 128 + 15. Nothing was begun then.
+                // Before the program installs its handler, SIGTERM ends the runtime with 128 + 15. The service has not begun any work then.
                 var isStarting = DateTime.UtcNow - _started < StartingTime;
                 if (await _process.TerminateAsync(TimeSpan.FromSeconds(30)) is not 0 and var code && !(isStarting && code == EndedBySigterm))
                 {
-                    violations.Add(ViolationKind.Other, $"{name} ended with {code} when it was asked to end");
+                    violations.Add(ViolationKind.Other, $"{name} ended with {code} after SIGTERM");
                 }
             }
             catch (TimeoutException)
@@ -65,10 +65,10 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
         }
     });
 
-    /// <summary>SIGSTOP or SIGCONT; nothing while it is down.</summary>
+    /// <summary>Sends SIGSTOP or SIGCONT; does nothing while the service is down.</summary>
     public void Send(Signal signal) => _process?.Send(signal);
 
-    /// <summary>Reports an end that nobody asked for, and starts it again.</summary>
+    /// <summary>Reports an unexpected exit, and restarts the service.</summary>
     public Task WatchAsync() => WithGateAsync(async () =>
     {
         if (_process is { HasExited: true } ended)
@@ -77,7 +77,7 @@ internal sealed class Service(string name, Func<ServiceProcess> start, Outputs o
             if (refusals?.Allows(ended, _started) != true)
             {
                 var last = string.Join(" | ", ended.Output.Split('\n').TakeLast(4));
-                violations.Add(ViolationKind.Other, $"{name} ended by itself with {ended.ExitCode}: {last}");
+                violations.Add(ViolationKind.Other, $"{name} ended unexpectedly with {ended.ExitCode}: {last}");
             }
 
             End(ended);

@@ -3,15 +3,15 @@ using System.Globalization;
 namespace RevenueAspire.Torture.Stage;
 
 /// <summary>Settings of the processes of a run. Thread-safe.</summary>
-/// <param name="random">Decides; used by this object alone once services run.</param>
-/// <param name="clock">Of API and processors.</param>
+/// <param name="random">Decides the settings; only this object uses it once services run.</param>
+/// <param name="clock">Clock of API and processors.</param>
 /// <param name="retains">See <see cref="TortureStage.Retains"/>.</param>
 internal sealed class ServiceSettings(Random random, FakeClock clock, bool retains)
 {
-    /// <summary>Keys that the API remembers where the log is removed behind the ledger: as few as the clients here can do with.</summary>
+    /// <summary>Key window of the API in runs with retention: the smallest that the clients here can work with.</summary>
     public const int SmallKeyWindow = 2_500;
 
-    /// <summary>Others each time: processors with different settings work on one source. Small, so that every path is taken.</summary>
+    /// <summary>Different settings on each call, since processors with different settings may share a source. Small values reach every code path.</summary>
     public Dictionary<string, string?> NextProcessor()
     {
         lock (random)
@@ -31,7 +31,7 @@ internal sealed class ServiceSettings(Random random, FakeClock clock, bool retai
         }
     }
 
-    /// <summary>Of a process of the API.</summary>
+    /// <summary>Settings of an API process.</summary>
     public Dictionary<string, string?> Api(string url)
     {
         var settings = new Dictionary<string, string?>(clock.Settings)
@@ -49,7 +49,7 @@ internal sealed class ServiceSettings(Random random, FakeClock clock, bool retai
         return settings;
     }
 
-    /// <summary>Of the client as a service, at <paramref name="url"/>, which sends <paramref name="file"/>.</summary>
+    /// <summary>Settings of the client as a service, which listens at <paramref name="url"/> and sends <paramref name="file"/>.</summary>
     public static Dictionary<string, string?> Client(string url, string api, string file) => new()
     {
         ["ASPNETCORE_URLS"] = url,

@@ -3,7 +3,7 @@ using CliWrap;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>A file system in memory, small when it is to be full. Root only.</summary>
+/// <summary>A file system in memory, shrunk to simulate a full disk. Needs root.</summary>
 internal sealed class TmpfsMount : IDisposable
 {
     private const string Roomy = "4g";
@@ -11,12 +11,12 @@ internal sealed class TmpfsMount : IDisposable
 
     private TmpfsMount(string path) => _path = path;
 
-    /// <summary>Mounts one there; null where that is not allowed.</summary>
+    /// <summary>Mounts a file system at the path; null if that is not allowed.</summary>
     public static TmpfsMount? TryMount(string path) =>
         OperatingSystem.IsLinux() && Environment.IsPrivilegedProcess
             && Run("mount", "-t", "tmpfs", "-o", $"size={Roomy},mode=755", "revenueaspire-torture", path) ? new TmpfsMount(path) : null;
 
-    /// <summary>Leaves so much room, and no more.</summary>
+    /// <summary>Shrinks the file system to the given free space in bytes.</summary>
     public void Fill(long room)
     {
         var drive = new DriveInfo(_path);
@@ -24,7 +24,7 @@ internal sealed class TmpfsMount : IDisposable
         Run("mount", "-o", string.Create(CultureInfo.InvariantCulture, $"remount,size={Math.Max(1, pages) * Environment.SystemPageSize}"), _path);
     }
 
-    /// <summary>Gives the room back.</summary>
+    /// <summary>Restores the full size.</summary>
     public void Heal() => Run("mount", "-o", $"remount,size={Roomy}", _path);
 
     public void Dispose() => Run("umount", "-l", _path);

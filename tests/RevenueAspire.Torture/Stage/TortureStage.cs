@@ -3,7 +3,7 @@ using RevenueAspire.Torture.Checks;
 
 namespace RevenueAspire.Torture.Stage;
 
-/// <summary>Everything that runs: a database server, the API, processors, and a proxy before each of the two that are spoken to.</summary>
+/// <summary>All processes of a run: a database server, the API, processors, and a proxy in front of the database and of each API process.</summary>
 internal sealed class TortureStage : IAsyncDisposable
 {
     public const int ProcessorCount = 3;
@@ -60,10 +60,10 @@ internal sealed class TortureStage : IAsyncDisposable
 
     public LogEngine Engine { get; }
 
-    /// <summary>Whether what the ledger has is removed from the log, and keys are forgotten, while the run lasts.</summary>
+    /// <summary>Whether the API removes applied segments and forgets keys during the run.</summary>
     public bool Retains { get; }
 
-    /// <summary>How many keyed requests the API surely remembers.</summary>
+    /// <summary>Number of the newest keyed requests that the API certainly remembers.</summary>
     public long KeyWindow => Retains ? ServiceSettings.SmallKeyWindow : long.MaxValue;
 
     public Violations Violations { get; }
@@ -72,42 +72,42 @@ internal sealed class TortureStage : IAsyncDisposable
 
     public PostgresHost Postgres { get; }
 
-    /// <summary>The disk of the database, where it can be made full; else null.</summary>
+    /// <summary>The disk of the database if a fault can fill it; else null.</summary>
     public TmpfsMount? PostgresDisk { get; }
 
     /// <summary>The clock of API and processors.</summary>
     public FakeClock Clock { get; }
 
-    /// <summary>Before the database server, or before the pooler where there is one.</summary>
+    /// <summary>Proxy to the database server, or to the pooler if there is one.</summary>
     public FaultProxy DatabaseProxy { get; }
 
-    /// <summary>What processors may refuse at their start.</summary>
+    /// <summary>Allowed refusals of services at their start.</summary>
     public Refusals Refusals { get; } = new();
 
     /// <summary>The pooler between the services and the database server, or null.</summary>
     public Pooler? Pooler { get; }
 
-    /// <summary>A proxy before each process of the API; and where there are several, one before them all, which gives each a connection in turn.</summary>
+    /// <summary>A proxy per API process; with several processes, also one that distributes its connections among all of them.</summary>
     public IReadOnlyList<FaultProxy> ApiProxies { get; }
 
-    /// <summary>The processes of the API: one for a log in files.</summary>
+    /// <summary>The API processes; a single one for a log in files.</summary>
     public IReadOnlyList<Service> Apis { get; }
 
     public IReadOnlyList<Service> Processors { get; }
 
-    /// <summary>The product's client as a service, which sends <see cref="ClientFile"/> when it is asked to.</summary>
+    /// <summary>The product's client as a service, which sends <see cref="ClientFile"/> on request.</summary>
     public Service Client { get; }
 
-    /// <summary>Of <see cref="Client"/>.</summary>
+    /// <summary>Address of <see cref="Client"/>.</summary>
     public string ClientUrl { get; } = $"http://127.0.0.1:{FreePort.Next()}";
 
-    /// <inheritdoc cref="ClientUrl"/>
+    /// <summary>The file that <see cref="Client"/> sends.</summary>
     public string ClientFile => Path.Combine(Files, "service.jsonl");
 
-    /// <summary>One fault at a time may take the API, or the database server, away.</summary>
+    /// <summary>Allows one fault at a time to disturb the API.</summary>
     public SemaphoreSlim ApiGate { get; } = new(1);
 
-    /// <inheritdoc cref="ApiGate"/>
+    /// <summary>Allows one fault at a time to disturb the database server.</summary>
     public SemaphoreSlim PostgresGate { get; } = new(1);
 
     /// <summary>Folder for generated files.</summary>
@@ -121,7 +121,7 @@ internal sealed class TortureStage : IAsyncDisposable
 
     private IEnumerable<Service> Services => Processors.Concat(Apis).Append(Client);
 
-    /// <summary>Durable marks that were seen lately, oldest first: what may be on disk after a power cut, since the mark itself is not fsynced.</summary>
+    /// <summary>Recent durable marks, oldest first. The mark itself is not fsynced, so any of them may be on disk after a power cut.</summary>
     public long[] SeenMarks()
     {
         lock (_marks)
@@ -130,7 +130,7 @@ internal sealed class TortureStage : IAsyncDisposable
         }
     }
 
-    /// <summary>Waits until a process of the API answers, past its proxy.</summary>
+    /// <summary>Waits until an API process answers, without its proxy.</summary>
     public async Task WaitForApiAsync(Service api)
     {
         var url = _apiUrls[Apis.ToList().IndexOf(api)];
@@ -161,14 +161,14 @@ internal sealed class TortureStage : IAsyncDisposable
         }
     }
 
-    /// <summary>HTTP to a process of the API through its proxy, with the secret.</summary>
+    /// <summary>HTTP client for an API process, through its proxy, with the secret.</summary>
     public HttpClient CreateHttp(TimeSpan timeout, int replica = 0) =>
         new() { BaseAddress = ApiUrls[replica], DefaultRequestHeaders = { { "Authorization", Installation.Secret } }, Timeout = timeout };
 
     /// <summary>Starts a command of the client or the processor.</summary>
     public ServiceProcess StartCommand(string project, params string[] arguments) => StartCommand(project, new Dictionary<string, string?>(), arguments);
 
-    /// <summary>Starts a command of the client or the processor, with other settings than the services.</summary>
+    /// <summary>Starts a command of the client or the processor, with additional settings.</summary>
     public ServiceProcess StartCommand(string project, IReadOnlyDictionary<string, string?> others, params string[] arguments)
     {
         var settings = project == "RevenueAspire.Processor" ? _settings.NextProcessor() : [];
@@ -181,7 +181,7 @@ internal sealed class TortureStage : IAsyncDisposable
         return _installation.Start(project, settings, arguments);
     }
 
-    /// <summary>Takes away whatever a fault may have left behind.</summary>
+    /// <summary>Undoes all remaining effects of faults.</summary>
     public async Task HealAsync()
     {
         DatabaseProxy.Heal();
@@ -200,7 +200,7 @@ internal sealed class TortureStage : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the services as a user would.</summary>
+    /// <summary>Ends the services with SIGTERM, as a user would.</summary>
     public async Task StopServicesAsync()
     {
         await _stop.CancelAsync();
