@@ -4,7 +4,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>Polls the ledger's figures once a second while there is a viewer, and every ten seconds otherwise, so that the next viewer finds the last
+/// <summary>Polls the ledger's figures every second while there is a viewer. Otherwise it polls every ten seconds, so that the next viewer sees the last
 /// minutes.</summary>
 internal sealed partial class LedgerPoller(
     LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : BackgroundService
@@ -30,7 +30,7 @@ internal sealed partial class LedgerPoller(
                 }
                 catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
                 {
-                    // A bug here leaves the page as it was, and must not end the API, which takes events.
+                    // A bug here must not end the API, which accepts events. The page keeps its last figures.
                     LogFiguresNotRead(logger, exception.Message);
                 }
 
@@ -55,16 +55,17 @@ internal sealed partial class LedgerPoller(
     {
         try
         {
-            // The ends of the logs are read first, so that the lag is never shown too large by events that arrive in between.
+            // Read the ends of the logs first: events that arrive after this read must not enlarge the lag.
             var logs = await log.ListLogsAsync(stoppingToken).AsTask().WaitAsync(LedgerReader.ReadTimeout, stoppingToken);
             var overview = await ledger.ReadOverviewAsync([.. logs.Select(each => each.LogId)], Rejects, stoppingToken);
+            var isHistoryKept = await ledger.IsHistoryKeptAsync(stoppingToken);
             if (feed.Viewers > 0)
             {
                 topUsers.Refresh(stoppingToken);
             }
 
             var now = time.GetTimestamp();
-            _last = ToSnapshot(overview, logs, _last is null ? null : time.GetElapsedTime(_lastTimestamp, now));
+            _last = ToSnapshot(overview, logs, isHistoryKept, _last is null ? null : time.GetElapsedTime(_lastTimestamp, now));
             _lastTimestamp = now;
             feed.Publish(_last);
         }
@@ -89,7 +90,7 @@ internal sealed partial class LedgerPoller(
         ProcessorsAtWork = null,
     });
 
-    private LiveSnapshot ToSnapshot(LedgerOverview overview, IReadOnlyList<LogExtent> logs, TimeSpan? since) => new(
+    private LiveSnapshot ToSnapshot(LedgerOverview overview, IReadOnlyList<LogExtent> logs, bool isHistoryKept, TimeSpan? since) => new(
         time.GetUtcNow().ToUnixTimeMilliseconds(),
         LiveSnapshot.Current,
         overview.TotalRevenue,
@@ -101,7 +102,8 @@ internal sealed partial class LedgerPoller(
         logs.Sum(each => Math.Max(0, each.End - Math.Max(each.FirstOffset, overview.AppliedThrough.GetValueOrDefault(each.LogId)))),
         overview.ProcessorsAtWork,
         [.. overview.LatestRejects.Select(ToReject)],
-        topUsers.Latest);
+        topUsers.Latest,
+        isHistoryKept);
 
     private static LiveReject ToReject(StoredReject reject) => new(
         reject.Source is null ? null : Path.GetFileName(reject.Source.TrimEnd('/', '\\')),

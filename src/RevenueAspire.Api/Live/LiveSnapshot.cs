@@ -11,9 +11,10 @@ namespace RevenueAspire.Api.Live;
 /// <param name="ProcessorsAtWork">Processors that hold a lease now.</param>
 /// <param name="LatestRejects">Newest first.</param>
 /// <param name="TopUsers">Absent until a first scan has ended.</param>
+/// <param name="History">Whether the ledger keeps a history; absent while unknown.</param>
 internal sealed record LiveSnapshot(
     long At, string State, string? TotalRevenue = null, long? Events = null, double? EventsPerSecond = null, long? RejectedLines = null, long? LagBytes = null,
-    int? ProcessorsAtWork = null, IReadOnlyList<LiveReject>? LatestRejects = null, LiveTopUsers? TopUsers = null)
+    int? ProcessorsAtWork = null, IReadOnlyList<LiveReject>? LatestRejects = null, LiveTopUsers? TopUsers = null, bool? History = null)
 {
     public const string Current = "current";
 

@@ -68,6 +68,24 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout,
             cancellationToken);
 
+    /// <inheritdoc cref="HistoryQueries.IsKeptAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<bool> IsHistoryKeptAsync(CancellationToken cancellationToken) =>
+        ReadAsync((_, cancellation) => services.GetRequiredService<HistoryQueries>().IsKeptAsync(cancellation), cancellationToken);
+
+    /// <inheritdoc cref="HistoryQueries.ReadPageAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<HistoryResult<HistoryPage>> ReadHistoryAsync(HistoryRequest request, CancellationToken cancellationToken) =>
+        ReadAsync((_, cancellation) => services.GetRequiredService<HistoryQueries>().ReadPageAsync(request, cancellation), cancellationToken);
+
+    /// <inheritdoc cref="HistoryQueries.ReadSumsAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<HistoryResult<HistorySums>> ReadHistorySumsAsync(
+        string? userId, DateTime from, DateTime to, HistoryStep step, TimeSpan limit, CancellationToken cancellationToken) =>
+        UseAsync(
+            cancellation => services.GetRequiredService<HistoryQueries>().ReadSumsAsync(userId, from, to, step, limit, cancellation), limit + ReadTimeout,
+            cancellationToken);
+
     /// <summary>Checks what the ledger relies on, and reads the source of a log. Null where there is no ledger yet.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
     public Task<LedgerInspection?> InspectAsync(Guid logId, CancellationToken cancellationToken) =>

@@ -10,7 +10,7 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
     public async Task HandleAsync(HttpContext context)
     {
         var (receipt, problem) = await ReceiptParameter.CheckAsync(
-            RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
+            RawTarget.FindSecondSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
         await (problem is null
             ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json)
             : ProblemResponse.WriteAsync(context, problem));
