@@ -3,10 +3,12 @@
 
 -- One row: the state of the history.
 create table history_state (
-  only_row   boolean primary key default true check (only_row),
-  version    integer not null,                  -- of these tables
-  started_at timestamptz not null default now(),
-  kept_at    timestamptz                        -- set by "history keep": rows end here
+  only_row      boolean primary key default true check (only_row),
+  version       integer not null,               -- of these tables
+  history_id    uuid not null,                  -- random: a processor that knows numbers of an earlier history is recognised by it
+  started_at    timestamptz not null default now(),
+  kept_at       timestamptz,                    -- set by "history keep": rows end here
+  retained_from timestamptz                     -- start of the oldest partition, after retention dropped one; null: none was dropped
 );
 
 -- Application order, over all users. The upper bits number the partition: the first value of a partition is its number times 2^40, and a value of a user is
@@ -54,3 +56,71 @@ create table event_history (
   events    bytea not null,                     -- see HistoryCodec
   primary key (user_id, seq)
 ) partition by range (seq);
+create index event_history_at on event_history using brin (at);
+
+-- The column "events" as rows. In SQL for people: the programs decode it in HistoryCodec.
+create function history_events(events bytea, at timestamptz, is_log boolean)
+returns table ("offset" bigint, type_no integer, value bigint, "time" timestamptz)
+language plpgsql immutable strict parallel safe as $$
+declare
+  place integer := 0;
+  digit integer;
+  shift integer;
+  number bigint;
+  passed bigint := 0;
+begin
+  "offset" := 0;
+  while place < length(events) loop
+    for field in 1 .. case when is_log then 4 else 3 end loop
+      number := 0;
+      shift := 0;
+      loop
+        digit := get_byte(events, place);
+        place := place + 1;
+        number := number | ((digit & 127)::bigint << shift);
+        exit when digit < 128;
+        shift := shift + 7;
+      end loop;
+      case field
+        when 1 then "offset" := "offset" + number;
+        when 2 then type_no := number;
+        when 3 then value := ((number >> 1) & 9223372036854775807) # -(number & 1);
+        else passed := passed + (((number >> 1) & 9223372036854775807) # -(number & 1));
+      end case;
+    end loop;
+    "time" := case when is_log then at + passed * interval '1 millisecond' end;
+    return next;
+  end loop;
+end $$;
+
+-- A row for each event. "order by seq, offset" is the order in which a user's events were applied.
+create view user_event as
+select h.user_id, s.source_id, e."offset", e."time", t.name, e.value, case when s.is_log then s.source_id || ':' || e."offset" end as receipt, h.seq
+from event_history h
+join history_source s using (source_no)
+cross join lateral history_events(h.events, h.at, s.is_log) e
+join history_type t using (type_no);
+
+-- Stops a processor that would change balances without their history, and one that would write to an ended history. Each statement that writes history sets
+-- revenue.history to the history's id in its transaction. The argument is the id, or '' after "history keep".
+create function history_guard() returns trigger language plpgsql as $$
+declare
+  writer text := coalesce(current_setting('revenue.history', true), '');
+begin
+  if writer = tg_argv[0] then
+    return new;
+  end if;
+  raise exception using errcode = 'RV008', message = case writer
+    when '' then 'the ledger keeps a history, and this processor does not: set History:Enabled=true, or run ''history keep'' or ''history drop'''
+    else 'the history that this processor writes was ended by another session: start the processor again' end;
+end $$;
+
+-- All that was applied up to here has no rows. The caller holds locks on the tables of the ledger, so no statement is half way.
+insert into history_missing (source_id, from_offset, end_offset, after_user)
+select source_id, 0, applied_through, '' from event_source where applied_through > 0;
+
+insert into history_missing
+select r.source_id, r.from_offset, r.end_fixed, coalesce(l.upper_key, ''), p.merged_through
+from event_range r join event_part p using (range_id)
+left join event_part l on l.range_id = p.range_id and l.part_index = p.part_index - 1
+where p.merged_through <> '';

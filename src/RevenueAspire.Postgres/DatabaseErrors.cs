@@ -91,6 +91,9 @@ public static class DatabaseErrors
 
     private const string IdleSessionTimeout = "57P05";
 
+    /// <summary>Class of the codes with which the ledger's own schema refuses; the message says what to do.</summary>
+    private const string RefusalClass = "RV";
+
     /// <summary>The same statement on the same data fails again until an operator changes data, schema, a right or a trigger.</summary>
     private static bool IsPermanent(string state) => !IsOfSession(state) && state switch
     {
@@ -103,7 +106,8 @@ public static class DatabaseErrors
             or "38" or "39" // a function that the user has added
             or "42" // syntax, a missing table or column, a missing right
             or "44" // the check option of a view
-            or "P0", // raise exception in a trigger that the user has added
+            or "P0" // raise exception in a trigger that the user has added
+            or RefusalClass,
     };
 
     /// <summary>Npgsql lets this out where a connection breaks between two statements: one of its wait handles is gone. A
@@ -181,6 +185,7 @@ public static class DatabaseErrors
             $"the state of a table or of the server does not allow the write ({error.MessageText}): look at publications and replica identity of the table "
             + "that it names",
         PostgresErrorCodes.RaiseException => $"a trigger or function in the database refused the write ({error.MessageText}): {Raiser(error)}",
+        _ when error.SqlState.StartsWith(RefusalClass, StringComparison.Ordinal) => error.MessageText,
         _ => $"the database answered with an error: {error.MessageText} (SQLSTATE {error.SqlState})",
     };
 

@@ -10,7 +10,10 @@ namespace RevenueAspire.Ledger;
 /// All ids travel as one text with separators, all sums as another, and the server takes them apart: an array parameter of Npgsql passes each element through
 /// half a dozen virtual calls, which the just-in-time compiler sees too late in a process that lives for two seconds. Digits also carry a sum of any size.
 /// </remarks>
-internal sealed class DeltaBatch
+/// <param name="history">Not null: the batch carries the rows of its users' history too, and a user's id once per row.</param>
+/// <param name="isLog">Whether the users come from a log; used with <paramref name="history"/>.</param>
+/// <param name="isWhole">All users go into one batch, however large their history is.</param>
+internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = false, bool isWhole = false)
 {
     /// <summary>What divides the ids unless one contains it: U+001F.</summary>
     private static readonly byte[] UnitSeparator = [0x1F];
@@ -19,6 +22,7 @@ internal sealed class DeltaBatch
 
     public const string NotAmong = "The users are not those that the range was frozen with: its watermark or its upper key is not among them.";
 
+    private readonly HistoryRows? _rows = history is null ? null : new HistoryRows(history);
     private byte[] _ids = [];
     private byte[] _sums = [];
     private byte[] _separator = UnitSeparator;
@@ -34,7 +38,7 @@ internal sealed class DeltaBatch
     /// <summary>Copies the next users.</summary>
     /// <param name="users">Moved to the last user that is copied.</param>
     /// <param name="after">The user before them, or empty.</param>
-    /// <param name="rows">Users at most.</param>
+    /// <param name="rows">Users at most; fewer where their history is large.</param>
     /// <param name="through">The last user to copy, or empty: then to the end.</param>
     /// <exception cref="ArgumentException">The users do not ascend: a watermark would pass users that were never added.</exception>
     /// <exception cref="InvalidOperationException">The last user to copy is not among them.</exception>
@@ -43,8 +47,9 @@ internal sealed class DeltaBatch
     public void Fill(IDeltaReader users, ReadOnlySpan<byte> after, int rows, ReadOnlySpan<byte> through)
     {
         (_idsLength, _sumsLength, Count, _separator) = (0, 0, 0, UnitSeparator);
+        _rows?.Clear();
         var last = after;
-        while (Count < rows && (through.IsEmpty || !last.SequenceEqual(through)))
+        while (Count < rows && (isWhole || _rows is not { IsFull: true }) && (through.IsEmpty || !last.SequenceEqual(through)))
         {
             if (!users.Read())
             {
@@ -83,16 +88,26 @@ internal sealed class DeltaBatch
             last = LastUser.Span;
             AppendSum(users.Delta);
             Count++;
+            for (var more = _rows?.AddUser(users, isLog) ?? 1; more > 1; more--)
+            {
+                // Its sum is added once: with the first of its rows.
+                Append(ref _ids, ref _idsLength, _separator);
+                Append(ref _ids, ref _idsLength, LastUser.Span);
+                Append(ref _sums, ref _sumsLength, Comma);
+            }
         }
     }
 
     /// <summary>Adds the parameters that <see cref="Upsert"/> names.</summary>
-    public void AddTo(NpgsqlParameterCollection parameters)
+    public void AddUsersTo(NpgsqlParameterCollection parameters)
     {
         parameters.Add(WriteBatch.Text(_ids.AsMemory(0, _idsLength)));
         parameters.Add(WriteBatch.Text(_sums.AsMemory(0, _sumsLength)));
         parameters.Add(WriteBatch.Text(_separator));
     }
+
+    /// <summary>Adds the parameters that <see cref="UpsertWithHistory"/> names beside them, but for the source's number.</summary>
+    public void AddHistoryTo(NpgsqlParameterCollection parameters) => _rows!.AddTo(parameters);
 
     /// <summary>The upsert, for the statement of a range or a part; ids, sums and separator in the parameter <paramref name="first"/> and the two
     /// behind.</summary>
@@ -111,6 +126,28 @@ internal sealed class DeltaBatch
         where exists (select from moved)
         order by b.user_id collate "C"
         {(onlyNew ? "" : "on conflict (user_id) do update set revenue = r.revenue + excluded.revenue")}
+        """;
+
+    /// <summary>The upsert, and before and after it the parts <c>rows</c> and <c>history</c>, which write the history.</summary>
+    /// <param name="first">As for <see cref="Upsert"/>.</param>
+    /// <param name="source">Number of the parameter with the source's number; those of <see cref="AddHistoryTo"/> follow it.</param>
+    /// <param name="onlyNew">As for <see cref="Upsert"/>.</param>
+    public static string UpsertWithHistory(int first, int source, bool onlyNew) =>
+        $"""
+        rows as materialized (
+          select * from rows from (
+            string_to_table(${first}::text, ${first + 2}::text), string_to_table(${first + 1}::text, ','),
+            {HistoryRows.From(source + 1)}
+          ) with ordinality as b (user_id, delta, revenue, rest, start, length, time, place)
+        ), merged as (
+          insert into users_revenue as r (user_id, revenue)
+          select b.user_id, b.delta::numeric from rows b where b.delta <> '' and exists (select from moved)
+          order by b.user_id collate "C"
+          {(onlyNew ? "" : "on conflict (user_id) do update set revenue = r.revenue + excluded.revenue")}
+          returning user_id, revenue
+        ), history as (
+          {HistoryRows.Insert(source)}
+        )
         """;
 
     /// <summary>Divides the ids by a random text from here on. It begins with U+001F and has it nowhere else, so that no match can begin in an id and end in a

@@ -7,7 +7,8 @@ namespace RevenueAspire.Ledger;
 /// <summary>Applies a small range of a log: offsets, rejects and sums in one statement (M2).</summary>
 public static class LiveApply
 {
-    private static readonly string Apply = Statement();
+    private static readonly string Apply = Statement($"merged as (\n{DeltaBatch.Upsert(first: 8, onlyNew: false)}\n)");
+    private static readonly string ApplyWithHistory = Statement(DeltaBatch.UpsertWithHistory(first: 8, source: 18, onlyNew: false));
 
     /// <summary>Applies a small range of a log in one statement (M2): moves applied_through and claimed_through from <paramref name="from"/> to
     /// <paramref name="to"/> if both are still there, stores the rejects and upserts the sums.</summary>
@@ -23,25 +24,28 @@ public static class LiveApply
     /// <param name="typesHash">Fingerprint of the event types and the parser's version that [from, to) was aggregated with: kept for verify.</param>
     /// <param name="tailBefore">The source's <see cref="LedgerSource.TailHash"/> that the caller compared with its own bytes (M11): the range is applied only
     /// where the ledger still has it. Null: not compared.</param>
+    /// <param name="history">Stores the events in the same statement; null where the ledger keeps no history.</param>
     /// <param name="cancellationToken">Cancels; the range is then applied wholly or not at all, and the source says which (M6).</param>
     /// <returns>False when the offsets were elsewhere: nothing was changed, read the source again.</returns>
     /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was changed.</exception>
     public static async Task<bool> TryApplyAsync(
         NpgsqlDataSource database, Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
-        ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, ReadOnlyMemory<byte>? tailBefore, CancellationToken cancellationToken)
+        ReadOnlyMemory<byte> tailHash, ReadOnlyMemory<byte> typesHash, ReadOnlyMemory<byte>? tailBefore, HistoryWriter? history,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(deltas);
         ArgumentOutOfRangeException.ThrowIfNegative(from);
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(to, from);
         RejectColumns.Validate(rejects);
         using var activity = LedgerTelemetry.Activities.StartActivity("apply live range");
-        var users = new DeltaBatch();
+        var users = new DeltaBatch(history, isLog: true, isWhole: true);
         users.Fill(deltas.ReadAfter([]), after: [], int.MaxValue, through: []);
         activity?.SetTag("revenue.users", users.Count);
 
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        await using var batch = WriteBatch.Create(connection);
-        var command = new NpgsqlBatchCommand(Apply)
+        var sourceNumber = history is null ? 0 : await history.SourceNumberAsync(connection, sourceId, isLog: true, cancellationToken).ConfigureAwait(false);
+        await using var batch = WriteBatch.Create(connection, history: history);
+        var command = new NpgsqlBatchCommand(history is null ? Apply : ApplyWithHistory)
         {
             Parameters =
             {
@@ -49,12 +53,18 @@ public static class LiveApply
                 WriteBatch.Parameter((long)rejects.Count), WriteBatch.Bytes(tailHash),
             },
         };
-        users.AddTo(command.Parameters);
+        users.AddUsersTo(command.Parameters);
         RejectColumns.Add(command.Parameters, rejects, 0, rejects.Count);
         command.Parameters.Add(WriteBatch.Bytes(typesHash));
         command.Parameters.Add(
             tailBefore is { } before ? WriteBatch.Bytes(before) : new NpgsqlParameter { Value = DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Bytea });
         command.Parameters.Add(WriteBatch.Digits(deltas.Sum()));
+        if (history is not null)
+        {
+            command.Parameters.Add(WriteBatch.Parameter(sourceNumber));
+            users.AddHistoryTo(command.Parameters);
+        }
+
         batch.BatchCommands.Add(command);
         await batch.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
         var began = Stopwatch.GetTimestamp();
@@ -64,7 +74,7 @@ public static class LiveApply
     }
 
     // "returning" gives the row as it is now, hence minus the lines of this range. Conditions name only columns of the updated row (M5).
-    private static string Statement() =>
+    private static string Statement(string merged) =>
         $"""
         with emptied as materialized (
           select where {LedgerContent.IsEmptied}
@@ -80,9 +90,7 @@ public static class LiveApply
           select moved.source_id, l."offset", moved.lines_before + l.line + 1, l.reason, l.beginning
           from moved, unnest($11::bigint[], $12::bigint[], $13::text[], $14::text[]) as l ("offset", line, reason, beginning)
           order by l."offset"
-        ), merged as (
-        {DeltaBatch.Upsert(first: 8, onlyNew: false)}
-        )
+        ), {merged}
         select case when exists (select from emptied) then null else exists (select from moved) end
         """;
 }

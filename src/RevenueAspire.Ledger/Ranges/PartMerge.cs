@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using Npgsql;
 using RevenueAspire.Postgres;
 
@@ -21,8 +20,10 @@ public static class PartMerge
         ) as p
         """;
 
-    private static readonly string Any = Statement(onlyNew: false);
-    private static readonly string OnlyNew = Statement(onlyNew: true);
+    private const string FindSource = "select s.source_id, s.kind = 'log' from event_range r join event_source s using (source_id) where r.range_id = $1";
+
+    private static readonly Statements Plain = new(onlyNew => $"merged as ({DeltaBatch.Upsert(first: 5, onlyNew)})");
+    private static readonly Statements WithHistory = new(onlyNew => DeltaBatch.UpsertWithHistory(first: 5, source: 8, onlyNew));
 
     /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
     /// <remarks>
@@ -35,13 +36,15 @@ public static class PartMerge
     /// <param name="part">The part as read; merging starts behind its watermark.</param>
     /// <param name="deltas">All users of the range.</param>
     /// <param name="batchRows">Users a statement.</param>
+    /// <param name="history">Stores the users' events in the same statements; null where the ledger keeps no history.</param>
     /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
     /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone:
     /// read again.</returns>
     /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
     /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
     public static async Task<bool> MergeAsync(
-        NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int batchRows, CancellationToken cancellationToken)
+        NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int batchRows, HistoryWriter? history,
+        CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(part);
         ArgumentNullException.ThrowIfNull(deltas);
@@ -59,17 +62,23 @@ public static class PartMerge
             throw new InvalidOperationException(DeltaBatch.NotAmong);
         }
 
-        var (merged, users) = await MergeAsync(connection, rangeId, part, deltas, after, batchRows, began.NextInTable, cancellationToken).ConfigureAwait(false);
+        var target = new Target(connection, rangeId, part.Index, history, default, false);
+        if (history is not null)
+        {
+            target = await FindSourceAsync(target, history, cancellationToken).ConfigureAwait(false);
+        }
+
+        var (merged, users) = await MergeAsync(target, part, deltas, after, batchRows, began.NextInTable, cancellationToken).ConfigureAwait(false);
         activity?.SetTag("revenue.users", users);
         return merged;
     }
 
     private static async Task<(bool Merged, long Users)> MergeAsync(
-        NpgsqlConnection connection, Guid rangeId, RangePart part, ISortedDeltas deltas, ReadOnlyMemory<byte> after, int batchRows, byte[]? nextInTable,
+        Target target, RangePart part, ISortedDeltas deltas, ReadOnlyMemory<byte> after, int batchRows, byte[]? nextInTable,
         CancellationToken cancellationToken)
     {
         // Two batches in turn: the next one's parameters are built while the database works on the last one.
-        var (batch, next) = (new DeltaBatch(), new DeltaBatch());
+        var (batch, next) = (new DeltaBatch(target.History, target.IsLog), new DeltaBatch(target.History, target.IsLog));
         var users = deltas.ReadAfter(after.Span);
         var (watermark, merged, guessed) = (part.MergedThrough, 0L, true);
         batch.Fill(users, after.Span, batchRows, part.UpperKey.Span);
@@ -78,7 +87,7 @@ public static class PartMerge
             cancellationToken.ThrowIfCancellationRequested();
             var began = Stopwatch.GetTimestamp();
             var onlyNew = guessed && (nextInTable is null || batch.LastUser.Span.SequenceCompareTo(nextInTable) < 0);
-            var statement = ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew, cancellationToken);
+            var statement = ExecuteAsync(target, watermark, batch, onlyNew, cancellationToken);
             try
             {
                 next.Fill(users, batch.LastUser.Span, batchRows, part.UpperKey.Span);
@@ -95,7 +104,7 @@ public static class PartMerge
                 // Another processor has added one of these users since the look: nothing of the batch was merged. Not again in this part, where that one is at
                 // work.
                 guessed = false;
-                answer = await ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew: false, cancellationToken).ConfigureAwait(false);
+                answer = await ExecuteAsync(target, watermark, batch, onlyNew: false, cancellationToken).ConfigureAwait(false);
             }
 
             if (answer.Outcome != MergeOutcome.Merged)
@@ -130,15 +139,23 @@ public static class PartMerge
     private readonly record struct MergeAnswer(MergeOutcome Outcome, byte[]? NextInTable);
 
     private static async Task<MergeAnswer> ExecuteAsync(
-        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew,
-        CancellationToken cancellationToken)
+        Target target, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew, CancellationToken cancellationToken)
     {
-        var command = new NpgsqlBatchCommand(onlyNew ? OnlyNew : Any)
+        var command = new NpgsqlBatchCommand((target.History is null ? Plain : WithHistory).Of(onlyNew))
         {
-            Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(index), WriteBatch.Text(watermark), WriteBatch.Text(batch.LastUser) },
+            Parameters =
+            {
+                WriteBatch.Parameter(target.RangeId), WriteBatch.Parameter(target.PartIndex), WriteBatch.Text(watermark), WriteBatch.Text(batch.LastUser),
+            },
         };
-        batch.AddTo(command.Parameters);
-        await using var merge = new NpgsqlBatch(connection) { BatchCommands = { new(WriteBatch.BoundLocks), command } };
+        batch.AddUsersTo(command.Parameters);
+        if (target.History is not null)
+        {
+            command.Parameters.Add(WriteBatch.Parameter(target.SourceNumber));
+            batch.AddHistoryTo(command.Parameters);
+        }
+
+        await using var merge = new NpgsqlBatch(target.Connection) { BatchCommands = { new(target.History?.BoundLocks ?? WriteBatch.BoundLocks), command } };
 
         // A round trip for the connection's first batch only: the statement is planned once.
         await merge.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
@@ -188,15 +205,44 @@ public static class PartMerge
         return (rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3));
     }
 
-    // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
-    private static string Statement(bool onlyNew) => new StringBuilder()
-        .AppendLine("with moved as (")
-        .AppendLine(
-            $"  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not "
-            + $"{LedgerContent.IsEmptied} returning 1")
-        .AppendLine("), merged as (")
-        .AppendLine(DeltaBatch.Upsert(first: 5, onlyNew))
-        .AppendLine(")")
-        .Append("select exists (select from moved), (select r.user_id from users_revenue r where r.user_id > $4 order by r.user_id limit 1)")
-        .ToString();
+    private static async Task<Target> FindSourceAsync(Target target, HistoryWriter history, CancellationToken cancellationToken)
+    {
+        Guid source;
+        bool isLog;
+        await using (var find = new NpgsqlCommand(FindSource, target.Connection) { Parameters = { WriteBatch.Parameter(target.RangeId) } })
+        {
+            await using var rows = await find.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+            if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                // Closed meanwhile: no statement will move a watermark of it.
+                return target;
+            }
+
+            (source, isLog) = (rows.GetGuid(0), rows.GetBoolean(1));
+        }
+
+        var number = await history.SourceNumberAsync(target.Connection, source, isLog, cancellationToken).ConfigureAwait(false);
+        return target with { SourceNumber = number, IsLog = isLog };
+    }
+
+    /// <summary>Where batches go.</summary>
+    private sealed record Target(NpgsqlConnection Connection, Guid RangeId, int PartIndex, HistoryWriter? History, int SourceNumber, bool IsLog);
+
+    /// <summary>The merging statement, which differs where all users are new.</summary>
+    private sealed class Statements(Func<bool, string> upsert)
+    {
+        private readonly string _any = Merge(upsert(false));
+        private readonly string _onlyNew = Merge(upsert(true));
+
+        public string Of(bool onlyNew) => onlyNew ? _onlyNew : _any;
+
+        // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
+        private static string Merge(string merged) =>
+            $"""
+            with moved as (
+              update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not {LedgerContent.IsEmptied} returning 1
+            ), {merged}
+            select exists (select from moved), (select r.user_id from users_revenue r where r.user_id > $4 order by r.user_id limit 1)
+            """;
+    }
 }

@@ -24,15 +24,16 @@ internal static class WriteBatch
     /// <summary>Bounds the wait for locks in this transaction only: a pooler may give the session to another client after it.</summary>
     public const string BoundLocks = $"select set_config('lock_timeout', '{LockTimeout}', true)";
 
-    private const string Begin = $"{BoundLocks}, {CommitSynchronously}";
+    internal const string Begin = $"{BoundLocks}, {CommitSynchronously}";
 
     private const string LockSource = "select from event_source where source_id = $1 for no key update";
 
-    /// <summary>Makes a batch of the statements before the writing one; <paramref name="lockedSource"/> is the source to lock, if any.</summary>
-    public static NpgsqlBatch Create(NpgsqlConnection connection, Guid? lockedSource = null)
+    /// <summary>Makes a batch of the statements before the writing one; <paramref name="lockedSource"/> is the source to lock, if any. With
+    /// <paramref name="history"/> the transaction passes the history's guard.</summary>
+    public static NpgsqlBatch Create(NpgsqlConnection connection, Guid? lockedSource = null, HistoryWriter? history = null)
     {
         var batch = new NpgsqlBatch(connection);
-        batch.BatchCommands.Add(new NpgsqlBatchCommand(Begin));
+        batch.BatchCommands.Add(new NpgsqlBatchCommand(history?.BeginDurably ?? Begin));
         if (lockedSource is { } source)
         {
             batch.BatchCommands.Add(new NpgsqlBatchCommand(LockSource) { Parameters = { Parameter(source) } });

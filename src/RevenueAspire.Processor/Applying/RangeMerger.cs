@@ -36,7 +36,7 @@ internal sealed class RangeMerger(NpgsqlDataSource database, DatabaseRetry retry
             {
                 var part = frozen.Parts[index];
                 return part.MergedThrough.Span.SequenceEqual(part.UpperKey.Span)
-                    || await PartMerge.MergeAsync(database, range.Id, part, users, options.MergeBatchRows, token).ConfigureAwait(false);
+                    || await PartMerge.MergeAsync(database, range.Id, part, users, options.MergeBatchRows, null, token).ConfigureAwait(false);
             },
             lease,
             cancellationToken);

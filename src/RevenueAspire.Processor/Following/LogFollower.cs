@@ -192,7 +192,7 @@ internal sealed class LogFollower(ApplyServices services, LogSourceReader opened
         var tail = SourceScan.TailHash(_log.Reader, range.End);
         if (!await services.Retry.RunAsync(
             token => LiveApply.TryApplyAsync(services.Database, _logId, from, range.End, users, range.Rejects, range.Lines, range.Events, tail,
-                services.Types.Fingerprint, before, token), cancellationToken).ConfigureAwait(false))
+                services.Types.Fingerprint, before, null, token), cancellationToken).ConfigureAwait(false))
         {
             return false;
         }

@@ -49,7 +49,7 @@ internal static class Processor
         var tail = SHA256.HashData(whole);
         Assert.True(await LiveApply.TryApplyAsync(
             source, known.Id, known.AppliedThrough, offset, new Deltas(sums), rejects, lines.Length, lines.Length - rejects.Count, tail, default, null,
-            CancellationToken.None));
+            null, CancellationToken.None));
     }
 
     private static string ReadFiles(string directory, long from)

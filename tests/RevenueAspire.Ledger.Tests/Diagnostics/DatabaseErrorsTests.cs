@@ -95,7 +95,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
         var errors = await Task.WhenAll(
             new Func<Task>[]
             {
-                () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None),
+                () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None),
                 () => RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, rejects, CancellationToken.None),
                 () => database.ApplyAsync(live.Id, 0, 10, deltas, [], 1, 1),
                 () => RangeClaims.TryClaimAsync(database.Source, other.Id, 0, 10, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None),
@@ -104,7 +104,7 @@ public sealed class DatabaseErrorsTests(SharedLedger ledger) : IClassFixture<Sha
 
         Assert.All(errors, error => Assert.Equal((PostgresErrorCodes.LockNotAvailable, true), (error.SqlState, DatabaseErrors.IsTransient(error))));
         await transaction.RollbackAsync();
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, rejects, CancellationToken.None));
         Assert.Equal("2", await database.Queries.FindRevenueAsync("a", CancellationToken.None));
     }

@@ -49,7 +49,7 @@ public sealed class LedgerTelemetryTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(25, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
         await database.CloseAsync(range.SourceId);
         Assert.True(await database.ApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1));
 

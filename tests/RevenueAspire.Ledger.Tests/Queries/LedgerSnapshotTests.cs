@@ -100,12 +100,12 @@ public sealed class LedgerSnapshotTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(100, i => i);
         var range = await database.FreezeAsync(deltas, parts: 2);
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
 
         await using (var snapshot = await LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None))
         {
             // Everything moves on, before the first balance is read.
-            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen.Parts[1], deltas, 10, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen.Parts[1], deltas, 10, null, CancellationToken.None));
             await database.CloseAsync(range.SourceId);
             await database.ApplyAsync(range.SourceId, 1000, 1010, deltas, [], 1, 1);
             await database.OpenLogAsync();

@@ -34,7 +34,7 @@ public sealed class OverviewQueriesTests
         Assert.Equal(["second", "first"], before.LatestRejects.Select(reject => reject.Reason));
         Assert.Equal((100, 0), (before.AppliedThrough[log.Id], before.AppliedThrough[range.SourceId]));
 
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, one, CancellationToken.None));
         Assert.Null((await queries.ReadAsync([], 1, CancellationToken.None)).LatestRejects.Single().Line);
         await database.CloseAsync(range.SourceId);

@@ -109,13 +109,13 @@ public sealed class ConcurrentMergeTests
         await database.ExecuteAsync("insert into users_revenue select 'user' || lpad(i::text, 6, '0'), i from generate_series(0, 29) i");
         await database.ExecuteAsync("create table saved_revenue as table users_revenue");
         var part = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0];
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, null, CancellationToken.None));
         part = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0];
         await database.ExecuteAsync("update event_part set merged_through = 'user000029'");
         await database.ExecuteAsync("truncate users_revenue");
         await database.ExecuteAsync("insert into users_revenue table saved_revenue");
 
-        Assert.False(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, CancellationToken.None));
+        Assert.False(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, null, CancellationToken.None));
         Assert.Empty(await LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10));
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
     }

@@ -41,7 +41,7 @@ public sealed class InDoubtTests
             {
                 var deltas = new TestDeltas(("a", 1), ($"b{applied / 10 % 7}", applied));
                 if (await LiveApply.TryApplyAsync(
-                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null, CancellationToken.None))
+                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null, null, CancellationToken.None))
                 {
                     applied += 10;
                     continue;
@@ -113,7 +113,7 @@ public sealed class InDoubtTests
                     : range;
                 foreach (var part in range?.Frozen!.Parts ?? [])
                 {
-                    await PartMerge.MergeAsync(through, range!.Id, part, deltas, 1, CancellationToken.None);
+                    await PartMerge.MergeAsync(through, range!.Id, part, deltas, 1, null, CancellationToken.None);
                 }
 
                 if (range is not null)

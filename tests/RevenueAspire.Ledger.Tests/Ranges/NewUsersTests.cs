@@ -26,7 +26,7 @@ public sealed class NewUsersTests
             await insert.ExecuteNonQueryAsync();
         }
 
-        var merging = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 30, CancellationToken.None);
+        var merging = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 30, null, CancellationToken.None);
         await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(IsWaiting));
         await (commits ? transaction.CommitAsync() : transaction.RollbackAsync());
 
@@ -51,7 +51,7 @@ public sealed class NewUsersTests
             deltas.AddTo(expected);
             var range = await database.FreezeAsync(deltas, random.Next(1, 4));
             await Task.WhenAll(
-                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50), CancellationToken.None)));
+                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50), null, CancellationToken.None)));
             Assert.True(expected.SequenceEqual(await database.BalancesAsync()), $"round {round}; {Seed.Hint}");
         }
     }
@@ -67,7 +67,7 @@ public sealed class NewUsersTests
         var range = await database.FreezeAsync(deltas, parts: 2);
         foreach (var part in range.Frozen!.Parts)
         {
-            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 4, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 4, null, CancellationToken.None));
         }
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());

@@ -20,7 +20,7 @@ public sealed class PartMergeTests
 
         foreach (var part in range.Frozen.Parts)
         {
-            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, batchRows, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, batchRows, null, CancellationToken.None));
         }
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
@@ -44,17 +44,17 @@ public sealed class PartMergeTests
         await database.ExecuteAsync(
             "insert into users_revenue select 'user0000' || i, 1 from generate_series(50, 69) i; update event_part set "
                 + "merged_through = 'user000069' where part_index = 1");
-        Assert.False(await PartMerge.MergeAsync(database.Source, range.Id, stale, deltas, 10, CancellationToken.None));
+        Assert.False(await PartMerge.MergeAsync(database.Source, range.Id, stale, deltas, 10, null, CancellationToken.None));
         Assert.Equal(20, (await database.BalancesAsync()).Count);
         var now = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[1];
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, now, deltas, 7, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, now, deltas, 7, null, CancellationToken.None));
         Assert.Equal(Enumerable.Range(50, 50).Select(i => $"user{i:d6}"), (await database.BalancesAsync()).Keys);
 
         // Merged to the end: again is true, and adds nothing.
         now = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[1];
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, now, deltas, 7, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, now, deltas, 7, null, CancellationToken.None));
         Assert.All((await database.BalancesAsync()).Values, revenue => Assert.Equal(1, revenue));
-        Assert.False(await PartMerge.MergeAsync(database.Source, Guid.NewGuid(), now, deltas, 7, CancellationToken.None));
+        Assert.False(await PartMerge.MergeAsync(database.Source, Guid.NewGuid(), now, deltas, 7, null, CancellationToken.None));
     }
 
     [Fact]
@@ -65,14 +65,14 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(deltas, parts: 2);
         var part = range.Frozen!.Parts[1];
         var others = new TestDeltas(("a", 1), ("user000004", 1), ("user000009x", 1));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, others, 10, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, others, 10, null, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10, null, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10, CancellationToken.None));
-        await Assert.ThrowsAsync<ArgumentException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, new Unsorted(), 10, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10, null, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, new Unsorted(), 10, null, CancellationToken.None));
         Assert.Empty(await database.BalancesAsync());
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, null, CancellationToken.None));
     }
 
     [Fact]
@@ -84,7 +84,7 @@ public sealed class PartMergeTests
         using var cancel = new CancellationTokenSource();
         var watched = new CancelsAt(deltas, 2500, cancel);
         await Assert.ThrowsAnyAsync<OperationCanceledException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], watched, 10, cancel.Token));
+            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], watched, 10, null, cancel.Token));
         var stands = Encoding.UTF8.GetString(
             (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!.Frozen!.Parts[0].MergedThrough.Span);
         Assert.NotEqual("", stands);
@@ -104,7 +104,7 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(wide, parts: 2);
         foreach (var part in range.Frozen!.Parts)
         {
-            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, wide, 3, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, wide, 3, null, CancellationToken.None));
         }
 
         await database.CloseAsync(range.SourceId);
@@ -147,7 +147,7 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(deltas, parts: 4);
         foreach (var part in range.Frozen!.Parts)
         {
-            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 17, CancellationToken.None), Seed.Hint);
+            Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 17, null, CancellationToken.None), Seed.Hint);
         }
 
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());

@@ -60,7 +60,7 @@ public sealed class RangeClaimsTests
         var deltas = new TestDeltas(("user1", 1));
         var frozen = await RangeFreeze.TryFreezeAsync(database.Source, first!, LedgerDatabase.Frozen(first!, deltas, 1, end: 5), CancellationToken.None);
         Assert.NotNull(frozen);
-        Assert.True(await PartMerge.MergeAsync(database.Source, frozen.Id, frozen.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, frozen.Id, frozen.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
         Assert.Equal((5, 64), await database.CloseAsync(source.Id));
         Assert.Null(await RangeClaims.TryClaimAsync(database.Source, source.Id, 640, 650, Guid.NewGuid(), Lease, CancellationToken.None));
 
@@ -144,10 +144,10 @@ public sealed class RangeClaimsTests
         var range = await database.FreezeAsync(deltas, parts: 2, rejects);
         await database.ExecuteAsync("update event_range set lease_owner = null, lease_until = null");
 
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[1], deltas, 100, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[1], deltas, 100, null, CancellationToken.None));
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, rejects, CancellationToken.None));
         await AssertTakenAsync();
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen.Parts[0], deltas, 100, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen.Parts[0], deltas, 100, null, CancellationToken.None));
         Assert.Null(await RangeClaims.TryTakeOverAsync(database.Source, range.SourceId, Guid.NewGuid(), Lease, long.MaxValue, CancellationToken.None));
 
         await database.ExecuteAsync("update event_range set rejects_merged_through = -1");

@@ -27,7 +27,7 @@ public sealed class RangeCloseTests
         await FinishAsync(2);
         Assert.Equal((100, 4), await database.CloseAsync(source.Id));
         Assert.True(
-            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, CancellationToken.None));
+            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, null, CancellationToken.None));
         await FinishAsync(0);
         Assert.Equal((200, 3), await database.CloseAsync(source.Id));
         await FinishAsync(1);
@@ -50,7 +50,7 @@ public sealed class RangeCloseTests
         async Task FinishAsync(int index)
         {
             var deltas = new TestDeltas(($"user{index + 1}", index + 1));
-            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
             await MergeRejectsAsync(index);
         }
 
@@ -124,7 +124,7 @@ public sealed class RangeCloseTests
             var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None))!;
             var range = (
                 await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
-            var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None);
+            var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None);
             await Task.WhenAll([merge, .. Enumerable.Range(0, 3).Select(_ => database.CloseAsync(source.Id))]);
         }
 
@@ -150,7 +150,7 @@ public sealed class RangeCloseTests
         await using var database = await LedgerDatabase.CreateAsync();
         var deltas = TestDeltas.Numbered(4, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
-        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
+        Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
         var looks = 0;
         var result = await RangeClose.CloseAsync(database.Source,
             range.SourceId,

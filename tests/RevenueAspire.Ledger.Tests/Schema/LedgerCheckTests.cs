@@ -184,7 +184,7 @@ public sealed class LedgerCheckTests
         var live = await Assert.ThrowsAsync<LedgerException>(() => database.ApplyAsync(source.Id, 10, 20, new TestDeltas(("user2", 5)), [], 1, 1));
         Assert.Contains("users_revenue is empty", live.Message, StringComparison.Ordinal);
         var part = await Assert.ThrowsAsync<LedgerException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 1, null, CancellationToken.None));
         Assert.Contains("users_revenue is empty", part.Message, StringComparison.Ordinal);
         Assert.Equal((0, 10),
             (await database.ScalarAsync<long>("select count(*) from users_revenue"),
@@ -201,7 +201,7 @@ public sealed class LedgerCheckTests
         range = (await RangeClaims.FindAsync(database.Source, range.Id, CancellationToken.None))!;
         await database.ExecuteAsync("truncate users_revenue");
         await Assert.ThrowsAsync<LedgerException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 1, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 1, null, CancellationToken.None));
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from users_revenue"));
     }
 
@@ -212,7 +212,7 @@ public sealed class LedgerCheckTests
         var deltas = new TestDeltas(("a", 1), ("b", 2), ("c", 3));
         var range = await database.FreezeAsync(deltas, parts: 1);
         Assert.False(
-            await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], new EmptiesAt(deltas, 1, database), 1, CancellationToken.None));
+            await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], new EmptiesAt(deltas, 1, database), 1, null, CancellationToken.None));
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from users_revenue"));
         Assert.Equal("a", await database.ScalarAsync<string>("select merged_through from event_part"));
     }

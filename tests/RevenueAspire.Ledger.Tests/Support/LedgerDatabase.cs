@@ -20,12 +20,26 @@ public sealed class LedgerDatabase : TestDatabase
 
     public LedgerQueries Queries { get; }
 
-    public static async Task<LedgerDatabase> CreateAsync()
+    /// <summary>Null where the ledger keeps no history.</summary>
+    public HistoryWriter? History { get; private set; }
+
+    /// <summary>Makes one.</summary>
+    /// <param name="history">Whether the ledger keeps a history from its beginning.</param>
+    public static async Task<LedgerDatabase> CreateAsync(bool history = false)
     {
         var database = new LedgerDatabase(await TestPostgres.CreateDatabaseAsync());
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
+        if (history)
+        {
+            await database.EnableHistoryAsync();
+        }
+
         return database;
     }
+
+    /// <summary>Begins the history, or goes on with it.</summary>
+    public async Task<HistoryWriter> EnableHistoryAsync() =>
+        History = await LedgerHistory.EnableAsync(Source, TestDeltas.Types, CancellationToken.None);
 
     /// <summary>A log's source.</summary>
     public Task<LedgerSource> OpenLogAsync() => Registry.OpenLogAsync(Guid.NewGuid(), "/logs/a", CancellationToken.None);
@@ -34,7 +48,7 @@ public sealed class LedgerDatabase : TestDatabase
     public Task<bool> ApplyAsync(
         Guid sourceId, long from, long to, ISortedDeltas deltas, IReadOnlyList<RejectedLine> rejects, long lines, long events,
         ReadOnlyMemory<byte> tailHash = default) =>
-        LiveApply.TryApplyAsync(Source, sourceId, from, to, deltas, rejects, lines, events, tailHash, default, null, CancellationToken.None);
+        LiveApply.TryApplyAsync(Source, sourceId, from, to, deltas, rejects, lines, events, tailHash, default, null, History, CancellationToken.None);
 
     /// <summary>A range [0, length) of a new log, frozen with the users in so many parts.</summary>
     public async Task<EventRange> FreezeAsync(TestDeltas deltas, int parts, IReadOnlyList<RejectedLine>? rejects = null, long length = 1000)
@@ -64,7 +78,8 @@ public sealed class LedgerDatabase : TestDatabase
     /// <summary>Merges a part however often it takes, as a processor does: errors that a retry can heal and moved watermarks end in reading the range
     /// again.</summary>
     /// <returns>The errors on the way.</returns>
-    public static async Task<List<Exception>> MergeStubbornlyAsync(NpgsqlDataSource source, Guid rangeId, int index, TestDeltas deltas, int batchRows)
+    public static async Task<List<Exception>> MergeStubbornlyAsync(NpgsqlDataSource source, Guid rangeId, int index, ISortedDeltas deltas, int batchRows,
+        HistoryWriter? history = null)
     {
         var errors = new List<Exception>();
         while (true)
@@ -72,7 +87,7 @@ public sealed class LedgerDatabase : TestDatabase
             try
             {
                 if (await RangeClaims.FindAsync(source, rangeId, CancellationToken.None) is not { } range
-                    || await PartMerge.MergeAsync(source, rangeId, range.Frozen!.Parts[index], deltas, batchRows, CancellationToken.None))
+                    || await PartMerge.MergeAsync(source, rangeId, range.Frozen!.Parts[index], deltas, batchRows, history, CancellationToken.None))
                 {
                     return errors;
                 }

@@ -12,6 +12,19 @@ public abstract class IndexedDeltas : ISortedDeltas
 
     public abstract Int128 Delta(int index);
 
+    /// <summary>The user's events, which add up to its sum; here as few as possible.</summary>
+    public virtual IEnumerable<AppliedEvent> Events(int index)
+    {
+        var (rest, offset) = (Delta(index), (long)index * 3);
+        do
+        {
+            var value = rest > long.MaxValue ? long.MaxValue : rest < -long.MaxValue ? -long.MaxValue : (long)rest;
+            rest -= value;
+            yield return value < 0 ? new AppliedEvent(offset++, 1, -value, AppliedEvent.NoTime) : new AppliedEvent(offset++, 0, value, AppliedEvent.NoTime);
+        }
+        while (rest != 0 && offset < (index * 3) + 3);
+    }
+
     public bool Contains(ReadOnlySpan<byte> userId)
     {
         for (var index = 0; index < Count; index++)
@@ -42,13 +55,31 @@ public abstract class IndexedDeltas : ISortedDeltas
 
         public Int128 Delta => deltas.Delta(index);
 
-        public bool Read() => ++index < deltas.Count;
+        private IEnumerator<AppliedEvent>? _events;
+
+        public bool Read()
+        {
+            _events = null;
+            return ++index < deltas.Count;
+        }
+
+        public bool ReadEvent(out AppliedEvent applied)
+        {
+            _events ??= deltas.Events(index).GetEnumerator();
+            var found = _events.MoveNext();
+            applied = found ? _events.Current : default;
+            return found;
+        }
     }
 }
 
 /// <summary>Users and sums, sorted by bytes.</summary>
 public sealed class TestDeltas : IndexedDeltas
 {
+    /// <summary>Event 0 adds, event 1 subtracts.</summary>
+    public static readonly IReadOnlyDictionary<string, int> Types =
+        new SortedDictionary<string, int>(StringComparer.Ordinal) { ["add_revenue"] = 1, ["subtract_revenue"] = -1 };
+
     private readonly (byte[] Id, Int128 Delta)[] _users;
 
     public TestDeltas(params IEnumerable<(string User, Int128 Delta)> users)

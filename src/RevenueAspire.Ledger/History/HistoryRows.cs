@@ -1,0 +1,188 @@
+using System.Runtime.CompilerServices;
+using Npgsql;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>Rows of <c>event_history</c> for the users of a <see cref="DeltaBatch"/>, as parameters. Used again batch after batch; not thread-safe.</summary>
+/// <remarks>
+/// The events of all rows travel as one value, from which the server cuts each row's piece. Numbers travel as the text of arrays, which the server parses in
+/// one pass: the driver's array parameters cost several virtual calls per element.
+/// </remarks>
+internal sealed class HistoryRows(HistoryWriter writer)
+{
+    /// <summary>Bytes of events in a row: with the longest user id the row stays in its page.</summary>
+    internal const int MaxRowBytes = 1500;
+
+    /// <summary>Events in a row.</summary>
+    internal const int MaxRowEvents = 256;
+
+    /// <summary>Bytes of events in a batch before it ends, so that its statement stays short. One user's events are never divided.</summary>
+    internal const int MaxBatchBytes = 1 << 20;
+
+    private const long MillisecondsPerHour = 3_600_000;
+
+    private readonly NumberList _revenues = new();
+    private readonly NumberList _rests = new();
+    private readonly NumberList _starts = new();
+    private readonly NumberList _lengths = new();
+    private readonly NumberList _times = new();
+    private readonly List<Int128> _userRevenues = [];
+    private byte[] _events = [];
+    private int _length;
+
+    /// <summary>No further user goes into this batch.</summary>
+    public bool IsFull => _length >= MaxBatchBytes;
+
+    /// <summary>Begins a batch.</summary>
+    public void Clear()
+    {
+        _length = 0;
+        foreach (var list in (ReadOnlySpan<NumberList>)[_revenues, _rests, _starts, _lengths, _times])
+        {
+            list.Clear();
+        }
+    }
+
+    /// <summary>Adds the rows of the reader's current user.</summary>
+    /// <param name="user">At its first event.</param>
+    /// <param name="isLog">Events have a time, which divides rows by the hour. One without it counts as of now.</param>
+    /// <returns>Number of rows, at least 1.</returns>
+    /// <exception cref="InvalidOperationException">The events are not those of the user's sum, or do not ascend.</exception>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public int AddUser(IDeltaReader user, bool isLog)
+    {
+        var types = writer.Types;
+        var (rowStart, rowEvents, rowHour) = (_length, 0, 0L);
+        var (offset, time, revenue, total, last) = (0L, 0L, (Int128)0, (Int128)0, -1L);
+        _userRevenues.Clear();
+        while (user.ReadEvent(out var applied))
+        {
+            if (applied.Offset <= last || (uint)applied.Type >= (uint)types.Length)
+            {
+                throw new InvalidOperationException("The events of a user must ascend by their offsets, and be of known types.");
+            }
+
+            last = applied.Offset;
+            var now = !isLog ? AppliedEvent.NoTime
+                : applied.Time == AppliedEvent.NoTime ? DateTimeOffset.UtcNow.ToUnixTimeMilliseconds() : applied.Time;
+            var hour = isLog ? Math.DivRem(now, MillisecondsPerHour).Quotient : 0;
+            if (rowEvents == MaxRowEvents || _length - rowStart > MaxRowBytes - HistoryCodec.MaxEventBytes || (rowEvents > 0 && hour != rowHour))
+            {
+                EndRow(rowStart, revenue);
+                (rowStart, rowEvents, offset, revenue) = (_length, 0, 0, 0);
+            }
+
+            if (rowEvents++ == 0)
+            {
+                (rowHour, time) = (hour, now);
+                if (isLog)
+                {
+                    _times.Add(now);
+                }
+            }
+
+            if (_events.Length - _length < HistoryCodec.MaxEventBytes)
+            {
+                Array.Resize(ref _events, Math.Max(MaxBatchBytes + (1 << 16), 2 * _events.Length));
+            }
+
+            var (number, sign) = types[applied.Type];
+            _length += HistoryCodec.Write(_events.AsSpan(_length), new AppliedEvent(applied.Offset, number, applied.Value, now), offset, time);
+            (offset, time) = (applied.Offset, now);
+            var amount = sign * (Int128)applied.Value;
+            (revenue, total) = (revenue + amount, total + amount);
+        }
+
+        if (rowEvents == 0 || total != user.Delta)
+        {
+            throw new InvalidOperationException("A user's events do not add up to the user's sum: the range was aggregated without them.");
+        }
+
+        EndRow(rowStart, revenue);
+
+        // A row's balance is the user's new one minus the rows after it.
+        foreach (var rowRevenue in _userRevenues)
+        {
+            total -= rowRevenue;
+            _rests.Add(total);
+        }
+
+        return _userRevenues.Count;
+    }
+
+    /// <summary>Adds the parameters that <see cref="Insert"/> and <see cref="From"/> name.</summary>
+    public void AddTo(NpgsqlParameterCollection parameters)
+    {
+        parameters.Add(WriteBatch.Bytes(_events.AsMemory(0, _length)));
+        foreach (var list in (ReadOnlySpan<NumberList>)[_revenues, _rests, _starts, _lengths, _times])
+        {
+            parameters.Add(WriteBatch.Text(list.End()));
+        }
+    }
+
+    /// <summary>Columns of the rows, beside the users of the batch.</summary>
+    /// <param name="first">Number of the first parameter.</param>
+    public static string From(int first) =>
+        $"unnest(${first + 1}::text::numeric[]), unnest(${first + 2}::text::numeric[]), unnest(${first + 3}::text::integer[]), "
+            + $"unnest(${first + 4}::text::integer[]), unnest(${first + 5}::text::bigint[])";
+
+    /// <summary>Stores the rows, for a statement with the parts <c>rows</c> and <c>merged</c>.</summary>
+    /// <remarks>The sort reads all of <c>merged</c> before the first number is drawn: the users are then locked, and numbers ascend per user in the order in
+    /// which balances changed.</remarks>
+    /// <param name="source">Number of the parameter with the source's number; those of this class follow it.</param>
+    public static string Insert(int source) =>
+        $"""
+        insert into event_history (seq, at, source_no, user_id, revenue, balance, events)
+        select nextval('history_seq'), coalesce(timestamptz 'epoch' + s.time * interval '1 millisecond', statement_timestamp()), ${source}, s.user_id, s.revenue,
+          s.balance, substr(${source + 1}, s.start, s.length)
+        from (
+          select b.user_id, b.revenue, m.revenue - b.rest as balance, b.start, b.length, b.time
+          from merged m join rows b using (user_id) order by b.place
+        ) as s
+        """;
+
+    private void EndRow(int start, Int128 revenue)
+    {
+        _revenues.Add(revenue);
+        _userRevenues.Add(revenue);
+        _starts.Add(start + 1);
+        _lengths.Add(_length - start);
+    }
+
+    /// <summary>The text of an array of numbers.</summary>
+    private sealed class NumberList
+    {
+        private const int LongestNumber = 41;
+        private byte[] _text = new byte[1 << 10];
+        private int _length;
+
+        public void Clear() => _length = 0;
+
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+        public void Add(Int128 number)
+        {
+            if (_text.Length - _length <= LongestNumber)
+            {
+                Array.Resize(ref _text, 2 * _text.Length);
+            }
+
+            _text[_length++] = _length == 1 ? (byte)'{' : (byte)',';
+            int written;
+            var narrow = unchecked((long)number);
+            _ = narrow == number ? narrow.TryFormat(_text.AsSpan(_length), out written) : number.TryFormat(_text.AsSpan(_length), out written);
+            _length += written;
+        }
+
+        /// <summary>Ends the array; until <see cref="Clear"/>.</summary>
+        public ReadOnlyMemory<byte> End()
+        {
+            if (_length == 0)
+            {
+                return "{}"u8.ToArray();
+            }
+
+            _text[_length] = (byte)'}';
+            return _text.AsMemory(0, _length + 1);
+        }
+    }
+}
