@@ -136,18 +136,8 @@ internal static class HistoryParameters
 
     private static string StartOf(HistoryStep step) => step switch { HistoryStep.Hour => "an hour", HistoryStep.Day => "a day", _ => "a month" };
 
-    /// <summary>The last step of the calendar ends with it.</summary>
-    private static DateTime Next(DateTime start, HistoryStep step)
-    {
-        try
-        {
-            return step switch { HistoryStep.Hour => start.AddHours(1), HistoryStep.Day => start.AddDays(1), _ => start.AddMonths(1) };
-        }
-        catch (ArgumentOutOfRangeException)
-        {
-            return DateTime.SpecifyKind(DateTime.MaxValue, DateTimeKind.Utc);
-        }
-    }
+    private static DateTime Next(DateTime start, HistoryStep step) =>
+        step switch { HistoryStep.Hour => start.AddHours(1), HistoryStep.Day => start.AddDays(1), _ => start.AddMonths(1) };
 
     private static Problem Bad(string name, string text) => Problem.Of(StatusCodes.Status400BadRequest, $"{name}: {text}", name);
 }

@@ -6,7 +6,7 @@ using RevenueAspire.Ledger;
 namespace RevenueAspire.Api.History;
 
 /// <summary><c>GET /revenue</c>, <c>GET /userEvents/{userid}/revenue</c> and <c>GET /userRevenue?userId=</c>: revenue per hour, day or month.</summary>
-internal sealed class RevenueSteps(LedgerReader ledger)
+internal sealed class RevenueSteps(LedgerReader ledger) : IDisposable
 {
     private static readonly TimeSpan QueryLimit = TimeSpan.FromSeconds(10);
 
@@ -18,6 +18,8 @@ internal sealed class RevenueSteps(LedgerReader ledger)
         : AnswerAsync(context, userId);
 
     public Task HandleAllAsync(HttpContext context) => AnswerAsync(context, userId: null);
+
+    public void Dispose() => _all.Dispose();
 
     private async Task AnswerAsync(HttpContext context, string? userId)
     {

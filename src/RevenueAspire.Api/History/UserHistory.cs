@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Reads;
 using RevenueAspire.Api.Requests;

@@ -36,7 +36,7 @@ internal sealed partial class LedgerPoller(
 
                 await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
 
-                // At most one poll per interval, also when viewers come and go.
+                // At most one poll per interval, however often viewers connect.
                 if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
                 {
                     await Task.Delay(rest, time, stoppingToken);
@@ -47,7 +47,7 @@ internal sealed partial class LedgerPoller(
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The end of the API, as in SchemaSetup.
+            // The API stops, as in SchemaSetup.
         }
     }
 
@@ -96,7 +96,7 @@ internal sealed partial class LedgerPoller(
         overview.TotalRevenue,
         overview.Events,
 
-        // A database that was restored may have gone back.
+        // A restore may have set the database back.
         since is { TotalSeconds: > 0 } passed ? Math.Round(Math.Max(0, overview.Events - _last!.Events.GetValueOrDefault()) / passed.TotalSeconds, 1) : 0,
         overview.RejectedLines,
         logs.Sum(each => Math.Max(0, each.End - Math.Max(each.FirstOffset, overview.AppliedThrough.GetValueOrDefault(each.LogId)))),

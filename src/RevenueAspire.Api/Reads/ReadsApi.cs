@@ -24,7 +24,7 @@ internal static class ReadsApi
 
         app.MapRead("/userEvents/{userid}", users.HandleAsync, AccessPolicies.ReadUser)
             .Describe(users.HandleAsync, "userEvents", "Read", "Read a user's revenue",
-                "With after= the answer waits until that receipt is in the ledger: read your own writes.")
+                "With after= the answer waits until the event of that receipt is in the ledger: read your own writes.")
             .WithMetadata(ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
             .Produces<UserRevenue>(StatusCodes.Status200OK)
             .ProducesProblems(400, 401, 403, 404, 503);
@@ -39,8 +39,8 @@ internal static class ReadsApi
         app.MapRead("/receipts/{receipt}", receipts.HandleAsync)
             .Describe(
                 receipts.HandleAsync, "receipts", "Read", "Follow an event",
-                "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is "
-                    + "durable.")
+                "durable: on disk. applied: in the ledger. rejected: the processor could not apply it, with the reason. While the database is unavailable, the "
+                    + "answer is durable.")
             .WithMetadata(ApiParameter.ReceiptInPath, ApiExample.State)
             .Produces<ReceiptState>(StatusCodes.Status200OK)
             .ProducesProblems(400, 401, 403, 404, 503);

@@ -30,7 +30,7 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
         }
         catch (LedgerUnavailableException)
         {
-            // The record is on disk, and that is what can be said for sure; a database crash may take 'applied' back to it as well.
+            // Only this is certain: the record is on disk. A crash of the database may also undo 'applied'.
             return ReceiptState.Durable;
         }
     }

@@ -16,9 +16,6 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
     /// <summary>Rows of a user that one page reads at most, whatever its filter.</summary>
     public const int MaxScannedRows = 10_000;
 
-    /// <summary>The first value of a partition is its number times two to this power.</summary>
-    private const int PartitionBits = 40;
-
     private const int MaxChunkRows = 1000;
 
     // Taken before the snapshot: it excludes the removal of a partition, which an older snapshot would show as a gap.
@@ -27,10 +24,10 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
     // An event is applied after its time, give or take the difference of two clocks, for which a day is allowed. Partition 0 holds events of any time.
     private const string State =
         """
-        select s.kept_at is null, p.number, p.started_at,
+        select s.kept_at is null, s.retained_from, (select coalesce(min(p.number), 0) from history_partition p),
           (select coalesce(max(f.number), 0) from history_partition f where f.number > 0 and f.started_at <= $1 - interval '1 day'),
           (select u.revenue::text from users_revenue u where u.user_id = $2)
-        from history_state s left join lateral (select number, started_at from history_partition order by number limit 1) p on true
+        from history_state s
         """;
 
     // The limit is inside, so that the index of the rows ends the scan, whatever the plan of the join.
@@ -159,7 +156,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
     }
 
     private async Task<HistoryResult<T>> ReadAsync<T>(
-        string? userId, DateTime? from, DateTime? to, Func<NpgsqlConnection, HistoryState, Task<HistoryResult<T>>> read, CancellationToken cancellationToken)
+        string? userId, DateTime? from, DateTime? to, Func<NpgsqlConnection, Moment, Task<HistoryResult<T>>> read, CancellationToken cancellationToken)
         where T : class
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
@@ -200,7 +197,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
     }
 
     /// <summary>Not prepared: preparing would fix the snapshot before the lock.</summary>
-    private static async Task<HistoryState?> ReadStateAsync(NpgsqlConnection connection, string? userId, DateTime? from, CancellationToken cancellationToken)
+    private static async Task<Moment?> ReadStateAsync(NpgsqlConnection connection, string? userId, DateTime? from, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection)
         {
@@ -212,12 +209,11 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
             return null;
         }
 
-        var oldest = rows.IsDBNull(1) ? 0 : rows.GetInt32(1);
-        return new HistoryState(
+        return new Moment(
             rows.IsDBNull(4) ? null : rows.GetString(4),
-            FirstSeqOf(oldest),
-            oldest > 1 ? rows.GetDateTime(2) : null,
-            from is null ? 0 : FirstSeqOf(rows.GetInt32(3)));
+            HistoryPartitions.First(rows.GetInt32(2)),
+            rows.IsDBNull(1) ? null : rows.GetDateTime(1),
+            from is null ? 0 : HistoryPartitions.First(rows.GetInt32(3)));
     }
 
     private static async Task<Dictionary<int, HistoryType>> ReadTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -275,8 +271,6 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
         }
     }
 
-    private static long FirstSeqOf(int partition) => (long)partition << PartitionBits;
-
     private static NpgsqlParameter<DateTime> Time(DateTime time) => new()
     {
         TypedValue = DateTime.SpecifyKind(time, DateTimeKind.Utc),
@@ -291,7 +285,7 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
 
     /// <param name="Revenue">The user's balance; null when there is no such user.</param>
     /// <param name="FirstSeq">The first value of the oldest partition.</param>
-    /// <param name="RetainedFrom">Its start; null when none was dropped.</param>
+    /// <param name="RetainedFrom">Its start; null when retention dropped none.</param>
     /// <param name="FloorSeq">Rows below it are older than the requested time.</param>
-    private sealed record HistoryState(string? Revenue, long FirstSeq, DateTime? RetainedFrom, long FloorSeq);
+    private sealed record Moment(string? Revenue, long FirstSeq, DateTime? RetainedFrom, long FloorSeq);
 }

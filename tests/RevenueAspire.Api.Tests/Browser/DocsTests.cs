@@ -8,7 +8,7 @@ public sealed class DocsTests(Chromium chromium)
     [Theory]
     [InlineData(ColorScheme.Light)]
     [InlineData(ColorScheme.Dark)]
-    public async Task The_reference_shows_each_call_and_asks_nothing_of_others(ColorScheme scheme)
+    public async Task The_reference_shows_each_call_and_sends_no_request_to_others(ColorScheme scheme)
     {
         var browser = chromium.Browser;
         await using var installation = Installation.WithoutDatabase();
