@@ -39,7 +39,7 @@ internal sealed record ApiExample(string Status, string Json, string ContentType
         """
         {"at":1767225600000,"state":"current","totalRevenue":"1528","events":97,"eventsPerSecond":12.5,"rejectedLines":1,"lagBytes":0,"processorsAtWork":1,
          "latestRejects":[{"source":"events.jsonl","line":12,"offset":804,"reason":"not a JSON object","beginning":"oops","at":1767225590000}],
-         "topUsers":{"at":1767225598000,"users":[{"userId":"user1","revenue":"68"}]}}
+         "topUsers":{"at":1767225598000,"users":[{"userId":"user1","revenue":"68"}]},"history":true}
         """,
         Api.Live.LiveStream.ContentType);
 

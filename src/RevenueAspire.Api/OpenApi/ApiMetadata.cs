@@ -37,7 +37,7 @@ internal sealed record ApiParameter(string Name, ParameterLocation In, string De
 
     public static readonly ApiParameter From = Time("from", "Events of this time or later (RFC 3339).");
 
-    public static readonly ApiParameter To = Time("to", "Events before this time (RFC 3339).");
+    public static readonly ApiParameter To = Time("to", "Events before this time (RFC 3339).") with { Example = "2026-02-01T00:00:00Z" };
 
     public static readonly ApiParameter Limit = new("limit", ParameterLocation.Query, "Events per part. As CSV without limit: all.", "100")
     {

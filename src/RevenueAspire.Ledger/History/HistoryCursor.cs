@@ -26,8 +26,8 @@ public readonly record struct HistoryCursor(long Seq, int Index)
     {
         cursor = default;
         Span<byte> bytes = stackalloc byte[Bytes];
-        if (text.Length != Base64Url.GetEncodedLength(Bytes) || !Base64Url.TryDecodeFromChars(text, bytes, out var length) || length != Bytes
-            || bytes[0] != Version)
+        if (text.Length != Base64Url.GetEncodedLength(Bytes) || !Base64Url.IsValid(text)
+            || !Base64Url.TryDecodeFromChars(text, bytes, out var length) || length != Bytes || bytes[0] != Version)
         {
             return false;
         }

@@ -53,6 +53,7 @@ public sealed class HistoryPageTests(Chromium chromium)
         var browser = chromium.Browser;
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var range = await database.FreezeAsync(new TestDeltas(("<i>whale</i>", 5)), 1);
+        await database.ExecuteAsync($"update event_source set kind = 'file' where source_id = '{range.SourceId}'");
         Assert.True(await PartMerge.MergeAsync(
             database.Source, range.Id, range.Frozen!.Parts[0], new TestDeltas(("<i>whale</i>", 5)), 10, database.History, CancellationToken.None));
         var source = await database.OpenLogAsync();

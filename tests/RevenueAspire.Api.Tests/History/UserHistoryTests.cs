@@ -18,6 +18,7 @@ public sealed class UserHistoryTests : IDisposable
         await using var database = await LedgerDatabase.CreateAsync(history: true);
         var log = await ApplyAsync(database, ("a/b", new(0, 0, 98, NoonMs)), ("a/b", new(54, 1, 30, NoonMs + 2125)));
         var range = await database.FreezeAsync(new TestDeltas(("a/b", long.MaxValue)), 1);
+        await database.ExecuteAsync($"update event_source set kind = 'file' where source_id = '{range.SourceId}'");
         Assert.True(await PartMerge.MergeAsync(
             database.Source, range.Id, range.Frozen!.Parts[0], new TestDeltas(("a/b", long.MaxValue)), 10, database.History, CancellationToken.None));
         await using var api = await ApiHost.StartAsync(_directory, database.ConnectionString);
