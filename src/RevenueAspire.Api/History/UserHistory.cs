@@ -50,7 +50,7 @@ internal sealed class UserHistory(LedgerReader ledger)
     /// <summary>Writes page by page. No transaction of the database is open while a slow client reads.</summary>
     private async Task WriteCsvAsync(HttpContext context, HistoryRequest request, HistoryPage page, bool isWhole)
     {
-        context.Response.ContentType = ContentTypes.Csv;
+        context.Response.ContentType = $"{ContentTypes.Csv}; charset=utf-8";
         context.Response.Headers.ContentDisposition = "attachment; filename=\"history.csv\"";
         context.Response.Headers.XContentTypeOptions = "nosniff";
         if (HttpMethods.IsHead(context.Request.Method))

@@ -15,7 +15,7 @@ public sealed class DocsTests(Chromium chromium)
         await installation.StartApiAsync();
         await using var page = await OpenPage.OpenAsync(browser, installation.ApiUrl + "/docs", scheme);
         await page.Page.Locator(".opblock").First.WaitForAsync();
-        Assert.Equal(9, await page.Page.Locator(".opblock").CountAsync());
+        Assert.Equal(14, await page.Page.Locator(".opblock").CountAsync());
         await page.Page.ClickAsync("#operations-Send-liveEvent button.opblock-summary-control");
         await page.Page.GetByText("Idempotency-Key").First.WaitForAsync();
         Assert.Equal("", await page.AccessibilityAsync());
