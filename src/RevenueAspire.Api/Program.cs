@@ -2,6 +2,7 @@ using RevenueAspire.Api.Access;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Health;
+using RevenueAspire.Api.History;
 using RevenueAspire.Api.Hosting;
 using RevenueAspire.Api.Ingest;
 using RevenueAspire.Api.Live;
@@ -56,6 +57,7 @@ public static class Program
         builder.AddEventLog();
         builder.AddIngest();
         builder.AddReads();
+        builder.AddHistory();
         builder.AddLive();
         builder.AddHealth();
         builder.AddContract();
@@ -73,6 +75,7 @@ public static class Program
         app.UsePageFiles();
         app.MapIngest();
         app.MapReads();
+        app.MapHistory();
         app.MapLive();
         app.MapContract();
         app.MapDefaultEndpoints(HealthSetup.ShowsDetails);

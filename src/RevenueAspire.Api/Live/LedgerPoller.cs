@@ -4,7 +4,7 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>Polls the ledger's figures once a second while there is a viewer, and every ten seconds otherwise, so that the next viewer finds the last
+/// <summary>Polls the ledger's figures every second while there is a viewer. Otherwise it polls every ten seconds, so that the next viewer sees the last
 /// minutes.</summary>
 internal sealed partial class LedgerPoller(
     LiveFeed feed, LedgerReader ledger, EventLogWriter log, TopUsers topUsers, TimeProvider time, ILogger<LedgerPoller> logger) : BackgroundService
@@ -30,13 +30,13 @@ internal sealed partial class LedgerPoller(
                 }
                 catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
                 {
-                    // A bug here leaves the page as it was, and must not end the API, which takes events.
+                    // A bug here must not end the API, which accepts events. The page keeps its last figures.
                     LogFiguresNotRead(logger, exception.Message);
                 }
 
                 await Task.WhenAny(feed.WatchedAsync(), Task.Delay(IdleInterval, time, stoppingToken));
 
-                // At most one poll per interval, also when viewers come and go.
+                // At most one poll per interval, however often viewers connect.
                 if (Interval - time.GetElapsedTime(began) is { Ticks: > 0 } rest)
                 {
                     await Task.Delay(rest, time, stoppingToken);
@@ -47,7 +47,7 @@ internal sealed partial class LedgerPoller(
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The end of the API, as in SchemaSetup.
+            // The API stops, as in SchemaSetup.
         }
     }
 
@@ -55,16 +55,17 @@ internal sealed partial class LedgerPoller(
     {
         try
         {
-            // The ends of the logs are read first, so that the lag is never shown too large by events that arrive in between.
+            // Read the ends of the logs first: events that arrive after this read must not enlarge the lag.
             var logs = await log.ListLogsAsync(stoppingToken).AsTask().WaitAsync(LedgerReader.ReadTimeout, stoppingToken);
             var overview = await ledger.ReadOverviewAsync([.. logs.Select(each => each.LogId)], Rejects, stoppingToken);
+            var isHistoryKept = await ledger.IsHistoryKeptAsync(stoppingToken);
             if (feed.Viewers > 0)
             {
                 topUsers.Refresh(stoppingToken);
             }
 
             var now = time.GetTimestamp();
-            _last = ToSnapshot(overview, logs, _last is null ? null : time.GetElapsedTime(_lastTimestamp, now));
+            _last = ToSnapshot(overview, logs, isHistoryKept, _last is null ? null : time.GetElapsedTime(_lastTimestamp, now));
             _lastTimestamp = now;
             feed.Publish(_last);
         }
@@ -89,19 +90,20 @@ internal sealed partial class LedgerPoller(
         ProcessorsAtWork = null,
     });
 
-    private LiveSnapshot ToSnapshot(LedgerOverview overview, IReadOnlyList<LogExtent> logs, TimeSpan? since) => new(
+    private LiveSnapshot ToSnapshot(LedgerOverview overview, IReadOnlyList<LogExtent> logs, bool isHistoryKept, TimeSpan? since) => new(
         time.GetUtcNow().ToUnixTimeMilliseconds(),
         LiveSnapshot.Current,
         overview.TotalRevenue,
         overview.Events,
 
-        // A database that was restored may have gone back.
+        // A restore may have set the database back.
         since is { TotalSeconds: > 0 } passed ? Math.Round(Math.Max(0, overview.Events - _last!.Events.GetValueOrDefault()) / passed.TotalSeconds, 1) : 0,
         overview.RejectedLines,
         logs.Sum(each => Math.Max(0, each.End - Math.Max(each.FirstOffset, overview.AppliedThrough.GetValueOrDefault(each.LogId)))),
         overview.ProcessorsAtWork,
         [.. overview.LatestRejects.Select(ToReject)],
-        topUsers.Latest);
+        topUsers.Latest,
+        isHistoryKept);
 
     private static LiveReject ToReject(StoredReject reject) => new(
         reject.Source is null ? null : Path.GetFileName(reject.Source.TrimEnd('/', '\\')),

@@ -5,10 +5,10 @@ using RevenueAspire.Api.Requests;
 namespace RevenueAspire.Api.Live;
 
 /// <summary>Hands the same message to any number of viewers. Thread-safe.</summary>
-/// <remarks>A viewer waits for the latest message, not for each one: a slow viewer skips messages, and nothing is buffered for it.</remarks>
+/// <remarks>A viewer waits for the latest message, not for each one. A slow viewer skips messages, so the feed buffers none.</remarks>
 internal sealed class LiveFeed
 {
-    /// <summary>Viewers at once; more are refused.</summary>
+    /// <summary>Viewers at the same time; further viewers are refused.</summary>
     public const int MaxViewers = 200;
 
     private readonly Lock _lock = new();
@@ -21,7 +21,7 @@ internal sealed class LiveFeed
     public int Viewers => Volatile.Read(ref _viewers);
 
     /// <summary>Counts a new viewer.</summary>
-    /// <returns>False when there are too many; else <see cref="RemoveViewer"/> must follow.</returns>
+    /// <returns>False when there are too many. After true, <see cref="RemoveViewer"/> must follow.</returns>
     public bool TryAddViewer()
     {
         lock (_lock)
@@ -49,7 +49,7 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Completes as soon as there is a viewer.</summary>
+    /// <summary>Completes when there is a viewer.</summary>
     public Task WatchedAsync()
     {
         lock (_lock)
@@ -58,7 +58,7 @@ internal sealed class LiveFeed
         }
     }
 
-    /// <summary>Gives a snapshot to all viewers, and keeps it for later viewers when its figures are new.</summary>
+    /// <summary>Sends a snapshot to all viewers. Keeps it for later viewers if its figures are current.</summary>
     public void Publish(LiveSnapshot snapshot)
     {
         var item = new SseItem<string>(JsonSerializer.Serialize(snapshot, ApiJson.Of<LiveSnapshot>()), "snapshot");
@@ -89,7 +89,7 @@ internal sealed class LiveFeed
         return new SseItem<string>(JsonSerializer.Serialize(history, ApiJson.Of<LiveHistory>()), "history");
     }
 
-    /// <summary>The latest message, once it is another than the one that the viewer has.</summary>
+    /// <summary>Waits until the latest message differs from the viewer's last one.</summary>
     /// <param name="seen">Number of the viewer's last message; 0 for none.</param>
     /// <param name="cancellationToken">Stops the waiting.</param>
     public async ValueTask<LiveMessage> NextAsync(long seen, CancellationToken cancellationToken)
@@ -112,7 +112,7 @@ internal sealed class LiveFeed
     }
 }
 
-/// <summary>A snapshot as it goes out.</summary>
+/// <summary>A serialized snapshot.</summary>
 /// <param name="Number">From 1.</param>
 /// <param name="Event">Its server-sent event.</param>
 internal readonly record struct LiveMessage(long Number, SseItem<string> Event);

@@ -6,9 +6,9 @@ using RevenueAspire.Api.Errors;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary><c>GET /liveLedger</c>: server-sent events, first the course of the last minutes, then a snapshot a second, until the viewer goes or the API
-/// stops.</summary>
-/// <remarks>A viewer that does not read holds the connection's buffer and nothing else; the server cuts it off when it takes too little for too long.</remarks>
+/// <summary><c>GET /liveLedger</c>: server-sent events, first the figures of the last minutes, then a snapshot per second, until the viewer disconnects or the
+/// API stops.</summary>
+/// <remarks>A viewer that does not read holds only the connection's buffer. The server closes the connection if the viewer reads too slowly for too long.</remarks>
 internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostApplicationLifetime lifetime)
 {
     public const string ContentType = "text/event-stream";
@@ -21,7 +21,7 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
         if (!feed.TryAddViewer())
         {
             await ProblemResponse.WriteAsync(
-                context, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.MaxViewers} viewers are watching already.", null, RetrySeconds);
+                context, StatusCodes.Status503ServiceUnavailable, $"{LiveFeed.MaxViewers} viewers already watch.", null, RetrySeconds);
             return;
         }
 
@@ -40,7 +40,7 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
         }
         catch (OperationCanceledException)
         {
-            // The viewer has gone, or the API stops: then the answer ends here as a whole one, and the viewer comes again.
+            // The viewer has disconnected, or the API stops: the answer then ends as a complete one, and the viewer reconnects.
         }
         finally
         {
@@ -53,7 +53,7 @@ internal sealed class LiveStream(LiveFeed feed, AccessControl access, IHostAppli
         yield return feed.HistoryEvent();
         var message = await feed.NextAsync(0, cancellationToken);
 
-        // A secret that was revoked meanwhile ends the stream: the viewer's next request gets a 401.
+        // A revoked secret ends the stream: the viewer's next request gets a 401.
         for (; access.MayRead(authorization); message = await feed.NextAsync(message.Number, cancellationToken))
         {
             yield return message.Event;

@@ -3,7 +3,7 @@ using RevenueAspire.Api.Requests;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>The page at <c>/</c> and the reference at <c>/docs</c>: files below wwwroot, nothing from elsewhere.</summary>
+/// <summary>The page at <c>/</c> and the reference at <c>/docs</c>: files below wwwroot.</summary>
 internal static class PageFiles
 {
     private const string Own = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
@@ -11,7 +11,7 @@ internal static class PageFiles
 
     private static readonly PathString[] Folders = ["/page", "/docs", "/vendor"];
 
-    /// <summary>Call it behind everything that is for the calls of the API: no other path looks at the disk.</summary>
+    /// <summary>Call it after the setup of access and errors. Only the paths of pages cause a look-up on the disk.</summary>
     public static WebApplication UsePageFiles(this WebApplication app)
     {
         app.UseWhen(context => IsPage(context.Request.Path) && IsAsSent(context), files =>
@@ -36,7 +36,7 @@ internal static class PageFiles
         headers["Cross-Origin-Opener-Policy"] = "same-origin";
         headers["Cross-Origin-Resource-Policy"] = "same-origin";
 
-        // The browser revalidates each time by the ETag, so an upgrade never shows a mixture of two versions.
+        // The browser revalidates each file by its ETag, so an upgrade never shows a mixture of two versions.
         headers.CacheControl = "no-cache";
     }
 }

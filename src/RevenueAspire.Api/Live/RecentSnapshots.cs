@@ -1,15 +1,15 @@
 namespace RevenueAspire.Api.Live;
 
-/// <summary>The last points of the curve. Not thread-safe.</summary>
+/// <summary>The last points of the curves. Not thread-safe.</summary>
 internal sealed class RecentSnapshots
 {
-    /// <summary>Ten minutes of one a second; more where they come seldom.</summary>
+    /// <summary>Ten minutes at one point per second.</summary>
     public const int MaxPoints = 600;
 
     private readonly Queue<LiveSnapshot> _points = new(MaxPoints);
 
     /// <summary>Adds a point.</summary>
-    /// <param name="snapshot">With all figures.</param>
+    /// <param name="snapshot">A snapshot with all figures.</param>
     public void Add(LiveSnapshot snapshot)
     {
         if (_points.Count == MaxPoints)

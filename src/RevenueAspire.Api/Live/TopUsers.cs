@@ -2,8 +2,8 @@ using RevenueAspire.Api.Reads;
 
 namespace RevenueAspire.Api.Live;
 
-/// <summary>Keeps the list of the top users, by a scan of the whole table as often as its cost allows. One caller at a time.</summary>
-/// <remarks>A scan may take 2 % of the time, whatever the number of users: after one that took a second, the next begins 50 seconds later.</remarks>
+/// <summary>Keeps the list of the top users by scans of the whole table, as often as their cost allows. One caller at a time.</summary>
+/// <remarks>Scans take at most 2 % of the time: after a scan of a second, the next one begins 50 seconds later.</remarks>
 internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, ILogger<TopUsers> logger)
 {
     public const int Count = 10;
@@ -16,10 +16,10 @@ internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, I
     private Task _scan = Task.CompletedTask;
     private long _notBefore;
 
-    /// <summary>The list as of its last scan; null before the first.</summary>
+    /// <summary>The list of the last scan; null before the first.</summary>
     public LiveTopUsers? Latest => _latest;
 
-    /// <summary>Begins a scan when one is due, and does not wait for it.</summary>
+    /// <summary>Begins a scan if one is due; does not wait for it.</summary>
     public void Refresh(CancellationToken cancellationToken)
     {
         if (_scan.IsCompleted && time.GetTimestamp() >= _notBefore)
@@ -28,7 +28,7 @@ internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, I
         }
     }
 
-    /// <summary>How long to rest after a scan.</summary>
+    /// <summary>The pause after a scan of this length.</summary>
     public static TimeSpan RestAfter(TimeSpan scan) => scan * RestPerWork > RestMin ? scan * RestPerWork : RestMin;
 
     private async Task ScanAsync(CancellationToken cancellationToken)
@@ -48,24 +48,24 @@ internal sealed partial class TopUsers(LedgerReader ledger, TimeProvider time, I
         }
         catch (LedgerUnavailableException)
         {
-            // Logged by the reader, once; the old list stays, and says how old it is.
+            // The reader logs it once. The old list stays, with its time.
         }
         catch (Exception exception) when (cancellationToken.IsCancellationRequested && exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The end of the API.
+            // The API stops.
         }
         catch (Exception exception)
         {
-            // Nothing awaits a scan; the page does without it.
+            // Nothing awaits a scan. The page keeps the old list.
             LogScanFailed(logger, exception);
         }
 
         _notBefore = time.GetTimestamp() + (long)(RestAfter(time.GetElapsedTime(began)).TotalSeconds * time.TimestampFrequency);
     }
 
-    [LoggerMessage(EventIds.TopUsersTooSlow, LogLevel.Warning, "The top users were not found within {Seconds} s; the page does without them.")]
+    [LoggerMessage(EventIds.TopUsersTooSlow, LogLevel.Warning, "The top users were not found within {Seconds} s; the page does not show them.")]
     private static partial void LogTooSlow(ILogger logger, double seconds);
 
-    [LoggerMessage(EventIds.TopUsersFailed, LogLevel.Error, "Looking for the top users failed.")]
+    [LoggerMessage(EventIds.TopUsersFailed, LogLevel.Error, "The scan for the top users failed.")]
     private static partial void LogScanFailed(ILogger logger, Exception exception);
 }

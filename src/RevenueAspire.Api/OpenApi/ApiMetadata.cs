@@ -35,6 +35,33 @@ internal sealed record ApiParameter(string Name, ParameterLocation In, string De
     public static readonly ApiParameter ReceiptInPath = new(
         "receipt", ParameterLocation.Path, "A receipt from the answer of a POST.", ExampleReceipt, Required: true);
 
+    public static readonly ApiParameter From = Time("from", "Events of this time or later (RFC 3339).");
+
+    public static readonly ApiParameter To = Time("to", "Events before this time (RFC 3339).") with { Example = "2026-02-01T00:00:00Z" };
+
+    public static readonly ApiParameter Limit = new("limit", ParameterLocation.Query, "Events per part. As CSV without limit: all.", "100")
+    {
+        Schema = new OpenApiSchema { Type = JsonSchemaType.Integer, Minimum = "1", Maximum = "1000", Default = History.HistoryParameters.DefaultLimit },
+    };
+
+    public static readonly ApiParameter AfterItem = new(
+        "after", ParameterLocation.Query, "The value of next in an earlier answer: events applied before that part.", "AQAAAQAAAAAqAAA");
+
+    public static readonly ApiParameter StepFrom = Time("from", "Start of the first step (RFC 3339).") with { Required = true };
+
+    public static readonly ApiParameter StepTo =
+        Time("to", "Start of the step after the last (RFC 3339).") with { Required = true, Example = "2026-02-01T00:00:00Z" };
+
+    public static readonly ApiParameter Step = new("step", ParameterLocation.Query, "The length of a step.", "day", Required: true)
+    {
+        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Enum = ["hour", "day", "month"] },
+    };
+
+    private static ApiParameter Time(string name, string description) => new(name, ParameterLocation.Query, description, "2026-01-01T00:00:00Z")
+    {
+        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Format = "date-time" },
+    };
+
     private const string ExampleReceipt = "0f8fad5bd9cb469fa16570867728950e:1042";
 }
 

@@ -48,8 +48,12 @@ internal static class ContractTransformers
             foreach (var (type, content) in response.Content ?? new Dictionary<string, OpenApiMediaType>())
             {
                 var example = type == ProblemResponse.ContentType ? ApiExample.Problems[status]
-                    : metadata.OfType<ApiExample>().Single(example => example.Status == status).Json;
-                content.Example = JsonNode.Parse(example);
+                    : metadata.OfType<ApiExample>().Single(example => example.Status == status && example.ContentType == type).Json;
+                content.Example = type == ContentTypes.Csv ? JsonValue.Create(example) : JsonNode.Parse(example);
+                if (type == ContentTypes.Csv)
+                {
+                    content.Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = "A line of names, and a line per event." };
+                }
             }
         }
 

@@ -3,11 +3,11 @@ using RevenueAspire.EventLog;
 namespace RevenueAspire.Api.Reads;
 
 /// <summary>Waits until the ledger has reached a receipt. Thread-safe.</summary>
-/// <remarks>One loop polls the database for all callers, and only while a caller waits. Its last result is not kept for later callers:
-/// a database that was restored or failed over may have gone back. A stop of the API ends all waiting: what is in flight is to be answered soon.</remarks>
+/// <remarks>One loop polls the database for all callers, and only while a caller waits. It keeps no result for later callers: a restore or a failover may set
+/// the database back. A stop of the API ends all waiting, so that open requests are answered soon.</remarks>
 internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<AppliedOffset> logger)
 {
-    /// <summary>Callers that wait at once; more are refused as if their time were up.</summary>
+    /// <summary>Callers that wait at the same time. Further callers get the answer of a timeout at once.</summary>
     public const int MaxWaiting = 10_000;
 
     private static readonly TimeSpan PollInterval = TimeSpan.FromMilliseconds(20);
@@ -17,11 +17,11 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
     private readonly HashSet<Waiter> _waiters = [];
     private bool _polling;
 
-    /// <summary>Waits until everything through a record is in the ledger.</summary>
-    /// <param name="receipt">The record, of a log that is known here.</param>
-    /// <param name="timeout">How long, at most.</param>
+    /// <summary>Waits until the ledger has a record, and all records before it.</summary>
+    /// <param name="receipt">The record, of a log that this API knows.</param>
+    /// <param name="timeout">The longest wait.</param>
     /// <param name="cancellationToken">Stops the waiting.</param>
-    /// <returns>False when the time was up, or the API is stopping.</returns>
+    /// <returns>False after the timeout, or when the API stops.</returns>
     public async Task<bool> WaitAsync(Receipt receipt, TimeSpan timeout, CancellationToken cancellationToken)
     {
         var waiter = new Waiter(receipt);
@@ -90,7 +90,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
         catch (Exception exception)
         {
-            // Nothing awaits this loop: its callers must see the bug, and the next caller must be able to start it again.
+            // Nothing awaits this loop: pass the bug to its callers, and let the next caller start the loop again.
             LogPollFailed(logger, exception);
             End(waiter => waiter.Reached.TrySetException(exception));
         }
@@ -108,7 +108,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
     }
 
-    /// <summary>One read a log: one in all but a few moments, since receipts are of this process's log unless several replicas answer.</summary>
+    /// <summary>One read per log. Usually all receipts are of one log; several replicas have several.</summary>
     private async Task<(Dictionary<Guid, long> Applied, TimeSpan Interval)> ReadAsync(Guid[] logs)
     {
         var applied = new Dictionary<Guid, long>(logs.Length);
@@ -116,7 +116,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         {
             foreach (var log in logs)
             {
-                // A log that the ledger does not know yet has nothing applied.
+                // The ledger has applied nothing of a log that it does not know yet.
                 applied[log] = await ledger.FindAppliedThroughAsync(log, lifetime.ApplicationStopping) ?? 0;
             }
 
@@ -124,7 +124,7 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         }
         catch (LedgerUnavailableException)
         {
-            // It may come back within the callers' time.
+            // The database may return before the callers time out.
             return (applied, PollIntervalUnavailable);
         }
     }
@@ -139,6 +139,6 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
             applied.TryGetValue(receipt.LogId, out var through) && through > receipt.Offset && Reached.TrySetResult(true);
     }
 
-    [LoggerMessage(EventIds.ProgressNotRead, LogLevel.Error, "Asking the ledger for its progress failed.")]
+    [LoggerMessage(EventIds.ProgressNotRead, LogLevel.Error, "The ledger's progress could not be read.")]
     private static partial void LogPollFailed(ILogger logger, Exception exception);
 }

@@ -4,17 +4,17 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>Compares log and ledger, at start and then every ten seconds: a log that the ledger is ahead of, or differs from, takes no events, since they
-/// would never count (rule M11). Thread-safe.</summary>
+/// <summary>Compares log and ledger at start and every ten seconds. If the ledger is ahead of the log, or differs from it, the log accepts no events: they would
+/// never count (rule M11). Thread-safe.</summary>
 /// <remarks>
-/// An unavailable database changes nothing: the API accepts events without it, and a refusal stands until a comparison ends it. A log in Postgres needs no
-/// comparison: each start begins another log, and an append to one that is not where it was fails.
+/// An unavailable database changes nothing: the API accepts events without it, and a refusal lasts until a comparison succeeds. A log in Postgres needs no
+/// comparison: each start begins another log, and an append at another offset than expected fails.
 /// </remarks>
 internal sealed partial class LedgerGuard(
     EventLogWriter log, LedgerReader ledger, IServiceProvider services, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<LedgerGuard> logger)
         : BackgroundService
 {
-    /// <summary>How long a start waits for the first comparison, before the first event can be accepted.</summary>
+    /// <summary>The longest time that a start waits for the first comparison before the API accepts events.</summary>
     private static readonly TimeSpan StartPatience = TimeSpan.FromSeconds(1);
 
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(10);
@@ -25,12 +25,12 @@ internal sealed partial class LedgerGuard(
     private string? _reported;
     private volatile string? _refusal;
 
-    /// <summary>Why no event is accepted, or null.</summary>
+    /// <summary>The reason why the log accepts no event, or null.</summary>
     public string? Refusal => _refusal;
 
     /// <inheritdoc/>
-    /// <exception cref="LedgerException">The database answers, and cannot hold the ledger.</exception>
-    /// <exception cref="EventLogException">The database answers, and cannot hold the log that is kept there.</exception>
+    /// <exception cref="LedgerException">The database answers, but cannot hold the ledger.</exception>
+    /// <exception cref="EventLogException">The database answers, but cannot hold the log.</exception>
     public override async Task StartAsync(CancellationToken cancellationToken)
     {
         var first = CheckFirstAsync(cancellationToken);
@@ -42,12 +42,12 @@ internal sealed partial class LedgerGuard(
         await base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Inspects the ledger, and compares it with the log. One inspection at a time: calls during an inspection share it, so that probes of a slow
-    /// database take one connection.</summary>
-    /// <returns>Null where there is no ledger yet.</returns>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
-    /// <exception cref="LedgerException">The database holds something else; the message says what.</exception>
-    /// <exception cref="OperationCanceledException">This call was cancelled, or the API stops.</exception>
+    /// <summary>Inspects the ledger, and compares it with the log. Calls during an inspection share it, so that probes of a slow database take one
+    /// connection.</summary>
+    /// <returns>Null when there is no ledger yet.</returns>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
+    /// <exception cref="LedgerException">The database holds something else; the message names it.</exception>
+    /// <exception cref="OperationCanceledException">The caller cancelled, or the API stops.</exception>
     public Task<LedgerInspection?> CheckAsync(CancellationToken cancellationToken)
     {
         lock (_gate)
@@ -72,7 +72,7 @@ internal sealed partial class LedgerGuard(
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The end of the API, as in SchemaSetup.
+            // The API stops, as in SchemaSetup.
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed partial class LedgerGuard(
         var inspection = await ledger.InspectAsync(log.LogId, lifetime.ApplicationStopping);
         if (inspection is not null && services.GetService<FileLogStore>() is { } files)
         {
-            // The ledger was read first: the mark only grows, so it cannot be behind for a reason of time.
+            // The ledger was read first, and the mark only grows: a smaller mark means another copy of the log.
             _refusal = inspection.Source is null ? null : Compare(files, inspection.Source);
             log.Refuse(_refusal);
         }
@@ -119,11 +119,11 @@ internal sealed partial class LedgerGuard(
         }
         catch (Exception exception) when (exception is not (LedgerException or EventLogException or OperationCanceledException))
         {
-            // Tried again by the loop, which reports it.
+            // The loop tries again, and reports the error.
         }
     }
 
-    /// <summary>One comparison; false when the database or the disk could not be asked.</summary>
+    /// <summary>Compares once; false when the database or the disk is unavailable.</summary>
     private async Task<bool> CompareAsync(CancellationToken stoppingToken)
     {
         try
@@ -139,7 +139,7 @@ internal sealed partial class LedgerGuard(
         }
         catch (LedgerUnavailableException)
         {
-            // Logged by the reader, once.
+            // The reader logs it once.
             return false;
         }
         catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
@@ -162,6 +162,6 @@ internal sealed partial class LedgerGuard(
     [LoggerMessage(EventIds.LedgerWrong, LogLevel.Critical, "THE LEDGER IS WRONG: {Fault}.")]
     private static partial void LogFault(ILogger logger, string fault);
 
-    [LoggerMessage(EventIds.LogNotCompared, LogLevel.Warning, "Log and ledger could not be compared: {Reason} It is tried again.")]
+    [LoggerMessage(EventIds.LogNotCompared, LogLevel.Warning, "Log and ledger could not be compared: {Reason} The API tries again.")]
     private static partial void LogNotCompared(ILogger logger, string reason);
 }

@@ -7,25 +7,25 @@ using RevenueAspire.ServiceDefaults;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>Reads the ledger for the API, and knows whether the database is there. Thread-safe; every read has a limit of time.</summary>
+/// <summary>Reads the ledger for the API, and logs when the database becomes unavailable. Thread-safe; every read has a time limit.</summary>
 internal sealed partial class LedgerReader(IServiceProvider services, IConfiguration configuration, ILogger<LedgerReader> logger)
 {
-    /// <summary>How long a read may take, waiting for a connection included.</summary>
+    /// <summary>The longest read, including the wait for a connection.</summary>
     internal static readonly TimeSpan ReadTimeout = TimeSpan.FromSeconds(5);
 
-    /// <summary>Until the schema was tried once, an empty database would look unavailable.</summary>
+    /// <summary>Reads wait for it: before the first attempt at the schema, an empty database would seem unavailable.</summary>
     private readonly TaskCompletionSource _schemaTried = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>0 not known yet, 1 available, 2 unavailable.</summary>
     private int _state;
 
     /// <inheritdoc cref="LedgerQueries.FindRevenueAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     public Task<string?> FindRevenueAsync(string userId, CancellationToken cancellationToken) =>
         ReadAsync((queries, cancellation) => queries.FindRevenueAsync(userId, cancellation), cancellationToken);
 
     /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) =>
         ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, cancellation), cancellationToken);
 
@@ -42,7 +42,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
         catch (NpgsqlException exception)
         {
-            // A read never finds out that its session is read-only.
+            // A read never notices that its session is read-only.
             DatabaseErrors.DropConnections(database, exception);
             throw;
         }
@@ -53,22 +53,40 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     }
 
     /// <inheritdoc cref="LedgerQueries.FindRejectReasonAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     public Task<string?> FindRejectReasonAsync(Guid logId, long offset, CancellationToken cancellationToken) =>
         ReadAsync((queries, cancellation) => queries.FindRejectReasonAsync(logId, offset, cancellation), cancellationToken);
 
     /// <inheritdoc cref="OverviewQueries.ReadAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     public Task<LedgerOverview> ReadOverviewAsync(Guid[] sources, int rejects, CancellationToken cancellationToken) =>
         ReadAsync((_, cancellation) => services.GetRequiredService<OverviewQueries>().ReadAsync(sources, rejects, cancellation), cancellationToken);
 
     /// <inheritdoc cref="OverviewQueries.FindTopUsersAsync"/>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     public Task<IReadOnlyList<UserBalance>?> FindTopUsersAsync(int count, TimeSpan limit, CancellationToken cancellationToken) =>
         UseAsync(cancellation => services.GetRequiredService<OverviewQueries>().FindTopUsersAsync(count, limit, cancellation), limit + ReadTimeout,
             cancellationToken);
 
-    /// <summary>Checks what the ledger relies on, and reads the source of a log. Null where there is no ledger yet.</summary>
+    /// <inheritdoc cref="HistoryQueries.IsKeptAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
+    public Task<bool> IsHistoryKeptAsync(CancellationToken cancellationToken) =>
+        ReadAsync((_, cancellation) => services.GetRequiredService<HistoryQueries>().IsKeptAsync(cancellation), cancellationToken);
+
+    /// <inheritdoc cref="HistoryQueries.ReadPageAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
+    public Task<HistoryResult<HistoryPage>> ReadHistoryAsync(HistoryRequest request, CancellationToken cancellationToken) =>
+        ReadAsync((_, cancellation) => services.GetRequiredService<HistoryQueries>().ReadPageAsync(request, cancellation), cancellationToken);
+
+    /// <inheritdoc cref="HistoryQueries.ReadSumsAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
+    public Task<HistoryResult<HistorySums>> ReadHistorySumsAsync(
+        string? userId, DateTime from, DateTime to, HistoryStep step, TimeSpan limit, CancellationToken cancellationToken) =>
+        UseAsync(
+            cancellation => services.GetRequiredService<HistoryQueries>().ReadSumsAsync(userId, from, to, step, limit, cancellation), limit + ReadTimeout,
+            cancellationToken);
+
+    /// <summary>Checks tables and settings of the ledger, and reads the source of a log. Null when there is no ledger yet.</summary>
     /// <inheritdoc cref="ApplySchemaAsync"/>
     public Task<LedgerInspection?> InspectAsync(Guid logId, CancellationToken cancellationToken) =>
         UseAsync(
@@ -85,7 +103,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
             ReadTimeout, cancellationToken);
 
     /// <summary>Applies the schema.</summary>
-    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     /// <exception cref="LedgerException">The database holds something else.</exception>
     public async Task<LedgerState> ApplySchemaAsync(CancellationToken cancellationToken)
     {
@@ -136,22 +154,22 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
         }
         catch (ArgumentException exception)
         {
-            // The driver's text about a connection string may hold its password.
+            // The driver's message about a connection string may contain its password.
             throw Unavailable($"The driver does not take a setting of ConnectionStrings:{DatabaseExtensions.DatabaseName}.", exception);
         }
         catch (Exception exception) when (exception is IOException or AuthenticationException)
         {
-            // What the driver says of a handshake before it has a connection to speak of.
+            // The driver reports a failed handshake with these types.
             throw Unavailable(exception.Message, exception);
         }
         finally
         {
-            // The driver's answer came on a thread that waits for sockets; the caller may have files to remove.
+            // The driver completes on a socket thread, and the caller may remove files next.
             await SocketThreads.MoveToPoolAsync();
         }
     }
 
-    /// <summary>Logs one line when the database becomes unavailable, and one when it is back.</summary>
+    /// <summary>Logs one line when the database becomes unavailable.</summary>
     private LedgerUnavailableException Unavailable(string reason, Exception? exception)
     {
         if (Interlocked.Exchange(ref _state, 2) != 2)
@@ -171,7 +189,7 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     }
 
     [LoggerMessage(EventIds.DatabaseUnavailable, LogLevel.Warning,
-        "The database is away: {Reason}. Reads answer 503 until it is back. With the log in files, events are still accepted.")]
+        "The database is unavailable: {Reason}. Reads answer 503 until it is back. With the log in files, events are still accepted.")]
     private static partial void LogUnavailable(ILogger logger, string reason);
 
     [LoggerMessage(EventIds.DatabaseBack, LogLevel.Information, "The database is back.")]
@@ -179,10 +197,10 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 }
 
 /// <summary>The ledger as of one inspection.</summary>
-/// <param name="State">Where it is, and whether its content is right.</param>
-/// <param name="Source">The log, as the ledger knows it; null: not at all.</param>
-/// <param name="Durability">What the server's commits wait for.</param>
+/// <param name="State">Its place, and the faults of its content.</param>
+/// <param name="Source">The log in the ledger; null when the ledger does not know it.</param>
+/// <param name="Durability">The server's settings for commits.</param>
 internal sealed record LedgerInspection(LedgerState State, LedgerSource? Source, ServerDurability Durability);
 
-/// <summary>The database cannot be asked now; a retry may help.</summary>
+/// <summary>The database is unavailable; a retry may help.</summary>
 internal sealed class LedgerUnavailableException(string message, Exception? inner) : Exception(message, inner);

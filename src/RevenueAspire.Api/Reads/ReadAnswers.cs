@@ -3,14 +3,14 @@ using System.Text.Json.Serialization;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>What a user has.</summary>
-/// <param name="UserId">As asked for.</param>
+/// <summary>A user's balance.</summary>
+/// <param name="UserId">The user of the request.</param>
 /// <param name="Revenue">An integer of any length.</param>
 internal sealed record UserRevenue(string UserId, [property: JsonConverter(typeof(DigitsConverter))] string Revenue);
 
-/// <summary>Where an event is.</summary>
-/// <param name="State"><c>durable</c>: on disk; <c>applied</c>: in the ledger; <c>rejected</c>: the processor could not count it.</param>
-/// <param name="Reason">Why it was rejected, else absent.</param>
+/// <summary>How far an event has come.</summary>
+/// <param name="State"><c>durable</c>: on disk; <c>applied</c>: in the ledger; <c>rejected</c>: the processor could not apply it.</param>
+/// <param name="Reason">The reason of a rejected event, else absent.</param>
 internal sealed record ReceiptState(string State, string? Reason = null)
 {
     public static readonly ReceiptState Durable = new("durable");

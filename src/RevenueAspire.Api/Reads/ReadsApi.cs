@@ -22,15 +22,15 @@ internal static class ReadsApi
         var users = app.Services.GetRequiredService<UserEvents>();
         var receipts = app.Services.GetRequiredService<Receipts>();
 
-        app.MapRead("/userEvents/{userid}", users.HandlePathAsync, AccessPolicies.ReadUser)
-            .Describe(users.HandlePathAsync, "userEvents", "Read", "Read a user's revenue",
-                "With after= the answer waits until that receipt is in the ledger: read your own writes.")
+        app.MapRead("/userEvents/{userid}", users.HandleAsync, AccessPolicies.ReadUser)
+            .Describe(users.HandleAsync, "userEvents", "Read", "Read a user's revenue",
+                "With after= the answer waits until the event of that receipt is in the ledger: read your own writes.")
             .WithMetadata(ApiParameter.UserIdInPath, ApiParameter.After, ApiExample.Revenue)
             .Produces<UserRevenue>(StatusCodes.Status200OK)
             .ProducesProblems(400, 401, 403, 404, 503);
 
-        app.MapRead("/userEvents", users.HandleQueryAsync, AccessPolicies.ReadUser)
-            .Describe(users.HandleQueryAsync, "userEventsByQuery", "Read", "Read a user's revenue, any id",
+        app.MapRead("/userEvents", users.HandleAsync, AccessPolicies.ReadUser)
+            .Describe(users.HandleAsync, "userEventsByQuery", "Read", "Read a user's revenue, any id",
                 "The same, with the id as a query parameter: the only way for the ids . and ..")
             .WithMetadata(ApiParameter.UserIdInQuery, ApiParameter.After, ApiExample.Revenue)
             .Produces<UserRevenue>(StatusCodes.Status200OK)
@@ -39,8 +39,8 @@ internal static class ReadsApi
         app.MapRead("/receipts/{receipt}", receipts.HandleAsync)
             .Describe(
                 receipts.HandleAsync, "receipts", "Read", "Follow an event",
-                "durable: on disk. applied: in the ledger. rejected: the processor could not count it, and why. While the database is away the answer is "
-                    + "durable.")
+                "durable: on disk. applied: in the ledger. rejected: the processor could not apply it, with the reason. While the database is unavailable, the "
+                    + "answer is durable.")
             .WithMetadata(ApiParameter.ReceiptInPath, ApiExample.State)
             .Produces<ReceiptState>(StatusCodes.Status200OK)
             .ProducesProblems(400, 401, 403, 404, 503);

@@ -10,7 +10,7 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
     public async Task HandleAsync(HttpContext context)
     {
         var (receipt, problem) = await ReceiptParameter.CheckAsync(
-            RawTarget.FindLastSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
+            RawTarget.FindSecondSegment(context), plusIsSpace: false, "receipt", log, context.RequestAborted);
         await (problem is null
             ? context.Response.WriteAsJsonAsync(await FindStateAsync(receipt, context.RequestAborted), ApiJson.Of<ReceiptState>(), ContentTypes.Json)
             : ProblemResponse.WriteAsync(context, problem));
@@ -30,7 +30,7 @@ internal sealed class Receipts(LedgerReader ledger, EventLogWriter log)
         }
         catch (LedgerUnavailableException)
         {
-            // The record is on disk, and that is what can be said for sure; a database crash may take 'applied' back to it as well.
+            // Only this is certain: the record is on disk. A crash of the database may also undo 'applied'.
             return ReceiptState.Durable;
         }
     }

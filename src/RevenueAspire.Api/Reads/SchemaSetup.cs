@@ -1,6 +1,6 @@
 namespace RevenueAspire.Api.Reads;
 
-/// <summary>Applies the schema as soon as the database is there. The API does not wait for it.</summary>
+/// <summary>Applies the schema as soon as the database answers. The API does not wait for it.</summary>
 internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time, ILogger<SchemaSetup> logger) : BackgroundService
 {
     private static readonly TimeSpan RetryMin = TimeSpan.FromSeconds(0.5);
@@ -14,8 +14,8 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
         }
         catch (Exception exception) when (stoppingToken.IsCancellationRequested || exception is OperationCanceledException or ObjectDisposedException)
         {
-            // The end of the API, however the driver reports it. A start that failed (a port in use, for example) takes the data source away before it
-            // stops this service, and the host would report that as a failure of the host.
+            // The API stops, however the driver reports it. After a failed start, the host disposes the data source before it stops this service, and would
+            // report the exception as its own failure.
         }
     }
 
@@ -37,12 +37,11 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
             }
             catch (LedgerUnavailableException)
             {
-                // Logged by the reader, once.
+                // The reader logs it once.
             }
             catch (Exception exception) when (exception is not (OperationCanceledException or ObjectDisposedException))
             {
-                // Whatever the database or its driver has to say, it does not end the API, which accepts events without it. The same line is not logged twice:
-                // a person has to act.
+                // No error of the database or its driver ends the API, which accepts events without it. Each message is logged once per cause.
                 if (exception.Message != reported)
                 {
                     reported = exception.Message;
@@ -60,6 +59,6 @@ internal sealed partial class SchemaSetup(LedgerReader ledger, TimeProvider time
     [LoggerMessage(EventIds.DatabaseWarning, LogLevel.Warning, "The ledger's database: {Warning}.")]
     private static partial void LogWarning(ILogger logger, string warning);
 
-    [LoggerMessage(EventIds.DatabaseUnusable, LogLevel.Error, "The database cannot serve as ledger: {Reason}")]
+    [LoggerMessage(EventIds.DatabaseUnusable, LogLevel.Error, "The database cannot hold the ledger: {Reason}")]
     private static partial void LogUnusable(ILogger logger, string reason);
 }

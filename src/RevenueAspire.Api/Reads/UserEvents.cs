@@ -1,38 +1,25 @@
-using System.Text;
 using Microsoft.Extensions.Options;
 using RevenueAspire.Api.Configuration;
 using RevenueAspire.Api.Errors;
 using RevenueAspire.Api.Requests;
 using RevenueAspire.EventLog;
-using RevenueAspire.Events;
 
 namespace RevenueAspire.Api.Reads;
 
-/// <summary><c>GET /userEvents/{userid}</c> and <c>GET /userEvents?userId=</c>: a user's revenue, on request not before a receipt is in the ledger.</summary>
+/// <summary><c>GET /userEvents/{userid}</c> and <c>GET /userEvents?userId=</c>: a user's revenue. With <c>?after=</c> the answer waits for a receipt.</summary>
 internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, EventLogWriter log, IOptions<ApiOptions> options)
 {
+    public const string NoSuchUser = "userId: the ledger has no such user.";
+
     private const int RetrySeconds = 1;
-    private const string Field = UserIdParameter.Name;
 
     private readonly TimeSpan _timeout = options.Value.ReadAfterTimeout;
 
-    /// <summary>The id is in the path.</summary>
-    public Task HandlePathAsync(HttpContext context) =>
-        UserIdParameter.TryReadPath(context, out var userId)
-            ? AnswerAsync(context, userId)
-            : BadUserId(context, "must be one path segment, percent-encoded once as UTF-8; /userEvents?userId= takes any id.");
-
-    /// <summary>The id is a query parameter.</summary>
-    public Task HandleQueryAsync(HttpContext context) =>
-        UserIdParameter.TryReadQuery(context, out var userId)
-            ? AnswerAsync(context, userId)
-            : BadUserId(context, "must be given once, as /userEvents/{userid} or /userEvents?userId=, percent-encoded as UTF-8.");
-
-    private async Task AnswerAsync(HttpContext context, string userId)
+    public async Task HandleAsync(HttpContext context)
     {
-        if (userId.Length == 0 || userId.Contains('\0') || Encoding.UTF8.GetByteCount(userId) > EventParser.MaxUserIdBytes)
+        if (UserIdParameter.Check(context, out var userId) is { } problem)
         {
-            await BadUserId(context, $"must be 1 to {EventParser.MaxUserIdBytes} bytes of UTF-8 without U+0000.");
+            await ProblemResponse.WriteAsync(context, problem);
             return;
         }
 
@@ -43,11 +30,11 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
 
         var revenue = await ledger.FindRevenueAsync(userId, context.RequestAborted);
         await (revenue is null
-            ? ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, "userId: the ledger has no such user.", Field)
+            ? ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, NoSuchUser, UserIdParameter.Name)
             : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json));
     }
 
-    /// <summary>Waits for <c>?after=</c>, or answers why it cannot be waited for.</summary>
+    /// <summary>Waits for <c>?after=</c>, or answers with the reason why it cannot.</summary>
     private async Task<bool> TryWaitAsync(HttpContext context)
     {
         var parameters = RawTarget.FindParameters(context, "after");
@@ -79,7 +66,4 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             "after", RetrySeconds);
         return false;
     }
-
-    private static Task BadUserId(HttpContext context, string text) =>
-        ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, $"{Field}: {text}", Field);
 }

@@ -3,6 +3,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.Json.Serialization.Metadata;
 using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.History;
 using RevenueAspire.Api.Ingest;
 using RevenueAspire.Api.Live;
 using RevenueAspire.Api.Reads;
@@ -19,6 +20,8 @@ namespace RevenueAspire.Api.Requests;
 [JsonSerializable(typeof(ReceiptState))]
 [JsonSerializable(typeof(LiveSnapshot))]
 [JsonSerializable(typeof(LiveHistory))]
+[JsonSerializable(typeof(UserHistoryAnswer))]
+[JsonSerializable(typeof(RevenueStepsAnswer))]
 internal sealed partial class ApiJsonContext : JsonSerializerContext;
 
 /// <summary>Their format: camel case, no nulls, and unescaped text, so a user id in any script stays readable. No answer is ever embedded in a page.</summary>

@@ -8,6 +8,7 @@ internal static class ContentTypes
     public const string Json = "application/json";
     public const string JsonLines = "application/jsonl";
     public const string NdJson = "application/x-ndjson";
+    public const string Csv = "text/csv";
 
     /// <summary>True when the header is absent or names one of the types, in UTF-8.</summary>
     public static bool IsOneOf(string? contentType, params ReadOnlySpan<string> types)
@@ -32,6 +33,25 @@ internal static class ContentTypes
         }
 
         return false;
+    }
+
+    /// <summary>True when the Accept header names CSV, and prefers no other type to it.</summary>
+    public static bool PrefersCsv(StringValues accept)
+    {
+        var (csv, others) = (0d, 0d);
+        foreach (var header in accept)
+        {
+            foreach (var text in (header ?? "").Split(','))
+            {
+                if (MediaTypeWithQualityHeaderValue.TryParse(text, out var type))
+                {
+                    var isCsv = Csv.Equals(type.MediaType, StringComparison.OrdinalIgnoreCase);
+                    (csv, others) = (isCsv ? type.Quality ?? 1 : csv, isCsv ? others : Math.Max(others, type.Quality ?? 1));
+                }
+            }
+        }
+
+        return csv > 0 && csv >= others;
     }
 
     /// <summary>True when the body is not compressed.</summary>

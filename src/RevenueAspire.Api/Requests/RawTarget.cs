@@ -9,13 +9,14 @@ internal static class RawTarget
 {
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The second and last segment of a path like <c>/userEvents/user1</c>, still encoded; null when the path as sent has another form (dot segments
-    /// that the server resolved).</summary>
-    public static string? FindLastSegment(HttpContext context)
+    /// <summary>The second segment of a path like <c>/userEvents/user1/history</c>, still encoded. Null when the path as sent has more or fewer segments than
+    /// the route (dot segments that the server resolved).</summary>
+    public static string? FindSecondSegment(HttpContext context)
     {
         var path = PathOf(context).TrimEnd('/').TrimStart('/');
-        var slash = path.IndexOf('/');
-        return slash < 0 || path[(slash + 1)..].Contains('/') ? null : path[(slash + 1)..].ToString();
+        var segments = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.PathSegments.Count;
+        Span<Range> parts = stackalloc Range[4];
+        return path.Split(parts, '/') is >= 2 and var count && count == segments ? path[parts[1]].ToString() : null;
     }
 
     /// <summary>All values of a query parameter, still encoded, in order. Names are compared case-insensitively.</summary>

@@ -12,7 +12,7 @@ public sealed class Chromium : IAsyncLifetime
     private IPlaywright? _playwright;
     private IBrowser? _browser;
 
-    /// <summary>The browser; where there is none, the test is skipped with the reason, and fails in CI.</summary>
+    /// <summary>The browser. Without one, the test is skipped with the reason, and fails in CI.</summary>
     public IBrowser Browser
     {
         get

@@ -48,7 +48,7 @@ public sealed class Dashboard : IAsyncDisposable
     }
 }
 
-/// <summary>The dashboard's controls, by what a user sees.</summary>
+/// <summary>The dashboard's controls, by their visible names.</summary>
 internal static class DashboardPage
 {
     public static ILocator Row(this IPage page, string resource) => page.Locator("tr.resource-row", new() { HasText = resource }).First;

@@ -3,7 +3,7 @@ using Microsoft.Playwright;
 
 namespace RevenueAspire.Api.Tests.Browser;
 
-/// <summary>A page in a window of its own, with everything that its console said and everything that it asked of others.</summary>
+/// <summary>A page in a separate window, with the messages of its console and the addresses of its requests.</summary>
 internal sealed class OpenPage : IAsyncDisposable
 {
     private static readonly string Axe = new StreamReader(typeof(OpenPage).Assembly.GetManifestResourceStream("axe.min.js")!).ReadToEnd();
@@ -16,7 +16,7 @@ internal sealed class OpenPage : IAsyncDisposable
     /// <summary>Errors and warnings of the console, exceptions, violations of the content security policy.</summary>
     public List<string> Complaints { get; } = [];
 
-    /// <summary>Addresses that were asked for.</summary>
+    /// <summary>Requested addresses.</summary>
     public List<string> Requests { get; } = [];
 
     public static async Task<OpenPage> OpenAsync(IBrowser browser, string url, ColorScheme scheme = ColorScheme.Light, int width = 1280, int height = 900)
@@ -36,16 +36,16 @@ internal sealed class OpenPage : IAsyncDisposable
         return opened;
     }
 
-    /// <summary>Text of an element, as it is now.</summary>
+    /// <summary>The current text of an element.</summary>
     public async Task<string> TextAsync(string selector) => await Page.Locator(selector).TextContentAsync() ?? "";
 
-    /// <summary>Waits until an element's text is this.</summary>
+    /// <summary>Waits until an element has this text.</summary>
     public async Task HasTextAsync(string selector, string text)
     {
         await Eventually.EqualsAsync(text, () => TextAsync(selector), goal: selector);
     }
 
-    /// <summary>What axe-core finds, each a line with the rule and the elements.</summary>
+    /// <summary>The violations that axe-core finds: one line per rule, with its elements.</summary>
     public async Task<string> AccessibilityAsync()
     {
         await Page.EvaluateAsync(Axe);

@@ -6,7 +6,7 @@ namespace RevenueAspire.Api.Tests.Browser;
 public sealed class PageTests(Chromium chromium)
 {
     [Fact]
-    public async Task An_empty_system_says_how_to_send_the_first_event_and_an_event_arrives_soon_after_its_POST()
+    public async Task An_empty_system_shows_how_to_send_the_first_event_and_an_event_arrives_soon_after_its_POST()
     {
         var browser = chromium.Browser;
         await using var installation = await Installation.CreateAsync();
@@ -18,7 +18,7 @@ public sealed class PageTests(Chromium chromium)
         await page.HasTextAsync("#total", "0");
         Assert.Equal("", await page.AccessibilityAsync());
 
-        // What the page says is what works, but for the secret.
+        // The shown command works, except for its secret.
         using var curl = System.Diagnostics.Process.Start("sh",
             ["-c", "exec >/dev/null 2>&1; " + command.Replace("Authorization: secret", $"Authorization: {Installation.Secret}", StringComparison.Ordinal)]);
         await curl.WaitForExitAsync();
@@ -28,8 +28,8 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.Locator("#empty").WaitForAsync(new() { State = WaitForSelectorState.Hidden });
         await page.HasTextAsync("#events", "1");
 
-        // Each snapshot lets the page ask for the watched user: how many of them pass until an event is there says how late it is, whatever the machine's
-        // speed.
+        // The page requests the watched user once per snapshot. The number of requests until the event is shown measures the delay, at any speed of the
+        // machine.
         await page.Page.FillAsync("#user", "user1");
         await page.Page.PressAsync("#user", "Enter");
         await page.HasTextAsync("#watched-value", "98");
@@ -50,7 +50,7 @@ public sealed class PageTests(Chromium chromium)
     }
 
     [Fact]
-    public async Task Rejected_lines_top_users_and_sums_of_any_size_are_shown_as_they_are()
+    public async Task Rejected_lines_top_users_and_sums_of_any_size_are_shown_unchanged()
     {
         var browser = chromium.Browser;
         await using var installation = await Installation.CreateAsync();
@@ -73,7 +73,7 @@ public sealed class PageTests(Chromium chromium)
         Assert.Equal("<script>alert(1)</script>", await page.TextAsync("#rejects code"));
         Assert.Contains("events.jsonl, line 6", await page.TextAsync("#rejects .note"), StringComparison.Ordinal);
 
-        // A user of the list is watched with a click; one that is not there is said to be so.
+        // A click watches a user of the list. The page reports an unknown user.
         await page.Page.ClickAsync("#top li:nth-child(1) button");
         await page.HasTextAsync("#watched-value", "27,670,116,110,564,327,421");
         await page.Page.FillAsync("#user", "a/b?c=1&😀");
@@ -83,7 +83,7 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.ClickAsync("#course summary");
         await page.Page.GetByRole(AriaRole.Cell, new() { Name = "27,670,116,110,564,327,419" }).First.WaitForAsync();
 
-        // 404 of a user without events is an answer; browsers note it in the console all the same.
+        // The 404 of a user without events is a normal answer, but browsers report it in the console.
         Assert.DoesNotContain(page.Complaints, complaint => !complaint.Contains("404", StringComparison.Ordinal));
         Assert.Equal("", await page.AccessibilityAsync());
     }
@@ -91,7 +91,7 @@ public sealed class PageTests(Chromium chromium)
     [Theory]
     [InlineData("File")]
     [InlineData("Postgres")]
-    public async Task The_page_comes_back_by_itself_when_the_API_was_restarted(string engine)
+    public async Task The_page_reconnects_after_a_restart_of_the_API(string engine)
     {
         var browser = chromium.Browser;
         await using var installation = await Installation.CreateAsync();
@@ -104,7 +104,7 @@ public sealed class PageTests(Chromium chromium)
         await page.HasTextAsync("#total", "5");
         Assert.Empty(page.Complaints);
 
-        // Open streams do not hold up the end.
+        // Open streams do not delay the stop.
         Assert.Equal(0, await api.TerminateAsync(TimeSpan.FromSeconds(20)));
         await page.HasTextAsync("#state", "Connection lost, trying again");
         Assert.Equal("5", await page.TextAsync("#total"));
@@ -118,7 +118,7 @@ public sealed class PageTests(Chromium chromium)
     }
 
     [Fact]
-    public async Task All_of_it_can_be_done_with_the_keyboard()
+    public async Task The_whole_page_works_with_the_keyboard()
     {
         var browser = chromium.Browser;
         await using var installation = await Installation.CreateAsync();
@@ -129,7 +129,7 @@ public sealed class PageTests(Chromium chromium)
         await page.HasTextAsync("#total", "5");
         await page.Page.Locator("#top button").WaitForAsync();
 
-        // Each stop of the tab key, in the order of the page, is seen: nothing has the focus beneath the header.
+        // The tab key reaches each control in the order of the page, and the header never covers the focused one.
         foreach (var stop in (string[])["Skip to the figures", "API reference", "Course as a table", "", "Watch", "user15"])
         {
             await page.Page.Keyboard.PressAsync("Tab");
@@ -138,7 +138,7 @@ public sealed class PageTests(Chromium chromium)
                 await page.Page.EvaluateAsync<bool>(
                     "(() => { const at = document.activeElement.getBoundingClientRect(); return "
                         + "document.activeElement.contains(document.elementFromPoint(at.x + at.width / 2, at.y + at.height / 2)); })()"),
-                $"'{stop}' has the focus and is not seen");
+                $"'{stop}' has the focus and is not visible");
         }
 
         await page.Page.Keyboard.PressAsync("Enter");
@@ -179,7 +179,7 @@ public sealed class PageTests(Chromium chromium)
         await page.Page.ReloadAsync();
         await page.Page.Locator("#ask").WaitForAsync();
 
-        // The refusals themselves are noted by the browser, and nothing else.
+        // The browser reports only the refusals.
         Assert.DoesNotContain(page.Complaints, complaint => !complaint.Contains("401", StringComparison.Ordinal));
     }
 
@@ -189,7 +189,7 @@ public sealed class PageTests(Chromium chromium)
     [InlineData("Bearer any.other", "Bearer any.other")]
     [InlineData("eye.of.the tiger", "eye.of.the tiger")]
     [InlineData("ey.one.two.three", "ey.one.two.three")]
-    public async Task The_page_sends_a_token_as_bearer_and_a_secret_as_it_is(string given, string header)
+    public async Task The_page_sends_a_token_as_bearer_and_a_secret_unchanged(string given, string header)
     {
         await using var installation = Installation.WithoutDatabase();
         installation.Settings["Ingest__ReadSecrets__0"] = "reader 1";
@@ -236,7 +236,7 @@ public sealed class PageTests(Chromium chromium)
             Assert.True(await page.Page.EvaluateAsync<bool>($"document.querySelector('#{plot}-plot canvas').clientWidth > 100"));
         }
 
-        // No card lies on another one.
+        // No card overlaps another.
         Assert.Equal("", await page.Page.EvaluateAsync<string>(
             """
             (() => {

@@ -36,7 +36,7 @@ public sealed class Screenshots(Chromium chromium)
         await docs.Page.ScreenshotAsync(new() { Path = Path.Combine(folder, "docs.png") });
     }
 
-    /// <summary>A day of a shop in a minute: many small buyers, some large ones, now and then a refund.</summary>
+    /// <summary>A day of a shop in a minute: many small buyers, some large ones, and rare refunds.</summary>
     private static async Task SendAsync(Installation installation, TimeSpan time)
     {
         string[] names = ["alma", "bruno", "carla", "dora", "emil", "frieda", "gustav", "hedwig", "ida", "jonas", "klara", "leo"];

@@ -61,6 +61,11 @@ public sealed class ContractTests : IDisposable
         Assert.Equal("200 400 401 403 404 503", Statuses("/userEvents/{userid}", "get"));
         Assert.Equal("200 400 401 403 404 503", Statuses("/userEvents", "get"));
         Assert.Equal("200 400 401 403 404 503", Statuses("/receipts/{receipt}", "get"));
+        foreach (var path in (string[])["/userEvents/{userid}/history", "/userHistory", "/userEvents/{userid}/revenue", "/userRevenue", "/revenue"])
+        {
+            Assert.Equal("200 400 401 403 404 410 503", Statuses(path, "get"));
+        }
+
         Assert.Equal("200 401 403 503", Statuses("/liveLedger", "get"));
         Assert.Equal("200 401 403 503", Statuses("/liveEvents/state", "get"));
         Assert.Equal("200 503", Statuses("/health", "get"));
@@ -96,7 +101,19 @@ public sealed class ContractTests : IDisposable
         Assert.Equal("""[{"secret":[]},{"bearer":["events.write"]}]""", Security("/liveEvents", "post"));
         Assert.Equal("""[{"secret":[]},{"bearer":["events.write"]}]""", Security("/liveEvents/state", "get"));
         Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]}]""", Security("/liveLedger", "get"));
-        Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]},{"bearer":["ledger.read.own"]}]""", Security("/userEvents", "get"));
+        foreach (var path in (string[])["/userEvents", "/userHistory", "/userEvents/{userid}/history", "/userRevenue", "/userEvents/{userid}/revenue"])
+        {
+            Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]},{"bearer":["ledger.read.own"]}]""", Security(path, "get"));
+        }
+
+        Assert.Equal("""[{},{"secret":[]},{"bearer":["ledger.read"]}]""", Security("/revenue", "get"));
+        var page = document.GetProperty("paths").GetProperty("/userHistory").GetProperty("get");
+        Assert.Equal(["userId", "from", "to", "limit", "after"], page.GetProperty("parameters").EnumerateArray().Select(one => one.GetProperty("name").GetString()));
+        var forms = page.GetProperty("responses").GetProperty("200").GetProperty("content");
+        Assert.Equal("string", forms.GetProperty("text/csv").GetProperty("schema").GetProperty("type").GetString());
+        Assert.Equal(
+            ["userId", "revenue", "items", "opening", "retainedFrom", "next"],
+            forms.GetProperty("application/json").GetProperty("example").EnumerateObject().Select(member => member.Name));
         Assert.Equal(("[]", "[]"), (Security("/health", "get"), Security("/alive", "get")));
         var lines = document.GetProperty("paths").GetProperty("/liveEvents").GetProperty("post").GetProperty("requestBody").GetProperty("content");
         Assert.Equal(["application/jsonl", "application/x-ndjson"], lines.EnumerateObject().Select(type => type.Name));

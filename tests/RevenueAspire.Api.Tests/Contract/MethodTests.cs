@@ -19,6 +19,11 @@ public sealed class MethodTests : IDisposable
         { "/liveEvents/state", "/liveEvents/state", "GET, HEAD" },
         { "/userEvents/{userid}", "/userEvents/user1", "GET, HEAD" },
         { "/userEvents", "/userEvents?userId=user1", "GET, HEAD" },
+        { "/userEvents/{userid}/history", "/userEvents/user1/history", "GET, HEAD" },
+        { "/userHistory", "/userHistory?userId=user1", "GET, HEAD" },
+        { "/userEvents/{userid}/revenue", "/userEvents/user1/revenue", "GET, HEAD" },
+        { "/userRevenue", "/userRevenue?userId=user1", "GET, HEAD" },
+        { "/revenue", "/revenue", "GET, HEAD" },
         { "/receipts/{receipt}", "/receipts/x", "GET, HEAD" },
         { "/liveLedger", "/liveLedger", "GET, HEAD" },
         { "/health", "/health", "GET, HEAD" },
@@ -48,6 +53,8 @@ public sealed class MethodTests : IDisposable
     [InlineData("/userEvents/user1", 404)]
     [InlineData("/userEvents?userId=user1", 404)]
     [InlineData("/userEvents/%ff", 400)]
+    [InlineData("/userEvents/user1/history", 404)]
+    [InlineData("/userEvents/user1/revenue", 400)]
     [InlineData("/receipts/x", 400)]
     [InlineData("/liveLedger", 200)]
     [InlineData("/health", 200)]

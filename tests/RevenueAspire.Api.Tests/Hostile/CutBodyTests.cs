@@ -33,7 +33,7 @@ public sealed class CutBodyTests : IDisposable
             Assert.Single(api.Records());
         }
 
-        Assert.DoesNotContain(complaints.Lines, line => !line.Contains("The database is away", StringComparison.Ordinal));
+        Assert.DoesNotContain(complaints.Lines, line => !line.Contains("The database is unavailable", StringComparison.Ordinal));
     }
 
     [Fact]

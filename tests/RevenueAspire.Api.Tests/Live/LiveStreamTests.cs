@@ -14,7 +14,7 @@ public sealed class LiveStreamTests : IDisposable
     [Theory]
     [InlineData(LogEngine.File)]
     [InlineData(LogEngine.Postgres)]
-    public async Task A_viewer_gets_the_course_and_then_snapshots_that_follow_the_ledger(LogEngine engine)
+    public async Task A_viewer_gets_the_recent_figures_and_then_snapshots_that_follow_the_ledger(LogEngine engine)
     {
         using var place = new LogPlace(engine);
         var database = await place.DatabaseAsync();
@@ -29,8 +29,8 @@ public sealed class LiveStreamTests : IDisposable
         await api.PostEventAsync("""{"userId":"user1","name":"add_revenue","value":9223372036854775807}""");
         await api.PostEventAsync("""{"userId":"user2","name":"subtract_revenue","value":-1000}""");
         await api.PostEventAsync("""{"userId":"user3","name":"add_revenue","value":3}""");
-        var behind = await viewer.SnapshotAsync(snapshot => snapshot.GetProperty("lagBytes").GetInt64() == api.Log.DurableMark);
-        Assert.Equal(0, behind.GetProperty("events").GetInt64());
+        var lagging = await viewer.SnapshotAsync(snapshot => snapshot.GetProperty("lagBytes").GetInt64() == api.Log.DurableMark);
+        Assert.Equal(0, lagging.GetProperty("events").GetInt64());
 
         await Support.Processor.ApplyAsync(api, database, line => line.Contains("user3", StringComparison.Ordinal));
         var current = await viewer.SnapshotAsync(
@@ -42,7 +42,7 @@ public sealed class LiveStreamTests : IDisposable
             (reject.GetProperty("source").GetString(), reject.GetProperty("line").GetInt64(), reject.GetProperty("reason").GetString()));
         Assert.Equal("user1", current.GetProperty("topUsers").GetProperty("users")[0].GetProperty("userId").GetString());
 
-        // Who comes later sees what was.
+        // A later viewer gets the earlier figures.
         using var later = await LiveViewer.OpenAsync(api);
         var (name, course) = (await later.NextAsync())!.Value;
         Assert.Equal("history", name);
@@ -51,7 +51,7 @@ public sealed class LiveStreamTests : IDisposable
     }
 
     [Fact]
-    public async Task However_many_watch_the_database_is_asked_once_an_interval_and_hardly_when_nobody_does()
+    public async Task All_viewers_share_one_poll_per_interval_and_without_viewers_polls_are_rare()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var api = await ApiHost.StartAsync(_directory, database);
@@ -61,7 +61,7 @@ public sealed class LiveStreamTests : IDisposable
             await viewer.SnapshotAsync(_ => true);
         }
 
-        // All of them see the same snapshots: 50 looks an interval would be 50 different ones.
+        // All viewers see the same snapshots: 50 polls per interval would make 50 different ones.
         var seen = await Task.WhenAll(viewers.Select(async viewer => (await viewer.SnapshotAsync(_ => true)).GetProperty("at").GetInt64()));
         Assert.InRange(seen.Distinct().Count(), 1, 5);
         Assert.Equal(50, api.Services.GetRequiredService<LiveFeed>().Viewers);
@@ -74,7 +74,7 @@ public sealed class LiveStreamTests : IDisposable
     }
 
     [Fact]
-    public async Task Without_a_database_the_stream_says_so()
+    public async Task Without_a_database_the_stream_reports_it()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         using var viewer = await LiveViewer.OpenAsync(api);
@@ -84,7 +84,7 @@ public sealed class LiveStreamTests : IDisposable
     }
 
     [Fact]
-    public async Task A_viewer_too_many_is_told_when_to_come_back_and_a_place_that_is_left_is_free()
+    public async Task A_viewer_above_the_limit_gets_Retry_After_and_takes_a_place_that_becomes_free()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         var feed = api.Services.GetRequiredService<LiveFeed>();
@@ -100,7 +100,7 @@ public sealed class LiveStreamTests : IDisposable
     }
 
     [Fact]
-    public async Task A_viewer_that_does_not_read_delays_nobody_and_passes_over_what_it_missed()
+    public async Task A_viewer_that_does_not_read_delays_no_other_and_skips_the_missed_snapshots()
     {
         await using var api = await ApiHost.StartAsync(_directory);
         var feed = api.Services.GetRequiredService<LiveFeed>();
@@ -108,7 +108,7 @@ public sealed class LiveStreamTests : IDisposable
         await slow.SendAsync("GET /liveLedger HTTP/1.1\r\nHost: x\r\n\r\n");
         await Eventually.EqualsAsync(1, () => Task.FromResult(feed.Viewers));
 
-        // Far more than all buffers on the way hold.
+        // Far more than all buffers on the way can hold.
         using var quick = await LiveViewer.OpenAsync(api);
         var wide = new LiveSnapshot(0, LiveSnapshot.DatabaseAway, LatestRejects: [new LiveReject("a", 1, 0, new string('x', 1 << 20), "", 0)]);
         using var end = new CancellationTokenSource();
@@ -142,7 +142,7 @@ public sealed class LiveStreamTests : IDisposable
     }
 
     [Fact]
-    public async Task Secrets_for_reading_guard_the_stream_follow_the_settings_file_and_end_streams_when_they_are_taken_back()
+    public async Task Secrets_for_reading_guard_the_stream_follow_the_settings_file_and_end_streams_when_revoked()
     {
         var settings = _directory.File("appsettings.json");
         void Write(string secrets) => File.WriteAllText(settings, $$$"""{"Ingest":{"ReadSecrets":[{{{secrets}}}]}}""");
@@ -159,7 +159,7 @@ public sealed class LiveStreamTests : IDisposable
         using var viewer = await LiveViewer.OpenAsync(api, "old");
         await viewer.SnapshotAsync(_ => true);
 
-        // A rotation: first both, then the new one alone.
+        // A rotation: first both secrets, then the new one alone.
         Write("\"old\", \"new\"");
         await Eventually.EqualsAsync(200, () => StatusAsync("new"));
         await viewer.SnapshotAsync(_ => true);
@@ -173,7 +173,7 @@ public sealed class LiveStreamTests : IDisposable
     }
 
     [Fact]
-    public async Task The_page_is_served_with_a_strict_policy_and_asked_for_by_its_tag()
+    public async Task The_page_is_served_with_a_strict_policy_and_revalidated_by_its_tag()
     {
         await using var api = await ApiHost.StartAsync(_directory, null, "Ingest:ReadSecrets=reader");
         foreach (var (path, type) in new[] { ("/", "text/html"), ("/page/app.js", "text/javascript"), ("/page/style.css", "text/css"),

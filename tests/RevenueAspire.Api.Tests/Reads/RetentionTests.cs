@@ -21,7 +21,7 @@ public sealed class RetentionTests : IDisposable
     [Theory]
     [InlineData("applied")]
     [InlineData("off")]
-    public async Task L10_segments_that_the_ledger_has_are_removed_where_that_is_wanted(string retention)
+    public async Task L10_applied_segments_are_removed_where_the_setting_demands_it(string retention)
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var api = await ApiHost.StartAsync(
@@ -49,13 +49,13 @@ public sealed class RetentionTests : IDisposable
             Assert.True(api.Files!.FirstOffset > 0);
         }
 
-        // What is gone was applied, and its receipt says so.
+        // Removed events were applied, as their receipts show.
         Assert.Equal("""{"state":"applied"}""", (await api.GetAsync("/receipts/" + receipts[0])).Expect(HttpStatusCode.OK).Body);
         (await api.PostEventAsync(Sample.Plain)).Expect(HttpStatusCode.Accepted);
     }
 
     [Fact]
-    public async Task R1_segments_stay_until_the_standbys_have_what_the_ledger_has_applied()
+    public async Task R1_segments_stay_until_the_standbys_have_the_applied_events()
     {
         using var place = TempDirectory.ForPostgres();
         var settings = new Dictionary<string, string> { ["fsync"] = "off" };
@@ -82,7 +82,7 @@ public sealed class RetentionTests : IDisposable
         await ExecuteAsync("alter system set synchronous_standby_names = 'absent'");
         await ExecuteAsync("select pg_reload_conf()");
 
-        // Each wait is cancelled: the ledger then has the events on this server only.
+        // Each wait is cancelled: only this server then has the applied events.
         const string ofBarrier = "wait_event = 'SyncRep' and query like '%pg_logical_emit_message%'";
         var applying = Processor.ApplyAsync(api, server.ConnectionString());
         while (!applying.IsCompleted)
@@ -102,7 +102,7 @@ public sealed class RetentionTests : IDisposable
     }
 
     [Fact]
-    public async Task L10_in_Postgres_rows_that_the_ledger_has_are_removed_and_their_receipts_stay_good()
+    public async Task L10_in_Postgres_applied_rows_are_removed_and_their_receipts_stay_valid()
     {
         using var place = new LogPlace(LogEngine.Postgres);
         var database = await place.DatabaseAsync();
@@ -114,11 +114,11 @@ public sealed class RetentionTests : IDisposable
             receipts.Add((await api.PostEventsAsync(lines)).Expect(HttpStatusCode.Accepted).Receipt);
         }
 
-        // What the API does every twenty seconds.
+        // The API does this every twenty seconds.
         var logRetention = new PostgresLogRetention(
             api.Services.GetRequiredService<NpgsqlDataSource>(), api.Services.GetRequiredService<IOptions<EventLogOptions>>().Value,
             NullLogger<PostgresLogRetention>.Instance);
-        await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/nobody")).Status);
+        await Eventually.EqualsAsync(404, async () => (await api.GetAsync("/userEvents/unknown")).Status);
         await logRetention.RemoveAppliedAsync(api.Services.GetRequiredService<LedgerReader>().FindAppliedThroughAsync, CancellationToken.None);
         Assert.Equal(5_000, api.Records().Count);
         await Processor.ApplyAsync(api, database);

@@ -59,7 +59,7 @@ public sealed class UserEventsTests : IDisposable
 
         foreach (var target in new[] { "/userEvents/" + encoded, "/userEvents?userId=" + encoded, "/userEvents?x=1&userId=" + encoded + "&y=2" })
         {
-            // Raw, since HttpClient decodes and encodes some characters anew.
+            // Raw, since HttpClient decodes and encodes some characters again.
             var answer = await api.SendRawAsync($"GET {target} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
             Assert.True(answer.StartsWith("HTTP/1.1 200", StringComparison.Ordinal), $"{target}: {answer}");
             var body = System.Text.Json.JsonDocument.Parse(answer[answer.IndexOf('{', StringComparison.Ordinal)..(answer.LastIndexOf('}') + 1)]).RootElement;
@@ -108,7 +108,7 @@ public sealed class UserEventsTests : IDisposable
     [InlineData("/userEvents?userid")]
     [InlineData("/userEvents")]
     [InlineData("/userEvents/")]
-    public async Task A_user_id_that_is_none_is_400_and_names_it(string target)
+    public async Task A_malformed_user_id_is_400_and_names_the_field(string target)
     {
         await using var api = await ApiHost.StartAsync(_directory);
 

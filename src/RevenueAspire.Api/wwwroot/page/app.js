@@ -1,8 +1,9 @@
-// The page: keeps the course, shows each snapshot, watches one user.
+// The page: keeps the course of the figures, shows each snapshot, watches one user.
 import { curve } from './charts.js';
 import * as format from './format.js';
 import { follow } from './stream.js';
 import { showRejects, showTop } from './lists.js';
+import { showHistory } from './history.js';
 import { watchUser } from './search.js';
 
 const maxPoints = 1800;
@@ -10,7 +11,7 @@ const byId = id => document.getElementById(id);
 const course = { at: [], total: [], rate: [], lag: [] };
 let secret = null;
 
-// Text is written only where it changes: a screen reader's place and a selection stay.
+// Write only changed text: a screen reader keeps its place, and a selection stays.
 const show = (id, text) => {
   const element = byId(id);
   if (element.textContent !== text) {
@@ -42,7 +43,7 @@ function add(at, total, rate, lag) {
   }
 }
 
-// What this page has seen before the server's own memory begins stays: a restart of the server leaves no hole on the left.
+// Keep the points from before the server's memory begins: a restart of the server leaves no gap on the left.
 function takeHistory(history) {
   const known = history.at.length === 0 ? course.at.length : course.at.findIndex(at => at >= history.at[0]);
   if (known >= 0) {
@@ -93,8 +94,8 @@ function listCourse() {
 
 function showSnapshot(snapshot) {
   const known = snapshot.totalRevenue !== undefined;
-  const away = snapshot.state !== 'current';
-  state(away ? 'away' : 'live', away ? 'The database is away: events are still accepted, the figures are older' : 'Live');
+  const isOld = snapshot.state !== 'current';
+  state(isOld ? 'unavailable' : 'live', isOld ? 'The database is unavailable: events are still accepted, the figures are older' : 'Live');
   byId('ask').hidden = true;
   byId('figures').hidden = !known;
   byId('empty').hidden = !known || snapshot.events > 0 || snapshot.rejectedLines > 0;
@@ -102,26 +103,26 @@ function showSnapshot(snapshot) {
     return;
   }
 
-  if (!away && snapshot.at > (course.at.at(-1) ?? 0)) {
+  if (!isOld && snapshot.at > (course.at.at(-1) ?? 0)) {
     add(snapshot.at, snapshot.totalRevenue, snapshot.eventsPerSecond, snapshot.lagBytes);
   }
 
   show('total', format.digits(snapshot.totalRevenue));
-  show('rate', away ? '–' : format.rate(snapshot.eventsPerSecond));
+  show('rate', isOld ? '–' : format.rate(snapshot.eventsPerSecond));
   show('events', format.count(snapshot.events));
   show('rejected', snapshot.rejectedLines === 0 ? 'no line was rejected' : snapshot.rejectedLines === 1 ? '1 line was rejected' : `${format.count(snapshot.rejectedLines)} lines were rejected`);
-  show('lag', away ? '–' : snapshot.lagBytes === 0 ? 'None' : format.bytes(snapshot.lagBytes));
-  show('processors', away ? '–' : format.count(snapshot.processorsAtWork));
-  show('processors-note', away ? '' : snapshot.processorsAtWork > 0 ? 'hold a lease now' : 'nobody counts what arrives');
+  show('lag', isOld ? '–' : snapshot.lagBytes === 0 ? 'None' : format.bytes(snapshot.lagBytes));
+  show('processors', isOld ? '–' : format.count(snapshot.processorsAtWork));
+  show('processors-note', isOld ? '' : snapshot.processorsAtWork > 0 ? 'hold a lease now' : 'no processor applies new events');
   showRejects(byId('rejects'), byId('rejects-none'), snapshot.latestRejects ?? []);
   showTop(byId('top'), snapshot.topUsers?.users ?? [], watched.watch);
   byId('top-none').hidden = (snapshot.topUsers?.users ?? []).length > 0;
-  show('top-age', snapshot.topUsers ? `as of ${format.time(snapshot.topUsers.at)}` : 'being looked for');
+  show('top-age', snapshot.topUsers ? `as of ${format.time(snapshot.topUsers.at)}` : 'search in progress');
   draw();
-  watched.tick();
+  watched.tick(snapshot.history === true);
 }
 
-const watched = watchUser(() => secret);
+const watched = watchUser(() => secret, showHistory(() => secret));
 const restart = follow(() => secret, {
   message(name, data) {
     if (name === 'history') {
@@ -151,7 +152,7 @@ const restart = follow(() => secret, {
 byId('ask-form').addEventListener('submit', event => {
   event.preventDefault();
   const given = byId('secret').value;
-  // A JSON Web Token has three parts of base64url, and the first is a JSON object; anything else is a secret, sent as it is.
+  // A JSON Web Token has three parts of base64url, and the first is a JSON object. The page sends any other text unchanged, as a secret.
   secret = /^\s*ey[\w-]+\.[\w-]+\.[\w-]+\s*$/.test(given) ? `Bearer ${given.trim()}` : given;
   byId('secret').value = '';
   restart();
@@ -163,7 +164,7 @@ byId('copy').addEventListener('click', async () => {
     await navigator.clipboard.writeText(byId('curl').textContent);
     show('copy', 'Copied');
   } catch {
-    // Browsers have a clipboard for pages of https and of localhost only, and ask the user: else the text is selected, for the user's own hand.
+    // Browsers offer the clipboard to pages of https and localhost only, and ask the user. Without it the page selects the text.
     getSelection().selectAllChildren(byId('curl'));
     show('copy', 'Selected');
   }

@@ -1,16 +1,16 @@
 /* global uPlot */
-// A curve over time, drawn by uPlot in the page's colours.
+// A curve, drawn by uPlot in the page's colours.
 import { time } from './format.js';
 
 const style = name => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-// Seconds between two marks of the time: whole ones, since that is what is written there.
+// Seconds between two marks of the time. The marks show whole seconds.
 const steps = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400];
 
 /**
  * @param {HTMLElement} place Its size is the chart's.
- * @param {{ line: string, fill: string, axes: boolean, fromZero: boolean, label: (value: number) => string, pointed?: (index: number | null) => void }} look
- * @returns {(times: number[], values: number[]) => void} Draws; times in seconds.
+ * @param {{ line: string, fill: string, axes: boolean, fromZero: boolean, label: (value: number) => string, pointed?: (index: number | null) => void, isStepped?: boolean }} look
+ * @returns {(times: number[], values: number[]) => void} Draws; times in seconds. A stepped curve is drawn over the numbers of its points, without marks of time.
  */
 export function curve(place, look) {
   let plot = null;
@@ -24,12 +24,12 @@ export function curve(place, look) {
       height: place.clientHeight,
       legend: { show: false },
       cursor: { show: look.axes, y: false, drag: { x: false, y: false }, points: { size: 8 } },
-      scales: { x: { time: true }, y: { range: look.fromZero ? (_, __, max) => [0, Math.max(1, max * 1.1)] : undefined } },
+      scales: { x: { time: !look.isStepped }, y: { range: look.fromZero ? (_, __, max) => [0, Math.max(1, max * 1.1)] : undefined } },
       axes: look.axes
-        ? [{ ...axis, space: 90, size: 30, incrs: steps, values: (_, ticks) => ticks.map(seconds => time(seconds * 1000)) }, { ...axis, size: 68, values: (_, ticks) => ticks.map(look.label) }]
+        ? [look.isStepped ? { show: false } : { ...axis, space: 90, size: 30, incrs: steps, values: (_, ticks) => ticks.map(seconds => time(seconds * 1000)) }, { ...axis, size: 68, values: (_, ticks) => ticks.map(look.label) }]
         : [{ show: false }, { show: false }],
       padding: look.axes ? [8, 12, 0, 0] : [4, 2, 2, 2],
-      series: [{}, { stroke: style(look.line), fill: style(look.fill), width: 2, points: { show: false } }],
+      series: [{}, { stroke: style(look.line), fill: style(look.fill), width: 2, points: { show: false }, paths: look.isStepped ? uPlot.paths.stepped({ align: 1 }) : undefined }],
       hooks: { setCursor: [self => look.pointed?.(self.cursor.idx ?? null)] },
     }, data, place);
   }

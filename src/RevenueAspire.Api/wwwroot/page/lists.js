@@ -1,4 +1,4 @@
-// Lists are built anew only when what they show has changed: the keyboard's place in them stays.
+// Build a list again only when its content has changed: the keyboard focus keeps its place.
 import * as format from './format.js';
 
 function element(name, className, text) {

@@ -1,37 +1,45 @@
-// Shows one user's revenue, asked for again with each snapshot.
+// Shows one user's revenue, and the latest events where the ledger keeps a history. Each snapshot triggers another request.
 import * as format from './format.js';
+import { parseHistory } from './history.js';
 
 const byId = id => document.getElementById(id);
+const events = 50;
 
 /**
- * @param {() => string | null} secret What to send as Authorization.
+ * @param {() => string | null} secret The Authorization header.
+ * @param {{ show(id: string, history: object): void, hide(): void }} history The list of events.
  */
-export function watchUser(secret) {
+export function watchUser(secret, history) {
   let user = '';
-  let asking = false;
-  let announced = true;
+  let isAsking = false;
+  let isAnnounced = true;
+  let hasHistory = false;
 
-  async function tick() {
-    if (user === '' || asking) {
+  async function tick(hasHistoryNow = hasHistory) {
+    hasHistory = hasHistoryNow;
+    if (user === '' || isAsking) {
       return;
     }
 
-    asking = true;
+    isAsking = true;
     const asked = user;
+    const asksHistory = hasHistory;
     try {
       const given = secret();
-      const response = await fetch(`/userEvents?userId=${encodeURIComponent(asked)}`, { headers: given ? { Authorization: given } : {}, cache: 'no-store' });
+      const query = `userId=${encodeURIComponent(asked)}`;
+      const response = await fetch(asksHistory ? `/userHistory?${query}&limit=${events}` : `/userEvents?${query}`,
+        { headers: given ? { Authorization: given } : {}, cache: 'no-store' });
       const body = await response.text();
       if (asked === user) {
-        show(asked, response.status, body);
+        show(asked, asksHistory, response.status, body);
       }
     } catch (error) {
-      // The stream says that the connection is lost; the next snapshot asks again.
+      // The state line already shows that the connection is lost; the next snapshot triggers another request.
       if (!(error instanceof TypeError)) {
         throw error;
       }
     } finally {
-      asking = false;
+      isAsking = false;
     }
 
     if (asked !== user) {
@@ -39,28 +47,36 @@ export function watchUser(secret) {
     }
   }
 
-  function show(id, status, body) {
-    // The number is cut out of the text: as a Number, digits beyond the sixteenth would be lost.
-    const revenue = status === 200 ? /"revenue":(-?\d+)\}$/.exec(body.trim()) : null;
-    const value = revenue ? format.digits(revenue[1]) : status === 404 ? 'has no events' : status === 400 ? 'is no user id' : 'cannot be asked now';
+  function show(id, isHistory, status, body) {
+    const answer = status === 200 ? parseHistory(body) : null;
+    const value = answer ? format.digits(answer.revenue) : status === 404 ? 'has no events' : status === 400 ? 'is no user id' : 'is unavailable now';
     byId('watched').hidden = false;
     byId('watched-id').textContent = id;
     if (byId('watched-value').textContent !== value) {
       byId('watched-value').textContent = value;
     }
 
-    // Said once; what changes later is there to be read.
-    if (!announced) {
-      announced = true;
+    byId('history-off').hidden = answer === null || isHistory;
+    if (answer && isHistory) {
+      history.show(id, answer);
+    } else if (status !== 503) {
+      history.hide();
+    }
+
+    // Announced once; later changes are only shown.
+    if (!isAnnounced) {
+      isAnnounced = true;
       byId('watched-said').textContent = `${id}: ${value}`;
     }
   }
 
   function watch(id) {
     user = id;
-    announced = false;
+    isAnnounced = false;
     byId('user').value = id;
     byId('watched').hidden = true;
+    byId('history-off').hidden = true;
+    history.hide();
     tick();
   }
 

@@ -1,12 +1,12 @@
-// Follows GET /liveLedger, and comes back by itself. With fetch instead of EventSource, which cannot send the Authorization header.
+// Follows GET /liveLedger, and reconnects automatically. With fetch instead of EventSource, which cannot send the Authorization header.
 const firstPause = 500;
 const longestPause = 15000;
 const silence = 15000;
 
 /**
- * @param {() => string | null} secret What to send as Authorization.
+ * @param {() => string | null} secret The Authorization header.
  * @param {{ message(name: string, data: object): void, lost(seconds: number): void, refused(): void }} on
- * @returns {() => void} Begins again at once, for example with another secret.
+ * @returns {() => void} Reconnects at once, for example with another secret.
  */
 export function follow(secret, on) {
   let pause = firstPause;
@@ -44,7 +44,7 @@ export function follow(secret, on) {
         }
       }
     } catch (error) {
-      // No network, no server, or silence for too long: all of these end in another try. Anything else is a mistake of this page.
+      // No network, no server, or silence for too long: try again. Any other error is a bug of this page.
       if (!(error instanceof TypeError) && error.name !== 'AbortError') {
         throw error;
       }
@@ -53,7 +53,7 @@ export function follow(secret, on) {
     }
 
     if (current === abort) {
-      // Not all viewers at once when a server comes back.
+      // Spread the viewers when a server returns.
       const wait = pause * (0.75 + Math.random() / 2);
       pause = Math.min(longestPause, pause * 2);
       on.lost(Math.max(1, Math.round(wait / 1000)));

@@ -4,15 +4,15 @@ using RevenueAspire.Ledger;
 
 namespace RevenueAspire.Api.Tests.Reads;
 
-/// <summary>What reads that wait ask of the database, and what they do without it.</summary>
-public sealed class LedgerAwayTests : IDisposable
+/// <summary>The load of waiting reads on the database, and reads without the database.</summary>
+public sealed class UnavailableLedgerTests : IDisposable
 {
     private readonly TempDirectory _directory = new();
 
     public void Dispose() => _directory.Dispose();
 
     [Fact]
-    public async Task However_many_wait_one_asks_the_database_and_nobody_when_nobody_waits()
+    public async Task All_waiting_reads_share_one_poll_and_without_them_there_is_none()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var api = await ApiHost.StartAsync(_directory, database, "Api:ReadAfterTimeout=00:00:30");
@@ -27,18 +27,18 @@ public sealed class LedgerAwayTests : IDisposable
         await abandon.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => Task.WhenAll(reads));
 
-        // 200 that ask every 20 ms would have made 15,000.
+        // 200 separate polls every 20 ms would be 15,000 transactions.
         await Task.Delay(1200);
         var waited = await TransactionsAsync(database) - before;
         Assert.InRange(waited, 5, 400);
 
-        // The clients have gone away, and with them the asking.
+        // Without clients there are no polls.
         await Task.Delay(1500);
         Assert.InRange(await TransactionsAsync(database) - before - waited, 0, 10);
     }
 
     [Fact]
-    public async Task The_api_starts_and_accepts_without_the_database_and_reads_when_it_comes()
+    public async Task The_api_starts_and_accepts_events_without_the_database_and_reads_when_it_answers()
     {
         var database = new NpgsqlConnectionStringBuilder(await TestPostgres.CreateDatabaseAsync());
         var later = database.Database!;
@@ -62,7 +62,7 @@ public sealed class LedgerAwayTests : IDisposable
     }
 
     [Fact]
-    public async Task The_tables_are_made_without_hand_work()
+    public async Task The_api_creates_the_tables()
     {
         var database = await TestPostgres.CreateDatabaseAsync();
         await using var api = await ApiHost.StartAsync(_directory, database);
@@ -78,7 +78,7 @@ public sealed class LedgerAwayTests : IDisposable
         await rename.ExecuteNonQueryAsync();
     }
 
-    /// <summary>Commits in a database so far, as its statistics say (they lag by up to a second).</summary>
+    /// <summary>Commits in a database so far, by its statistics, which lag by up to a second.</summary>
     private static async Task<long> TransactionsAsync(string connectionString)
     {
         await using var source = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(connectionString) { Database = "postgres", Pooling = false });

@@ -1,0 +1,36 @@
+using System.Globalization;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Reads;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.History;
+
+/// <summary>Times, and the texts of refusals.</summary>
+internal static class HistoryText
+{
+    /// <summary>RFC 3339 in UTC, with as many digits of a second as the time has.</summary>
+    public static string Of(DateTime time) => time.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
+
+    /// <inheritdoc cref="Of(DateTime)"/>
+    public static string? Of(DateTime? time) => time is { } known ? Of(known) : null;
+
+    /// <summary>The problem of a refused request.</summary>
+    public static Problem ProblemOf(HistoryRefusal refusal, DateTime? retainedFrom)
+    {
+        var (status, field, text) = refusal switch
+        {
+            HistoryRefusal.NotKept => (StatusCodes.Status404NotFound, "history", "this installation keeps none (History:Enabled)."),
+            HistoryRefusal.UnknownUser => (StatusCodes.Status404NotFound, UserIdParameter.Name, "the ledger has no such user."),
+            HistoryRefusal.FromDropped => (StatusCodes.Status410Gone, HistoryParameters.From, Dropped()),
+            HistoryRefusal.ToDropped => (StatusCodes.Status410Gone, HistoryParameters.To, Dropped()),
+            HistoryRefusal.AfterDropped => (StatusCodes.Status410Gone, HistoryParameters.After, Dropped()),
+            HistoryRefusal.AfterUnknown => (StatusCodes.Status400BadRequest, HistoryParameters.After, "is no place in the history of this user."),
+            HistoryRefusal.TooLong => (StatusCodes.Status503ServiceUnavailable, HistoryParameters.To,
+                "the sums were not ready in time; ask for a shorter range, or later."),
+            _ => throw new ArgumentOutOfRangeException(nameof(refusal), refusal, "not a refusal"),
+        };
+        return Problem.Of(status, $"{field}: {text}", field);
+
+        string Dropped() => $"the history begins at {Of(retainedFrom)}; older events were removed (History:Retain).";
+    }
+}

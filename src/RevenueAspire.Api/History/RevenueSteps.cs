@@ -1,0 +1,63 @@
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Reads;
+using RevenueAspire.Api.Requests;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.History;
+
+/// <summary><c>GET /revenue</c>, <c>GET /userEvents/{userid}/revenue</c> and <c>GET /userRevenue?userId=</c>: revenue per hour, day or month.</summary>
+internal sealed class RevenueSteps(LedgerReader ledger) : IDisposable
+{
+    private static readonly TimeSpan QueryLimit = TimeSpan.FromSeconds(10);
+
+    /// <summary>Sums of all users read each row of their range: one query at a time, so that callers never load the database more than that.</summary>
+    private readonly SemaphoreSlim _all = new(1);
+
+    public Task HandleUserAsync(HttpContext context) => UserIdParameter.Check(context, out var userId) is { } problem
+        ? ProblemResponse.WriteAsync(context, problem)
+        : AnswerAsync(context, userId);
+
+    public Task HandleAllAsync(HttpContext context) => AnswerAsync(context, userId: null);
+
+    public void Dispose() => _all.Dispose();
+
+    private async Task AnswerAsync(HttpContext context, string? userId)
+    {
+        if (HistoryParameters.ReadSteps(context, out var step, out var starts) is { } problem)
+        {
+            await ProblemResponse.WriteAsync(context, problem);
+            return;
+        }
+
+        var result = await ReadAsync(userId, starts, step, context.RequestAborted);
+        await (result.Value is { } sums
+            ? context.Response.WriteAsJsonAsync(
+                new RevenueStepsAnswer(
+                    step switch { HistoryStep.Hour => "hour", HistoryStep.Day => "day", _ => "month" },
+                    [.. starts.SkipLast(1).Select(start => new RevenueStepAnswer(HistoryText.Of(start), sums.Sums.GetValueOrDefault(start, "0")))]),
+                ApiJson.Of<RevenueStepsAnswer>(), ContentTypes.Json)
+            : ProblemResponse.WriteAsync(context, HistoryText.ProblemOf(result.Refusal, result.RetainedFrom)));
+    }
+
+    private async Task<HistoryResult<HistorySums>> ReadAsync(string? userId, List<DateTime> starts, HistoryStep step, CancellationToken cancellationToken)
+    {
+        if (userId is not null)
+        {
+            return await ledger.ReadHistorySumsAsync(userId, starts[0], starts[^1], step, QueryLimit, cancellationToken);
+        }
+
+        if (!await _all.WaitAsync(QueryLimit, cancellationToken))
+        {
+            return new(null, HistoryRefusal.TooLong);
+        }
+
+        try
+        {
+            return await ledger.ReadHistorySumsAsync(null, starts[0], starts[^1], step, QueryLimit, cancellationToken);
+        }
+        finally
+        {
+            _all.Release();
+        }
+    }
+}

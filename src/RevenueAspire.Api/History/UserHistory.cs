@@ -1,0 +1,86 @@
+using System.Globalization;
+using System.Text;
+using RevenueAspire.Api.Errors;
+using RevenueAspire.Api.Reads;
+using RevenueAspire.Api.Requests;
+using RevenueAspire.EventLog;
+using RevenueAspire.Ledger;
+
+namespace RevenueAspire.Api.History;
+
+/// <summary><c>GET /userEvents/{userid}/history</c> and <c>GET /userHistory?userId=</c>: the events that make up a user's balance.</summary>
+internal sealed class UserHistory(LedgerReader ledger)
+{
+    public async Task HandleAsync(HttpContext context)
+    {
+        DateTime? from = null, to = null;
+        HistoryCursor? after = null;
+        int? limit = null;
+        var problem = UserIdParameter.Check(context, out var userId) ?? HistoryParameters.ReadTimes(context, out from, out to)
+            ?? HistoryParameters.ReadAfter(context, out after) ?? HistoryParameters.ReadLimit(context, out limit);
+        if (problem is not null)
+        {
+            await ProblemResponse.WriteAsync(context, problem);
+            return;
+        }
+
+        var isCsv = ContentTypes.PrefersCsv(context.Request.Headers.Accept);
+        var request = new HistoryRequest(
+            userId, from, to, after, limit ?? (isCsv ? HistoryParameters.MaxLimit : HistoryParameters.DefaultLimit));
+        var result = await ledger.ReadHistoryAsync(request, context.RequestAborted);
+        context.Response.Headers.Vary = "Accept";
+        if (result.Value is not { } page)
+        {
+            await ProblemResponse.WriteAsync(context, HistoryText.ProblemOf(result.Refusal, result.RetainedFrom));
+        }
+        else if (isCsv)
+        {
+            await WriteCsvAsync(context, request, page, isWhole: limit is null);
+        }
+        else
+        {
+            await context.Response.WriteAsJsonAsync(
+                new UserHistoryAnswer(
+                    userId, page.Revenue, [.. page.Items.Select(ToAnswer)], page.Opening.ToString(CultureInfo.InvariantCulture),
+                    HistoryText.Of(page.RetainedFrom), page.Next?.ToString()),
+                ApiJson.Of<UserHistoryAnswer>(), ContentTypes.Json);
+        }
+    }
+
+    /// <summary>Writes page by page. No transaction of the database is open while a slow client reads.</summary>
+    private async Task WriteCsvAsync(HttpContext context, HistoryRequest request, HistoryPage page, bool isWhole)
+    {
+        context.Response.ContentType = $"{ContentTypes.Csv}; charset=utf-8";
+        context.Response.Headers.ContentDisposition = "attachment; filename=\"history.csv\"";
+        context.Response.Headers.XContentTypeOptions = "nosniff";
+        if (HttpMethods.IsHead(context.Request.Method))
+        {
+            return;
+        }
+
+        var csv = new StringBuilder(HistoryCsv.Header);
+        while (true)
+        {
+            foreach (var item in page.Items)
+            {
+                HistoryCsv.Append(csv, ToAnswer(item));
+            }
+
+            await context.Response.WriteAsync(csv.ToString(), context.RequestAborted);
+            if (!isWhole || page.Next is null)
+            {
+                return;
+            }
+
+            csv.Clear();
+            var next = await ledger.ReadHistoryAsync(request with { After = page.Next }, context.RequestAborted);
+
+            // Part of the list is out: the end of the connection shows the client that the rest is missing.
+            page = next.Value ?? throw new LedgerUnavailableException($"the history changed while it was read ({next.Refusal})", null);
+        }
+    }
+
+    private static HistoryItemAnswer ToAnswer(HistoryItem item) => new(
+        HistoryText.Of(item.Time), item.Name, item.Value, item.Balance.ToString(CultureInfo.InvariantCulture),
+        item.SourceId is { } log ? new Receipt(log, item.Offset).ToString() : null);
+}

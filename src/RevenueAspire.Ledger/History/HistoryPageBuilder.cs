@@ -1,0 +1,123 @@
+using System.Numerics;
+
+namespace RevenueAspire.Ledger;
+
+/// <summary>A row of <c>event_history</c>, read.</summary>
+/// <param name="Seq">Its place in the order of application.</param>
+/// <param name="At">Its time (UTC).</param>
+/// <param name="LogId">Its log; null for a file.</param>
+/// <param name="Revenue">Sum of its events.</param>
+/// <param name="Balance">The user's balance after its events.</param>
+/// <param name="Events">Its events; null when none can match the filter.</param>
+internal readonly record struct HistoryRow(long Seq, DateTime At, Guid? LogId, BigInteger Revenue, BigInteger Balance, byte[]? Events);
+
+/// <summary>A row of <c>history_type</c>.</summary>
+/// <param name="Name">The event's name.</param>
+/// <param name="Sign">1 or -1.</param>
+internal readonly record struct HistoryType(string Name, int Sign);
+
+/// <summary>Makes a page from rows in descending order. Not thread-safe.</summary>
+internal sealed class HistoryPageBuilder
+{
+    private readonly HistoryRequest _request;
+    private readonly Dictionary<int, HistoryType> _types;
+    private readonly List<HistoryItem> _items = [];
+    private bool _isFirstRow = true;
+    private bool _isEnd;
+    private BigInteger? _openingOfItems;
+    private BigInteger? _openingOfRows;
+    private HistoryCursor? _next;
+    private HistoryCursor _last;
+
+    /// <summary>Begins a page.</summary>
+    public HistoryPageBuilder(HistoryRequest request, Dictionary<int, HistoryType> types)
+    {
+        (_request, _types) = (request, types);
+
+        // The events of a row are of one hour, and the row has the time of one of them.
+        RowsFrom = request.From is { } from ? new DateTime(from.Ticks - (from.Ticks % TimeSpan.TicksPerHour), DateTimeKind.Utc) : DateTime.MinValue;
+        RowsTo = request.To is { } to && DateTime.MaxValue - to > TimeSpan.FromHours(1)
+            ? new DateTime(to.Ticks + TimeSpan.TicksPerHour - 1 - ((to.Ticks - 1) % TimeSpan.TicksPerHour), DateTimeKind.Utc)
+            : DateTime.MaxValue;
+    }
+
+    /// <summary>Rows before this time have no event of the requested time.</summary>
+    public DateTime RowsFrom { get; }
+
+    /// <summary>Nor have rows from this time on.</summary>
+    public DateTime RowsTo { get; }
+
+    /// <summary>Whether the request continues from a place that this user's history lacks.</summary>
+    public bool IsAfterUnknown { get; private set; }
+
+    /// <summary>Takes the next row.</summary>
+    /// <returns>False when the page is complete.</returns>
+    public bool Add(HistoryRow row)
+    {
+        var events = row.Events is null ? [] : HistoryCodec.Read(row.Events, row.LogId is null ? null : ToMilliseconds(row.At));
+        var index = events.Count - 1;
+        var balance = row.Balance;
+        if (_isFirstRow && _request.After is { } after)
+        {
+            if (row.Seq != after.Seq || (row.Events is not null && after.Index >= events.Count))
+            {
+                IsAfterUnknown = true;
+                return false;
+            }
+
+            for (; index >= after.Index; index--)
+            {
+                balance -= RevenueOf(events[index]);
+            }
+        }
+
+        _isFirstRow = false;
+        for (; index >= 0; index--)
+        {
+            var applied = events[index];
+            var before = balance - RevenueOf(applied);
+            if (Matches(row, applied))
+            {
+                if (_items.Count == _request.Limit)
+                {
+                    _next = _last;
+                    return false;
+                }
+
+                _items.Add(new HistoryItem(TimeOf(applied), TypeOf(applied).Name, applied.Value, balance, row.LogId, applied.Offset));
+                (_openingOfItems, _last) = (before, new HistoryCursor(row.Seq, index));
+            }
+
+            balance = before;
+        }
+
+        (_openingOfRows, _next) = (row.Balance - row.Revenue, new HistoryCursor(row.Seq, 0));
+        return true;
+    }
+
+    /// <summary>There are no more rows.</summary>
+    public void EndOfRows() => (_isEnd, IsAfterUnknown) = (true, _isFirstRow && _request.After is not null);
+
+    /// <summary>Ends the page.</summary>
+    /// <param name="revenue">The user's balance.</param>
+    /// <param name="retainedFrom">See <see cref="HistoryPage"/>.</param>
+    public HistoryPage Build(string revenue, DateTime? retainedFrom) => new(
+        revenue, _items, _openingOfItems ?? _openingOfRows ?? BigInteger.Parse(revenue, System.Globalization.CultureInfo.InvariantCulture), retainedFrom,
+        _isEnd ? null : _next);
+
+    private bool Matches(HistoryRow row, AppliedEvent applied)
+    {
+        var time = TimeOf(applied) ?? row.At;
+        return !(time < _request.From) && !(time >= _request.To);
+    }
+
+    private static DateTime? TimeOf(AppliedEvent applied) =>
+        applied.Time == AppliedEvent.NoTime ? null : DateTime.UnixEpoch.AddTicks(applied.Time * TimeSpan.TicksPerMillisecond);
+
+    private static long ToMilliseconds(DateTime time) => (time - DateTime.UnixEpoch).Ticks / TimeSpan.TicksPerMillisecond;
+
+    private HistoryType TypeOf(AppliedEvent applied) => _types.TryGetValue(applied.Type, out var type) ? type
+        : throw new LedgerException($"event_history names the type {applied.Type}, which history_type lacks: another program writes to these tables");
+
+    private BigInteger RevenueOf(AppliedEvent applied) => (Int128)applied.Value * TypeOf(applied).Sign;
+}
