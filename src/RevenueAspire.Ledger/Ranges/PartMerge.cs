@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using Npgsql;
 using RevenueAspire.Postgres;
 
@@ -11,18 +10,20 @@ public static class PartMerge
     // The part's lower bound is its predecessor's upper key.
     private const string Begin =
         $"""
-        select p.upper_key, p.merged_through, p.lower_key,
-          (select r.user_id from users_revenue r where r.user_id > greatest(p.lower_key, p.merged_through) order by r.user_id limit 1),
-          {LedgerContent.IsEmptied}
-        from (
+        with part as materialized (
           select upper_key, merged_through,
             coalesce((select l.upper_key from event_part l where l.range_id = p.range_id and l.part_index = p.part_index - 1), '') as lower_key
           from event_part p where p.range_id = $1 and p.part_index = $2
-        ) as p
+        )
+        select upper_key, merged_through, lower_key,
+          (select r.user_id from users_revenue r where r.user_id > (select greatest(lower_key, merged_through) from part) order by r.user_id limit 1),
+          {LedgerContent.IsEmptied}, {DistributedLedger.IsDistributed}
+        from part
         """;
 
     private static readonly string Any = Statement(onlyNew: false);
     private static readonly string OnlyNew = Statement(onlyNew: true);
+    private static readonly string Distributed = Statement(onlyNew: false, looksAhead: false);
 
     /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
     /// <remarks>
@@ -59,26 +60,30 @@ public static class PartMerge
             throw new InvalidOperationException(DeltaBatch.NotAmong);
         }
 
-        var (merged, users) = await MergeAsync(connection, rangeId, part, deltas, after, batchRows, began.NextInTable, cancellationToken).ConfigureAwait(false);
+        var rows = began.IsDistributed ? Math.Max(batchRows, DistributedLedger.LeastBatchRows) : batchRows;
+        var (merged, users) = await MergeAsync(connection, rangeId, part, deltas, after, rows, began, cancellationToken).ConfigureAwait(false);
         activity?.SetTag("revenue.users", users);
         return merged;
     }
 
     private static async Task<(bool Merged, long Users)> MergeAsync(
-        NpgsqlConnection connection, Guid rangeId, RangePart part, ISortedDeltas deltas, ReadOnlyMemory<byte> after, int batchRows, byte[]? nextInTable,
+        NpgsqlConnection connection, Guid rangeId, RangePart part, ISortedDeltas deltas, ReadOnlyMemory<byte> after, int batchRows, PartBegin began,
         CancellationToken cancellationToken)
     {
+        var nextInTable = began.NextInTable;
+
         // Two batches in turn: the next one's parameters are built while the database works on the last one.
         var (batch, next) = (new DeltaBatch(), new DeltaBatch());
         var users = deltas.ReadAfter(after.Span);
-        var (watermark, merged, guessed) = (part.MergedThrough, 0L, true);
+        var (watermark, merged, guessed) = (part.MergedThrough, 0L, !began.IsDistributed);
         batch.Fill(users, after.Span, batchRows, part.UpperKey.Span);
         while (batch.Count > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var began = Stopwatch.GetTimestamp();
+            var started = Stopwatch.GetTimestamp();
             var onlyNew = guessed && (nextInTable is null || batch.LastUser.Span.SequenceCompareTo(nextInTable) < 0);
-            var statement = ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew, cancellationToken);
+            var sql = began.IsDistributed ? Distributed : onlyNew ? OnlyNew : Any;
+            var statement = ExecuteAsync(connection, rangeId, part.Index, watermark, batch, sql, cancellationToken);
             try
             {
                 next.Fill(users, batch.LastUser.Span, batchRows, part.UpperKey.Span);
@@ -95,7 +100,7 @@ public static class PartMerge
                 // Another processor has added one of these users since the look: nothing of the batch was merged. Not again in this part, where that one is at
                 // work.
                 guessed = false;
-                answer = await ExecuteAsync(connection, rangeId, part.Index, watermark, batch, onlyNew: false, cancellationToken).ConfigureAwait(false);
+                answer = await ExecuteAsync(connection, rangeId, part.Index, watermark, batch, Any, cancellationToken).ConfigureAwait(false);
             }
 
             if (answer.Outcome != MergeOutcome.Merged)
@@ -104,7 +109,7 @@ public static class PartMerge
             }
 
             // Here the batch is in the ledger, sums and watermark together.
-            LedgerTelemetry.RecordMerge(began, "part");
+            LedgerTelemetry.RecordMerge(started, "part");
             merged += batch.Count;
             watermark = batch.LastUser.ToArray();
             nextInTable = answer.NextInTable;
@@ -130,15 +135,15 @@ public static class PartMerge
     private readonly record struct MergeAnswer(MergeOutcome Outcome, byte[]? NextInTable);
 
     private static async Task<MergeAnswer> ExecuteAsync(
-        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew,
+        NpgsqlConnection connection, Guid rangeId, int index, ReadOnlyMemory<byte> watermark, DeltaBatch batch, string sql,
         CancellationToken cancellationToken)
     {
-        var command = new NpgsqlBatchCommand(onlyNew ? OnlyNew : Any)
+        var command = new NpgsqlBatchCommand(sql)
         {
             Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(index), WriteBatch.Text(watermark), WriteBatch.Text(batch.LastUser) },
         };
         batch.AddTo(command.Parameters);
-        await using var merge = new NpgsqlBatch(connection) { BatchCommands = { new(WriteBatch.BoundLocks), command } };
+        await using var merge = new NpgsqlBatch(connection) { BatchCommands = { new(sql == Distributed ? DistributedLedger.Begin : WriteBatch.BoundLocks), command } };
 
         // A round trip for the connection's first batch only: the statement is planned once.
         await merge.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
@@ -157,15 +162,18 @@ public static class PartMerge
 
             return answer;
         }
-        catch (PostgresException exists) when (onlyNew && exists.SqlState == PostgresErrorCodes.UniqueViolation && exists.TableName == "users_revenue")
+        catch (PostgresException exists) when (sql == OnlyNew && exists.SqlState == PostgresErrorCodes.UniqueViolation && exists.TableName == "users_revenue")
         {
             return new MergeAnswer(MergeOutcome.NotOnlyNew, null);
         }
     }
 
+    /// <summary>A part before its first batch.</summary>
+    private readonly record struct PartBegin(byte[] LowerKey, byte[]? NextInTable, bool IsDistributed);
+
     /// <summary>Exclusive lower key of the part, and the first user behind its watermark that has a row; null when the part is gone or stands elsewhere than
     /// the caller read.</summary>
-    private static async Task<(byte[] LowerKey, byte[]? NextInTable)?> BeginAsync(
+    private static async Task<PartBegin?> BeginAsync(
         NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
     {
         await using var begin = new NpgsqlCommand(Begin, connection) { Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(part.Index) } };
@@ -185,18 +193,22 @@ public static class PartMerge
             throw new InvalidOperationException("The part's upper key is not the frozen one.");
         }
 
-        return (rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3));
+        return new PartBegin(rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3), rows.GetBoolean(5));
     }
 
-    // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
-    private static string Statement(bool onlyNew) => new StringBuilder()
-        .AppendLine("with moved as (")
-        .AppendLine(
-            $"  update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not "
-            + $"{LedgerContent.IsEmptied} returning 1")
-        .AppendLine("), merged as (")
-        .AppendLine(DeltaBatch.Upsert(first: 5, onlyNew))
-        .AppendLine(")")
-        .Append("select exists (select from moved), (select r.user_id from users_revenue r where r.user_id > $4 order by r.user_id limit 1)")
-        .ToString();
+    // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing. Citus
+    // accepts no condition on a distributed table in the update of a local one, so the check comes first.
+    private static string Statement(bool onlyNew, bool looksAhead = true) =>
+        $"""
+        with emptied as materialized (
+          select 1 where {LedgerContent.IsEmptied}
+        ), moved as (
+          update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not exists (select 1 from emptied)
+          returning 1
+        ), merged as (
+        {DeltaBatch.Upsert(first: 5, onlyNew)}
+        )
+        select exists (select 1 from moved),
+          {(looksAhead ? "(select r.user_id from users_revenue r where r.user_id > $4 order by r.user_id limit 1)" : "null::text")}
+        """;
 }
