@@ -26,8 +26,12 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
 
     /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync"/>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
-    public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) =>
-        ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, cancellation), cancellationToken);
+    public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) => FindAppliedThroughAsync(logId, -1, cancellationToken);
+
+    /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<long?> FindAppliedThroughAsync(Guid logId, long beyond, CancellationToken cancellationToken) =>
+        ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, cancellation, beyond), cancellationToken);
 
     /// <inheritdoc cref="ReplicationBarrier.PassAsync"/>
     /// <exception cref="LedgerUnavailableException">The standbys have not confirmed in time.</exception>

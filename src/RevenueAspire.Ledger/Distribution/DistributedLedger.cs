@@ -40,8 +40,22 @@ public static class DistributedLedger
           array(select p.gid from prepared p where p.gid = any ($1) or ($1 is null and exists (select 1 from pg_dist_transaction d where d.gid = p.gid)))
         """;
 
+    private const string Positions =
+        $"""
+        select case when {IsDistributed} then md5(concat(
+          (select string_agg(concat_ws(' ', source_id, applied_through), ',' order by source_id) from event_source), '/',
+          (select string_agg(concat_ws(' ', range_id, part_index, merged_through), ',' order by range_id, part_index) from event_part))) end
+        """;
+
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(2);
     private static readonly TimeSpan LongestPause = TimeSpan.FromMilliseconds(100);
+
+    /// <summary>A hash of all watermarks that move together with sums; null where the ledger is not distributed.</summary>
+    internal static async Task<string?> FindPositionsAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(Positions, connection);
+        return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) as string;
+    }
 
     /// <summary>Waits until the workers show the sums of each transaction that was visible to this session before the call. Only then do reads of
     /// <c>users_revenue</c> include all watermarks that were read before.</summary>

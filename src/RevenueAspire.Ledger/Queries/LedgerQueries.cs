@@ -4,10 +4,13 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Reads for the API. Thread-safe; each call is one round trip on a pooled connection (two the first time on it).</summary>
+/// <summary>Reads for the API. Thread-safe; each call is one round trip on a pooled connection (two the first time on it,
+/// and more where the ledger is distributed).</summary>
 /// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class LedgerQueries(NpgsqlDataSource database)
 {
+    private const string AppliedThrough = $"select applied_through, {DistributedLedger.IsDistributed} from event_source where source_id = $1";
+
     /// <summary>A user's revenue as a JSON number (numeric never overflows), or null when the table has no such user.</summary>
     /// <param name="userId">The user id; one that no table can hold (U+0000, a lone surrogate) is not in it.</param>
     /// <param name="cancellationToken">Cancels the query.</param>
@@ -20,8 +23,34 @@ public sealed class LedgerQueries(NpgsqlDataSource database)
     }
 
     /// <summary>Offset through which a source is in the ledger; null when the ledger does not know it yet.</summary>
-    public async Task<long?> FindAppliedThroughAsync(Guid sourceId, CancellationToken cancellationToken) =>
-        (long?)await ScalarAsync("select applied_through from event_source where source_id = $1", cancellationToken, sourceId).ConfigureAwait(false);
+    /// <remarks>A read of a balance that follows includes all events up to the offset. Where the ledger is distributed this may wait for the workers
+    /// (<see cref="DistributedLedger.SettleAsync"/>).</remarks>
+    /// <param name="sourceId">The source.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="beyond">An offset that is not beyond this one is returned without a wait for the workers.</param>
+    public async Task<long?> FindAppliedThroughAsync(Guid sourceId, CancellationToken cancellationToken, long beyond = -1)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        await using var command = new NpgsqlCommand(AppliedThrough, connection) { Parameters = { WriteBatch.Parameter(sourceId) } };
+        await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
+        long applied;
+        await using (var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
+        {
+            if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            {
+                return null;
+            }
+
+            applied = rows.GetInt64(0);
+            if (applied <= beyond || !rows.GetBoolean(1))
+            {
+                return applied;
+            }
+        }
+
+        await DistributedLedger.SettleAsync(connection, cancellationToken).ConfigureAwait(false);
+        return applied;
+    }
 
     /// <summary>Why the record at this offset was rejected, or null.</summary>
     public async Task<string?> FindRejectReasonAsync(Guid sourceId, long offset, CancellationToken cancellationToken) =>

@@ -51,7 +51,7 @@ internal static class ProcessorCommandLine
             "Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service "
             + "that follows the logs of EventLog:Directory.")
         {
-            process, verify, CompletionCommand.Build(Program),
+            process, verify, LedgerCommand.Build(), CompletionCommand.Build(Program),
         };
         root.SetAction((_, _) => RunServiceAsync());
         var help = new Dictionary<Command, string> { [root] = Examples, [process] = Examples, [verify] = Examples };

@@ -42,7 +42,9 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
         }
 
         using var pins = new LogPins();
-        var snapshot = await pins.OpenSnapshotAsync(() => LedgerSnapshot.OpenAsync(database, cancellationToken), cancellationToken).ConfigureAwait(false);
+        var patience = TimeSpan.FromSeconds(options.RetrySeconds);
+        var snapshot = await pins.OpenSnapshotAsync(
+            () => LedgerSnapshot.OpenAsync(database, cancellationToken, CreateSpool, patience), cancellationToken).ConfigureAwait(false);
         await using (snapshot.ConfigureAwait(false))
         {
             var name = await snapshot.ExportAsync(cancellationToken).ConfigureAwait(false);
@@ -61,6 +63,8 @@ internal sealed class LedgerVerifier(NpgsqlDataSource database, EventTypes types
             return await RunAsync(snapshot, sources, report, cancellationToken).ConfigureAwait(false);
         }
     }
+
+    private static FileStream CreateSpool() => new(SpoolFile.Create(Composition.SpoolDirectory()), FileAccess.ReadWrite);
 
     private async Task<VerifyResult> RunAsync(
         LedgerSnapshot snapshot, List<VerifiedSource> sources, Action<LedgerDifference> report, CancellationToken cancellationToken)
