@@ -17,8 +17,8 @@ public static class DistributedLedger
           where t.tgrelid = to_regclass('users_revenue') and p.proname = 'citus_truncate_trigger')
         """;
 
-    /// <summary>Users that a merging statement takes at least: each statement costs a task per shard and a two-phase commit.</summary>
-    internal const int LeastBatchRows = 50_000;
+    /// <summary>Users a statement: each one costs a task per shard and a two-phase commit.</summary>
+    internal const int DefaultBatchRows = 50_000;
 
     /// <summary>SQL before a merging statement. A crash of the coordinator must not take back a commit that workers have: hence the synchronous commit. In
     /// sequence, a transaction has one connection per worker, and takes the shards' rows in one order.</summary>

@@ -25,10 +25,13 @@ public sealed class LedgerQueries(NpgsqlDataSource database)
     /// <summary>Offset through which a source is in the ledger; null when the ledger does not know it yet.</summary>
     /// <remarks>A read of a balance that follows includes all events up to the offset. Where the ledger is distributed this may wait for the workers
     /// (<see cref="DistributedLedger.SettleAsync"/>).</remarks>
+    public Task<long?> FindAppliedThroughAsync(Guid sourceId, CancellationToken cancellationToken) => FindAppliedThroughAsync(sourceId, -1, cancellationToken);
+
+    /// <inheritdoc cref="FindAppliedThroughAsync(Guid, CancellationToken)"/>
     /// <param name="sourceId">The source.</param>
-    /// <param name="cancellationToken">Cancels.</param>
     /// <param name="beyond">An offset that is not beyond this one is returned without a wait for the workers.</param>
-    public async Task<long?> FindAppliedThroughAsync(Guid sourceId, CancellationToken cancellationToken, long beyond = -1)
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<long?> FindAppliedThroughAsync(Guid sourceId, long beyond, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         await using var command = new NpgsqlCommand(AppliedThrough, connection) { Parameters = { WriteBatch.Parameter(sourceId) } };

@@ -7,6 +7,9 @@ namespace RevenueAspire.Ledger;
 /// <summary>Merges one part of a frozen range: batch after batch, each moving the part's watermark and adding its sums in one statement (M5).</summary>
 public static class PartMerge
 {
+    /// <summary>Users a statement, unless the ledger is distributed.</summary>
+    public const int DefaultBatchRows = 5_000;
+
     // The part's lower bound is its predecessor's upper key.
     private const string Begin =
         $"""
@@ -35,18 +38,18 @@ public static class PartMerge
     /// <param name="rangeId">The range, frozen.</param>
     /// <param name="part">The part as read; merging starts behind its watermark.</param>
     /// <param name="deltas">All users of the range.</param>
-    /// <param name="batchRows">Users a statement.</param>
+    /// <param name="batchRows">Users a statement; null for <see cref="DefaultBatchRows"/>, or more where the ledger is distributed.</param>
     /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
     /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone:
     /// read again.</returns>
     /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
     /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
     public static async Task<bool> MergeAsync(
-        NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int batchRows, CancellationToken cancellationToken)
+        NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int? batchRows, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(part);
         ArgumentNullException.ThrowIfNull(deltas);
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchRows, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchRows ?? 1, 1);
         using var activity = LedgerTelemetry.Activities.StartActivity("merge part");
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         if (await BeginAsync(connection, rangeId, part, cancellationToken).ConfigureAwait(false) is not { } began)
@@ -60,7 +63,7 @@ public static class PartMerge
             throw new InvalidOperationException(DeltaBatch.NotAmong);
         }
 
-        var rows = began.IsDistributed ? Math.Max(batchRows, DistributedLedger.LeastBatchRows) : batchRows;
+        var rows = batchRows ?? (began.IsDistributed ? DistributedLedger.DefaultBatchRows : DefaultBatchRows);
         var (merged, users) = await MergeAsync(connection, rangeId, part, deltas, after, rows, began, cancellationToken).ConfigureAwait(false);
         activity?.SetTag("revenue.users", users);
         return merged;

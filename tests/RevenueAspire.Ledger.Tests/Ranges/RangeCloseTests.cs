@@ -2,14 +2,17 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger.Tests;
 
-public sealed class RangeCloseTests
+public class RangeCloseTests
 {
+    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    protected virtual bool IsDistributed => false;
+
     private static readonly TimeSpan Lease = LedgerDatabase.Lease;
 
     [Fact]
     public async Task M7_M8_CloseAsync_closes_the_contiguous_finished_ranges_and_makes_lines_absolute()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var source = await database.OpenLogAsync();
 
         // Ten lines applied live before: line numbers go on behind them.
@@ -65,7 +68,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_also_by_several_at_once()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var source = await database.OpenLogAsync();
         await database.ApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10);
         var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
@@ -89,7 +92,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M7_claims_freezes_and_closes_commit_synchronously_whatever_the_database_is_set_to()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         await database.ExecuteAsync(
             """
             do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$;
@@ -116,7 +119,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M7_concurrent_closes_count_each_range_once()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var source = await database.OpenLogAsync();
         var deltas = new TestDeltas(("user1", 1));
         for (var i = 0; i < 40; i++)
@@ -137,7 +140,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M7_a_range_without_users_and_rejects_closes_at_once()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var range = await database.FreezeAsync(new TestDeltas(), parts: 1);
         Assert.Empty(range.Frozen!.Parts);
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, [], CancellationToken.None));
@@ -147,7 +150,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M7_a_watermark_that_a_crash_took_back_between_look_and_close_is_not_closed()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(4, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, CancellationToken.None));
@@ -169,7 +172,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task CloseAsync_of_an_unknown_source_says_so()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         await Assert.ThrowsAsync<InvalidOperationException>(() => database.CloseAsync(Guid.NewGuid()));
     }
 }
