@@ -27,6 +27,7 @@ internal static class ProcessorCommandLine
           RevenueAspire.Processor process *.jsonl --json           one JSON object on standard output, for scripts
           RevenueAspire.Processor verify                           compare the table with logs and files
           RevenueAspire.Processor verify /archive                  the same, where counted files were moved to another folder
+          RevenueAspire.Processor ledger distribute                distribute the table over the workers of a Citus cluster
           source <(RevenueAspire.Processor completion bash)        complete commands and options with the tab key
 
         Exit codes:
