@@ -199,8 +199,7 @@ public static class PartMerge
         return new PartBegin(rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3), rows.GetBoolean(5));
     }
 
-    // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing. Citus
-    // accepts no condition on a distributed table in the update of a local one, so the check comes first.
+    // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
     private static string Statement(bool onlyNew, bool looksAhead = true) =>
         $"""
         with emptied as materialized (
