@@ -64,10 +64,10 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
         {
             while (true)
             {
-                (Guid LogId, long First)[] logs;
+                Guid[] logs;
                 lock (_lock)
                 {
-                    logs = [.. _waiters.GroupBy(waiter => waiter.Receipt.LogId, (log, waiters) => (log, waiters.Min(waiter => waiter.Receipt.Offset)))];
+                    logs = [.. _waiters.Select(waiter => waiter.Receipt.LogId).Distinct()];
                 }
 
                 var (applied, interval) = await ReadAsync(logs);
@@ -109,15 +109,15 @@ internal sealed partial class AppliedOffset(LedgerReader ledger, IHostApplicatio
     }
 
     /// <summary>One read a log: one in all but a few moments, since receipts are of this process's log unless several replicas answer.</summary>
-    private async Task<(Dictionary<Guid, long> Applied, TimeSpan Interval)> ReadAsync((Guid LogId, long First)[] logs)
+    private async Task<(Dictionary<Guid, long> Applied, TimeSpan Interval)> ReadAsync(Guid[] logs)
     {
         var applied = new Dictionary<Guid, long>(logs.Length);
         try
         {
-            foreach (var (log, first) in logs)
+            foreach (var log in logs)
             {
                 // A log that the ledger does not know yet has nothing applied.
-                applied[log] = await ledger.FindAppliedThroughAsync(log, first, lifetime.ApplicationStopping) ?? 0;
+                applied[log] = await ledger.FindAppliedThroughAsync(log, lifetime.ApplicationStopping) ?? 0;
             }
 
             return (applied, PollInterval);

@@ -24,14 +24,15 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     public Task<string?> FindRevenueAsync(string userId, CancellationToken cancellationToken) =>
         ReadAsync((queries, cancellation) => queries.FindRevenueAsync(userId, cancellation), cancellationToken);
 
-    /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync(Guid, CancellationToken)"/>
+    /// <inheritdoc cref="LedgerQueries.FindSettledRevenueAsync"/>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
-    public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) => FindAppliedThroughAsync(logId, -1, cancellationToken);
+    public Task<string?> FindSettledRevenueAsync(string userId, CancellationToken cancellationToken) =>
+        ReadAsync((queries, cancellation) => queries.FindSettledRevenueAsync(userId, cancellation), cancellationToken);
 
-    /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync(Guid, long, CancellationToken)"/>
+    /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync"/>
     /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
-    public Task<long?> FindAppliedThroughAsync(Guid logId, long beyond, CancellationToken cancellationToken) =>
-        ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, beyond, cancellation), cancellationToken);
+    public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) =>
+        ReadAsync((queries, cancellation) => queries.FindAppliedThroughAsync(logId, cancellation), cancellationToken);
 
     /// <inheritdoc cref="ReplicationBarrier.PassAsync"/>
     /// <exception cref="LedgerUnavailableException">The standbys have not confirmed in time.</exception>

@@ -1,4 +1,5 @@
 using Npgsql;
+using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
@@ -25,20 +26,19 @@ public static class DistributedLedger
     internal const string Begin =
         $"{WriteBatch.BoundLocks}, {WriteBatch.CommitSynchronously}, set_config('citus.multi_shard_modify_mode', 'sequential', true)";
 
-    // One statement, one snapshot: a transaction whose watermark it sees has its row in pg_dist_transaction here. While the second phase of that transaction has
-    // not reached a worker, the worker lists it as prepared. The list is read after the snapshot was taken.
-    private const string Unsettled =
+    // The gids of prepared transactions, on the worker of a user: with one shard, the worker runs all of it, and gives one row also without the user.
+    private const string PreparedOfUser =
+        "select count(*), (select string_agg(p.gid, ',') from pg_prepared_xact() p where p.gid like 'citus%') from users_revenue where user_id = $1";
+
+    private const string PreparedOfAll =
         """
-        with nodes as materialized (
-          select success, result from run_command_on_workers(
-            $$select coalesce(string_agg(gid, ','), '') from pg_prepared_xacts where database = current_database() and gid like 'citus\_%'$$)
-        ), prepared as materialized (
-          select string_to_table(result, ',') as gid from nodes where success
-          union select gid from pg_prepared_xacts where database = current_database() and gid like 'citus\_%'
-        )
-        select (select coalesce(bool_and(success), true) from nodes),
-          array(select p.gid from prepared p where p.gid = any ($1) or ($1 is null and exists (select 1 from pg_dist_transaction d where d.gid = p.gid)))
+        select coalesce(bool_and(success), true), string_agg(nullif(result, ''), ',') from (
+          select success, result from run_command_on_workers($$select string_agg(gid, ',') from pg_prepared_xacts where gid like 'citus%'$$)
+          union all select true, string_agg(gid, ',') from pg_prepared_xacts where gid like 'citus%') as nodes
         """;
+
+    // A transaction has its row here from its commit on the coordinator until its second phase is over, or longer.
+    private const string Committed = "select array(select gid from pg_dist_transaction where gid = any ($1))";
 
     private const string Positions =
         $"""
@@ -57,39 +57,64 @@ public static class DistributedLedger
         return await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false) as string;
     }
 
-    /// <summary>Waits until the workers show the sums of each transaction that was visible to this session before the call. Only then do reads of
-    /// <c>users_revenue</c> include all watermarks that were read before.</summary>
+    /// <summary>Whether the ledger is distributed.</summary>
+    internal static async Task<bool> IsDistributedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand($"select {IsDistributed}", connection);
+        await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
+        return (bool)(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+    }
+
+    /// <summary>Waits until the workers show the sums of each transaction whose watermark was visible before the call.</summary>
     /// <remarks>Usually a millisecond. After a crash in the middle of a commit, the maintenance daemon of Citus ends it (<c>citus.recover_2pc_interval</c>,
     /// 60 s).</remarks>
     /// <param name="connection">To the coordinator.</param>
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="NpgsqlException">A worker cannot be asked.</exception>
-    public static async Task SettleAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    public static Task SettleAsync(NpgsqlConnection connection, CancellationToken cancellationToken) =>
+        SettleAsync(connection, () => ReadPreparedAsync(connection, cancellationToken), cancellationToken);
+
+    /// <summary>The same for the sums of one user. It asks one worker, on a connection that Citus keeps.</summary>
+    /// <inheritdoc cref="SettleAsync(NpgsqlConnection, CancellationToken)"/>
+    /// <param name="connection">To the coordinator.</param>
+    /// <param name="userId">Without U+0000.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    public static Task SettleAsync(NpgsqlConnection connection, string userId, CancellationToken cancellationToken) =>
+        SettleAsync(connection, () => ReadPreparedAsync(connection, userId, cancellationToken), cancellationToken);
+
+    private static async Task SettleAsync(NpgsqlConnection connection, Func<Task<string[]>> readPrepared, CancellationToken cancellationToken)
     {
-        string[]? open = null;
-        for (var pause = Pause; ; pause = pause < LongestPause ? 2 * pause : LongestPause)
+        // First what is prepared, then what of it is committed: a transaction that was visible before is in both, unless it is over.
+        var open = await readPrepared().ConfigureAwait(false);
+        if (open.Length > 0)
         {
-            await using (var command = new NpgsqlCommand(Unsettled, connection)
-            {
-                Parameters = { new() { Value = (object?)open ?? DBNull.Value, NpgsqlDbType = NpgsqlTypes.NpgsqlDbType.Array | NpgsqlTypes.NpgsqlDbType.Text } },
-            })
-            {
-                await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
-                await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
-                if (!rows.GetBoolean(0))
-                {
-                    throw new NpgsqlException("a worker of the distributed ledger cannot be asked");
-                }
+            await using var command = new NpgsqlCommand(Committed, connection) { Parameters = { WriteBatch.Parameter(open) } };
+            open = (string[])(await command.ExecuteScalarAsync(cancellationToken).ConfigureAwait(false))!;
+        }
 
-                open = rows.GetFieldValue<string[]>(1);
-            }
-
-            if (open.Length == 0)
-            {
-                return;
-            }
-
+        for (var pause = Pause; open.Length > 0; pause = pause < LongestPause ? 2 * pause : LongestPause)
+        {
             await Task.Delay(pause, cancellationToken).ConfigureAwait(false);
+            open = [.. open.Intersect(await readPrepared().ConfigureAwait(false))];
         }
     }
+
+    private static async Task<string[]> ReadPreparedAsync(NpgsqlConnection connection, string userId, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(PreparedOfUser, connection) { Parameters = { WriteBatch.Parameter(userId) } };
+        await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
+        return Split(rows, 1);
+    }
+
+    private static async Task<string[]> ReadPreparedAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    {
+        await using var command = new NpgsqlCommand(PreparedOfAll, connection);
+        await using var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false);
+        await rows.ReadAsync(cancellationToken).ConfigureAwait(false);
+        return rows.GetBoolean(0) ? Split(rows, 1) : throw new NpgsqlException("a worker of the distributed ledger cannot be asked");
+    }
+
+    private static string[] Split(NpgsqlDataReader row, int column) => row.IsDBNull(column) ? [] : row.GetString(column).Split(',');
 }

@@ -4,13 +4,10 @@ using RevenueAspire.Postgres;
 
 namespace RevenueAspire.Ledger;
 
-/// <summary>Reads for the API. Thread-safe; each call is one round trip on a pooled connection (two the first time on it,
-/// and more where the ledger is distributed).</summary>
+/// <summary>Reads for the API. Thread-safe; each call is one round trip on a pooled connection (two the first time on it).</summary>
 /// <remarks>Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>.</remarks>
 public sealed class LedgerQueries(NpgsqlDataSource database)
 {
-    private const string AppliedThrough = $"select applied_through, {DistributedLedger.IsDistributed} from event_source where source_id = $1";
-
     /// <summary>A user's revenue as a JSON number (numeric never overflows), or null when the table has no such user.</summary>
     /// <param name="userId">The user id; one that no table can hold (U+0000, a lone surrogate) is not in it.</param>
     /// <param name="cancellationToken">Cancels the query.</param>
@@ -22,38 +19,27 @@ public sealed class LedgerQueries(NpgsqlDataSource database)
             : null;
     }
 
-    /// <summary>Offset through which a source is in the ledger; null when the ledger does not know it yet.</summary>
-    /// <remarks>A read of a balance that follows includes all events up to the offset. Where the ledger is distributed this may wait for the workers
-    /// (<see cref="DistributedLedger.SettleAsync"/>).</remarks>
-    public Task<long?> FindAppliedThroughAsync(Guid sourceId, CancellationToken cancellationToken) => FindAppliedThroughAsync(sourceId, -1, cancellationToken);
-
-    /// <inheritdoc cref="FindAppliedThroughAsync(Guid, CancellationToken)"/>
-    /// <param name="sourceId">The source.</param>
-    /// <param name="beyond">An offset that is not beyond this one is returned without a wait for the workers.</param>
-    /// <param name="cancellationToken">Cancels.</param>
-    public async Task<long?> FindAppliedThroughAsync(Guid sourceId, long beyond, CancellationToken cancellationToken)
+    /// <summary>The same, once all sums are there whose watermarks were visible before the call (read your own writes).</summary>
+    /// <remarks>Only a distributed ledger has to wait: <see cref="DistributedLedger.SettleAsync(NpgsqlConnection, string, CancellationToken)"/>.</remarks>
+    public async Task<string?> FindSettledRevenueAsync(string userId, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
-        await using var command = new NpgsqlCommand(AppliedThrough, connection) { Parameters = { WriteBatch.Parameter(sourceId) } };
-        await command.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
-        long applied;
-        await using (var rows = await command.ExecuteReaderAsync(cancellationToken).ConfigureAwait(false))
+        ArgumentNullException.ThrowIfNull(userId);
+        if (CanBeStored(userId))
         {
-            if (!await rows.ReadAsync(cancellationToken).ConfigureAwait(false))
+            await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            if (await DistributedLedger.IsDistributedAsync(connection, cancellationToken).ConfigureAwait(false))
             {
-                return null;
-            }
-
-            applied = rows.GetInt64(0);
-            if (applied <= beyond || !rows.GetBoolean(1))
-            {
-                return applied;
+                await DistributedLedger.SettleAsync(connection, userId, cancellationToken).ConfigureAwait(false);
             }
         }
 
-        await DistributedLedger.SettleAsync(connection, cancellationToken).ConfigureAwait(false);
-        return applied;
+        return await FindRevenueAsync(userId, cancellationToken).ConfigureAwait(false);
     }
+
+    /// <summary>Offset through which a source is in the ledger; null when the ledger does not know it yet.</summary>
+    /// <remarks>The sums of a distributed ledger may follow a moment later: <see cref="FindSettledRevenueAsync"/>.</remarks>
+    public async Task<long?> FindAppliedThroughAsync(Guid sourceId, CancellationToken cancellationToken) =>
+        (long?)await ScalarAsync("select applied_through from event_source where source_id = $1", cancellationToken, sourceId).ConfigureAwait(false);
 
     /// <summary>Why the record at this offset was rejected, or null.</summary>
     public async Task<string?> FindRejectReasonAsync(Guid sourceId, long offset, CancellationToken cancellationToken) =>

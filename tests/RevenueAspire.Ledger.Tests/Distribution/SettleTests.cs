@@ -6,42 +6,48 @@ namespace RevenueAspire.Ledger.Tests;
 /// <summary>The watermark of a distributed ledger is visible before the sums on the workers: a reader waits for them.</summary>
 public sealed class SettleTests
 {
-    private const string Committed = "insert into pg_dist_transaction values ('citus_0_1_1_0')";
-
-    [Fact]
-    public async Task An_applied_offset_is_answered_once_no_worker_holds_a_committed_transaction_as_prepared()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_balance_is_read_once_no_transaction_that_the_coordinator_has_committed_is_prepared_on_a_worker(bool commits)
     {
         await using var database = await LedgerDatabase.CreateAsync(distributed: true);
-        var source = await ApplyAsync(database);
-        await database.ExecuteAsync(Committed);
-        await database.ExecuteAsync("insert into worker values ('citus_0_1_1_0')");
+        await ApplyAsync(database);
+        var (first, second) = (Name(), Name());
+        await PrepareAsync(database, first, "a");
+        await database.ExecuteAsync($"insert into pg_dist_transaction values ('{first}')");
 
-        var asked = database.Queries.FindAppliedThroughAsync(source, CancellationToken.None);
-        Assert.Equal(10, await database.Queries.FindAppliedThroughAsync(source, 10, CancellationToken.None));
+        var read = database.Queries.FindSettledRevenueAsync("a", CancellationToken.None);
         await Task.Delay(300);
-        Assert.False(asked.IsCompleted);
+        Assert.False(read.IsCompleted);
+        Assert.Equal("1", await database.Queries.FindRevenueAsync("a", CancellationToken.None));
 
         // Later transactions do not make it wait longer.
-        await database.ExecuteAsync("update worker set gid = 'citus_0_1_2_0'; insert into pg_dist_transaction values ('citus_0_1_2_0')");
-        Assert.Equal(10, await asked.WaitAsync(TimeSpan.FromSeconds(30)));
+        await PrepareAsync(database, second, "b");
+        await database.ExecuteAsync($"insert into pg_dist_transaction values ('{second}')");
+        await database.ExecuteAsync($"{(commits ? "commit" : "rollback")} prepared '{first}'");
+        Assert.Equal(commits ? "101" : "1", await read.WaitAsync(TimeSpan.FromSeconds(30)));
+        await database.ExecuteAsync($"rollback prepared '{second}'");
     }
 
     [Fact]
     public async Task A_transaction_that_the_coordinator_has_not_committed_is_not_waited_for()
     {
         await using var database = await LedgerDatabase.CreateAsync(distributed: true);
-        var source = await ApplyAsync(database);
-        await database.ExecuteAsync("insert into worker values ('citus_0_1_3_0')");
-        Assert.Equal(10, await database.Queries.FindAppliedThroughAsync(source, CancellationToken.None));
+        await ApplyAsync(database);
+        var name = Name();
+        await PrepareAsync(database, name, "a");
+        Assert.Equal("1", await database.Queries.FindSettledRevenueAsync("a", CancellationToken.None));
+        Assert.Null(await database.Queries.FindSettledRevenueAsync("nobody", CancellationToken.None));
+        await database.ExecuteAsync($"rollback prepared '{name}'");
     }
 
     [Fact]
     public async Task A_worker_that_does_not_answer_is_a_transient_error()
     {
         await using var database = await LedgerDatabase.CreateAsync(distributed: true);
-        var source = await ApplyAsync(database);
         await database.ExecuteAsync("insert into worker values (null)");
-        var error = await Assert.ThrowsAsync<NpgsqlException>(() => database.Queries.FindAppliedThroughAsync(source, CancellationToken.None));
+        var error = await Assert.ThrowsAsync<NpgsqlException>(() => LedgerSnapshot.OpenAsync(database.Source, CancellationToken.None));
         Assert.True(DatabaseErrors.IsTransient(error));
         Assert.Contains("worker", DatabaseErrors.Describe(error), StringComparison.Ordinal);
     }
@@ -111,6 +117,17 @@ public sealed class SettleTests
         await using var database = await LedgerDatabase.CreateAsync();
         var refused = await Assert.ThrowsAsync<LedgerException>(() => LedgerDistribution.DistributeAsync(database.Source, null, CancellationToken.None));
         Assert.Contains("create extension citus", refused.Message, StringComparison.Ordinal);
+    }
+
+    private static string Name() => $"citus_0_{Guid.NewGuid():N}";
+
+    /// <summary>Adds 100 to a user, as the first phase of a commit does.</summary>
+    private static async Task PrepareAsync(LedgerDatabase database, string name, string user)
+    {
+        await using var connection = await database.Source.OpenConnectionAsync();
+        await using var prepare = connection.CreateCommand();
+        prepare.CommandText = $"begin; update users_revenue set revenue = revenue + 100 where user_id = '{user}'; prepare transaction '{name}'";
+        await prepare.ExecuteNonQueryAsync();
     }
 
     private static async Task<Guid> ApplyAsync(LedgerDatabase database)

@@ -20,24 +20,14 @@ public sealed class LedgerDatabase : TestDatabase
 
     public LedgerQueries Queries { get; }
 
-    /// <param name="distributed">Gives it what the ledger looks at in a database of Citus: the trigger on the table, the list of committed transactions, and the
-    /// question to the workers, whose answer is the table <c>worker</c>. Rows of <c>worker</c> are prepared transactions, null an unreachable worker.</param>
+    /// <param name="distributed">Makes it look distributed: <see cref="DistributedForm"/>.</param>
     public static async Task<LedgerDatabase> CreateAsync(bool distributed = false)
     {
         var database = new LedgerDatabase(await TestPostgres.CreateDatabaseAsync());
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
         if (distributed)
         {
-            await database.ExecuteAsync(
-                """
-                create function citus_truncate_trigger() returns trigger language plpgsql as 'begin return null; end';
-                create trigger distributed after truncate on users_revenue execute function citus_truncate_trigger();
-                create table pg_dist_local_group as select 0 as groupid;
-                create table pg_dist_transaction (gid text);
-                create table worker (gid text);
-                create function run_command_on_workers(text) returns table (nodename text, nodeport integer, success boolean, result text)
-                language sql as $$ select 'worker', 1, count(*) = count(gid), coalesce(string_agg(gid, ','), '') from worker $$;
-                """);
+            await database.ExecuteAsync(DistributedForm.Script);
         }
 
         return database;
