@@ -44,7 +44,10 @@ public static class TestPostgres
                 Password = "test",
                 StopWithParent = true,
                 // The data ends with the tests: what survives a power cut is no question here, only what survives a crash of Postgres itself is.
-                Settings = new Dictionary<string, string> { ["max_connections"] = "200", ["fsync"] = "off", ["full_page_writes"] = "off", ["max_prepared_transactions"] = "20" },
+                Settings = new Dictionary<string, string>
+                {
+                    ["max_connections"] = "200", ["fsync"] = "off", ["full_page_writes"] = "off", ["max_prepared_transactions"] = "20",
+                },
             },
             CancellationToken.None);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Discard(server, parent);

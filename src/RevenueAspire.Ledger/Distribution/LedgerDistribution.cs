@@ -38,7 +38,8 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
 
     private const string Processors =
         """
-        select count(distinct l.lease_owner) from (select lease_owner, lease_until from event_source union all select lease_owner, lease_until from event_range) as l
+        select count(distinct l.lease_owner)
+        from (select lease_owner, lease_until from event_source union all select lease_owner, lease_until from event_range) as l
         where l.lease_until > clock_timestamp()
         """;
 
@@ -80,7 +81,8 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
             ?? throw new LedgerException("users_revenue is not distributed: another session has changed it meanwhile");
         return now == (shards ?? now) ? new LedgerDistribution(now, workers, known is null) : throw new LedgerException(string.Create(
             CultureInfo.InvariantCulture,
-            $"users_revenue is distributed in {now} shards already: stop the processors and run \"select alter_distributed_table('users_revenue', shard_count := {shards})\""));
+            $"users_revenue is distributed in {now} shards already: stop the processors and run "
+            + $"\"select alter_distributed_table('users_revenue', shard_count := {shards})\""));
     }
 
     private static async Task<int> CheckClusterAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
@@ -114,11 +116,13 @@ public sealed record LedgerDistribution(int Shards, int Workers, bool IsNew)
             var (table, method, column) = (rows.GetString(0), rows.GetString(1), rows.GetString(2));
             if (Array.Exists(LocalTables, local => table == local || table.EndsWith('.' + local)))
             {
-                throw new LedgerException($"Citus manages {table}, which must be a local table of the coordinator: run \"select undistribute_table('{table}')\"");
+                throw new LedgerException(
+                    $"Citus manages {table}, which must be a local table of the coordinator: run \"select undistribute_table('{table}')\"");
             }
 
             shards = method == "h" && column == "user_id" ? rows.GetInt32(3) : throw new LedgerException(
-                $"Citus manages {table}, but it is not distributed by user_id: stop the processors, run \"select undistribute_table('{table}')\", and run this again");
+                $"Citus manages {table}, but it is not distributed by user_id: stop the processors, run \"select undistribute_table('{table}')\", and run "
+                + "this again");
         }
 
         return shards;

@@ -78,8 +78,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             if (Stopwatch.GetElapsedTime(started) >= limit)
             {
                 throw new LedgerException(
-                    $"the ledger is distributed, so its balances can only be compared while nothing is applied, but something was applied during each of {attempt} "
-                    + "reads: stop the processors, which loses nothing, and check again");
+                    "the ledger is distributed, so its balances can only be compared while nothing is applied, but something was applied during each of "
+                    + $"{attempt} reads: stop the processors, which loses nothing, and check again");
             }
 
             await Task.Delay(QuietPause, cancellationToken).ConfigureAwait(false);
@@ -88,8 +88,8 @@ public sealed class LedgerSnapshot : IAsyncDisposable
 
     /// <summary>Copies the balances of a distributed ledger, which has no snapshot over several servers; false when they may not be those of this
     /// snapshot.</summary>
-    /// <remarks>The watermarks commit before the sums. So all sums of this snapshot are there once the workers have settled. If the watermarks are then the same
-    /// after the copy, no other sum was there.</remarks>
+    /// <remarks>The watermarks commit before the sums. So all sums of this snapshot are there once the workers have settled. If the watermarks are then the
+    /// same after the copy, no other sum was there.</remarks>
     private async Task<bool> TryCopyBalancesAsync(NpgsqlDataSource database, Stream balances, CancellationToken cancellationToken)
     {
         _copied = balances;

@@ -146,7 +146,8 @@ public static class PartMerge
             Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(index), WriteBatch.Text(watermark), WriteBatch.Text(batch.LastUser) },
         };
         batch.AddTo(command.Parameters);
-        await using var merge = new NpgsqlBatch(connection) { BatchCommands = { new(sql == Distributed ? DistributedLedger.Begin : WriteBatch.BoundLocks), command } };
+        var settings = sql == Distributed ? DistributedLedger.Begin : WriteBatch.BoundLocks;
+        await using var merge = new NpgsqlBatch(connection) { BatchCommands = { new(settings), command } };
 
         // A round trip for the connection's first batch only: the statement is planned once.
         await merge.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);

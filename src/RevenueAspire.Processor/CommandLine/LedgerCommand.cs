@@ -44,8 +44,8 @@ internal static class LedgerCommand
         var done = await LedgerDistribution.DistributeAsync(services.Database, shards, cancellationToken).ConfigureAwait(false);
         await Console.Out.WriteLineAsync(string.Create(
             CultureInfo.InvariantCulture,
-            $"users_revenue in schema {state.Schema} of {state.Database} {(done.IsNew ? "is now" : "was already")} distributed by user_id: {done.Shards} shards, "
-            + $"{done.Workers} workers. All other tables are local tables of the coordinator.")).ConfigureAwait(false);
+            $"users_revenue in schema {state.Schema} of {state.Database} {(done.IsNew ? "is now" : "was already")} distributed by user_id: "
+            + $"{done.Shards} shards, {done.Workers} workers. All other tables are local tables of the coordinator.")).ConfigureAwait(false);
         return ExitCodes.Done;
     }
 }

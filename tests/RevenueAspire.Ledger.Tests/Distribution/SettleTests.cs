@@ -105,7 +105,8 @@ public sealed class SettleTests
     {
         await using var database = await LedgerDatabase.CreateAsync(distributed: true);
         Assert.NotNull(await LedgerSchema.InspectAsync(database.Source, CancellationToken.None));
-        await database.ExecuteAsync("update pg_dist_local_group set groupid = 1; drop table event_source, event_range, event_part, event_source_digest, rejected_event");
+        await database.ExecuteAsync("update pg_dist_local_group set groupid = 1");
+        await database.ExecuteAsync("drop table event_source, event_range, event_part, event_source_digest, rejected_event");
         var refused = await Assert.ThrowsAsync<LedgerException>(() => LedgerSchema.ApplyAsync(database.Source, CancellationToken.None));
         Assert.Contains("worker", refused.Message, StringComparison.Ordinal);
         Assert.Equal(0, await database.ScalarAsync<long>("select count(*) from pg_class where relname = 'event_source'"));
@@ -139,7 +140,8 @@ public sealed class SettleTests
 
     private static TestDeltas Deltas => new(("a", 1), ("b", 2));
 
-    private static Task<bool> ApplyAsync(LedgerDatabase database, Guid source, long from) => database.ApplyAsync(source, from, from + 1, Deltas, [], 2, 2, new byte[32]);
+    private static Task<bool> ApplyAsync(LedgerDatabase database, Guid source, long from) =>
+        database.ApplyAsync(source, from, from + 1, Deltas, [], 2, 2, new byte[32]);
 
     private sealed class Moving(Func<Task<bool>> move) : MemoryStream
     {

@@ -20,7 +20,8 @@ public sealed partial class StatementFormTests
 
     [Theory]
     [MemberData(nameof(Statements))]
-    public void No_statement_has_a_form_that_a_distributed_ledger_cannot_have(string name, string sql) => Assert.Empty(Faults(sql).Select(fault => $"{name}: {fault}"));
+    public void No_statement_has_a_form_that_a_distributed_ledger_cannot_have(string name, string sql) =>
+        Assert.Empty(Faults(sql).Select(fault => $"{name}: {fault}"));
 
     [Theory]
     [InlineData("select exists (select from users_revenue)", "row without a column")]
@@ -31,13 +32,15 @@ public sealed partial class StatementFormTests
     [InlineData("delete from users_revenue", "one phase")]
     [InlineData("select (select r.user_id from users_revenue r where r.user_id > p.merged_through order by r.user_id limit 1) from event_part p", "correlated")]
     [InlineData("select (select user_id from users_revenue where user_id = p.upper_key limit 1) from event_part as p", "correlated")]
-    public void Each_of_those_forms_is_found(string sql, string fault) => Assert.Contains(Faults(sql), found => found.Contains(fault, StringComparison.Ordinal));
+    public void Each_of_those_forms_is_found(string sql, string fault) =>
+        Assert.Contains(Faults(sql), found => found.Contains(fault, StringComparison.Ordinal));
 
     [Fact]
     public void The_statements_are_those_that_name_the_table()
     {
         var names = Statements.Select(row => row.Data.Item1).ToArray();
-        foreach (var expected in new[] { "LiveApply.Apply", "PartMerge.Begin", "PartMerge.Any", "PartMerge.Distributed", "LedgerContent.IsEmptied", "OverviewQueries.Top" })
+        string[] some = ["LiveApply.Apply", "PartMerge.Begin", "PartMerge.Any", "PartMerge.Distributed", "LedgerContent.IsEmptied", "OverviewQueries.Top"];
+        foreach (var expected in some)
         {
             Assert.Contains(expected, names);
         }
