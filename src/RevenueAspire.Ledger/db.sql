@@ -26,6 +26,7 @@ declare
   missing text[];
   found text;
   repair text;
+  is_worker boolean;
 begin
   if current_setting('server_encoding') <> 'UTF8' then
     raise exception using errcode = 'RV001', message = format(
@@ -43,6 +44,14 @@ begin
   elsif homes = '{}' and current_schema() is null then
     raise exception using errcode = 'RV005', message = format(
       'no schema of the search_path "%s" exists: create it, or correct Search Path in ConnectionStrings:revenuedb', current_setting('search_path'));
+  end if;
+
+  -- A worker of Citus knows the distributed table, too. A second event_source there would count everything again.
+  if exists (select from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = to_regclass('users_revenue') and p.proname = 'citus_truncate_trigger') then
+    execute 'select groupid <> 0 from pg_dist_local_group' into is_worker;
+    if is_worker then
+      raise exception using errcode = 'RV008', message = 'this server is a worker of a distributed ledger: set ConnectionStrings:revenuedb to the coordinator';
+    end if;
   end if;
 
   -- What is created below joins the tables that exist, also where they are not in the first schema of the search_path.
@@ -78,7 +87,7 @@ begin
     raise exception using errcode = 'RV003', message = format(
       'of the tables that say what was counted, %s is missing: %s, %s', array_to_string(missing, ', '), restore, put_aside);
   elsif to_regclass('users_revenue') is not null then
-    if exists (select from users_revenue) then
+    if exists (select 1 from users_revenue limit 1) then
       raise exception using errcode = 'RV003', message =
         'users_revenue has balances, but event_source, which says what was counted into them, is missing, so all of it would be counted again: '
         || restore || ', or put the balances aside with "alter table users_revenue rename to users_revenue_old" and start again';

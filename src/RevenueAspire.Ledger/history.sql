@@ -110,7 +110,7 @@ begin
   if writer = tg_argv[0] then
     return new;
   end if;
-  raise exception using errcode = 'RV008', message = case writer
+  raise exception using errcode = 'RV009', message = case writer
     when '' then 'the ledger keeps a history, and this processor does not: set History:Enabled=true, or run ''history keep'' or ''history drop'''
     else 'the history that this processor writes was ended by another session: start the processor again' end;
 end $$;

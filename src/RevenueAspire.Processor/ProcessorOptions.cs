@@ -35,9 +35,9 @@ public sealed class ProcessorOptions
     [Range(1, 1 << 24)]
     public int MaxRejectsPerRange { get; set; } = 100_000;
 
-    /// <summary>Users that one merging statement takes.</summary>
+    /// <summary>Users that one merging statement takes. Null: 5,000, or 50,000 where the ledger is distributed.</summary>
     [Range(1, 1 << 20)]
-    public int MergeBatchRows { get; set; } = 5_000;
+    public int? MergeBatchRows { get; set; }
 
     /// <summary>Database connections that merge a range, a contiguous slice of its users each.</summary>
     [Range(1, 64)]

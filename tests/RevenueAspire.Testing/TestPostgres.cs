@@ -45,7 +45,10 @@ public static class TestPostgres
                 Password = "test",
                 StopWithParent = true,
                 // Tests need data to survive a crash of Postgres, but not a power cut.
-                Settings = new Dictionary<string, string> { ["max_connections"] = "200", ["fsync"] = "off", ["full_page_writes"] = "off" },
+                Settings = new Dictionary<string, string>
+                {
+                    ["max_connections"] = "200", ["fsync"] = "off", ["full_page_writes"] = "off", ["max_prepared_transactions"] = "20",
+                },
             },
             CancellationToken.None);
         AppDomain.CurrentDomain.ProcessExit += (_, _) => Discard(server, parent);

@@ -24,6 +24,11 @@ internal sealed partial class LedgerReader(IServiceProvider services, IConfigura
     public Task<string?> FindRevenueAsync(string userId, CancellationToken cancellationToken) =>
         ReadAsync((queries, cancellation) => queries.FindRevenueAsync(userId, cancellation), cancellationToken);
 
+    /// <inheritdoc cref="LedgerQueries.FindSettledRevenueAsync"/>
+    /// <exception cref="LedgerUnavailableException">The database cannot be asked now.</exception>
+    public Task<string?> FindSettledRevenueAsync(string userId, CancellationToken cancellationToken) =>
+        ReadAsync((queries, cancellation) => queries.FindSettledRevenueAsync(userId, cancellation), cancellationToken);
+
     /// <inheritdoc cref="LedgerQueries.FindAppliedThroughAsync"/>
     /// <exception cref="LedgerUnavailableException">The database is unavailable.</exception>
     public Task<long?> FindAppliedThroughAsync(Guid logId, CancellationToken cancellationToken) =>

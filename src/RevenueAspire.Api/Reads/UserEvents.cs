@@ -23,26 +23,22 @@ internal sealed class UserEvents(LedgerReader ledger, AppliedOffset applied, Eve
             return;
         }
 
-        if (!await TryWaitAsync(context))
+        var after = RawTarget.FindParameters(context, "after");
+        if (after.Count > 0 && !await TryWaitAsync(context, after))
         {
             return;
         }
 
-        var revenue = await ledger.FindRevenueAsync(userId, context.RequestAborted);
+        var revenue = await (after.Count > 0
+            ? ledger.FindSettledRevenueAsync(userId, context.RequestAborted) : ledger.FindRevenueAsync(userId, context.RequestAborted));
         await (revenue is null
             ? ProblemResponse.WriteAsync(context, StatusCodes.Status404NotFound, NoSuchUser, UserIdParameter.Name)
             : context.Response.WriteAsJsonAsync(new UserRevenue(userId, revenue), ApiJson.Of<UserRevenue>(), ContentTypes.Json));
     }
 
     /// <summary>Waits for <c>?after=</c>, or answers with the reason why it cannot.</summary>
-    private async Task<bool> TryWaitAsync(HttpContext context)
+    private async Task<bool> TryWaitAsync(HttpContext context, List<string> parameters)
     {
-        var parameters = RawTarget.FindParameters(context, "after");
-        if (parameters.Count == 0)
-        {
-            return true;
-        }
-
         if (parameters.Count > 1)
         {
             await ProblemResponse.WriteAsync(context, StatusCodes.Status400BadRequest, "after: must be given once.", "after");

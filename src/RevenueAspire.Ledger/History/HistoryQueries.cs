@@ -211,9 +211,9 @@ public sealed class HistoryQueries(NpgsqlDataSource database)
 
         return new Moment(
             rows.IsDBNull(4) ? null : rows.GetString(4),
-            HistoryPartitions.First(rows.GetInt32(2)),
+            HistoryPartitions.FirstSequence(rows.GetInt32(2)),
             rows.IsDBNull(1) ? null : rows.GetDateTime(1),
-            from is null ? 0 : HistoryPartitions.First(rows.GetInt32(3)));
+            from is null ? 0 : HistoryPartitions.FirstSequence(rows.GetInt32(3)));
     }
 
     private static async Task<Dictionary<int, HistoryType>> ReadTypesAsync(NpgsqlConnection connection, CancellationToken cancellationToken)

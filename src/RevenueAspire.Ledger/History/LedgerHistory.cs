@@ -12,7 +12,7 @@ namespace RevenueAspire.Ledger;
 /// </remarks>
 public static class LedgerHistory
 {
-    /// <summary>Message of a processor without a history that finds one in the ledger; the triggers raise the same text as RV008.</summary>
+    /// <summary>Message of a processor without a history that finds one in the ledger; the triggers raise the same text as RV009.</summary>
     public const string Refusal =
         "the ledger keeps a history, and this processor does not: set History:Enabled=true, or run 'history keep' or 'history drop'";
 

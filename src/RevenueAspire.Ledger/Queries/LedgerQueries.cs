@@ -19,7 +19,25 @@ public sealed class LedgerQueries(NpgsqlDataSource database)
             : null;
     }
 
+    /// <summary>The same, once all sums are there whose watermarks were visible before the call (read your own writes).</summary>
+    /// <remarks>Only a distributed ledger has to wait: <see cref="DistributedLedger.SettleAsync(NpgsqlConnection, string, CancellationToken)"/>.</remarks>
+    public async Task<string?> FindSettledRevenueAsync(string userId, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(userId);
+        if (CanBeStored(userId))
+        {
+            await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+            if (await DistributedLedger.IsDistributedAsync(connection, cancellationToken).ConfigureAwait(false))
+            {
+                await DistributedLedger.SettleAsync(connection, userId, cancellationToken).ConfigureAwait(false);
+            }
+        }
+
+        return await FindRevenueAsync(userId, cancellationToken).ConfigureAwait(false);
+    }
+
     /// <summary>Offset through which a source is in the ledger; null when the ledger does not know it yet.</summary>
+    /// <remarks>The sums of a distributed ledger may follow a moment later: <see cref="FindSettledRevenueAsync"/>.</remarks>
     public async Task<long?> FindAppliedThroughAsync(Guid sourceId, CancellationToken cancellationToken) =>
         (long?)await ScalarAsync("select applied_through from event_source where source_id = $1", cancellationToken, sourceId).ConfigureAwait(false);
 

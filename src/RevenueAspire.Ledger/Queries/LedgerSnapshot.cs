@@ -1,4 +1,5 @@
 using System.Data;
+using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
@@ -12,8 +13,16 @@ namespace RevenueAspire.Ledger;
 /// <remarks>It holds no lock that a merge waits for. Dispose it soon: an open snapshot keeps Postgres from cleaning old row versions.</remarks>
 public sealed class LedgerSnapshot : IAsyncDisposable
 {
+    // The revenue as text: it is exact at any size. The binary form needs no unescaping, and costs a third of a data reader's time per row.
+    private const string Copy = "copy (select user_id, revenue::text from users_revenue order by user_id) to stdout (format binary)";
+
+    private static readonly TimeSpan QuietPause = TimeSpan.FromMilliseconds(100);
+
     private readonly NpgsqlConnection _connection;
     private readonly NpgsqlTransaction _transaction;
+
+    private string? _positions;
+    private Stream? _copied;
 
     private LedgerSnapshot(NpgsqlConnection connection, NpgsqlTransaction transaction, IReadOnlyList<LedgerSource> sources,
         IReadOnlyDictionary<Guid, BigInteger> revenues, IReadOnlyList<EventRange> ranges, ILookup<Guid, FileDigest> digests, ILookup<Guid, string> paths,
@@ -40,11 +49,73 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     public HistorySnapshot? History { get; }
 
     /// <summary>Opens the snapshot on a connection of its own.</summary>
+    /// <param name="database">The ledger's database.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <param name="balances">For a distributed ledger: makes the stream to which its balances are copied; null: in memory.</param>
+    /// <param name="patience">For a distributed ledger: how long to try again while its sources move; 60 s where it is null.</param>
     /// <exception cref="NpgsqlException">As Postgres gives it; see <see cref="DatabaseErrors"/>.</exception>
-    /// <exception cref="LedgerException">A source's revenue is no integer: somebody wrote to the table by hand.</exception>
-    public static async Task<LedgerSnapshot> OpenAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    /// <exception cref="LedgerException">A source's revenue is no integer: somebody wrote to the table by hand. Or sources of a distributed ledger moved during
+    /// each copy of its balances.</exception>
+    public static async Task<LedgerSnapshot> OpenAsync(
+        NpgsqlDataSource database, CancellationToken cancellationToken, Func<Stream>? balances = null, TimeSpan? patience = null)
     {
         ArgumentNullException.ThrowIfNull(database);
+        var started = Stopwatch.GetTimestamp();
+        var limit = patience ?? TimeSpan.FromSeconds(60);
+        for (var attempt = 1; ; attempt++)
+        {
+            var snapshot = await OpenOnceAsync(database, cancellationToken).ConfigureAwait(false);
+            try
+            {
+                if (snapshot._positions is null
+                    || await snapshot.TryCopyBalancesAsync(database, balances?.Invoke() ?? new MemoryStream(), cancellationToken).ConfigureAwait(false))
+                {
+                    return snapshot;
+                }
+            }
+            catch
+            {
+                await snapshot.DisposeAsync().ConfigureAwait(false);
+                throw;
+            }
+
+            await snapshot.DisposeAsync().ConfigureAwait(false);
+            if (Stopwatch.GetElapsedTime(started) >= limit)
+            {
+                throw new LedgerException(
+                    "the ledger is distributed, so its balances can only be compared while nothing is applied, but something was applied during each of "
+                    + $"{attempt} reads: stop the processors, which loses nothing, and check again");
+            }
+
+            await Task.Delay(QuietPause, cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>Copies the balances of a distributed ledger, which has no snapshot over several servers; false when they may not be those of this
+    /// snapshot.</summary>
+    /// <remarks>The watermarks commit before the sums. So all sums of this snapshot are there once the workers have settled. If the watermarks are then the
+    /// same after the copy, no other sum was there.</remarks>
+    private async Task<bool> TryCopyBalancesAsync(NpgsqlDataSource database, Stream balances, CancellationToken cancellationToken)
+    {
+        _copied = balances;
+        await using var other = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
+        if (await DistributedLedger.FindPositionsAsync(other, cancellationToken).ConfigureAwait(false) != _positions)
+        {
+            return false;
+        }
+
+        await DistributedLedger.SettleAsync(other, cancellationToken).ConfigureAwait(false);
+        var rows = await _connection.BeginRawBinaryCopyAsync(Copy, cancellationToken).ConfigureAwait(false);
+        await using (rows.ConfigureAwait(false))
+        {
+            await rows.CopyToAsync(balances, cancellationToken).ConfigureAwait(false);
+        }
+
+        return await DistributedLedger.FindPositionsAsync(other, cancellationToken).ConfigureAwait(false) == _positions;
+    }
+
+    private static async Task<LedgerSnapshot> OpenOnceAsync(NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
         var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         try
         {
@@ -62,7 +133,10 @@ public sealed class LedgerSnapshot : IAsyncDisposable
             var digests = await ReadDigestsAsync(connection, cancellationToken).ConfigureAwait(false);
             var paths = await ReadPathsAsync(connection, cancellationToken).ConfigureAwait(false);
             var history = await HistorySnapshot.ReadAsync(connection, cancellationToken).ConfigureAwait(false);
-            return new LedgerSnapshot(connection, transaction, sources, revenues, ranges, digests, paths, history);
+            return new LedgerSnapshot(connection, transaction, sources, revenues, ranges, digests, paths, history)
+            {
+                _positions = await DistributedLedger.FindPositionsAsync(connection, cancellationToken).ConfigureAwait(false),
+            };
         }
         catch
         {
@@ -86,19 +160,62 @@ public sealed class LedgerSnapshot : IAsyncDisposable
     public async IAsyncEnumerable<(ReadOnlyMemory<byte> UserId, BigInteger Revenue)> ReadBalancesAsync(
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        // The revenue as text: it is exact at any size. The binary form needs no unescaping, and costs a third of a data reader's time per row.
-        const string Copy = "copy (select user_id, revenue::text from users_revenue order by user_id) to stdout (format binary)";
-        await foreach (var row in BinaryRows.CopyAsync(_connection, Copy, cancellationToken).ConfigureAwait(false))
+        if (_copied is { } copied)
         {
-            var userId = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
-            var revenue = await row.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
-            yield return (row.Field(userId), ParseRevenue("users_revenue", row.Field(revenue).Span));
+            copied.Position = 0;
+            await foreach (var balance in ReadRowsAsync(copied, cancellationToken).ConfigureAwait(false))
+            {
+                yield return balance;
+            }
+
+            yield break;
+        }
+
+        var rows = await _connection.BeginRawBinaryCopyAsync(Copy, cancellationToken).ConfigureAwait(false);
+        await using (rows.ConfigureAwait(false))
+        {
+            var isRead = false;
+            try
+            {
+                await foreach (var balance in ReadRowsAsync(rows, cancellationToken).ConfigureAwait(false))
+                {
+                    yield return balance;
+                }
+
+                isRead = true;
+            }
+            finally
+            {
+                if (!isRead && _connection.FullState.HasFlag(ConnectionState.Open))
+                {
+                    // Else the stream would read the rest of the table before it ends.
+                    await rows.CancelAsync().ConfigureAwait(false);
+                }
+            }
+        }
+    }
+
+    private static async IAsyncEnumerable<(ReadOnlyMemory<byte> UserId, BigInteger Revenue)> ReadRowsAsync(
+        Stream rows, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var reader = new BinaryRows(rows);
+        await reader.SkipAsync(BinaryRows.HeaderBytes, cancellationToken).ConfigureAwait(false);
+        while (await reader.ReadFieldCountAsync(cancellationToken).ConfigureAwait(false) > 0)
+        {
+            var userId = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            var revenue = await reader.ReadFieldAsync(cancellationToken).ConfigureAwait(false);
+            yield return (reader.Field(userId), ParseRevenue("users_revenue", reader.Field(revenue).Span));
         }
     }
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (_copied is not null)
+        {
+            await _copied.DisposeAsync().ConfigureAwait(false);
+        }
+
         await _transaction.DisposeAsync().ConfigureAwait(false);
         await _connection.DisposeAsync().ConfigureAwait(false);
     }

@@ -123,7 +123,7 @@ internal sealed class DeltaBatch(HistoryWriter? history = null, bool isLog = fal
         insert into users_revenue as r (user_id, revenue)
         select b.user_id, b.delta::numeric
           from rows from (string_to_table(${first}::text, ${first + 2}::text), string_to_table(${first + 1}::text, ',')) as b (user_id, delta)
-        where exists (select from moved)
+        where exists (select 1 from moved)
         order by b.user_id collate "C"
         {(onlyNew ? "" : "on conflict (user_id) do update set revenue = r.revenue + excluded.revenue")}
         """;

@@ -77,13 +77,13 @@ public static class LiveApply
     private static string Statement(string merged) =>
         $"""
         with emptied as materialized (
-          select where {LedgerContent.IsEmptied}
+          select 1 where {LedgerContent.IsEmptied}
         ), moved as (
           update event_source set applied_through = $3, claimed_through = $3, lines_through = lines_through + $4, events_through = events_through + $5,
             rejects_through = rejects_through + $6, revenue_through = revenue_through + $17::text::numeric, tail_hash = $7,
             types_hash = case when $15 = types_hash or applied_through = 0 then $15 else '\x00'::bytea end
           where source_id = $1 and applied_through = $2 and claimed_through = $2 and ($16::bytea is null or tail_hash = $16)
-            and not exists (select from emptied)
+            and not exists (select 1 from emptied)
           returning source_id, lines_through - $4 as lines_before
         ), stored as (
           insert into rejected_event (source_id, "offset", line, reason, beginning)
@@ -91,6 +91,6 @@ public static class LiveApply
           from moved, unnest($11::bigint[], $12::bigint[], $13::text[], $14::text[]) as l ("offset", line, reason, beginning)
           order by l."offset"
         ), {merged}
-        select case when exists (select from emptied) then null else exists (select from moved) end
+        select case when exists (select 1 from emptied) then null else exists (select 1 from moved) end
         """;
 }

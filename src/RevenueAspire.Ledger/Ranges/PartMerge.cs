@@ -7,23 +7,28 @@ namespace RevenueAspire.Ledger;
 /// <summary>Merges one part of a frozen range: batch after batch, each moving the part's watermark and adding its sums in one statement (M5).</summary>
 public static class PartMerge
 {
+    /// <summary>Users a statement, unless the ledger is distributed.</summary>
+    public const int DefaultBatchRows = 5_000;
+
     // The part's lower bound is its predecessor's upper key.
     private const string Begin =
         $"""
-        select p.upper_key, p.merged_through, p.lower_key,
-          (select r.user_id from users_revenue r where r.user_id > greatest(p.lower_key, p.merged_through) order by r.user_id limit 1),
-          {LedgerContent.IsEmptied}
-        from (
+        with part as materialized (
           select upper_key, merged_through,
             coalesce((select l.upper_key from event_part l where l.range_id = p.range_id and l.part_index = p.part_index - 1), '') as lower_key
           from event_part p where p.range_id = $1 and p.part_index = $2
-        ) as p
+        )
+        select upper_key, merged_through, lower_key,
+          (select r.user_id from users_revenue r where r.user_id > (select greatest(lower_key, merged_through) from part) order by r.user_id limit 1),
+          {LedgerContent.IsEmptied}, {DistributedLedger.IsDistributed}
+        from part
         """;
 
     private const string FindSource = "select s.source_id, s.kind = 'log' from event_range r join event_source s using (source_id) where r.range_id = $1";
 
     private static readonly Statements Plain = new(onlyNew => $"merged as ({DeltaBatch.Upsert(first: 5, onlyNew)})");
     private static readonly Statements WithHistory = new(onlyNew => DeltaBatch.UpsertWithHistory(first: 5, source: 8, onlyNew));
+    private static readonly string Distributed = Statement($"merged as ({DeltaBatch.Upsert(first: 5, onlyNew: false)})", looksAhead: false);
 
     /// <summary>Merges one part from its watermark to its upper key in batches (M5): each one statement, one short transaction, in key order.</summary>
     /// <remarks>
@@ -35,7 +40,7 @@ public static class PartMerge
     /// <param name="rangeId">The range, frozen.</param>
     /// <param name="part">The part as read; merging starts behind its watermark.</param>
     /// <param name="deltas">All users of the range.</param>
-    /// <param name="batchRows">Users a statement.</param>
+    /// <param name="batchRows">Users a statement; null for <see cref="DefaultBatchRows"/>, or more where the ledger is distributed.</param>
     /// <param name="history">Stores the users' events in the same statements; null where the ledger keeps no history.</param>
     /// <param name="cancellationToken">Stops between statements, or in doubt.</param>
     /// <returns>True when the part is merged to its upper key; false when its watermark moved under this caller's feet (somebody else merges it) or is gone:
@@ -43,12 +48,12 @@ public static class PartMerge
     /// <exception cref="InvalidOperationException">The users are not those that the part was frozen with.</exception>
     /// <exception cref="LedgerException">The ledger was emptied from outside: nothing was merged.</exception>
     public static async Task<bool> MergeAsync(
-        NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int batchRows, HistoryWriter? history,
+        NpgsqlDataSource database, Guid rangeId, RangePart part, ISortedDeltas deltas, int? batchRows, HistoryWriter? history,
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(part);
         ArgumentNullException.ThrowIfNull(deltas);
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchRows, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batchRows ?? 1, 1);
         using var activity = LedgerTelemetry.Activities.StartActivity("merge part");
         await using var connection = await database.OpenConnectionAsync(cancellationToken).ConfigureAwait(false);
         if (await BeginAsync(connection, rangeId, part, cancellationToken).ConfigureAwait(false) is not { } began)
@@ -62,13 +67,14 @@ public static class PartMerge
             throw new InvalidOperationException(DeltaBatch.NotAmong);
         }
 
-        var target = new Target(connection, rangeId, part.Index, history, default, false);
+        var target = new Target(connection, rangeId, part.Index, history, default, false) { IsDistributed = began.IsDistributed };
         if (history is not null)
         {
             target = await FindSourceAsync(target, history, cancellationToken).ConfigureAwait(false);
         }
 
-        var (merged, users) = await MergeAsync(target, part, deltas, after, batchRows, began.NextInTable, cancellationToken).ConfigureAwait(false);
+        var rows = batchRows ?? (began.IsDistributed ? DistributedLedger.DefaultBatchRows : DefaultBatchRows);
+        var (merged, users) = await MergeAsync(target, part, deltas, after, rows, began.NextInTable, cancellationToken).ConfigureAwait(false);
         activity?.SetTag("revenue.users", users);
         return merged;
     }
@@ -80,12 +86,12 @@ public static class PartMerge
         // Two batches in turn: the next one's parameters are built while the database works on the last one.
         var (batch, next) = (new DeltaBatch(target.History, target.IsLog), new DeltaBatch(target.History, target.IsLog));
         var users = deltas.ReadAfter(after.Span);
-        var (watermark, merged, guessed) = (part.MergedThrough, 0L, true);
+        var (watermark, merged, guessed) = (part.MergedThrough, 0L, !target.IsDistributed);
         batch.Fill(users, after.Span, batchRows, part.UpperKey.Span);
         while (batch.Count > 0)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            var began = Stopwatch.GetTimestamp();
+            var started = Stopwatch.GetTimestamp();
             var onlyNew = guessed && (nextInTable is null || batch.LastUser.Span.SequenceCompareTo(nextInTable) < 0);
             var statement = ExecuteAsync(target, watermark, batch, onlyNew, cancellationToken);
             try
@@ -113,7 +119,7 @@ public static class PartMerge
             }
 
             // Here the batch is in the ledger, sums and watermark together.
-            LedgerTelemetry.RecordMerge(began, "part");
+            LedgerTelemetry.RecordMerge(started, "part");
             merged += batch.Count;
             watermark = batch.LastUser.ToArray();
             nextInTable = answer.NextInTable;
@@ -141,7 +147,7 @@ public static class PartMerge
     private static async Task<MergeAnswer> ExecuteAsync(
         Target target, ReadOnlyMemory<byte> watermark, DeltaBatch batch, bool onlyNew, CancellationToken cancellationToken)
     {
-        var command = new NpgsqlBatchCommand((target.History is null ? Plain : WithHistory).Of(onlyNew))
+        var command = new NpgsqlBatchCommand(target.Statement(onlyNew))
         {
             Parameters =
             {
@@ -155,7 +161,8 @@ public static class PartMerge
             batch.AddHistoryTo(command.Parameters);
         }
 
-        await using var merge = new NpgsqlBatch(target.Connection) { BatchCommands = { new(target.History?.BoundLocks ?? WriteBatch.BoundLocks), command } };
+        var settings = target.IsDistributed ? DistributedLedger.Begin : target.History?.BoundLocks ?? WriteBatch.BoundLocks;
+        await using var merge = new NpgsqlBatch(target.Connection) { BatchCommands = { new(settings), command } };
 
         // A round trip for the connection's first batch only: the statement is planned once.
         await merge.PrepareNamedAsync(cancellationToken).ConfigureAwait(false);
@@ -180,9 +187,12 @@ public static class PartMerge
         }
     }
 
+    /// <summary>A part before its first batch.</summary>
+    private readonly record struct PartBegin(byte[] LowerKey, byte[]? NextInTable, bool IsDistributed);
+
     /// <summary>Exclusive lower key of the part, and the first user behind its watermark that has a row; null when the part is gone or stands elsewhere than
     /// the caller read.</summary>
-    private static async Task<(byte[] LowerKey, byte[]? NextInTable)?> BeginAsync(
+    private static async Task<PartBegin?> BeginAsync(
         NpgsqlConnection connection, Guid rangeId, RangePart part, CancellationToken cancellationToken)
     {
         await using var begin = new NpgsqlCommand(Begin, connection) { Parameters = { WriteBatch.Parameter(rangeId), WriteBatch.Parameter(part.Index) } };
@@ -202,7 +212,7 @@ public static class PartMerge
             throw new InvalidOperationException("The part's upper key is not the frozen one.");
         }
 
-        return (rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3));
+        return new PartBegin(rows.GetFieldValue<byte[]>(2), rows.IsDBNull(3) ? null : rows.GetFieldValue<byte[]>(3), rows.GetBoolean(5));
     }
 
     private static async Task<Target> FindSourceAsync(Target target, HistoryWriter history, CancellationToken cancellationToken)
@@ -226,23 +236,33 @@ public static class PartMerge
     }
 
     /// <summary>Where batches go.</summary>
-    private sealed record Target(NpgsqlConnection Connection, Guid RangeId, int PartIndex, HistoryWriter? History, int SourceNumber, bool IsLog);
+    private sealed record Target(NpgsqlConnection Connection, Guid RangeId, int PartIndex, HistoryWriter? History, int SourceNumber, bool IsLog)
+    {
+        public bool IsDistributed { get; init; }
+
+        /// <summary>The merging statement. A distributed ledger has one, and keeps no history.</summary>
+        public string Statement(bool onlyNew) => IsDistributed ? Distributed : (History is null ? Plain : WithHistory).Of(onlyNew);
+    }
 
     /// <summary>The merging statement, which differs where all users are new.</summary>
     private sealed class Statements(Func<bool, string> upsert)
     {
-        private readonly string _any = Merge(upsert(false));
-        private readonly string _onlyNew = Merge(upsert(true));
+        private readonly string _any = Statement(upsert(false));
+        private readonly string _onlyNew = Statement(upsert(true));
 
         public string Of(bool onlyNew) => onlyNew ? _onlyNew : _any;
-
-        // Conditions name only columns of the updated row: a loser that waited for it re-evaluates exactly them, finds nothing to move, and adds nothing.
-        private static string Merge(string merged) =>
-            $"""
-            with moved as (
-              update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not {LedgerContent.IsEmptied} returning 1
-            ), {merged}
-            select exists (select from moved), (select r.user_id from users_revenue r where r.user_id > $4 order by r.user_id limit 1)
-            """;
     }
+
+    // Conditions name only columns of the updated row. The loser of a race waits for it, evaluates exactly them again, moves nothing, and adds nothing.
+    private static string Statement(string merged, bool looksAhead = true) =>
+        $"""
+        with emptied as materialized (
+          select 1 where {LedgerContent.IsEmptied}
+        ), moved as (
+          update event_part set merged_through = $4 where range_id = $1 and part_index = $2 and merged_through = $3 and not exists (select 1 from emptied)
+          returning 1
+        ), {merged}
+        select exists (select 1 from moved),
+          {(looksAhead ? "(select r.user_id from users_revenue r where r.user_id > $4 order by r.user_id limit 1)" : "null::text")}
+        """;
 }

@@ -20,10 +20,11 @@ internal static class LedgerContent
         + "Restore all tables of the ledger together from one backup, or put the balances aside with \"alter table users_revenue rename to "
             + "users_revenue_old\", and start again";
 
-    private const string HasBalances = "exists (select from users_revenue)";
+    // "limit 1": Citus would fetch every row of a distributed table. "select 1": it cannot pass on rows without a column.
+    private const string HasBalances = "exists (select 1 from users_revenue limit 1)";
 
     private const string IsCounted =
-        "(exists (select from event_source where events_through > 0) or exists (select from event_part where merged_through <> ''))";
+        "(exists (select 1 from event_source where events_through > 0) or exists (select 1 from event_part where merged_through <> ''))";
 
     /// <summary>Events were counted, and no user has a balance.</summary>
     public const string IsEmptied = $"(not {HasBalances} and {IsCounted})";

@@ -115,7 +115,8 @@ internal sealed class RangeFreezer(NpgsqlDataSource database, DatabaseRetry retr
 
     private List<RangePart> Slice(IRangeUsers users)
     {
-        var parts = (int)Math.Min(options.Connections, (users.Count + options.MergeBatchRows - 1) / options.MergeBatchRows);
+        var batchRows = options.MergeBatchRows ?? PartMerge.DefaultBatchRows;
+        var parts = (int)Math.Min(options.Connections, (users.Count + batchRows - 1) / batchRows);
         return [.. users.Split(parts).Select((last, index) => new RangePart(index, last, default))];
     }
 }

@@ -28,6 +28,7 @@ internal static class ProcessorCommandLine
           RevenueAspire.Processor verify                           compare the table with logs and files
           RevenueAspire.Processor verify /archive                  the same, where counted files were moved to another folder
           RevenueAspire.Processor history build                    add events to the history that were applied before it began
+          RevenueAspire.Processor ledger distribute                distribute the table over the workers of a Citus cluster
           source <(RevenueAspire.Processor completion bash)        complete commands and options with the tab key
 
         Exit codes:
@@ -53,7 +54,7 @@ internal static class ProcessorCommandLine
             "Keeps the table users_revenue equal to what logs and files of events say. Without a command: a service "
             + "that follows the logs of EventLog:Directory.")
         {
-            process, verify, history, CompletionCommand.Build(Program),
+            process, verify, history, LedgerCommand.Build(), CompletionCommand.Build(Program),
         };
         root.SetAction((_, _) => RunServiceAsync());
         var help = new Dictionary<Command, string> { [root] = Examples, [process] = Examples, [verify] = Examples, [history] = Examples };

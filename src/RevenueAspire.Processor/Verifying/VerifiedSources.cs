@@ -37,7 +37,9 @@ internal sealed class VerifiedSources : IAsyncDisposable
         LedgerSnapshot? snapshot = null;
         try
         {
-            snapshot = await pins.OpenSnapshotAsync(() => LedgerSnapshot.OpenAsync(database, cancellationToken), cancellationToken).ConfigureAwait(false);
+            var patience = TimeSpan.FromSeconds(options.RetrySeconds);
+            snapshot = await pins.OpenSnapshotAsync(
+                () => LedgerSnapshot.OpenAsync(database, cancellationToken, CreateSpool, patience), cancellationToken).ConfigureAwait(false);
             var name = await snapshot.ExportAsync(cancellationToken).ConfigureAwait(false);
             var sources = VerifiedSource.List(snapshot, logId => LogSourceReader.OpenSnapshot(database, name, logId));
             foreach (var source in sources)
@@ -64,6 +66,8 @@ internal sealed class VerifiedSources : IAsyncDisposable
             throw;
         }
     }
+
+    private static FileStream CreateSpool() => new(SpoolFile.Create(Composition.SpoolDirectory()), FileAccess.ReadWrite);
 
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()

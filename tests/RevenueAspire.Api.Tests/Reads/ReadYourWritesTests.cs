@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Net;
+using Npgsql;
 using RevenueAspire.EventLog;
+using RevenueAspire.Testing;
 
 namespace RevenueAspire.Api.Tests.Reads;
 
@@ -35,6 +37,33 @@ public abstract class ReadYourWritesTests : IDisposable
         }
 
         Assert.Equal("""{"userId":"user1","revenue":27}""", (await api.GetAsync($"/userEvents?userId=user1&after={Uri.EscapeDataString(receipt!)}")).Body);
+    }
+
+    [Fact]
+    public async Task A_read_after_a_receipt_waits_for_the_workers_of_a_distributed_ledger()
+    {
+        var connectionString = await _place.DatabaseAsync();
+        await using var api = await _place.StartAsync("Api:ReadAfterTimeout=00:00:30");
+        var receipt = (await api.PostEventAsync(Sample.Add("user1", 27))).Receipt;
+        await Processor.ApplyAsync(api, connectionString);
+        await using var database = NpgsqlDataSource.Create(connectionString);
+        var name = $"citus_0_{Guid.NewGuid():N}";
+        await ExecuteAsync($"{DistributedForm.Script}; insert into pg_dist_transaction values ('{name}')");
+        await ExecuteAsync($"begin; update users_revenue set revenue = revenue + 100; prepare transaction '{name}'");
+
+        // Here the watermark is visible, and a sum is not.
+        var read = api.GetAsync($"/userEvents/user1?after={receipt}");
+        await Task.Delay(300);
+        Assert.False(read.IsCompleted);
+        Assert.Equal("""{"userId":"user1","revenue":27}""", (await api.GetAsync("/userEvents/user1")).Expect(HttpStatusCode.OK).Body);
+        await ExecuteAsync($"commit prepared '{name}'");
+        Assert.Equal("""{"userId":"user1","revenue":127}""", (await read).Expect(HttpStatusCode.OK).Body);
+
+        async Task ExecuteAsync(string sql)
+        {
+            await using var command = database.CreateCommand(sql);
+            await command.ExecuteNonQueryAsync();
+        }
     }
 
     [Fact]

@@ -70,7 +70,7 @@ public sealed class HistoryWriteTests
         })
         {
             var refused = await Assert.ThrowsAsync<Npgsql.PostgresException>(() => write(null));
-            Assert.Equal(("RV008", LedgerHistory.Refusal, false), (refused.SqlState, refused.MessageText, RevenueAspire.Postgres.DatabaseErrors.IsTransient(refused)));
+            Assert.Equal(("RV009", LedgerHistory.Refusal, false), (refused.SqlState, refused.MessageText, RevenueAspire.Postgres.DatabaseErrors.IsTransient(refused)));
             Assert.Equal(LedgerHistory.Refusal, RevenueAspire.Postgres.DatabaseErrors.Describe(refused));
             Assert.True(await write(writer));
         }

@@ -4,12 +4,15 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-public sealed class ConcurrentMergeTests
+public class ConcurrentMergeTests
 {
+    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    protected virtual bool IsDistributed => false;
+
     [Fact]
     public async Task M5_eight_overlapping_writers_give_exact_totals_and_no_deadlock()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var random = Seed.Random(nameof(M5_eight_overlapping_writers_give_exact_totals_and_no_deadlock));
         var expected = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
         var work = new List<(EventRange Range, TestDeltas Deltas, int BatchRows)>();
@@ -56,7 +59,7 @@ public sealed class ConcurrentMergeTests
     [Fact]
     public async Task M5_a_part_merged_by_four_processors_at_once_counts_once()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(1000, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
         var errors = (
@@ -72,7 +75,7 @@ public sealed class ConcurrentMergeTests
     [Fact]
     public async Task M5_backends_killed_at_random_points_leave_exact_totals()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var random = Seed.Random(nameof(M5_backends_killed_at_random_points_leave_exact_totals));
         var deltas = TestDeltas.Numbered(4000, i => random.Next(-1000, 1000));
         var range = await database.FreezeAsync(deltas, parts: 2);
@@ -100,7 +103,7 @@ public sealed class ConcurrentMergeTests
     [Fact]
     public async Task M6_a_watermark_that_a_database_crash_reset_is_adopted()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(100, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
 

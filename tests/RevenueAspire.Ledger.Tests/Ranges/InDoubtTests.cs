@@ -4,12 +4,15 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-public sealed class InDoubtTests
+public class InDoubtTests
 {
+    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    protected virtual bool IsDistributed => false;
+
     [Fact]
     public async Task M6_merges_with_lost_answers_count_once_after_reading_the_watermark_again()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var random = Seed.Random(nameof(M6_merges_with_lost_answers_count_once_after_reading_the_watermark_again));
         var deltas = TestDeltas.Numbered(3000, i => random.Next(-1000, 1000));
         var range = await database.FreezeAsync(deltas, parts: 2);
@@ -27,7 +30,7 @@ public sealed class InDoubtTests
     [Fact]
     public async Task M6_live_ranges_with_lost_answers_count_once_after_reading_the_source_again()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var random = Seed.Random(nameof(M6_live_ranges_with_lost_answers_count_once_after_reading_the_source_again));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 40);
@@ -68,7 +71,7 @@ public sealed class InDoubtTests
     [Fact]
     public async Task M6_claims_freezes_rejects_and_closes_can_be_repeated_after_a_lost_answer()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_closes_can_be_repeated_after_a_lost_answer));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 60);
@@ -129,7 +132,7 @@ public sealed class InDoubtTests
     [Fact]
     public async Task M10_a_generation_with_a_lost_answer_starts_once_under_its_id()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var digest = new FileDigest(10, new byte[32]);
         await database.Registry.ResolveFileAsync(Guid.NewGuid(), "/f", [digest], CancellationToken.None);
         var id = Guid.NewGuid();
@@ -143,7 +146,7 @@ public sealed class InDoubtTests
     public async Task M10_files_with_lost_answers_are_created_grown_and_counted_again_once()
     {
         const int Files = 15;
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var random = Seed.Random(nameof(M10_files_with_lost_answers_are_created_grown_and_counted_again_once));
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var cut = Through(database, proxy);

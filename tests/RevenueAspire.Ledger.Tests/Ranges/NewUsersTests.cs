@@ -4,8 +4,11 @@ using RevenueAspire.Testing;
 namespace RevenueAspire.Ledger.Tests;
 
 /// <summary>A merge first inserts unknown users without "on conflict". That guess must never lose or double a sum.</summary>
-public sealed class NewUsersTests
+public class NewUsersTests
 {
+    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    protected virtual bool IsDistributed => false;
+
     private const string IsWaiting = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
 
     [Theory]
@@ -13,7 +16,7 @@ public sealed class NewUsersTests
     [InlineData(false)]
     public async Task M5_a_user_that_another_transaction_adds_during_the_merge_gets_both_sums_or_is_new_after_a_rollback(bool commits)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(100, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 1);
 
@@ -41,7 +44,7 @@ public sealed class NewUsersTests
     public async Task M5_any_mixture_of_known_and_new_users_gets_exact_sums()
     {
         var random = Seed.Random(nameof(M5_any_mixture_of_known_and_new_users_gets_exact_sums));
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var expected = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
         for (var round = 0; round < 12; round++)
         {
@@ -59,7 +62,7 @@ public sealed class NewUsersTests
     [Fact]
     public async Task Ids_that_contain_the_separator_stay_intact()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var controls = string.Concat(Enumerable.Range(1, 127).Select(i => (char)i));
         var deltas = new TestDeltas(
             ("\u001f", 1), ("\u001f\u001f", 2), ("a\u001f", 3), ("\u001fa", 4), (controls, 5), (",", 6), ("\u001f" + new string('A', 32), 7),

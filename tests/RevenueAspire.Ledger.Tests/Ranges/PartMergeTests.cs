@@ -4,8 +4,11 @@ using RevenueAspire.Testing;
 
 namespace RevenueAspire.Ledger.Tests;
 
-public sealed class PartMergeTests
+public class PartMergeTests
 {
+    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    protected virtual bool IsDistributed => false;
+
     [Theory]
     [InlineData(1, 1)]
     [InlineData(1, 100)]
@@ -13,7 +16,7 @@ public sealed class PartMergeTests
     [InlineData(8, 4096)]
     public async Task M5_MergePartAsync_adds_each_user_once_in_any_number_of_parts_and_batches(int parts, int batchRows)
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(100, i => i - 50);
         var range = await database.FreezeAsync(deltas, parts);
         Assert.Equal(parts, range.Frozen!.Parts.Count);
@@ -35,7 +38,7 @@ public sealed class PartMergeTests
     [Fact]
     public async Task M5_a_merge_continues_after_the_watermark_and_a_stale_one_changes_nothing()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(100, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 2);
         var stale = range.Frozen!.Parts[1];
@@ -60,7 +63,7 @@ public sealed class PartMergeTests
     [Fact]
     public async Task M5_users_that_differ_from_the_frozen_ones_are_refused_before_anything_is_added()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(10, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 2);
         var part = range.Frozen!.Parts[1];
@@ -78,7 +81,7 @@ public sealed class PartMergeTests
     [Fact]
     public async Task M5_a_cancelled_merge_leaves_the_part_at_its_watermark()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(5000, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 1);
         using var cancel = new CancellationTokenSource();
@@ -96,7 +99,7 @@ public sealed class PartMergeTests
     [Fact]
     public async Task Sums_beyond_64_bits_are_exact()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var wide = new TestDeltas(
             ("a", long.MaxValue), ("b", (Int128)long.MaxValue + 1), ("c", Int128.MinValue), ("d", Int128.MaxValue), ("e", -1),
             ("f", (Int128)long.MinValue - 1), ("g", 0), ("h", 1_000_000));
@@ -123,7 +126,7 @@ public sealed class PartMergeTests
     [Fact]
     public async Task M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var random = Seed.Random(nameof(M5_users_of_every_kind_of_UTF8_merge_in_the_order_of_their_bytes));
 
         // U+FF5E and U+FFFD come after U+1F600 in UTF-16, whose surrogates begin with D8, and before it in bytes.

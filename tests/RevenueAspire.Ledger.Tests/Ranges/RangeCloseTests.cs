@@ -2,14 +2,17 @@ using Npgsql;
 
 namespace RevenueAspire.Ledger.Tests;
 
-public sealed class RangeCloseTests
+public class RangeCloseTests
 {
+    /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
+    protected virtual bool IsDistributed => false;
+
     private static readonly TimeSpan Lease = LedgerDatabase.Lease;
 
     [Fact]
     public async Task M7_M8_CloseAsync_closes_the_contiguous_finished_ranges_and_makes_lines_absolute()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var source = await database.OpenLogAsync();
 
         // Ten lines are already applied live, so the line numbers continue after them.
@@ -65,7 +68,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_even_by_several_processors_at_once()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var source = await database.OpenLogAsync();
         await database.ApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10);
         var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
@@ -89,7 +92,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M7_claims_freezes_and_closes_commit_synchronously_regardless_of_the_databases_setting()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         await database.ExecuteAsync(
             """
             do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$;
@@ -116,7 +119,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M7_concurrent_closes_count_each_range_once()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var source = await database.OpenLogAsync();
         var deltas = new TestDeltas(("user1", 1));
         for (var i = 0; i < 40; i++)
@@ -137,7 +140,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M7_a_range_without_users_and_rejects_closes_at_once()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var range = await database.FreezeAsync(new TestDeltas(), parts: 1);
         Assert.Empty(range.Frozen!.Parts);
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, [], CancellationToken.None));
@@ -147,7 +150,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task M7_a_range_is_not_closed_if_a_crash_resets_its_watermark_between_check_and_close()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         var deltas = TestDeltas.Numbered(4, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
@@ -169,7 +172,7 @@ public sealed class RangeCloseTests
     [Fact]
     public async Task CloseAsync_of_an_unknown_source_throws()
     {
-        await using var database = await LedgerDatabase.CreateAsync();
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
         await Assert.ThrowsAsync<InvalidOperationException>(() => database.CloseAsync(Guid.NewGuid()));
     }
 }

@@ -24,14 +24,20 @@ public sealed class LedgerDatabase : TestDatabase
     public HistoryWriter? History { get; private set; }
 
     /// <summary>Makes one.</summary>
+    /// <param name="distributed">Makes it look distributed: <see cref="DistributedForm"/>.</param>
     /// <param name="history">Whether the ledger keeps a history from its beginning.</param>
-    public static async Task<LedgerDatabase> CreateAsync(bool history = false)
+    public static async Task<LedgerDatabase> CreateAsync(bool distributed = false, bool history = false)
     {
         var database = new LedgerDatabase(await TestPostgres.CreateDatabaseAsync());
         await LedgerSchema.ApplyAsync(database.Source, CancellationToken.None);
         if (history)
         {
             await database.EnableHistoryAsync();
+        }
+
+        if (distributed)
+        {
+            await database.ExecuteAsync(DistributedForm.Script);
         }
 
         return database;
