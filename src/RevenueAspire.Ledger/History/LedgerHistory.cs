@@ -18,8 +18,8 @@ public static class LedgerHistory
 
     private const int Version = 1;
 
-    // The schema's own lock: changes of tables come one after the other. A commit that no quorum has would be a state that may vanish.
-    private const string Begin = $"{WriteBatch.BoundLocks}, {Replication.ConfirmCommit}, pg_advisory_xact_lock(5641763209170221)";
+    // Changes of the history come one after the other. A commit that no quorum has would be a state that may vanish.
+    private const string Begin = $"{WriteBatch.BoundLocks}, {Replication.ConfirmCommit}, pg_advisory_xact_lock(5641763209170224)";
 
     // The history joins the tables of the ledger, also where they are not in the first schema of the search_path.
     private const string Locate =
