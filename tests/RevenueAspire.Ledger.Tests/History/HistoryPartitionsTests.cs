@@ -93,9 +93,11 @@ public sealed class HistoryPartitionsTests
             for (var round = 0; round < 6; round++)
             {
                 var deltas = new EventDeltas(Enumerable.Range(0, own.Next(1, 1500)).Select(i =>
-                    ($"u{own.Next(60):d3}", new AppliedEvent((i * 100L) + own.Next(100), own.Next(2), own.NextInt64() >> own.Next(64), now + own.Next(7_200_000)))));
+                    ($"u{own.Next(60):d3}", new AppliedEvent((i * 100L) + own.Next(100), own.Next(2),
+                        own.NextInt64() >> own.Next(64), now + own.Next(7_200_000)))));
                 var source = await database.OpenLogAsync();
-                var range = await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 200_000, Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
+                var range = await RangeClaims.TryClaimAsync(database.Source, source.Id, 0, 200_000,
+                    Guid.NewGuid(), LedgerDatabase.Lease, CancellationToken.None);
                 range = await RangeFreeze.TryFreezeAsync(
                     database.Source, range!, new FrozenRange(200_000, new byte[32], new byte[32], 1, 1, 0, -1, -1, deltas.Split(own.Next(1, 4)), deltas.Sum()),
                     CancellationToken.None);
@@ -112,7 +114,8 @@ public sealed class HistoryPartitionsTests
 
         await database.BalancesAsync();
         await database.AssertTotalAsync();
-        Assert.True(await database.ScalarAsync<bool>($"select count(distinct tableoid) > 2 and max(length(events)) <= {HistoryRows.MaxRowBytes} from event_history"), Seed.Hint);
+        Assert.True(await database.ScalarAsync<bool>(
+            $"select count(distinct tableoid) > 2 and max(length(events)) <= {HistoryRows.MaxRowBytes} from event_history"), Seed.Hint);
         Assert.True(await database.ScalarAsync<bool>(
             """
             select bool_and(t.low = t.high and t.low = t.own) from event_history h cross join lateral (
@@ -128,12 +131,14 @@ public sealed class HistoryPartitionsTests
         var source = await database.OpenLogAsync();
         var hot = new string('x', 250) + "\u001f";
         var deltas = new EventDeltas(
-            Enumerable.Range(0, 100_000).Select(i => (i % 10 == 0 ? $"other{i % 70}" : hot, new AppliedEvent(i * 40L, i % 3 == 0 ? 1 : 0, i, 1_000_000_000_000 + i))));
+            Enumerable.Range(0, 100_000).Select(i => (i % 10 == 0 ? $"other{i % 70}" : hot,
+                new AppliedEvent(i * 40L, i % 3 == 0 ? 1 : 0, i, 1_000_000_000_000 + i))));
         Assert.True(await database.ApplyAsync(source.Id, 0, 4_000_000, deltas, [], 1, 1));
         Assert.Equal(8, (await database.BalancesAsync()).Count);
         Assert.Equal(100_000L, await database.CountAsync("user_event"));
         Assert.Equal("t", await database.ScalarAsync<string>(
-            $"select case when max(length(events)) <= {HistoryRows.MaxRowBytes} and max(pg_column_size(h.*)) < 2000 and count(*) < 1000 then 't' else 'f' end from event_history h"));
+            $"select case when max(length(events)) <= {HistoryRows.MaxRowBytes} "
+                + "and max(pg_column_size(h.*)) < 2000 and count(*) < 1000 then 't' else 'f' end from event_history h"));
     }
 
     private static Task<(int Begun, int Dropped)> RotateAsync(LedgerDatabase database, double days, double? retain) =>

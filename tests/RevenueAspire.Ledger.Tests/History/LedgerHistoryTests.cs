@@ -51,7 +51,8 @@ public sealed class LedgerHistoryTests
         var merging = range.Frozen!.Parts.Select(part => UntilRefusedAsync(() => PartMerge.MergeAsync(
             database.Source, range.Id, part, deltas, 10, null, CancellationToken.None))).ToArray();
         await Task.Delay(random.Next(100));
-        var writers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => LedgerHistory.EnableAsync(database.Source, TestDeltas.Types, CancellationToken.None)));
+        var writers = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ =>
+            LedgerHistory.EnableAsync(database.Source, TestDeltas.Types, CancellationToken.None)));
         await Task.WhenAll(merging);
         Assert.Single(writers.Select(writer => writer.BoundLocks).Distinct());
         foreach (var part in range.Frozen.Parts)

@@ -31,7 +31,8 @@ public sealed class ConcurrentMergeTests
         live.ForEach(log => log.ForEach(deltas => deltas.AddTo(expected)));
 
         var merges = work.SelectMany(
-            w => w.Range.Frozen!.Parts.Select(part => LedgerDatabase.MergeStubbornlyAsync(database.Source, w.Range.Id, part.Index, w.Deltas, w.BatchRows, database.History)));
+            w => w.Range.Frozen!.Parts.Select(part => LedgerDatabase.MergeStubbornlyAsync(database.Source, w.Range.Id, part.Index, w.Deltas, w.BatchRows,
+                database.History)));
         var applies = live.Select(async log =>
         {
             var source = await database.OpenLogAsync();
@@ -64,7 +65,8 @@ public sealed class ConcurrentMergeTests
         var deltas = TestDeltas.Numbered(1000, i => i);
         var range = await database.FreezeAsync(deltas, parts: 1);
         var errors = (
-            await Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10 + (7 * i), database.History))))
+            await Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(database.Source, range.Id, 0, deltas, 10 + (7 * i),
+                database.History))))
             .SelectMany(all => all);
         Assert.Empty(errors);
         Assert.Equal(deltas.Sums(), await database.BalancesAsync());
@@ -86,7 +88,8 @@ public sealed class ConcurrentMergeTests
             NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = "victim" }.ConnectionString);
 
         // Two mergers a part, as after a take-over from a processor that is not quite dead.
-        var merging = Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(victims, range.Id, i % 2, deltas, 5 + i, database.History)));
+        var merging = Task.WhenAll(Enumerable.Range(0, 4).Select(i => LedgerDatabase.MergeStubbornlyAsync(victims, range.Id, i % 2, deltas, 5 + i,
+            database.History)));
         var killed = 0L;
         while (!merging.IsCompleted && killed < 120)
         {

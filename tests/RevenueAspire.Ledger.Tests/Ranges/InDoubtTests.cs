@@ -18,7 +18,8 @@ public sealed class InDoubtTests
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var through = Through(database, proxy);
 
-        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10, database.History)))).SelectMany(
+        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10,
+            database.History)))).SelectMany(
             all => all).ToList();
 
         Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), Seed.Hint);
@@ -45,7 +46,8 @@ public sealed class InDoubtTests
             {
                 var deltas = new TestDeltas(("a", 1), ($"b{applied / 10 % 7}", applied));
                 if (await LiveApply.TryApplyAsync(
-                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null, database.History, CancellationToken.None))
+                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null,
+                        database.History, CancellationToken.None))
                 {
                     applied += 10;
                     continue;

@@ -54,7 +54,8 @@ public sealed class NewUsersTests
             deltas.AddTo(expected);
             var range = await database.FreezeAsync(deltas, random.Next(1, 4));
             await Task.WhenAll(
-                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50), database.History, CancellationToken.None)));
+                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50),
+                    database.History, CancellationToken.None)));
             Assert.True(expected.SequenceEqual(await database.BalancesAsync()), $"round {round}; {Seed.Hint}");
         }
     }

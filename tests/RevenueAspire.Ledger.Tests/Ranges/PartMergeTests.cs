@@ -71,12 +71,16 @@ public sealed class PartMergeTests
         var range = await database.FreezeAsync(deltas, parts: 2);
         var part = range.Frozen!.Parts[1];
         var others = new TestDeltas(("a", 1), ("user000004", 1), ("user000009x", 1));
-        await Assert.ThrowsAsync<InvalidOperationException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, others, 10, database.History, CancellationToken.None));
+        await Assert.ThrowsAsync<InvalidOperationException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, others, 10,
+            database.History, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10, database.History, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, part, new TestDeltas(("user000003", 1), ("user000009", 1)), 10,
+                database.History, CancellationToken.None));
         await Assert.ThrowsAsync<InvalidOperationException>(
-            () => PartMerge.MergeAsync(database.Source, range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10, database.History, CancellationToken.None));
-        await Assert.ThrowsAsync<ArgumentException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, new Unsorted(), 10, database.History, CancellationToken.None));
+            () => PartMerge.MergeAsync(database.Source, range.Id, part with { UpperKey = "user000008"u8.ToArray() }, deltas, 10,
+                database.History, CancellationToken.None));
+        await Assert.ThrowsAsync<ArgumentException>(() => PartMerge.MergeAsync(database.Source, range.Id, part, new Unsorted(), 10,
+            database.History, CancellationToken.None));
         Assert.Empty(await database.BalancesAsync());
         Assert.True(await PartMerge.MergeAsync(database.Source, range.Id, part, deltas, 10, database.History, CancellationToken.None));
     }

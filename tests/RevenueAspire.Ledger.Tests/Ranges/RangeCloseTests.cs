@@ -29,7 +29,8 @@ public sealed class RangeCloseTests
         await FinishAsync(2);
         Assert.Equal((100, 4), await database.CloseAsync(source.Id));
         Assert.True(
-            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, database.History, CancellationToken.None));
+            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10,
+                database.History, CancellationToken.None));
         await FinishAsync(0);
         Assert.Equal((200, 3), await database.CloseAsync(source.Id));
         await FinishAsync(1);
@@ -52,7 +53,8 @@ public sealed class RangeCloseTests
         async Task FinishAsync(int index)
         {
             var deltas = new TestDeltas(($"user{index + 1}", index + 1));
-            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10, database.History, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10,
+                database.History, CancellationToken.None));
             await MergeRejectsAsync(index);
         }
 
