@@ -61,7 +61,8 @@ public sealed class HistorySnapshot
                     connection,
                     "select source_id, from_offset, end_offset, after_user, through_user from history_missing order by source_id, from_offset, after_user",
                     row => new MissingHistory(
-                        row.GetGuid(0), row.GetInt64(1), row.GetInt64(2), row.GetFieldValue<byte[]>(3), row.IsDBNull(4) ? null : row.GetFieldValue<byte[]>(4)),
+                        row.GetGuid(0), row.GetInt64(1), row.GetInt64(2), row.GetFieldValue<byte[]>(3),
+                        row.IsDBNull(4) ? default(ReadOnlyMemory<byte>?) : row.GetFieldValue<byte[]>(4)),
                     cancellationToken).ConfigureAwait(false),
                 (await ListAsync(
                     connection,

@@ -7,8 +7,8 @@ namespace RevenueAspire.Ledger;
 /// <summary>Begins and ends the history of a ledger: the tables of <c>history.sql</c>, and the triggers that stop a processor without it. Stateless.</summary>
 /// <remarks>
 /// Whether there is a history is a state of the database, since one processor that does not write it leaves gaps. Each change of that state is one transaction
-/// under locks that wait for running merges. Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>. Each is safe to
-/// repeat.
+/// under locks that wait for running merges. Methods throw <see cref="NpgsqlException"/> as Postgres gives it; see <see cref="DatabaseErrors"/>. Each is
+/// safe to repeat.
 /// </remarks>
 public static class LedgerHistory
 {
@@ -18,8 +18,8 @@ public static class LedgerHistory
 
     private const int Version = 1;
 
-    // The schema's own lock: changes of tables come one after the other. A commit that no quorum has would be a state that may vanish.
-    private const string Begin = $"{WriteBatch.BoundLocks}, {Replication.ConfirmCommit}, pg_advisory_xact_lock(5641763209170221)";
+    // Changes of the history come one after the other. A commit that no quorum has would be a state that may vanish.
+    private const string Begin = $"{WriteBatch.BoundLocks}, {Replication.ConfirmCommit}, pg_advisory_xact_lock(5641763209170224)";
 
     // The history joins the tables of the ledger, also where they are not in the first schema of the search_path.
     private const string Locate =
@@ -153,7 +153,9 @@ public static class LedgerHistory
     {
         if (await ScalarAsync<bool>(connection, "select to_regclass('pg_dist_partition') is not null", cancellationToken).ConfigureAwait(false)
             && await ScalarAsync<bool>(
-                connection, "select exists (select from pg_dist_partition where logicalrelid = 'users_revenue'::regclass)", cancellationToken).ConfigureAwait(false))
+                connection,
+                "select exists (select from pg_dist_partition where logicalrelid = 'users_revenue'::regclass)",
+                cancellationToken).ConfigureAwait(false))
         {
             throw new LedgerException("users_revenue is distributed (Citus), and the history is not made for that: set History:Enabled=false");
         }

@@ -9,17 +9,20 @@ public class InDoubtTests
     /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
     protected virtual bool IsDistributed => false;
 
-    [Fact]
-    public async Task M6_merges_with_lost_answers_count_once_after_reading_the_watermark_again()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M6_merges_with_lost_answers_count_once_after_reading_the_watermark_again(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var random = Seed.Random(nameof(M6_merges_with_lost_answers_count_once_after_reading_the_watermark_again));
         var deltas = TestDeltas.Numbered(3000, i => random.Next(-1000, 1000));
         var range = await database.FreezeAsync(deltas, parts: 2);
         await using var proxy = Proxy(database, random, cuts: 60);
         await using var through = Through(database, proxy);
 
-        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10)))).SelectMany(
+        var errors = (await Task.WhenAll(Enumerable.Range(0, 2).Select(i => LedgerDatabase.MergeStubbornlyAsync(through, range.Id, i, deltas, 10,
+            database.History)))).SelectMany(
             all => all).ToList();
 
         Assert.True(deltas.Sums().SequenceEqual(await database.BalancesAsync()), Seed.Hint);
@@ -27,10 +30,12 @@ public class InDoubtTests
             $"{Seed.Hint}: {proxy.CutsLeft} cuts left, {errors.Count} errors, {proxy.LostAnswers} lost answers");
     }
 
-    [Fact]
-    public async Task M6_live_ranges_with_lost_answers_count_once_after_reading_the_source_again()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M6_live_ranges_with_lost_answers_count_once_after_reading_the_source_again(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var random = Seed.Random(nameof(M6_live_ranges_with_lost_answers_count_once_after_reading_the_source_again));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 40);
@@ -44,7 +49,8 @@ public class InDoubtTests
             {
                 var deltas = new TestDeltas(("a", 1), ($"b{applied / 10 % 7}", applied));
                 if (await LiveApply.TryApplyAsync(
-                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null, null, CancellationToken.None))
+                    through, source.Id, applied, applied + 10, deltas, [new(applied, 0, "bad", default)], 2, 1, default, default, null,
+                        database.History, CancellationToken.None))
                 {
                     applied += 10;
                     continue;
@@ -68,10 +74,12 @@ public class InDoubtTests
         Assert.True(errors > 10, $"{Seed.Hint}: only {errors} errors");
     }
 
-    [Fact]
-    public async Task M6_claims_freezes_rejects_and_closes_can_be_repeated_after_a_lost_answer()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M6_claims_freezes_rejects_and_closes_can_be_repeated_after_a_lost_answer(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var random = Seed.Random(nameof(M6_claims_freezes_rejects_and_closes_can_be_repeated_after_a_lost_answer));
         var source = await database.OpenLogAsync();
         await using var proxy = Proxy(database, random, cuts: 60);
@@ -116,7 +124,7 @@ public class InDoubtTests
                     : range;
                 foreach (var part in range?.Frozen!.Parts ?? [])
                 {
-                    await PartMerge.MergeAsync(through, range!.Id, part, deltas, 1, null, CancellationToken.None);
+                    await PartMerge.MergeAsync(through, range!.Id, part, deltas, 1, database.History, CancellationToken.None);
                 }
 
                 if (range is not null)

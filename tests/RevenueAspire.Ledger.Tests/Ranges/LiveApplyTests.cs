@@ -7,10 +7,12 @@ public class LiveApplyTests
     /// <summary>Whether the database looks distributed: then the statements for Citus run, on plain Postgres.</summary>
     protected virtual bool IsDistributed => false;
 
-    [Fact]
-    public async Task M2_TryApplyAsync_moves_the_offsets_stores_rejects_and_adds_the_sums()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M2_TryApplyAsync_moves_the_offsets_stores_rejects_and_adds_the_sums(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var source = await database.OpenLogAsync();
         var first = new TestDeltas(("user1", 27), ("user2", 58));
         Assert.True(await database.ApplyAsync(source.Id, 0, 100, first, [], 5, 5, LedgerDatabase.TailHash(100)));
@@ -28,10 +30,12 @@ public class LiveApplyTests
         Assert.Equal("{oops", await database.ScalarAsync<string>("select beginning from rejected_event"));
     }
 
-    [Fact]
-    public async Task M2_TryApplyAsync_changes_nothing_at_other_offsets()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M2_TryApplyAsync_changes_nothing_at_other_offsets(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var source = await database.OpenLogAsync();
         var deltas = new TestDeltas(("user1", 1));
         RejectedLine[] rejects = [new(5, 0, "not JSON", default)];
@@ -45,10 +49,12 @@ public class LiveApplyTests
         Assert.Equal(0, await database.Queries.FindAppliedThroughAsync(source.Id, CancellationToken.None));
     }
 
-    [Fact]
-    public async Task M2_one_of_several_concurrent_TryApplyAsync_of_a_range_wins()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M2_one_of_several_concurrent_TryApplyAsync_of_a_range_wins(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var source = await database.OpenLogAsync();
         var deltas = TestDeltas.Numbered(50, i => i);
         for (var round = 0; round < 30; round++)

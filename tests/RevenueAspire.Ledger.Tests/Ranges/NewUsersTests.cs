@@ -12,11 +12,12 @@ public class NewUsersTests
     private const string IsWaiting = "select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')";
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task M5_a_user_that_another_transaction_adds_during_the_merge_gets_both_sums_or_is_new_after_a_rollback(bool commits)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(false, true)]
+    public async Task M5_a_user_that_another_transaction_adds_during_the_merge_gets_both_sums_or_is_new_after_a_rollback(bool commits, bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var deltas = TestDeltas.Numbered(100, _ => 1);
         var range = await database.FreezeAsync(deltas, parts: 1);
 
@@ -29,7 +30,7 @@ public class NewUsersTests
             await insert.ExecuteNonQueryAsync();
         }
 
-        var merging = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 30, null, CancellationToken.None);
+        var merging = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 30, database.History, CancellationToken.None);
         await Eventually.IsTrueAsync(() => database.ScalarAsync<bool>(IsWaiting));
         await (commits ? transaction.CommitAsync() : transaction.RollbackAsync());
 
@@ -40,11 +41,13 @@ public class NewUsersTests
         Assert.Equal((1000, 0), await database.CloseAsync(range.SourceId));
     }
 
-    [Fact]
-    public async Task M5_any_mixture_of_known_and_new_users_gets_exact_sums()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M5_any_mixture_of_known_and_new_users_gets_exact_sums(bool history)
     {
         var random = Seed.Random(nameof(M5_any_mixture_of_known_and_new_users_gets_exact_sums));
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var expected = new SortedDictionary<string, BigInteger>(StringComparer.Ordinal);
         for (var round = 0; round < 12; round++)
         {
@@ -54,7 +57,8 @@ public class NewUsersTests
             deltas.AddTo(expected);
             var range = await database.FreezeAsync(deltas, random.Next(1, 4));
             await Task.WhenAll(
-                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50), null, CancellationToken.None)));
+                range.Frozen!.Parts.Select(part => PartMerge.MergeAsync(database.Source, range.Id, part, deltas, random.Next(1, 50),
+                    database.History, CancellationToken.None)));
             Assert.True(expected.SequenceEqual(await database.BalancesAsync()), $"round {round}; {Seed.Hint}");
         }
     }

@@ -9,10 +9,12 @@ public class RangeCloseTests
 
     private static readonly TimeSpan Lease = LedgerDatabase.Lease;
 
-    [Fact]
-    public async Task M7_M8_CloseAsync_closes_the_contiguous_finished_ranges_and_makes_lines_absolute()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M7_M8_CloseAsync_closes_the_contiguous_finished_ranges_and_makes_lines_absolute(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var source = await database.OpenLogAsync();
 
         // Ten lines are already applied live, so the line numbers continue after them.
@@ -30,7 +32,8 @@ public class RangeCloseTests
         await FinishAsync(2);
         Assert.Equal((100, 4), await database.CloseAsync(source.Id));
         Assert.True(
-            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10, null, CancellationToken.None));
+            await PartMerge.MergeAsync(database.Source, ranges[3].Id, ranges[3].Frozen!.Parts[0], new TestDeltas(("user4", 4)), 10,
+                database.History, CancellationToken.None));
         await FinishAsync(0);
         Assert.Equal((200, 3), await database.CloseAsync(source.Id));
         await FinishAsync(1);
@@ -53,7 +56,8 @@ public class RangeCloseTests
         async Task FinishAsync(int index)
         {
             var deltas = new TestDeltas(($"user{index + 1}", index + 1));
-            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10, null, CancellationToken.None));
+            Assert.True(await PartMerge.MergeAsync(database.Source, ranges[index].Id, ranges[index].Frozen!.Parts[0], deltas, 10,
+                database.History, CancellationToken.None));
             await MergeRejectsAsync(index);
         }
 
@@ -65,10 +69,12 @@ public class RangeCloseTests
         }
     }
 
-    [Fact]
-    public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_even_by_several_processors_at_once()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M8_any_number_of_rejects_is_numbered_in_bounded_steps_even_by_several_processors_at_once(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var source = await database.OpenLogAsync();
         await database.ApplyAsync(source.Id, 0, 100, new TestDeltas(("user0", 10)), [], 10, 10);
         var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, 100, 20_100, Guid.NewGuid(), Lease, CancellationToken.None))!;
@@ -89,10 +95,12 @@ public class RangeCloseTests
         Assert.Equal("5000 12000", await database.ScalarAsync<string>("select max(rows) || ' ' || sum(rows) from steps"));
     }
 
-    [Fact]
-    public async Task M7_claims_freezes_and_closes_commit_synchronously_regardless_of_the_databases_setting()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M7_claims_freezes_and_closes_commit_synchronously_regardless_of_the_databases_setting(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         await database.ExecuteAsync(
             """
             do $$ begin execute format('alter database %I set synchronous_commit = off', current_database()); end $$;
@@ -116,10 +124,12 @@ public class RangeCloseTests
         Assert.Equal(range.Frozen!.TypesHash.ToArray(), (await registry.FindAsync(source.Id, CancellationToken.None))!.TypesHash.ToArray());
     }
 
-    [Fact]
-    public async Task M7_concurrent_closes_count_each_range_once()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M7_concurrent_closes_count_each_range_once(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var source = await database.OpenLogAsync();
         var deltas = new TestDeltas(("user1", 1));
         for (var i = 0; i < 40; i++)
@@ -127,7 +137,7 @@ public class RangeCloseTests
             var claimed = (await RangeClaims.TryClaimAsync(database.Source, source.Id, i * 10, (i * 10) + 10, Guid.NewGuid(), Lease, CancellationToken.None))!;
             var range = (
                 await RangeFreeze.TryFreezeAsync(database.Source, claimed, LedgerDatabase.Frozen(claimed, deltas, 1, lines: 3), CancellationToken.None))!;
-            var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, null, CancellationToken.None);
+            var merge = PartMerge.MergeAsync(database.Source, range.Id, range.Frozen!.Parts[0], deltas, 10, database.History, CancellationToken.None);
             await Task.WhenAll([merge, .. Enumerable.Range(0, 3).Select(_ => database.CloseAsync(source.Id))]);
         }
 
@@ -137,10 +147,12 @@ public class RangeCloseTests
         Assert.Equal("40", await database.Queries.FindRevenueAsync("user1", CancellationToken.None));
     }
 
-    [Fact]
-    public async Task M7_a_range_without_users_and_rejects_closes_at_once()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task M7_a_range_without_users_and_rejects_closes_at_once(bool history)
     {
-        await using var database = await LedgerDatabase.CreateAsync(IsDistributed);
+        await using var database = await LedgerDatabase.CreateAsync(IsDistributed, history);
         var range = await database.FreezeAsync(new TestDeltas(), parts: 1);
         Assert.Empty(range.Frozen!.Parts);
         Assert.True(await RejectMerge.MergeAsync(database.Source, range.SourceId, range.Id, -1, [], CancellationToken.None));

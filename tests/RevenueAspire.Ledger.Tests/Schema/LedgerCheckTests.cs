@@ -239,7 +239,7 @@ public sealed class LedgerCheckTests
             .SelectMany(path => System.Text.RegularExpressions.Regex.Matches(File.ReadAllText(path), @"pg_advisory_xact_lock\((\d+)\)").Select(
                 match => (Key: match.Groups[1].Value, File: Path.GetFileName(path))))
             .ToLookup(found => found.Key, found => found.File);
-        Assert.Equal(3, keys.Count);
+        Assert.Equal(4, keys.Count);
         Assert.All(keys, key => Assert.Single(key));
     }
 
